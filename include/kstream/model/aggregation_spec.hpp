@@ -1,0 +1,41 @@
+// A job is data: this is all of it. Nothing in core/ or pipeline/ knows a field name.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace kstream {
+
+// The value is the type tag of the aggregate's slot in every stored format: never reuse a number.
+enum class AggregateKind : std::uint8_t { count = 1, sum = 2 };
+
+struct AggregateSpec {
+    AggregateKind kind = AggregateKind::count;
+    std::string input_field;  // empty for count
+    std::string output_name;
+    friend bool operator==(const AggregateSpec&, const AggregateSpec&) = default;
+};
+
+struct AggregationSpec {
+    std::string source_topic;
+    std::vector<std::string> group_by;      // 1 or more fields, in output order
+    std::vector<AggregateSpec> aggregates;  // 1 or more, in output order
+    int scale = 9;                          // decimal digits kept behind the point, 0..kMaxScale
+    friend bool operator==(const AggregationSpec&, const AggregationSpec&) = default;
+};
+
+// The canonical text that names everything that changes the meaning of stored totals (source topic,
+// group-by fields, aggregates with inputs and output names, scale). Two specs are the same job if
+// and only if these texts are equal. Field texts are length-prefixed, so no name can forge another.
+[[nodiscard]] std::string canonical_text(const AggregationSpec& spec);
+
+// First 8 bytes of SHA-256 over canonical_text(), big endian: stands in batch headers, in meta and in
+// the metadata of committed offsets (protocol P4).
+[[nodiscard]] std::uint64_t spec_hash(const AggregationSpec& spec);
+
+// Every problem with the spec in words, empty when it is usable (duplicate output names, no
+// aggregate, scale out of range, ...).
+[[nodiscard]] std::vector<std::string> problems(const AggregationSpec& spec);
+
+}  // namespace kstream
