@@ -1,0 +1,108 @@
+// What the command line, the environment and the configuration file come to: one plain struct per
+// subcommand, already validated as far as that is possible without I/O. The option table
+// (cli/option_table.cpp) is the only writer; src/app reads.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "kstream/model/aggregation_spec.hpp"
+#include "kstream/ports/log.hpp"
+
+namespace kstream::cli {
+
+// The three brokers of scripts/cluster.sh and deploy/compose.yml.
+inline constexpr const char* kDefaultBrokers = "localhost:29092,localhost:39092,localhost:49092";
+
+struct CommonConfig {
+    std::string brokers = kDefaultBrokers;
+    std::vector<std::pair<std::string, std::string>> client_properties;  // -X, in order, checked
+    LogLevel log_level = LogLevel::info;
+    bool log_json = false;                   // --log-format text|json
+    std::optional<std::string> http;         // --http HOST:PORT; off when absent
+    bool http_allow_remote = false;          // --http-allow-remote: a non-loopback address is meant
+};
+
+struct ProduceConfig {
+    CommonConfig common;
+    std::string topic = "financial_transactions";
+    std::string results_topic = "aggregated_transactions";  // made too when missing
+    std::optional<std::uint64_t> count;                     // records; no bound when absent
+    std::optional<std::chrono::milliseconds> duration;
+    std::optional<double> rate;                             // records/s; as fast as it goes when absent
+    std::uint64_t seed = 1;
+    std::optional<std::int64_t> start_time;                 // unix seconds of record 0; absent: now
+    int threads = 1;
+    std::uint32_t users = 1000;
+    std::uint32_t sellers = 3;
+    std::uint32_t locations = 50;
+    std::string compression = "lz4";
+    bool json = false;
+};
+
+struct TopicPolicy {
+    int partitions = 6;
+    int replication_factor = 3;
+    int min_insync_replicas = 2;
+};
+
+struct CreateTopicsConfig {
+    CommonConfig common;
+    std::string application_id = "kstream";
+    std::string source_topic = "financial_transactions";
+    std::string results_topic = "aggregated_transactions";
+    TopicPolicy policy;
+    std::optional<int> source_partitions;       // each defaults to policy.partitions
+    std::optional<int> repartition_partitions;  // repartition and changelog have the same count
+    std::optional<int> results_partitions;
+    std::vector<std::pair<std::string, std::string>> topic_configs;  // --topic-config ROLE.KEY=VALUE
+    bool dry_run = false;
+    std::chrono::seconds wait{0};
+    bool json = false;
+};
+
+enum class OnBadRecord : std::uint8_t { dead_letter, skip, fail };
+
+struct StartAt {  // --from earliest | latest | RFC 3339 time or unix milliseconds
+    enum class Kind : std::uint8_t { earliest, latest, timestamp } kind = Kind::earliest;
+    std::int64_t timestamp_ms = 0;
+};
+
+struct AggregateConfig {
+    CommonConfig common;
+    std::string application_id = "kstream";
+    AggregationSpec spec;  // default: the seed's job
+    std::string results_topic = "aggregated_transactions";
+    int workers = 1;
+    std::chrono::milliseconds commit_interval{100};
+    StartAt from;
+    bool until_end = false;
+    std::string instance_id;        // empty: random per start
+    std::string group_instance_id;  // empty: dynamic membership
+    std::string group_protocol = "classic";
+    std::chrono::milliseconds session_timeout{10000};
+    OnBadRecord on_bad_record = OnBadRecord::dead_letter;
+    std::chrono::hours keep_deltas{24};
+    std::chrono::seconds takeover_timeout{60};  // bounded wait for another's open transaction (P8)
+    bool dry_run = false;
+};
+
+enum class ResultsOnReset : std::uint8_t { keep, tombstone };
+
+struct ResetConfig {
+    CommonConfig common;
+    std::string application_id;  // no default: naming the job is the point
+    std::string results_topic = "aggregated_transactions";
+    ResultsOnReset results = ResultsOnReset::keep;
+    bool yes = false;
+};
+
+
+using Command = std::variant<ProduceConfig, CreateTopicsConfig, AggregateConfig, ResetConfig>;
+
+}  // namespace kstream::cli
