@@ -1,0 +1,30 @@
+# What kstream is linked with, and where it comes from: what scripts/setup.sh put into build/deps
+# first, then the system. Nothing is downloaded here.
+
+set(KSTREAM_DEPS "${PROJECT_SOURCE_DIR}/build/deps" CACHE PATH
+  "Where scripts/setup.sh put the libraries that the system has not, or has too old")
+list(PREPEND CMAKE_PREFIX_PATH "${KSTREAM_DEPS}/librdkafka" "${KSTREAM_DEPS}/catch2/usr")
+
+# kstream_require(PACKAGE FIND_PACKAGE_ARGUMENTS...): one message for whatever is missing.
+macro(kstream_require package)
+  find_package(${package} ${ARGN} QUIET)
+  if(NOT ${package}_FOUND)
+    list(JOIN ARGN " " kstream_wanted)
+    message(FATAL_ERROR
+      "${package} ${kstream_wanted} was not found (or not that version): run scripts/setup.sh, "
+      "which installs or builds everything that kstream needs.")
+  endif()
+endmacro()
+
+kstream_require(Threads)
+kstream_require(OpenSSL 3.0)
+kstream_require(fmt 9.0 CONFIG)
+kstream_require(simdjson 3.0 CONFIG)
+kstream_require(CLI11 2.1 CONFIG)
+kstream_require(prometheus-cpp CONFIG)
+# 2.14.2 has the fixes for duplicate fetches, lost assignments and stuck coordinators.
+kstream_require(RdKafka 2.14.2 MODULE)
+if(BUILD_TESTING)
+  kstream_require(Catch2 3.0 CONFIG)
+  kstream_require(Python3 3.9 COMPONENTS Interpreter)
+endif()

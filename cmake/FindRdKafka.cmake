@@ -1,0 +1,39 @@
+# librdkafka as one static archive: RdKafka::rdkafka.
+#
+# Debian's packages and librdkafka's own configure both describe the library in rdkafka.pc only. Its
+# `Libs` means the shared library there; here the archive is linked, so that the binary carries the
+# very version that it was tested with.
+
+find_package(PkgConfig QUIET)
+pkg_check_modules(PC_RDKAFKA QUIET rdkafka)
+
+# Only beside the .pc file: a search of the system could pair it with an older archive.
+find_path(RdKafka_INCLUDE_DIR librdkafka/rdkafka.h
+  HINTS ${PC_RDKAFKA_INCLUDEDIR} NO_DEFAULT_PATH)
+find_library(RdKafka_LIBRARY librdkafka.a
+  HINTS ${PC_RDKAFKA_LIBDIR} NO_DEFAULT_PATH)
+
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(RdKafka
+  REQUIRED_VARS RdKafka_LIBRARY RdKafka_INCLUDE_DIR
+  VERSION_VAR PC_RDKAFKA_VERSION)
+mark_as_advanced(RdKafka_INCLUDE_DIR RdKafka_LIBRARY)
+
+if(RdKafka_FOUND AND NOT TARGET RdKafka::rdkafka)
+  # What the archive needs, one level deep and shared: `pkg-config --static` would go on to all that
+  # libcurl was ever linked with.
+  set(ENV{PKG_CONFIG_PATH} "${PC_RDKAFKA_LIBDIR}/pkgconfig:$ENV{PKG_CONFIG_PATH}")
+  execute_process(
+    COMMAND "${PKG_CONFIG_EXECUTABLE}" --print-requires --print-requires-private rdkafka
+    OUTPUT_VARIABLE rdkafka_needs
+    OUTPUT_STRIP_TRAILING_WHITESPACE)
+  string(REPLACE "\n" ";" rdkafka_needs "${rdkafka_needs}")
+  pkg_check_modules(RDKAFKA_NEEDS REQUIRED QUIET IMPORTED_TARGET ${rdkafka_needs})
+  find_package(Threads REQUIRED)
+
+  add_library(RdKafka::rdkafka STATIC IMPORTED)
+  set_target_properties(RdKafka::rdkafka PROPERTIES
+    IMPORTED_LOCATION "${RdKafka_LIBRARY}"
+    INTERFACE_INCLUDE_DIRECTORIES "${RdKafka_INCLUDE_DIR}"
+    INTERFACE_LINK_LIBRARIES "PkgConfig::RDKAFKA_NEEDS;Threads::Threads;${CMAKE_DL_LIBS};m")
+endif()

@@ -1,0 +1,19 @@
+# Run by the target kstream_revision. Writes OUTPUT only when its content changes.
+# A source archive has no .git folder: the revision is "unknown" there, or what KSTREAM_REVISION
+# says (an image build knows it and leaves .git out).
+set(REVISION "$ENV{KSTREAM_REVISION}")
+if(NOT REVISION AND EXISTS "${SOURCE_DIR}/.git")
+  find_program(GIT git)
+  if(GIT)
+    execute_process(
+      COMMAND "${GIT}" describe --always --dirty --abbrev=12 --exclude=*
+      WORKING_DIRECTORY "${SOURCE_DIR}"
+      OUTPUT_VARIABLE REVISION
+      OUTPUT_STRIP_TRAILING_WHITESPACE
+      ERROR_QUIET)
+  endif()
+endif()
+if(NOT REVISION)
+  set(REVISION "unknown")
+endif()
+configure_file("${CMAKE_CURRENT_LIST_DIR}/version.cpp.in" "${OUTPUT}" @ONLY)

@@ -1,0 +1,324 @@
+#!/usr/bin/env bash
+# Brings a machine to the point where kstream can be built and tested. Run it as often as you like:
+# what is there is left alone, and a run with nothing to do takes a fraction of a second.
+#
+#   1. compilers, libraries and tools from the system's own packages (root or sudo, when missing);
+#   2. librdkafka, static, of the minimum version or newer, into build/deps;
+#   3. Catch2 v3, into build/deps where the system has only v2;
+#   4. promtool, into build/deps where it is missing (no service is installed or started);
+#   5. Apache Kafka with its command line tools, from Maven, into build/deps.
+#
+# Knows Debian 12 and 13 and Ubuntu 24.04. Environment:
+#   KSTREAM_DEBIAN_MIRROR     address of a Debian mirror; derived from apt's own settings on Debian
+#   KSTREAM_RDKAFKA_TARBALL   file or URL of librdkafka_2.14.2.orig.tar.gz, for systems that reach no
+#                             Debian mirror; its SHA-256 is checked
+set -euo pipefail
+
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+# shellcheck source=scripts/lib/common.sh
+. "$here/lib/common.sh"
+# shellcheck source=scripts/lib/newer_debian.sh
+. "$here/lib/newer_debian.sh"
+
+readonly RDKAFKA_MINIMUM=2.14.2
+readonly RDKAFKA_SUITE=forky
+readonly RDKAFKA_TARBALL_SHA256=4d53568c13717b167d12c7b2a0fe12aeb5d6bfe02de53df5b68f86d870a81b33
+readonly CATCH2_MINIMUM=3.0.0
+readonly CATCH2_SUITE=bookworm-backports
+readonly KAFKA_VERSION=4.3.1
+# The logging binding that this Kafka release itself is packaged with.
+readonly LOG4J_VERSION=2.25.4
+readonly JAVA_MINIMUM=17
+
+# Each with what needs it, where the name does not say so.
+system_packages=(
+  g++ cmake ninja-build pkg-config ccache git make patch ca-certificates
+  libsimdjson-dev libfmt-dev libcli11-dev prometheus-cpp-dev libssl-dev
+  # librdkafka is built against these
+  zlib1g-dev liblz4-dev libzstd-dev libsasl2-dev libcurl4-openssl-dev
+  # source packages of newer suites, and the keys they are signed with
+  dpkg-dev debian-archive-keyring
+  # scripts and tests
+  python3 curl
+)
+
+stamp="$KSTREAM_DEPS/.setup-stamp"
+
+# Everything that decides the outcome of a run. A changed script or an upgraded system runs again.
+fingerprint() {
+  { cat "$here/setup.sh" "$here/lib/newer_debian.sh" /etc/os-release && uname -m; } |
+    sha256sum | cut -d ' ' -f 1
+}
+
+java_major() {
+  local line
+  line="$(java -version 2>&1 | head -n 1)" || return 1
+  [[ "$line" =~ \"([0-9]+) ]] && printf '%s' "${BASH_REMATCH[1]}"
+}
+
+java_is_enough() {
+  local major
+  have java && major="$(java_major)" && [ "$major" -ge "$JAVA_MINIMUM" ]
+}
+
+missing_system_packages() {
+  local package
+  for package in "${system_packages[@]}"; do
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
+      printf '%s\n' "$package"
+  done
+  java_is_enough || printf '%s\n' default-jre-headless
+  # A mvn of any origin will do.
+  have mvn || printf '%s\n' maven
+}
+
+apt_install() {
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 update
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 \
+    install -y --no-install-recommends "$@"
+}
+
+# ---- librdkafka ---------------------------------------------------------------------------------
+
+rdkafka_prefix="$KSTREAM_DEPS/librdkafka"
+
+system_rdkafka_is_enough() {
+  pkg-config --atleast-version="$RDKAFKA_MINIMUM" rdkafka 2>/dev/null &&
+    [ -e "$(pkg-config --variable=libdir rdkafka)/librdkafka.a" ]
+}
+
+built_rdkafka_is_enough() {
+  [ -e "$rdkafka_prefix/lib/librdkafka.a" ] &&
+    PKG_CONFIG_PATH="$rdkafka_prefix/lib/pkgconfig" \
+      pkg-config --atleast-version="$RDKAFKA_MINIMUM" rdkafka
+}
+
+# Leaves the source archive in $1.
+fetch_rdkafka_source() {
+  local into="$1" mirror
+  mkdir -p "$into"
+  if [ -n "${KSTREAM_RDKAFKA_TARBALL:-}" ]; then
+    local tarball="$into/librdkafka.orig.tar.gz"
+    case "$KSTREAM_RDKAFKA_TARBALL" in
+      *://*) curl --fail --location --silent --show-error -o "$tarball" "$KSTREAM_RDKAFKA_TARBALL" ;;
+      *) cp -- "$KSTREAM_RDKAFKA_TARBALL" "$tarball" ;;
+    esac
+    printf '%s  %s\n' "$RDKAFKA_TARBALL_SHA256" "$tarball" | sha256sum --check --quiet ||
+      die "KSTREAM_RDKAFKA_TARBALL is not the librdkafka_2.14.2.orig.tar.gz that is expected here"
+    return
+  fi
+  mirror="$(newer_debian_mirror)" && [ -n "$mirror" ] || die "$(
+    cat <<'TEXT'
+this system's librdkafka is too old, and no Debian mirror is known to take its source from.
+Set one of these and run scripts/setup.sh again:
+  KSTREAM_DEBIAN_MIRROR    the address of any Debian mirror (the folder that has dists/ and pool/)
+  KSTREAM_RDKAFKA_TARBALL  a file or URL of librdkafka_2.14.2.orig.tar.gz, as in a mirror's
+                           pool/main/libr/librdkafka/
+TEXT
+  )"
+  newer_apt_setup "$mirror" "deb-src @MIRROR@ $RDKAFKA_SUITE main"
+  (cd "$into" && newer_apt apt-get source --download-only librdkafka)
+}
+
+build_rdkafka() {
+  local work="$KSTREAM_DEPS/src/librdkafka" jobs prefix version
+  rm -rf "$work"
+  fetch_rdkafka_source "$work/download"
+  mkdir -p "$work/tree"
+  tar -xf "$work"/download/*.orig.tar.* -C "$work/tree" --strip-components=1
+  cd "$work/tree"
+  # Debian's patches only swap bundled helpers for Debian's copies of them: not needed.
+  ./configure --prefix="$rdkafka_prefix" \
+    --CFLAGS="-fstack-protector-strong -fstack-clash-protection -D_FORTIFY_SOURCE=2 -ffile-prefix-map=$work/tree=librdkafka" \
+    --enable-ssl --enable-gssapi --enable-zstd --enable-curl --enable-lz4-ext
+  jobs="$(nproc)"
+  make -C src -j"$jobs" librdkafka.a rdkafka.pc
+
+  # Into place in one rename, so that a build that is interrupted leaves nothing half made.
+  prefix="$rdkafka_prefix.new"
+  rm -rf "$prefix"
+  mkdir -p "$prefix/include/librdkafka" "$prefix/lib/pkgconfig" "$prefix/share/doc/librdkafka"
+  cp src/rdkafka.h src/rdkafka_mock.h "$prefix/include/librdkafka/"
+  cp src/librdkafka.a "$prefix/lib/"
+  # Its folder is written relative to itself: a checkout may be moved.
+  sed 's|^prefix=.*|prefix=${pcfiledir}/../..|; s|^libdir=.*|libdir=${prefix}/lib|; s|^includedir=.*|includedir=${prefix}/include|' \
+    src/rdkafka.pc >"$prefix/lib/pkgconfig/rdkafka.pc"
+  cp LICENSES.txt CONFIGURATION.md STATISTICS.md "$prefix/share/doc/librdkafka/"
+  version="$(PKG_CONFIG_PATH="$prefix/lib/pkgconfig" pkg-config --modversion rdkafka)"
+  version_at_least "$version" "$RDKAFKA_MINIMUM" ||
+    die "built librdkafka $version, but $RDKAFKA_MINIMUM or newer is needed"
+  rm -rf "$rdkafka_prefix"
+  mv "$prefix" "$rdkafka_prefix"
+  cd "$KSTREAM_ROOT"
+  rm -rf "$work"
+}
+
+# ---- Catch2 -------------------------------------------------------------------------------------
+
+catch2_prefix="$KSTREAM_DEPS/catch2"
+
+# The library is in libcatch2-dev or, in older releases, in catch2 itself.
+catch2_is_there() {
+  local package version
+  [ ! -e "$catch2_prefix/.complete" ] || return 0
+  for package in libcatch2-dev catch2; do
+    version="$(dpkg-query -W -f '${Version}' "$package" 2>/dev/null)" || continue
+    [ -z "$version" ] || ! version_at_least "$version" "$CATCH2_MINIMUM" || return 0
+  done
+  return 1
+}
+
+# The distribution's own package that holds Catch2 v3, if it has one.
+distribution_catch2_v3() {
+  local package version
+  for package in libcatch2-dev catch2; do
+    version="$(apt-cache show --no-all-versions "$package" 2>/dev/null |
+      sed -n 's/^Version: //p' | head -n 1)"
+    if [ -n "$version" ] && version_at_least "$version" "$CATCH2_MINIMUM"; then
+      printf '%s' "$package"
+      return
+    fi
+  done
+}
+
+unpack_catch2() {
+  local mirror work="$KSTREAM_DEPS/src/catch2"
+  mirror="$(newer_debian_mirror)" && [ -n "$mirror" ] ||
+    die "no Debian mirror is known to take Catch2 v3 from: set KSTREAM_DEBIAN_MIRROR"
+  newer_apt_setup "$mirror" "deb @MIRROR@ $CATCH2_SUITE main"
+  rm -rf "$work" "$catch2_prefix"
+  mkdir -p "$work"
+  (cd "$work" && newer_apt apt-get download libcatch2-dev)
+  dpkg-deb -x "$work"/libcatch2-dev_*.deb "$catch2_prefix"
+  touch "$catch2_prefix/.complete"
+  rm -rf "$work"
+}
+
+# ---- promtool -----------------------------------------------------------------------------------
+
+promtool_link="$KSTREAM_DEPS/bin/promtool"
+
+# The package `prometheus` would start a server where there is an init: only the tool is taken.
+unpack_promtool() {
+  mkdir -p "$KSTREAM_DEPS/bin"
+  if have promtool; then
+    ln -sf "$(command -v promtool)" "$promtool_link"
+    return
+  fi
+  local work="$KSTREAM_DEPS/src/promtool"
+  rm -rf "$work"
+  mkdir -p "$work"
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 update
+  (cd "$work" && apt-get download prometheus && dpkg-deb -x prometheus_*.deb tree)
+  rm -f "$promtool_link"
+  install -m 0755 "$work/tree/usr/bin/promtool" "$promtool_link"
+  rm -rf "$work"
+}
+
+# ---- Kafka --------------------------------------------------------------------------------------
+
+kafka_home="$KSTREAM_DEPS/kafka-$KAFKA_VERSION"
+
+fetch_kafka() {
+  local work="$KSTREAM_DEPS/src/kafka"
+  rm -rf "$work" "$kafka_home.new"
+  mkdir -p "$work"
+  # The tools drag in Kafka Connect with a web server; nothing that we run needs it.
+  cat >"$work/pom.xml" <<POM
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>kstream</groupId>
+  <artifactId>cluster</artifactId>
+  <version>1</version>
+  <packaging>pom</packaging>
+  <dependencies>
+    <dependency>
+      <groupId>org.apache.kafka</groupId>
+      <artifactId>kafka_2.13</artifactId>
+      <version>$KAFKA_VERSION</version>
+    </dependency>
+    <dependency>
+      <groupId>org.apache.kafka</groupId>
+      <artifactId>kafka-tools</artifactId>
+      <version>$KAFKA_VERSION</version>
+      <exclusions>
+        <exclusion><groupId>org.apache.kafka</groupId><artifactId>connect-api</artifactId></exclusion>
+        <exclusion><groupId>org.apache.kafka</groupId><artifactId>connect-json</artifactId></exclusion>
+        <exclusion><groupId>org.apache.kafka</groupId><artifactId>connect-runtime</artifactId></exclusion>
+        <exclusion><groupId>org.apache.kafka</groupId><artifactId>connect-transforms</artifactId></exclusion>
+      </exclusions>
+    </dependency>
+    <dependency>
+      <groupId>org.apache.logging.log4j</groupId>
+      <artifactId>log4j-slf4j-impl</artifactId>
+      <version>$LOG4J_VERSION</version>
+    </dependency>
+  </dependencies>
+</project>
+POM
+  mvn --batch-mode --no-transfer-progress -f "$work/pom.xml" dependency:copy-dependencies \
+    -DincludeScope=runtime -DoutputDirectory="$kafka_home.new/libs"
+  [ -e "$kafka_home.new/libs/kafka_2.13-$KAFKA_VERSION.jar" ] || die "Maven brought no Kafka"
+  rm -rf "$kafka_home"
+  mv "$kafka_home.new" "$kafka_home"
+  # Where the other scripts find it, whatever its version.
+  ln -sfn "kafka-$KAFKA_VERSION" "$KSTREAM_DEPS/kafka"
+  rm -rf "$work"
+}
+
+# ---- the run ------------------------------------------------------------------------------------
+
+main() {
+  local print started missing
+  print="$(fingerprint)"
+  if [ -e "$stamp" ] && [ "$(<"$stamp")" = "$print" ] && java_is_enough; then
+    return
+  fi
+  have apt-get || die "scripts/setup.sh knows Debian 12, Debian 13 and Ubuntu 24.04 (no apt-get here)"
+
+  # Two set-ups at once would undo each other's half-made folders.
+  mkdir -p "$KSTREAM_DEPS"
+  exec 9>"$KSTREAM_DEPS/.lock"
+  flock 9
+
+  say "setup: into ${KSTREAM_DEPS#"$KSTREAM_ROOT"/}, logs in ${KSTREAM_LOGS#"$KSTREAM_ROOT"/}"
+  started="$(now_ms)"
+  mapfile -t missing < <(missing_system_packages)
+  if [ "${#missing[@]}" -gt 0 ]; then
+    step setup-packages "system packages: ${missing[*]}" apt_install "${missing[@]}"
+  fi
+  java_is_enough || die "Java $JAVA_MINIMUM or newer is needed, 'java' on PATH is older"
+
+  # Downloading Kafka is waiting, building librdkafka is computing: they go well together.
+  local kafka_pid='' kafka_report="$KSTREAM_LOGS/setup-kafka.report"
+  if [ ! -d "$kafka_home/libs" ]; then
+    mkdir -p "$KSTREAM_LOGS"
+    step setup-kafka "Apache Kafka $KAFKA_VERSION" fetch_kafka >"$kafka_report" 2>&1 &
+    kafka_pid=$!
+  fi
+  if ! system_rdkafka_is_enough && ! built_rdkafka_is_enough; then
+    step setup-librdkafka "librdkafka, static" build_rdkafka
+  fi
+  if ! catch2_is_there; then
+    local catch2_package
+    catch2_package="$(distribution_catch2_v3)"
+    if [ -n "$catch2_package" ]; then
+      step setup-catch2 "Catch2, from the distribution" apt_install "$catch2_package"
+    else
+      step setup-catch2 "Catch2, from $CATCH2_SUITE" unpack_catch2
+    fi
+  fi
+  [ -x "$promtool_link" ] || step setup-promtool "promtool" unpack_promtool
+  if [ -n "$kafka_pid" ]; then
+    wait "$kafka_pid" || {
+      cat "$kafka_report" >&2
+      die "Apache Kafka $KAFKA_VERSION could not be fetched"
+    }
+    cat "$kafka_report"
+  fi
+
+  printf '%s\n' "$print" >"$stamp"
+  say "setup: ready after $(seconds_since "$started") s"
+}
+
+main "$@"
