@@ -58,12 +58,11 @@ public:
     RecordDecoder(RecordDecoder&&) noexcept;
     RecordDecoder& operator=(RecordDecoder&&) noexcept;
 
-    // Decodes one value. `readable_bytes` is how many bytes may be read from value.data() on
-    // (>= value.size()); where it covers the parser's padding no copy is made.
+    // Decodes one value; reads `value` alone, no padding behind it, and copies nothing of it.
     // On ok, group_values() has one entry per spec.group_by field and inputs() one per
     // spec.aggregates entry (units 0 for aggregates without input). Both are valid until the next
     // decode and may point into `value`.
-    [[nodiscard]] DecodeVerdict decode(std::string_view value, std::size_t readable_bytes);
+    [[nodiscard]] DecodeVerdict decode(std::string_view value);
 
     [[nodiscard]] std::span<const GroupValue> group_values() const;
     [[nodiscard]] std::span<const Decimal> inputs() const;

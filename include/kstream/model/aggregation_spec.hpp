@@ -30,10 +30,6 @@ struct AggregationSpec {
 // and only if these texts are equal. Field texts are length-prefixed, so no name can forge another.
 [[nodiscard]] std::string canonical_text(const AggregationSpec& spec);
 
-// First 8 bytes of SHA-256 over canonical_text(), big endian: stands in batch headers, in meta and in
-// the metadata of committed offsets (protocol P4).
-[[nodiscard]] std::uint64_t spec_hash(const AggregationSpec& spec);
-
 // Every problem with the spec in words, empty when it is usable (duplicate output names, no
 // aggregate, scale out of range, ...).
 [[nodiscard]] std::vector<std::string> problems(const AggregationSpec& spec);

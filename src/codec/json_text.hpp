@@ -1,0 +1,44 @@
+// JSON's small parts, byte by byte (RFC 8259): tokens and escapes for the record decoder, and the
+// verdict on a whole text for records that the decoder's fast walk has turned down.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "kstream/codec/record_decoder.hpp"
+
+namespace kstream::json {
+
+[[nodiscard]] constexpr bool is_whitespace(char c) {
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+[[nodiscard]] constexpr bool is_digit(char c) {
+    return static_cast<unsigned char>(c - '0') <= 9;
+}
+
+// How many bytes at the front of `text` are a number of section 6, 0 when none are. The longest
+// match: "01" gives 1 and "1.x" gives 0.
+[[nodiscard]] std::size_t number_size(std::string_view text);
+
+enum class Escapes {
+    fine,
+    invalid,         // an escape that JSON does not have
+    lone_surrogate,  // a \u escape that is half of a pair; only when none is invalid
+};
+
+// `raw` is what stands between the quotes of a string: no unescaped quote, and no half escape at
+// its end unless it is invalid. Only escapes are looked at.
+[[nodiscard]] Escapes check_escapes(std::string_view raw);
+
+// Appends `raw` without its escapes, as UTF-8. Its escapes have been checked and are fine.
+void append_unescaped(std::string& out, std::string_view raw);
+
+// What is wrong with a text as a whole, in the order of docs/RECORDS.md: encoding, depth, json,
+// encoding by a lone surrogate. Nothing: one JSON value of any type with only whitespace around it.
+// Constant memory, linear time.
+[[nodiscard]] std::optional<BadReason> text_problem(std::string_view text);
+
+}  // namespace kstream::json
