@@ -1,5 +1,5 @@
-// Configuration of librdkafka clients: the user's properties (-X, configuration file), kstream's own
-// defaults, and the properties that exactly-once needs and nobody may change.
+// Configuration of librdkafka clients: kstream's own defaults, the user's properties (-X,
+// configuration file), and the properties that exactly-once needs and nobody may change.
 #pragma once
 
 #include <string>
@@ -18,20 +18,34 @@ using Properties = std::vector<std::pair<std::string, std::string>>;
 struct ClientConfig {
     std::string brokers;     // bootstrap.servers
     std::string client_id;   // client.id, also in the broker's logs
-    Properties user;         // -X key=value in the order given, already checked
+    Properties user;         // -X key=value in the order given
     Log* log = nullptr;      // librdkafka's log lines go here; must outlive the clients
 };
 
+// What a client is for. The caller adds by `required` what only it knows:
+//   plain_producer          produce. Idempotent, acks=all, waits for a broker without a time limit.
+//   transactional_producer  one per loop. Needs transactional.id.
+//   consumer                a member of a group, read_committed; the client itself never stores or
+//                           commits offsets. Needs group.id, session.timeout.ms.
+//   reader                  reads by rd_kafka_assign() (restore, reset), read_committed, never
+//                           joins a group. librdkafka wants a group.id all the same and asks for
+//                           its coordinator: default "kstream-reader", better one that starts with
+//                           the application id, where rights are.
+//   admin                   administration only, to be made as RD_KAFKA_PRODUCER.
+// All values: defaults_of() in client_config.cpp.
 enum class ClientKind { plain_producer, transactional_producer, consumer, reader, admin };
 
 // A configuration for one client: kstream's defaults for `kind`, then the user's properties, then
-// `required` (which always win; a user's property of the same name was refused before).
-// Errors: usage, naming the property, when librdkafka refuses a name or a value.
-// Log lines of the client go to config.log with their facility, and never hold payloads.
+// `required` (which always win). A user's property that librdkafka knows for the other kind of
+// client only (linger.ms on a consumer) is checked and left out, so that one -X list serves all.
+// Errors: usage, naming the property, when kstream refuses the property (model/property_rules.hpp)
+// or librdkafka its name or value. Values of secrets never stand in the message.
+// Log lines of the client go to config.log, rate limited per facility, and never hold payloads. The
+// opaque pointer stays free for the caller's callbacks. Any thread.
 [[nodiscard]] Result<ConfPtr> make_conf(const ClientConfig& config, ClientKind kind,
                                         const Properties& required);
 
-// librdkafka's version and builtin.features, for --version and the start checks.
+// librdkafka's version and builtin.features at run time, for --version and the start checks.
 [[nodiscard]] std::string library_version();
 [[nodiscard]] std::string library_features();
 

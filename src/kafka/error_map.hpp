@@ -1,5 +1,5 @@
-// Each Kafka error to what to do about it, in one switch (src/kafka/error_map.cpp): design decision
-// 4. An error that the switch does not know is `stop`.
+// Each Kafka error to what to do about it, in one place (the table in src/kafka/error_map.cpp):
+// design decision 4. An error that the table does not know is `stop`.
 #pragma once
 
 #include <string>
@@ -11,12 +11,18 @@
 namespace kstream::kafka {
 
 // The code alone, for callbacks and per-partition errors. `what` says what was being done and to
-// which topic and partition; it becomes the beginning of the message.
+// which topic and partition; it becomes the beginning of the message. `detail` takes the place of
+// librdkafka's general text where there is a better one. Any thread.
+// __FATAL says only that the handle is unusable; rd_kafka_fatal_error() has the code to map.
 [[nodiscard]] Error map_error(rd_kafka_resp_err_t code, std::string_view what,
                               std::string_view detail = {});
 
-// An error object of the transactional API: its flags (retriable, requires abort, fatal) decide
-// first, as INTRODUCTION.md "Transactional Producer" has it; then the switch over its code.
+// An error object of the transactional API, by its flags (retriable, requires abort, fatal), as
+// INTRODUCTION.md "Transactional Producer" has it, and its code. A code that the table knows as
+// `stop` stops whatever the flags say: aborting does not give a right or make a record smaller.
+// Otherwise the graver of the flag's and the table's disposition; with neither, `stop`.
+// A timeout comes out as `retry`: whether the outcome is uncertain (protocol P6) is known only to
+// the caller, who knows which request it was. Any thread.
 [[nodiscard]] Error map_error(const rd_kafka_error_t& error, std::string_view what);
 
 }  // namespace kstream::kafka

@@ -1,0 +1,142 @@
+// librdkafka's log lines -> the Log port.
+//
+// log_cb has no argument of its own, only the handle, and the handle's one opaque pointer belongs
+// to the adapter that made it (delivery and rebalance callbacks). So an on_new interceptor, which
+// does have an argument, notes the Log of each handle before its first line, and on_destroy forgets
+// it.
+
+#include "kafka/log_bridge.hpp"
+
+#include <chrono>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+namespace kstream::kafka {
+namespace {
+
+// A lost broker makes every client of the process repeat the same few lines for as long as it is
+// gone. Five lines name all brokers of a small cluster; the rest is a number.
+constexpr int kLinesPerWindow = 5;
+constexpr std::chrono::seconds kWindow{10};
+
+constexpr int kSyslogCritical = 2;
+constexpr int kSyslogWarning = 4;
+constexpr int kSyslogInfo = 6;
+
+class Registry {
+public:
+    void add(const rd_kafka_t* client, Log* log) {
+        const std::scoped_lock lock(mutex_);
+        logs_[client] = log;
+    }
+
+    void remove(const rd_kafka_t* client) {
+        const std::scoped_lock lock(mutex_);
+        logs_.erase(client);
+    }
+
+    Log* find(const rd_kafka_t* client) {
+        const std::scoped_lock lock(mutex_);
+        const auto found = logs_.find(client);
+        return found == logs_.end() ? nullptr : found->second;
+    }
+
+    // The number of lines left out since the last one that passed; nothing when this one is to be
+    // left out too.
+    std::optional<std::int64_t> admit(std::string_view facility) {
+        const auto now = std::chrono::steady_clock::now();
+        const std::scoped_lock lock(mutex_);
+        Window& window = windows_[std::string(facility)];
+        if (now - window.begin >= kWindow) {
+            window.begin = now;
+            window.passed = 0;
+        }
+        if (window.passed >= kLinesPerWindow) {
+            ++window.left_out;
+            return std::nullopt;
+        }
+        ++window.passed;
+        return std::exchange(window.left_out, 0);
+    }
+
+private:
+    struct Window {
+        std::chrono::steady_clock::time_point begin;
+        int passed = 0;
+        std::int64_t left_out = 0;
+    };
+
+    std::mutex mutex_;
+    std::unordered_map<const rd_kafka_t*, Log*> logs_;
+    std::map<std::string, Window> windows_;  // by facility: librdkafka has a few dozen
+};
+
+// Never destroyed: a client that outlives main() may still log.
+Registry& registry() {
+    static auto* const instance = new Registry;
+    return *instance;
+}
+
+// librdkafka writes what it goes on to handle itself as LOG_ERR ("connect refused"); nobody has to
+// act on that, so it is a warning here. Fatal errors of a client are LOG_EMERG.
+LogLevel level_of(int syslog_level) {
+    if (syslog_level <= kSyslogCritical) {
+        return LogLevel::error;
+    }
+    if (syslog_level <= kSyslogWarning) {
+        return LogLevel::warn;
+    }
+    return syslog_level <= kSyslogInfo ? LogLevel::info : LogLevel::debug;
+}
+
+void on_log(const rd_kafka_t* client, int syslog_level, const char* facility, const char* text) {
+    Log* const log = registry().find(client);
+    if (log == nullptr) {  // between on_destroy and the end of its threads
+        return;
+    }
+    const LogLevel level = level_of(syslog_level);
+    std::int64_t left_out = 0;
+    if (level == LogLevel::warn || level == LogLevel::info) {
+        const std::optional<std::int64_t> admitted = registry().admit(facility);
+        if (!admitted) {
+            return;
+        }
+        left_out = *admitted;
+    }
+    const char* const name = rd_kafka_name(client);
+    if (left_out > 0) {
+        log->write(level, "kafka client",
+                   {{"client", name},
+                    {"facility", facility},
+                    {"text", text},
+                    {"left_out", left_out}});
+    } else {
+        log->write(level, "kafka client",
+                   {{"client", name}, {"facility", facility}, {"text", text}});
+    }
+}
+
+rd_kafka_resp_err_t on_destroy(rd_kafka_t* client, void* /*argument*/) {
+    registry().remove(client);
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+rd_kafka_resp_err_t on_new(rd_kafka_t* client, const rd_kafka_conf_t* /*conf*/, void* log,
+                           char* /*errstr*/, std::size_t /*errstr_size*/) {
+    registry().add(client, static_cast<Log*>(log));
+    return rd_kafka_interceptor_add_on_destroy(client, "kstream-log", &on_destroy, nullptr);
+}
+
+}  // namespace
+
+void attach_log(rd_kafka_conf_t& conf, Log& log) {
+    rd_kafka_conf_set_log_cb(&conf, &on_log);
+    rd_kafka_conf_interceptor_add_on_new(&conf, "kstream-log", &on_new, &log);
+}
+
+}  // namespace kstream::kafka
