@@ -4,10 +4,10 @@
 // differ is a broken invariant.
 #include "codec/json_text.hpp"
 
+#include <simdjson.h>
+
 #include <array>
 #include <cstdint>
-
-#include <simdjson.h>
 
 namespace kstream::json {
 namespace {
@@ -40,8 +40,12 @@ std::optional<std::uint32_t> unicode_escape(std::string_view text) {
     return unit;
 }
 
-constexpr bool is_high_surrogate(std::uint32_t unit) { return unit >= 0xd800 && unit <= 0xdbff; }
-constexpr bool is_low_surrogate(std::uint32_t unit) { return unit >= 0xdc00 && unit <= 0xdfff; }
+constexpr bool is_high_surrogate(std::uint32_t unit) {
+    return unit >= 0xd800 && unit <= 0xdbff;
+}
+constexpr bool is_low_surrogate(std::uint32_t unit) {
+    return unit >= 0xdc00 && unit <= 0xdfff;
+}
 
 struct Escape {
     std::size_t size = 0;          // bytes of the escape, a pair of surrogates taken as one
@@ -54,15 +58,24 @@ Escape read_escape(std::string_view text) {
         return {};
     }
     switch (text[1]) {
-        case '"': return {2, '"'};
-        case '\\': return {2, '\\'};
-        case '/': return {2, '/'};
-        case 'b': return {2, '\b'};
-        case 'f': return {2, '\f'};
-        case 'n': return {2, '\n'};
-        case 'r': return {2, '\r'};
-        case 't': return {2, '\t'};
-        default: break;
+        case '"':
+            return {2, '"'};
+        case '\\':
+            return {2, '\\'};
+        case '/':
+            return {2, '/'};
+        case 'b':
+            return {2, '\b'};
+        case 'f':
+            return {2, '\f'};
+        case 'n':
+            return {2, '\n'};
+        case 'r':
+            return {2, '\r'};
+        case 't':
+            return {2, '\t'};
+        default:
+            break;
     }
     const auto unit = unicode_escape(text);
     if (!unit) {
@@ -109,7 +122,9 @@ bool too_deep(std::string_view text) {
                 }
                 break;
             case '}':
-            case ']': --open; break;
+            case ']':
+                --open;
+                break;
             case '"':
                 for (++i; i < text.size() && text[i] != '"'; ++i) {
                     if (text[i] == '\\') {
@@ -117,7 +132,8 @@ bool too_deep(std::string_view text) {
                     }
                 }
                 break;
-            default: break;
+            default:
+                break;
         }
     }
     return false;
@@ -235,8 +251,8 @@ private:
             if (c == '\\') {
                 const Escape escape = read_escape(rest_);
                 size = escape.size;
-                lone_surrogate_ |= is_high_surrogate(escape.code_point) ||
-                                   is_low_surrogate(escape.code_point);
+                lone_surrogate_ |=
+                    is_high_surrogate(escape.code_point) || is_low_surrogate(escape.code_point);
             }
             if (size == 0) {
                 return false;
@@ -298,8 +314,8 @@ Escapes check_escapes(std::string_view raw) {
         if (escape.size == 0) {
             return Escapes::invalid;
         }
-        lone_surrogate |= is_high_surrogate(escape.code_point) ||
-                          is_low_surrogate(escape.code_point);
+        lone_surrogate |=
+            is_high_surrogate(escape.code_point) || is_low_surrogate(escape.code_point);
         at += escape.size;
     }
     return lone_surrogate ? Escapes::lone_surrogate : Escapes::fine;

@@ -2,12 +2,12 @@
 // verdict on a whole text for records that the decoder's fast walk has turned down.
 #pragma once
 
+#include "kstream/codec/record_decoder.hpp"
+
 #include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "kstream/codec/record_decoder.hpp"
 
 namespace kstream::json {
 
@@ -22,6 +22,10 @@ namespace kstream::json {
 // How many bytes at the front of `text` are a number of section 6, 0 when none are. The longest
 // match: "01" gives 1 and "1.x" gives 0.
 [[nodiscard]] std::size_t number_size(std::string_view text);
+
+// An escape of 6 bytes makes at least one byte of text: what is longer than this times a limit
+// before it is unescaped is over the limit after it, too.
+inline constexpr std::size_t kMaxEscapeFactor = 6;
 
 enum class Escapes {
     fine,

@@ -1,9 +1,9 @@
 // Spec -> its hash. Here and not in core/ because core knows no OpenSSL.
 #include "kstream/codec/spec_hash.hpp"
 
-#include <cstddef>
-
 #include "kstream/codec/sha256.hpp"
+
+#include <cstddef>
 
 namespace kstream {
 

@@ -3,11 +3,11 @@
 // it is held by a golden test.
 #include "kstream/model/aggregation_spec.hpp"
 
+#include "kstream/model/decimal.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <string_view>
-
-#include "kstream/model/decimal.hpp"
 
 namespace kstream {
 namespace {
@@ -107,8 +107,9 @@ void check_topic(std::string_view topic, std::vector<std::string>& found) {
         found.emplace_back("there is no source topic");
     } else if (topic.size() > kMaxTopicBytes || topic == "." || topic == ".." ||
                !std::ranges::all_of(topic, allowed)) {
-        found.emplace_back("the source topic is not a Kafka topic name "
-                           "(1 to 249 of a-z A-Z 0-9 . _ -, not . or ..)");
+        found.emplace_back(
+            "the source topic is not a Kafka topic name "
+            "(1 to 249 of a-z A-Z 0-9 . _ -, not . or ..)");
     }
 }
 

@@ -3,11 +3,11 @@
 // else takes the general path below it. Both give the same result (decimal_test.cpp compares them).
 #include "kstream/model/decimal.hpp"
 
+#include "kstream/check.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstddef>
-
-#include "kstream/check.hpp"
 
 namespace kstream {
 namespace {
@@ -33,7 +33,9 @@ constexpr auto kPowers64 = [] {
     return powers;
 }();
 
-constexpr bool is_digit(char c) { return static_cast<unsigned char>(c - '0') <= 9; }
+constexpr bool is_digit(char c) {
+    return static_cast<unsigned char>(c - '0') <= 9;
+}
 
 // The parts of a token that matches the grammar.
 struct Parts {
@@ -187,8 +189,8 @@ bool parse_short(std::string_view token, int scale, Decimal& out) {
         power < 0 || power > kMaxPower64) {
         return false;
     }
-    const auto units = static_cast<Int128>(UInt128{digits} *
-                                           kPowers64[static_cast<std::size_t>(power)]);
+    const auto units =
+        static_cast<Int128>(UInt128{digits} * kPowers64[static_cast<std::size_t>(power)]);
     out.units = negative ? -units : units;
     return true;
 }

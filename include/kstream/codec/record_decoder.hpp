@@ -1,6 +1,10 @@
 // Source record (JSON) -> the field values that a job needs. The contract of what a valid record is
-// stands in docs/RECORDS.md; the verdict covers ALL of the record, also fields that nobody asked for.
+// stands in docs/RECORDS.md; the verdict covers ALL of the record, also fields that nobody asked
+// for.
 #pragma once
+
+#include "kstream/model/aggregation_spec.hpp"
+#include "kstream/model/decimal.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -9,9 +13,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "kstream/model/aggregation_spec.hpp"
-#include "kstream/model/decimal.hpp"
 
 namespace kstream {
 
