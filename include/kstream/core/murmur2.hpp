@@ -3,10 +3,10 @@
 // agrees on this puts equal keys into the same partition; the aggregation relies on it.
 #pragma once
 
+#include "kstream/model/ids.hpp"
+
 #include <cstdint>
 #include <string_view>
-
-#include "kstream/model/ids.hpp"
 
 namespace kstream {
 
