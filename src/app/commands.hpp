@@ -1,0 +1,32 @@
+// The subcommands, as dispatch calls them: each is one composition root, run_<name>.cpp, that wires
+// the adapters together, runs, and says how it ended.
+#pragma once
+
+#include "app/stop_signal.hpp"
+#include "cli/config.hpp"
+#include "kstream/exit_code.hpp"
+#include "kstream/ports/clock.hpp"
+#include "kstream/ports/log.hpp"
+#include "telemetry/snapshot_store.hpp"
+
+namespace kstream::app {
+
+// What every subcommand gets from dispatch; all of it outlives the call. With --http the server
+// already runs and shows what is published to `snapshots`. aggregate calls expect_loops() once it
+// knows how many loops it will start.
+struct AppContext {
+    Log& log;
+    StopSignal& stop;
+    const Clock& clock;
+    telemetry::SnapshotStore& snapshots;
+};
+
+// stdout is for results only; everything else goes to the log. An exit code that is not ok has been
+// explained in the log.
+[[nodiscard]] ExitCode run_produce(const cli::ProduceConfig& config, AppContext& context);
+[[nodiscard]] ExitCode run_create_topics(const cli::CreateTopicsConfig& config,
+                                         AppContext& context);
+[[nodiscard]] ExitCode run_aggregate(const cli::AggregateConfig& config, AppContext& context);
+[[nodiscard]] ExitCode run_reset(const cli::ResetConfig& config, AppContext& context);
+
+}  // namespace kstream::app
