@@ -19,6 +19,8 @@ here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 . "$here/lib/common.sh"
 # shellcheck source=scripts/lib/newer_debian.sh
 . "$here/lib/newer_debian.sh"
+# shellcheck source=scripts/lib/kafka.sh
+. "$here/lib/kafka.sh"
 
 readonly RDKAFKA_MINIMUM=2.14.2
 readonly RDKAFKA_SUITE=forky
@@ -44,10 +46,15 @@ system_packages=(
 
 stamp="$KSTREAM_DEPS/.setup-stamp"
 
-# Everything that decides the outcome of a run. A changed script or an upgraded system runs again.
+# Everything that decides the outcome of a run. After a change of the scripts, the system, Java or
+# the place of the checkout a run looks at everything again.
 fingerprint() {
-  { cat "$here/setup.sh" "$here/lib/newer_debian.sh" /etc/os-release && uname -m; } |
-    sha256sum | cut -d ' ' -f 1
+  {
+    cat "$here/setup.sh" "$here"/lib/{common,newer_debian,kafka}.sh /etc/os-release
+    uname -m
+    java -version 2>&1 || true
+    printf '%s\n' "$KSTREAM_ROOT"
+  } | sha256sum | cut -d ' ' -f 1
 }
 
 java_major() {
@@ -219,6 +226,22 @@ unpack_promtool() {
 
 kafka_home="$KSTREAM_DEPS/kafka-$KAFKA_VERSION"
 
+# What the class archive is good for: this Java, these files, at this place.
+kafka_archive_fits() {
+  [ -s "$KAFKA_CLASS_ARCHIVE" ] && [ "$(cat "$KAFKA_HOME/prepared-for" 2>/dev/null)" = "$1" ]
+}
+
+install_kafka() {
+  local fits="$1"
+  [ -d "$kafka_home/libs" ] || fetch_kafka
+  # Where the other scripts find it, whatever its version.
+  ln -sfn "kafka-$KAFKA_VERSION" "$KAFKA_HOME"
+  if ! kafka_archive_fits "$fits"; then
+    kafka_prepare
+    printf '%s\n' "$fits" >"$KAFKA_HOME/prepared-for"
+  fi
+}
+
 fetch_kafka() {
   local work="$KSTREAM_DEPS/src/kafka"
   rm -rf "$work" "$kafka_home.new"
@@ -261,8 +284,6 @@ POM
   [ -e "$kafka_home.new/libs/kafka_2.13-$KAFKA_VERSION.jar" ] || die "Maven brought no Kafka"
   rm -rf "$kafka_home"
   mv "$kafka_home.new" "$kafka_home"
-  # Where the other scripts find it, whatever its version.
-  ln -sfn "kafka-$KAFKA_VERSION" "$KSTREAM_DEPS/kafka"
   rm -rf "$work"
 }
 
@@ -289,11 +310,14 @@ main() {
   fi
   java_is_enough || die "Java $JAVA_MINIMUM or newer is needed, 'java' on PATH is older"
 
-  # Downloading Kafka is waiting, building librdkafka is computing: they go well together.
+  # Downloading is waiting, building librdkafka is computing: they go well together.
   local kafka_pid='' kafka_report="$KSTREAM_LOGS/setup-kafka.report"
-  if [ ! -d "$kafka_home/libs" ]; then
+  local kafka_fits
+  kafka_fits="$KAFKA_VERSION $KSTREAM_ROOT $(java -version 2>&1 | tr '\n' ' ')"
+  if [ ! -d "$kafka_home/libs" ] || ! kafka_archive_fits "$kafka_fits"; then
     mkdir -p "$KSTREAM_LOGS"
-    step setup-kafka "Apache Kafka $KAFKA_VERSION" fetch_kafka >"$kafka_report" 2>&1 &
+    step setup-kafka "Apache Kafka $KAFKA_VERSION, from Maven" install_kafka "$kafka_fits" \
+      >"$kafka_report" 2>&1 &
     kafka_pid=$!
   fi
   if ! system_rdkafka_is_enough && ! built_rdkafka_is_enough; then
@@ -317,7 +341,8 @@ main() {
     cat "$kafka_report"
   fi
 
-  printf '%s\n' "$print" >"$stamp"
+  # Anew: what was installed may have changed it.
+  fingerprint >"$stamp"
   say "setup: ready after $(seconds_since "$started") s"
 }
 

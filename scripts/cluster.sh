@@ -1,0 +1,351 @@
+#!/usr/bin/env bash
+# A real Kafka cluster for development and tests: KRaft, three controllers and three brokers, each
+# its own JVM, on loopback addresses only. It is what production is in small: replication 3, min ISR
+# 2, also for Kafka's own topics, no automatic topics, no unclean elections.
+#
+#   cluster.sh up                  starts what is not running; returns when the cluster is ready: all
+#                                  brokers unfenced, coordinator topics in full ISR, transactions work
+#   cluster.sh down [--wipe]       brokers first, then controllers; --wipe removes the data as well
+#   cluster.sh status              what runs and how it is; exit code 0 only when the cluster is ready
+#   cluster.sh kill NODE           SIGKILL, as a crash
+#   cluster.sh stop NODE           SIGTERM and wait: a clean shutdown
+#   cluster.sh start NODE          starts one node and waits until it serves again
+#   cluster.sh tool NAME ARGS...   one of Kafka's own tools, by the name of its script without .sh:
+#                                  kafka-topics, kafka-console-consumer, kafka-consumer-groups, ...
+#
+# NODE is controller-1, -2, -3 or broker-1, -2, -3. Brokers listen on localhost:29092, 39092, 49092.
+# Data, logs and pids are in build/cluster; KSTREAM_CLUSTER_DIR names another folder (the ports stay
+# the same, so only one cluster runs at a time).
+set -euo pipefail
+
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+# shellcheck source=scripts/lib/common.sh
+. "$here/lib/common.sh"
+# shellcheck source=scripts/lib/kafka.sh
+. "$here/lib/kafka.sh"
+
+cluster_dir="${KSTREAM_CLUSTER_DIR:-$KSTREAM_BUILD/cluster}"
+readonly CONTROLLERS=(controller-1 controller-2 controller-3)
+readonly BROKERS=(broker-1 broker-2 broker-3)
+readonly NODES=("${CONTROLLERS[@]}" "${BROKERS[@]}")
+readonly BROKER_ADDRESSES=127.0.0.1:29092,127.0.0.1:39092,127.0.0.1:49092
+readonly QUORUM=101@127.0.0.1:29093,102@127.0.0.1:39093,103@127.0.0.1:49093
+readonly READY_SECONDS=90
+readonly STOP_SECONDS=20
+# The last controllers to go have nobody to hand the quorum to and would wait 5 s for it. Their log
+# is on disk with every append, so ending them loses nothing.
+readonly QUORUM_STOP_SECONDS=1
+
+usage() {
+  # The comment at the top, without its marks.
+  sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"
+}
+
+probe() { python3 "$here/lib/kafka_probe.py" "$@"; }
+
+# ---- nodes --------------------------------------------------------------------------------------
+
+is_controller() { [[ "$1" == controller-* ]]; }
+number_of() { printf '%s' "${1##*-}"; }
+node_id() { if is_controller "$1"; then printf '10%s' "$(number_of "$1")"; else number_of "$1"; fi; }
+node_port() {
+  local tens="$(($(number_of "$1") + 1))"
+  if is_controller "$1"; then printf '%s9093' "$tens"; else printf '%s9092' "$tens"; fi
+}
+
+require_node() {
+  local node
+  for node in "${NODES[@]}"; do
+    [ "$node" != "${1:-}" ] || return 0
+  done
+  die "no such node: '${1:-}' (nodes are: ${NODES[*]})"
+}
+
+# The pid of a node that runs. A pid file alone proves nothing: the number may belong to another
+# process by now, so the process must name our configuration file.
+running_pid() {
+  local file="$cluster_dir/$1/pid" pid
+  [ -r "$file" ] && pid="$(<"$file")" && [ -r "/proc/$pid/cmdline" ] || return 1
+  tr '\0' '\n' 2>/dev/null <"/proc/$pid/cmdline" |
+    grep -qxF "$cluster_dir/$1/server.properties" || return 1
+  printf '%s' "$pid"
+}
+
+write_properties() {
+  local node="$1"
+  if is_controller "$node"; then
+    cat <<CONF
+process.roles=controller
+listeners=CONTROLLER://127.0.0.1:$(node_port "$node")
+CONF
+  else
+    cat <<CONF
+process.roles=broker
+listeners=PLAINTEXT://127.0.0.1:$(node_port "$node")
+advertised.listeners=PLAINTEXT://localhost:$(node_port "$node")
+CONF
+  fi
+  cat <<CONF
+node.id=$(node_id "$node")
+controller.quorum.voters=$QUORUM
+controller.listener.names=CONTROLLER
+log.dirs=$cluster_dir/$node/data
+
+# As in production: nothing acknowledged is lost while one of three brokers is gone.
+default.replication.factor=3
+min.insync.replicas=2
+unclean.leader.election.enable=false
+auto.create.topics.enable=false
+num.partitions=6
+offsets.topic.replication.factor=3
+transaction.state.log.replication.factor=3
+transaction.state.log.min.isr=2
+share.coordinator.state.topic.replication.factor=3
+share.coordinator.state.topic.min.isr=2
+
+# In small: quick to start, quick to notice a dead node or an abandoned transaction.
+offsets.topic.num.partitions=12
+transaction.state.log.num.partitions=12
+share.coordinator.state.topic.num.partitions=3
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+broker.heartbeat.interval.ms=1000
+broker.session.timeout.ms=6000
+transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
+
+# For a machine of two cores that six JVMs share with what they are for.
+num.network.threads=2
+num.io.threads=4
+background.threads=2
+log.cleaner.dedupe.buffer.size=16777216
+CONF
+}
+
+# Data folders as Kafka's storage tool makes them: an identity, and the feature levels that the real
+# tool wrote once in kafka_prepare.
+format_node() {
+  local node="$1" data="$cluster_dir/$1/data"
+  [ ! -e "$data/meta.properties" ] || return 0
+  mkdir -p "$data"
+  cp "$KAFKA_BOOTSTRAP_CHECKPOINT" "$data/bootstrap.checkpoint"
+  cat >"$data/meta.properties" <<CONF
+version=1
+cluster.id=$(<"$cluster_dir/cluster.id")
+node.id=$(node_id "$node")
+directory.id=$(probe new-id)
+CONF
+}
+
+launch() {
+  local node="$1" dir="$cluster_dir/$1" memory
+  mkdir -p "$dir"
+  [ -s "$cluster_dir/cluster.id" ] || probe new-id >"$cluster_dir/cluster.id"
+  format_node "$node"
+  write_properties "$node" >"$dir/server.properties"
+  [ ! -e "$dir/server.log" ] || mv -f "$dir/server.log" "$dir/server.log.1"
+  if is_controller "$node"; then
+    # Little to do: the quick compiler and the small collector leave the cores to the brokers.
+    memory=(-Xms64m -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1)
+  else
+    memory=(-Xms256m -Xmx768m -XX:+UseG1GC -XX:MaxGCPauseMillis=20)
+  fi
+  # A session of its own, so that Ctrl-C in the terminal that started it does not reach it, and
+  # without our lock, which it would hold for as long as it lives.
+  (
+    cd "$dir"
+    exec setsid "${KAFKA_JAVA[@]}" "${memory[@]}" kafka.Kafka "$dir/server.properties"
+  ) >"$dir/server.log" 2>&1 </dev/null {lock}>&- &
+  printf '%s\n' "$!" >"$dir/pid"
+}
+
+# kill_and_wait SIGNAL SECONDS NODE... : all at once; what has not ended in time gets a SIGKILL.
+kill_and_wait() {
+  local signal="$1" patience="$2" node pid deadline
+  local -A waiting=()
+  shift 2
+  for node in "$@"; do
+    if pid="$(running_pid "$node")"; then
+      waiting[$node]="$pid"
+      kill "-$signal" "$pid" 2>/dev/null || true
+    fi
+  done
+  deadline=$((SECONDS + patience))
+  while [ "${#waiting[@]}" -gt 0 ]; do
+    for node in "${!waiting[@]}"; do
+      if ! running_pid "$node" >/dev/null; then
+        rm -f "$cluster_dir/$node/pid"
+        unset "waiting[$node]"
+      elif [ "$SECONDS" -ge "$deadline" ]; then
+        is_controller "$node" || warn "$node did not stop within $patience s: killing it"
+        kill -KILL "${waiting[$node]}" 2>/dev/null || true
+      fi
+    done
+    [ "${#waiting[@]}" -eq 0 ] || sleep 0.1
+  done
+}
+
+# A node that ended on its own while we wait for it: show why instead of waiting.
+require_alive() {
+  local node
+  for node in "$@"; do
+    running_pid "$node" >/dev/null || {
+      tail -n 15 "$cluster_dir/$node/server.log" >&2
+      die "$node stopped right after its start; its log is $cluster_dir/$node/server.log"
+    }
+  done
+}
+
+# wait_for NODES PROBE_COMMAND ARGS... : the probe in short turns, the nodes' lives in between.
+wait_for() {
+  local nodes="$1" command="$2" deadline=$((SECONDS + READY_SECONDS)) reason
+  shift 2
+  # shellcheck disable=SC2086 # a list of node names
+  until reason="$(probe "$command" 2 "$@" 2>&1)"; do
+    require_alive $nodes
+    [ "$SECONDS" -lt "$deadline" ] || die "the cluster is not ready after $READY_SECONDS s: $reason"
+  done
+}
+
+# ---- commands -----------------------------------------------------------------------------------
+
+command_up() {
+  local node started new=0
+  started="$(now_ms)"
+  for node in "${NODES[@]}"; do
+    running_pid "$node" >/dev/null || {
+      launch "$node"
+      new=$((new + 1))
+    }
+  done
+  if [ "$new" -eq 0 ] && probe check "$BROKER_ADDRESSES" 2>/dev/null; then
+    say "cluster: already up, brokers at localhost:29092,localhost:39092,localhost:49092"
+    return
+  fi
+  wait_for "${NODES[*]}" wait-ready "$BROKER_ADDRESSES"
+  say "cluster: ready after $(seconds_since "$started") s, brokers at" \
+    "localhost:29092,localhost:39092,localhost:49092"
+}
+
+command_down() {
+  local started node
+  case "${1:-}" in
+    '' | --wipe) ;;
+    *) die "down knows --wipe only, not '$1'" ;;
+  esac
+  started="$(now_ms)"
+  # Brokers need the controllers to hand over their partitions.
+  kill_and_wait TERM "$STOP_SECONDS" "${BROKERS[@]}"
+  kill_and_wait TERM "$QUORUM_STOP_SECONDS" "${CONTROLLERS[@]}"
+  if [ "${1:-}" = --wipe ]; then
+    for node in "${NODES[@]}"; do
+      rm -rf "${cluster_dir:?}/$node"
+    done
+    rm -f "$cluster_dir/cluster.id"
+  fi
+  say "cluster: down after $(seconds_since "$started") s${1:+, data removed}"
+}
+
+command_start() {
+  local node="$1" started
+  require_node "$node"
+  if running_pid "$node" >/dev/null; then
+    say "cluster: $node runs already"
+    return
+  fi
+  started="$(now_ms)"
+  launch "$node"
+  if is_controller "$node"; then
+    wait_for "$node" wait-port "127.0.0.1:$(node_port "$node")"
+  else
+    wait_for "$node" wait-broker "$(node_id "$node")" "127.0.0.1:$(node_port "$node")"
+  fi
+  say "cluster: $node serves after $(seconds_since "$started") s"
+}
+
+# command_end SIGNAL NODE
+command_end() {
+  require_node "${2:-}"
+  if ! running_pid "$2" >/dev/null; then
+    say "cluster: $2 does not run"
+    return
+  fi
+  kill_and_wait "$1" "$STOP_SECONDS" "$2"
+  say "cluster: $2 has ended"
+}
+
+command_status() {
+  local node pid
+  for node in "${NODES[@]}"; do
+    if pid="$(running_pid "$node")"; then
+      printf '%-13s pid %-8s 127.0.0.1:%s\n' "$node" "$pid" "$(node_port "$node")"
+    else
+      printf '%-13s stopped\n' "$node"
+    fi
+  done
+  probe status "$BROKER_ADDRESSES"
+  probe check "$BROKER_ADDRESSES" && say "ready"
+}
+
+command_tool() {
+  local class
+  case "${1:-}" in
+    kafka-topics) class=org.apache.kafka.tools.TopicCommand ;;
+    kafka-configs) class=kafka.admin.ConfigCommand ;;
+    kafka-console-consumer) class=org.apache.kafka.tools.consumer.ConsoleConsumer ;;
+    kafka-console-producer) class=org.apache.kafka.tools.ConsoleProducer ;;
+    kafka-consumer-groups) class=org.apache.kafka.tools.consumer.group.ConsumerGroupCommand ;;
+    kafka-consumer-perf-test) class=org.apache.kafka.tools.ConsumerPerformance ;;
+    kafka-producer-perf-test) class=org.apache.kafka.tools.ProducerPerformance ;;
+    kafka-transactions) class=org.apache.kafka.tools.TransactionsCommand ;;
+    kafka-get-offsets) class=org.apache.kafka.tools.GetOffsetShell ;;
+    kafka-delete-records) class=org.apache.kafka.tools.DeleteRecordsCommand ;;
+    kafka-dump-log) class=org.apache.kafka.tools.DumpLogSegments ;;
+    kafka-log-dirs) class=org.apache.kafka.tools.LogDirsCommand ;;
+    kafka-leader-election) class=org.apache.kafka.tools.LeaderElectionCommand ;;
+    kafka-metadata-quorum) class=org.apache.kafka.tools.MetadataQuorumCommand ;;
+    kafka-broker-api-versions) class=org.apache.kafka.tools.BrokerApiVersionsCommand ;;
+    kafka-reassign-partitions) class=org.apache.kafka.tools.reassign.ReassignPartitionsCommand ;;
+    kafka-acls) class=org.apache.kafka.tools.AclCommand ;;
+    kafka-features) class=org.apache.kafka.tools.FeatureCommand ;;
+    *) die "unknown tool '${1:-}': see command_tool in scripts/cluster.sh" ;;
+  esac
+  shift
+  exec "${KAFKA_JAVA[@]}" -Dkstream.log.level=warn -Dkstream.log.target=SYSTEM_ERR -Xmx512m \
+    -XX:+UseSerialGC "$class" "$@"
+}
+
+main() {
+  local command="${1:-}"
+  case "$command" in
+    up | down | start | stop | kill | status | tool) shift ;;
+    help | --help | -h)
+      usage
+      return
+      ;;
+    *)
+      usage >&2
+      exit 2
+      ;;
+  esac
+  [ -s "$KAFKA_CLASS_ARCHIVE" ] && [ -s "$KAFKA_BOOTSTRAP_CHECKPOINT" ] ||
+    die "Apache Kafka is not there yet: run scripts/setup.sh"
+  case "$command" in
+    tool) command_tool "$@" ;;
+    status) command_status ;;
+    *)
+      # Two commands at once would start a node twice, or wipe under a start.
+      mkdir -p "$cluster_dir"
+      exec {lock}>"$cluster_dir/.lock"
+      flock "$lock"
+      case "$command" in
+        up) command_up ;;
+        down) command_down "$@" ;;
+        start) command_start "${1:-}" ;;
+        stop) command_end TERM "${1:-}" ;;
+        kill) command_end KILL "${1:-}" ;;
+      esac
+      ;;
+  esac
+}
+
+main "$@"
