@@ -77,9 +77,9 @@ RecordDecoder::Impl::Impl(const AggregationSpec& spec)
         group_fields.push_back(walk.want(field));
     }
     for (const AggregateSpec& aggregate : spec.aggregates) {
-        const bool has_input = aggregate.kind != AggregateKind::count;
-        input_fields.push_back(has_input ? std::optional{walk.want(aggregate.input_field)}
-                                         : std::nullopt);
+        input_fields.push_back(aggregate.input_field.empty()
+                                   ? std::nullopt
+                                   : std::optional{walk.want(aggregate.input_field)});
     }
 }
 

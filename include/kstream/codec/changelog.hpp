@@ -1,0 +1,76 @@
+// Changelog records (protocol P9): the key's first byte says what it is. A total carries its slots;
+// the meta record, last in each transaction of its partition, carries everything that a new owner
+// must know to go on, and to know that what it restored is whole.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kstream/codec/delta_batch.hpp"
+#include "kstream/codec/identity.hpp"
+#include "kstream/core/aggregates.hpp"
+#include "kstream/error.hpp"
+#include "kstream/model/ids.hpp"
+
+namespace kstream {
+
+enum class ChangelogKeyKind : std::uint8_t { meta = 0, total = 1 };
+
+// Appends the changelog key of a total (the meta key is meta_key()).
+void append_total_key(std::string& out, std::string_view state_key);
+[[nodiscard]] std::string_view meta_key();
+
+// integrity for an empty key or a first byte that is reserved.
+[[nodiscard]] Result<ChangelogKeyKind> changelog_key_kind(std::string_view key);
+// The state key inside a total's changelog key.
+[[nodiscard]] inline std::string_view total_state_key(std::string_view changelog_key) {
+    return changelog_key.substr(1);
+}
+
+void append_total_value(std::string& out, std::uint64_t transaction,
+                        std::span<const AggregateKind> kinds, std::span<const Slot> slots);
+// Appends the slots to `slots`.
+[[nodiscard]] Result<std::uint64_t> decode_total_value(std::string_view value,
+                                                       std::span<const AggregateKind> kinds,
+                                                       std::vector<Slot>& slots);
+
+// What one entry adds to a partition's state hash: the hash of the whole state is the sum of its
+// entries' modulo 2^128, so it changes in constant time with each change of an entry.
+[[nodiscard]] UInt128 state_entry_hash(std::string_view state_key,
+                                       std::span<const AggregateKind> kinds,
+                                       std::span<const Slot> slots);
+
+// How far one source partition is in the totals of one state partition.
+struct SourceProgress {
+    PartitionId partition;
+    Offset base;     // where this application began to read it (P3)
+    Offset applied;  // position up to which its records are in the totals
+    RecordCounts counts;
+    std::int64_t max_event_time_ms = -1;
+    std::vector<Slot> slots;  // over all keys, as the ranges carried them
+    friend bool operator==(const SourceProgress&, const SourceProgress&) = default;
+};
+
+struct Meta {
+    Identity identity;
+    std::string spec_text;  // canonical_text() of the job: so that a refusal can name the old job
+    std::uint64_t run_id = 0;       // of the totals loop that wrote it
+    std::uint64_t transaction = 0;  // number of the transaction of this partition, from 1
+    Offset repartition_position;    // equals the group's committed offset (P8)
+    std::vector<SourceProgress> sources;  // by partition
+    std::uint64_t keys = 0;
+    std::vector<Slot> slots;  // merged over all keys of this partition
+    UInt128 state_hash = 0;
+    friend bool operator==(const Meta&, const Meta&) = default;
+};
+
+void append_meta_value(std::string& out, std::span<const AggregateKind> kinds, const Meta& meta);
+
+// integrity when it is damaged; identity when its aggregates are not `kinds` (another job).
+[[nodiscard]] Result<Meta> decode_meta_value(std::string_view value,
+                                             std::span<const AggregateKind> kinds);
+
+}  // namespace kstream

@@ -1,0 +1,120 @@
+// The value of a repartition record (protocol P2): which ranges of the source one map step has read,
+// and the combined deltas for the keys of this repartition partition. docs/PROTOCOL.md has the
+// bytes; golden files in tests/golden keep them still.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kstream/codec/identity.hpp"
+#include "kstream/core/aggregates.hpp"
+#include "kstream/error.hpp"
+#include "kstream/model/ids.hpp"
+
+namespace kstream {
+
+// What became of the records of a range. read is the sum of all others: nothing vanishes.
+struct RecordCounts {
+    std::uint64_t read = 0;
+    std::uint64_t aggregated = 0;
+    std::uint64_t filtered = 0;
+    std::uint64_t late = 0;
+    std::uint64_t dead_lettered = 0;
+    std::uint64_t skipped = 0;  // bad records under --on-bad-record skip
+    std::uint64_t tombstones = 0;
+
+    [[nodiscard]] bool balanced() const {
+        return read == aggregated + filtered + late + dead_lettered + skipped + tombstones;
+    }
+    RecordCounts& operator+=(const RecordCounts& other);
+    friend bool operator==(const RecordCounts&, const RecordCounts&) = default;
+};
+
+// One half-open range of positions of one source partition, with the same content in every
+// repartition partition. `slots` are the aggregates over all its aggregated records, of all keys.
+struct SourceRange {
+    PartitionId partition;
+    Offset from;
+    Offset to;
+    RecordCounts counts;
+    std::int64_t max_event_time_ms = -1;  // -1: none; kept for windows
+    std::vector<Slot> slots;
+    friend bool operator==(const SourceRange&, const SourceRange&) = default;
+};
+
+enum class BatchKind : std::uint8_t {
+    step = 0,
+    open = 1,  // empty ranges [base, base): the source partitions' bases (P3)
+};
+
+struct BatchHeader {
+    BatchKind kind = BatchKind::step;
+    std::uint64_t run_id = 0;  // random per map loop start: tells apart equal step numbers
+    std::uint64_t step = 0;
+    std::uint32_t chunk = 0;  // of `chunks`; ranges stand in every chunk
+    std::uint32_t chunks = 1;
+    // Timestamp of the oldest record of the step, -1 when it has none: what the totals loop measures
+    // append-to-visible latency from.
+    std::int64_t oldest_timestamp_ms = -1;
+    Identity identity;
+    std::vector<SourceRange> ranges;
+    friend bool operator==(const BatchHeader&, const BatchHeader&) = default;
+};
+
+// Builds batch values: add_delta() for each key, then finish() with the header, again and again.
+class DeltaBatchWriter {
+public:
+    // `kinds` are the aggregates of the job, one slot each, in every row of slots; must outlive this.
+    explicit DeltaBatchWriter(std::span<const AggregateKind> kinds) : kinds_(kinds) {}
+
+    void add_delta(std::string_view state_key, std::span<const Slot> slots);
+    // The whole value; valid until the next call. Begins the next batch.
+    [[nodiscard]] std::string_view finish(const BatchHeader& header);
+
+    // The most bytes that a delta takes: what a batch is divided into chunks by.
+    [[nodiscard]] static std::size_t most_delta_bytes(std::string_view state_key,
+                                                      std::size_t slots) {
+        return 5 + state_key.size() + 20 * slots;
+    }
+
+private:
+    std::span<const AggregateKind> kinds_;
+    std::string bytes_;
+    std::string deltas_;
+    std::uint32_t count_ = 0;
+};
+
+struct DeltaView {
+    std::string_view state_key;
+    std::uint32_t first_slot = 0;  // index into DeltaBatch::slots
+};
+
+struct DeltaBatch {
+    BatchHeader header;
+    std::vector<DeltaView> deltas;  // views into the decoded value
+    std::vector<Slot> slots;        // kinds.size() per delta
+};
+
+// Reads and checks a batch: format, CRC, aggregate kinds, ranges in order with from <= to, balanced
+// counts. integrity, naming what is wrong, otherwise. `out` is reused; its views point into `value`.
+[[nodiscard]] Result<void> decode_delta_batch(std::string_view value,
+                                              std::span<const AggregateKind> kinds,
+                                              DeltaBatch& out);
+
+class ByteWriter;
+class ByteReader;
+
+// Parts that the changelog's formats share.
+void write_slots(ByteWriter& writer, std::span<const AggregateKind> kinds,
+                 std::span<const Slot> slots);
+[[nodiscard]] bool read_slots(ByteReader& reader, std::span<const AggregateKind> kinds,
+                              std::vector<Slot>& slots);
+void write_counts(ByteWriter& writer, const RecordCounts& counts);
+[[nodiscard]] RecordCounts read_counts(ByteReader& reader);
+void write_identity(ByteWriter& writer, const Identity& identity);
+[[nodiscard]] bool read_identity(ByteReader& reader, Identity& identity);
+
+}  // namespace kstream

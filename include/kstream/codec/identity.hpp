@@ -1,0 +1,49 @@
+// Who owns stored positions and totals (protocol P4): stands in the batch header, in meta and in the
+// metadata string of every committed offset. Any difference stops the process before it joins a
+// group, because adding up the state of two jobs, or of two logs, gives totals of neither.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kstream/error.hpp"
+#include "kstream/model/ids.hpp"
+
+namespace kstream {
+
+// How a key finds its partition. The value stands in stored formats.
+enum class Partitioner : std::uint8_t { murmur2 = 1 };
+
+struct Identity {
+    std::uint64_t spec_hash = 0;
+    std::uint8_t scale = 0;
+    Partitioner partitioner = Partitioner::murmur2;
+    std::uint32_t state_partitions = 0;    // of repartition and changelog, which are equal (P9)
+    std::uint32_t results_partitions = 0;  // a changed count would move a key's results
+    // Source partitions when the application first started. Those have been opened by --from, later
+    // ones begin at their beginning (P3), whoever opens them and whenever.
+    std::uint32_t initial_source_partitions = 0;
+    TopicId source_id;
+    TopicId repartition_id;
+    TopicId changelog_id;
+    friend bool operator==(const Identity&, const Identity&) = default;
+};
+
+// The metadata string of a committed offset: ASCII, at most 512 bytes (broker's default limit is
+// 4096, offset.metadata.max.bytes).
+[[nodiscard]] std::string identity_text(const Identity& identity);
+
+// identity, naming the problem, for a string that kstream did not write or a newer format.
+[[nodiscard]] Result<Identity> parse_identity_text(std::string_view text);
+
+// Each difference in words, "what: stored X, now Y"; empty when they agree.
+[[nodiscard]] std::vector<std::string> identity_differences(const Identity& stored,
+                                                            const Identity& now);
+
+// The topic id as Kafka's tools print it: base64url without padding, 22 characters.
+[[nodiscard]] std::string topic_id_text(const TopicId& id);
+[[nodiscard]] bool parse_topic_id_text(std::string_view text, TopicId& id);
+
+}  // namespace kstream

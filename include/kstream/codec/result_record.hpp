@@ -1,0 +1,30 @@
+// What people read: one JSON object per key in the results topic, keyed by the group key.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "kstream/codec/record_decoder.hpp"
+#include "kstream/core/aggregates.hpp"
+#include "kstream/model/aggregation_spec.hpp"
+
+namespace kstream {
+
+// Appends the record key. One string field: its text, as it stood in the source. Everything else
+// (several fields, numbers, booleans, a string that begins with '[') is a JSON array of the values,
+// so that no two group keys share one record key and compaction keeps them all.
+void append_result_key(std::string& out, std::span<const GroupValue> values);
+
+// Appends {"field":value,...,"aggregate":value,...} without blanks, fields in the job's order.
+void append_result_value(std::string& out, const AggregationSpec& spec,
+                         std::span<const GroupValue> values, std::span<const Slot> slots);
+
+// Appends `text` (UTF-8) as a JSON string with its quotes; escapes as Python's json.dumps does with
+// ensure_ascii=False.
+void append_json_string(std::string& out, std::string_view text);
+
+// Names of the headers of each result record (P9).
+inline constexpr std::string_view kTransactionHeader = "kstream.transaction";
+inline constexpr std::string_view kRunIdHeader = "kstream.run.id";
+
+}  // namespace kstream

@@ -1,0 +1,63 @@
+// Keys to small dense indexes: the table under both the deltas of a step and the totals of a
+// partition. What belongs to a key lies in vectors of the caller, by index.
+//
+// Open addressing with linear probing over 8-byte cells (index and hash tag); key bytes lie one
+// behind the other in one buffer. The hash is seeded per process, so that nobody who chooses keys can
+// choose collisions (design: untrusted input). Not thread-safe; views returned by key() are valid
+// until the next insertion.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kstream {
+
+class KeyTable {
+public:
+    explicit KeyTable(std::uint64_t seed);
+
+    // The index of `key`, which is added when it is new. Indexes count up from 0 in order of
+    // insertion; `inserted` says whether this call added it.
+    struct Found {
+        std::uint32_t index;
+        bool inserted;
+    };
+    Found find_or_insert(std::string_view key);
+
+    // The index, or kNone.
+    static constexpr std::uint32_t kNone = 0xffffffffU;
+    [[nodiscard]] std::uint32_t find(std::string_view key) const;
+
+    [[nodiscard]] std::string_view key(std::uint32_t index) const;
+    [[nodiscard]] std::uint32_t size() const { return static_cast<std::uint32_t>(ends_.size()); }
+
+    // Forgets all keys from `size` on, in the order of insertion: how a discarded step is undone.
+    void truncate(std::uint32_t size);
+    void clear() { truncate(0); }
+
+    // Bytes of all keys.
+    [[nodiscard]] std::size_t key_bytes() const { return bytes_.size(); }
+
+    // Bytes held, for the memory budget.
+    [[nodiscard]] std::size_t memory_bytes() const;
+
+private:
+    struct Cell {
+        std::uint32_t tag = 0;
+        std::uint32_t index = kNone;
+    };
+
+    [[nodiscard]] std::uint64_t hash(std::string_view key) const;
+    [[nodiscard]] std::size_t slot_of(std::uint32_t index) const;
+    void grow();
+    void erase_cell(std::size_t hole);
+
+    std::uint64_t seed_;
+    std::vector<Cell> cells_;           // power of two, at most 5/8 full
+    std::string bytes_;                 // all keys, one behind the other
+    std::vector<std::uint64_t> ends_;   // end of key i in bytes_
+};
+
+}  // namespace kstream

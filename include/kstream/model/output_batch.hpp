@@ -1,0 +1,90 @@
+// The records that a step writes, in order. All bytes lie in one buffer.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "kstream/model/ids.hpp"
+
+namespace kstream {
+
+class OutputBatch {
+public:
+    static constexpr std::uint32_t kNoHeaders = 0xffffffffU;
+    using Headers = std::vector<std::pair<std::string, std::string>>;
+
+    struct Record {
+        TopicRole topic = TopicRole::repartition;
+        PartitionId partition;
+        std::uint32_t headers = kNoHeaders;  // index into header_sets()
+        bool has_key = false;
+        bool has_value = false;
+        std::uint32_t key_size = 0;
+        std::uint32_t value_size = 0;
+        std::uint64_t at = 0;  // key, then value
+    };
+
+    // Several records may share one set of headers.
+    std::uint32_t add_headers(Headers headers) {
+        header_sets_.push_back(std::move(headers));
+        return static_cast<std::uint32_t>(header_sets_.size() - 1);
+    }
+
+    // Copies key and value. An absent key or value is null; an empty one is not.
+    void append(TopicRole topic, PartitionId partition, std::optional<std::string_view> key,
+                std::optional<std::string_view> value, std::uint32_t headers = kNoHeaders) {
+        Record record{topic, partition, headers, key.has_value(), value.has_value(), 0, 0,
+                      bytes_.size()};
+        record.key_size = static_cast<std::uint32_t>(key ? key->size() : 0);
+        record.value_size = static_cast<std::uint32_t>(value ? value->size() : 0);
+        bytes_.append(key.value_or(std::string_view{}));
+        bytes_.append(value.value_or(std::string_view{}));
+        records_.push_back(record);
+    }
+
+    void append_all(const OutputBatch& other) {
+        const auto first_set = static_cast<std::uint32_t>(header_sets_.size());
+        header_sets_.insert(header_sets_.end(), other.header_sets_.begin(),
+                            other.header_sets_.end());
+        for (const Record& record : other.records_) {
+            append(record.topic, record.partition, other.key(record), other.value(record),
+                   record.headers == kNoHeaders ? kNoHeaders : first_set + record.headers);
+        }
+    }
+
+    void clear() {
+        records_.clear();
+        header_sets_.clear();
+        bytes_.clear();
+    }
+
+    [[nodiscard]] bool empty() const { return records_.empty(); }
+    [[nodiscard]] std::size_t bytes() const { return bytes_.size(); }
+    [[nodiscard]] const std::vector<Record>& records() const { return records_; }
+    [[nodiscard]] const std::vector<Headers>& header_sets() const { return header_sets_; }
+
+    // Views are valid until the batch is changed.
+    [[nodiscard]] std::optional<std::string_view> key(const Record& record) const {
+        if (!record.has_key) {
+            return std::nullopt;
+        }
+        return std::string_view{bytes_}.substr(record.at, record.key_size);
+    }
+    [[nodiscard]] std::optional<std::string_view> value(const Record& record) const {
+        if (!record.has_value) {
+            return std::nullopt;
+        }
+        return std::string_view{bytes_}.substr(record.at + record.key_size, record.value_size);
+    }
+
+private:
+    std::vector<Record> records_;
+    std::vector<Headers> header_sets_;
+    std::string bytes_;
+};
+
+}  // namespace kstream

@@ -1,0 +1,58 @@
+// What differs between the two loops: how records change state, and what a step writes. The life
+// cycle of a step (fill, seal, submit, settle, rewind) is the same for both and stands in StepLoop.
+//
+// A fold holds up to two layers of change above what is committed: the step in flight and the one
+// that is filling. Either can be taken back, the filling one first.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "kstream/error.hpp"
+#include "kstream/model/ids.hpp"
+#include "kstream/model/record.hpp"
+#include "kstream/ports/step.hpp"
+#include "kstream/ports/clock.hpp"
+#include "kstream/status.hpp"
+
+namespace kstream {
+
+class Fold {
+public:
+    virtual ~Fold() = default;
+
+    // Puts records into the filling step. In log order within a partition, none twice, only of
+    // partitions that are in service. An error ends the loop; state is then not used any more.
+    [[nodiscard]] virtual Result<void> fold(RecordBatch records) = 0;
+
+    // False while half of something that must stay whole has been folded (chunks of one map step).
+    [[nodiscard]] virtual bool can_seal() const = 0;
+
+    // The filling step has reached its bound in records or bytes: it is committed as soon as
+    // possible, and nothing more is read before it is.
+    [[nodiscard]] virtual bool full() const = 0;
+
+    // The filling step becomes the one in flight: writes its records into `step.outputs`.
+    // step.ranges is set: all partitions whose position has moved, ascending. Precondition: none in
+    // flight, can_seal().
+    [[nodiscard]] virtual Result<void> seal(Step& step) = 0;
+
+    // A step that gives never-read partitions their base (P3): step.ranges are empty ranges.
+    // Precondition: none in flight. Only the map fold has such steps.
+    [[nodiscard]] virtual Result<void> seal_open(Step& step) = 0;
+
+    // The step in flight is committed: its changes are now what is undone to. `now_wall_ms` for
+    // latency figures.
+    virtual void committed(std::int64_t now_wall_ms) = 0;
+
+    virtual void undo_filling() = 0;
+    virtual void undo_in_flight() = 0;  // precondition: the filling step is empty
+
+    // Partitions leave service. Precondition: no step holds anything of them.
+    virtual void drop(std::span<const PartitionId> partitions) = 0;
+
+    // Fills the parts of the status that the fold counts.
+    virtual void report(LoopStatus& status) const = 0;
+};
+
+}  // namespace kstream

@@ -1,0 +1,30 @@
+// What both loops of a worker know about the job: fixed from before the group is joined.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "kstream/codec/identity.hpp"
+#include "kstream/model/aggregation_spec.hpp"
+
+namespace kstream {
+
+struct Job {
+    AggregationSpec spec;
+    std::string spec_text;             // canonical_text(spec)
+    std::vector<AggregateKind> kinds;  // of spec.aggregates, in order
+    Identity identity;
+    std::uint64_t run_id = 0;     // random per loop and start
+    std::uint64_t hash_seed = 0;  // random per process, for KeyTable
+
+    static std::vector<AggregateKind> kinds_of(const AggregationSpec& spec) {
+        std::vector<AggregateKind> kinds;
+        for (const AggregateSpec& aggregate : spec.aggregates) {
+            kinds.push_back(aggregate.kind);
+        }
+        return kinds;
+    }
+};
+
+}  // namespace kstream

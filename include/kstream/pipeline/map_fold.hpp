@@ -1,0 +1,79 @@
+// The map loop's fold: source records -> one delta per key and step, to each repartition partition
+// (protocol P2). This is where hundreds of thousands of records become a few.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "kstream/codec/delta_batch.hpp"
+#include "kstream/codec/record_decoder.hpp"
+#include "kstream/core/key_table.hpp"
+#include "kstream/pipeline/fold.hpp"
+#include "kstream/pipeline/job.hpp"
+#include "kstream/ports/log.hpp"
+
+namespace kstream {
+
+enum class BadRecordPolicy : std::uint8_t { dead_letter, skip, fail };
+
+struct MapFoldConfig {
+    BadRecordPolicy on_bad_record = BadRecordPolicy::dead_letter;
+    std::int32_t dead_letter_partitions = 1;
+    std::size_t most_dead_letter_bytes = 1 << 20;  // key and value; more becomes a stub (P10)
+    std::size_t most_batch_bytes = 512 << 10;      // of one repartition record, header aside
+    std::size_t most_step_bytes = 32 << 20;        // keys, deltas and dead letters of a step
+};
+
+class MapFold final : public Fold {
+public:
+    MapFold(const Job& job, MapFoldConfig config, Log& log);
+
+    Result<void> fold(RecordBatch records) override;
+    [[nodiscard]] bool can_seal() const override { return true; }
+    [[nodiscard]] bool full() const override;
+    Result<void> seal(Step& step) override;
+    Result<void> seal_open(Step& step) override;
+    void committed(std::int64_t now_wall_ms) override;
+    void undo_filling() override;
+    void undo_in_flight() override {}  // a sealed step is nothing but its records
+    void drop(std::span<const PartitionId> partitions) override;
+    void report(LoopStatus& status) const override;
+
+private:
+    // What the filling step holds of one source partition.
+    struct Filling {
+        RecordCounts counts;
+        std::int64_t oldest_ms = -1;
+        std::vector<Slot> slots;
+    };
+
+    Filling& filling(PartitionId partition);
+    Result<void> fold_one(const RecordView& record, Filling& filling);
+    Result<void> bad_record(const RecordView& record, BadReason reason, Filling& filling);
+    void clear_filling();
+    [[nodiscard]] BatchHeader header(BatchKind kind, const Step& step) const;
+    void write_batches(BatchHeader header, PartitionId to, std::span<const std::uint32_t> keys,
+                       OutputBatch& out);
+
+    const Job& job_;
+    MapFoldConfig config_;
+    Log& log_;
+    RecordDecoder decoder_;
+    DeltaBatchWriter writer_;
+
+    KeyTable keys_;
+    std::vector<Slot> slots_;              // kinds.size() per key
+    std::vector<PartitionId> key_to_;      // repartition partition of each key
+    std::vector<Filling> filling_;         // by source partition
+    OutputBatch dead_letters_;
+    std::string key_buffer_;
+    std::string result_key_;
+
+    std::uint64_t step_ = 0;
+    std::int64_t flight_oldest_ms_ = -1;
+    LoopStatus counters_;                  // only what this fold counts
+};
+
+}  // namespace kstream

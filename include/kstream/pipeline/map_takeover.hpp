@@ -1,0 +1,111 @@
+// Takeover of source partitions (protocol P3, P4): where to begin to read each.
+//
+//   a committed offset         -> there, after the check that it is this job's and still in the log
+//   none, but the chain of map steps on the repartition topic knows the partition
+//                              -> where the chain ends: the group's offsets were lost, the steps were
+//                                 not (docs/adr/0004)
+//   none, never read           -> by --from, if the partition was there when the application first
+//                                 started; at its beginning, if it was added later. Either way the
+//                                 base is committed in an open step before any record is read.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "kstream/codec/delta_batch.hpp"
+#include "kstream/pipeline/job.hpp"
+#include "kstream/pipeline/question.hpp"
+#include "kstream/pipeline/takeover.hpp"
+#include "kstream/ports/clock.hpp"
+#include "kstream/ports/cluster_queries.hpp"
+#include "kstream/ports/log.hpp"
+#include "kstream/ports/log_reader.hpp"
+
+namespace kstream {
+
+struct StartPolicy {
+    enum class Kind : std::uint8_t { earliest, latest, timestamp };
+    Kind kind = Kind::earliest;
+    std::int64_t timestamp_ms = 0;
+};
+
+class MapTakeover final : public Takeover {
+public:
+    MapTakeover(const Job& job, StartPolicy from, ClusterQueries& queries, LogReader& reader,
+                Clock& clock, Log& log, Duration patience);
+
+    void begin(std::span<const PartitionId> partitions) override;
+    void cancel(std::span<const PartitionId> partitions) override;
+    Result<void> advance(std::vector<ReadyPartition>& ready) override;
+    [[nodiscard]] bool idle() const override { return waiting_.empty() && active_.empty(); }
+
+private:
+    enum class Stage : std::uint8_t {
+        gather,
+        source_identity,
+        committed,
+        log_start,
+        log_end,
+        settle_known,   // partitions with a committed offset are ready
+        changelog_start,
+        changelog_end,
+        read_meta,      // of state partition 0: each state partition knows all source partitions
+        repartition_start,
+        repartition_end,
+        read_chain,
+        settle_chained,
+        resolve_from,
+    };
+    struct Resolving {
+        std::optional<Offset> committed;
+        Offset log_start;
+        Offset log_end;
+    };
+    // The log of one partition that is read up to an end that was asked for before.
+    struct Range {
+        Offset from;
+        Offset end;
+        bool open = false;
+    };
+
+    Result<bool> run_stage(std::vector<ReadyPartition>& ready);
+    Result<bool> gather();
+    Result<bool> ask(Query query, QueryAnswer& answer);
+    Result<bool> check_source();
+    Result<bool> take_committed();
+    Result<bool> take_bounds(Query::Kind kind, Offset Resolving::*into);
+    Result<bool> settle_known(std::vector<ReadyPartition>& ready);
+    Result<bool> take_range(Query::Kind kind, TopicRole topic, Offset& into);
+    Result<bool> read_range(TopicRole topic, Range& range);
+    Result<void> note_record(TopicRole topic, const RecordView& record);
+    Result<bool> settle_chained(std::vector<ReadyPartition>& ready);
+    Result<bool> resolve_from(std::vector<ReadyPartition>& ready);
+    Result<void> check_in_log(PartitionId partition, Offset position, const Resolving& resolving);
+    Result<bool> check_patience(bool progress);
+    void reset_lookup();
+
+    const Job& job_;
+    StartPolicy from_;
+    Question question_;
+    LogReader& reader_;
+    Clock& clock_;
+    Log& log_;
+    Duration patience_;
+
+    std::vector<PartitionId> waiting_;
+    std::map<PartitionId, Resolving> active_;
+    Stage stage_ = Stage::gather;
+
+    Range changelog_;
+    Range repartition_;
+    std::map<PartitionId, Offset> chain_end_;  // by source partition
+    DeltaBatch batch_;
+
+    Instant progress_;
+    bool said_waiting_ = false;
+};
+
+}  // namespace kstream

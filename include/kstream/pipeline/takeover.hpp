@@ -1,0 +1,37 @@
+// What has to happen between "this partition is yours" and its first record. Steppable: advance() is
+// called again and again from the loop and never blocks.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "kstream/error.hpp"
+#include "kstream/model/ids.hpp"
+#include "kstream/ports/record_source.hpp"
+
+namespace kstream {
+
+struct ReadyPartition {
+    PartitionId partition;
+    Offset position;    // where to begin to read
+    bool open = false;  // its base has to be committed in an open step first (P3)
+};
+
+class Takeover {
+public:
+    virtual ~Takeover() = default;
+
+    // These partitions were assigned. Added to those that are still under way.
+    virtual void begin(std::span<const PartitionId> partitions) = 0;
+
+    // These are being revoked, ready or not; what was prepared for them is dropped.
+    virtual void cancel(std::span<const PartitionId> partitions) = 0;
+
+    // Goes on; appends the partitions that can be started now. An error ends the loop.
+    [[nodiscard]] virtual Result<void> advance(std::vector<ReadyPartition>& ready) = 0;
+
+    // Nothing under way.
+    [[nodiscard]] virtual bool idle() const = 0;
+};
+
+}  // namespace kstream

@@ -1,0 +1,68 @@
+// The totals loop's fold: delta batches -> totals, changelog, results.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "kstream/codec/delta_batch.hpp"
+#include "kstream/pipeline/fold.hpp"
+#include "kstream/pipeline/job.hpp"
+#include "kstream/pipeline/totals_state.hpp"
+#include "kstream/ports/log.hpp"
+
+namespace kstream {
+
+struct TotalsFoldConfig {
+    std::uint64_t most_step_keys = 200'000;  // changed keys of one step
+};
+
+class TotalsFold final : public Fold {
+public:
+    TotalsFold(const Job& job, TotalsFoldConfig config, Log& log);
+
+    // A restored partition enters service.
+    void install(std::unique_ptr<TotalsState> state);
+
+    Result<void> fold(RecordBatch records) override;
+    [[nodiscard]] bool can_seal() const override { return half_read_.empty(); }
+    [[nodiscard]] bool full() const override;
+    Result<void> seal(Step& step) override;
+    Result<void> seal_open(Step& step) override;
+    void committed(std::int64_t now_wall_ms) override;
+    void undo_filling() override;
+    void undo_in_flight() override;
+    void drop(std::span<const PartitionId> partitions) override;
+    void report(LoopStatus& status) const override;
+
+private:
+    // A map step of which not all chunks were read yet. They lie in one transaction of the map loop,
+    // so the rest follows; another transaction's batches may stand between them.
+    struct HalfRead {
+        PartitionId partition;
+        std::uint64_t run_id = 0;
+        std::uint64_t step = 0;
+        std::uint32_t next_chunk = 0;
+        bool duplicate = false;
+    };
+
+    Result<void> fold_batch(const RecordView& record, TotalsState& state);
+    Result<bool> is_duplicate(const RecordView& record, TotalsState& state);
+    void note_oldest(std::int64_t timestamp_ms);
+
+    const Job& job_;
+    TotalsFoldConfig config_;
+    Log& log_;
+    std::map<PartitionId, std::unique_ptr<TotalsState>> states_;
+    std::vector<HalfRead> half_read_;
+    DeltaBatch batch_;
+
+    std::vector<PartitionId> in_flight_;      // partitions of the step in flight
+    std::int64_t filling_oldest_ms_ = -1;
+    std::int64_t flight_oldest_ms_ = -1;
+    LoopStatus counters_;
+};
+
+}  // namespace kstream

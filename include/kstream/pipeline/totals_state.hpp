@@ -1,0 +1,102 @@
+// The totals of one state partition, in memory: what the changelog holds, plus up to two layers of
+// change above what is committed (the filling step and the step in flight), each of which can be
+// taken back.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "kstream/codec/changelog.hpp"
+#include "kstream/core/key_table.hpp"
+#include "kstream/error.hpp"
+#include "kstream/model/output_batch.hpp"
+#include "kstream/pipeline/job.hpp"
+
+namespace kstream {
+
+class TotalsState {
+public:
+    // An empty state of `partition`. `job` must outlive this.
+    TotalsState(const Job& job, PartitionId partition);
+
+    // --- restoring, before the first change ---
+
+    // One committed changelog record; later ones of a key take the place of earlier ones (that is
+    // what compaction does, so compacted or not makes no difference).
+    [[nodiscard]] Result<void> restore(std::string_view key, std::string_view value);
+
+    // After the last record: whether what was restored is what meta says (P8): key count, merged
+    // slots and state hash. integrity, naming the partition, when not.
+    [[nodiscard]] Result<void> finish_restore();
+
+    [[nodiscard]] const std::optional<Meta>& restored_meta() const { return restored_meta_; }
+
+    // --- changing ---
+
+    // What a map step's ranges are to this state (P2).
+    enum class Chain : std::uint8_t { next, duplicate };
+    // integrity when they are neither; `where` is the batch's place, for the message.
+    [[nodiscard]] Result<Chain> check_chain(const BatchHeader& header,
+                                            std::string_view where) const;
+    // Precondition: check_chain() said next. Once for each map step.
+    [[nodiscard]] Result<void> apply_ranges(const BatchHeader& header);
+    [[nodiscard]] Result<void> apply_delta(std::string_view state_key, std::span<const Slot> delta);
+
+    // --- steps ---
+
+    // The filling layer becomes the one in flight; writes its totals, results and, last, meta.
+    // `position` is the repartition position that is committed with it.
+    void seal(Offset position, OutputBatch& out);
+    void committed();
+    void undo_filling();
+    void undo_in_flight();  // precondition: nothing is filling
+
+    [[nodiscard]] PartitionId partition() const { return partition_; }
+    [[nodiscard]] std::uint64_t keys() const { return keys_.size(); }
+    [[nodiscard]] std::uint64_t filling_keys() const { return filling_.touched.size(); }
+    [[nodiscard]] std::size_t memory_bytes() const;
+
+private:
+    // What a layer has to put back when it is taken back.
+    struct Layer {
+        std::vector<std::uint32_t> touched;  // keys changed in this layer, each once
+        std::vector<Slot> before;            // their slots, width() per touched key
+        std::uint32_t keys_before = 0;
+        std::vector<SourceProgress> sources_before;
+        std::vector<Slot> merged_before;
+        UInt128 hash_before = 0;
+        std::uint64_t transaction_before = 0;
+    };
+
+    [[nodiscard]] std::size_t width() const { return job_.kinds.size(); }
+    [[nodiscard]] std::span<Slot> slots_of(std::uint32_t key);
+    [[nodiscard]] const SourceProgress* find_source(PartitionId partition) const;
+    [[nodiscard]] std::uint32_t touch(std::string_view state_key);
+    void begin_layer(Layer& layer) const;
+    void undo(Layer& layer);
+    [[nodiscard]] std::unexpected<Error> broken(std::string_view what) const;
+    [[nodiscard]] Meta meta(Offset position) const;
+
+    const Job& job_;
+    PartitionId partition_;
+
+    KeyTable keys_;
+    std::vector<Slot> slots_;               // width() per key
+    std::vector<std::uint32_t> touched_in_; // generation of the layer that last touched each key
+    std::uint32_t generation_ = 1;          // of the filling layer
+
+    std::vector<SourceProgress> sources_;   // by partition
+    std::vector<Slot> merged_;              // over all keys
+    UInt128 hash_ = 0;                      // of all entries as of the last seal
+    std::uint64_t transaction_ = 0;         // of the last seal
+
+    Layer filling_;
+    Layer in_flight_;
+    std::optional<Meta> restored_meta_;
+    std::vector<Slot> scratch_;
+};
+
+}  // namespace kstream

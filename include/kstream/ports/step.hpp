@@ -1,0 +1,38 @@
+// A step: everything that one Kafka transaction writes and commits. It is sealed whole, submitted
+// whole, and then committed or dropped whole.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kstream/model/ids.hpp"
+#include "kstream/model/output_batch.hpp"
+
+namespace kstream {
+
+// This member's place in its consumer group, as the source knew it when the step was sealed: the
+// group coordinator refuses the step's offsets when it has changed since (KIP-447). Opaque to the
+// pipeline; the source that made it and the sink that uses it belong to one adapter.
+class Membership {
+public:
+    virtual ~Membership() = default;
+};
+
+// The half-open range of positions of one input partition that a step covers.
+struct StepRange {
+    PartitionId partition;
+    Offset from;
+    Offset to;
+};
+
+struct Step {
+    std::uint64_t number = 0;
+    OutputBatch outputs;
+    std::vector<StepRange> ranges;   // `to` is what is committed
+    std::string offset_metadata;     // of each committed offset (P4)
+    std::unique_ptr<Membership> membership;
+};
+
+}  // namespace kstream

@@ -1,0 +1,154 @@
+#include "kstream/codec/changelog.hpp"
+
+#include <fmt/format.h>
+
+#include "kstream/codec/wire.hpp"
+#include "kstream/core/stable_hash.hpp"
+
+namespace kstream {
+
+namespace {
+
+constexpr std::uint8_t kFormat = 1;
+constexpr char kMetaKeyByte = 0;
+
+std::unexpected<Error> bad_record(std::string_view what) {
+    return fail(ExitCode::integrity, fmt::format("changelog record: {}", what),
+                "another writer used this topic, or it was damaged: run `kstream audit`, then reset "
+                "the application");
+}
+
+bool read_sources(ByteReader& reader, std::span<const AggregateKind> kinds,
+                  std::vector<SourceProgress>& sources) {
+    const std::uint64_t count = reader.varint();
+    for (std::uint64_t i = 0; i < count && !reader.failed(); ++i) {
+        SourceProgress source;
+        source.partition = PartitionId{static_cast<std::int32_t>(reader.varint())};
+        source.base = Offset{static_cast<std::int64_t>(reader.varint())};
+        source.applied = Offset{static_cast<std::int64_t>(reader.varint())};
+        source.counts = read_counts(reader);
+        source.max_event_time_ms = static_cast<std::int64_t>(reader.varint()) - 1;
+        if (!read_slots(reader, kinds, source.slots)) {
+            return false;
+        }
+        sources.push_back(std::move(source));
+    }
+    return !reader.failed();
+}
+
+}  // namespace
+
+void append_total_key(std::string& out, std::string_view state_key) {
+    out.push_back(static_cast<char>(ChangelogKeyKind::total));
+    out.append(state_key);
+}
+
+std::string_view meta_key() { return {&kMetaKeyByte, 1}; }
+
+Result<ChangelogKeyKind> changelog_key_kind(std::string_view key) {
+    if (key == meta_key()) {
+        return ChangelogKeyKind::meta;
+    }
+    if (key.size() > 1 && key.front() == static_cast<char>(ChangelogKeyKind::total)) {
+        return ChangelogKeyKind::total;
+    }
+    return bad_record("its key is of no kind that this version knows");
+}
+
+void append_total_value(std::string& out, std::uint64_t transaction,
+                        std::span<const AggregateKind> kinds, std::span<const Slot> slots) {
+    const std::size_t begin = out.size();
+    ByteWriter writer{out};
+    writer.u8(kFormat);
+    writer.varint(transaction);
+    write_slots(writer, kinds, slots);
+    writer.crc_since(begin);
+}
+
+Result<std::uint64_t> decode_total_value(std::string_view value,
+                                         std::span<const AggregateKind> kinds,
+                                         std::vector<Slot>& slots) {
+    std::string_view body;
+    if (!strip_crc(value, body)) {
+        return bad_record("the checksum of a total does not match");
+    }
+    ByteReader reader{body};
+    if (reader.u8() != kFormat) {
+        return bad_record("the format of a total is not known to this version");
+    }
+    const std::uint64_t transaction = reader.varint();
+    if (!read_slots(reader, kinds, slots) || !reader.at_end()) {
+        return bad_record("a total does not have the job's aggregates");
+    }
+    return transaction;
+}
+
+UInt128 state_entry_hash(std::string_view state_key, std::span<const AggregateKind> kinds,
+                         std::span<const Slot> slots) {
+    // The encoded form is the canonical one; the key's length is in front, so no two entries share
+    // one text.
+    std::string text;
+    ByteWriter writer{text};
+    writer.text(state_key);
+    write_slots(writer, kinds, slots);
+    return stable_hash(text);
+}
+
+void append_meta_value(std::string& out, std::span<const AggregateKind> kinds, const Meta& meta) {
+    const std::size_t begin = out.size();
+    ByteWriter writer{out};
+    writer.u8(kFormat);
+    write_identity(writer, meta.identity);
+    writer.text(meta.spec_text);
+    writer.u64(meta.run_id);
+    writer.varint(meta.transaction);
+    writer.varint(static_cast<std::uint64_t>(meta.repartition_position.value));
+    writer.varint(meta.sources.size());
+    for (const SourceProgress& source : meta.sources) {
+        writer.varint(static_cast<std::uint64_t>(source.partition.value));
+        writer.varint(static_cast<std::uint64_t>(source.base.value));
+        writer.varint(static_cast<std::uint64_t>(source.applied.value));
+        write_counts(writer, source.counts);
+        writer.varint(static_cast<std::uint64_t>(source.max_event_time_ms + 1));
+        write_slots(writer, kinds, source.slots);
+    }
+    writer.varint(meta.keys);
+    write_slots(writer, kinds, meta.slots);
+    writer.u64(static_cast<std::uint64_t>(meta.state_hash >> 64));
+    writer.u64(static_cast<std::uint64_t>(meta.state_hash));
+    writer.crc_since(begin);
+}
+
+Result<Meta> decode_meta_value(std::string_view value, std::span<const AggregateKind> kinds) {
+    std::string_view body;
+    if (!strip_crc(value, body)) {
+        return bad_record("the checksum of meta does not match");
+    }
+    ByteReader reader{body};
+    if (reader.u8() != kFormat) {
+        return bad_record("the format of meta is not known to this version");
+    }
+    Meta meta;
+    if (!read_identity(reader, meta.identity)) {
+        return bad_record("meta does not parse");
+    }
+    meta.spec_text = reader.text();
+    meta.run_id = reader.u64();
+    meta.transaction = reader.varint();
+    meta.repartition_position = Offset{static_cast<std::int64_t>(reader.varint())};
+    if (!read_sources(reader, kinds, meta.sources)) {
+        return fail(ExitCode::identity,
+                    fmt::format("the stored totals belong to another job: {}", meta.spec_text),
+                    "choose another --application-id, or run `kstream reset`");
+    }
+    meta.keys = reader.varint();
+    const bool slots_ok = read_slots(reader, kinds, meta.slots);
+    meta.state_hash = UInt128{reader.u64()} << 64;
+    meta.state_hash |= reader.u64();
+    if (!slots_ok || !reader.at_end()) {
+        return bad_record("meta does not parse");
+    }
+    return meta;
+}
+
+}  // namespace kstream

@@ -1,0 +1,142 @@
+#include "kstream/codec/identity.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+namespace kstream {
+
+namespace {
+
+constexpr std::string_view kPrefix = "ks1 ";
+constexpr std::string_view kAlphabet =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+// Takes the value of `name=` from the front of `text`, which is a list of name=value with blanks
+// between them in a fixed order: one spelling for each identity.
+bool take_value(std::string_view& text, std::string_view name, std::string_view& value) {
+    if (!text.starts_with(name) || text.size() <= name.size() || text[name.size()] != '=') {
+        return false;
+    }
+    text.remove_prefix(name.size() + 1);
+    const std::size_t end = text.find(' ');
+    value = text.substr(0, end);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    return !value.empty();
+}
+
+template <typename T>
+bool take_number(std::string_view& text, std::string_view name, T& number, int base = 10) {
+    std::string_view value;
+    if (!take_value(text, name, value)) {
+        return false;
+    }
+    const auto [end, error] =
+        std::from_chars(value.data(), value.data() + value.size(), number, base);
+    return error == std::errc{} && end == value.data() + value.size();
+}
+
+bool take_topic_id(std::string_view& text, std::string_view name, TopicId& id) {
+    std::string_view value;
+    return take_value(text, name, value) && parse_topic_id_text(value, id);
+}
+
+bool parse_fields(std::string_view text, Identity& identity) {
+    std::string_view partitioner;
+    return take_number(text, "spec", identity.spec_hash, 16) &&
+           take_number(text, "scale", identity.scale) &&
+           take_value(text, "partitioner", partitioner) && partitioner == "murmur2" &&
+           take_number(text, "state", identity.state_partitions) &&
+           take_number(text, "results", identity.results_partitions) &&
+           take_number(text, "first", identity.initial_source_partitions) &&
+           take_topic_id(text, "source", identity.source_id) &&
+           take_topic_id(text, "repartition", identity.repartition_id) &&
+           take_topic_id(text, "changelog", identity.changelog_id) && text.empty();
+}
+
+}  // namespace
+
+std::string topic_id_text(const TopicId& id) {
+    std::string text;
+    std::uint32_t bits = 0;
+    int held = 0;
+    for (const std::uint8_t byte : id.bytes) {
+        bits = (bits << 8) | byte;
+        for (held += 8; held >= 6; held -= 6) {
+            text.push_back(kAlphabet[(bits >> (held - 6)) & 63U]);
+        }
+    }
+    text.push_back(kAlphabet[(bits << (6 - held)) & 63U]);
+    return text;
+}
+
+bool parse_topic_id_text(std::string_view text, TopicId& id) {
+    if (text.size() != 22) {
+        return false;
+    }
+    std::uint32_t bits = 0;
+    int held = 0;
+    std::size_t at = 0;
+    for (const char c : text) {
+        const std::size_t digit = kAlphabet.find(c);
+        if (digit == std::string_view::npos) {
+            return false;
+        }
+        bits = (bits << 6) | static_cast<std::uint32_t>(digit);
+        held += 6;
+        if (held >= 8 && at < id.bytes.size()) {
+            held -= 8;
+            id.bytes[at++] = static_cast<std::uint8_t>(bits >> held);
+        }
+    }
+    return (bits & ((1U << held) - 1)) == 0;
+}
+
+std::string identity_text(const Identity& identity) {
+    return fmt::format(
+        "{}spec={:016x} scale={} partitioner=murmur2 state={} results={} first={} source={} "
+        "repartition={} changelog={}",
+        kPrefix, identity.spec_hash, identity.scale, identity.state_partitions,
+        identity.results_partitions, identity.initial_source_partitions,
+        topic_id_text(identity.source_id), topic_id_text(identity.repartition_id),
+        topic_id_text(identity.changelog_id));
+}
+
+Result<Identity> parse_identity_text(std::string_view text) {
+    Identity identity;
+    if (!text.starts_with(kPrefix)) {
+        return fail(ExitCode::identity,
+                    "a committed offset carries no kstream identity (or one of a newer version)",
+                    "another program committed offsets under this application id: choose another "
+                    "--application-id, or run `kstream reset`");
+    }
+    if (!parse_fields(text.substr(kPrefix.size()), identity)) {
+        return fail(ExitCode::identity,
+                    fmt::format("the identity of a committed offset cannot be read: '{}'", text),
+                    "it was written by a newer kstream: upgrade, or run `kstream reset`");
+    }
+    return identity;
+}
+
+std::vector<std::string> identity_differences(const Identity& stored, const Identity& now) {
+    std::vector<std::string> differences;
+    const auto compare = [&differences](std::string_view what, const auto& a, const auto& b) {
+        if (a != b) {
+            differences.push_back(fmt::format("{}: stored {}, now {}", what, a, b));
+        }
+    };
+    compare("specification", fmt::format("{:016x}", stored.spec_hash),
+            fmt::format("{:016x}", now.spec_hash));
+    compare("decimal scale", stored.scale, now.scale);
+    compare("partitioner", static_cast<int>(stored.partitioner), static_cast<int>(now.partitioner));
+    compare("repartition and changelog partitions", stored.state_partitions, now.state_partitions);
+    compare("results partitions", stored.results_partitions, now.results_partitions);
+    compare("source topic id", topic_id_text(stored.source_id), topic_id_text(now.source_id));
+    compare("repartition topic id", topic_id_text(stored.repartition_id),
+            topic_id_text(now.repartition_id));
+    compare("changelog topic id", topic_id_text(stored.changelog_id),
+            topic_id_text(now.changelog_id));
+    return differences;
+}
+
+}  // namespace kstream

@@ -1,0 +1,59 @@
+#include "kstream/core/aggregates.hpp"
+
+namespace kstream {
+
+bool add_input(AggregateKind kind, Slot& slot, Decimal input) {
+    switch (kind) {
+        case AggregateKind::count:
+            return merge_slot(kind, slot, Slot{1, true});
+        case AggregateKind::sum:
+            return merge_slot(kind, slot, Slot{input.units, true});
+    }
+    return false;
+}
+
+bool merge_slot(AggregateKind kind, Slot& into, const Slot& delta) {
+    if (!delta.present) {
+        return true;
+    }
+    switch (kind) {
+        case AggregateKind::count:
+        case AggregateKind::sum:
+            if (!checked_add(into.value, delta.value, into.value)) {
+                return false;
+            }
+            into.present = true;
+            return true;
+    }
+    return false;
+}
+
+void append_finished(std::string& out, AggregateKind kind, const Slot& slot, int scale) {
+    switch (kind) {
+        case AggregateKind::count:
+            append_decimal(out, Decimal{slot.value}, 0, 0);
+            return;
+        case AggregateKind::sum:
+            append_decimal(out, Decimal{slot.value}, scale, 2);
+            return;
+    }
+}
+
+std::string_view aggregate_name(AggregateKind kind) {
+    switch (kind) {
+        case AggregateKind::count:
+            return "count";
+        case AggregateKind::sum:
+            return "sum";
+    }
+    return "unknown";
+}
+
+bool is_known_aggregate(std::uint8_t tag) {
+    return tag == static_cast<std::uint8_t>(AggregateKind::count) ||
+           tag == static_cast<std::uint8_t>(AggregateKind::sum);
+}
+
+bool needs_input(AggregateKind kind) { return kind != AggregateKind::count; }
+
+}  // namespace kstream

@@ -1,0 +1,147 @@
+#include "kstream/core/key_table.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "kstream/check.hpp"
+#include "kstream/core/stable_hash.hpp"
+#include "kstream/model/decimal.hpp"
+
+namespace kstream {
+
+namespace {
+
+constexpr std::size_t kInitialCells = 64;
+
+// Folded multiply: the high and the low half of a 128-bit product, mixed. One multiplication for
+// eight bytes; the seed makes the multiplicand unknown to whoever chooses the keys.
+std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
+    const UInt128 product = UInt128{a} * b;
+    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+}
+
+std::uint64_t load64(const char* bytes) {
+    std::uint64_t word;
+    std::memcpy(&word, bytes, sizeof word);
+    return word;
+}
+
+}  // namespace
+
+KeyTable::KeyTable(std::uint64_t seed) : seed_(detail::mix64(seed | 1)), cells_(kInitialCells) {}
+
+std::uint64_t KeyTable::hash(std::string_view key) const {
+    std::uint64_t h = seed_ ^ (key.size() * 0x9e3779b97f4a7c15ULL);
+    const char* bytes = key.data();
+    std::size_t left = key.size();
+    while (left > 8) {
+        h = fold(h ^ load64(bytes), seed_ ^ 0xa0761d6478bd642fULL);
+        bytes += 8;
+        left -= 8;
+    }
+    const std::uint64_t tail = detail::load_le64(bytes, left);
+    return detail::mix64(fold(h ^ tail, seed_ ^ 0xe7037ed1a0b428dbULL));
+}
+
+std::string_view KeyTable::key(std::uint32_t index) const {
+    const std::uint64_t begin = index == 0 ? 0 : ends_[index - 1];
+    return std::string_view{bytes_}.substr(begin, ends_[index] - begin);
+}
+
+KeyTable::Found KeyTable::find_or_insert(std::string_view wanted) {
+    const std::uint64_t h = hash(wanted);
+    const auto tag = static_cast<std::uint32_t>(h >> 32);
+    const std::size_t mask = cells_.size() - 1;
+    std::size_t at = h & mask;
+    for (; cells_[at].index != kNone; at = (at + 1) & mask) {
+        if (cells_[at].tag == tag && key(cells_[at].index) == wanted) {
+            return {cells_[at].index, false};
+        }
+    }
+    const std::uint32_t index = size();
+    KSTREAM_CHECK(index != kNone, "more keys than an index can name");
+    bytes_.append(wanted);
+    ends_.push_back(bytes_.size());
+    cells_[at] = Cell{tag, index};
+    if (ends_.size() * 8 > cells_.size() * 5) {
+        grow();
+    }
+    return {index, true};
+}
+
+std::uint32_t KeyTable::find(std::string_view wanted) const {
+    const std::uint64_t h = hash(wanted);
+    const auto tag = static_cast<std::uint32_t>(h >> 32);
+    const std::size_t mask = cells_.size() - 1;
+    for (std::size_t at = h & mask; cells_[at].index != kNone; at = (at + 1) & mask) {
+        if (cells_[at].tag == tag && key(cells_[at].index) == wanted) {
+            return cells_[at].index;
+        }
+    }
+    return kNone;
+}
+
+std::size_t KeyTable::slot_of(std::uint32_t index) const {
+    const std::size_t mask = cells_.size() - 1;
+    std::size_t at = hash(key(index)) & mask;
+    while (cells_[at].index != index) {
+        KSTREAM_CHECK(cells_[at].index != kNone, "key table: a key lost its cell");
+        at = (at + 1) & mask;
+    }
+    return at;
+}
+
+void KeyTable::grow() {
+    std::vector<Cell> bigger(cells_.size() * 2);
+    const std::size_t mask = bigger.size() - 1;
+    for (std::uint32_t index = 0; index < size(); ++index) {
+        const std::uint64_t h = hash(key(index));
+        std::size_t at = h & mask;
+        while (bigger[at].index != kNone) {
+            at = (at + 1) & mask;
+        }
+        bigger[at] = Cell{static_cast<std::uint32_t>(h >> 32), index};
+    }
+    cells_ = std::move(bigger);
+}
+
+// Backward-shift deletion keeps probe chains unbroken without tombstones.
+void KeyTable::erase_cell(std::size_t hole) {
+    const std::size_t mask = cells_.size() - 1;
+    std::size_t next = (hole + 1) & mask;
+    while (cells_[next].index != kNone) {
+        const std::size_t home = hash(key(cells_[next].index)) & mask;
+        if (((next - home) & mask) >= ((next - hole) & mask)) {
+            cells_[hole] = cells_[next];
+            hole = next;
+        }
+        next = (next + 1) & mask;
+    }
+    cells_[hole] = Cell{};
+}
+
+void KeyTable::truncate(std::uint32_t new_size) {
+    const std::uint32_t dropped = size() - new_size;
+    if (dropped == 0) {
+        return;
+    }
+    if (new_size == 0) {
+        // One pass over the cells beats one probe for each key. Capacity stays for the next step.
+        std::fill(cells_.begin(), cells_.end(), Cell{});
+        bytes_.clear();
+        ends_.clear();
+        return;
+    }
+    for (std::uint32_t index = size(); index-- > new_size;) {
+        erase_cell(slot_of(index));
+        ends_.pop_back();
+        bytes_.resize(ends_.empty() ? 0 : ends_.back());
+    }
+}
+
+std::size_t KeyTable::memory_bytes() const {
+    return cells_.capacity() * sizeof(Cell) + bytes_.capacity() +
+           ends_.capacity() * sizeof(std::uint64_t);
+}
+
+}  // namespace kstream

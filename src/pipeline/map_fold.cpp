@@ -1,0 +1,250 @@
+#include "kstream/pipeline/map_fold.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "kstream/check.hpp"
+#include "kstream/codec/dead_letter.hpp"
+#include "kstream/codec/result_record.hpp"
+#include "kstream/codec/state_key.hpp"
+#include "kstream/core/murmur2.hpp"
+
+namespace kstream {
+
+MapFold::MapFold(const Job& job, MapFoldConfig config, Log& log)
+    : job_(job),
+      config_(config),
+      log_(log),
+      decoder_(job.spec),
+      writer_(job.kinds),
+      keys_(job.hash_seed) {}
+
+MapFold::Filling& MapFold::filling(PartitionId partition) {
+    const auto index = static_cast<std::size_t>(partition.value);
+    while (filling_.size() <= index) {
+        filling_.push_back(Filling{{}, -1, std::vector<Slot>(job_.kinds.size())});
+    }
+    return filling_[index];
+}
+
+Result<void> MapFold::fold(RecordBatch records) {
+    Filling* current = nullptr;
+    PartitionId of;
+    for (const RecordView& record : records) {
+        if (current == nullptr || record.partition != of) {
+            of = record.partition;
+            current = &filling(of);
+        }
+        if (Result<void> done = fold_one(record, *current); !done) {
+            return done;
+        }
+    }
+    return {};
+}
+
+Result<void> MapFold::fold_one(const RecordView& record, Filling& into) {
+    ++into.counts.read;
+    ++counters_.records_read;
+    counters_.bytes_read += std::uint64_t{record.key_size} + record.value_size;
+    if (record.timestamp_ms >= 0 &&
+        (into.oldest_ms < 0 || record.timestamp_ms < into.oldest_ms)) {
+        into.oldest_ms = record.timestamp_ms;
+    }
+    if (record.is_tombstone()) {
+        ++into.counts.tombstones;
+        ++counters_.tombstones;
+        return {};
+    }
+    const DecodeVerdict verdict = decoder_.decode(record.value());
+    if (!verdict.ok) {
+        return bad_record(record, verdict.reason, into);
+    }
+    encode_state_key(decoder_.group_values(), key_buffer_);
+    const KeyTable::Found found = keys_.find_or_insert(key_buffer_);
+    const std::size_t width = job_.kinds.size();
+    if (found.inserted) {
+        slots_.resize(slots_.size() + width);
+        // The key's partition is that of its result record, as Kafka's own clients hash it, so a
+        // reader who looks for a key in the results finds all of it where it expects it.
+        result_key_.clear();
+        append_result_key(result_key_, decoder_.group_values());
+        key_to_.push_back(partition_for_key(
+            result_key_, static_cast<int>(job_.identity.state_partitions)));
+    }
+    const std::span<const Decimal> inputs = decoder_.inputs();
+    for (std::size_t i = 0; i < width; ++i) {
+        if (!add_input(job_.kinds[i], slots_[found.index * width + i], inputs[i]) ||
+            !add_input(job_.kinds[i], into.slots[i], inputs[i])) {
+            return fail(ExitCode::bad_record,
+                        fmt::format("{} does not fit 128 bits any more: topic {} partition {} "
+                                    "offset {}",
+                                    job_.spec.aggregates[i].output_name, job_.spec.source_topic,
+                                    record.partition.value, record.record_offset.value),
+                        "the amounts are beyond any real sum: filter them, or lower --scale");
+        }
+    }
+    ++into.counts.aggregated;
+    ++counters_.records_aggregated;
+    return {};
+}
+
+Result<void> MapFold::bad_record(const RecordView& record, BadReason reason, Filling& into) {
+    ++counters_.bad_records[static_cast<std::size_t>(reason)];
+    switch (config_.on_bad_record) {
+        case BadRecordPolicy::fail:
+            return fail(ExitCode::bad_record,
+                        fmt::format("bad record ({}): topic {} partition {} offset {}",
+                                    bad_reason_name(reason), job_.spec.source_topic,
+                                    record.partition.value, record.record_offset.value),
+                        "start with --on-bad-record dead-letter to set such records aside");
+        case BadRecordPolicy::skip:
+            ++into.counts.skipped;
+            ++counters_.skipped;
+            break;
+        case BadRecordPolicy::dead_letter:
+            ++into.counts.dead_lettered;
+            append_dead_letter(dead_letters_,
+                               PartitionId{record.partition.value % config_.dead_letter_partitions},
+                               record, job_.spec.source_topic, reason,
+                               config_.most_dead_letter_bytes);
+            break;
+    }
+    log_.write(LogLevel::debug, "bad record",
+               {{"reason", bad_reason_name(reason)},
+                {"partition", std::int64_t{record.partition.value}},
+                {"offset", record.record_offset.value}});
+    return {};
+}
+
+bool MapFold::full() const {
+    // By what is in use: capacity outlives a step.
+    return keys_.key_bytes() + keys_.size() * job_.kinds.size() * sizeof(Slot) +
+               dead_letters_.bytes() >
+           config_.most_step_bytes;
+}
+
+BatchHeader MapFold::header(BatchKind kind, const Step& step) const {
+    BatchHeader header;
+    header.kind = kind;
+    header.run_id = job_.run_id;
+    header.step = step_;
+    header.identity = job_.identity;
+    for (const StepRange& range : step.ranges) {
+        SourceRange source;
+        source.partition = range.partition;
+        source.from = range.from;
+        source.to = range.to;
+        source.slots.resize(job_.kinds.size());
+        const auto index = static_cast<std::size_t>(range.partition.value);
+        if (kind == BatchKind::step && index < filling_.size()) {
+            const Filling& filled = filling_[index];
+            source.counts = filled.counts;
+            source.slots = filled.slots;
+            if (filled.oldest_ms >= 0 && (header.oldest_timestamp_ms < 0 ||
+                                          filled.oldest_ms < header.oldest_timestamp_ms)) {
+                header.oldest_timestamp_ms = filled.oldest_ms;
+            }
+        }
+        KSTREAM_CHECK(source.counts.balanced(), "every record read is accounted for");
+        header.ranges.push_back(std::move(source));
+    }
+    return header;
+}
+
+// P2: at least one batch record to every partition, so that each sees one unbroken chain of ranges.
+Result<void> MapFold::seal(Step& step) {
+    ++step_;
+    const BatchHeader head = header(BatchKind::step, step);
+    flight_oldest_ms_ = head.oldest_timestamp_ms;
+    std::vector<std::vector<std::uint32_t>> by_partition(job_.identity.state_partitions);
+    for (std::uint32_t key = 0; key < keys_.size(); ++key) {
+        by_partition[static_cast<std::size_t>(key_to_[key].value)].push_back(key);
+    }
+    for (std::size_t q = 0; q < by_partition.size(); ++q) {
+        write_batches(head, PartitionId{static_cast<std::int32_t>(q)}, by_partition[q],
+                      step.outputs);
+    }
+    step.outputs.append_all(dead_letters_);
+    clear_filling();
+    return {};
+}
+
+Result<void> MapFold::seal_open(Step& step) {
+    ++step_;
+    const BatchHeader head = header(BatchKind::open, step);
+    flight_oldest_ms_ = -1;
+    for (std::uint32_t q = 0; q < job_.identity.state_partitions; ++q) {
+        write_batches(head, PartitionId{static_cast<std::int32_t>(q)}, {}, step.outputs);
+    }
+    return {};
+}
+
+void MapFold::write_batches(BatchHeader head, PartitionId to, std::span<const std::uint32_t> keys,
+                            OutputBatch& out) {
+    const std::size_t width = job_.kinds.size();
+    const auto bound = [this, width](std::uint32_t key) {
+        return DeltaBatchWriter::most_delta_bytes(keys_.key(key), width);
+    };
+    // Where each chunk ends, by the same bound for all: the count of chunks stands in each header.
+    std::vector<std::size_t> ends;
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+        if (bytes > 0 && bytes + bound(keys[i]) > config_.most_batch_bytes) {
+            ends.push_back(i);
+            bytes = 0;
+        }
+        bytes += bound(keys[i]);
+    }
+    ends.push_back(keys.size());
+    head.chunks = static_cast<std::uint32_t>(ends.size());
+    std::size_t at = 0;
+    for (head.chunk = 0; head.chunk < head.chunks; ++head.chunk) {
+        for (; at < ends[head.chunk]; ++at) {
+            writer_.add_delta(keys_.key(keys[at]),
+                              std::span{slots_}.subspan(keys[at] * width, width));
+        }
+        out.append(TopicRole::repartition, to, std::nullopt, writer_.finish(head));
+    }
+}
+
+void MapFold::committed(std::int64_t now_wall_ms) {
+    if (flight_oldest_ms_ >= 0) {
+        counters_.append_to_commit_seconds.record(
+            static_cast<double>(std::max<std::int64_t>(0, now_wall_ms - flight_oldest_ms_)) /
+            1000.0);
+    }
+}
+
+void MapFold::clear_filling() {
+    keys_.clear();
+    slots_.clear();
+    key_to_.clear();
+    dead_letters_.clear();
+    for (Filling& filled : filling_) {
+        filled = Filling{{}, -1, std::vector<Slot>(job_.kinds.size())};
+    }
+}
+
+void MapFold::undo_filling() { clear_filling(); }
+
+void MapFold::drop(std::span<const PartitionId> partitions) {
+    for (const PartitionId partition : partitions) {
+        KSTREAM_CHECK(filling(partition).counts.read == 0, "no step holds a dropped partition");
+    }
+}
+
+void MapFold::report(LoopStatus& status) const {
+    status.records_read = counters_.records_read;
+    status.bytes_read = counters_.bytes_read;
+    status.records_aggregated = counters_.records_aggregated;
+    status.tombstones = counters_.tombstones;
+    status.skipped = counters_.skipped;
+    status.bad_records = counters_.bad_records;
+    status.append_to_commit_seconds = counters_.append_to_commit_seconds;
+    status.keys = keys_.size();
+    status.state_bytes =
+        keys_.memory_bytes() + slots_.capacity() * sizeof(Slot) + dead_letters_.bytes();
+}
+
+}  // namespace kstream

@@ -1,0 +1,385 @@
+#include "kstream/pipeline/map_takeover.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "kstream/codec/changelog.hpp"
+#include "kstream/pipeline/totals_takeover.hpp"
+
+namespace kstream {
+
+namespace {
+
+using std::chrono::seconds;
+
+// Any state partition will do: every map step writes its ranges to all of them.
+constexpr PartitionId kWitness{0};
+
+}  // namespace
+
+MapTakeover::MapTakeover(const Job& job, StartPolicy from, ClusterQueries& queries,
+                         LogReader& reader, Clock& clock, Log& log, Duration patience)
+    : job_(job),
+      from_(from),
+      question_(queries),
+      reader_(reader),
+      clock_(clock),
+      log_(log),
+      patience_(patience) {}
+
+void MapTakeover::begin(std::span<const PartitionId> partitions) {
+    waiting_.insert(waiting_.end(), partitions.begin(), partitions.end());
+}
+
+void MapTakeover::cancel(std::span<const PartitionId> partitions) {
+    for (const PartitionId partition : partitions) {
+        std::erase(waiting_, partition);
+        active_.erase(partition);
+    }
+    if (active_.empty()) {
+        question_.forget();
+        reset_lookup();
+        stage_ = Stage::gather;
+    }
+}
+
+void MapTakeover::reset_lookup() {
+    if (changelog_.open) {
+        reader_.close(TopicRole::changelog, kWitness);
+    }
+    if (repartition_.open) {
+        reader_.close(TopicRole::repartition, kWitness);
+    }
+    changelog_ = Range{};
+    repartition_ = Range{};
+    chain_end_.clear();
+}
+
+Result<void> MapTakeover::advance(std::vector<ReadyPartition>& ready) {
+    for (;;) {
+        Result<bool> done = run_stage(ready);
+        if (!done) {
+            return std::unexpected(std::move(done.error()));
+        }
+        if (!*done) {
+            return {};
+        }
+        if (active_.empty() || stage_ == Stage::resolve_from) {
+            reset_lookup();
+            stage_ = Stage::gather;
+        } else {
+            stage_ = static_cast<Stage>(static_cast<int>(stage_) + 1);
+        }
+    }
+}
+
+// Does what the stage has to do; true when the next one may begin.
+Result<bool> MapTakeover::run_stage(std::vector<ReadyPartition>& ready) {
+    switch (stage_) {
+        case Stage::gather:
+            return gather();
+        case Stage::source_identity:
+            return check_source();
+        case Stage::committed:
+            return take_committed();
+        case Stage::log_start:
+            return take_bounds(Query::Kind::log_start, &Resolving::log_start);
+        case Stage::log_end:
+            return take_bounds(Query::Kind::log_end, &Resolving::log_end);
+        case Stage::settle_known:
+            return settle_known(ready);
+        case Stage::changelog_start:
+            return take_range(Query::Kind::log_start, TopicRole::changelog, changelog_.from);
+        case Stage::changelog_end:
+            return take_range(Query::Kind::log_end, TopicRole::changelog, changelog_.end);
+        case Stage::read_meta:
+            return read_range(TopicRole::changelog, changelog_);
+        case Stage::repartition_start:
+            return take_range(Query::Kind::log_start, TopicRole::repartition, repartition_.from);
+        case Stage::repartition_end:
+            return take_range(Query::Kind::log_end, TopicRole::repartition, repartition_.end);
+        case Stage::read_chain:
+            return read_range(TopicRole::repartition, repartition_);
+        case Stage::settle_chained:
+            return settle_chained(ready);
+        case Stage::resolve_from:
+            return resolve_from(ready);
+    }
+    return false;
+}
+
+Result<bool> MapTakeover::gather() {
+    for (const PartitionId partition : waiting_) {
+        active_.emplace(partition, Resolving{});
+    }
+    waiting_.clear();
+    progress_ = clock_.now();
+    said_waiting_ = false;
+    return !active_.empty();
+}
+
+Result<bool> MapTakeover::ask(Query query, QueryAnswer& answer) {
+    Result<std::optional<QueryAnswer>> result = question_.ask(std::move(query));
+    if (!result) {
+        return std::unexpected(std::move(result.error()));
+    }
+    if (!*result) {
+        return check_patience(false);
+    }
+    answer = std::move(**result);
+    progress_ = clock_.now();
+    return true;
+}
+
+Result<bool> MapTakeover::check_source() {
+    Query query;
+    query.kind = Query::Kind::describe;
+    query.topic = TopicRole::source;
+    QueryAnswer answer;
+    Result<bool> there = ask(std::move(query), answer);
+    if (there && *there && answer.topic_id != job_.identity.source_id) {
+        return fail(ExitCode::identity,
+                    fmt::format("topic {} was replaced: its id was {}, now {}",
+                                job_.spec.source_topic, topic_id_text(job_.identity.source_id),
+                                topic_id_text(answer.topic_id)),
+                    "it was deleted and made again; run `kstream reset` to begin again");
+    }
+    return there;
+}
+
+Result<bool> MapTakeover::take_committed() {
+    Query query;
+    query.kind = Query::Kind::committed;
+    query.topic = TopicRole::source;
+    for (const auto& entry : active_) {
+        query.partitions.push_back(entry.first);
+    }
+    QueryAnswer answer;
+    Result<bool> there = ask(std::move(query), answer);
+    if (!there || !*there) {
+        return there;
+    }
+    for (const OffsetAnswer& offset : answer.offsets) {
+        const auto entry = active_.find(offset.partition);
+        if (entry == active_.end() || !offset.offset) {
+            continue;
+        }
+        if (auto same = check_offset_identity(job_, offset, "map"); !same) {
+            return std::unexpected(std::move(same.error()));
+        }
+        entry->second.committed = offset.offset;
+    }
+    return true;
+}
+
+Result<bool> MapTakeover::take_bounds(Query::Kind kind, Offset Resolving::*into) {
+    Query query;
+    query.kind = kind;
+    query.topic = TopicRole::source;
+    query.isolation = Isolation::read_uncommitted;
+    for (const auto& entry : active_) {
+        query.partitions.push_back(entry.first);
+    }
+    QueryAnswer answer;
+    Result<bool> there = ask(std::move(query), answer);
+    if (!there || !*there) {
+        return there;
+    }
+    for (const OffsetAnswer& offset : answer.offsets) {
+        if (const auto entry = active_.find(offset.partition); entry != active_.end()) {
+            entry->second.*into = offset.offset.value_or(Offset{0});
+        }
+    }
+    return true;
+}
+
+Result<void> MapTakeover::check_in_log(PartitionId partition, Offset position,
+                                       const Resolving& resolving) {
+    if (position < resolving.log_start) {
+        return fail(ExitCode::integrity,
+                    fmt::format("topic {} partition {}: records [{}, {}) were deleted before they "
+                                "were read",
+                                job_.spec.source_topic, partition.value, position.value,
+                                resolving.log_start.value),
+                    "retention is shorter than the time this job was down; run `kstream reset` to "
+                    "begin again at what is left");
+    }
+    if (position > resolving.log_end) {
+        return fail(ExitCode::integrity,
+                    fmt::format("topic {} partition {}: offset {} was read, but the log ends at {}",
+                                job_.spec.source_topic, partition.value, position.value,
+                                resolving.log_end.value),
+                    "the log was truncated (an unclean leader election?); run `kstream reset` to "
+                    "begin again");
+    }
+    return {};
+}
+
+Result<bool> MapTakeover::settle_known(std::vector<ReadyPartition>& ready) {
+    for (auto entry = active_.begin(); entry != active_.end();) {
+        const auto& [partition, resolving] = *entry;
+        if (!resolving.committed) {
+            ++entry;
+            continue;
+        }
+        if (auto there = check_in_log(partition, *resolving.committed, resolving); !there) {
+            return std::unexpected(std::move(there.error()));
+        }
+        ready.push_back({partition, *resolving.committed, false});
+        entry = active_.erase(entry);
+    }
+    return true;
+}
+
+// ---- partitions without a committed offset -------------------------------------------------------
+
+// The order is that of P8, for the same reason: the committed offsets came first, so every step that
+// was committed by then lies below the ends that are asked for now.
+Result<bool> MapTakeover::take_range(Query::Kind kind, TopicRole topic, Offset& into) {
+    Query query;
+    query.kind = kind;
+    query.topic = topic;
+    query.isolation = Isolation::read_uncommitted;
+    query.partitions = {kWitness};
+    QueryAnswer answer;
+    Result<bool> there = ask(std::move(query), answer);
+    if (there && *there) {
+        // What meta has already said about the repartition log's position stands.
+        into = std::max(into, answer.offsets[0].offset.value_or(Offset{0}));
+    }
+    return there;
+}
+
+Result<bool> MapTakeover::read_range(TopicRole topic, Range& range) {
+    if (!range.open) {
+        if (range.from >= range.end) {
+            return true;
+        }
+        if (auto opened = reader_.open(topic, kWitness, range.from); !opened) {
+            return std::unexpected(std::move(opened.error()));
+        }
+        range.open = true;
+    }
+    Result<RecordBatch> batch = reader_.poll(topic, Duration::zero());
+    if (!batch) {
+        if (batch.error().disposition == Disposition::stop) {
+            return std::unexpected(std::move(batch.error()));
+        }
+        return check_patience(false);
+    }
+    for (const RecordView& record : *batch) {
+        if (auto noted = note_record(topic, record); !noted) {
+            return std::unexpected(std::move(noted.error()));
+        }
+    }
+    if (reader_.position(topic, kWitness) < range.end) {
+        return check_patience(!batch->empty());
+    }
+    reader_.close(topic, kWitness);
+    range.open = false;
+    return true;
+}
+
+Result<void> MapTakeover::note_record(TopicRole topic, const RecordView& record) {
+    if (topic == TopicRole::changelog) {
+        if (record.key() != meta_key()) {
+            return {};
+        }
+        Result<Meta> meta = decode_meta_value(record.value(), job_.kinds);
+        if (!meta) {
+            return std::unexpected(std::move(meta.error()));
+        }
+        for (const SourceProgress& source : meta->sources) {
+            chain_end_[source.partition] = source.applied;
+        }
+        repartition_.from = meta->repartition_position;
+        return {};
+    }
+    if (auto decoded = decode_delta_batch(record.value(), job_.kinds, batch_); !decoded) {
+        return decoded;
+    }
+    for (const SourceRange& range : batch_.header.ranges) {
+        chain_end_[range.partition] = range.to;
+    }
+    return {};
+}
+
+Result<bool> MapTakeover::settle_chained(std::vector<ReadyPartition>& ready) {
+    for (auto entry = active_.begin(); entry != active_.end();) {
+        const auto& [partition, resolving] = *entry;
+        const auto chained = chain_end_.find(partition);
+        if (chained == chain_end_.end()) {
+            ++entry;
+            continue;
+        }
+        if (auto there = check_in_log(partition, chained->second, resolving); !there) {
+            return std::unexpected(std::move(there.error()));
+        }
+        log_.write(LogLevel::warn,
+                   "no committed offset, but the totals know the partition: resuming where its "
+                   "chain ends",
+                   {{"partition", std::int64_t{partition.value}},
+                    {"position", chained->second.value}});
+        ready.push_back({partition, chained->second, false});
+        entry = active_.erase(entry);
+    }
+    return true;
+}
+
+Result<bool> MapTakeover::resolve_from(std::vector<ReadyPartition>& ready) {
+    QueryAnswer answer;
+    if (from_.kind != StartPolicy::Kind::earliest) {
+        Query query;
+        query.kind = from_.kind == StartPolicy::Kind::latest ? Query::Kind::log_end
+                                                             : Query::Kind::for_time;
+        query.topic = TopicRole::source;
+        query.isolation = Isolation::read_committed;
+        query.timestamp_ms = from_.timestamp_ms;
+        for (const auto& entry : active_) {
+            query.partitions.push_back(entry.first);
+        }
+        Result<bool> there = ask(std::move(query), answer);
+        if (!there || !*there) {
+            return there;
+        }
+    }
+    for (const auto& [partition, resolving] : active_) {
+        Offset base = resolving.log_start;
+        const bool added_later = partition.value >= static_cast<std::int32_t>(
+                                                        job_.identity.initial_source_partitions);
+        for (const OffsetAnswer& offset : answer.offsets) {
+            if (offset.partition == partition && !added_later) {
+                base = offset.offset.value_or(resolving.log_end);
+            }
+        }
+        log_.write(LogLevel::info, "partition opened",
+                   {{"partition", std::int64_t{partition.value}}, {"base", base.value}});
+        ready.push_back({partition, base, true});
+    }
+    active_.clear();
+    return true;
+}
+
+Result<bool> MapTakeover::check_patience(bool progress) {
+    const Instant now = clock_.now();
+    if (progress) {
+        progress_ = now;
+        return false;
+    }
+    const Duration stalled = now - progress_;
+    if (stalled > seconds{2} && !said_waiting_) {
+        said_waiting_ = true;
+        log_.write(LogLevel::warn, "takeover waits, for an open transaction or for the brokers",
+                   {{"partitions", static_cast<std::int64_t>(active_.size())}});
+    }
+    if (stalled > patience_) {
+        return fail(ExitCode::try_again,
+                    "takeover made no progress: an open transaction of another process holds back "
+                    "the committed offsets, or brokers are missing",
+                    "it ends by itself after its transaction timeout; start again");
+    }
+    return false;
+}
+
+}  // namespace kstream

@@ -1,0 +1,663 @@
+#include "kstream/pipeline/step_loop.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "kstream/check.hpp"
+
+namespace kstream {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// P6: a loop that cannot keep a producer alive must not spin; its supervisor restarts it.
+constexpr std::size_t kMostRebuildsAMinute = 5;
+constexpr Duration kTailInterval = seconds{1};
+constexpr Duration kPromptTailInterval = milliseconds{20};
+constexpr Duration kPublishInterval = seconds{1};
+constexpr Duration kIdlePoll = milliseconds{50};
+// While an outcome or an answer is awaited, the loop looks for it this often.
+constexpr Duration kBusyPoll = milliseconds{1};
+constexpr Duration kFirstBackOff = milliseconds{20};
+constexpr Duration kMostBackOff = seconds{2};
+
+double to_seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+std::string list_partitions(std::span<const PartitionId> partitions) {
+    std::string text;
+    for (const PartitionId partition : partitions) {
+        text += fmt::format("{}{}", text.empty() ? "" : ",", partition.value);
+    }
+    return text;
+}
+
+}  // namespace
+
+StepLoop::StepLoop(StepLoopConfig config, StepLoopPorts ports, Fold& fold, Takeover& takeover)
+    : config_(std::move(config)),
+      ports_(ports),
+      fold_(fold),
+      takeover_(takeover),
+      rhythm_(config_.commit_interval),
+      phase_since_(ports.clock.now()) {
+    status_.stage = config_.stage;
+    status_.worker = config_.worker;
+    published_ = phase_since_;
+    tail_checked_ = phase_since_;
+}
+
+StepLoop::Track& StepLoop::track(PartitionId partition) {
+    KSTREAM_CHECK(partition.value >= 0, "a partition number is not negative");
+    const auto index = static_cast<std::size_t>(partition.value);
+    if (index >= tracks_.size()) {
+        tracks_.resize(index + 1);
+    }
+    return tracks_[index];
+}
+
+Result<bool> StepLoop::run_once() {
+    for (const auto part : {&StepLoop::settle, &StepLoop::advance_recovery,
+                            &StepLoop::advance_takeover, &StepLoop::advance_revocation,
+                            &StepLoop::submit_if_due, &StepLoop::read}) {
+        if (Result<void> done = (this->*part)(); !done) {
+            return std::unexpected(std::move(done.error()));
+        }
+    }
+    if (ports_.sink.state() == TransactionSink::State::failed) {
+        return std::unexpected(ports_.sink.error());
+    }
+    publish(ports_.clock.now());
+    return stopping_ ? finish_stop() : Result<bool>{true};
+}
+
+// ---- outcomes ------------------------------------------------------------------------------------
+
+Result<void> StepLoop::settle() {
+    std::optional<StepResult> result = ports_.sink.poll();
+    // A step that was given up (P1) may still get its outcome; nothing depends on it any more.
+    if (!result || !in_flight_ || result->number != step_number_) {
+        return {};
+    }
+    ++status_.transactions[static_cast<std::size_t>(result->outcome)];
+    publish_due_ = true;
+    if (result->outcome == TransactionResult::committed) {
+        step_committed();
+        return {};
+    }
+    return step_failed(*result);
+}
+
+void StepLoop::step_committed() {
+    const Duration took = ports_.clock.now() - submitted_;
+    rhythm_.commit_took(took);
+    status_.commit_seconds.record(to_seconds(took));
+    status_.last_commit_wall_seconds = static_cast<double>(ports_.clock.wall_ms()) / 1000.0;
+    aborts_in_a_row_ = 0;
+    in_flight_ = false;
+    fold_.committed(ports_.clock.wall_ms());
+    std::vector<PartitionPosition> opened;
+    for (const StepRange& range : flight_ranges_) {
+        Track& t = track(range.partition);
+        t.committed = range.to;
+        if (flight_opens_ && t.state == PartitionState::opening) {
+            t.state = PartitionState::active;
+            opened.push_back({range.partition, range.to});
+        }
+    }
+    flight_ranges_.clear();
+    if (!opened.empty()) {
+        ports_.source.start(opened);
+    }
+}
+
+Result<void> StepLoop::step_failed(const StepResult& result) {
+    ports_.log.write(LogLevel::warn, "transaction not committed",
+                     {{"stage", config_.stage == Stage::map ? "map" : "totals"},
+                      {"worker", std::int64_t{config_.worker}},
+                      {"reason", result.error.message}});
+    if (result.outcome == TransactionResult::aborted) {
+        if (result.error.disposition == Disposition::stop) {
+            return std::unexpected(result.error);
+        }
+        // Nothing of the step is visible, and the committed positions are known here.
+        const auto doublings = std::min<std::uint32_t>(aborts_in_a_row_++, 7);
+        not_before_ = ports_.clock.now() + std::min(kMostBackOff, kFirstBackOff * (1 << doublings));
+        take_back();
+        rewind_active();
+        return {};
+    }
+    if (result.outcome == TransactionResult::fenced && config_.stable_instance) {
+        return fail(ExitCode::kafka_fatal,
+                    fmt::format("another producer took over this instance's transactional id: {}",
+                                result.error.message),
+                    "two processes run with one --instance-id, or this one was paused for longer "
+                    "than the transaction timeout");
+    }
+    recovery_ = Recovery::wait_producer;
+    return note_rebuild(result.error);
+}
+
+Result<void> StepLoop::note_rebuild(const Error& cause) {
+    const Instant now = ports_.clock.now();
+    ++status_.producer_rebuilds;
+    rebuilds_.push_back(now);
+    while (now - rebuilds_.front() > seconds{60}) {
+        rebuilds_.pop_front();
+    }
+    if (rebuilds_.size() > kMostRebuildsAMinute) {
+        return fail(ExitCode::kafka_fatal,
+                    fmt::format("the producer had to be rebuilt {} times within a minute: {}",
+                                rebuilds_.size(), cause.message),
+                    "look at the brokers' logs and at the network between here and them");
+    }
+    return {};
+}
+
+// Both steps are dropped; what is committed stands.
+void StepLoop::take_back() {
+    fold_.undo_filling();
+    if (in_flight_) {
+        fold_.undo_in_flight();
+    }
+    in_flight_ = false;
+    filling_ = false;
+    flight_ranges_.clear();
+    for (Track& t : tracks_) {
+        t.sealed = t.committed;
+        t.next = t.committed;
+    }
+}
+
+void StepLoop::rewind_active() {
+    std::vector<PartitionPosition> positions;
+    for (std::size_t i = 0; i < tracks_.size(); ++i) {
+        if (tracks_[i].state == PartitionState::active && !tracks_[i].revoking) {
+            positions.push_back({PartitionId{static_cast<std::int32_t>(i)}, tracks_[i].next});
+        }
+    }
+    if (!positions.empty()) {
+        ports_.source.rewind(positions);
+    }
+}
+
+Result<void> StepLoop::advance_recovery() {
+    if (recovery_ != Recovery::wait_offsets) {
+        // The answer to a recovery that a revocation ended: nobody waits for it any more.
+        (void)ports_.queries.take();
+    }
+    if (recovery_ == Recovery::wait_producer) {
+        // The new producer's epoch must stand before the offsets are read: only then can nothing of
+        // the old one be committed behind our back (P6).
+        if (ports_.sink.state() != TransactionSink::State::ready || ports_.queries.busy()) {
+            return {};
+        }
+        Query query;
+        query.kind = Query::Kind::committed;
+        for (const StepRange& range : flight_ranges_) {
+            query.partitions.push_back(range.partition);
+        }
+        ports_.queries.ask(std::move(query));
+        recovery_ = Recovery::wait_offsets;
+        return {};
+    }
+    if (recovery_ == Recovery::none) {
+        return {};
+    }
+    std::optional<Result<QueryAnswer>> answer = ports_.queries.take();
+    if (!answer) {
+        return {};
+    }
+    if (*answer) {
+        return judge_uncertain(**answer);
+    }
+    if (answer->error().disposition == Disposition::stop) {
+        return std::unexpected(answer->error());
+    }
+    recovery_ = Recovery::wait_producer;
+    return {};
+}
+
+Result<void> StepLoop::judge_uncertain(const QueryAnswer& answer) {
+    bool all_before = true;
+    bool all_behind = true;
+    for (std::size_t i = 0; i < flight_ranges_.size(); ++i) {
+        const std::optional<Offset>& offset = answer.offsets[i].offset;
+        const bool before = flight_opens_ ? !offset : offset == flight_ranges_[i].from;
+        all_before = all_before && before;
+        all_behind = all_behind && offset == flight_ranges_[i].to;
+    }
+    recovery_ = Recovery::none;
+    ports_.log.write(LogLevel::info, "outcome of the uncertain transaction is known",
+                     {{"outcome", all_behind   ? "committed"
+                                  : all_before ? "not committed"
+                                               : "superseded"}});
+    if (all_behind) {
+        step_committed();
+    } else if (all_before) {
+        take_back();
+        rewind_active();
+    } else {
+        take_over_anew();
+    }
+    return {};
+}
+
+// What is committed is not what this loop believed: forget it all and begin as a new owner would.
+void StepLoop::take_over_anew() {
+    take_back();
+    std::vector<PartitionId> again;
+    for (std::size_t i = 0; i < tracks_.size(); ++i) {
+        Track& t = tracks_[i];
+        if (!t.revoking &&
+            (t.state == PartitionState::active || t.state == PartitionState::opening)) {
+            t = Track{};
+            t.state = PartitionState::taking;
+            again.push_back(PartitionId{static_cast<std::int32_t>(i)});
+        }
+    }
+    if (!again.empty()) {
+        fold_.drop(again);
+        takeover_.begin(again);
+    }
+}
+
+// ---- partitions come and go ----------------------------------------------------------------------
+
+void StepLoop::on_assigned(std::span<const PartitionId> partitions) {
+    ports_.log.write(LogLevel::info, "partitions assigned",
+                     {{"stage", config_.stage == Stage::map ? "map" : "totals"},
+                      {"worker", std::int64_t{config_.worker}},
+                      {"partitions", list_partitions(partitions)}});
+    ++status_.rebalances;
+    status_.joined = true;
+    for (const PartitionId partition : partitions) {
+        track(partition) = Track{};
+        track(partition).state = PartitionState::taking;
+    }
+    takeover_.begin(partitions);
+    publish_due_ = true;
+}
+
+Result<void> StepLoop::advance_takeover() {
+    if (takeover_.idle() || recovery_ != Recovery::none) {
+        return {};
+    }
+    enter(LoopPhase::restore);
+    ready_.clear();
+    if (Result<void> done = takeover_.advance(ready_); !done) {
+        return done;
+    }
+    std::vector<PartitionPosition> start;
+    for (const ReadyPartition& ready : ready_) {
+        Track& t = track(ready.partition);
+        if (t.state != PartitionState::taking || t.revoking) {
+            continue;
+        }
+        t.committed = t.sealed = t.next = ready.position;
+        t.state = ready.open ? PartitionState::opening : PartitionState::active;
+        if (!ready.open) {
+            start.push_back({ready.partition, ready.position});
+        }
+    }
+    if (!start.empty()) {
+        ports_.source.start(start);
+    }
+    enter(LoopPhase::other);
+    return {};
+}
+
+void StepLoop::on_revoking(std::span<const PartitionId> partitions, bool lost) {
+    ports_.log.write(lost ? LogLevel::warn : LogLevel::info,
+                     lost ? "partitions lost" : "partitions revoked",
+                     {{"stage", config_.stage == Stage::map ? "map" : "totals"},
+                      {"worker", std::int64_t{config_.worker}},
+                      {"partitions", list_partitions(partitions)}});
+    for (const PartitionId partition : partitions) {
+        track(partition).revoking = true;
+    }
+    if (!revoking_) {
+        revoke_since_ = ports_.clock.now();
+    }
+    revoking_ = true;
+    revoking_lost_ = revoking_lost_ || lost;
+    if (lost) {
+        status_.partitions_lost += partitions.size();
+        status_.joined = false;
+    }
+}
+
+bool StepLoop::held_by_a_step(PartitionId partition) const {
+    const Track& t = tracks_[static_cast<std::size_t>(partition.value)];
+    return t.next > t.sealed ||
+           (in_flight_ && std::ranges::any_of(flight_ranges_, [partition](const StepRange& range) {
+                return range.partition == partition;
+            }));
+}
+
+// P1. A revoked partition's last records are committed before it is given up; a lost one's cannot be.
+Result<void> StepLoop::advance_revocation() {
+    if (!revoking_) {
+        return {};
+    }
+    if (revoking_lost_ && !in_flight_) {
+        take_back();
+        rewind_active();
+    }
+    bool held = false;
+    for (std::size_t i = 0; i < tracks_.size(); ++i) {
+        held = held || (tracks_[i].revoking &&
+                        held_by_a_step(PartitionId{static_cast<std::int32_t>(i)}));
+    }
+    if (!held) {
+        release_revoked();
+        return {};
+    }
+    const bool producer_gone = recovery_ != Recovery::none;
+    const bool overdue = ports_.clock.now() - revoke_since_ > config_.revoke_deadline;
+    if (!overdue && !(revoking_lost_ && producer_gone)) {
+        return {};
+    }
+    if (!producer_gone && in_flight_) {
+        // Whatever the broker still does with the old producer's transaction, its offsets carry a
+        // generation that ends with this revocation, and the new producer's epoch fences the rest.
+        ports_.log.write(LogLevel::warn, "commit did not end before the revocation: giving it up");
+        ports_.sink.rebuild();
+        const Error cause = Error::stop(ExitCode::kafka_fatal, "a commit blocked a revocation");
+        if (Result<void> noted = note_rebuild(cause); !noted) {
+            return noted;
+        }
+    }
+    recovery_ = Recovery::none;
+    take_over_anew();
+    release_revoked();
+    return {};
+}
+
+void StepLoop::release_revoked() {
+    std::vector<PartitionId> released;
+    for (std::size_t i = 0; i < tracks_.size(); ++i) {
+        if (tracks_[i].revoking) {
+            released.push_back(PartitionId{static_cast<std::int32_t>(i)});
+            tracks_[i] = Track{};
+        }
+    }
+    takeover_.cancel(released);
+    fold_.drop(released);
+    ports_.source.release(released);
+    revoking_ = false;
+    revoking_lost_ = false;
+    publish_due_ = true;
+}
+
+// ---- sealing -------------------------------------------------------------------------------------
+
+bool StepLoop::may_submit() const {
+    return !in_flight_ && recovery_ == Recovery::none && !revoking_lost_ &&
+           ports_.sink.state() == TransactionSink::State::ready;
+}
+
+bool StepLoop::due(Instant now) const {
+    if (now < not_before_) {
+        return false;
+    }
+    return stopping_ || revoking_ || fold_.full() || !filling_ ||
+           now - filling_since_ >= rhythm_.wait();
+}
+
+// Control records and aborted records move a position without a record to fold: without this, the
+// committed position would stay behind the end of the log for ever (P11).
+void StepLoop::look_for_control_records(Instant now) {
+    const Duration interval = config_.commit_tail_at_once ? kPromptTailInterval : kTailInterval;
+    if (!filling_ && !stopping_ && now - tail_checked_ < interval) {
+        return;
+    }
+    tail_checked_ = now;
+    for (std::size_t i = 0; i < tracks_.size(); ++i) {
+        Track& t = tracks_[i];
+        if (t.state == PartitionState::active && !t.revoking) {
+            const PartitionId partition{static_cast<std::int32_t>(i)};
+            t.next = std::max(t.next, ports_.source.position(partition, t.next));
+        }
+    }
+}
+
+Result<void> StepLoop::submit_if_due() {
+    const Instant now = ports_.clock.now();
+    if (!may_submit() || !due(now)) {
+        return {};
+    }
+    if (std::ranges::any_of(tracks_, [](const Track& t) {
+            return t.state == PartitionState::opening && !t.revoking;
+        })) {
+        return submit_open_step();
+    }
+    if (!fold_.can_seal()) {
+        return {};
+    }
+    look_for_control_records(now);
+    return submit_step();
+}
+
+Result<void> StepLoop::submit_open_step() {
+    Step step;
+    for (std::size_t i = 0; i < tracks_.size(); ++i) {
+        if (tracks_[i].state == PartitionState::opening && !tracks_[i].revoking) {
+            step.ranges.push_back({PartitionId{static_cast<std::int32_t>(i)},
+                                   tracks_[i].committed, tracks_[i].committed});
+        }
+    }
+    step.membership = ports_.source.membership();
+    if (step.membership == nullptr) {
+        return {};
+    }
+    if (Result<void> sealed = fold_.seal_open(step); !sealed) {
+        return sealed;
+    }
+    submit(std::move(step), true);
+    return {};
+}
+
+Result<void> StepLoop::submit_step() {
+    Step step;
+    for (std::size_t i = 0; i < tracks_.size(); ++i) {
+        const Track& t = tracks_[i];
+        KSTREAM_CHECK(t.sealed == t.committed, "no step is in flight, so all sealed is committed");
+        if (t.next > t.sealed) {
+            step.ranges.push_back({PartitionId{static_cast<std::int32_t>(i)}, t.sealed, t.next});
+        }
+    }
+    if (step.ranges.empty()) {
+        return {};
+    }
+    // P1, P5: read under the barrier; without a valid generation nothing may be committed.
+    step.membership = ports_.source.membership();
+    if (step.membership == nullptr) {
+        return {};
+    }
+    enter(LoopPhase::seal);
+    if (Result<void> sealed = fold_.seal(step); !sealed) {
+        return sealed;
+    }
+    for (const StepRange& range : step.ranges) {
+        track(range.partition).sealed = range.to;
+    }
+    filling_ = false;
+    submit(std::move(step), false);
+    enter(LoopPhase::other);
+    return {};
+}
+
+void StepLoop::submit(Step step, bool opens) {
+    step.number = ++step_number_;
+    step.offset_metadata = config_.offset_metadata;
+    flight_ranges_ = step.ranges;
+    flight_opens_ = opens;
+    in_flight_ = true;
+    submitted_ = ports_.clock.now();
+    ports_.sink.submit(std::move(step));
+}
+
+// ---- reading -------------------------------------------------------------------------------------
+
+void StepLoop::steer_flow() {
+    const bool closed = stopping_ || recovery_ != Recovery::none || fold_.full();
+    const auto wanted = closed ? RecordSource::Flow::closed : RecordSource::Flow::open;
+    if (wanted != flow_) {
+        flow_ = wanted;
+        ports_.source.set_flow(wanted);
+    }
+}
+
+Duration StepLoop::poll_wait(Instant now) const {
+    if (in_flight_ || recovery_ != Recovery::none || revoking_ || stopping_ || !takeover_.idle() ||
+        ports_.sink.state() != TransactionSink::State::ready) {
+        return kBusyPoll;
+    }
+    if (filling_) {
+        const Duration left = rhythm_.wait() - (now - filling_since_);
+        return std::clamp(left, Duration::zero(), kIdlePoll);
+    }
+    return config_.commit_tail_at_once ? kPromptTailInterval : kIdlePoll;
+}
+
+Result<void> StepLoop::read() {
+    steer_flow();
+    enter(LoopPhase::poll);
+    Result<SourceEvent> event = ports_.source.poll(poll_wait(ports_.clock.now()));
+    enter(LoopPhase::other);
+    if (!event) {
+        if (event.error().disposition == Disposition::stop) {
+            return std::unexpected(std::move(event.error()));
+        }
+        ports_.log.write(LogLevel::warn, "reading failed for now",
+                         {{"reason", event.error().message}});
+        return {};
+    }
+    switch (event->kind) {
+        case SourceEvent::Kind::none:
+            return {};
+        case SourceEvent::Kind::records:
+            return fold_records(event->records);
+        case SourceEvent::Kind::assigned:
+            on_assigned(event->partitions);
+            return {};
+        case SourceEvent::Kind::revoking:
+            on_revoking(event->partitions, event->lost);
+            return {};
+    }
+    return {};
+}
+
+// Folds what is new. A record below the expected position was fetched before a rewind, or by a stale
+// fetch (librdkafka #4636): it is dropped, or it would be counted twice.
+Result<void> StepLoop::fold_records(RecordBatch records) {
+    enter(LoopPhase::fold);
+    std::size_t begin = 0;
+    for (std::size_t i = 0; i < records.size(); ++i) {
+        Track& t = track(records[i].partition);
+        if (t.state != PartitionState::active || records[i].record_offset < t.next) {
+            if (Result<void> done = fold_.fold(records.subspan(begin, i - begin)); !done) {
+                return done;
+            }
+            begin = i + 1;
+            continue;
+        }
+        t.next = records[i].record_offset.next();
+        t.newest_ms = records[i].timestamp_ms;
+        if (!filling_) {
+            filling_ = true;
+            filling_since_ = ports_.clock.now();
+        }
+    }
+    Result<void> done = fold_.fold(records.subspan(begin));
+    enter(LoopPhase::other);
+    return done;
+}
+
+// ---- stopping and reporting ----------------------------------------------------------------------
+
+void StepLoop::request_stop() {
+    if (!stopping_) {
+        stopping_ = true;
+        stop_since_ = ports_.clock.now();
+        not_before_ = stop_since_;
+    }
+}
+
+bool StepLoop::nothing_open() const {
+    return !in_flight_ && recovery_ == Recovery::none &&
+           std::ranges::none_of(tracks_, [](const Track& t) { return t.next > t.sealed; });
+}
+
+Result<bool> StepLoop::finish_stop() {
+    if (!in_flight_ && !fold_.can_seal()) {
+        take_back();  // half a map step: the next owner reads it again
+    }
+    if (nothing_open()) {
+        ports_.sink.close(milliseconds{500});
+        ports_.source.close(milliseconds{500});
+        return false;
+    }
+    if (ports_.clock.now() - stop_since_ > config_.stop_deadline) {
+        return fail(ExitCode::incomplete,
+                    "stopped before the last transaction could be committed; nothing is lost: the "
+                    "next start reads the same records again",
+                    "the brokers did not answer in time");
+    }
+    return true;
+}
+
+void StepLoop::enter(LoopPhase phase) {
+    const Instant now = ports_.clock.now();
+    status_.phase_seconds[static_cast<std::size_t>(phase_)] += to_seconds(now - phase_since_);
+    phase_ = phase;
+    phase_since_ = now;
+}
+
+void StepLoop::publish(Instant now) {
+    if (!publish_due_ && now - published_ < kPublishInterval) {
+        return;
+    }
+    publish_due_ = false;
+    published_ = now;
+    status_.partitions.clear();
+    status_.caught_up = status_.joined;
+    for (std::size_t i = 0; i < tracks_.size(); ++i) {
+        const Track& t = tracks_[i];
+        if (t.state == PartitionState::absent) {
+            continue;
+        }
+        const PartitionId partition{static_cast<std::int32_t>(i)};
+        const RecordSource::LogEnd end = ports_.source.log_end(partition);
+        PartitionStatus status;
+        status.partition = partition;
+        status.restoring = t.state != PartitionState::active;
+        status.log_end = end.last_stable;
+        if (end.high_watermark >= 0 && end.last_stable >= 0) {
+            status.open_transaction_records = end.high_watermark - end.last_stable;
+        }
+        if (!status.restoring) {
+            status.position = t.next.value;
+            status.committed = t.committed.value;
+            const bool behind = end.last_stable > t.next.value;
+            if (end.last_stable >= 0 && !behind) {
+                status.lag_seconds = 0;
+            } else if (behind && t.newest_ms >= 0) {
+                const std::int64_t age_ms = ports_.clock.wall_ms() - t.newest_ms;
+                status.lag_seconds = std::max(0.0, static_cast<double>(age_ms) / 1000.0);
+            }
+            status_.caught_up = status_.caught_up && !behind;
+        } else {
+            status_.caught_up = false;
+        }
+        status_.partitions.push_back(status);
+    }
+    fold_.report(status_);
+    ports_.status.publish(status_);
+}
+
+}  // namespace kstream

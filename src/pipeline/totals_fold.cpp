@@ -1,0 +1,189 @@
+#include "kstream/pipeline/totals_fold.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "kstream/check.hpp"
+
+namespace kstream {
+
+TotalsFold::TotalsFold(const Job& job, TotalsFoldConfig config, Log& log)
+    : job_(job), config_(config), log_(log) {}
+
+void TotalsFold::install(std::unique_ptr<TotalsState> state) {
+    const PartitionId partition = state->partition();
+    states_[partition] = std::move(state);
+}
+
+Result<void> TotalsFold::fold(RecordBatch records) {
+    for (const RecordView& record : records) {
+        const auto state = states_.find(record.partition);
+        KSTREAM_CHECK(state != states_.end(), "records come only of partitions in service");
+        if (Result<void> done = fold_batch(record, *state->second); !done) {
+            return done;
+        }
+    }
+    return {};
+}
+
+Result<void> TotalsFold::fold_batch(const RecordView& record, TotalsState& state) {
+    ++counters_.records_read;
+    counters_.bytes_read += record.value_size;
+    const auto at_record = [&record](Error error) {
+        error.message = fmt::format("{} (repartition partition {} offset {})", error.message,
+                                    record.partition.value, record.record_offset.value);
+        return std::unexpected(std::move(error));
+    };
+    if (Result<void> decoded = decode_delta_batch(record.value(), job_.kinds, batch_); !decoded) {
+        return at_record(std::move(decoded.error()));
+    }
+    if (const auto differences = identity_differences(batch_.header.identity, job_.identity);
+        !differences.empty()) {
+        return at_record(Error::stop(ExitCode::identity,
+                                     fmt::format("a batch of another job: {}", differences[0]),
+                                     "two jobs share this application id: give one another, or run "
+                                     "`kstream reset`"));
+    }
+    const Result<bool> duplicate = is_duplicate(record, state);
+    if (!duplicate) {
+        return at_record(duplicate.error());
+    }
+    if (*duplicate) {
+        return {};
+    }
+    const std::size_t width = job_.kinds.size();
+    for (const DeltaView& delta : batch_.deltas) {
+        const auto slots = std::span{batch_.slots}.subspan(delta.first_slot, width);
+        if (Result<void> done = state.apply_delta(delta.state_key, slots); !done) {
+            return at_record(std::move(done.error()));
+        }
+    }
+    counters_.records_aggregated += batch_.deltas.size();
+    note_oldest(batch_.header.oldest_timestamp_ms);
+    return {};
+}
+
+// Places a batch in its map step and the step in the chain (P2). The first chunk decides for all.
+Result<bool> TotalsFold::is_duplicate(const RecordView& record, TotalsState& state) {
+    const BatchHeader& header = batch_.header;
+    const auto half = std::ranges::find_if(half_read_, [&header, &state](const HalfRead& h) {
+        return h.partition == state.partition() && h.run_id == header.run_id &&
+               h.step == header.step;
+    });
+    if (half != half_read_.end()) {
+        if (header.chunk != half->next_chunk) {
+            return fail(ExitCode::integrity,
+                        fmt::format("chunk {} of a map step came where {} was due", header.chunk,
+                                    half->next_chunk));
+        }
+        const bool duplicate = half->duplicate;
+        if (++half->next_chunk == header.chunks) {
+            half_read_.erase(half);
+        }
+        return duplicate;
+    }
+    if (header.chunk != 0) {
+        return fail(ExitCode::integrity,
+                    fmt::format("chunk {} of a map step came without the ones before it",
+                                header.chunk));
+    }
+    const std::string where = fmt::format("repartition partition {} offset {}",
+                                          record.partition.value, record.record_offset.value);
+    const Result<TotalsState::Chain> chain = state.check_chain(header, where);
+    if (!chain) {
+        return std::unexpected(chain.error());
+    }
+    const bool duplicate = *chain == TotalsState::Chain::duplicate;
+    if (duplicate) {
+        ++counters_.duplicate_steps;
+        log_.write(LogLevel::warn, "a map step came again and is dropped", {{"at", where}});
+    } else if (Result<void> applied = state.apply_ranges(header); !applied) {
+        return std::unexpected(std::move(applied.error()));
+    }
+    if (header.chunks > 1) {
+        half_read_.push_back({state.partition(), header.run_id, header.step, 1, duplicate});
+    }
+    return duplicate;
+}
+
+void TotalsFold::note_oldest(std::int64_t timestamp_ms) {
+    if (timestamp_ms >= 0 && (filling_oldest_ms_ < 0 || timestamp_ms < filling_oldest_ms_)) {
+        filling_oldest_ms_ = timestamp_ms;
+    }
+}
+
+bool TotalsFold::full() const {
+    // Half a map step cannot be sealed, so its rest must still be read.
+    return can_seal() &&
+           std::accumulate(states_.begin(), states_.end(), std::uint64_t{0},
+                           [](std::uint64_t sum, const auto& entry) {
+                               return sum + entry.second->filling_keys();
+                           }) > config_.most_step_keys;
+}
+
+Result<void> TotalsFold::seal(Step& step) {
+    in_flight_.clear();
+    for (const StepRange& range : step.ranges) {
+        states_.at(range.partition)->seal(range.to, step.outputs);
+        in_flight_.push_back(range.partition);
+    }
+    flight_oldest_ms_ = filling_oldest_ms_;
+    filling_oldest_ms_ = -1;
+    return {};
+}
+
+Result<void> TotalsFold::seal_open(Step&) {
+    KSTREAM_CHECK(false, "totals partitions have no open step");
+    return {};
+}
+
+void TotalsFold::committed(std::int64_t now_wall_ms) {
+    for (const PartitionId partition : in_flight_) {
+        states_.at(partition)->committed();
+    }
+    in_flight_.clear();
+    if (flight_oldest_ms_ >= 0) {
+        counters_.append_to_commit_seconds.record(
+            static_cast<double>(std::max<std::int64_t>(0, now_wall_ms - flight_oldest_ms_)) /
+            1000.0);
+    }
+}
+
+void TotalsFold::undo_filling() {
+    for (const auto& entry : states_) {
+        entry.second->undo_filling();
+    }
+    half_read_.clear();
+    filling_oldest_ms_ = -1;
+}
+
+void TotalsFold::undo_in_flight() {
+    for (const PartitionId partition : in_flight_) {
+        states_.at(partition)->undo_in_flight();
+    }
+    in_flight_.clear();
+}
+
+void TotalsFold::drop(std::span<const PartitionId> partitions) {
+    for (const PartitionId partition : partitions) {
+        states_.erase(partition);
+    }
+}
+
+void TotalsFold::report(LoopStatus& status) const {
+    status.records_read = counters_.records_read;
+    status.bytes_read = counters_.bytes_read;
+    status.records_aggregated = counters_.records_aggregated;
+    status.duplicate_steps = counters_.duplicate_steps;
+    status.append_to_commit_seconds = counters_.append_to_commit_seconds;
+    status.keys = 0;
+    status.state_bytes = 0;
+    for (const auto& entry : states_) {
+        status.keys += entry.second->keys();
+        status.state_bytes += entry.second->memory_bytes();
+    }
+}
+
+}  // namespace kstream

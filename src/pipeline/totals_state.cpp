@@ -1,0 +1,303 @@
+#include "kstream/pipeline/totals_state.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "kstream/check.hpp"
+#include "kstream/codec/result_record.hpp"
+#include "kstream/codec/state_key.hpp"
+#include "kstream/core/murmur2.hpp"
+
+namespace kstream {
+
+namespace {
+
+constexpr std::string_view kLookFirst =
+    "do not restart blindly: keep the topics, find who wrote or deleted there, then `kstream reset`";
+
+}  // namespace
+
+TotalsState::TotalsState(const Job& job, PartitionId partition)
+    : job_(job), partition_(partition), keys_(job.hash_seed), merged_(job.kinds.size()) {
+    begin_layer(filling_);
+}
+
+std::span<Slot> TotalsState::slots_of(std::uint32_t key) {
+    return std::span{slots_}.subspan(key * width(), width());
+}
+
+std::unexpected<Error> TotalsState::broken(std::string_view what) const {
+    return fail(ExitCode::integrity,
+                fmt::format("totals partition {}: {}", partition_.value, what),
+                std::string{kLookFirst});
+}
+
+// ---- restoring -----------------------------------------------------------------------------------
+
+Result<void> TotalsState::restore(std::string_view key, std::string_view value) {
+    const Result<ChangelogKeyKind> kind = changelog_key_kind(key);
+    if (!kind) {
+        return std::unexpected(kind.error());
+    }
+    if (*kind == ChangelogKeyKind::meta) {
+        Result<Meta> meta = decode_meta_value(value, job_.kinds);
+        if (!meta) {
+            return std::unexpected(std::move(meta.error()));
+        }
+        restored_meta_ = std::move(*meta);
+        return {};
+    }
+    scratch_.clear();
+    if (const auto transaction = decode_total_value(value, job_.kinds, scratch_); !transaction) {
+        return std::unexpected(transaction.error());
+    }
+    const KeyTable::Found found = keys_.find_or_insert(total_state_key(key));
+    if (found.inserted) {
+        slots_.insert(slots_.end(), scratch_.begin(), scratch_.end());
+        touched_in_.push_back(0);
+    } else {
+        std::ranges::copy(scratch_, slots_of(found.index).begin());
+    }
+    return {};
+}
+
+Result<void> TotalsState::finish_restore() {
+    if (!restored_meta_) {
+        if (keys_.size() != 0) {
+            return broken("the changelog has totals but no meta record");
+        }
+        return {};
+    }
+    const Meta& meta = *restored_meta_;
+    for (std::uint32_t key = 0; key < keys_.size(); ++key) {
+        hash_ += state_entry_hash(keys_.key(key), job_.kinds, slots_of(key));
+        for (std::size_t i = 0; i < width(); ++i) {
+            if (!merge_slot(job_.kinds[i], merged_[i], slots_of(key)[i])) {
+                return broken("the sum over all keys does not fit 128 bits");
+            }
+        }
+    }
+    if (keys_.size() != meta.keys) {
+        return broken(fmt::format("meta counts {} keys, the changelog has {}", meta.keys,
+                                  keys_.size()));
+    }
+    if (merged_ != meta.slots || hash_ != meta.state_hash) {
+        return broken("the restored totals do not have the sum or the hash that meta states");
+    }
+    sources_ = meta.sources;
+    transaction_ = meta.transaction;
+    begin_layer(filling_);
+    return {};
+}
+
+// ---- changing ------------------------------------------------------------------------------------
+
+const SourceProgress* TotalsState::find_source(PartitionId partition) const {
+    const auto at = std::ranges::lower_bound(sources_, partition, {}, &SourceProgress::partition);
+    return at != sources_.end() && at->partition == partition ? &*at : nullptr;
+}
+
+Result<TotalsState::Chain> TotalsState::check_chain(const BatchHeader& header,
+                                                    std::string_view where) const {
+    bool all_next = true;
+    bool all_seen = true;
+    std::string problem;
+    for (const SourceRange& range : header.ranges) {
+        const SourceProgress* source = find_source(range.partition);
+        bool next = false;
+        bool seen = false;
+        if (header.kind == BatchKind::open) {
+            next = source == nullptr;
+            if (!next) {
+                problem += fmt::format(" source partition {} is opened at {} again, it is applied "
+                                       "up to {};",
+                                       range.partition.value, range.from.value,
+                                       source->applied.value);
+            }
+        } else if (source == nullptr) {
+            problem += fmt::format(" source partition {} was never opened, the batch has [{}, {});",
+                                   range.partition.value, range.from.value, range.to.value);
+        } else {
+            next = range.from == source->applied;
+            seen = range.to <= source->applied;
+            if (!next && !seen) {
+                problem += fmt::format(" source partition {} is applied up to {}, the batch has "
+                                       "[{}, {});",
+                                       range.partition.value, source->applied.value,
+                                       range.from.value, range.to.value);
+            }
+        }
+        all_next = all_next && next;
+        all_seen = all_seen && seen;
+    }
+    if (all_next) {
+        return Chain::next;
+    }
+    if (all_seen) {
+        return Chain::duplicate;
+    }
+    return broken(fmt::format("the chain of source ranges is broken at {}:{}", where,
+                              problem.empty() ? " some ranges are new, others are not" : problem));
+}
+
+Result<void> TotalsState::apply_ranges(const BatchHeader& header) {
+    for (const SourceRange& range : header.ranges) {
+        auto at = std::ranges::lower_bound(sources_, range.partition, {},
+                                           &SourceProgress::partition);
+        if (header.kind == BatchKind::open) {
+            SourceProgress opened;
+            opened.partition = range.partition;
+            opened.base = opened.applied = range.from;
+            opened.slots.resize(width());
+            sources_.insert(at, std::move(opened));
+            continue;
+        }
+        at->applied = range.to;
+        at->counts += range.counts;
+        at->max_event_time_ms = std::max(at->max_event_time_ms, range.max_event_time_ms);
+        for (std::size_t i = 0; i < width(); ++i) {
+            if (!merge_slot(job_.kinds[i], at->slots[i], range.slots[i])) {
+                return broken("a sum over all keys does not fit 128 bits any more");
+            }
+        }
+    }
+    return {};
+}
+
+// The index of the key, after its slots were saved for the case that the layer is taken back.
+std::uint32_t TotalsState::touch(std::string_view state_key) {
+    const KeyTable::Found found = keys_.find_or_insert(state_key);
+    if (found.inserted) {
+        slots_.resize(slots_.size() + width());
+        touched_in_.push_back(0);
+    }
+    if (touched_in_[found.index] != generation_) {
+        touched_in_[found.index] = generation_;
+        filling_.touched.push_back(found.index);
+        const std::span<const Slot> before = slots_of(found.index);
+        filling_.before.insert(filling_.before.end(), before.begin(), before.end());
+    }
+    return found.index;
+}
+
+Result<void> TotalsState::apply_delta(std::string_view state_key, std::span<const Slot> delta) {
+    const std::uint32_t key = touch(state_key);
+    for (std::size_t i = 0; i < width(); ++i) {
+        if (!merge_slot(job_.kinds[i], slots_of(key)[i], delta[i]) ||
+            !merge_slot(job_.kinds[i], merged_[i], delta[i])) {
+            return broken(fmt::format("{} of a key does not fit 128 bits any more",
+                                      job_.spec.aggregates[i].output_name));
+        }
+    }
+    return {};
+}
+
+// ---- steps ---------------------------------------------------------------------------------------
+
+void TotalsState::begin_layer(Layer& layer) const {
+    layer.touched.clear();
+    layer.before.clear();
+    layer.keys_before = keys_.size();
+    layer.sources_before = sources_;
+    layer.merged_before = merged_;
+    layer.hash_before = hash_;
+    layer.transaction_before = transaction_;
+}
+
+Meta TotalsState::meta(Offset position) const {
+    Meta meta;
+    meta.identity = job_.identity;
+    meta.spec_text = job_.spec_text;
+    meta.run_id = job_.run_id;
+    meta.transaction = transaction_;
+    meta.repartition_position = position;
+    meta.sources = sources_;
+    meta.keys = keys_.size();
+    meta.slots = merged_;
+    meta.state_hash = hash_;
+    return meta;
+}
+
+void TotalsState::seal(Offset position, OutputBatch& out) {
+    ++transaction_;
+    const std::uint32_t headers =
+        out.add_headers({{std::string{kTransactionHeader}, fmt::format("{}", transaction_)},
+                         {std::string{kRunIdHeader}, fmt::format("{:016x}", job_.run_id)}});
+    std::string key;
+    std::string value;
+    std::vector<GroupValue> group;
+    for (std::size_t i = 0; i < filling_.touched.size(); ++i) {
+        const std::uint32_t index = filling_.touched[i];
+        const std::string_view state_key = keys_.key(index);
+        const std::span<const Slot> slots = slots_of(index);
+        if (index < filling_.keys_before) {
+            const auto before = std::span{filling_.before}.subspan(i * width(), width());
+            hash_ -= state_entry_hash(state_key, job_.kinds, before);
+        }
+        hash_ += state_entry_hash(state_key, job_.kinds, slots);
+
+        key.clear();
+        value.clear();
+        append_total_key(key, state_key);
+        append_total_value(value, transaction_, job_.kinds, slots);
+        out.append(TopicRole::changelog, partition_, key, value);
+
+        KSTREAM_CHECK(decode_state_key(state_key, job_.spec.group_by.size(), group),
+                      "a state key is what encode_state_key made");
+        key.clear();
+        value.clear();
+        append_result_key(key, group);
+        append_result_value(value, job_.spec, group, slots);
+        out.append(TopicRole::results,
+                   partition_for_key(key, static_cast<int>(job_.identity.results_partitions)), key,
+                   value, headers);
+    }
+    // P9: meta comes last, so that whoever sees it has seen all of its transaction.
+    value.clear();
+    append_meta_value(value, job_.kinds, meta(position));
+    out.append(TopicRole::changelog, partition_, meta_key(), value);
+
+    in_flight_ = std::move(filling_);
+    filling_ = Layer{};
+    ++generation_;
+    begin_layer(filling_);
+}
+
+void TotalsState::committed() { in_flight_ = Layer{}; }
+
+void TotalsState::undo(Layer& layer) {
+    for (std::size_t i = layer.touched.size(); i-- > 0;) {
+        const std::uint32_t key = layer.touched[i];
+        std::ranges::copy(std::span{layer.before}.subspan(i * width(), width()),
+                          slots_of(key).begin());
+        touched_in_[key] = 0;
+    }
+    keys_.truncate(layer.keys_before);
+    slots_.resize(layer.keys_before * width());
+    touched_in_.resize(layer.keys_before);
+    sources_ = layer.sources_before;
+    merged_ = layer.merged_before;
+    hash_ = layer.hash_before;
+    transaction_ = layer.transaction_before;
+}
+
+void TotalsState::undo_filling() {
+    undo(filling_);
+    begin_layer(filling_);
+}
+
+void TotalsState::undo_in_flight() {
+    KSTREAM_CHECK(filling_.touched.empty(), "the filling step is taken back first");
+    undo(in_flight_);
+    in_flight_ = Layer{};
+    begin_layer(filling_);
+}
+
+std::size_t TotalsState::memory_bytes() const {
+    return keys_.memory_bytes() + slots_.capacity() * sizeof(Slot) +
+           touched_in_.capacity() * sizeof(std::uint32_t) +
+           (filling_.before.capacity() + in_flight_.before.capacity()) * sizeof(Slot);
+}
+
+}  // namespace kstream
