@@ -2,6 +2,11 @@
 
 #include "kafka/client_config.hpp"
 
+#include "kafka/log_bridge.hpp"
+#include "kstream/model/property_rules.hpp"
+
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -9,11 +14,6 @@
 #include <map>
 #include <span>
 #include <string_view>
-
-#include <fmt/core.h>
-
-#include "kafka/log_bridge.hpp"
-#include "kstream/model/property_rules.hpp"
 
 namespace kstream::kafka {
 namespace {
@@ -49,8 +49,6 @@ constexpr Default kPlainProducer[] = {
 constexpr Default kTransactionalProducer[] = {
     {"enable.idempotence", "true"},
     {"acks", "all"},
-    // Bounds how long the open transaction of a dead worker blocks the takeover; as Kafka Streams.
-    {"transaction.timeout.ms", "10000"},
     // AddOffsetsToTxn and EndTxn answered with CONCURRENT_TRANSACTIONS wait this long: the default
     // of 100 ms would be added to commits.
     {"retry.backoff.ms", "10"},
@@ -252,6 +250,9 @@ Result<ConfPtr> make_conf(const ClientConfig& config, ClientKind kind, const Pro
         return std::unexpected(std::move(done.error()));
     }
     Properties last{{"bootstrap.servers", config.brokers}};
+    if (kind == ClientKind::transactional_producer) {
+        last.emplace_back("transaction.timeout.ms", std::to_string(kTransactionTimeout.count()));
+    }
     if (!config.client_id.empty()) {
         last.emplace_back("client.id", config.client_id);
     }
@@ -267,7 +268,19 @@ Result<ConfPtr> make_conf(const ClientConfig& config, ClientKind kind, const Pro
     return conf;
 }
 
-std::string library_version() { return rd_kafka_version_str(); }
+Result<HandlePtr> make_client(ConfPtr conf, rd_kafka_type_t type) {
+    std::array<char, 512> reason{};
+    HandlePtr client(rd_kafka_new(type, conf.get(), reason.data(), reason.size()));
+    if (!client) {
+        return fail(ExitCode::usage, fmt::format("making a Kafka client: {}", reason.data()));
+    }
+    static_cast<void>(conf.release());  // belongs to the client now
+    return client;
+}
+
+std::string library_version() {
+    return rd_kafka_version_str();
+}
 
 std::string library_features() {
     const ConfPtr conf(rd_kafka_conf_new());

@@ -2,24 +2,29 @@
 // configuration file), and the properties that exactly-once needs and nobody may change.
 #pragma once
 
-#include <string>
-#include <utility>
-#include <vector>
-
 #include "kafka/handles.hpp"
 #include "kstream/error.hpp"
 #include "kstream/ports/log.hpp"
 
+#include <chrono>
+#include <string>
+#include <utility>
+#include <vector>
+
 namespace kstream::kafka {
+
+// transaction.timeout.ms of every transactional producer: bounds how long the open transaction of a
+// dead worker blocks the takeover of its partitions.
+inline constexpr std::chrono::milliseconds kTransactionTimeout{10000};
 
 using Properties = std::vector<std::pair<std::string, std::string>>;
 
 // What every client of this process shares.
 struct ClientConfig {
-    std::string brokers;     // bootstrap.servers
-    std::string client_id;   // client.id, also in the broker's logs
-    Properties user;         // -X key=value in the order given
-    Log* log = nullptr;      // librdkafka's log lines go here; must outlive the clients
+    std::string brokers;    // bootstrap.servers
+    std::string client_id;  // client.id, also in the broker's logs
+    Properties user;        // -X key=value in the order given
+    Log* log = nullptr;     // librdkafka's log lines go here; must outlive the clients
 };
 
 // What a client is for. The caller adds by `required` what only it knows:
@@ -44,6 +49,10 @@ enum class ClientKind { plain_producer, transactional_producer, consumer, reader
 // opaque pointer stays free for the caller's callbacks. Any thread.
 [[nodiscard]] Result<ConfPtr> make_conf(const ClientConfig& config, ClientKind kind,
                                         const Properties& required);
+
+// The client itself; `conf` is used up either way. Errors: usage, when librdkafka refuses the
+// combination of properties or cannot read a file that one names (certificates, keys).
+[[nodiscard]] Result<HandlePtr> make_client(ConfPtr conf, rd_kafka_type_t type);
 
 // librdkafka's version and builtin.features at run time, for --version and the start checks.
 [[nodiscard]] std::string library_version();

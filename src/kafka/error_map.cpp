@@ -6,11 +6,11 @@
 
 #include "kafka/error_map.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <cctype>
 #include <optional>
-
-#include <fmt/core.h>
 
 namespace kstream::kafka {
 namespace {
@@ -72,6 +72,8 @@ constexpr Row kRows[] = {
     {RD_KAFKA_RESP_ERR__QUEUE_FULL, kRetry, ExitCode::unavailable, ""},
     {RD_KAFKA_RESP_ERR__ISR_INSUFF, kRetry, ExitCode::unavailable, kReplicas},
     {RD_KAFKA_RESP_ERR__DESTROY_BROKER, kRetry, ExitCode::unavailable, ""},
+    // An administrative request that found no leader to ask (rdkafka_admin.c).
+    {RD_KAFKA_RESP_ERR__NOENT, kRetry, ExitCode::unavailable, kMissing},
     {RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE, kRetry, ExitCode::unavailable, ""},
     {RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, kRetry, ExitCode::unavailable, ""},
     {RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT, kRetry, ExitCode::unavailable, ""},

@@ -2,11 +2,11 @@
 // design decision 4. An error that the table does not know is `stop`.
 #pragma once
 
-#include <string>
-#include <string_view>
-
 #include "kafka/handles.hpp"
 #include "kstream/error.hpp"
+
+#include <string>
+#include <string_view>
 
 namespace kstream::kafka {
 

@@ -110,11 +110,9 @@ void on_log(const rd_kafka_t* client, int syslog_level, const char* facility, co
     }
     const char* const name = rd_kafka_name(client);
     if (left_out > 0) {
-        log->write(level, "kafka client",
-                   {{"client", name},
-                    {"facility", facility},
-                    {"text", text},
-                    {"left_out", left_out}});
+        log->write(
+            level, "kafka client",
+            {{"client", name}, {"facility", facility}, {"text", text}, {"left_out", left_out}});
     } else {
         log->write(level, "kafka client",
                    {{"client", name}, {"facility", facility}, {"text", text}});

@@ -1,0 +1,298 @@
+// Administration: the client, the plumbing of a call, and the questions about the cluster itself.
+// Topics and offsets: admin_topics.cpp. Groups: admin_groups.cpp.
+
+#include "kafka/admin.hpp"
+
+#include "kafka/admin_call.hpp"
+#include "kafka/error_map.hpp"
+#include "kstream/check.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+#include <thread>
+
+namespace kstream::kafka {
+namespace {
+
+constexpr int kPollSliceMs = 100;
+constexpr std::chrono::milliseconds kBetweenAttempts{200};
+// One attempt to reach a cluster that is coming up.
+constexpr std::chrono::milliseconds kAttempt{3000};
+
+struct OperationName {
+    Operation operation;
+    rd_kafka_AclOperation_t code;
+    std::string_view name;
+};
+
+constexpr std::array<OperationName, 9> kOperations{{
+    {Operation::read, RD_KAFKA_ACL_OPERATION_READ, "Read"},
+    {Operation::write, RD_KAFKA_ACL_OPERATION_WRITE, "Write"},
+    {Operation::create, RD_KAFKA_ACL_OPERATION_CREATE, "Create"},
+    {Operation::remove, RD_KAFKA_ACL_OPERATION_DELETE, "Delete"},
+    {Operation::alter, RD_KAFKA_ACL_OPERATION_ALTER, "Alter"},
+    {Operation::describe, RD_KAFKA_ACL_OPERATION_DESCRIBE, "Describe"},
+    {Operation::describe_configs, RD_KAFKA_ACL_OPERATION_DESCRIBE_CONFIGS, "DescribeConfigs"},
+    {Operation::alter_configs, RD_KAFKA_ACL_OPERATION_ALTER_CONFIGS, "AlterConfigs"},
+    {Operation::idempotent_write, RD_KAFKA_ACL_OPERATION_IDEMPOTENT_WRITE, "IdempotentWrite"},
+}};
+
+ConfigMap config_map(const rd_kafka_ConfigResource_t& resource) {
+    ConfigMap values;
+    std::size_t count = 0;
+    const rd_kafka_ConfigEntry_t** const entries =
+        rd_kafka_ConfigResource_configs(&resource, &count);
+    for (std::size_t i = 0; i < count; ++i) {
+        const char* const value = rd_kafka_ConfigEntry_value(entries[i]);  // NULL: sensitive
+        values.emplace(rd_kafka_ConfigEntry_name(entries[i]),
+                       ConfigValue{value == nullptr ? "" : value,
+                                   rd_kafka_ConfigEntry_is_default(entries[i]) == 1});
+    }
+    return values;
+}
+
+// A call that got no answer says nothing about why.
+bool is_silence(rd_kafka_resp_err_t code) {
+    return code == RD_KAFKA_RESP_ERR__TIMED_OUT || code == RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE ||
+           code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
+}
+
+// Keeps the most telling error: a failed login also ends in "all brokers down".
+void on_trouble(rd_kafka_t* /*client*/, int code, const char* text, void* opaque) {
+    auto& trouble = *static_cast<ConnectionTrouble*>(opaque);
+    const auto error = static_cast<rd_kafka_resp_err_t>(code);
+    const bool known_better =
+        trouble.code == RD_KAFKA_RESP_ERR__AUTHENTICATION || trouble.code == RD_KAFKA_RESP_ERR__SSL;
+    if (!known_better && error != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+        trouble = {error, text};
+    }
+}
+
+}  // namespace
+
+std::string_view operation_name(Operation operation) {
+    return std::ranges::find(kOperations, operation, &OperationName::operation)->name;
+}
+
+// --- plumbing
+
+AdminCall::AdminCall(rd_kafka_t& client, ConnectionTrouble& trouble, rd_kafka_admin_op_t operation,
+                     const AdminSettings& settings)
+    : client_(client),
+      trouble_(trouble),
+      settings_(settings),
+      options_(rd_kafka_AdminOptions_new(&client, operation)),
+      queue_(rd_kafka_queue_new(&client)) {
+    std::array<char, 256> reason{};
+    const rd_kafka_resp_err_t code = rd_kafka_AdminOptions_set_request_timeout(
+        options_.get(), static_cast<int>(settings_.timeout.count()), reason.data(), reason.size());
+    KSTREAM_CHECK(code == RD_KAFKA_RESP_ERR_NO_ERROR, "request timeout in librdkafka's range");
+}
+
+void AdminCall::set_operation_timeout() {
+    std::array<char, 256> reason{};
+    const auto most = static_cast<int>(settings_.timeout.count());
+    const rd_kafka_resp_err_t code = rd_kafka_AdminOptions_set_operation_timeout(
+        options_.get(), std::max(1, most - 1000), reason.data(), reason.size());
+    KSTREAM_CHECK(code == RD_KAFKA_RESP_ERR_NO_ERROR, "operation timeout in librdkafka's range");
+}
+
+Result<EventPtr> AdminCall::wait(std::string_view what) {
+    EventPtr event;
+    while (!event) {  // librdkafka answers within the request timeout, if only with an error
+        rd_kafka_poll(&client_, 0);  // on_trouble()
+        if (settings_.cancelled && settings_.cancelled()) {
+            return fail(ExitCode::unavailable, fmt::format("{}: stopped while waiting", what));
+        }
+        event.reset(rd_kafka_queue_poll(queue_.get(), kPollSliceMs));
+    }
+    if (const rd_kafka_resp_err_t code = rd_kafka_event_error(event.get());
+        code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        rd_kafka_poll(&client_, 0);
+        if (trouble_.code != RD_KAFKA_RESP_ERR_NO_ERROR && is_silence(code)) {
+            return std::unexpected(map_error(trouble_.code, what, trouble_.text));
+        }
+        const char* const text = rd_kafka_event_error_string(event.get());
+        return std::unexpected(map_error(code, what, text == nullptr ? "" : text));
+    }
+    trouble_ = {};  // not before: librdkafka reports the same trouble only once in 30 s
+    return event;
+}
+
+Error with_right(Error error, std::string_view right) {
+    const auto code = static_cast<rd_kafka_resp_err_t>(error.kafka_code);
+    if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+        code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED ||
+        code == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED) {
+        error.hint = fmt::format("the principal needs {}", right);
+    }
+    return error;
+}
+
+Rights rights_of(const rd_kafka_AclOperation_t* operations, std::size_t count) {
+    Rights rights;
+    if (operations == nullptr) {
+        return rights;
+    }
+    rights.set_known();
+    for (std::size_t i = 0; i < count; ++i) {
+        const auto found = std::ranges::find(kOperations, operations[i], &OperationName::code);
+        if (found != kOperations.end()) {
+            rights.allow(found->operation);
+        }
+    }
+    return rights;
+}
+
+std::string to_text(const TopicPartition& of) {
+    return fmt::format("{} [{}]", of.topic, of.partition.value);
+}
+
+// --- the client
+
+Admin::Admin(std::unique_ptr<ConnectionTrouble> trouble, HandlePtr client, AdminSettings settings)
+    : settings_(std::move(settings)), trouble_(std::move(trouble)), client_(std::move(client)) {}
+
+Result<Admin> Admin::make(const ClientConfig& config, AdminSettings settings) {
+    Result<ConfPtr> conf = make_conf(config, ClientKind::admin, {});
+    if (!conf) {
+        return std::unexpected(std::move(conf.error()));
+    }
+    auto trouble = std::make_unique<ConnectionTrouble>();
+    rd_kafka_conf_set_opaque(conf->get(), trouble.get());
+    rd_kafka_conf_set_error_cb(conf->get(), &on_trouble);
+    Result<HandlePtr> client = make_client(std::move(*conf), RD_KAFKA_PRODUCER);
+    if (!client) {
+        return std::unexpected(std::move(client.error()));
+    }
+    return Admin(std::move(trouble), std::move(*client), std::move(settings));
+}
+
+// --- the cluster
+
+Result<ClusterInfo> Admin::describe_cluster() {
+    AdminCall call(*client_, *trouble_, RD_KAFKA_ADMIN_OP_DESCRIBECLUSTER, settings_);
+    const ErrorPtr refused(
+        rd_kafka_AdminOptions_set_include_authorized_operations(call.options(), 1));
+    KSTREAM_CHECK(!refused, "option valid for DescribeCluster");
+    rd_kafka_DescribeCluster(client_.get(), call.options(), call.queue());
+    const Result<EventPtr> event = call.wait("asking for the cluster");
+    if (!event) {
+        return std::unexpected(event.error());
+    }
+    const auto* const answer = rd_kafka_event_DescribeCluster_result(event->get());
+    ClusterInfo cluster;
+    if (const char* const id = rd_kafka_DescribeCluster_result_cluster_id(answer)) {
+        cluster.cluster_id = id;
+    }
+    if (const auto* const controller = rd_kafka_DescribeCluster_result_controller(answer)) {
+        cluster.controller = rd_kafka_Node_id(controller);
+    }
+    std::size_t count = 0;
+    const rd_kafka_Node_t** const nodes = rd_kafka_DescribeCluster_result_nodes(answer, &count);
+    for (std::size_t i = 0; i < count; ++i) {
+        cluster.brokers.push_back(BrokerInfo{rd_kafka_Node_id(nodes[i]),
+                                             rd_kafka_Node_host(nodes[i]),
+                                             rd_kafka_Node_port(nodes[i])});
+    }
+    const auto* const operations =
+        rd_kafka_DescribeCluster_result_authorized_operations(answer, &count);
+    cluster.rights = rights_of(operations, count);
+    return cluster;
+}
+
+Result<ClusterInfo> Admin::wait_for_cluster(int brokers, std::chrono::milliseconds limit) {
+    const auto deadline = std::chrono::steady_clock::now() + limit;
+    const std::chrono::milliseconds whole = settings_.timeout;
+    settings_.timeout = std::min(whole, kAttempt);
+    Result<ClusterInfo> cluster = describe_cluster();
+    const auto wait_on = [&] {
+        const bool cancelled = settings_.cancelled && settings_.cancelled();
+        const bool worth_it = cluster ? static_cast<int>(cluster->brokers.size()) < brokers
+                                      : cluster.error().disposition == Disposition::retry;
+        return worth_it && !cancelled && std::chrono::steady_clock::now() < deadline;
+    };
+    while (wait_on()) {
+        std::this_thread::sleep_for(kBetweenAttempts);
+        cluster = describe_cluster();
+    }
+    settings_.timeout = whole;
+    if (cluster && static_cast<int>(cluster->brokers.size()) < brokers) {
+        return fail(
+            ExitCode::unavailable,
+            fmt::format("{} of at least {} brokers are up", cluster->brokers.size(), brokers),
+            "start the other brokers, or ask for a lower replication factor");
+    }
+    return cluster;
+}
+
+// --- configuration
+
+Result<std::vector<std::expected<ConfigMap, Error>>> Admin::topic_configs(
+    const std::vector<std::string>& names) {
+    std::vector<std::expected<ConfigMap, Error>> all;
+    if (names.empty()) {
+        return all;
+    }
+    std::vector<ConfigResourcePtr> resources;
+    for (const std::string& name : names) {
+        resources.emplace_back(rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, name.c_str()));
+    }
+    AdminCall call(*client_, *trouble_, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, settings_);
+    auto raw = raw_pointers(resources);
+    rd_kafka_DescribeConfigs(client_.get(), raw.data(), raw.size(), call.options(), call.queue());
+    const Result<EventPtr> event = call.wait("reading the configuration of topics");
+    if (!event) {
+        return std::unexpected(event.error());
+    }
+    std::map<std::string, std::expected<ConfigMap, Error>, std::less<>> by_name;
+    std::size_t count = 0;
+    const rd_kafka_ConfigResource_t** const answers = rd_kafka_DescribeConfigs_result_resources(
+        rd_kafka_event_DescribeConfigs_result(event->get()), &count);
+    for (std::size_t i = 0; i < count; ++i) {
+        const std::string name = rd_kafka_ConfigResource_name(answers[i]);
+        const rd_kafka_resp_err_t code = rd_kafka_ConfigResource_error(answers[i]);
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            by_name.emplace(name, config_map(*answers[i]));
+        } else {
+            by_name.emplace(name, std::unexpected(with_right(
+                                      map_error(code, "reading the configuration of " + name),
+                                      "DescribeConfigs on topic " + name)));
+        }
+    }
+    for (const std::string& name : names) {
+        const auto found = by_name.find(name);
+        all.push_back(
+            found != by_name.end()
+                ? found->second
+                : std::unexpected(map_error(RD_KAFKA_RESP_ERR_UNKNOWN,
+                                            "reading the configuration of " + name, "no answer")));
+    }
+    return all;
+}
+
+Result<ConfigMap> Admin::broker_config(std::int32_t broker) {
+    const std::string what = fmt::format("reading the configuration of broker {}", broker);
+    const ConfigResourcePtr resource(
+        rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_BROKER, std::to_string(broker).c_str()));
+    AdminCall call(*client_, *trouble_, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, settings_);
+    rd_kafka_ConfigResource_t* raw = resource.get();
+    rd_kafka_DescribeConfigs(client_.get(), &raw, 1, call.options(), call.queue());
+    const Result<EventPtr> event = call.wait(what);
+    if (!event) {
+        return std::unexpected(event.error());
+    }
+    std::size_t count = 0;
+    const rd_kafka_ConfigResource_t** const answers = rd_kafka_DescribeConfigs_result_resources(
+        rd_kafka_event_DescribeConfigs_result(event->get()), &count);
+    KSTREAM_CHECK(count == 1, "one resource asked, one answered");
+    if (const rd_kafka_resp_err_t code = rd_kafka_ConfigResource_error(answers[0]);
+        code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return std::unexpected(with_right(map_error(code, what), "DescribeConfigs on the cluster"));
+    }
+    return config_map(*answers[0]);
+}
+
+}  // namespace kstream::kafka

@@ -1,0 +1,74 @@
+// One administrative request: options, a queue of its own and the wait for its answer. Shared by
+// the admin_*.cpp files only.
+#pragma once
+
+#include "kafka/admin.hpp"
+#include "kafka/handles.hpp"
+#include "kstream/error.hpp"
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kstream::kafka {
+
+using DeleteTopicPtr =
+    std::unique_ptr<rd_kafka_DeleteTopic_t, Deleter<&rd_kafka_DeleteTopic_destroy>>;
+using DeleteGroupPtr =
+    std::unique_ptr<rd_kafka_DeleteGroup_t, Deleter<&rd_kafka_DeleteGroup_destroy>>;
+using DeleteRecordsPtr =
+    std::unique_ptr<rd_kafka_DeleteRecords_t, Deleter<&rd_kafka_DeleteRecords_destroy>>;
+using TopicCollectionPtr =
+    std::unique_ptr<rd_kafka_TopicCollection_t, Deleter<&rd_kafka_TopicCollection_destroy>>;
+using ConfigResourcePtr =
+    std::unique_ptr<rd_kafka_ConfigResource_t, Deleter<&rd_kafka_ConfigResource_destroy>>;
+using ListGroupOffsetsPtr = std::unique_ptr<rd_kafka_ListConsumerGroupOffsets_t,
+                                            Deleter<&rd_kafka_ListConsumerGroupOffsets_destroy>>;
+
+// The queue belongs to the call, so that the late answer of one that was given up cannot be taken
+// for the answer of the next.
+class AdminCall {
+public:
+    AdminCall(rd_kafka_t& client, ConnectionTrouble& trouble, rd_kafka_admin_op_t operation,
+              const AdminSettings& settings);
+
+    [[nodiscard]] rd_kafka_AdminOptions_t* options() { return options_.get(); }
+    [[nodiscard]] rd_kafka_queue_t* queue() { return queue_.get(); }
+
+    // How long the brokers may work on it (create, delete): a little less than the whole call.
+    void set_operation_timeout();
+
+    // The answer of the request that was just submitted to queue(). `what` begins the message of an
+    // error.
+    [[nodiscard]] Result<EventPtr> wait(std::string_view what);
+
+private:
+    rd_kafka_t& client_;
+    ConnectionTrouble& trouble_;
+    const AdminSettings& settings_;
+    AdminOptionsPtr options_;
+    QueuePtr queue_;
+};
+
+// A missing right, said as the operation and the resource, in place of the general hint.
+[[nodiscard]] Error with_right(Error error, std::string_view right);
+
+// The rights that an answer lists; not known when it lists none.
+[[nodiscard]] Rights rights_of(const rd_kafka_AclOperation_t* operations, std::size_t count);
+
+// "topic [partition]", as every message names a partition.
+[[nodiscard]] std::string to_text(const TopicPartition& of);
+
+// The raw pointers of a vector of owners, as librdkafka's calls want them.
+template <typename Owner>
+[[nodiscard]] auto raw_pointers(const std::vector<Owner>& owners) {
+    std::vector<typename Owner::pointer> raw;
+    raw.reserve(owners.size());
+    for (const Owner& owner : owners) {
+        raw.push_back(owner.get());
+    }
+    return raw;
+}
+
+}  // namespace kstream::kafka
