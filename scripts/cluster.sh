@@ -3,15 +3,16 @@
 # its own JVM, on loopback addresses only. It is what production is in small: replication 3, min ISR
 # 2, also for Kafka's own topics, no automatic topics, no unclean elections.
 #
-#   cluster.sh up                  starts what is not running; returns when the cluster is ready: all
-#                                  brokers unfenced, coordinator topics in full ISR, transactions work
-#   cluster.sh down [--wipe]       brokers first, then controllers; --wipe removes the data as well
-#   cluster.sh status              what runs and how it is; exit code 0 only when the cluster is ready
-#   cluster.sh kill NODE           SIGKILL, as a crash
-#   cluster.sh stop NODE           SIGTERM and wait: a clean shutdown
-#   cluster.sh start NODE          starts one node and waits until it serves again
-#   cluster.sh tool NAME ARGS...   one of Kafka's own tools, by the name of its script without .sh:
-#                                  kafka-topics, kafka-console-consumer, kafka-consumer-groups, ...
+#   cluster.sh up                 starts what is not running; returns when the cluster is ready: all
+#                                 brokers unfenced, coordinator topics in full ISR, transactions
+#                                 work
+#   cluster.sh down [--wipe]      brokers first, then controllers; --wipe removes the data as well
+#   cluster.sh status             what runs and how it is; exit code 0 only when it is ready
+#   cluster.sh kill NODE          SIGKILL, as a crash
+#   cluster.sh stop NODE          SIGTERM and wait: a clean shutdown
+#   cluster.sh start NODE         starts one node and waits until it serves again
+#   cluster.sh tool NAME ARGS...  one of Kafka's own tools, by the name of its script without .sh:
+#                                 kafka-topics, kafka-console-consumer, kafka-consumer-groups, ...
 #
 # NODE is controller-1, -2, -3 or broker-1, -2, -3. Brokers listen on localhost:29092, 39092, 49092.
 # Data, logs and pids are in build/cluster; KSTREAM_CLUSTER_DIR names another folder (the ports stay
@@ -43,11 +44,13 @@ usage() {
 
 probe() { python3 "$here/lib/kafka_probe.py" "$@"; }
 
-# ---- nodes --------------------------------------------------------------------------------------
+# ---- nodes -------------------------------------------------------------------------------------
 
 is_controller() { [[ "$1" == controller-* ]]; }
 number_of() { printf '%s' "${1##*-}"; }
-node_id() { if is_controller "$1"; then printf '10%s' "$(number_of "$1")"; else number_of "$1"; fi; }
+node_id() {
+  if is_controller "$1"; then printf '10%s' "$(number_of "$1")"; else number_of "$1"; fi
+}
 node_port() {
   local tens="$(($(number_of "$1") + 1))"
   if is_controller "$1"; then printf '%s9093' "$tens"; else printf '%s9092' "$tens"; fi
@@ -206,7 +209,7 @@ wait_for() {
   done
 }
 
-# ---- commands -----------------------------------------------------------------------------------
+# ---- commands ----------------------------------------------------------------------------------
 
 command_up() {
   local node started new=0
@@ -327,8 +330,7 @@ main() {
       exit 2
       ;;
   esac
-  [ -s "$KAFKA_CLASS_ARCHIVE" ] && [ -s "$KAFKA_BOOTSTRAP_CHECKPOINT" ] ||
-    die "Apache Kafka is not there yet: run scripts/setup.sh"
+  [ -s "$KAFKA_BOOTSTRAP_CHECKPOINT" ] || die "Apache Kafka is not there: run scripts/setup.sh"
   case "$command" in
     tool) command_tool "$@" ;;
     status) command_status ;;

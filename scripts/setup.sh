@@ -10,8 +10,8 @@
 #
 # Knows Debian 12 and 13 and Ubuntu 24.04. Environment:
 #   KSTREAM_DEBIAN_MIRROR     address of a Debian mirror; derived from apt's own settings on Debian
-#   KSTREAM_RDKAFKA_TARBALL   file or URL of librdkafka_2.14.2.orig.tar.gz, for systems that reach no
-#                             Debian mirror; its SHA-256 is checked
+#   KSTREAM_RDKAFKA_TARBALL   file or URL of librdkafka_2.14.2.orig.tar.gz, for systems that reach
+#                             no Debian mirror; its SHA-256 is checked
 set -euo pipefail
 
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
@@ -106,15 +106,16 @@ fetch_rdkafka_source() {
   mkdir -p "$into"
   if [ -n "${KSTREAM_RDKAFKA_TARBALL:-}" ]; then
     local tarball="$into/librdkafka.orig.tar.gz"
-    case "$KSTREAM_RDKAFKA_TARBALL" in
-      *://*) curl --fail --location --silent --show-error -o "$tarball" "$KSTREAM_RDKAFKA_TARBALL" ;;
-      *) cp -- "$KSTREAM_RDKAFKA_TARBALL" "$tarball" ;;
-    esac
+    if [[ "$KSTREAM_RDKAFKA_TARBALL" == *://* ]]; then
+      curl --fail --location --no-progress-meter -o "$tarball" "$KSTREAM_RDKAFKA_TARBALL"
+    else
+      cp -- "$KSTREAM_RDKAFKA_TARBALL" "$tarball"
+    fi
     printf '%s  %s\n' "$RDKAFKA_TARBALL_SHA256" "$tarball" | sha256sum --check --quiet ||
       die "KSTREAM_RDKAFKA_TARBALL is not the librdkafka_2.14.2.orig.tar.gz that is expected here"
     return
   fi
-  mirror="$(newer_debian_mirror)" && [ -n "$mirror" ] || die "$(
+  mirror="$(newer_debian_mirror)" || die "$(
     cat <<'TEXT'
 this system's librdkafka is too old, and no Debian mirror is known to take its source from.
 Set one of these and run scripts/setup.sh again:
@@ -128,18 +129,17 @@ TEXT
 }
 
 build_rdkafka() {
-  local work="$KSTREAM_DEPS/src/librdkafka" jobs prefix version
+  local work="$KSTREAM_DEPS/src/librdkafka" prefix version flags
   rm -rf "$work"
   fetch_rdkafka_source "$work/download"
   mkdir -p "$work/tree"
   tar -xf "$work"/download/*.orig.tar.* -C "$work/tree" --strip-components=1
   cd "$work/tree"
   # Debian's patches only swap bundled helpers for Debian's copies of them: not needed.
-  ./configure --prefix="$rdkafka_prefix" \
-    --CFLAGS="-fstack-protector-strong -fstack-clash-protection -D_FORTIFY_SOURCE=2 -ffile-prefix-map=$work/tree=librdkafka" \
+  flags="-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection"
+  ./configure --CFLAGS="$flags -ffile-prefix-map=$work/tree=librdkafka" \
     --enable-ssl --enable-gssapi --enable-zstd --enable-curl --enable-lz4-ext
-  jobs="$(nproc)"
-  make -C src -j"$jobs" librdkafka.a rdkafka.pc
+  make -C src -j"$(nproc)" librdkafka.a rdkafka.pc
 
   # Into place in one rename, so that a build that is interrupted leaves nothing half made.
   prefix="$rdkafka_prefix.new"
@@ -148,7 +148,9 @@ build_rdkafka() {
   cp src/rdkafka.h src/rdkafka_mock.h "$prefix/include/librdkafka/"
   cp src/librdkafka.a "$prefix/lib/"
   # Its folder is written relative to itself: a checkout may be moved.
-  sed 's|^prefix=.*|prefix=${pcfiledir}/../..|; s|^libdir=.*|libdir=${prefix}/lib|; s|^includedir=.*|includedir=${prefix}/include|' \
+  # shellcheck disable=SC2016 # these are pkg-config's variables
+  sed -e 's|^prefix=.*|prefix=${pcfiledir}/../..|' -e 's|^libdir=.*|libdir=${prefix}/lib|' \
+    -e 's|^includedir=.*|includedir=${prefix}/include|' \
     src/rdkafka.pc >"$prefix/lib/pkgconfig/rdkafka.pc"
   cp LICENSES.txt CONFIGURATION.md STATISTICS.md "$prefix/share/doc/librdkafka/"
   version="$(PKG_CONFIG_PATH="$prefix/lib/pkgconfig" pkg-config --modversion rdkafka)"
@@ -190,7 +192,7 @@ distribution_catch2_v3() {
 
 unpack_catch2() {
   local mirror work="$KSTREAM_DEPS/src/catch2"
-  mirror="$(newer_debian_mirror)" && [ -n "$mirror" ] ||
+  mirror="$(newer_debian_mirror)" ||
     die "no Debian mirror is known to take Catch2 v3 from: set KSTREAM_DEBIAN_MIRROR"
   newer_apt_setup "$mirror" "deb @MIRROR@ $CATCH2_SUITE main"
   rm -rf "$work" "$catch2_prefix"
@@ -243,48 +245,12 @@ install_kafka() {
 }
 
 fetch_kafka() {
-  local work="$KSTREAM_DEPS/src/kafka"
-  rm -rf "$work" "$kafka_home.new"
-  mkdir -p "$work"
-  # The tools drag in Kafka Connect with a web server; nothing that we run needs it.
-  cat >"$work/pom.xml" <<POM
-<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>kstream</groupId>
-  <artifactId>cluster</artifactId>
-  <version>1</version>
-  <packaging>pom</packaging>
-  <dependencies>
-    <dependency>
-      <groupId>org.apache.kafka</groupId>
-      <artifactId>kafka_2.13</artifactId>
-      <version>$KAFKA_VERSION</version>
-    </dependency>
-    <dependency>
-      <groupId>org.apache.kafka</groupId>
-      <artifactId>kafka-tools</artifactId>
-      <version>$KAFKA_VERSION</version>
-      <exclusions>
-        <exclusion><groupId>org.apache.kafka</groupId><artifactId>connect-api</artifactId></exclusion>
-        <exclusion><groupId>org.apache.kafka</groupId><artifactId>connect-json</artifactId></exclusion>
-        <exclusion><groupId>org.apache.kafka</groupId><artifactId>connect-runtime</artifactId></exclusion>
-        <exclusion><groupId>org.apache.kafka</groupId><artifactId>connect-transforms</artifactId></exclusion>
-      </exclusions>
-    </dependency>
-    <dependency>
-      <groupId>org.apache.logging.log4j</groupId>
-      <artifactId>log4j-slf4j-impl</artifactId>
-      <version>$LOG4J_VERSION</version>
-    </dependency>
-  </dependencies>
-</project>
-POM
-  mvn --batch-mode --no-transfer-progress -f "$work/pom.xml" dependency:copy-dependencies \
-    -DincludeScope=runtime -DoutputDirectory="$kafka_home.new/libs"
+  rm -rf "$kafka_home" "$kafka_home.new"
+  mvn --batch-mode --no-transfer-progress -f "$here/lib/kafka-pom.xml" \
+    -Dkafka.version="$KAFKA_VERSION" -Dlog4j.version="$LOG4J_VERSION" \
+    dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$kafka_home.new/libs"
   [ -e "$kafka_home.new/libs/kafka_2.13-$KAFKA_VERSION.jar" ] || die "Maven brought no Kafka"
-  rm -rf "$kafka_home"
   mv "$kafka_home.new" "$kafka_home"
-  rm -rf "$work"
 }
 
 # ---- the run ------------------------------------------------------------------------------------
@@ -295,7 +261,7 @@ main() {
   if [ -e "$stamp" ] && [ "$(<"$stamp")" = "$print" ] && java_is_enough; then
     return
   fi
-  have apt-get || die "scripts/setup.sh knows Debian 12, Debian 13 and Ubuntu 24.04 (no apt-get here)"
+  have apt-get || die "no apt-get here: set-up knows Debian 12, Debian 13 and Ubuntu 24.04"
 
   # Two set-ups at once would undo each other's half-made folders.
   mkdir -p "$KSTREAM_DEPS"

@@ -29,7 +29,7 @@ seconds_since() {
 }
 
 # step LOGNAME TITLE COMMAND... : one line on the terminal, the command's whole output in
-# build/logs/LOGNAME.log. A step that fails shows the end of its log, because on CI nobody can open it.
+# build/logs/LOGNAME.log. A step that fails shows the end of its log: on CI nobody can open it.
 step() {
   local log="$KSTREAM_LOGS/$1.log" title="$2" started status
   shift 2

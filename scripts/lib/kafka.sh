@@ -7,8 +7,8 @@ KAFKA_HOME="$KSTREAM_DEPS/kafka"
 KAFKA_CLASS_ARCHIVE="$KAFKA_HOME/classes.jsa"
 KAFKA_BOOTSTRAP_CHECKPOINT="$KAFKA_HOME/bootstrap.checkpoint"
 
-# The archive spares each JVM the parsing and verifying of 5,000 classes, which is half of its start.
-# A JVM that it does not fit goes on without it.
+# The archive spares each JVM the parsing and verifying of 5,000 classes, half of its start. A JVM
+# that it does not fit goes on without it.
 KAFKA_JAVA=(
   java -XX:SharedArchiveFile="$KAFKA_CLASS_ARCHIVE" -Xlog:disable -Xlog:all=error:stderr
   -XX:+PerfDisableSharedMem -Djava.awt.headless=true

@@ -274,8 +274,8 @@ def status(addresses):
             answering.append(address)
         except Unanswered:
             pass
-    state = {"answering": answering, "unfenced": [], "topics": 0, "partitions": 0, "without_leader": 0}
-    state |= {"under_replicated": 0, "quorum": {"leader": -1, "voters": {}}}
+    state = {"answering": answering, "unfenced": [], "topics": 0, "partitions": 0}
+    state |= {"without_leader": 0, "under_replicated": 0, "quorum": {"leader": -1, "voters": {}}}
     if answering:
         brokers, topics = first_answer(answering, Broker.metadata)
         partitions = [partition for found in topics.values() for partition in found]

@@ -9,21 +9,25 @@
 NEWER_APT="$KSTREAM_DEPS/apt"
 NEWER_KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
-# The address of the mirror that this machine's apt already uses for Debian's main archive.
-# KSTREAM_DEBIAN_MIRROR comes first; on a system that is not Debian it is the only way.
+# Prints the address of the mirror that this machine's apt already uses for Debian's main archive,
+# or fails. KSTREAM_DEBIAN_MIRROR comes first; on a system that is not Debian it is the only way.
 newer_debian_mirror() {
   if [ -n "${KSTREAM_DEBIAN_MIRROR:-}" ]; then
     printf '%s\n' "$KSTREAM_DEBIAN_MIRROR"
     return
   fi
-  local id codename
+  local id codename mirror
+  # shellcheck source=/dev/null
   id="$(. /etc/os-release && printf '%s' "${ID:-}")"
+  # shellcheck source=/dev/null
   codename="$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")"
   [ "$id" = debian ] || return 1
   # The security archive and third-party repositories have other release names, or none of ours.
-  apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' |
+  # shellcheck disable=SC2016 # these are apt's variables
+  mirror="$(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' |
     awk -v codename="$codename" '
-      ($2 == codename || $2 == "stable" || $2 == "testing") && !found { print $1; found = 1 }'
+      ($2 == codename || $2 == "stable" || $2 == "testing") && !found { print $1; found = 1 }')"
+  [ -n "$mirror" ] && printf '%s\n' "$mirror"
 }
 
 # newer_apt_setup SOURCES_LINE... : writes the private configuration and reads the package lists.

@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# Everything that must pass, from a bare machine to the last test:
+#
+#   set-up, release build with every public header compiled alone, unit, simulation, mock-cluster,
+#   command line and repository tests, integration on a real cluster, unit tests under the
+#   sanitizers.
+#
+# A stage that fails does not keep the later ones from running, a build that fails does. Ends with a
+# table, one line of totals, and exit code 0 only when everything passed.
+set -euo pipefail
+
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+# shellcheck source=scripts/lib/common.sh
+. "$here/lib/common.sh"
+cd "$KSTREAM_ROOT"
+
+table=()
+passed=0
+failed=0
+
+# record NAME SECONDS PASSED FAILED
+record() {
+  table+=("$(printf '%-12s %6ss  %5d passed  %3d failed' "$@")")
+  passed=$((passed + $3))
+  failed=$((failed + $4))
+}
+
+summary() {
+  local line
+  say ''
+  for line in "${table[@]}"; do
+    say "$line"
+  done
+  say ''
+  say "$passed passed, $failed failed"
+  [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+}
+
+# build PRESET : configure and build; without a build there is nothing left to do.
+build() {
+  local preset="$1" started
+  started="$(now_ms)"
+  if step "test-build-$preset" "build, preset $preset" build_preset "$preset"; then
+    record "build $preset" "$(seconds_since "$started")" 1 0
+  else
+    record "build $preset" "$(seconds_since "$started")" 0 1
+    summary || exit 1
+  fi
+}
+
+build_preset() {
+  cmake --preset "$1" && cmake --build --preset "$1" -j "$(nproc)"
+}
+
+# The number that the test suite's attribute $1 has in ctest's JUnit report $2.
+junit_count() { grep -oPm1 "^\s*$1=\"\K[0-9]+" "$2" || printf 0; }
+
+# run_ctest NAME PRESET CTEST_ARGS... : shown as it runs, counted from its report.
+run_ctest() {
+  local name="$1" preset="$2" started report="$KSTREAM_LOGS/test-$1.xml" total bad status=0
+  shift 2
+  say ''
+  say "== $name (ctest, preset $preset)"
+  mkdir -p "$KSTREAM_LOGS"
+  rm -f "$report"
+  started="$(now_ms)"
+  ctest --preset "$preset" --progress --output-junit "$report" "$@" || status=$?
+  total="$(junit_count tests "$report" 2>/dev/null)"
+  bad="$(junit_count failures "$report" 2>/dev/null)"
+  # A run that broke down without a count is a failure of its own.
+  [ "$status" -eq 0 ] || [ "$bad" -gt 0 ] || total=1 bad=1
+  record "$name" "$(seconds_since "$started")" $((total - bad)) "$bad"
+}
+
+# The integration suite brings its cluster up and down itself and closes with 'N passed, N failed'.
+run_integration() {
+  local started log="$KSTREAM_LOGS/test-integration.log" status=0 good='' bad=''
+  say ''
+  say "== integration (real cluster)"
+  started="$(now_ms)"
+  KSTREAM="$KSTREAM_BUILD/release/bin/kstream" python3 tests/integration/run.py 2>&1 |
+    tee "$log" || status=$?
+  if [[ "$(grep -E '^([A-Za-z]+: )?[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1)" =~ \
+    ([0-9]+)\ passed,\ ([0-9]+)\ failed ]]; then
+    good="${BASH_REMATCH[1]}"
+    bad="${BASH_REMATCH[2]}"
+  fi
+  [ "$status" -eq 0 ] || [ "${bad:-0}" -gt 0 ] || bad=1
+  record integration "$(seconds_since "$started")" "${good:-0}" "${bad:-0}"
+}
+
+"$here/setup.sh"
+
+build release
+run_ctest checks release -L '^(unit|sim|mock|cli|tidy)$'
+[ ! -e tests/integration/run.py ] || run_integration
+
+build asan
+run_ctest sanitizers asan -L '^unit$'
+
+summary

@@ -1,0 +1,333 @@
+#!/usr/bin/env python3
+"""Checks what a compiler cannot: who may include what, and what keeps the core pure.
+
+    check_includes.py              checks the repository, prints path:line: finding, exit code 1
+    check_includes.py --self-test  feeds the rules snippets that break them
+
+The rules are the tables below. Includes are judged one by one and not transitively: a header that a
+module may include answers for what it includes itself.
+"""
+
+import re
+import sys
+import unittest
+from pathlib import Path, PurePosixPath
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# ---- the rules ---------------------------------------------------------------------------------
+
+# Which module may include headers of which others (of its own always). Modules are the folders of
+# include/kstream/ and src/; the headers right under include/kstream/ are two modules: `status`,
+# what a worker tells the outside (also *_status and probe), and `base`, the rest.
+MAY_INCLUDE = {
+    "base": set(),
+    "model": {"base"},
+    "core": {"base", "model"},
+    "codec": {"base", "model", "core"},
+    "status": {"base", "model", "codec"},
+    "ports": {"base", "model", "status"},
+    "pipeline": {"base", "model", "core", "codec", "ports", "status"},
+    # Adapters know the contracts, never the engine and never each other.
+    "kafka": {"base", "model", "ports", "status"},
+    "telemetry": {"base", "model", "ports", "status"},
+    "cli": {"base", "model", "ports"},
+    "bench": {"base", "model", "core", "codec", "ports", "pipeline", "status"},
+    # The composition roots name everything.
+    "app": {
+        "base", "model", "core", "codec", "ports", "pipeline", "status",
+        "kafka", "telemetry", "cli", "bench",
+    },
+    "main": {"base", "app", "cli"},
+}  # fmt: skip
+
+# Third-party headers by the start of their name, and the only places that may include them.
+# Below include/ none may, whatever stands here.
+THIRD_PARTY = {
+    "librdkafka/": ("src/kafka/", "tests/"),
+    "CLI/": ("src/cli/",),
+    "prometheus/": ("src/telemetry/", "tests/"),
+    "simdjson.h": ("src/codec/", "src/kafka/client_stats.", "tests/"),
+    "openssl/": ("src/codec/",),
+    "fmt/": ("src/", "tests/"),
+    "catch2/": ("tests/",),
+}
+
+# Modules that a seed alone must be able to replay: no threads, clocks or randomness of their own.
+PURE = {"base", "model", "core", "codec", "ports", "pipeline", "status"}
+IMPURE_HEADERS = {
+    "atomic", "barrier", "condition_variable", "filesystem", "fstream", "future", "latch", "mutex",
+    "random", "semaphore", "shared_mutex", "stop_token", "thread",
+}  # fmt: skip
+IMPURE_CODE = re.compile(
+    r"\b(?:system_clock|steady_clock|high_resolution_clock|random_device)\b|\b\w*[cC]lock::now\s*\("
+    r"|\bstd::(?:time|rand|getenv)\s*\(|\bthread_local\b"
+)
+
+# Only what talks to a person may write to the standard streams.
+PRINTING_MODULES = {"app", "cli", "main", "telemetry"}
+PRINTING_HEADERS = {"iostream", "print"}
+PRINTING_CODE = re.compile(
+    r"\b(?:v?f?printf|puts|fputs|putchar)\s*\(|\bstd::(?:cout|cerr|clog)\b|\bfmt::print(?:ln)?\s*\("
+)
+# A failed invariant has nobody to hand its message to.
+PRINTING_EXCEPTIONS = {"include/kstream/check.hpp"}
+
+MAX_COLUMNS = 100
+CPP_SUFFIXES = {".hpp", ".cpp"}
+TEXT_SUFFIXES = CPP_SUFFIXES | {".py", ".sh", ".cmake"}
+CHECKED_FOLDERS = ("include", "src", "tests", "scripts", "cmake")
+
+# ---- the machinery -----------------------------------------------------------------------------
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*(?:<([^>]+)>|"([^"]+)")')
+# A comment, or a literal that may hold what looks like one.
+COMMENT_OR_LITERAL = re.compile(
+    r'//[^\n]*|/\*.*?\*/|R"([^ ()\\\t\n]*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'',
+    re.DOTALL,
+)
+
+
+def module_of(path):
+    """The module that a file belongs to; None for tests, which may include everything."""
+    parts = PurePosixPath(path).parts
+    if parts[:2] == ("include", "kstream"):
+        return module_of_header("/".join(parts[1:]))
+    if parts[0] == "src":
+        return parts[1] if len(parts) > 2 else "main"
+    return None
+
+
+def module_of_header(name):
+    """The module of an included header of ours; None when it is none of ours."""
+    parts = PurePosixPath(name).parts
+    if parts[0] == "kstream":
+        if len(parts) > 2:
+            return parts[1]
+        stem = PurePosixPath(name).stem
+        return "status" if stem == "probe" or stem.endswith("status") else "base"
+    return parts[0] if len(parts) > 1 else None
+
+
+def without_comments(text):
+    """Same lines and columns of code, no comments, empty literals."""
+
+    def blank(match):
+        kept = '""' if match.group().startswith(("R", '"')) else ""
+        return kept + "\n" * match.group().count("\n")
+
+    # Character literals may not be emptied first: 1'000 is a number.
+    return COMMENT_OR_LITERAL.sub(blank, re.sub(r"(?<=[0-9a-fA-F])'(?=[0-9a-fA-F])", "", text))
+
+
+def check_include(path, module, angle, quoted):
+    """Findings about one include directive."""
+    in_include = path.startswith("include/")
+    if quoted is not None:
+        target = module_of_header(quoted)
+        if in_include and not quoted.startswith("kstream/"):
+            yield f'"{quoted}": a header under include/ includes <std> and "kstream/..." only'
+        elif module is None or target == module:
+            return
+        elif target is None:
+            yield f'"{quoted}": write the full path from include/ or src/'
+        elif module not in MAY_INCLUDE:
+            yield f"module {module} is not in the table MAY_INCLUDE"
+        elif target not in MAY_INCLUDE[module]:
+            yield f'"{quoted}": {module} may not include {target}'
+        return
+    is_standard = "/" not in angle and "." not in angle
+    if in_include and not is_standard:
+        yield f'<{angle}>: a header under include/ includes <std> and "kstream/..." only'
+        return
+    for start, places in THIRD_PARTY.items():
+        if angle.startswith(start) and not path.startswith(places):
+            yield f"<{angle}>: only in {', '.join(places)}"
+    if module in PURE and angle in IMPURE_HEADERS:
+        yield f"<{angle}>: {module} has no threads, clocks, files or randomness"
+    if module and module not in PRINTING_MODULES and angle in PRINTING_HEADERS:
+        yield f"<{angle}>: {module} does not print"
+
+
+def check_cpp(path, text):
+    module = module_of(path)
+    code = without_comments(text)
+    original = text.splitlines()
+    lines = code.splitlines()
+    if path.endswith(".hpp"):
+        first = next((line.strip() for line in lines if line.strip()), "")
+        if first != "#pragma once":
+            yield 1, "a header starts with #pragma once, after its comment"
+    for number, line in enumerate(lines, 1):
+        # The name in an include is a literal, so it is read from the line as it was.
+        found = INCLUDE.match(original[number - 1]) if re.match(r"\s*#\s*include", line) else None
+        if found:
+            for finding in check_include(path, module, *found.groups()):
+                yield number, finding
+            continue
+        impure = IMPURE_CODE.search(line)
+        if module in PURE and impure:
+            yield number, f"{impure.group().strip()}: {module} has no clock and no randomness"
+        printing = PRINTING_CODE.search(line)
+        may_print = module is None or module in PRINTING_MODULES or path in PRINTING_EXCEPTIONS
+        if printing and not may_print:
+            yield number, f"{printing.group().strip()}: {module} does not print"
+
+
+def check_file(path, text):
+    """All findings about one file, as (line, text). `path` is relative to the repository."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if len(line) > MAX_COLUMNS:
+            yield number, f"{len(line)} columns, {MAX_COLUMNS} at most"
+        if not line.isascii():
+            yield number, "not ASCII: " + ascii(next(c for c in line if not c.isascii()))
+        if line != line.rstrip():
+            yield number, "space at the end of the line"
+        if "\t" in line:
+            yield number, "a tab"
+    if PurePosixPath(path).suffix in CPP_SUFFIXES:
+        yield from check_cpp(path, text)
+
+
+def check_repository():
+    count = findings = 0
+    for folder in CHECKED_FOLDERS:
+        for file in sorted((ROOT / folder).rglob("*")):
+            is_text = file.suffix in TEXT_SUFFIXES or file.name == "CMakeLists.txt"
+            if not is_text or not file.is_file():
+                continue
+            path = file.relative_to(ROOT).as_posix()
+            count += 1
+            for number, finding in check_file(path, file.read_text(encoding="utf-8")):
+                findings += 1
+                print(f"{path}:{number}: {finding}")
+    print(f"{count} files, {findings} findings")
+    return 1 if findings or count == 0 else 0
+
+
+# ---- the self-test -----------------------------------------------------------------------------
+
+
+class Rules(unittest.TestCase):
+    """Every rule is shown one thing that it must find and one that it must let pass."""
+
+    def findings(self, path, text):
+        if path.endswith(".hpp") and "#pragma once" not in text:
+            text = "#pragma once\n" + text
+        return [finding for _, finding in check_file(path, text)]
+
+    def assert_finds(self, path, text, part):
+        found = self.findings(path, text)
+        self.assertEqual(len(found), 1, found)
+        self.assertIn(part, found[0])
+
+    def assert_clean(self, path, text):
+        self.assertEqual(self.findings(path, text), [])
+
+    def test_contract_headers_know_the_standard_library_and_themselves_only(self):
+        path = "include/kstream/codec/wire.hpp"
+        self.assert_clean(path, "#include <vector>\n#include \"kstream/model/ids.hpp\"\n")
+        self.assert_finds(path, "#include <fmt/core.h>\n", "include/")
+        self.assert_finds(path, "#include <unistd.h>\n", "include/")
+        self.assert_finds(path, '#include "codec/json_text.hpp"\n', "include/")
+
+    def test_each_third_party_library_has_its_place(self):
+        for header, good, bad in (
+            ("librdkafka/rdkafka.h", "src/kafka/admin.cpp", "src/app/run_aggregate.cpp"),
+            ("CLI/CLI.hpp", "src/cli/parse.cpp", "src/app/run_aggregate.cpp"),
+            ("prometheus/registry.h", "src/telemetry/exporter.cpp", "src/kafka/consumer.cpp"),
+            ("simdjson.h", "src/codec/record_decoder.cpp", "src/kafka/consumer.cpp"),
+            ("simdjson.h", "src/kafka/client_stats.cpp", "src/core/generator.cpp"),
+            ("openssl/sha.h", "src/codec/sha256.cpp", "src/core/stable_hash.cpp"),
+            ("catch2/catch_test_macros.hpp", "tests/unit/core/a_test.cpp", "src/core/prng.cpp"),
+        ):
+            with self.subTest(header=header):
+                self.assert_clean(good, f"#include <{header}>\n")
+                self.assert_finds(bad, f"#include <{header}>\n", "only in")
+
+    def test_dependencies_point_one_way(self):
+        for path, header, allowed in (
+            ("include/kstream/core/key_table.hpp", "kstream/model/decimal.hpp", True),
+            ("include/kstream/core/key_table.hpp", "kstream/codec/wire.hpp", False),
+            ("src/core/key_table.cpp", "kstream/ports/clock.hpp", False),
+            ("include/kstream/model/ids.hpp", "kstream/core/murmur2.hpp", False),
+            ("src/codec/wire.cpp", "kstream/core/aggregates.hpp", True),
+            ("src/codec/wire.cpp", "kstream/ports/step.hpp", False),
+            ("src/pipeline/step_loop.cpp", "kstream/ports/step.hpp", True),
+            ("src/pipeline/step_loop.cpp", "kafka/handles.hpp", False),
+            ("src/pipeline/step_loop.cpp", "telemetry/log.hpp", False),
+            ("src/kafka/consumer.cpp", "kstream/ports/record_source.hpp", True),
+            ("src/kafka/consumer.cpp", "kstream/core/key_table.hpp", False),
+            ("src/kafka/consumer.cpp", "kstream/pipeline/job.hpp", False),
+            ("src/kafka/consumer.cpp", "telemetry/log.hpp", False),
+            ("src/telemetry/exporter.cpp", "kstream/status.hpp", True),
+            ("src/telemetry/exporter.cpp", "kstream/produce_status.hpp", True),
+            ("src/telemetry/exporter.cpp", "kafka/handles.hpp", False),
+            ("src/cli/parse.cpp", "kafka/client_config.hpp", False),
+            ("src/app/run_aggregate.cpp", "kafka/consumer.hpp", True),
+            ("src/main.cpp", "kafka/consumer.hpp", False),
+        ):
+            with self.subTest(path=path, header=header):
+                text = f'#include "{header}"\n'
+                if allowed:
+                    self.assert_clean(path, text)
+                else:
+                    self.assert_finds(path, text, "may not include")
+
+    def test_includes_are_full_paths_and_modules_are_known(self):
+        self.assert_finds("src/kafka/consumer.cpp", '#include "handles.hpp"\n', "full path")
+        self.assert_finds("src/extra/a.cpp", '#include "kstream/error.hpp"\n', "MAY_INCLUDE")
+
+    def test_the_core_has_no_threads_clocks_or_randomness(self):
+        for header in ("thread", "mutex", "atomic", "random"):
+            self.assert_finds("src/pipeline/step_loop.cpp", f"#include <{header}>\n", "no threads")
+            self.assert_clean("src/kafka/consumer.cpp", f"#include <{header}>\n")
+        for code in (
+            "auto t = std::chrono::steady_clock::now();",
+            "auto t = MyClock::now();",
+            "auto t = std::time(nullptr);",
+            "std::random_device d;",
+        ):
+            with self.subTest(code=code):
+                self.assert_finds("src/core/generator.cpp", code + "\n", "no clock")
+                self.assert_clean("src/app/run_produce.cpp", code + "\n")
+        self.assert_clean("src/core/a.cpp", "#include <chrono>\nstd::chrono::seconds s{1};\n")
+
+    def test_only_the_edge_prints(self):
+        for code in ('std::printf("x");', 'std::fprintf(stderr, "x");', 'std::cerr << "x";'):
+            with self.subTest(code=code):
+                self.assert_finds("src/kafka/consumer.cpp", code + "\n", "does not print")
+                self.assert_clean("src/cli/parse.cpp", code + "\n")
+        self.assert_finds("src/core/a.cpp", "#include <iostream>\n", "does not print")
+        self.assert_clean("src/kafka/consumer.cpp", "std::snprintf(b, sizeof b, f);\n")
+        self.assert_clean("include/kstream/check.hpp", "std::fprintf(stderr, f);\n")
+
+    def test_comments_and_literals_are_not_code(self):
+        self.assert_clean("src/core/a.cpp", "// std::cout, steady_clock\n/* printf(\n) */\n")
+        self.assert_clean("src/core/a.cpp", 'auto s = "random_device // printf(x)";\n')
+        self.assert_clean("src/core/a.cpp", "auto s = R\"(std::cout\nprintf(1))\";\n")
+        self.assert_finds("src/core/a.cpp", 'f("//"); std::cout << 1;\n', "does not print")
+        self.assert_finds("src/core/a.cpp", "f('\"'); std::cout << '\"';\n", "does not print")
+        self.assert_finds("src/core/a.cpp", "int n = 1'000; std::cout << 'a';\n", "not print")
+        self.assert_clean("src/core/a.cpp", '// #include "kafka/handles.hpp"\n')
+
+    def test_findings_name_their_line(self):
+        text = "// one\n/* two\nthree */\nauto r = R\"(\n)\";\nstd::cout << 1;\n"
+        self.assertEqual([line for line, _ in check_file("src/core/a.cpp", text)], [6])
+
+    def test_headers_start_with_pragma_once(self):
+        self.assert_clean("src/kafka/a.hpp", "// What it is.\n#pragma once\n")
+        self.assert_finds("src/kafka/a.hpp", "#include <map>\n#pragma once\n", "#pragma once")
+
+    def test_text_is_plain(self):
+        self.assert_finds("src/core/a.cpp", "// " + "x" * 98 + "\n", "columns")
+        self.assert_clean("src/core/a.cpp", "// " + "x" * 97 + "\n")
+        self.assert_finds("scripts/a.sh", "echo caf\u00e9\n", "ASCII")
+        self.assert_finds("src/core/a.cpp", "int a; \n", "space at the end")
+        self.assert_finds("src/core/a.cpp", "\tint a;\n", "a tab")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--self-test"]:
+        unittest.main(argv=sys.argv[:1])
+    sys.exit(check_repository())
