@@ -1,0 +1,409 @@
+#include "kafka/group_consumer.hpp"
+
+#include "kafka/client_stats.hpp"
+#include "kafka/error_map.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace kstream::kafka {
+
+namespace {
+
+// Records of one poll: enough to make its fixed costs small, few enough to stay in the L2 cache.
+constexpr std::size_t kBatchRecords = 4096;
+constexpr int kSeekTimeoutMs = 2000;
+
+int to_ms(Duration duration) {
+    return static_cast<int>(
+        std::chrono::ceil<std::chrono::milliseconds>(duration).count());
+}
+
+std::vector<PartitionId> partitions_of(const rd_kafka_topic_partition_list_t& list) {
+    std::vector<PartitionId> partitions;
+    for (int i = 0; i < list.cnt; ++i) {
+        partitions.push_back(PartitionId{list.elems[i].partition});
+    }
+    return partitions;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<GroupConsumer>> GroupConsumer::make(const ClientConfig& client,
+                                                           GroupConsumerConfig config) {
+    Properties required{
+        {"group.id", config.group},
+        {"client.id", fmt::format("{}-{}", client.client_id, config.name)},
+        {"group.protocol", config.group_protocol},
+        {"statistics.interval.ms", "1000"},
+        // An end-of-partition event carries the position behind control records and holes of
+        // compaction, which no record would show.
+        {"enable.partition.eof", "true"},
+    };
+    if (!config.group_instance_id.empty()) {
+        required.emplace_back("group.instance.id", config.group_instance_id);
+    }
+    if (config.group_protocol == "classic") {
+        required.emplace_back("session.timeout.ms", fmt::format("{}", config.session_timeout_ms));
+        required.emplace_back("heartbeat.interval.ms",
+                              fmt::format("{}", std::max(100, config.session_timeout_ms / 5)));
+    }
+    Result<ConfPtr> conf = make_conf(client, ClientKind::consumer, required);
+    if (!conf) {
+        return std::unexpected(std::move(conf.error()));
+    }
+    std::unique_ptr<GroupConsumer> consumer{new GroupConsumer(std::move(config), *client.log)};
+    rd_kafka_conf_set_opaque(conf->get(), consumer.get());
+    rd_kafka_conf_set_rebalance_cb(conf->get(), &GroupConsumer::rebalance_cb);
+    rd_kafka_conf_set_stats_cb(conf->get(), &GroupConsumer::stats_cb);
+    std::array<char, 512> reason{};
+    consumer->client_.reset(
+        rd_kafka_new(RD_KAFKA_CONSUMER, conf->get(), reason.data(), reason.size()));
+    if (!consumer->client_) {
+        return fail(ExitCode::usage, fmt::format("the consumer cannot be made: {}", reason.data()));
+    }
+    conf->release();  // owned by the client now
+    rd_kafka_poll_set_consumer(consumer->client_.get());
+    consumer->queue_.reset(rd_kafka_queue_get_consumer(consumer->client_.get()));
+
+    const PartitionListPtr topics{rd_kafka_topic_partition_list_new(1)};
+    rd_kafka_topic_partition_list_add(topics.get(), consumer->config_.topic.c_str(),
+                                      RD_KAFKA_PARTITION_UA);
+    if (const auto code = rd_kafka_subscribe(consumer->client_.get(), topics.get());
+        code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return std::unexpected(
+            map_error(code, fmt::format("subscribing to topic {}", consumer->config_.topic)));
+    }
+    return consumer;
+}
+
+GroupConsumer::GroupConsumer(GroupConsumerConfig config, Log& log)
+    : config_(std::move(config)), log_(log), messages_(kBatchRecords) {
+    views_.reserve(kBatchRecords);
+}
+
+GroupConsumer::~GroupConsumer() { close(Duration::zero()); }
+
+GroupConsumer::Track& GroupConsumer::track(PartitionId partition) {
+    const auto index = static_cast<std::size_t>(partition.value);
+    if (index >= tracks_.size()) {
+        tracks_.resize(index + 1);
+    }
+    return tracks_[index];
+}
+
+// ---- the group -----------------------------------------------------------------------------------
+
+void GroupConsumer::rebalance_cb(rd_kafka_t*, rd_kafka_resp_err_t code,
+                                 rd_kafka_topic_partition_list_t* partitions, void* self) {
+    static_cast<GroupConsumer*>(self)->on_rebalance(code, partitions);
+}
+
+void GroupConsumer::on_rebalance(rd_kafka_resp_err_t code,
+                                 rd_kafka_topic_partition_list_t* partitions) {
+    switch (code) {
+        case RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS:
+            on_assign(*partitions);
+            return;
+        case RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS: {
+            if (closing_) {
+                rd_kafka_incremental_unassign(client_.get(), partitions);
+                return;
+            }
+            SourceEvent event;
+            event.kind = SourceEvent::Kind::revoking;
+            event.partitions = partitions_of(*partitions);
+            event.lost = rd_kafka_assignment_lost(client_.get()) != 0;
+            events_.push_back(std::move(event));
+            return;
+        }
+        default:
+            log_.write(LogLevel::error, "rebalance failed",
+                       {{"group", config_.group}, {"reason", rd_kafka_err2str(code)}});
+            rd_kafka_assign(client_.get(), nullptr);
+            return;
+    }
+}
+
+// Takes the assignment over at offset 0, paused: start() seeks to where reading begins. Pausing bumps
+// the partition's version on this thread, so nothing that was fetched before it can be handed out.
+void GroupConsumer::on_assign(const rd_kafka_topic_partition_list_t& partitions) {
+    const PartitionListPtr list{rd_kafka_topic_partition_list_copy(&partitions)};
+    for (int i = 0; i < list->cnt; ++i) {
+        list->elems[i].offset = 0;
+        track(PartitionId{list->elems[i].partition}) = Track{};
+    }
+    if (const ErrorPtr error{rd_kafka_incremental_assign(client_.get(), list.get())}) {
+        log_.write(LogLevel::error, "assignment could not be taken over",
+                   {{"group", config_.group}, {"reason", rd_kafka_error_string(error.get())}});
+        return;
+    }
+    rd_kafka_pause_partitions(client_.get(), list.get());
+    SourceEvent event;
+    event.kind = SourceEvent::Kind::assigned;
+    event.partitions = partitions_of(partitions);
+    events_.push_back(std::move(event));
+}
+
+void GroupConsumer::release(std::span<const PartitionId> partitions) {
+    std::vector<PartitionPosition> positions;
+    for (const PartitionId partition : partitions) {
+        track(partition) = Track{};
+        std::erase_if(pending_seeks_, [partition](const PartitionPosition& seek) {
+            return seek.partition == partition;
+        });
+        positions.push_back({partition, Offset{0}});
+    }
+    const PartitionListPtr list = list_of(positions);
+    if (const ErrorPtr error{rd_kafka_incremental_unassign(client_.get(), list.get())}) {
+        log_.write(LogLevel::error, "partitions could not be given up",
+                   {{"group", config_.group}, {"reason", rd_kafka_error_string(error.get())}});
+    }
+}
+
+std::unique_ptr<Membership> GroupConsumer::membership() {
+    GroupMetadataPtr metadata{rd_kafka_consumer_group_metadata(client_.get())};
+    // P5: generation -1 or no member id would commit offsets that nobody checks.
+    if (!metadata || rd_kafka_assignment_lost(client_.get()) != 0 ||
+        rd_kafka_consumer_group_metadata_generation_id(metadata.get()) < 0 ||
+        rd_kafka_consumer_group_metadata_member_id(metadata.get())[0] == '\0') {
+        return nullptr;
+    }
+    return std::make_unique<GroupMembership>(std::move(metadata));
+}
+
+void GroupConsumer::close(Duration) {
+    if (closing_ || !client_) {
+        return;
+    }
+    closing_ = true;
+    drop_messages();
+    events_.clear();
+    // Gives up what is held (through the callback) and leaves the group; librdkafka bounds the
+    // leaving itself, also with no broker in reach.
+    rd_kafka_consumer_close(client_.get());
+    queue_.reset();
+    client_.reset();
+}
+
+// ---- positions -----------------------------------------------------------------------------------
+
+PartitionListPtr GroupConsumer::list_of(std::span<const PartitionPosition> positions) const {
+    PartitionListPtr list{rd_kafka_topic_partition_list_new(static_cast<int>(positions.size()))};
+    for (const PartitionPosition& position : positions) {
+        rd_kafka_topic_partition_list_add(list.get(), config_.topic.c_str(),
+                                          position.partition.value)
+            ->offset = position.position.value;
+    }
+    return list;
+}
+
+void GroupConsumer::start(std::span<const PartitionPosition> positions) {
+    for (const PartitionPosition& position : positions) {
+        track(position.partition).started = true;
+    }
+    seek(positions);
+}
+
+void GroupConsumer::rewind(std::span<const PartitionPosition> positions) { seek(positions); }
+
+// Seeking drops what was fetched before (version barrier). A partition whose fetcher librdkafka has
+// not started yet cannot be sought: it is tried again with the next poll.
+void GroupConsumer::seek(std::span<const PartitionPosition> positions) {
+    const PartitionListPtr list = list_of(positions);
+    const ErrorPtr error{rd_kafka_seek_partitions(client_.get(), list.get(), kSeekTimeoutMs)};
+    const PartitionListPtr resumed{rd_kafka_topic_partition_list_new(list->cnt)};
+    for (int i = 0; i < list->cnt; ++i) {
+        const rd_kafka_topic_partition_t& sought = list->elems[i];
+        const PartitionId partition{sought.partition};
+        track(partition).eof = Offset{0};
+        if (error || sought.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            pending_seeks_.push_back({partition, Offset{sought.offset}});
+        } else if (flow_ == Flow::open) {
+            rd_kafka_topic_partition_list_add(resumed.get(), sought.topic, sought.partition);
+        }
+    }
+    if (resumed->cnt > 0) {
+        rd_kafka_resume_partitions(client_.get(), resumed.get());
+    }
+}
+
+void GroupConsumer::retry_seeks() {
+    if (!pending_seeks_.empty()) {
+        std::vector<PartitionPosition> again;
+        again.swap(pending_seeks_);
+        seek(again);
+    }
+}
+
+Offset GroupConsumer::position(PartitionId partition, Offset last) const {
+    const PartitionListPtr list = list_of(std::array{PartitionPosition{partition, last}});
+    if (rd_kafka_position(client_.get(), list.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return last;
+    }
+    const Offset behind_records{list->elems[0].offset};  // negative while nothing was handed out
+    return std::max({last, behind_records, tracks_[static_cast<std::size_t>(partition.value)].eof});
+}
+
+RecordSource::LogEnd GroupConsumer::log_end(PartitionId partition) const {
+    const auto index = static_cast<std::size_t>(partition.value);
+    return index < tracks_.size() ? tracks_[index].end : LogEnd{};
+}
+
+void GroupConsumer::set_flow(Flow flow) {
+    if (flow == flow_) {
+        return;
+    }
+    flow_ = flow;
+    const PartitionListPtr list{rd_kafka_topic_partition_list_new(8)};
+    for (std::size_t i = 0; i < tracks_.size(); ++i) {
+        if (tracks_[i].started) {
+            rd_kafka_topic_partition_list_add(list.get(), config_.topic.c_str(),
+                                              static_cast<std::int32_t>(i));
+        }
+    }
+    if (list->cnt == 0) {
+        return;
+    }
+    if (flow == Flow::closed) {
+        rd_kafka_pause_partitions(client_.get(), list.get());
+    } else {
+        rd_kafka_resume_partitions(client_.get(), list.get());
+    }
+}
+
+int GroupConsumer::stats_cb(rd_kafka_t*, char* json, std::size_t size, void* opaque) {
+    GroupConsumer& self = *static_cast<GroupConsumer*>(opaque);
+    ClientStats stats;
+    if (!read_client_stats({json, size}, self.config_.topic, stats)) {
+        return 0;
+    }
+    for (const PartitionEnds& ends : stats.partitions) {
+        self.track(ends.partition).end = {ends.last_stable, ends.high_watermark};
+    }
+    if (self.config_.status != nullptr) {
+        self.config_.status->publish(ClientStatus{self.config_.name, std::move(stats.brokers)});
+    }
+    return 0;  // librdkafka frees the text
+}
+
+// ---- records -------------------------------------------------------------------------------------
+
+void GroupConsumer::drop_messages() {
+    for (std::size_t i = 0; i < message_count_; ++i) {
+        rd_kafka_message_destroy(messages_[i]);
+    }
+    message_count_ = 0;
+    views_.clear();
+}
+
+// What is there now, else the first that comes within `wait` and what came with it. Not one call
+// with a timeout: consume_batch_queue would wait for the batch to fill.
+std::size_t GroupConsumer::fetch(Duration wait) {
+    ssize_t count = rd_kafka_consume_batch_queue(queue_.get(), 0, messages_.data(),
+                                                 messages_.size());
+    if (count > 0 || !events_.empty()) {
+        return count > 0 ? static_cast<std::size_t>(count) : 0;
+    }
+    rd_kafka_message_t* const first = rd_kafka_consumer_poll(client_.get(), to_ms(wait));
+    if (first == nullptr) {
+        return 0;
+    }
+    messages_[0] = first;
+    count = rd_kafka_consume_batch_queue(queue_.get(), 0, messages_.data() + 1,
+                                         messages_.size() - 1);
+    return 1 + (count > 0 ? static_cast<std::size_t>(count) : 0);
+}
+
+Result<SourceEvent> GroupConsumer::poll(Duration wait) {
+    drop_messages();
+    retry_seeks();
+    if (events_.empty()) {
+        message_count_ = fetch(wait);
+        if (Result<void> viewed = view_messages(); !viewed) {
+            return std::unexpected(std::move(viewed.error()));
+        }
+    }
+    SourceEvent event;
+    if (!views_.empty()) {
+        // Before any event: the records of a partition that is now being revoked are still its
+        // owner's to commit, and the positions count them.
+        event.kind = SourceEvent::Kind::records;
+        event.records = views_;
+        return event;
+    }
+    if (!events_.empty()) {
+        event = std::move(events_.front());
+        events_.pop_front();
+        if (event.kind == SourceEvent::Kind::revoking) {
+            for (const PartitionId partition : event.partitions) {
+                track(partition).started = false;
+            }
+        }
+    }
+    return event;
+}
+
+Result<void> GroupConsumer::view_messages() {
+    for (std::size_t i = 0; i < message_count_; ++i) {
+        const rd_kafka_message_t& message = *messages_[i];
+        if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            if (Result<void> handled = on_message_error(message); !handled) {
+                return handled;
+            }
+            continue;
+        }
+        if (!tracks_[static_cast<std::size_t>(message.partition)].started) {
+            continue;
+        }
+        RecordView view;
+        view.partition = PartitionId{message.partition};
+        view.record_offset = Offset{message.offset};
+        view.timestamp_ms = rd_kafka_message_timestamp(&message, nullptr);
+        view.key_data = static_cast<const char*>(message.key);
+        view.key_size = static_cast<std::uint32_t>(message.key_len);
+        view.value_data = static_cast<const char*>(message.payload);
+        view.value_size = static_cast<std::uint32_t>(message.len);
+        views_.push_back(view);
+    }
+    return {};
+}
+
+Result<void> GroupConsumer::on_message_error(const rd_kafka_message_t& message) {
+    if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        track(PartitionId{message.partition}).eof = Offset{message.offset};
+        return {};
+    }
+    if (message.err == RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED) {
+        return {};  // the revocation of everything follows as an event of its own
+    }
+    const char* topic = message.rkt != nullptr ? rd_kafka_topic_name(message.rkt) : "";
+    const std::string what =
+        message.rkt != nullptr
+            ? fmt::format("reading topic {} partition {} offset {}", topic, message.partition,
+                          message.offset)
+            : fmt::format("consumer of group {}", config_.group);
+    const rd_kafka_resp_err_t code =
+        message.err == RD_KAFKA_RESP_ERR__FATAL
+            ? rd_kafka_fatal_error(client_.get(), nullptr, 0)
+            : message.err;
+    if (code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
+        code == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
+        return fail(ExitCode::integrity,
+                    fmt::format("{}: the position is not in the log: {}", what,
+                                rd_kafka_message_errstr(&message)),
+                    "records were deleted before they were read, or the log was truncated; run "
+                    "`kstream reset` to begin again");
+    }
+    Error error = map_error(code, what, rd_kafka_message_errstr(&message));
+    if (error.disposition == Disposition::stop) {
+        return std::unexpected(std::move(error));
+    }
+    // librdkafka retries by itself; said once per event, not per record.
+    log_.write(LogLevel::warn, "consumer", {{"reason", error.message}});
+    return {};
+}
+
+}  // namespace kstream::kafka

@@ -1,0 +1,103 @@
+// RecordSource over a librdkafka consumer in a group.
+//
+// Rebalances: the callback takes a new assignment over at once, paused, so that a long takeover does
+// not hold up the group; a revocation is only noted, and the unassignment that the group waits for
+// comes with release(). librdkafka allows that: the rebalance stays open until the application
+// (un)assigns, in the callback or later, and heartbeats go on meanwhile.
+//
+// One thread: the loop's. All callbacks run inside poll() and close(), on that thread.
+#pragma once
+
+#include "kafka/client_config.hpp"
+#include "kafka/handles.hpp"
+#include "kstream/client_status.hpp"
+#include "kstream/ports/record_source.hpp"
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace kstream::kafka {
+
+struct GroupConsumerConfig {
+    std::string topic;
+    std::string group;
+    std::string name;               // "map-0-consumer", for metrics and client.id
+    std::string group_instance_id;  // empty: dynamic membership
+    std::string group_protocol = "classic";
+    int session_timeout_ms = 10000;
+    ClientStatusSink* status = nullptr;  // may be null
+};
+
+// The group metadata that a transactional producer sends with its offsets (KIP-447).
+class GroupMembership final : public Membership {
+public:
+    explicit GroupMembership(GroupMetadataPtr metadata) : metadata_(std::move(metadata)) {}
+    [[nodiscard]] const rd_kafka_consumer_group_metadata_t* metadata() const {
+        return metadata_.get();
+    }
+
+private:
+    GroupMetadataPtr metadata_;
+};
+
+class GroupConsumer final : public RecordSource {
+public:
+    // Makes the client and subscribes; joining goes on in the background and inside poll().
+    [[nodiscard]] static Result<std::unique_ptr<GroupConsumer>> make(const ClientConfig& client,
+                                                                     GroupConsumerConfig config);
+    ~GroupConsumer() override;
+    GroupConsumer(const GroupConsumer&) = delete;
+    GroupConsumer& operator=(const GroupConsumer&) = delete;
+
+    Result<SourceEvent> poll(Duration wait) override;
+    void start(std::span<const PartitionPosition> positions) override;
+    void rewind(std::span<const PartitionPosition> positions) override;
+    void release(std::span<const PartitionId> partitions) override;
+    void set_flow(Flow flow) override;
+    [[nodiscard]] Offset position(PartitionId partition, Offset last) const override;
+    [[nodiscard]] LogEnd log_end(PartitionId partition) const override;
+    [[nodiscard]] std::unique_ptr<Membership> membership() override;
+    void close(Duration deadline) override;
+
+private:
+    struct Track {
+        bool started = false;  // records are handed out
+        Offset eof;            // position of the last end-of-partition, behind control records
+        LogEnd end;
+    };
+
+    explicit GroupConsumer(GroupConsumerConfig config, Log& log);
+
+    static void rebalance_cb(rd_kafka_t* client, rd_kafka_resp_err_t code,
+                             rd_kafka_topic_partition_list_t* partitions, void* self);
+    static int stats_cb(rd_kafka_t* client, char* json, std::size_t size, void* self);
+    void on_rebalance(rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* partitions);
+    void on_assign(const rd_kafka_topic_partition_list_t& partitions);
+
+    Track& track(PartitionId partition);
+    [[nodiscard]] PartitionListPtr list_of(std::span<const PartitionPosition> positions) const;
+    void seek(std::span<const PartitionPosition> positions);
+    void retry_seeks();
+    void drop_messages();
+    std::size_t fetch(Duration wait);
+    Result<void> view_messages();
+    Result<void> on_message_error(const rd_kafka_message_t& message);
+
+    GroupConsumerConfig config_;
+    Log& log_;
+    // Destroyed after the client, whose callbacks use what stands above; before it, its queue.
+    HandlePtr client_;
+    QueuePtr queue_;
+    std::vector<Track> tracks_;  // by partition number
+    std::deque<SourceEvent> events_;
+    std::vector<PartitionPosition> pending_seeks_;
+    std::vector<rd_kafka_message_t*> messages_;  // of the last fetch; views point into them
+    std::size_t message_count_ = 0;
+    std::vector<RecordView> views_;
+    Flow flow_ = Flow::open;
+    bool closing_ = false;
+};
+
+}  // namespace kstream::kafka

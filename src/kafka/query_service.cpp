@@ -1,0 +1,217 @@
+#include "kafka/query_service.hpp"
+
+#include "kstream/check.hpp"
+
+#include <fmt/format.h>
+
+#include <atomic>
+
+namespace kstream::kafka {
+
+namespace {
+
+constexpr std::chrono::milliseconds kCallTimeout{5000};
+// Between an answer that says "ask again" and the next question: pending transactional offsets, a
+// coordinator that moves, a broker that is away.
+constexpr std::chrono::milliseconds kRetryPause{20};
+
+}  // namespace
+
+struct QueryService::Ticket {
+    Query query;
+    std::string group;
+    std::mutex mutex;
+    std::optional<Result<QueryAnswer>> answer;
+};
+
+class QueryService::Client final : public ClusterQueries {
+public:
+    Client(QueryService& service, std::string group)
+        : service_(service), group_(std::move(group)) {}
+
+    void ask(Query query) override {
+        KSTREAM_CHECK(ticket_ == nullptr, "one question at a time");
+        ticket_ = std::make_shared<Ticket>();
+        ticket_->query = std::move(query);
+        ticket_->group = group_;
+        const std::lock_guard lock{service_.mutex_};
+        service_.open_.push_back(ticket_);
+        service_.wake_.notify_one();
+    }
+    std::optional<Result<QueryAnswer>> take() override {
+        if (ticket_ == nullptr) {
+            return std::nullopt;
+        }
+        std::optional<Result<QueryAnswer>> answer;
+        {
+            const std::lock_guard lock{ticket_->mutex};
+            answer.swap(ticket_->answer);
+        }
+        if (answer) {
+            ticket_.reset();
+        }
+        return answer;
+    }
+    [[nodiscard]] bool busy() const override { return ticket_ != nullptr; }
+
+private:
+    QueryService& service_;
+    std::string group_;
+    std::shared_ptr<Ticket> ticket_;
+};
+
+Result<std::unique_ptr<QueryService>> QueryService::make(const ClientConfig& client,
+                                                         TopicNames topics) {
+    AdminSettings settings;
+    settings.timeout = kCallTimeout;
+    Result<Admin> admin = Admin::make(client, settings);
+    if (!admin) {
+        return std::unexpected(std::move(admin.error()));
+    }
+    return std::unique_ptr<QueryService>{new QueryService(std::move(*admin), std::move(topics))};
+}
+
+QueryService::QueryService(Admin admin, TopicNames topics)
+    : admin_(std::move(admin)), topics_(std::move(topics)), thread_([this] { run(); }) {}
+
+QueryService::~QueryService() {
+    {
+        const std::lock_guard lock{mutex_};
+        closing_ = true;
+        wake_.notify_one();
+    }
+    thread_.join();
+}
+
+std::unique_ptr<ClusterQueries> QueryService::client(std::string group) {
+    return std::make_unique<Client>(*this, std::move(group));
+}
+
+void QueryService::run() {
+    for (;;) {
+        std::shared_ptr<Ticket> ticket;
+        {
+            std::unique_lock lock{mutex_};
+            wake_.wait(lock, [this] { return closing_ || !open_.empty(); });
+            if (closing_) {
+                return;
+            }
+            ticket = std::move(open_.front());
+            open_.pop_front();
+        }
+        Result<QueryAnswer> result = answer(ticket->query, ticket->group);
+        if (!result && result.error().disposition != Disposition::stop) {
+            std::unique_lock lock{mutex_};
+            wake_.wait_for(lock, kRetryPause, [this] { return closing_; });
+        }
+        const std::lock_guard lock{ticket->mutex};
+        ticket->answer = std::move(result);
+    }
+}
+
+Result<QueryAnswer> QueryService::answer(const Query& query, const std::string& group) {
+    switch (query.kind) {
+        case Query::Kind::committed:
+            return committed(query, group);
+        case Query::Kind::log_start:
+        case Query::Kind::log_end:
+        case Query::Kind::for_time:
+            return list(query);
+        case Query::Kind::describe:
+            return describe(query);
+        case Query::Kind::purge:
+            return purge(query);
+    }
+    return fail(ExitCode::internal, "a question of no known kind");
+}
+
+std::vector<TopicPartition> QueryService::targets(const Query& query) const {
+    std::vector<TopicPartition> targets;
+    for (const PartitionId partition : query.partitions) {
+        targets.push_back({topics_.of(query.topic), partition});
+    }
+    return targets;
+}
+
+// P3, P8: the stable answer, which waits for pending transactional offsets (KIP-447). An unstable one
+// comes back as `retry` and is never taken for "nothing committed".
+Result<QueryAnswer> QueryService::committed(const Query& query, const std::string& group) {
+    Result<std::vector<CommittedOffset>> offsets =
+        admin_.group_offsets(group, targets(query), Admin::Stability::require_stable);
+    if (!offsets) {
+        return std::unexpected(std::move(offsets.error()));
+    }
+    QueryAnswer answer;
+    for (const PartitionId partition : query.partitions) {
+        OffsetAnswer entry;
+        entry.partition = partition;
+        for (CommittedOffset& offset : *offsets) {
+            if (offset.of.partition == partition) {
+                entry.offset = offset.offset;
+                entry.metadata = std::move(offset.metadata);
+            }
+        }
+        answer.offsets.push_back(std::move(entry));
+    }
+    return answer;
+}
+
+Result<QueryAnswer> QueryService::list(const Query& query) {
+    std::vector<OffsetQuery> questions;
+    for (TopicPartition& target : targets(query)) {
+        const std::int64_t at = query.kind == Query::Kind::log_start ? OffsetQuery::kEarliest
+                                : query.kind == Query::Kind::log_end ? OffsetQuery::kLatest
+                                                                     : query.timestamp_ms;
+        questions.push_back({std::move(target), at});
+    }
+    Result<std::vector<ListedOffset>> listed = admin_.list_offsets(questions, query.isolation);
+    if (!listed) {
+        return std::unexpected(std::move(listed.error()));
+    }
+    QueryAnswer answer;
+    for (std::size_t i = 0; i < listed->size(); ++i) {
+        answer.offsets.push_back({query.partitions[i], (*listed)[i].offset, {}});
+    }
+    return answer;
+}
+
+Result<QueryAnswer> QueryService::describe(const Query& query) {
+    Result<std::vector<TopicInfo>> topics = admin_.describe_topics({topics_.of(query.topic)});
+    if (!topics) {
+        return std::unexpected(std::move(topics.error()));
+    }
+    const TopicInfo& topic = topics->front();
+    if (topic.error) {
+        return std::unexpected(*topic.error);
+    }
+    if (!topic.exists) {
+        return fail(ExitCode::unavailable, fmt::format("topic {} is not there", topic.name),
+                    "it was deleted while this job runs; `kstream create-topics` makes it, and "
+                    "`kstream reset` is needed when it held state");
+    }
+    QueryAnswer answer;
+    answer.topic_id = topic.id;
+    answer.partition_count = static_cast<std::int32_t>(topic.partitions.size());
+    return answer;
+}
+
+Result<QueryAnswer> QueryService::purge(const Query& query) {
+    std::vector<std::pair<TopicPartition, Offset>> before;
+    for (std::size_t i = 0; i < query.partitions.size(); ++i) {
+        before.push_back({{topics_.of(query.topic), query.partitions[i]}, query.before[i]});
+    }
+    Result<std::vector<PurgeOutcome>> purged = admin_.delete_records(before);
+    if (!purged) {
+        return std::unexpected(std::move(purged.error()));
+    }
+    QueryAnswer answer;
+    for (const PurgeOutcome& outcome : *purged) {
+        if (outcome.error) {
+            return std::unexpected(*outcome.error);
+        }
+        answer.offsets.push_back({outcome.of.partition, outcome.log_start, {}});
+    }
+    return answer;
+}
+
+}  // namespace kstream::kafka

@@ -1,0 +1,52 @@
+// LogReader over a librdkafka consumer that is assigned by hand and belongs to no group. The client
+// is made with the first open(): most loops need one only at a takeover.
+//
+// One thread: the loop's.
+#pragma once
+
+#include "kafka/client_config.hpp"
+#include "kafka/handles.hpp"
+#include "kafka/topic_names.hpp"
+#include "kstream/ports/log_reader.hpp"
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace kstream::kafka {
+
+class TopicReader final : public LogReader {
+public:
+    // `name`: "totals-0-reader", for client.id. `client.log` must outlive this.
+    TopicReader(const ClientConfig& client, TopicNames topics, std::string name);
+    ~TopicReader() override;
+    TopicReader(const TopicReader&) = delete;
+    TopicReader& operator=(const TopicReader&) = delete;
+
+    Result<void> open(TopicRole topic, PartitionId partition, Offset from) override;
+    void close(TopicRole topic, PartitionId partition) override;
+    Result<RecordBatch> poll(TopicRole topic, Duration wait) override;
+    [[nodiscard]] Offset position(TopicRole topic, PartitionId partition) const override;
+
+private:
+    using Key = std::pair<TopicRole, PartitionId>;
+
+    Result<void> make_client();
+    void drop_messages();
+    Result<void> take(const rd_kafka_message_t& message);
+    [[nodiscard]] PartitionListPtr one(TopicRole topic, PartitionId partition, Offset at) const;
+
+    ClientConfig client_config_;
+    TopicNames topics_;
+    std::string name_;
+    HandlePtr client_;
+    QueuePtr queue_;
+    std::map<Key, Offset> open_;  // position behind what was handed out or passed
+    TopicRole asked_ = TopicRole::changelog;
+    std::vector<rd_kafka_message_t*> messages_;
+    std::size_t message_count_ = 0;
+    std::vector<RecordView> views_;
+};
+
+}  // namespace kstream::kafka

@@ -1,0 +1,550 @@
+#include "kafka/transaction_session.hpp"
+
+#include "kafka/client_stats.hpp"
+#include "kafka/error_map.hpp"
+#include "kafka/group_consumer.hpp"
+#include "kafka/request_watch.hpp"
+#include "kstream/check.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+namespace kstream::kafka {
+
+namespace {
+
+using std::chrono::milliseconds;
+using Clock = std::chrono::steady_clock;
+using TimePoint = Clock::time_point;
+
+// Blocking calls are cut into slices, so that a thread that was given up ends soon.
+constexpr milliseconds kSlice{500};
+constexpr milliseconds kInitSlice{1000};
+constexpr milliseconds kRetryPause{50};
+constexpr milliseconds kSayAgain{10000};
+
+int to_ms(milliseconds duration) { return static_cast<int>(duration.count()); }
+
+}  // namespace
+
+// One rd_kafka_t and the thread that uses it. Shared between the session and that thread, so that
+// either may outlive the other.
+class TransactionSession::Producer {
+public:
+    Producer(const ClientConfig& client, const TransactionSessionConfig& config)
+        : client_config_(client), config_(config) {}
+
+    static void start(const std::shared_ptr<Producer>& producer) {
+        producer->thread_ = std::thread([producer] { producer->run(); });
+    }
+
+    [[nodiscard]] State state() const {
+        const std::lock_guard lock{mutex_};
+        return state_;
+    }
+    [[nodiscard]] Error error() const {
+        const std::lock_guard lock{mutex_};
+        return error_;
+    }
+    void submit(Step step) {
+        const std::lock_guard lock{mutex_};
+        KSTREAM_CHECK(state_ == State::ready, "a step is submitted to a ready producer");
+        state_ = State::in_flight;
+        step_ = std::move(step);
+        wake_.notify_all();
+    }
+    [[nodiscard]] std::optional<StepResult> take_result() {
+        const std::lock_guard lock{mutex_};
+        return std::exchange(result_, std::nullopt);
+    }
+    // The thread ends after the call that it is in. Does not wait.
+    void give_up() {
+        const std::lock_guard lock{mutex_};
+        given_up_ = true;
+        wake_.notify_all();
+    }
+    [[nodiscard]] bool ended() const {
+        const std::lock_guard lock{mutex_};
+        return ended_;
+    }
+    // It gave itself up after its last step.
+    [[nodiscard]] bool is_given_up() const {
+        const std::lock_guard lock{mutex_};
+        return given_up_;
+    }
+    // True when the thread has ended and was joined.
+    [[nodiscard]] bool wait_for_end(milliseconds limit) {
+        std::unique_lock lock{mutex_};
+        if (!wake_.wait_for(lock, limit, [this] { return ended_; })) {
+            return false;
+        }
+        lock.unlock();
+        if (thread_.joinable()) {
+            thread_.join();
+        }
+        return true;
+    }
+    // For a thread that hangs in librdkafka at the end of the process: it keeps this object alive.
+    void detach() { thread_.detach(); }
+
+private:
+    void run();
+    void serve();
+    [[nodiscard]] bool make_client();
+    [[nodiscard]] bool init_transactions();
+    void fail_with(Error error);
+
+    [[nodiscard]] StepResult write(const Step& step);
+    [[nodiscard]] std::optional<Error> produce(const Step& step);
+    [[nodiscard]] std::optional<Error> produce_one(const OutputBatch& outputs,
+                                                   const OutputBatch::Record& record);
+    [[nodiscard]] StepResult send_offsets(const Step& step, TimePoint deadline);
+    [[nodiscard]] StepResult commit(TimePoint deadline);
+    [[nodiscard]] StepResult abort(Error cause, TimePoint deadline);
+    [[nodiscard]] StepResult failed(Error cause, TimePoint deadline);
+    [[nodiscard]] std::string where(const OutputBatch::Record& record) const;
+
+    static void delivery_cb(rd_kafka_t*, const rd_kafka_message_t* message, void* self);
+    static int stats_cb(rd_kafka_t*, char* json, std::size_t size, void* self);
+
+    const ClientConfig client_config_;
+    const TransactionSessionConfig config_;
+
+    // Used by the thread only.
+    RequestWatch watch_;
+    HandlePtr client_;
+    std::array<TopicPtr, kTopicRoleCount> topics_;
+    std::optional<Error> delivery_error_;
+
+    mutable std::mutex mutex_;
+    std::condition_variable wake_;
+    State state_ = State::starting;
+    Error error_;
+    std::optional<Step> step_;
+    std::optional<StepResult> result_;
+    bool given_up_ = false;
+    bool ended_ = false;
+    std::thread thread_;
+};
+
+// ---- the thread ----------------------------------------------------------------------------------
+
+void TransactionSession::Producer::run() {
+    if (make_client() && init_transactions()) {
+        serve();
+    }
+    for (TopicPtr& topic : topics_) {
+        topic.reset();
+    }
+    if (client_) {
+        rd_kafka_purge(client_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+        client_.reset();
+    }
+    const std::lock_guard lock{mutex_};
+    ended_ = true;
+    wake_.notify_all();
+}
+
+void TransactionSession::Producer::serve() {
+    for (;;) {
+        Step step;
+        {
+            std::unique_lock lock{mutex_};
+            state_ = State::ready;
+            while (!step_ && !given_up_) {
+                // Statistics and errors are served while idle.
+                wake_.wait_for(lock, kSlice);
+                lock.unlock();
+                rd_kafka_poll(client_.get(), 0);
+                lock.lock();
+            }
+            if (given_up_) {
+                return;
+            }
+            step = std::move(*step_);
+            step_.reset();
+        }
+        StepResult result = write(step);
+        result.number = step.number;
+        const bool unusable = result.outcome == TransactionResult::uncertain ||
+                              result.outcome == TransactionResult::fenced ||
+                              watch_.unanswered() > 0;
+        const std::lock_guard lock{mutex_};
+        if (watch_.unanswered() > 0) {
+            client_config_.log->write(
+                LogLevel::warn, "a transaction request was not answered: the producer is replaced",
+                {{"transactional_id", config_.transactional_id}});
+        }
+        result_ = std::move(result);
+        state_ = State::starting;
+        if (unusable || given_up_) {
+            given_up_ = true;
+            return;
+        }
+    }
+}
+
+bool TransactionSession::Producer::make_client() {
+    Result<ConfPtr> conf = make_conf(
+        client_config_, ClientKind::transactional_producer,
+        {{"transactional.id", config_.transactional_id},
+         {"transaction.timeout.ms", fmt::format("{}", config_.transaction_timeout.count())},
+         {"client.id", fmt::format("{}-{}", client_config_.client_id, config_.name)},
+         {"statistics.interval.ms", "1000"}});
+    if (!conf) {
+        fail_with(std::move(conf.error()));
+        return false;
+    }
+    rd_kafka_conf_set_opaque(conf->get(), this);
+    // Also without errors to report: without a delivery callback flush(), and with it every commit,
+    // polls in steps of 10 ms (rdkafka.c, rd_kafka_flush).
+    rd_kafka_conf_set_dr_msg_cb(conf->get(), &Producer::delivery_cb);
+    rd_kafka_conf_set_stats_cb(conf->get(), &Producer::stats_cb);
+    watch_.attach(*conf->get());
+    std::array<char, 512> reason{};
+    client_.reset(rd_kafka_new(RD_KAFKA_PRODUCER, conf->get(), reason.data(), reason.size()));
+    if (!client_) {
+        fail_with(Error::stop(ExitCode::usage,
+                              fmt::format("the producer cannot be made: {}", reason.data())));
+        return false;
+    }
+    conf->release();  // owned by the client now
+    for (std::size_t role = 0; role < kTopicRoleCount; ++role) {
+        const std::string& name = config_.topics.of(static_cast<TopicRole>(role));
+        topics_[role].reset(rd_kafka_topic_new(client_.get(), name.c_str(), nullptr));
+    }
+    return true;
+}
+
+// Waits for the cluster as long as it takes; init_transactions is resumable.
+bool TransactionSession::Producer::init_transactions() {
+    TimePoint say_next = Clock::now() + kSayAgain;
+    while (!is_given_up()) {
+        const ErrorPtr error{rd_kafka_init_transactions(client_.get(), to_ms(kInitSlice))};
+        if (!error) {
+            // What the predecessor left unanswered is fenced by the new epoch.
+            watch_.reset();
+            return true;
+        }
+        Error described = map_error(*error, "initialising transactions");
+        if (rd_kafka_error_is_fatal(error.get()) != 0 ||
+            described.disposition == Disposition::stop) {
+            described.disposition = Disposition::stop;
+            fail_with(std::move(described));
+            return false;
+        }
+        if (Clock::now() >= say_next) {
+            say_next = Clock::now() + kSayAgain;
+            client_config_.log->write(LogLevel::warn, "waiting for the transaction coordinator",
+                                      {{"transactional_id", config_.transactional_id},
+                                       {"reason", described.message}});
+        }
+        std::unique_lock lock{mutex_};
+        wake_.wait_for(lock, kRetryPause, [this] { return given_up_; });
+    }
+    return false;
+}
+
+void TransactionSession::Producer::fail_with(Error error) {
+    const std::lock_guard lock{mutex_};
+    state_ = State::failed;
+    error_ = std::move(error);
+}
+
+// ---- one transaction -----------------------------------------------------------------------------
+
+// begin, produce, send_offsets, commit (P7: a transaction is open only in here). The whole has to end
+// well within transaction.timeout.ms, or the broker aborts it and fences this producer.
+StepResult TransactionSession::Producer::write(const Step& step) {
+    const TimePoint deadline = Clock::now() + config_.transaction_timeout * 8 / 10;
+    delivery_error_.reset();
+    if (const ErrorPtr error{rd_kafka_begin_transaction(client_.get())}) {
+        return {0, TransactionResult::uncertain, map_error(*error, "beginning a transaction")};
+    }
+    if (std::optional<Error> error = produce(step)) {
+        return failed(std::move(*error), deadline);
+    }
+    if (StepResult sent = send_offsets(step, deadline);
+        sent.outcome != TransactionResult::committed) {
+        return sent;
+    }
+    return commit(deadline);
+}
+
+std::optional<Error> TransactionSession::Producer::produce(const Step& step) {
+    for (const OutputBatch::Record& record : step.outputs.records()) {
+        if (std::optional<Error> error = produce_one(step.outputs, record)) {
+            return error;
+        }
+    }
+    rd_kafka_poll(client_.get(), 0);
+    return delivery_error_;
+}
+
+std::optional<Error> TransactionSession::Producer::produce_one(
+    const OutputBatch& outputs, const OutputBatch::Record& record) {
+    const std::optional<std::string_view> key = outputs.key(record);
+    const std::optional<std::string_view> value = outputs.value(record);
+    // An empty key or value is not null: it needs a pointer to nothing.
+    const auto pointer = [](const std::optional<std::string_view>& bytes) {
+        return bytes ? const_cast<char*>(bytes->empty() ? "" : bytes->data()) : nullptr;
+    };
+    for (;;) {
+        HeadersPtr headers;
+        if (record.headers != OutputBatch::kNoHeaders) {
+            const OutputBatch::Headers& set = outputs.header_sets()[record.headers];
+            headers.reset(rd_kafka_headers_new(set.size()));
+            for (const auto& [name, text] : set) {
+                rd_kafka_header_add(headers.get(), name.data(),
+                                    static_cast<ssize_t>(name.size()), text.data(),
+                                    static_cast<ssize_t>(text.size()));
+            }
+        }
+        const auto role = static_cast<std::size_t>(record.topic);
+        std::array<rd_kafka_vu_t, 6> fields{};
+        std::size_t count = 0;
+        fields[count].vtype = RD_KAFKA_VTYPE_RKT;
+        fields[count++].u.rkt = topics_[role].get();
+        fields[count].vtype = RD_KAFKA_VTYPE_PARTITION;
+        fields[count++].u.i32 = record.partition.value;
+        fields[count].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
+        fields[count++].u.i = RD_KAFKA_MSG_F_COPY;
+        fields[count].vtype = RD_KAFKA_VTYPE_KEY;
+        fields[count++].u.mem = {pointer(key), record.key_size};
+        fields[count].vtype = RD_KAFKA_VTYPE_VALUE;
+        fields[count++].u.mem = {pointer(value), record.value_size};
+        if (headers) {
+            fields[count].vtype = RD_KAFKA_VTYPE_HEADERS;
+            fields[count++].u.headers = headers.get();
+        }
+        const ErrorPtr error{rd_kafka_produceva(client_.get(), fields.data(), count)};
+        if (!error) {
+            (void)headers.release();  // owned by the message now
+            return std::nullopt;
+        }
+        if (rd_kafka_error_code(error.get()) != RD_KAFKA_RESP_ERR__QUEUE_FULL || is_given_up()) {
+            return map_error(*error, where(record));
+        }
+        rd_kafka_poll(client_.get(), 10);
+        if (delivery_error_) {
+            return delivery_error_;
+        }
+    }
+}
+
+StepResult TransactionSession::Producer::send_offsets(const Step& step, TimePoint deadline) {
+    const PartitionListPtr offsets{
+        rd_kafka_topic_partition_list_new(static_cast<int>(step.ranges.size()))};
+    for (const StepRange& range : step.ranges) {
+        rd_kafka_topic_partition_t* const entry = rd_kafka_topic_partition_list_add(
+            offsets.get(), config_.input_topic.c_str(), range.partition.value);
+        entry->offset = range.to.value;
+        entry->metadata = strdup(step.offset_metadata.c_str());  // freed with the list
+        entry->metadata_size = step.offset_metadata.size();
+    }
+    const auto* membership = dynamic_cast<const GroupMembership*>(step.membership.get());
+    KSTREAM_CHECK(membership != nullptr, "P5: no offsets without the group's generation");
+    for (;;) {
+        // The time-out is not kept while the coordinator is unknown (librdkafka #5456): the session's
+        // watchdog gives this producer up.
+        const ErrorPtr error{rd_kafka_send_offsets_to_transaction(
+            client_.get(), offsets.get(), membership->metadata(), to_ms(kSlice * 4))};
+        if (!error) {
+            return {0, TransactionResult::committed, {}};  // so far
+        }
+        Error described = map_error(*error, "sending offsets to the transaction");
+        // Retriable, but not resumable: the same call with the same arguments (rdkafka.h).
+        if (rd_kafka_error_is_retriable(error.get()) == 0 || Clock::now() >= deadline ||
+            is_given_up()) {
+            if (rd_kafka_error_txn_requires_abort(error.get()) == 0) {
+                return {0, TransactionResult::uncertain, std::move(described)};
+            }
+            return failed(std::move(described), deadline);
+        }
+    }
+}
+
+StepResult TransactionSession::Producer::commit(TimePoint deadline) {
+    for (;;) {
+        const ErrorPtr error{rd_kafka_commit_transaction(client_.get(), to_ms(kSlice))};
+        if (!error) {
+            return {0, TransactionResult::committed, {}};
+        }
+        Error described = map_error(*error, "committing the transaction");
+        if (rd_kafka_error_txn_requires_abort(error.get()) != 0) {
+            if (delivery_error_) {
+                described = *delivery_error_;  // says which record, and why
+            }
+            return failed(std::move(described), deadline);
+        }
+        if (rd_kafka_error_is_fatal(error.get()) != 0 ||
+            rd_kafka_error_is_retriable(error.get()) == 0 || Clock::now() >= deadline ||
+            is_given_up()) {
+            // P6: the EndTxn may be on its way.
+            const bool fenced = rd_kafka_error_code(error.get()) == RD_KAFKA_RESP_ERR__FENCED;
+            return {0, fenced ? TransactionResult::fenced : TransactionResult::uncertain,
+                    std::move(described)};
+        }
+    }
+}
+
+// A step that cannot be written: abort it if the producer is good for that.
+StepResult TransactionSession::Producer::failed(Error cause, TimePoint deadline) {
+    std::array<char, 512> reason{};
+    const rd_kafka_resp_err_t fatal =
+        rd_kafka_fatal_error(client_.get(), reason.data(), reason.size());
+    if (fatal != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return {0,
+                fatal == RD_KAFKA_RESP_ERR__FENCED ? TransactionResult::fenced
+                                                   : TransactionResult::uncertain,
+                map_error(fatal, "the producer is unusable", reason.data())};
+    }
+    return abort(std::move(cause), deadline);
+}
+
+StepResult TransactionSession::Producer::abort(Error cause, TimePoint deadline) {
+    for (;;) {
+        const ErrorPtr error{rd_kafka_abort_transaction(client_.get(), to_ms(kSlice))};
+        if (!error) {
+            return {0, TransactionResult::aborted, std::move(cause)};
+        }
+        if (rd_kafka_error_is_fatal(error.get()) != 0 ||
+            rd_kafka_error_is_retriable(error.get()) == 0 || Clock::now() >= deadline ||
+            is_given_up()) {
+            const bool fenced = rd_kafka_error_code(error.get()) == RD_KAFKA_RESP_ERR__FENCED;
+            return {0, fenced ? TransactionResult::fenced : TransactionResult::uncertain,
+                    map_error(*error, "aborting the transaction")};
+        }
+    }
+}
+
+std::string TransactionSession::Producer::where(const OutputBatch::Record& record) const {
+    return fmt::format("writing to topic {} partition {}", config_.topics.of(record.topic),
+                       record.partition.value);
+}
+
+void TransactionSession::Producer::delivery_cb(rd_kafka_t*, const rd_kafka_message_t* message,
+                                               void* opaque) {
+    auto& self = *static_cast<Producer*>(opaque);
+    const rd_kafka_resp_err_t code = message->err;
+    // Purged messages are those of an abort: their cause is known already.
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
+        code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT || self.delivery_error_) {
+        return;
+    }
+    self.delivery_error_ =
+        map_error(code, fmt::format("writing to topic {} partition {}",
+                                    rd_kafka_topic_name(message->rkt), message->partition));
+}
+
+int TransactionSession::Producer::stats_cb(rd_kafka_t*, char* json, std::size_t size,
+                                           void* opaque) {
+    auto& self = *static_cast<Producer*>(opaque);
+    ClientStats stats;
+    if (self.config_.status != nullptr && read_client_stats({json, size}, {}, stats)) {
+        self.config_.status->publish(ClientStatus{self.config_.name, std::move(stats.brokers)});
+    }
+    return 0;  // librdkafka frees the text
+}
+
+// ---- the session ---------------------------------------------------------------------------------
+
+Result<std::unique_ptr<TransactionSession>> TransactionSession::make(
+    const ClientConfig& client, TransactionSessionConfig config) {
+    // Once here, so that a bad property is an error of the start and not of a thread.
+    if (Result<ConfPtr> conf = make_conf(client, ClientKind::transactional_producer, {}); !conf) {
+        return std::unexpected(std::move(conf.error()));
+    }
+    std::unique_ptr<TransactionSession> session{
+        new TransactionSession(client, std::move(config))};
+    session->start_producer();
+    return session;
+}
+
+TransactionSession::TransactionSession(const ClientConfig& client, TransactionSessionConfig config)
+    : client_(client), config_(std::move(config)) {}
+
+TransactionSession::~TransactionSession() { close(Duration::zero()); }
+
+void TransactionSession::start_producer() {
+    producer_ = std::make_shared<Producer>(client_, config_);
+    Producer::start(producer_);
+}
+
+void TransactionSession::give_up_producer() {
+    producer_->give_up();
+    given_up_.push_back(std::move(producer_));
+    std::erase_if(given_up_, [](const std::shared_ptr<Producer>& producer) {
+        return producer->ended() && producer->wait_for_end(milliseconds{0});
+    });
+}
+
+TransactionSink::State TransactionSession::state() const {
+    return in_flight_ || unreported_ ? State::in_flight : producer_->state();
+}
+
+Error TransactionSession::error() const { return producer_->error(); }
+
+void TransactionSession::submit(Step step) {
+    in_flight_ = step.number;
+    submitted_ = Clock::now();
+    producer_->submit(std::move(step));
+}
+
+std::optional<StepResult> TransactionSession::poll() {
+    if (unreported_) {
+        return std::exchange(unreported_, std::nullopt);
+    }
+    if (!in_flight_) {
+        return std::nullopt;
+    }
+    std::optional<StepResult> result = producer_->take_result();
+    if (result) {
+        in_flight_.reset();
+        if (producer_->is_given_up()) {
+            give_up_producer();
+            start_producer();
+        }
+        return result;
+    }
+    // The watchdog (librdkafka #5456). The producer's own deadline comes first when calls keep time.
+    if (Clock::now() - submitted_ > config_.transaction_timeout * 95 / 100) {
+        rebuild();
+        return std::exchange(unreported_, std::nullopt);
+    }
+    return std::nullopt;
+}
+
+void TransactionSession::rebuild() {
+    if (in_flight_) {
+        unreported_ = StepResult{
+            *in_flight_, TransactionResult::uncertain,
+            Error{Disposition::rebuild_producer, ExitCode::kafka_fatal,
+                  "the transaction did not end in time", "", 0}};
+        in_flight_.reset();
+    }
+    give_up_producer();
+    start_producer();
+}
+
+void TransactionSession::close(Duration deadline) {
+    if (!producer_) {
+        return;
+    }
+    give_up_producer();
+    const TimePoint end = Clock::now() + deadline;
+    for (const std::shared_ptr<Producer>& producer : given_up_) {
+        const auto left = std::chrono::duration_cast<milliseconds>(end - Clock::now());
+        if (!producer->wait_for_end(std::max(left, milliseconds{1}))) {
+            producer->detach();
+        }
+    }
+    given_up_.clear();
+}
+
+}  // namespace kstream::kafka
