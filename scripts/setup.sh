@@ -30,6 +30,7 @@ readonly CATCH2_SUITE=bookworm-backports
 readonly KAFKA_VERSION=4.3.1
 # The logging binding that this Kafka release itself is packaged with.
 readonly LOG4J_VERSION=2.25.4
+readonly DEPENDENCY_PLUGIN_VERSION=3.8.1
 readonly JAVA_MINIMUM=17
 
 # Each with what needs it, where the name does not say so.
@@ -246,9 +247,11 @@ install_kafka() {
 
 fetch_kafka() {
   rm -rf "$kafka_home" "$kafka_home.new"
-  mvn --batch-mode --no-transfer-progress -f "$here/lib/kafka-pom.xml" \
+  # -U: Maven would otherwise remember a failed download of an earlier run and not try again.
+  mvn --batch-mode --no-transfer-progress -U -f "$here/lib/kafka-pom.xml" \
     -Dkafka.version="$KAFKA_VERSION" -Dlog4j.version="$LOG4J_VERSION" \
-    dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$kafka_home.new/libs"
+    "org.apache.maven.plugins:maven-dependency-plugin:$DEPENDENCY_PLUGIN_VERSION:copy-dependencies" \
+    -DincludeScope=runtime -DoutputDirectory="$kafka_home.new/libs"
   [ -e "$kafka_home.new/libs/kafka_2.13-$KAFKA_VERSION.jar" ] || die "Maven brought no Kafka"
   mv "$kafka_home.new" "$kafka_home"
 }
