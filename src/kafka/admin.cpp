@@ -76,6 +76,15 @@ std::string_view operation_name(Operation operation) {
     return std::ranges::find(kOperations, operation, &OperationName::operation)->name;
 }
 
+bool Outcome::is_there_already() const {
+    return error && error->kafka_code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS;
+}
+
+bool Outcome::is_not_there() const {
+    return error && (error->kafka_code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+                     error->kafka_code == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND);
+}
+
 // --- plumbing
 
 AdminCall::AdminCall(rd_kafka_t& client, ConnectionTrouble& trouble, rd_kafka_admin_op_t operation,

@@ -104,6 +104,10 @@ struct NewTopic {
 struct Outcome {
     std::string name;  // topic or group
     std::optional<Error> error;
+
+    // Two errors that are often none: somebody else made it, or it has gone already.
+    [[nodiscard]] bool is_there_already() const;
+    [[nodiscard]] bool is_not_there() const;
 };
 
 struct GroupMember {

@@ -282,6 +282,11 @@ std::string library_version() {
     return rd_kafka_version_str();
 }
 
+bool library_is_recent() {
+    constexpr int kMinimum = 0x020e02ff;  // kMinimumLibrary as librdkafka numbers releases
+    return rd_kafka_version() >= kMinimum;
+}
+
 std::string library_features() {
     const ConfPtr conf(rd_kafka_conf_new());
     std::size_t size = 0;

@@ -57,5 +57,9 @@ enum class ClientKind { plain_producer, transactional_producer, consumer, reader
 // librdkafka's version and builtin.features at run time, for --version and the start checks.
 [[nodiscard]] std::string library_version();
 [[nodiscard]] std::string library_features();
+// Whether the library that was loaded is at least kMinimumLibrary: older ones lack fixes for
+// duplicate fetches, lost assignments and stuck coordinators.
+inline constexpr const char* kMinimumLibrary = "2.14.2";
+[[nodiscard]] bool library_is_recent();
 
 }  // namespace kstream::kafka

@@ -1,0 +1,267 @@
+// Makes the planned topics that are missing.
+
+#include "app/ensure_topics.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <thread>
+
+namespace kstream::app {
+namespace {
+
+// Kafka's default of message.max.bytes, for clusters that do not let us read theirs.
+constexpr std::int64_t kDefaultMaxMessageBytes = 1048588;
+constexpr std::chrono::milliseconds kBetweenLooks{50};
+constexpr int kLooksForAnother = 100;
+constexpr std::chrono::milliseconds kLeadersAfterCreation{15000};
+constexpr const char* kMaxMessage = "max.message.bytes";
+
+std::vector<std::string> names_of(const TopicPlan& plan) {
+    std::vector<std::string> names;
+    for (const PlannedTopic& topic : plan.topics) {
+        names.push_back(topic.name);
+    }
+    return names;
+}
+
+std::int64_t number_or(std::string_view text, std::int64_t otherwise) {
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    return error == std::errc() && end == text.data() + text.size() ? number : otherwise;
+}
+
+// How large a record of the source may be: what its topic says, else what it will say, else the
+// broker's default for topics.
+std::int64_t source_limit(kafka::Admin& admin, const TopicPlan& plan, std::int32_t broker) {
+    const auto source = std::ranges::find(plan.topics, TopicRole::source, &PlannedTopic::role);
+    if (source == plan.topics.end()) {
+        return kDefaultMaxMessageBytes;
+    }
+    if (const auto configs = admin.topic_configs({source->name}); configs && configs->front()) {
+        const auto found = configs->front()->find(kMaxMessage);
+        if (found != configs->front()->end()) {
+            return number_or(found->second.value, kDefaultMaxMessageBytes);
+        }
+    }
+    if (const std::string_view planned = config_of(*source, kMaxMessage); !planned.empty()) {
+        return number_or(planned, kDefaultMaxMessageBytes);
+    }
+    if (const auto configs = admin.broker_config(broker)) {
+        const auto found = configs->find("message.max.bytes");
+        if (found != configs->end()) {
+            return number_or(found->second.value, kDefaultMaxMessageBytes);
+        }
+    }
+    return kDefaultMaxMessageBytes;
+}
+
+// same | differs | failed for the topics that are there.
+Result<void> compare_existing(kafka::Admin& admin, const std::vector<kafka::TopicInfo>& found,
+                              std::vector<TopicOutcome>& outcomes) {
+    std::vector<std::string> names;
+    for (const kafka::TopicInfo& info : found) {
+        if (info.exists) {
+            names.push_back(info.name);
+        }
+    }
+    const auto configs = admin.topic_configs(names);
+    if (!configs) {
+        return std::unexpected(configs.error());
+    }
+    for (TopicOutcome& outcome : outcomes) {
+        const auto info = std::ranges::find(found, outcome.planned.name, &kafka::TopicInfo::name);
+        if (info == found.end() || !info->exists) {
+            continue;
+        }
+        const auto at = std::ranges::find(names, outcome.planned.name) - names.begin();
+        const auto& config = (*configs)[static_cast<std::size_t>(at)];
+        if (!config) {
+            outcome.state = TopicState::failed;
+            outcome.error = config.error();
+            continue;
+        }
+        outcome.error.reset();
+        outcome.differences = differences(outcome.planned, *info, *config);
+        outcome.state = outcome.differences.empty() ? TopicState::same : TopicState::differs;
+    }
+    return {};
+}
+
+kafka::NewTopic to_new_topic(const PlannedTopic& planned) {
+    return {planned.name, planned.partitions, planned.replication_factor, planned.configs};
+}
+
+// Makes those of `outcomes` that are `missing`. What somebody else has made at the same moment is
+// read again and compared.
+Result<void> create_missing(kafka::Admin& admin, const EnsureOptions& options,
+                            const std::vector<TopicOutcome*>& missing,
+                            std::vector<TopicOutcome>& outcomes) {
+    std::vector<kafka::NewTopic> topics;
+    for (const TopicOutcome* outcome : missing) {
+        topics.push_back(to_new_topic(outcome->planned));
+    }
+    const auto created = admin.create_topics(
+        topics, options.dry_run ? kafka::Admin::Apply::validate_only : kafka::Admin::Apply::really);
+    if (!created) {
+        return std::unexpected(created.error());
+    }
+    std::vector<std::string> made_by_another;
+    for (std::size_t i = 0; i < missing.size(); ++i) {
+        const kafka::Outcome& outcome = (*created)[i];
+        if (outcome.is_there_already()) {
+            made_by_another.push_back(outcome.name);
+        }
+        missing[i]->error = outcome.error;
+        missing[i]->state = outcome.error     ? TopicState::failed
+                            : options.dry_run ? TopicState::would_create
+                                              : TopicState::created;
+    }
+    if (made_by_another.empty()) {
+        return {};
+    }
+    // The brokers learn of a new topic a little after the controller that refused ours.
+    for (int looks = 0; true; ++looks) {
+        const auto again = admin.describe_topics(made_by_another);
+        if (!again) {
+            return std::unexpected(again.error());
+        }
+        if (std::ranges::all_of(*again, &kafka::TopicInfo::exists) || looks == kLooksForAnother) {
+            return compare_existing(admin, *again, outcomes);
+        }
+        std::this_thread::sleep_for(kBetweenLooks);
+    }
+}
+
+// What keeps a topic from being ready, empty when it is.
+std::string unready(const kafka::TopicInfo& topic, Readiness readiness) {
+    if (!topic.exists) {
+        return fmt::format("{} is not there", topic.name);
+    }
+    if (topic.partitions.empty() || topic.without_leader() > 0) {
+        return fmt::format("{} has {} partition(s) without a leader", topic.name,
+                           topic.without_leader());
+    }
+    if (readiness == Readiness::full_isr && topic.under_replicated() > 0) {
+        return fmt::format("{} has {} partition(s) with replicas out of sync", topic.name,
+                           topic.under_replicated());
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<kafka::Admin> make_admin(const cli::CommonConfig& common, Log& log, const StopSignal& stop) {
+    const kafka::ClientConfig config{common.brokers, "kstream-admin", common.client_properties,
+                                     &log};
+    return kafka::Admin::make(config, {.timeout = std::chrono::milliseconds(15000),
+                                       .cancelled = [&stop] { return stop.requested(); }});
+}
+
+Result<EnsureReport> ensure_topics(kafka::Admin& admin, TopicPlan plan,
+                                   const EnsureOptions& options) {
+    const Result<kafka::ClusterInfo> cluster = admin.describe_cluster();
+    if (!cluster) {
+        return std::unexpected(cluster.error());
+    }
+    if (cluster->brokers.empty()) {
+        return fail(ExitCode::unavailable, "no broker is up");
+    }
+    set_dead_letter_limit(plan, source_limit(admin, plan, cluster->brokers.front().id));
+    const auto found = admin.describe_topics(names_of(plan));
+    if (!found) {
+        return std::unexpected(found.error());
+    }
+    TopicPlan missing;
+    for (std::size_t i = 0; i < plan.topics.size(); ++i) {
+        if (!(*found)[i].exists && !(*found)[i].error) {
+            missing.topics.push_back(plan.topics[i]);
+        }
+    }
+    EnsureReport report;
+    if (options.fit_to_brokers) {
+        report.warnings = fit_to_brokers(missing, static_cast<int>(cluster->brokers.size()));
+    }
+    std::vector<TopicOutcome*> to_make;
+    report.topics.reserve(plan.topics.size());  // to_make points into it
+    for (std::size_t i = 0, next = 0; i < plan.topics.size(); ++i) {
+        const bool make =
+            next < missing.topics.size() && missing.topics[next].role == plan.topics[i].role;
+        const std::optional<Error>& error = (*found)[i].error;
+        report.topics.push_back({make ? missing.topics[next++] : plan.topics[i],
+                                 error ? TopicState::failed : TopicState::same,
+                                 {},
+                                 error});
+        if (make) {
+            to_make.push_back(&report.topics.back());
+        }
+    }
+    if (auto done = compare_existing(admin, *found, report.topics); !done) {
+        return std::unexpected(std::move(done.error()));
+    }
+    if (auto done = create_missing(admin, options, to_make, report.topics); !done) {
+        return std::unexpected(std::move(done.error()));
+    }
+    return report;
+}
+
+Result<void> wait_for_topics(kafka::Admin& admin, const std::vector<std::string>& names,
+                             Readiness readiness, std::chrono::milliseconds limit,
+                             const StopSignal& stop) {
+    const auto deadline = std::chrono::steady_clock::now() + limit;
+    while (true) {
+        const auto topics = admin.describe_topics(names);
+        std::vector<std::string> missing;
+        if (topics) {
+            for (const kafka::TopicInfo& topic : *topics) {
+                if (topic.error && topic.error->disposition == Disposition::stop) {
+                    return std::unexpected(*topic.error);
+                }
+                if (std::string what = unready(topic, readiness); !what.empty()) {
+                    missing.push_back(std::move(what));
+                }
+            }
+            if (missing.empty()) {
+                return {};
+            }
+        } else if (topics.error().disposition != Disposition::retry) {
+            return std::unexpected(topics.error());
+        }
+        if (std::chrono::steady_clock::now() >= deadline || stop.wait_for(kBetweenLooks)) {
+            return topics ? fail(ExitCode::unavailable, fmt::format("{}", fmt::join(missing, "; ")),
+                                 "are all brokers up")
+                          : Result<void>(std::unexpected(topics.error()));
+        }
+    }
+}
+
+Result<void> make_missing_topics(kafka::Admin& admin, const TopicPlan& plan, Log& log,
+                                 const StopSignal& stop) {
+    auto report = ensure_topics(admin, plan, {.dry_run = false, .fit_to_brokers = true});
+    if (!report) {
+        return std::unexpected(std::move(report.error()));
+    }
+    for (const std::string& warning : report->warnings) {
+        log.write(LogLevel::warn, "topic made with less than planned", {{"what", warning}});
+    }
+    std::vector<std::string> created;
+    for (TopicOutcome& topic : report->topics) {
+        if (topic.state == TopicState::failed) {
+            return std::unexpected(std::move(*topic.error));
+        }
+        if (topic.state == TopicState::created) {
+            created.push_back(topic.planned.name);
+            log.write(LogLevel::info, "topic created",
+                      {{"topic", topic.planned.name},
+                       {"partitions", std::int64_t{topic.planned.partitions}},
+                       {"replication_factor", std::int64_t{topic.planned.replication_factor}}});
+        }
+    }
+    return created.empty()
+               ? Result<void>{}
+               : wait_for_topics(admin, created, Readiness::leaders, kLeadersAfterCreation, stop);
+}
+
+}  // namespace kstream::app
