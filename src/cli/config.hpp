@@ -73,10 +73,18 @@ struct StartAt {  // --from earliest | latest | RFC 3339 time or unix millisecon
     std::int64_t timestamp_ms = 0;
 };
 
+// The job when no other is named: totals and counts per seller.
+[[nodiscard]] inline AggregationSpec default_job() {
+    return {.source_topic = "financial_transactions",
+            .group_by = {"id_vendedor"},
+            .aggregates = {{AggregateKind::sum, "valor", "valor_total_por_vendedor"},
+                           {AggregateKind::count, "", "numero_transacoes"}}};
+}
+
 struct AggregateConfig {
     CommonConfig common;
     std::string application_id = "kstream";
-    AggregationSpec spec;  // default: the seed's job
+    AggregationSpec spec = default_job();
     std::string results_topic = "aggregated_transactions";
     int workers = 1;
     std::chrono::milliseconds commit_interval{100};
@@ -101,7 +109,6 @@ struct ResetConfig {
     ResultsOnReset results = ResultsOnReset::keep;
     bool yes = false;
 };
-
 
 using Command = std::variant<ProduceConfig, CreateTopicsConfig, AggregateConfig, ResetConfig>;
 

@@ -1,0 +1,150 @@
+// docs/CONFIGURATION.md: rules first, then one table per subcommand.
+#include "cli/documents.hpp"
+#include "kstream/exit_code.hpp"
+#include "kstream/model/property_rules.hpp"
+#include "kstream/model/secret_property.hpp"
+
+#include <fmt/format.h>
+
+#include <iterator>
+
+namespace kstream::cli {
+namespace {
+
+using std::string_view;
+
+constexpr string_view kRules =
+    R"(# Configuration
+
+Made from the option table by `kstream --generate config-doc`; do not edit it by hand.
+
+## Where values come from
+
+Command line, over `KSTREAM_*` environment, over configuration file, over default.
+`kstream SUBCOMMAND --print-config` prints what is in effect and where each value comes from; the
+output is itself a configuration file. Secrets are redacted in it.
+
+Everything that is wrong is reported at once, each with where it comes from, and the exit code is 2.
+Unknown options, keys and `KSTREAM_*` variables are errors, with the nearest name that exists.
+(Variables that Kubernetes makes for a Service named `kstream`, and those of `scripts/`, are passed
+over. Empty variables count as not set.)
+
+- **Command line**: `--rate 5000` or `--rate=5000`; flags also `--json=false`. Of an option that is
+  given twice the last one counts, unless it is one that can be repeated.
+- **Environment**: `KSTREAM_RATE=5000`; flags `true` or `false`; repeatable options take a list with
+  commas. A list on one level replaces the one below it, it does not add to it.
+- **Configuration file**: `--config FILE` or `KSTREAM_CONFIG`.
+
+```ini
+# Above the first section: for every subcommand that knows the key.
+brokers = localhost:29092
+log-level = info
+
+[produce]
+rate = 5000
+
+[aggregate]
+workers = 2
+group-by = id_vendedor
+sum = valor=valor_total_por_vendedor
+count = numero_transacoes
+
+[client]
+security.protocol = SASL_SSL
+sasl.username = "kstream"
+sasl.password = "the # is part of it"
+```
+
+One `key = value` a line; the keys are the names of the options, repeatable options are repeated.
+Blank lines and lines that begin with `#` or `;` are passed over. A value may stand in double quotes
+(escapes `\"`, `\\`, `\n`, `\t`) or single quotes (no escapes), with a comment behind it; a `#` behind
+a blank in a value without quotes is an error, because it could be either. The section of a
+subcommand wins over what stands above the first section.
+
+Numbers may have `_` between digits and one of the suffixes `k`, `M`, `G` (powers of 1000).
+Durations are whole numbers with `ms`, `s`, `m` or `h`; where seconds are what everybody expects
+the unit may be left out. Times are RFC 3339.
+
+## Client properties
+
+Properties of librdkafka (TLS, SASL, tuning) are set by `-X key=value`, by the section `[client]` of
+the configuration file, or by `KSTREAM_X_<KEY>` with `_` for each `.`
+(`KSTREAM_X_SASL_PASSWORD` is `sasl.password`). Each property follows the order above by itself.
+
+Secrets are refused on the command line, which every user of a machine can read: they belong into
+the environment or into a configuration file that only its owner can read (`chmod 600`, else it is
+refused). Secret is what has one of these in its name, except names that end in `.url`:
+)";
+
+void append_secret_names(std::string& out) {
+    string_view separator;
+    for (const string_view part : kSecretNameParts) {
+        fmt::format_to(std::back_inserter(out), "{}`{}`", separator, part);
+        separator = ",\n";
+    }
+    out += ".\n\nThese properties cannot be set:\n\n| property | why |\n|---|---|\n";
+    for (const RefusedProperty& refused : kRefusedProperties) {
+        fmt::format_to(std::back_inserter(out), "| `{}` | {} |\n", refused.name, refused.reason);
+    }
+}
+
+std::string flags_of(const OptionSpec& option) {
+    std::string text = option.short_name == '\0' ? "" : fmt::format("`-{}`, ", option.short_name);
+    text += option.is_flag() ? fmt::format("`--{}`", option.name)
+                             : fmt::format("`--{} {}`", option.name, option.value);
+    return option.repeatable ? text + " (repeatable)" : text;
+}
+
+// Choices are words to type, ranges are not.
+std::string values_of(const OptionSpec& option) {
+    if (option.rules.choices.empty()) {
+        return range_text(option.rules);
+    }
+    std::string text;
+    for (const string_view choice : option.rules.choices) {
+        fmt::format_to(std::back_inserter(text), "{}`{}`", text.empty() ? "" : ", ", choice);
+    }
+    return text;
+}
+
+void append_table(std::string& out, Subcommand id, bool common) {
+    out += "| option | environment | default | values | |\n|---|---|---|---|---|\n";
+    for (const OptionSpec& option : option_table()) {
+        if (option.binding(id) == nullptr ||
+            (option.bindings.size() == kSubcommandCount) != common) {
+            continue;
+        }
+        fmt::format_to(std::back_inserter(out), "| {} | `{}` | {} | {} | {}{}{} |\n",
+                       flags_of(option), option.environment_name(), default_text(option, id),
+                       values_of(option), option.help, option.details.empty() ? "" : ". ",
+                       option.details);
+    }
+}
+
+}  // namespace
+
+std::string configuration_doc() {
+    std::string out(kRules);
+    append_secret_names(out);
+    for (const SubcommandSpec& spec : subcommands()) {
+        fmt::format_to(std::back_inserter(out), "\n## kstream {}\n\n{}\n\n", spec.name,
+                       wrapped(spec.details, 100, 0));
+        append_table(out, spec.id, false);
+    }
+    out += "\n## All subcommands\n\n";
+    append_table(out, Subcommand::produce, true);
+    for (const MetaOption& option : kMetaOptions) {
+        const string_view environment = option.name == "config" ? kConfigEnvironment : "";
+        fmt::format_to(std::back_inserter(out), "| `--{}{}{}` | {} | | | {} |\n", option.name,
+                       option.value.empty() ? "" : " ", option.value,
+                       environment.empty() ? "" : fmt::format("`{}`", environment), option.help);
+    }
+    out += "\n## Exit codes\n\n| code | name | meaning |\n|---|---|---|\n";
+    for (const ExitCodeText& code : kExitCodes) {
+        fmt::format_to(std::back_inserter(out), "| {} | `{}` | {} |\n", to_int(code.code),
+                       code.name, code.meaning);
+    }
+    return out;
+}
+
+}  // namespace kstream::cli

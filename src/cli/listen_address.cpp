@@ -1,0 +1,56 @@
+// Reads HOST:PORT without asking a name server.
+#include "cli/listen_address.hpp"
+
+#include "cli/values.hpp"
+
+#include <fmt/format.h>
+
+#include <arpa/inet.h>
+#include <array>
+#include <charconv>
+#include <optional>
+
+namespace kstream::cli {
+namespace {
+
+std::optional<std::uint16_t> read_port(std::string_view text) {
+    std::uint16_t port = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, port);
+    if (text.empty() || error != std::errc() || stop != end) {
+        return std::nullopt;
+    }
+    return port;
+}
+
+}  // namespace
+
+std::expected<ListenAddress, std::string> read_listen_address(std::string_view text) {
+    const std::size_t colon = text.rfind(':');
+    const auto port =
+        colon == std::string_view::npos ? std::nullopt : read_port(text.substr(colon + 1));
+    if (!port) {
+        return std::unexpected(fmt::format("{} is not HOST:PORT", in_quotes(text)));
+    }
+    std::string host(text.substr(0, colon));
+    if (host == "localhost") {
+        host = "127.0.0.1";
+    }
+    std::array<unsigned char, sizeof(in6_addr)> bytes{};
+    if (inet_pton(AF_INET, host.c_str(), bytes.data()) == 1) {
+        return ListenAddress{.host = host, .port = *port, .loopback = bytes[0] == 127};
+    }
+    if (host.starts_with('[') && host.ends_with(']')) {
+        host = host.substr(1, host.size() - 2);
+        if (inet_pton(AF_INET6, host.c_str(), bytes.data()) == 1) {
+            std::array<unsigned char, sizeof(in6_addr)> one{};
+            one.back() = 1;
+            return ListenAddress{.host = host, .port = *port, .loopback = bytes == one};
+        }
+    }
+    return std::unexpected(
+        fmt::format("{}: the host is neither a numeric address (IPv6 in brackets) nor localhost",
+                    in_quotes(text)));
+}
+
+}  // namespace kstream::cli

@@ -1,0 +1,122 @@
+// kstream(1), in the man macros.
+#include "cli/documents.hpp"
+#include "kstream/exit_code.hpp"
+
+#include <fmt/format.h>
+
+#include <iterator>
+
+namespace kstream::cli {
+namespace {
+
+using std::string_view;
+
+// What roff would take for its own: backslashes, hyphens that must stay hyphens, and a dot or an
+// apostrophe at the beginning of a line.
+std::string roff(string_view text) {
+    std::string out;
+    for (const char c : text) {
+        if (c == '\\') {
+            out += "\\e";
+        } else if (c == '-') {
+            out += "\\-";
+        } else {
+            if (out.empty() && (c == '.' || c == '\'')) {
+                out += "\\&";
+            }
+            out += c;
+        }
+    }
+    return out;
+}
+
+void append_option(std::string& out, const OptionSpec& option, Subcommand id) {
+    out += ".TP\n";
+    if (option.short_name != '\0') {
+        fmt::format_to(std::back_inserter(out), "\\fB\\-{}\\fR, ", option.short_name);
+    }
+    fmt::format_to(std::back_inserter(out), "\\fB\\-\\-{}\\fR", roff(option.name));
+    if (!option.is_flag()) {
+        fmt::format_to(std::back_inserter(out), " \\fI{}\\fR", roff(option.value));
+    }
+    fmt::format_to(std::back_inserter(out), "\n{}.\n", roff(option.help));
+    if (!option.details.empty()) {
+        fmt::format_to(std::back_inserter(out), "{}\n", roff(option.details));
+    }
+    if (const std::string range = range_text(option.rules); !range.empty()) {
+        fmt::format_to(std::back_inserter(out), "Values: {}.\n", roff(range));
+    }
+    if (const std::string value = default_text(option, id); !value.empty()) {
+        fmt::format_to(std::back_inserter(out), "Default: {}.\n", roff(value));
+    }
+}
+
+void append_subcommand(std::string& out, const SubcommandSpec& spec) {
+    fmt::format_to(std::back_inserter(out), ".SS kstream {}\n{}.\n{}\n", roff(spec.name),
+                   roff(spec.help), roff(spec.details));
+    for (const OptionSpec& option : option_table()) {
+        // Those of the cluster and of the logs are the same everywhere: told once.
+        if (option.binding(spec.id) != nullptr && option.bindings.size() < kSubcommandCount) {
+            append_option(out, option, spec.id);
+        }
+    }
+}
+
+void append_common(std::string& out) {
+    out += ".SS All subcommands\n";
+    for (const OptionSpec& option : option_table()) {
+        if (option.bindings.size() == kSubcommandCount) {
+            append_option(out, option, Subcommand::produce);
+        }
+    }
+    for (const MetaOption& option : kMetaOptions) {
+        fmt::format_to(std::back_inserter(out), ".TP\n\\fB\\-\\-{}\\fR{}\n{}.\n", roff(option.name),
+                       option.value.empty() ? "" : fmt::format(" \\fI{}\\fR", option.value),
+                       roff(option.help));
+    }
+}
+
+}  // namespace
+
+std::string man_page(string_view version) {
+    std::string out = fmt::format(
+        ".TH KSTREAM 1 \"\" \"kstream {}\" \"User Commands\"\n"
+        ".SH NAME\nkstream \\- exact totals of a Kafka topic, exactly once\n"
+        ".SH SYNOPSIS\n.B kstream\n\\fISUBCOMMAND\\fR [\\fIOPTIONS\\fR]\n",
+        roff(version));
+    out +=
+        ".SH DESCRIPTION\n"
+        "Makes, aggregates and measures a stream of financial transactions on Apache Kafka.\n"
+        "Results go to standard output, everything else to standard error.\n"
+        ".SH SUBCOMMANDS\n";
+    for (const SubcommandSpec& spec : subcommands()) {
+        append_subcommand(out, spec);
+    }
+    append_common(out);
+    out +=
+        ".SH ENVIRONMENT\n"
+        "Each option is also read from KSTREAM_<OPTION>, in capitals and with _ for each \\-;\n"
+        "several values of one option are separated by commas. Exceptions:\n"
+        "KSTREAM_AGGREGATE_COUNT is \\-\\-count of aggregate (KSTREAM_COUNT is that of produce), "
+        "and\n"
+        "KSTREAM_X_<KEY> sets a client property. KSTREAM_CONFIG is \\-\\-config.\n"
+        "Empty variables count as not set; unknown ones are errors.\n"
+        ".SH FILES\n"
+        "A configuration file (\\-\\-config) has lines of the form key = value, with the names of\n"
+        "the options as keys; those behind [produce] and so on count for that subcommand only,\n"
+        "those behind [client] are client properties. A file with secrets must be readable by its\n"
+        "owner only.\n"
+        ".SH EXIT STATUS\n";
+    for (const ExitCodeText& code : kExitCodes) {
+        fmt::format_to(std::back_inserter(out), ".TP\n.B {}\n{}.\n", to_int(code.code),
+                       roff(code.meaning));
+    }
+    out += ".SH EXAMPLES\n.nf\n";
+    for (const SubcommandSpec& spec : subcommands()) {
+        fmt::format_to(std::back_inserter(out), "{}\n", roff(spec.example));
+    }
+    out += ".fi\n";
+    return out;
+}
+
+}  // namespace kstream::cli

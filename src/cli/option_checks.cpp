@@ -1,0 +1,121 @@
+// What Kafka, librdkafka and the job's own naming allow, so that a typing error ends here and not
+// as a broker's error much later.
+#include "cli/option_checks.hpp"
+
+#include "cli/listen_address.hpp"
+#include "cli/values.hpp"
+#include "kstream/model/property_rules.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+
+namespace kstream::cli {
+namespace {
+
+constexpr std::size_t kMaxTopicBytes = 249;  // Kafka's own limit
+// Leaves room for "-totals-repartition" and the like in a topic name.
+constexpr std::size_t kMaxApplicationIdBytes = 200;
+constexpr std::size_t kMaxInstanceIdBytes = 100;
+constexpr std::size_t kMaxFieldBytes = 255;
+
+bool is_kafka_name(std::string_view text, std::size_t max_bytes) {
+    const auto allowed = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '.' || c == '_' || c == '-';
+    };
+    return !text.empty() && text.size() <= max_bytes && text != "." && text != ".." &&
+           std::ranges::all_of(text, allowed);
+}
+
+Check check_name(std::string_view text, std::size_t max_bytes) {
+    if (is_kafka_name(text, max_bytes)) {
+        return std::nullopt;
+    }
+    return fmt::format("{} is not a name of 1 to {} of a-z A-Z 0-9 . _ -", in_quotes(text),
+                       max_bytes);
+}
+
+// "host:port" or "host", with an IPv6 address in brackets.
+bool is_broker(std::string_view text) {
+    const std::size_t bracket = text.rfind(']');
+    const std::size_t colon = text.find(':', bracket == std::string_view::npos ? 0 : bracket);
+    const std::string_view host = text.substr(0, colon);
+    const auto visible = [](char c) { return c > ' ' && c < 0x7f && c != ','; };
+    if (host.empty() || !std::ranges::all_of(host, visible)) {
+        return false;
+    }
+    if (colon == std::string_view::npos) {
+        return true;
+    }
+    const auto port = read_unsigned(text.substr(colon + 1));
+    return port && *port >= 1 && *port <= 65'535;
+}
+
+}  // namespace
+
+Check check_topic(std::string_view text) {
+    return check_name(text, kMaxTopicBytes);
+}
+
+Check check_application_id(std::string_view text) {
+    return check_name(text, kMaxApplicationIdBytes);
+}
+
+Check check_instance_id(std::string_view text) {
+    return check_name(text, kMaxInstanceIdBytes);
+}
+
+Check check_field(std::string_view text) {
+    if (text.size() > kMaxFieldBytes) {
+        return fmt::format("{} is longer than {} bytes", in_quotes(text), kMaxFieldBytes);
+    }
+    return std::nullopt;
+}
+
+Check check_brokers(std::string_view text) {
+    for (std::size_t begin = 0; begin <= text.size();) {
+        const std::size_t end = std::min(text.size(), text.find(',', begin));
+        const std::string_view one = text.substr(begin, end - begin);
+        if (!is_broker(one)) {
+            return fmt::format("{} is not HOST:PORT", in_quotes(one));
+        }
+        begin = end + 1;
+    }
+    return std::nullopt;
+}
+
+Check check_http_address(std::string_view text) {
+    const auto address = read_listen_address(text);
+    return address ? std::nullopt : Check(address.error());
+}
+
+Check check_client_property(std::string_view text) {
+    const std::string_view name = text.substr(0, text.find('='));
+    if (!is_kafka_name(name, kMaxFieldBytes)) {
+        return fmt::format("{} is not the name of a property", in_quotes(name));
+    }
+    if (const std::string_view reason = refusal_reason(name); !reason.empty()) {
+        return fmt::format("{} cannot be set: {}", name, reason);
+    }
+    return std::nullopt;
+}
+
+Check check_topic_config(std::string_view text) {
+    constexpr std::array<std::string_view, 5> kRoles{"source", "repartition", "changelog",
+                                                     "results", "dead-letters"};
+    const std::size_t dot = text.find('.');
+    const std::string_view role = text.substr(0, dot);
+    if (const auto found = read_choice(role, kRoles); !found) {
+        return "the role " + found.error();
+    }
+    const std::string_view rest = dot == std::string_view::npos ? "" : text.substr(dot + 1);
+    if (rest.empty() || rest.starts_with('=')) {
+        return fmt::format("{} is not ROLE.KEY=VALUE", in_quotes(text));
+    }
+    return std::nullopt;
+}
+
+}  // namespace kstream::cli

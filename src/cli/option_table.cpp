@@ -1,0 +1,602 @@
+// The rows of the table. Defaults are not here: they are the member initialisers of config.hpp.
+#include "cli/option_table.hpp"
+
+#include "cli/option_binding.hpp"
+#include "cli/option_checks.hpp"
+#include "cli/values.hpp"
+#include "kstream/model/decimal.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace kstream::cli {
+namespace {
+
+using binding::at;
+using binding::at_as;
+using binding::everywhere;
+using binding::Problem;
+using binding::Texts;
+using std::string_view;
+
+constexpr double kSecond = 1'000;
+constexpr double kMinute = 60 * kSecond;
+constexpr double kHour = 60 * kMinute;
+
+constexpr std::array<string_view, 4> kLogLevels{"error", "warn", "info", "debug"};
+constexpr std::array<string_view, 2> kLogFormats{"text", "json"};
+constexpr std::array<string_view, 5> kCompressions{"none", "gzip", "snappy", "lz4", "zstd"};
+constexpr std::array<string_view, 2> kGroupProtocols{"classic", "consumer"};
+constexpr std::array<string_view, 3> kOnBadRecord{"dead-letter", "skip", "fail"};
+constexpr std::array<string_view, 2> kResultsOnReset{"keep", "tombstone"};
+constexpr std::array<string_view, 1> kUntil{"end"};
+
+// ---- forms of their own -------------------------------------------------------------------------
+
+// --start-time: RFC 3339 or unix seconds.
+struct StartTime {
+    static Problem set(std::optional<std::int64_t>& member, const ValueRules& /*rules*/,
+                       string_view text) {
+        if (const auto time = read_rfc3339(text); time && *time % 1'000 == 0) {
+            member = *time / 1'000;
+        } else if (const auto seconds = read_signed(text)) {
+            member = *seconds;
+        } else {
+            return fmt::format("{} is neither an RFC 3339 time in whole seconds nor unix seconds",
+                               in_quotes(text));
+        }
+        return std::nullopt;
+    }
+    static Texts get(const std::optional<std::int64_t>& member, const ValueRules& /*rules*/) {
+        return member ? Texts{fmt::format("{}", *member)} : Texts();
+    }
+};
+
+struct From {
+    static Problem set(StartAt& member, const ValueRules& /*rules*/, string_view text) {
+        if (text == "earliest" || text == "latest") {
+            member.kind = text == "latest" ? StartAt::Kind::latest : StartAt::Kind::earliest;
+            return std::nullopt;
+        }
+        auto time = read_rfc3339(text);
+        if (!time) {
+            if (const auto milliseconds = read_unsigned(text);
+                milliseconds && std::in_range<std::int64_t>(*milliseconds)) {
+                time = static_cast<std::int64_t>(*milliseconds);
+            }
+        }
+        if (!time || *time < 0) {
+            return fmt::format(
+                "{} is none of earliest, latest, an RFC 3339 time, unix milliseconds",
+                in_quotes(text));
+        }
+        member = {.kind = StartAt::Kind::timestamp, .timestamp_ms = *time};
+        return std::nullopt;
+    }
+    static Texts get(const StartAt& member, const ValueRules& /*rules*/) {
+        switch (member.kind) {
+            case StartAt::Kind::earliest:
+                return {"earliest"};
+            case StartAt::Kind::latest:
+                return {"latest"};
+            case StartAt::Kind::timestamp:
+                return {print_rfc3339(member.timestamp_ms)};
+        }
+        return {};
+    }
+};
+
+struct Until {
+    static Problem set(bool& member, const ValueRules& rules, string_view text) {
+        const auto index = read_choice(text, rules.choices);
+        if (!index) {
+            return index.error();
+        }
+        member = true;
+        return std::nullopt;
+    }
+    static Texts get(bool member, const ValueRules& rules) {
+        return member ? Texts{std::string(rules.choices.front())} : Texts();
+    }
+};
+
+Texts aggregates_of(const std::vector<AggregateSpec>& aggregates, AggregateKind kind) {
+    Texts texts;
+    for (const AggregateSpec& one : aggregates) {
+        if (one.kind == kind) {
+            texts.push_back(kind == AggregateKind::count ? one.output_name
+                                                         : one.input_field + "=" + one.output_name);
+        }
+    }
+    return texts;
+}
+
+// --sum FIELD[=NAME]
+struct Sum {
+    static Problem set(std::vector<AggregateSpec>& member, const ValueRules& /*rules*/,
+                       string_view text) {
+        const std::size_t equals = text.find('=');
+        const string_view field = text.substr(0, equals);
+        const string_view name =
+            equals == string_view::npos ? string_view() : text.substr(equals + 1);
+        if (field.empty() || (equals != string_view::npos && name.empty())) {
+            return "not of the form FIELD or FIELD=NAME";
+        }
+        member.push_back({AggregateKind::sum, std::string(field),
+                          name.empty() ? fmt::format("sum_{}", field) : std::string(name)});
+        return std::nullopt;
+    }
+    static Texts get(const std::vector<AggregateSpec>& member, const ValueRules& /*rules*/) {
+        return aggregates_of(member, AggregateKind::sum);
+    }
+};
+
+// --count [NAME]
+struct Count {
+    static Problem set(std::vector<AggregateSpec>& member, const ValueRules& /*rules*/,
+                       string_view text) {
+        member.push_back(
+            {AggregateKind::count, "", text.empty() ? std::string("count") : std::string(text)});
+        return std::nullopt;
+    }
+    static Texts get(const std::vector<AggregateSpec>& member, const ValueRules& /*rules*/) {
+        return aggregates_of(member, AggregateKind::count);
+    }
+};
+
+// ---- the rows -----------------------------------------------------------------------------------
+
+using enum OptionGroup;
+using enum NumberForm;
+
+void add_cluster_options(std::vector<OptionSpec>& table) {
+    table.push_back({.name = "brokers",
+                     .short_name = 'b',
+                     .value = "HOST:PORT,...",
+                     .group = cluster,
+                     .help = "brokers to begin with",
+                     .details = "A few of the cluster are enough, the others are learned from "
+                                "them.",
+                     .rules = {.check = check_brokers},
+                     .bindings = everywhere<&CommonConfig::brokers>()});
+    table.push_back({.name = "client-property",
+                     .short_name = 'X',
+                     .value = "KEY=VALUE",
+                     .group = cluster,
+                     .repeatable = true,
+                     .help = "set a property of librdkafka, as TLS and SASL need",
+                     .details = "In the configuration file these are the lines of the section "
+                                "[client], in the environment KSTREAM_X_<KEY> with '_' for each "
+                                "'.': KSTREAM_X_SASL_PASSWORD. Where several set the same "
+                                "property, the command line wins over the environment and that "
+                                "over the file. Secrets are refused on the command line.",
+                     .absent = "none",
+                     .environment_override = "KSTREAM_X_<KEY>",
+                     .rules = {.check = check_client_property},
+                     .bindings = everywhere<&CommonConfig::client_properties>()});
+}
+
+void add_topic_options(std::vector<OptionSpec>& table) {
+    table.push_back(
+        {.name = "application-id",
+         .value = "NAME",
+         .help = "name of the job; all that it owns begins with it",
+         .details = "Groups, internal topics and transactional ids are <NAME>-...; two "
+                    "jobs on one cluster need two names.",
+         .absent = "must be given",
+         .rules = {.check = check_application_id},
+         .bindings = {at<&CreateTopicsConfig::application_id>(),
+                      at<&AggregateConfig::application_id>(), at<&ResetConfig::application_id>()}});
+    table.push_back(
+        {.name = "topic",
+         .short_name = 't',
+         .value = "TOPIC",
+         .help = "source topic: where the records are",
+         .rules = {.check = check_topic},
+         .bindings = {at<&ProduceConfig::topic>(), at<&CreateTopicsConfig::source_topic>(),
+                      at<&AggregateConfig::spec, &AggregationSpec::source_topic>()}});
+    table.push_back(
+        {.name = "output-topic",
+         .value = "TOPIC",
+         .help = "results topic: where the totals go",
+         .rules = {.check = check_topic},
+         .bindings = {at<&ProduceConfig::results_topic>(), at<&CreateTopicsConfig::results_topic>(),
+                      at<&AggregateConfig::results_topic>(), at<&ResetConfig::results_topic>()}});
+}
+
+void add_produce_options(std::vector<OptionSpec>& table) {
+    table.push_back({.name = "count",
+                     .value = "N",
+                     .help = "stop after this many records",
+                     .absent = "no bound",
+                     .section_only = true,
+                     .rules = {.min = 0, .max = 1e15},
+                     .bindings = {at<&ProduceConfig::count>()}});
+    table.push_back({.name = "duration",
+                     .value = "DURATION",
+                     .help = "stop after this time",
+                     .absent = "no bound",
+                     .rules = {.min = 1, .max = 365 * 24 * kHour, .form = duration_or_seconds},
+                     .bindings = {at<&ProduceConfig::duration>()}});
+    table.push_back({.name = "rate",
+                     .value = "N",
+                     .help = "records per second, open loop",
+                     .details = "Latency is measured against the intended time of a record: a "
+                                "slow broker does not make the figures better.",
+                     .absent = "as fast as it goes",
+                     .rules = {.min = 0.001, .max = 1e9},
+                     .bindings = {at<&ProduceConfig::rate>()}});
+    table.push_back({.name = "seed",
+                     .value = "N",
+                     .help = "seed of the generator",
+                     .details = "The same seed, count and start time give the same records, "
+                                "whatever the threads, rate or batch sizes.",
+                     .bindings = {at<&ProduceConfig::seed>()}});
+    table.push_back({.name = "start-time",
+                     .value = "TIME",
+                     .help = "event time of the first record: RFC 3339 or unix seconds",
+                     .details = "Record i has the event time start + i/rate.",
+                     .absent = "now",
+                     .bindings = {at_as<StartTime, &ProduceConfig::start_time>()}});
+    table.push_back({.name = "users",
+                     .value = "N",
+                     .help = "how many users the records name",
+                     .rules = {.min = 1, .max = 1e9},
+                     .bindings = {at<&ProduceConfig::users>()}});
+    table.push_back({.name = "sellers",
+                     .value = "N",
+                     .help = "how many sellers the records name",
+                     .rules = {.min = 1, .max = 1e9},
+                     .bindings = {at<&ProduceConfig::sellers>()}});
+    table.push_back({.name = "locations",
+                     .value = "N",
+                     .help = "how many locations the records name",
+                     .rules = {.min = 1, .max = 1e9},
+                     .bindings = {at<&ProduceConfig::locations>()}});
+    table.push_back({.name = "threads",
+                     .value = "N",
+                     .group = running,
+                     .help = "threads that make records",
+                     .rules = {.min = 1, .max = 64},
+                     .bindings = {at<&ProduceConfig::threads>()}});
+    table.push_back({.name = "compression",
+                     .value = "CODEC",
+                     .group = running,
+                     .help = "compression of the batches",
+                     .rules = {.choices = kCompressions},
+                     .bindings = {at<&ProduceConfig::compression>()}});
+}
+
+void add_create_topics_options(std::vector<OptionSpec>& table) {
+    const ValueRules partition_count{.min = 1, .max = 10'000};
+    const ValueRules replica_count{.min = 1, .max = 100};
+    table.push_back({.name = "partitions",
+                     .value = "N",
+                     .help = "partitions of each topic",
+                     .rules = partition_count,
+                     .bindings = {at<&CreateTopicsConfig::policy, &TopicPolicy::partitions>()}});
+    table.push_back({.name = "source-partitions",
+                     .value = "N",
+                     .help = "partitions of the source topic",
+                     .absent = "as --partitions",
+                     .rules = partition_count,
+                     .bindings = {at<&CreateTopicsConfig::source_partitions>()}});
+    table.push_back({.name = "repartition-partitions",
+                     .value = "N",
+                     .help = "partitions of the repartition and changelog topics",
+                     .details = "Both have the same count; it bounds how many workers can keep "
+                                "totals.",
+                     .absent = "as --partitions",
+                     .rules = partition_count,
+                     .bindings = {at<&CreateTopicsConfig::repartition_partitions>()}});
+    table.push_back({.name = "results-partitions",
+                     .value = "N",
+                     .help = "partitions of the results topic",
+                     .absent = "as --partitions",
+                     .rules = partition_count,
+                     .bindings = {at<&CreateTopicsConfig::results_partitions>()}});
+    table.push_back(
+        {.name = "replication-factor",
+         .value = "N",
+         .help = "replicas of each partition",
+         .rules = replica_count,
+         .bindings = {at<&CreateTopicsConfig::policy, &TopicPolicy::replication_factor>()}});
+    table.push_back(
+        {.name = "min-insync-replicas",
+         .value = "N",
+         .help = "replicas that must have a record before it counts as written",
+         .rules = replica_count,
+         .bindings = {at<&CreateTopicsConfig::policy, &TopicPolicy::min_insync_replicas>()}});
+    table.push_back({.name = "topic-config",
+                     .value = "ROLE.KEY=VALUE",
+                     .repeatable = true,
+                     .help = "set a configuration of one topic",
+                     .details = "ROLE is one of source, repartition, changelog, results, "
+                                "dead-letters; KEY is a topic configuration of Kafka: "
+                                "source.retention.ms=86400000.",
+                     .absent = "none",
+                     .rules = {.check = check_topic_config},
+                     .bindings = {at<&CreateTopicsConfig::topic_configs>()}});
+    table.push_back({.name = "wait",
+                     .value = "SECONDS",
+                     .group = running,
+                     .help = "wait this long for brokers, leaders and in-sync replicas",
+                     .rules = {.min = 0, .max = kHour, .form = duration_or_seconds},
+                     .bindings = {at<&CreateTopicsConfig::wait>()}});
+}
+
+void add_job_options(std::vector<OptionSpec>& table) {
+    table.push_back({.name = "group-by",
+                     .value = "FIELD",
+                     .repeatable = true,
+                     .help = "field that the totals are grouped by; each time one more",
+                     .details = "As soon as one of --group-by, --sum and --count is given, the "
+                                "three together are the job and nothing of the default one "
+                                "remains.",
+                     .rules = {.check = check_field},
+                     .bindings = {at<&AggregateConfig::spec, &AggregationSpec::group_by>()}});
+    table.push_back(
+        {.name = "sum",
+         .value = "FIELD[=NAME]",
+         .repeatable = true,
+         .help = "sum a field, exactly; NAME is the field of the result",
+         .details = "NAME is sum_<FIELD> when it is not given. --sum and --count make the fields "
+                    "of the result in the order in which they are given.",
+         .bindings = {at_as<Sum, &AggregateConfig::spec, &AggregationSpec::aggregates>()}});
+    table.push_back(
+        {.name = "count",
+         .value = "[NAME]",
+         .repeatable = true,
+         .optional_value = true,
+         .help = "count the records; NAME is the field of the result",
+         .details = "NAME is count when it is not given.",
+         .environment_override = "KSTREAM_AGGREGATE_COUNT",
+         .section_only = true,
+         .bindings = {at_as<Count, &AggregateConfig::spec, &AggregationSpec::aggregates>()}});
+    table.push_back({.name = "scale",
+                     .value = "DIGITS",
+                     .help = "digits behind the decimal point that sums keep",
+                     .details = "A record with more is a bad record: nothing is ever rounded.",
+                     .rules = {.min = 0, .max = kMaxScale},
+                     .bindings = {at<&AggregateConfig::spec, &AggregationSpec::scale>()}});
+    table.push_back({.name = "from",
+                     .value = "WHERE",
+                     .help = "where a new job begins: earliest, latest, a time",
+                     .details = "The time is RFC 3339 or unix milliseconds. It counts only while "
+                                "the application has committed nothing; partitions found later "
+                                "are read from their beginning.",
+                     .bindings = {at_as<From, &AggregateConfig::from>()}});
+    table.push_back({.name = "until",
+                     .value = "end",
+                     .help = "exit when all that is there at the start is in the totals",
+                     .absent = "run until stopped",
+                     .rules = {.choices = kUntil},
+                     .bindings = {at_as<Until, &AggregateConfig::until_end>()}});
+    table.push_back({.name = "on-bad-record",
+                     .value = "POLICY",
+                     .help = "what happens to a record that breaks the contract",
+                     .details = "dead-letter: it goes to <application-id>-dead-letters with its "
+                                "bytes unchanged; skip: it is counted; fail: the process stops.",
+                     .rules = {.choices = kOnBadRecord},
+                     .bindings = {at<&AggregateConfig::on_bad_record>()}});
+}
+
+void add_aggregate_options(std::vector<OptionSpec>& table) {
+    table.push_back({.name = "workers",
+                     .value = "N",
+                     .group = running,
+                     .help = "workers in this process, each a map loop and a totals loop",
+                     .rules = {.min = 1, .max = 64},
+                     .bindings = {at<&AggregateConfig::workers>()}});
+    table.push_back({.name = "commit-interval",
+                     .value = "DURATION",
+                     .group = running,
+                     .help = "the most that a record waits for a commit to begin",
+                     .rules = {.min = 1, .max = kMinute, .form = duration},
+                     .bindings = {at<&AggregateConfig::commit_interval>()}});
+    table.push_back({.name = "instance-id",
+                     .value = "NAME",
+                     .group = running,
+                     .help = "name of this process in its transactional ids",
+                     .details = "Two processes of a job must not have the same: the newer one "
+                                "fences the older.",
+                     .absent = "random at each start",
+                     .rules = {.check = check_instance_id},
+                     .bindings = {at<&AggregateConfig::instance_id>()}});
+    table.push_back({.name = "group-instance-id",
+                     .value = "NAME",
+                     .group = running,
+                     .help = "name of a static member of the groups",
+                     .details = "A process that comes back within the session timeout under the "
+                                "same name gets its partitions back without a rebalance.",
+                     .absent = "dynamic membership",
+                     .rules = {.check = check_instance_id},
+                     .bindings = {at<&AggregateConfig::group_instance_id>()}});
+    table.push_back({.name = "group-protocol",
+                     .value = "PROTOCOL",
+                     .group = running,
+                     .help = "rebalance protocol of the groups",
+                     .details = "consumer (KIP-848) needs librdkafka 2.15 or newer.",
+                     .rules = {.choices = kGroupProtocols},
+                     .bindings = {at<&AggregateConfig::group_protocol>()}});
+    table.push_back({.name = "session-timeout",
+                     .value = "DURATION",
+                     .group = running,
+                     .help = "a member that is silent for this long loses its partitions",
+                     .rules = {.min = kSecond, .max = 30 * kMinute, .form = duration},
+                     .bindings = {at<&AggregateConfig::session_timeout>()}});
+    table.push_back({.name = "keep-deltas",
+                     .value = "DURATION",
+                     .group = running,
+                     .help = "how long the repartition topic keeps what is in the totals",
+                     .details = "In whole hours.",
+                     .rules = {.min = 0, .max = 10 * 365 * 24 * kHour, .form = duration},
+                     .bindings = {at<&AggregateConfig::keep_deltas>()}});
+    table.push_back({.name = "takeover-timeout",
+                     .value = "DURATION",
+                     .group = running,
+                     .help = "the most to wait for another process's open transaction",
+                     .rules = {.min = kSecond, .max = kHour, .form = duration_or_seconds},
+                     .bindings = {at<&AggregateConfig::takeover_timeout>()}});
+}
+
+void add_run_options(std::vector<OptionSpec>& table) {
+    table.push_back({.name = "results",
+                     .value = "WHAT",
+                     .help = "what becomes of the results",
+                     .details = "keep: they stay; tombstone: each key gets a null value, which "
+                                "deletes it for every reader.",
+                     .rules = {.choices = kResultsOnReset},
+                     .bindings = {at<&ResetConfig::results>()}});
+    table.push_back(
+        {.name = "dry-run",
+         .group = running,
+         .help = "check everything, report, change nothing",
+         .bindings = {at<&CreateTopicsConfig::dry_run>(), at<&AggregateConfig::dry_run>()}});
+    table.push_back({.name = "yes",
+                     .group = running,
+                     .help = "do it; without this it only says what it would do",
+                     .bindings = {at<&ResetConfig::yes>()}});
+    table.push_back({.name = "json",
+                     .group = observing,
+                     .help = "report on stdout as JSON",
+                     .bindings = {at<&ProduceConfig::json>(), at<&CreateTopicsConfig::json>()}});
+}
+
+void add_observing_options(std::vector<OptionSpec>& table) {
+    table.push_back({.name = "log-level",
+                     .value = "LEVEL",
+                     .group = observing,
+                     .help = "what is logged, on stderr",
+                     .rules = {.choices = kLogLevels},
+                     .bindings = everywhere<&CommonConfig::log_level>()});
+    table.push_back({.name = "log-format",
+                     .value = "FORMAT",
+                     .group = observing,
+                     .help = "form of the log lines",
+                     .rules = {.choices = kLogFormats},
+                     .bindings = everywhere<&CommonConfig::log_json>()});
+    table.push_back({.name = "http",
+                     .value = "HOST:PORT",
+                     .group = observing,
+                     .help = "serve /metrics, /healthz and /readyz at this address",
+                     .details = "HOST is a numeric address or localhost, an IPv6 address stands "
+                                "in brackets; port 0 takes a free one and logs it.",
+                     .absent = "off",
+                     .rules = {.check = check_http_address},
+                     .bindings = {at<&ProduceConfig::common, &CommonConfig::http>(),
+                                  at<&AggregateConfig::common, &CommonConfig::http>()}});
+    table.push_back(
+        {.name = "http-allow-remote",
+         .group = observing,
+         .help = "allow --http an address that others can reach",
+         .details = "There is no authentication: only where the network itself is closed.",
+         .bindings = {at<&ProduceConfig::common, &CommonConfig::http_allow_remote>(),
+                      at<&AggregateConfig::common, &CommonConfig::http_allow_remote>()}});
+}
+
+constexpr std::array<SubcommandSpec, kSubcommandCount> kSubcommands{{
+    {Subcommand::produce, "produce", "make records and write them to the source topic",
+     "Makes financial transactions from a seed and writes them with acks=all and idempotence. "
+     "Topics that are missing are made. A slow or absent broker is waited for, nothing is "
+     "dropped. SIGINT or SIGTERM: no more is made, what is queued is delivered, and reported.",
+     "kstream produce --count 1_000_000 --seed 7"},
+    {Subcommand::create_topics, "create-topics", "make the topics of a job, or check them",
+     "Makes the source, results, dead-letter, repartition and changelog topics with the "
+     "configurations that exactly-once needs. What is there is compared, never changed.",
+     "kstream create-topics --partitions 12 --wait 30"},
+    {Subcommand::aggregate, "aggregate", "keep exact totals of the source topic, exactly once",
+     "Joins the consumer groups of the job and keeps its totals. Any number of processes, each "
+     "with --workers, share the partitions. SIGINT or SIGTERM: the open step is finished and "
+     "committed.",
+     "kstream aggregate --workers 2 --http 127.0.0.1:9404"},
+    {Subcommand::reset, "reset", "forget the state of a job",
+     "Deletes the committed offsets and the internal topics of a job that is not running, so that "
+     "it begins anew. Shows what it would do unless --yes is given.",
+     "kstream reset --application-id kstream"},
+}};
+
+}  // namespace
+
+std::span<const SubcommandSpec, kSubcommandCount> subcommands() {
+    return kSubcommands;
+}
+
+const SubcommandSpec& subcommand(Subcommand id) {
+    return *std::ranges::find(kSubcommands, id, &SubcommandSpec::id);
+}
+
+Command default_command(Subcommand id) {
+    switch (id) {
+        case Subcommand::produce:
+            return ProduceConfig{};
+        case Subcommand::create_topics:
+            return CreateTopicsConfig{};
+        case Subcommand::aggregate:
+            return AggregateConfig{};
+        case Subcommand::reset:
+            return ResetConfig{};
+    }
+    return {};
+}
+
+const std::vector<OptionSpec>& option_table() {
+    static const std::vector<OptionSpec> table = [] {
+        std::vector<OptionSpec> rows;
+        add_topic_options(rows);
+        add_produce_options(rows);
+        add_job_options(rows);
+        add_create_topics_options(rows);
+        add_aggregate_options(rows);
+        add_run_options(rows);
+        add_cluster_options(rows);
+        add_observing_options(rows);
+        return rows;
+    }();
+    return table;
+}
+
+std::string OptionSpec::environment_name() const {
+    if (!environment_override.empty()) {
+        return std::string(environment_override);
+    }
+    std::string text = "KSTREAM_";
+    for (const char c : name) {
+        text += c == '-' ? '_' : static_cast<char>(c - 'a' + 'A');
+    }
+    return text;
+}
+
+const Binding* OptionSpec::binding(Subcommand id) const {
+    const auto found = std::ranges::find(bindings, id, &Binding::subcommand);
+    return found == bindings.end() ? nullptr : &*found;
+}
+
+std::string range_text(const ValueRules& rules) {
+    if (!rules.choices.empty()) {
+        return fmt::format("{}", fmt::join(rules.choices, ", "));
+    }
+    if (rules.max <= rules.min) {
+        return {};
+    }
+    const auto print = [&](double value) {
+        return rules.form == NumberForm::plain
+                   ? fmt::format("{}", value)
+                   : print_duration(std::chrono::milliseconds(static_cast<std::int64_t>(value)));
+    };
+    return fmt::format("{} .. {}", print(rules.min), print(rules.max));
+}
+
+std::string default_text(const OptionSpec& option, Subcommand id) {
+    if (option.is_flag()) {
+        return {};
+    }
+    const auto values = option.binding(id)->get(default_command(id), option.rules);
+    return values.empty() ? std::string(option.absent) : fmt::format("{}", fmt::join(values, ", "));
+}
+
+}  // namespace kstream::cli

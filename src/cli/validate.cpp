@@ -1,0 +1,73 @@
+// Rules between options. Single values are checked where they are read (option_table.cpp).
+#include "cli/validate.hpp"
+
+#include "cli/listen_address.hpp"
+
+#include <fmt/format.h>
+
+namespace kstream::cli {
+namespace {
+
+using Found = std::vector<std::string>;
+
+void check_common(const CommonConfig& config, Found& found) {
+    if (!config.http) {
+        return;
+    }
+    const auto address = read_listen_address(*config.http);
+    if (address && !address->loopback && !config.http_allow_remote) {
+        found.push_back(fmt::format(
+            "--http {}: others can reach this address and there is no authentication; add "
+            "--http-allow-remote if that is meant",
+            *config.http));
+    }
+}
+
+void check_topics(const std::string& source, const std::string& results, Found& found) {
+    if (source == results) {
+        found.push_back(fmt::format(
+            "--topic and --output-topic are both {}: results would be read as records", source));
+    }
+}
+
+void check(const ProduceConfig& config, Found& found) {
+    check_topics(config.topic, config.results_topic, found);
+}
+
+void check(const CreateTopicsConfig& config, Found& found) {
+    check_topics(config.source_topic, config.results_topic, found);
+    if (config.policy.min_insync_replicas > config.policy.replication_factor) {
+        found.push_back(fmt::format(
+            "--min-insync-replicas {} is more than --replication-factor {}: nothing could be "
+            "written",
+            config.policy.min_insync_replicas, config.policy.replication_factor));
+    }
+}
+
+void check(const AggregateConfig& config, Found& found) {
+    check_topics(config.spec.source_topic, config.results_topic, found);
+    for (const std::string& problem : problems(config.spec)) {
+        found.push_back(fmt::format("--group-by, --sum, --count: {}", problem));
+    }
+}
+
+void check(const ResetConfig& config, Found& found) {
+    if (config.application_id.empty()) {
+        found.emplace_back("--application-id must be given: it says which job is to be forgotten");
+    }
+}
+
+}  // namespace
+
+std::vector<std::string> validate(const Command& command) {
+    Found found;
+    std::visit(
+        [&](const auto& config) {
+            check_common(config.common, found);
+            check(config, found);
+        },
+        command);
+    return found;
+}
+
+}  // namespace kstream::cli

@@ -1,0 +1,14 @@
+// What is wrong with a configuration as a whole, when each value by itself is fine.
+#pragma once
+
+#include "cli/config.hpp"
+
+#include <string>
+#include <vector>
+
+namespace kstream::cli {
+
+// All problems, each naming the options it is about; empty when the configuration can be run.
+[[nodiscard]] std::vector<std::string> validate(const Command& command);
+
+}  // namespace kstream::cli
