@@ -58,10 +58,9 @@ fingerprint() {
   } | sha256sum | cut -d ' ' -f 1
 }
 
+# Not simply the first line: with JAVA_TOOL_OPTIONS set another one comes before it.
 java_major() {
-  local line
-  line="$(java -version 2>&1 | head -n 1)" || return 1
-  [[ "$line" =~ \"([0-9]+) ]] && printf '%s' "${BASH_REMATCH[1]}"
+  [[ "$(java -version 2>&1)" =~ version\ \"([0-9]+) ]] && printf '%s' "${BASH_REMATCH[1]}"
 }
 
 java_is_enough() {
