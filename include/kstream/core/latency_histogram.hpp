@@ -5,11 +5,14 @@
 // The unit is the caller's. One histogram holds 0..2^64-1 with a relative error below 1/256.
 #pragma once
 
+#include "kstream/model/decimal.hpp"
+
 #include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
 #include <vector>
 
 namespace kstream {
@@ -20,6 +23,7 @@ public:
     void record(std::uint64_t value) {
         ++counts_[bucket_of(value)];
         ++count_;
+        sum_ += value;
         max_ = std::max(max_, value);
         min_ = std::min(min_, value);
     }
@@ -29,6 +33,7 @@ public:
             counts_[i] += other.counts_[i];
         }
         count_ += other.count_;
+        sum_ += other.sum_;
         max_ = std::max(max_, other.max_);
         min_ = std::min(min_, other.min_);
     }
@@ -36,6 +41,14 @@ public:
     [[nodiscard]] std::uint64_t count() const { return count_; }
     [[nodiscard]] std::uint64_t max() const { return max_; }  // exact; 0 when empty
     [[nodiscard]] std::uint64_t min() const { return count_ == 0 ? 0 : min_; }
+
+    [[nodiscard]] double sum() const { return static_cast<double>(sum_); }
+
+    // How many values did not exceed `limit`; those less than 1/256 above it may be among them.
+    [[nodiscard]] std::uint64_t count_up_to(std::uint64_t limit) const {
+        const auto end = counts_.begin() + static_cast<std::ptrdiff_t>(bucket_of(limit)) + 1;
+        return std::accumulate(counts_.begin(), end, std::uint64_t{0});
+    }
 
     // The value that a share `quantile` (0..1) of all recorded values does not exceed: never below
     // the true one, less than 1/256 above it, never above max(). 0 when empty.
@@ -75,6 +88,7 @@ private:
 
     std::vector<std::uint64_t> counts_ = std::vector<std::uint64_t>(kBuckets);
     std::uint64_t count_ = 0;
+    UInt128 sum_ = 0;  // cannot overflow: fewer than 2^64 values below 2^64
     std::uint64_t max_ = 0;
     std::uint64_t min_ = ~std::uint64_t{0};
 };

@@ -102,6 +102,24 @@ TEST_CASE("merged histograms equal one that saw everything") {
     CHECK(empty.min() == both.min());
 }
 
+TEST_CASE("counts up to a limit and sums are those of the values") {
+    LatencyHistogram histogram;
+    for (const std::uint64_t value : {5U, 10U, 10U, 11U, 400U, 100'000U}) {
+        histogram.record(value);
+    }
+    CHECK(histogram.count_up_to(4) == 0);
+    CHECK(histogram.count_up_to(5) == 1);
+    CHECK(histogram.count_up_to(10) == 3);
+    CHECK(histogram.count_up_to(399) == 4);
+    CHECK(histogram.count_up_to(99'000) == 5);
+    CHECK(histogram.count_up_to(std::numeric_limits<std::uint64_t>::max()) == 6);
+    CHECK(histogram.sum() == 100'436.0);
+    LatencyHistogram other;
+    other.record(64);
+    other.merge(histogram);
+    CHECK(other.sum() == 100'500.0);
+}
+
 TEST_CASE("the largest value has a bucket") {
     LatencyHistogram histogram;
     histogram.record(std::numeric_limits<std::uint64_t>::max());

@@ -1,0 +1,51 @@
+// How a `produce` run ended, as text for people and as one JSON object for machines, and the
+// progress line on the way. Pure: figures in, text out.
+#pragma once
+
+#include "kafka/producer.hpp"
+#include "kstream/core/latency_histogram.hpp"
+#include "kstream/exit_code.hpp"
+#include "kstream/produce_status.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace kstream::app {
+
+struct ProduceReport {
+    std::string topic;
+    // What the records were made from: with these options the run can be repeated.
+    std::uint64_t seed = 0;
+    std::int64_t start_time_s = 0;
+    std::uint32_t users = 0;
+    std::uint32_t sellers = 0;
+    std::uint32_t locations = 0;
+    // The records are those with numbers below this; absent when several threads were stopped each
+    // at a number of its own.
+    std::optional<std::uint64_t> count;
+
+    int threads = 1;
+    std::optional<double> rate;  // asked for
+    std::uint64_t made = 0;
+    // Under a schedule: due before the end of the run and not made, because the queue was full.
+    std::uint64_t behind = 0;
+    kafka::DeliveryCounts counts;
+    double seconds = 0;           // first record made to last record answered
+    LatencyHistogram latency_us;  // of the acknowledged; from the intended time under a rate, else
+                                  // from the moment when the record was made
+};
+
+// ok only when everything that was made was acknowledged.
+[[nodiscard]] ExitCode exit_code_of(const ProduceReport& report);
+
+// Several lines, the last one ended.
+[[nodiscard]] std::string to_text(const ProduceReport& report);
+
+// One object on one line, ended. Documented in docs/ARCHITECTURE.md; fields are only ever added.
+[[nodiscard]] std::string to_json(const ProduceReport& report);
+
+// One line, not ended. `rate` is acknowledged records per second of late.
+[[nodiscard]] std::string progress_line(const ProduceStatus& status, double rate);
+
+}  // namespace kstream::app
