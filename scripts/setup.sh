@@ -207,18 +207,20 @@ unpack_catch2() {
 
 promtool_link="$KSTREAM_DEPS/bin/promtool"
 
-# The package `prometheus` would start a server where there is an init: only the tool is taken.
+# A package of its own in newer releases. In older ones it is part of `prometheus`, which would start
+# a server where there is an init: so only the tool is taken out of the package.
 unpack_promtool() {
   mkdir -p "$KSTREAM_DEPS/bin"
   if have promtool; then
     ln -sf "$(command -v promtool)" "$promtool_link"
     return
   fi
-  local work="$KSTREAM_DEPS/src/promtool"
+  local work="$KSTREAM_DEPS/src/promtool" package=promtool
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 update
+  apt-cache show promtool >/dev/null 2>&1 || package=prometheus
   rm -rf "$work"
   mkdir -p "$work"
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 update
-  (cd "$work" && apt-get download prometheus && dpkg-deb -x prometheus_*.deb tree)
+  (cd "$work" && apt-get download "$package" && dpkg-deb -x "$package"_*.deb tree)
   rm -f "$promtool_link"
   install -m 0755 "$work/tree/usr/bin/promtool" "$promtool_link"
   rm -rf "$work"
@@ -287,6 +289,8 @@ main() {
     step setup-kafka "Apache Kafka $KAFKA_VERSION, from Maven" install_kafka "$kafka_fits" \
       >"$kafka_report" 2>&1 &
     kafka_pid=$!
+    # When another step fails, do not leave this one running behind the prompt.
+    trap 'wait' EXIT
   fi
   if ! system_rdkafka_is_enough && ! built_rdkafka_is_enough; then
     step setup-librdkafka "librdkafka, static" build_rdkafka
