@@ -16,9 +16,9 @@ namespace kstream::detail {
 
 }  // namespace kstream::detail
 
-#define KSTREAM_CHECK(condition, text)                                                      \
-    do {                                                                                    \
-        if (!(condition)) [[unlikely]] {                                                    \
-            ::kstream::detail::check_failed(#condition, text, __FILE__, __LINE__);          \
-        }                                                                                   \
+#define KSTREAM_CHECK(condition, text)                                             \
+    do {                                                                           \
+        if (!(condition)) [[unlikely]] {                                           \
+            ::kstream::detail::check_failed(#condition, text, __FILE__, __LINE__); \
+        }                                                                          \
     } while (false)

@@ -1,12 +1,12 @@
 // Errors are values, named after what the caller has to do. No exception crosses a module.
 #pragma once
 
+#include "kstream/exit_code.hpp"
+
 #include <cstdint>
 #include <expected>
 #include <string>
 #include <utility>
-
-#include "kstream/exit_code.hpp"
 
 namespace kstream {
 

@@ -10,18 +10,18 @@ namespace kstream {
 // What a supervisor should do is the reason for each distinction: restart at once, restart with
 // back-off, or leave the process down until a person has looked.
 enum class ExitCode : std::uint8_t {
-    ok = 0,              // done, or drained and committed after SIGINT/SIGTERM
-    internal = 1,        // a bug; a failed invariant aborts with a core dump instead
-    usage = 2,           // bad option, environment value or configuration file
-    unavailable = 3,     // cluster or topic not there at the start; trying again later may help
-    kafka_fatal = 4,     // not authorised, fenced by a newer instance, unknown Kafka error
-    bad_record = 5,      // a bad record under --on-bad-record fail
-    incomplete = 6,      // produce: not all delivered; aggregate: not committed, nothing lost
-    differs = 7,         // create-topics: a topic is there and differs
-    integrity = 70,      // the log contradicts what was committed; never continue on its own
-    try_again = 75,      // a bounded wait ended (an open transaction of another process)
-    identity = 78,       // the application id belongs to another job, or a topic was replaced
-    interrupted = 130,   // a second SIGINT or SIGTERM: left at once, nothing more was committed
+    ok = 0,             // done, or drained and committed after SIGINT/SIGTERM
+    internal = 1,       // a bug; a failed invariant aborts with a core dump instead
+    usage = 2,          // bad option, environment value or configuration file
+    unavailable = 3,    // cluster or topic not there at the start; trying again later may help
+    kafka_fatal = 4,    // not authorised, fenced by a newer instance, unknown Kafka error
+    bad_record = 5,     // a bad record under --on-bad-record fail
+    incomplete = 6,     // produce: not all delivered; aggregate: not committed, nothing lost
+    differs = 7,        // create-topics: a topic is there and differs
+    integrity = 70,     // the log contradicts what was committed; never continue on its own
+    try_again = 75,     // a bounded wait ended (an open transaction of another process)
+    identity = 78,      // the application id belongs to another job, or a topic was replaced
+    interrupted = 130,  // a second SIGINT or SIGTERM: left at once, nothing more was committed
 };
 
 struct ExitCodeText {
@@ -40,12 +40,15 @@ inline constexpr std::array<ExitCodeText, 12> kExitCodes{{
     {ExitCode::incomplete, "incomplete",
      "produce: not everything delivered; aggregate: not committed, nothing lost"},
     {ExitCode::differs, "differs", "create-topics: a topic is there and differs"},
-    {ExitCode::integrity, "integrity", "the log contradicts what was committed; look before restart"},
+    {ExitCode::integrity, "integrity",
+     "the log contradicts what was committed; look before restart"},
     {ExitCode::try_again, "try_again", "a bounded wait ended; start again"},
     {ExitCode::identity, "identity", "the application id belongs to another job or topic"},
     {ExitCode::interrupted, "interrupted", "second signal: left at once, nothing more committed"},
 }};
 
-constexpr int to_int(ExitCode code) { return static_cast<int>(code); }
+constexpr int to_int(ExitCode code) {
+    return static_cast<int>(code);
+}
 
 }  // namespace kstream

@@ -1,9 +1,9 @@
 #include "kstream/codec/changelog.hpp"
 
-#include <fmt/format.h>
-
 #include "kstream/codec/wire.hpp"
 #include "kstream/core/stable_hash.hpp"
+
+#include <fmt/format.h>
 
 namespace kstream {
 
@@ -13,9 +13,10 @@ constexpr std::uint8_t kFormat = 1;
 constexpr char kMetaKeyByte = 0;
 
 std::unexpected<Error> bad_record(std::string_view what) {
-    return fail(ExitCode::integrity, fmt::format("changelog record: {}", what),
-                "another writer used this topic, or it was damaged: run `kstream audit`, then reset "
-                "the application");
+    return fail(
+        ExitCode::integrity, fmt::format("changelog record: {}", what),
+        "another writer used this topic, or it was damaged: run `kstream audit`, then reset "
+        "the application");
 }
 
 bool read_sources(ByteReader& reader, std::span<const AggregateKind> kinds,
@@ -43,7 +44,9 @@ void append_total_key(std::string& out, std::string_view state_key) {
     out.append(state_key);
 }
 
-std::string_view meta_key() { return {&kMetaKeyByte, 1}; }
+std::string_view meta_key() {
+    return {&kMetaKeyByte, 1};
+}
 
 Result<ChangelogKeyKind> changelog_key_kind(std::string_view key) {
     if (key == meta_key()) {

@@ -1,8 +1,8 @@
 #include "kstream/codec/dead_letter.hpp"
 
-#include <fmt/format.h>
-
 #include "kstream/codec/sha256.hpp"
+
+#include <fmt/format.h>
 
 namespace kstream {
 
@@ -34,7 +34,8 @@ void append_dead_letter(OutputBatch& out, PartitionId to, const RecordView& reco
                    out.add_headers(std::move(headers)));
         return;
     }
-    // The original stays in the source at its coordinates; its length and hash tell it from another.
+    // The original stays in the source at its coordinates; its length and hash tell it from
+    // another.
     headers.emplace_back("kstream.stub", "true");
     headers.emplace_back("kstream.source.key.bytes", fmt::format("{}", record.key_size));
     headers.emplace_back("kstream.source.value.bytes", fmt::format("{}", record.value_size));

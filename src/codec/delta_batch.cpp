@@ -1,9 +1,9 @@
 #include "kstream/codec/delta_batch.hpp"
 
-#include <fmt/format.h>
-
 #include "kstream/check.hpp"
 #include "kstream/codec/wire.hpp"
+
+#include <fmt/format.h>
 
 namespace kstream {
 
@@ -16,9 +16,10 @@ constexpr std::uint8_t kAbsent = 0x80;
 constexpr std::uint64_t kMaxRanges = 1U << 20;
 
 std::unexpected<Error> bad_batch(std::string_view what) {
-    return fail(ExitCode::integrity, fmt::format("repartition batch: {}", what),
-                "another writer used this topic, or it was damaged: run `kstream audit`, then reset "
-                "the application");
+    return fail(
+        ExitCode::integrity, fmt::format("repartition batch: {}", what),
+        "another writer used this topic, or it was damaged: run `kstream audit`, then reset "
+        "the application");
 }
 
 bool read_range(ByteReader& reader, std::span<const AggregateKind> kinds, SourceRange& range) {
@@ -97,18 +98,16 @@ bool read_slots(ByteReader& reader, std::span<const AggregateKind> kinds,
 }
 
 void write_counts(ByteWriter& writer, const RecordCounts& counts) {
-    for (const std::uint64_t count :
-         {counts.read, counts.aggregated, counts.filtered, counts.late, counts.dead_lettered,
-          counts.skipped, counts.tombstones}) {
+    for (const std::uint64_t count : {counts.read, counts.aggregated, counts.filtered, counts.late,
+                                      counts.dead_lettered, counts.skipped, counts.tombstones}) {
         writer.varint(count);
     }
 }
 
 RecordCounts read_counts(ByteReader& reader) {
     RecordCounts counts;
-    for (std::uint64_t* count :
-         {&counts.read, &counts.aggregated, &counts.filtered, &counts.late, &counts.dead_lettered,
-          &counts.skipped, &counts.tombstones}) {
+    for (std::uint64_t* count : {&counts.read, &counts.aggregated, &counts.filtered, &counts.late,
+                                 &counts.dead_lettered, &counts.skipped, &counts.tombstones}) {
         *count = reader.varint();
     }
     return counts;

@@ -54,6 +54,8 @@ bool is_known_aggregate(std::uint8_t tag) {
            tag == static_cast<std::uint8_t>(AggregateKind::sum);
 }
 
-bool needs_input(AggregateKind kind) { return kind != AggregateKind::count; }
+bool needs_input(AggregateKind kind) {
+    return kind != AggregateKind::count;
+}
 
 }  // namespace kstream

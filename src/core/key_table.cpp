@@ -1,11 +1,11 @@
 #include "kstream/core/key_table.hpp"
 
-#include <algorithm>
-#include <cstring>
-
 #include "kstream/check.hpp"
 #include "kstream/core/stable_hash.hpp"
 #include "kstream/model/decimal.hpp"
+
+#include <algorithm>
+#include <cstring>
 
 namespace kstream {
 

@@ -17,8 +17,7 @@ constexpr std::size_t kBatchRecords = 4096;
 constexpr int kSeekTimeoutMs = 2000;
 
 int to_ms(Duration duration) {
-    return static_cast<int>(
-        std::chrono::ceil<std::chrono::milliseconds>(duration).count());
+    return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(duration).count());
 }
 
 std::vector<PartitionId> partitions_of(const rd_kafka_topic_partition_list_t& list) {
@@ -84,7 +83,9 @@ GroupConsumer::GroupConsumer(GroupConsumerConfig config, Log& log)
     views_.reserve(kBatchRecords);
 }
 
-GroupConsumer::~GroupConsumer() { close(Duration::zero()); }
+GroupConsumer::~GroupConsumer() {
+    close(Duration::zero());
+}
 
 GroupConsumer::Track& GroupConsumer::track(PartitionId partition) {
     const auto index = static_cast<std::size_t>(partition.value);
@@ -94,7 +95,8 @@ GroupConsumer::Track& GroupConsumer::track(PartitionId partition) {
     return tracks_[index];
 }
 
-// ---- the group -----------------------------------------------------------------------------------
+// ---- the group
+// -----------------------------------------------------------------------------------
 
 void GroupConsumer::rebalance_cb(rd_kafka_t*, rd_kafka_resp_err_t code,
                                  rd_kafka_topic_partition_list_t* partitions, void* self) {
@@ -127,8 +129,9 @@ void GroupConsumer::on_rebalance(rd_kafka_resp_err_t code,
     }
 }
 
-// Takes the assignment over at offset 0, paused: start() seeks to where reading begins. Pausing bumps
-// the partition's version on this thread, so nothing that was fetched before it can be handed out.
+// Takes the assignment over at offset 0, paused: start() seeks to where reading begins. Pausing
+// bumps the partition's version on this thread, so nothing that was fetched before it can be handed
+// out.
 void GroupConsumer::on_assign(const rd_kafka_topic_partition_list_t& partitions) {
     const PartitionListPtr list{rd_kafka_topic_partition_list_copy(&partitions)};
     for (int i = 0; i < list->cnt; ++i) {
@@ -188,7 +191,8 @@ void GroupConsumer::close(Duration) {
     client_.reset();
 }
 
-// ---- positions -----------------------------------------------------------------------------------
+// ---- positions
+// -----------------------------------------------------------------------------------
 
 PartitionListPtr GroupConsumer::list_of(std::span<const PartitionPosition> positions) const {
     PartitionListPtr list{rd_kafka_topic_partition_list_new(static_cast<int>(positions.size()))};
@@ -207,7 +211,9 @@ void GroupConsumer::start(std::span<const PartitionPosition> positions) {
     seek(positions);
 }
 
-void GroupConsumer::rewind(std::span<const PartitionPosition> positions) { seek(positions); }
+void GroupConsumer::rewind(std::span<const PartitionPosition> positions) {
+    seek(positions);
+}
 
 // Seeking drops what was fetched before (version barrier). A partition whose fetcher librdkafka has
 // not started yet cannot be sought: it is tried again with the next poll.
@@ -289,7 +295,8 @@ int GroupConsumer::stats_cb(rd_kafka_t*, char* json, std::size_t size, void* opa
     return 0;  // librdkafka frees the text
 }
 
-// ---- records -------------------------------------------------------------------------------------
+// ---- records
+// -------------------------------------------------------------------------------------
 
 void GroupConsumer::drop_messages() {
     for (std::size_t i = 0; i < message_count_; ++i) {
@@ -302,8 +309,8 @@ void GroupConsumer::drop_messages() {
 // What is there now, else the first that comes within `wait` and what came with it. Not one call
 // with a timeout: consume_batch_queue would wait for the batch to fill.
 std::size_t GroupConsumer::fetch(Duration wait) {
-    ssize_t count = rd_kafka_consume_batch_queue(queue_.get(), 0, messages_.data(),
-                                                 messages_.size());
+    ssize_t count =
+        rd_kafka_consume_batch_queue(queue_.get(), 0, messages_.data(), messages_.size());
     if (count > 0 || !events_.empty()) {
         return count > 0 ? static_cast<std::size_t>(count) : 0;
     }
@@ -312,8 +319,8 @@ std::size_t GroupConsumer::fetch(Duration wait) {
         return 0;
     }
     messages_[0] = first;
-    count = rd_kafka_consume_batch_queue(queue_.get(), 0, messages_.data() + 1,
-                                         messages_.size() - 1);
+    count =
+        rd_kafka_consume_batch_queue(queue_.get(), 0, messages_.data() + 1, messages_.size() - 1);
     return 1 + (count > 0 ? static_cast<std::size_t>(count) : 0);
 }
 
@@ -380,15 +387,13 @@ Result<void> GroupConsumer::on_message_error(const rd_kafka_message_t& message) 
         return {};  // the revocation of everything follows as an event of its own
     }
     const char* topic = message.rkt != nullptr ? rd_kafka_topic_name(message.rkt) : "";
-    const std::string what =
-        message.rkt != nullptr
-            ? fmt::format("reading topic {} partition {} offset {}", topic, message.partition,
-                          message.offset)
-            : fmt::format("consumer of group {}", config_.group);
-    const rd_kafka_resp_err_t code =
-        message.err == RD_KAFKA_RESP_ERR__FATAL
-            ? rd_kafka_fatal_error(client_.get(), nullptr, 0)
-            : message.err;
+    const std::string what = message.rkt != nullptr
+                                 ? fmt::format("reading topic {} partition {} offset {}", topic,
+                                               message.partition, message.offset)
+                                 : fmt::format("consumer of group {}", config_.group);
+    const rd_kafka_resp_err_t code = message.err == RD_KAFKA_RESP_ERR__FATAL
+                                         ? rd_kafka_fatal_error(client_.get(), nullptr, 0)
+                                         : message.err;
     if (code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
         code == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
         return fail(ExitCode::integrity,

@@ -1,8 +1,8 @@
 // RecordSource over a librdkafka consumer in a group.
 //
-// Rebalances: the callback takes a new assignment over at once, paused, so that a long takeover does
-// not hold up the group; a revocation is only noted, and the unassignment that the group waits for
-// comes with release(). librdkafka allows that: the rebalance stays open until the application
+// Rebalances: the callback takes a new assignment over at once, paused, so that a long takeover
+// does not hold up the group; a revocation is only noted, and the unassignment that the group waits
+// for comes with release(). librdkafka allows that: the rebalance stays open until the application
 // (un)assigns, in the callback or later, and heartbeats go on meanwhile.
 //
 // One thread: the loop's. All callbacks run inside poll() and close(), on that thread.

@@ -26,13 +26,16 @@ struct QueryService::Ticket {
 
 class QueryService::Client final : public ClusterQueries {
 public:
-    Client(QueryService& service, std::string group)
-        : service_(service), group_(std::move(group)) {}
+    Client(QueryService& service, std::string group, TopicRole input)
+        : service_(service), group_(std::move(group)), input_(input) {}
 
     void ask(Query query) override {
         KSTREAM_CHECK(ticket_ == nullptr, "one question at a time");
         ticket_ = std::make_shared<Ticket>();
         ticket_->query = std::move(query);
+        if (ticket_->query.kind == Query::Kind::committed) {
+            ticket_->query.topic = input_;
+        }
         ticket_->group = group_;
         const std::lock_guard lock{service_.mutex_};
         service_.open_.push_back(ticket_);
@@ -57,6 +60,7 @@ public:
 private:
     QueryService& service_;
     std::string group_;
+    TopicRole input_;
     std::shared_ptr<Ticket> ticket_;
 };
 
@@ -83,8 +87,8 @@ QueryService::~QueryService() {
     thread_.join();
 }
 
-std::unique_ptr<ClusterQueries> QueryService::client(std::string group) {
-    return std::make_unique<Client>(*this, std::move(group));
+std::unique_ptr<ClusterQueries> QueryService::client(std::string group, TopicRole input) {
+    return std::make_unique<Client>(*this, std::move(group), input);
 }
 
 void QueryService::run() {
@@ -133,8 +137,8 @@ std::vector<TopicPartition> QueryService::targets(const Query& query) const {
     return targets;
 }
 
-// P3, P8: the stable answer, which waits for pending transactional offsets (KIP-447). An unstable one
-// comes back as `retry` and is never taken for "nothing committed".
+// P3, P8: the stable answer, which waits for pending transactional offsets (KIP-447). An unstable
+// one comes back as `retry` and is never taken for "nothing committed".
 Result<QueryAnswer> QueryService::committed(const Query& query, const std::string& group) {
     Result<std::vector<CommittedOffset>> offsets =
         admin_.group_offsets(group, targets(query), Admin::Stability::require_stable);

@@ -26,9 +26,9 @@ public:
     QueryService(const QueryService&) = delete;
     QueryService& operator=(const QueryService&) = delete;
 
-    // The questions of one user. `group` is whose committed offsets are meant, on topics of which
-    // each query names the role. The service must outlive it.
-    [[nodiscard]] std::unique_ptr<ClusterQueries> client(std::string group);
+    // The questions of one user: `group` on the topic of `input` is what Query::Kind::committed is
+    // about. The service must outlive it.
+    [[nodiscard]] std::unique_ptr<ClusterQueries> client(std::string group, TopicRole input);
 
 private:
     class Client;

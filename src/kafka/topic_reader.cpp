@@ -33,10 +33,10 @@ TopicReader::~TopicReader() {
 Result<void> TopicReader::make_client() {
     // The end-of-partition event has the position behind aborted records, control records and holes
     // of compaction; under read_committed it comes at the last stable offset.
-    Result<ConfPtr> conf = make_conf(
-        client_config_, ClientKind::reader,
-        {{"enable.partition.eof", "true"},
-         {"client.id", fmt::format("{}-{}", client_config_.client_id, name_)}});
+    Result<ConfPtr> conf =
+        make_conf(client_config_, ClientKind::reader,
+                  {{"enable.partition.eof", "true"},
+                   {"client.id", fmt::format("{}-{}", client_config_.client_id, name_)}});
     if (!conf) {
         return std::unexpected(std::move(conf.error()));
     }
@@ -124,12 +124,12 @@ Result<void> TopicReader::take(const rd_kafka_message_t& message) {
         return {};
     }
     if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        Error error = map_error(
-            message.err,
-            about_topic ? fmt::format("reading topic {} partition {}",
-                                      rd_kafka_topic_name(message.rkt), message.partition)
-                        : std::string{"reading state back"},
-            rd_kafka_message_errstr(&message));
+        Error error =
+            map_error(message.err,
+                      about_topic ? fmt::format("reading topic {} partition {}",
+                                                rd_kafka_topic_name(message.rkt), message.partition)
+                                  : std::string{"reading state back"},
+                      rd_kafka_message_errstr(&message));
         if (error.disposition == Disposition::stop) {
             return std::unexpected(std::move(error));
         }

@@ -28,7 +28,9 @@ constexpr milliseconds kInitSlice{1000};
 constexpr milliseconds kRetryPause{50};
 constexpr milliseconds kSayAgain{10000};
 
-int to_ms(milliseconds duration) { return static_cast<int>(duration.count()); }
+int to_ms(milliseconds duration) {
+    return static_cast<int>(duration.count());
+}
 
 }  // namespace
 
@@ -132,7 +134,8 @@ private:
     std::thread thread_;
 };
 
-// ---- the thread ----------------------------------------------------------------------------------
+// ---- the thread
+// ----------------------------------------------------------------------------------
 
 void TransactionSession::Producer::run() {
     if (make_client() && init_transactions()) {
@@ -240,9 +243,9 @@ bool TransactionSession::Producer::init_transactions() {
         }
         if (Clock::now() >= say_next) {
             say_next = Clock::now() + kSayAgain;
-            client_config_.log->write(LogLevel::warn, "waiting for the transaction coordinator",
-                                      {{"transactional_id", config_.transactional_id},
-                                       {"reason", described.message}});
+            client_config_.log->write(
+                LogLevel::warn, "waiting for the transaction coordinator",
+                {{"transactional_id", config_.transactional_id}, {"reason", described.message}});
         }
         std::unique_lock lock{mutex_};
         wake_.wait_for(lock, kRetryPause, [this] { return given_up_; });
@@ -256,10 +259,11 @@ void TransactionSession::Producer::fail_with(Error error) {
     error_ = std::move(error);
 }
 
-// ---- one transaction -----------------------------------------------------------------------------
+// ---- one transaction
+// -----------------------------------------------------------------------------
 
-// begin, produce, send_offsets, commit (P7: a transaction is open only in here). The whole has to end
-// well within transaction.timeout.ms, or the broker aborts it and fences this producer.
+// begin, produce, send_offsets, commit (P7: a transaction is open only in here). The whole has to
+// end well within transaction.timeout.ms, or the broker aborts it and fences this producer.
 StepResult TransactionSession::Producer::write(const Step& step) {
     const TimePoint deadline = Clock::now() + config_.transaction_timeout * 8 / 10;
     delivery_error_.reset();
@@ -286,8 +290,8 @@ std::optional<Error> TransactionSession::Producer::produce(const Step& step) {
     return delivery_error_;
 }
 
-std::optional<Error> TransactionSession::Producer::produce_one(
-    const OutputBatch& outputs, const OutputBatch::Record& record) {
+std::optional<Error> TransactionSession::Producer::produce_one(const OutputBatch& outputs,
+                                                               const OutputBatch::Record& record) {
     const std::optional<std::string_view> key = outputs.key(record);
     const std::optional<std::string_view> value = outputs.value(record);
     // An empty key or value is not null: it needs a pointer to nothing.
@@ -300,9 +304,8 @@ std::optional<Error> TransactionSession::Producer::produce_one(
             const OutputBatch::Headers& set = outputs.header_sets()[record.headers];
             headers.reset(rd_kafka_headers_new(set.size()));
             for (const auto& [name, text] : set) {
-                rd_kafka_header_add(headers.get(), name.data(),
-                                    static_cast<ssize_t>(name.size()), text.data(),
-                                    static_cast<ssize_t>(text.size()));
+                rd_kafka_header_add(headers.get(), name.data(), static_cast<ssize_t>(name.size()),
+                                    text.data(), static_cast<ssize_t>(text.size()));
             }
         }
         const auto role = static_cast<std::size_t>(record.topic);
@@ -350,8 +353,8 @@ StepResult TransactionSession::Producer::send_offsets(const Step& step, TimePoin
     const auto* membership = dynamic_cast<const GroupMembership*>(step.membership.get());
     KSTREAM_CHECK(membership != nullptr, "P5: no offsets without the group's generation");
     for (;;) {
-        // The time-out is not kept while the coordinator is unknown (librdkafka #5456): the session's
-        // watchdog gives this producer up.
+        // The time-out is not kept while the coordinator is unknown (librdkafka #5456): the
+        // session's watchdog gives this producer up.
         const ErrorPtr error{rd_kafka_send_offsets_to_transaction(
             client_.get(), offsets.get(), membership->metadata(), to_ms(kSlice * 4))};
         if (!error) {
@@ -452,7 +455,8 @@ int TransactionSession::Producer::stats_cb(rd_kafka_t*, char* json, std::size_t 
     return 0;  // librdkafka frees the text
 }
 
-// ---- the session ---------------------------------------------------------------------------------
+// ---- the session
+// ---------------------------------------------------------------------------------
 
 Result<std::unique_ptr<TransactionSession>> TransactionSession::make(
     const ClientConfig& client, TransactionSessionConfig config) {
@@ -460,8 +464,7 @@ Result<std::unique_ptr<TransactionSession>> TransactionSession::make(
     if (Result<ConfPtr> conf = make_conf(client, ClientKind::transactional_producer, {}); !conf) {
         return std::unexpected(std::move(conf.error()));
     }
-    std::unique_ptr<TransactionSession> session{
-        new TransactionSession(client, std::move(config))};
+    std::unique_ptr<TransactionSession> session{new TransactionSession(client, std::move(config))};
     session->start_producer();
     return session;
 }
@@ -469,7 +472,9 @@ Result<std::unique_ptr<TransactionSession>> TransactionSession::make(
 TransactionSession::TransactionSession(const ClientConfig& client, TransactionSessionConfig config)
     : client_(client), config_(std::move(config)) {}
 
-TransactionSession::~TransactionSession() { close(Duration::zero()); }
+TransactionSession::~TransactionSession() {
+    close(Duration::zero());
+}
 
 void TransactionSession::start_producer() {
     producer_ = std::make_shared<Producer>(client_, config_);
@@ -488,7 +493,9 @@ TransactionSink::State TransactionSession::state() const {
     return in_flight_ || unreported_ ? State::in_flight : producer_->state();
 }
 
-Error TransactionSession::error() const { return producer_->error(); }
+Error TransactionSession::error() const {
+    return producer_->error();
+}
 
 void TransactionSession::submit(Step step) {
     in_flight_ = step.number;
@@ -512,7 +519,8 @@ std::optional<StepResult> TransactionSession::poll() {
         }
         return result;
     }
-    // The watchdog (librdkafka #5456). The producer's own deadline comes first when calls keep time.
+    // The watchdog (librdkafka #5456). The producer's own deadline comes first when calls keep
+    // time.
     if (Clock::now() - submitted_ > config_.transaction_timeout * 95 / 100) {
         rebuild();
         return std::exchange(unreported_, std::nullopt);
@@ -522,10 +530,9 @@ std::optional<StepResult> TransactionSession::poll() {
 
 void TransactionSession::rebuild() {
     if (in_flight_) {
-        unreported_ = StepResult{
-            *in_flight_, TransactionResult::uncertain,
-            Error{Disposition::rebuild_producer, ExitCode::kafka_fatal,
-                  "the transaction did not end in time", "", 0}};
+        unreported_ = StepResult{*in_flight_, TransactionResult::uncertain,
+                                 Error{Disposition::rebuild_producer, ExitCode::kafka_fatal,
+                                       "the transaction did not end in time", "", 0}};
         in_flight_.reset();
     }
     give_up_producer();

@@ -1,10 +1,11 @@
 // TransactionSink over librdkafka's transactional producer.
 //
-// librdkafka's transactional calls block, so they run on a thread of their own: one Producer (handle
-// and thread) at a time. A producer that must not be used any more is given up: its thread ends with
-// the call that it is in, and the next Producer's InitProducerId fences whatever it had on its way.
-// That matters because librdkafka does not speak transactions v2 (KIP-890): an EndTxn that was sent
-// and not answered could otherwise end the NEXT transaction of the same producer (KAFKA-17754).
+// librdkafka's transactional calls block, so they run on a thread of their own: one Producer
+// (handle and thread) at a time. A producer that must not be used any more is given up: its thread
+// ends with the call that it is in, and the next Producer's InitProducerId fences whatever it had
+// on its way. That matters because librdkafka does not speak transactions v2 (KIP-890): an EndTxn
+// that was sent and not answered could otherwise end the NEXT transaction of the same producer
+// (KAFKA-17754).
 #pragma once
 
 #include "kafka/client_config.hpp"
@@ -55,8 +56,8 @@ private:
     ClientConfig client_;
     TransactionSessionConfig config_;
     std::shared_ptr<Producer> producer_;
-    // Given up, their threads not ended yet: inside a call of librdkafka that does not keep its time
-    // (send_offsets_to_transaction with no coordinator in reach, librdkafka #5456).
+    // Given up, their threads not ended yet: inside a call of librdkafka that does not keep its
+    // time (send_offsets_to_transaction with no coordinator in reach, librdkafka #5456).
     std::vector<std::shared_ptr<Producer>> given_up_;
 
     // The step in flight, as the watchdog sees it.

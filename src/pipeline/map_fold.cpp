@@ -1,14 +1,14 @@
 #include "kstream/pipeline/map_fold.hpp"
 
-#include <fmt/format.h>
-
-#include <algorithm>
-
 #include "kstream/check.hpp"
 #include "kstream/codec/dead_letter.hpp"
 #include "kstream/codec/result_record.hpp"
 #include "kstream/codec/state_key.hpp"
 #include "kstream/core/murmur2.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
 
 namespace kstream {
 
@@ -47,8 +47,7 @@ Result<void> MapFold::fold_one(const RecordView& record, Filling& into) {
     ++into.counts.read;
     ++counters_.records_read;
     counters_.bytes_read += std::uint64_t{record.key_size} + record.value_size;
-    if (record.timestamp_ms >= 0 &&
-        (into.oldest_ms < 0 || record.timestamp_ms < into.oldest_ms)) {
+    if (record.timestamp_ms >= 0 && (into.oldest_ms < 0 || record.timestamp_ms < into.oldest_ms)) {
         into.oldest_ms = record.timestamp_ms;
     }
     if (record.is_tombstone()) {
@@ -69,8 +68,8 @@ Result<void> MapFold::fold_one(const RecordView& record, Filling& into) {
         // reader who looks for a key in the results finds all of it where it expects it.
         result_key_.clear();
         append_result_key(result_key_, decoder_.group_values());
-        key_to_.push_back(partition_for_key(
-            result_key_, static_cast<int>(job_.identity.state_partitions)));
+        key_to_.push_back(
+            partition_for_key(result_key_, static_cast<int>(job_.identity.state_partitions)));
     }
     const std::span<const Decimal> inputs = decoder_.inputs();
     for (std::size_t i = 0; i < width; ++i) {
@@ -104,10 +103,9 @@ Result<void> MapFold::bad_record(const RecordView& record, BadReason reason, Fil
             break;
         case BadRecordPolicy::dead_letter:
             ++into.counts.dead_lettered;
-            append_dead_letter(dead_letters_,
-                               PartitionId{record.partition.value % config_.dead_letter_partitions},
-                               record, job_.spec.source_topic, reason,
-                               config_.most_dead_letter_bytes);
+            append_dead_letter(
+                dead_letters_, PartitionId{record.partition.value % config_.dead_letter_partitions},
+                record, job_.spec.source_topic, reason, config_.most_dead_letter_bytes);
             break;
     }
     log_.write(LogLevel::debug, "bad record",
@@ -141,8 +139,8 @@ BatchHeader MapFold::header(BatchKind kind, const Step& step) const {
             const Filling& filled = filling_[index];
             source.counts = filled.counts;
             source.slots = filled.slots;
-            if (filled.oldest_ms >= 0 && (header.oldest_timestamp_ms < 0 ||
-                                          filled.oldest_ms < header.oldest_timestamp_ms)) {
+            if (filled.oldest_ms >= 0 &&
+                (header.oldest_timestamp_ms < 0 || filled.oldest_ms < header.oldest_timestamp_ms)) {
                 header.oldest_timestamp_ms = filled.oldest_ms;
             }
         }
@@ -226,7 +224,9 @@ void MapFold::clear_filling() {
     }
 }
 
-void MapFold::undo_filling() { clear_filling(); }
+void MapFold::undo_filling() {
+    clear_filling();
+}
 
 void MapFold::drop(std::span<const PartitionId> partitions) {
     for (const PartitionId partition : partitions) {

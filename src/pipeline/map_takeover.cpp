@@ -1,11 +1,11 @@
 #include "kstream/pipeline/map_takeover.hpp"
 
+#include "kstream/codec/changelog.hpp"
+#include "kstream/pipeline/totals_takeover.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
-
-#include "kstream/codec/changelog.hpp"
-#include "kstream/pipeline/totals_takeover.hpp"
 
 namespace kstream {
 
@@ -19,7 +19,7 @@ constexpr PartitionId kWitness{0};
 }  // namespace
 
 MapTakeover::MapTakeover(const Job& job, StartPolicy from, ClusterQueries& queries,
-                         LogReader& reader, Clock& clock, Log& log, Duration patience)
+                         LogReader& reader, const Clock& clock, Log& log, Duration patience)
     : job_(job),
       from_(from),
       question_(queries),
@@ -139,11 +139,11 @@ Result<bool> MapTakeover::check_source() {
     QueryAnswer answer;
     Result<bool> there = ask(std::move(query), answer);
     if (there && *there && answer.topic_id != job_.identity.source_id) {
-        return fail(ExitCode::identity,
-                    fmt::format("topic {} was replaced: its id was {}, now {}",
-                                job_.spec.source_topic, topic_id_text(job_.identity.source_id),
-                                topic_id_text(answer.topic_id)),
-                    "it was deleted and made again; run `kstream reset` to begin again");
+        return fail(
+            ExitCode::identity,
+            fmt::format("topic {} was replaced: its id was {}, now {}", job_.spec.source_topic,
+                        topic_id_text(job_.identity.source_id), topic_id_text(answer.topic_id)),
+            "it was deleted and made again; run `kstream reset` to begin again");
     }
     return there;
 }
@@ -173,7 +173,7 @@ Result<bool> MapTakeover::take_committed() {
     return true;
 }
 
-Result<bool> MapTakeover::take_bounds(Query::Kind kind, Offset Resolving::*into) {
+Result<bool> MapTakeover::take_bounds(Query::Kind kind, Offset Resolving::* into) {
     Query query;
     query.kind = kind;
     query.topic = TopicRole::source;
@@ -232,10 +232,11 @@ Result<bool> MapTakeover::settle_known(std::vector<ReadyPartition>& ready) {
     return true;
 }
 
-// ---- partitions without a committed offset -------------------------------------------------------
+// ---- partitions without a committed offset
+// -------------------------------------------------------
 
-// The order is that of P8, for the same reason: the committed offsets came first, so every step that
-// was committed by then lies below the ends that are asked for now.
+// The order is that of P8, for the same reason: the committed offsets came first, so every step
+// that was committed by then lies below the ends that are asked for now.
 Result<bool> MapTakeover::take_range(Query::Kind kind, TopicRole topic, Offset& into) {
     Query query;
     query.kind = kind;
@@ -316,11 +317,11 @@ Result<bool> MapTakeover::settle_chained(std::vector<ReadyPartition>& ready) {
         if (auto there = check_in_log(partition, chained->second, resolving); !there) {
             return std::unexpected(std::move(there.error()));
         }
-        log_.write(LogLevel::warn,
-                   "no committed offset, but the totals know the partition: resuming where its "
-                   "chain ends",
-                   {{"partition", std::int64_t{partition.value}},
-                    {"position", chained->second.value}});
+        log_.write(
+            LogLevel::warn,
+            "no committed offset, but the totals know the partition: resuming where its "
+            "chain ends",
+            {{"partition", std::int64_t{partition.value}}, {"position", chained->second.value}});
         ready.push_back({partition, chained->second, false});
         entry = active_.erase(entry);
     }
@@ -331,8 +332,8 @@ Result<bool> MapTakeover::resolve_from(std::vector<ReadyPartition>& ready) {
     QueryAnswer answer;
     if (from_.kind != StartPolicy::Kind::earliest) {
         Query query;
-        query.kind = from_.kind == StartPolicy::Kind::latest ? Query::Kind::log_end
-                                                             : Query::Kind::for_time;
+        query.kind =
+            from_.kind == StartPolicy::Kind::latest ? Query::Kind::log_end : Query::Kind::for_time;
         query.topic = TopicRole::source;
         query.isolation = Isolation::read_committed;
         query.timestamp_ms = from_.timestamp_ms;
@@ -346,8 +347,8 @@ Result<bool> MapTakeover::resolve_from(std::vector<ReadyPartition>& ready) {
     }
     for (const auto& [partition, resolving] : active_) {
         Offset base = resolving.log_start;
-        const bool added_later = partition.value >= static_cast<std::int32_t>(
-                                                        job_.identity.initial_source_partitions);
+        const bool added_later =
+            partition.value >= static_cast<std::int32_t>(job_.identity.initial_source_partitions);
         for (const OffsetAnswer& offset : answer.offsets) {
             if (offset.partition == partition && !added_later) {
                 base = offset.offset.value_or(resolving.log_end);

@@ -1,11 +1,11 @@
 #include "kstream/pipeline/step_loop.hpp"
 
+#include "kstream/check.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <utility>
-
-#include "kstream/check.hpp"
 
 namespace kstream {
 
@@ -25,7 +25,9 @@ constexpr Duration kBusyPoll = milliseconds{1};
 constexpr Duration kFirstBackOff = milliseconds{20};
 constexpr Duration kMostBackOff = seconds{2};
 
-double to_seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+double to_seconds(Duration duration) {
+    return std::chrono::duration<double>(duration).count();
+}
 
 std::string list_partitions(std::span<const PartitionId> partitions) {
     std::string text;
@@ -60,9 +62,9 @@ StepLoop::Track& StepLoop::track(PartitionId partition) {
 }
 
 Result<bool> StepLoop::run_once() {
-    for (const auto part : {&StepLoop::settle, &StepLoop::advance_recovery,
-                            &StepLoop::advance_takeover, &StepLoop::advance_revocation,
-                            &StepLoop::submit_if_due, &StepLoop::read}) {
+    for (const auto part :
+         {&StepLoop::settle, &StepLoop::advance_recovery, &StepLoop::advance_takeover,
+          &StepLoop::advance_revocation, &StepLoop::submit_if_due, &StepLoop::read}) {
         if (Result<void> done = (this->*part)(); !done) {
             return std::unexpected(std::move(done.error()));
         }
@@ -74,7 +76,8 @@ Result<bool> StepLoop::run_once() {
     return stopping_ ? finish_stop() : Result<bool>{true};
 }
 
-// ---- outcomes ------------------------------------------------------------------------------------
+// ---- outcomes
+// ------------------------------------------------------------------------------------
 
 Result<void> StepLoop::settle() {
     std::optional<StepResult> result = ports_.sink.poll();
@@ -265,7 +268,8 @@ void StepLoop::take_over_anew() {
     }
 }
 
-// ---- partitions come and go ----------------------------------------------------------------------
+// ---- partitions come and go
+// ----------------------------------------------------------------------
 
 void StepLoop::on_assigned(std::span<const PartitionId> partitions) {
     ports_.log.write(LogLevel::info, "partitions assigned",
@@ -338,7 +342,8 @@ bool StepLoop::held_by_a_step(PartitionId partition) const {
             }));
 }
 
-// P1. A revoked partition's last records are committed before it is given up; a lost one's cannot be.
+// P1. A revoked partition's last records are committed before it is given up; a lost one's cannot
+// be.
 Result<void> StepLoop::advance_revocation() {
     if (!revoking_) {
         return {};
@@ -349,8 +354,8 @@ Result<void> StepLoop::advance_revocation() {
     }
     bool held = false;
     for (std::size_t i = 0; i < tracks_.size(); ++i) {
-        held = held || (tracks_[i].revoking &&
-                        held_by_a_step(PartitionId{static_cast<std::int32_t>(i)}));
+        held = held ||
+               (tracks_[i].revoking && held_by_a_step(PartitionId{static_cast<std::int32_t>(i)}));
     }
     if (!held) {
         release_revoked();
@@ -393,7 +398,8 @@ void StepLoop::release_revoked() {
     publish_due_ = true;
 }
 
-// ---- sealing -------------------------------------------------------------------------------------
+// ---- sealing
+// -------------------------------------------------------------------------------------
 
 bool StepLoop::may_submit() const {
     return !in_flight_ && recovery_ == Recovery::none && !revoking_lost_ &&
@@ -446,8 +452,8 @@ Result<void> StepLoop::submit_open_step() {
     Step step;
     for (std::size_t i = 0; i < tracks_.size(); ++i) {
         if (tracks_[i].state == PartitionState::opening && !tracks_[i].revoking) {
-            step.ranges.push_back({PartitionId{static_cast<std::int32_t>(i)},
-                                   tracks_[i].committed, tracks_[i].committed});
+            step.ranges.push_back({PartitionId{static_cast<std::int32_t>(i)}, tracks_[i].committed,
+                                   tracks_[i].committed});
         }
     }
     step.membership = ports_.source.membership();
@@ -501,7 +507,8 @@ void StepLoop::submit(Step step, bool opens) {
     ports_.sink.submit(std::move(step));
 }
 
-// ---- reading -------------------------------------------------------------------------------------
+// ---- reading
+// -------------------------------------------------------------------------------------
 
 void StepLoop::steer_flow() {
     const bool closed = stopping_ || recovery_ != Recovery::none || fold_.full();
@@ -552,8 +559,8 @@ Result<void> StepLoop::read() {
     return {};
 }
 
-// Folds what is new. A record below the expected position was fetched before a rewind, or by a stale
-// fetch (librdkafka #4636): it is dropped, or it would be counted twice.
+// Folds what is new. A record below the expected position was fetched before a rewind, or by a
+// stale fetch (librdkafka #4636): it is dropped, or it would be counted twice.
 Result<void> StepLoop::fold_records(RecordBatch records) {
     enter(LoopPhase::fold);
     std::size_t begin = 0;
@@ -578,7 +585,8 @@ Result<void> StepLoop::fold_records(RecordBatch records) {
     return done;
 }
 
-// ---- stopping and reporting ----------------------------------------------------------------------
+// ---- stopping and reporting
+// ----------------------------------------------------------------------
 
 void StepLoop::request_stop() {
     if (!stopping_) {
@@ -586,6 +594,16 @@ void StepLoop::request_stop() {
         stop_since_ = ports_.clock.now();
         not_before_ = stop_since_;
     }
+}
+
+std::vector<PartitionPosition> StepLoop::committed_positions() const {
+    std::vector<PartitionPosition> positions;
+    for (std::size_t i = 0; i < tracks_.size(); ++i) {
+        if (tracks_[i].state == PartitionState::active) {
+            positions.push_back({PartitionId{static_cast<std::int32_t>(i)}, tracks_[i].committed});
+        }
+    }
+    return positions;
 }
 
 bool StepLoop::nothing_open() const {

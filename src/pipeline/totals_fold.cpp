@@ -1,11 +1,11 @@
 #include "kstream/pipeline/totals_fold.hpp"
 
+#include "kstream/check.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <numeric>
-
-#include "kstream/check.hpp"
 
 namespace kstream {
 
@@ -85,9 +85,9 @@ Result<bool> TotalsFold::is_duplicate(const RecordView& record, TotalsState& sta
         return duplicate;
     }
     if (header.chunk != 0) {
-        return fail(ExitCode::integrity,
-                    fmt::format("chunk {} of a map step came without the ones before it",
-                                header.chunk));
+        return fail(
+            ExitCode::integrity,
+            fmt::format("chunk {} of a map step came without the ones before it", header.chunk));
     }
     const std::string where = fmt::format("repartition partition {} offset {}",
                                           record.partition.value, record.record_offset.value);
@@ -116,11 +116,10 @@ void TotalsFold::note_oldest(std::int64_t timestamp_ms) {
 
 bool TotalsFold::full() const {
     // Half a map step cannot be sealed, so its rest must still be read.
-    return can_seal() &&
-           std::accumulate(states_.begin(), states_.end(), std::uint64_t{0},
-                           [](std::uint64_t sum, const auto& entry) {
-                               return sum + entry.second->filling_keys();
-                           }) > config_.most_step_keys;
+    return can_seal() && std::accumulate(states_.begin(), states_.end(), std::uint64_t{0},
+                                         [](std::uint64_t sum, const auto& entry) {
+                                             return sum + entry.second->filling_keys();
+                                         }) > config_.most_step_keys;
 }
 
 Result<void> TotalsFold::seal(Step& step) {

@@ -1,20 +1,21 @@
 #include "kstream/pipeline/totals_state.hpp"
 
-#include <fmt/format.h>
-
-#include <algorithm>
-
 #include "kstream/check.hpp"
 #include "kstream/codec/result_record.hpp"
 #include "kstream/codec/state_key.hpp"
 #include "kstream/core/murmur2.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
 
 namespace kstream {
 
 namespace {
 
 constexpr std::string_view kLookFirst =
-    "do not restart blindly: keep the topics, find who wrote or deleted there, then `kstream reset`";
+    "do not restart blindly: keep the topics, find who wrote or deleted there, then `kstream "
+    "reset`";
 
 }  // namespace
 
@@ -28,12 +29,12 @@ std::span<Slot> TotalsState::slots_of(std::uint32_t key) {
 }
 
 std::unexpected<Error> TotalsState::broken(std::string_view what) const {
-    return fail(ExitCode::integrity,
-                fmt::format("totals partition {}: {}", partition_.value, what),
+    return fail(ExitCode::integrity, fmt::format("totals partition {}: {}", partition_.value, what),
                 std::string{kLookFirst});
 }
 
-// ---- restoring -----------------------------------------------------------------------------------
+// ---- restoring
+// -----------------------------------------------------------------------------------
 
 Result<void> TotalsState::restore(std::string_view key, std::string_view value) {
     const Result<ChangelogKeyKind> kind = changelog_key_kind(key);
@@ -79,8 +80,8 @@ Result<void> TotalsState::finish_restore() {
         }
     }
     if (keys_.size() != meta.keys) {
-        return broken(fmt::format("meta counts {} keys, the changelog has {}", meta.keys,
-                                  keys_.size()));
+        return broken(
+            fmt::format("meta counts {} keys, the changelog has {}", meta.keys, keys_.size()));
     }
     if (merged_ != meta.slots || hash_ != meta.state_hash) {
         return broken("the restored totals do not have the sum or the hash that meta states");
@@ -91,7 +92,8 @@ Result<void> TotalsState::finish_restore() {
     return {};
 }
 
-// ---- changing ------------------------------------------------------------------------------------
+// ---- changing
+// ------------------------------------------------------------------------------------
 
 const SourceProgress* TotalsState::find_source(PartitionId partition) const {
     const auto at = std::ranges::lower_bound(sources_, partition, {}, &SourceProgress::partition);
@@ -110,10 +112,10 @@ Result<TotalsState::Chain> TotalsState::check_chain(const BatchHeader& header,
         if (header.kind == BatchKind::open) {
             next = source == nullptr;
             if (!next) {
-                problem += fmt::format(" source partition {} is opened at {} again, it is applied "
-                                       "up to {};",
-                                       range.partition.value, range.from.value,
-                                       source->applied.value);
+                problem += fmt::format(
+                    " source partition {} is opened at {} again, it is applied "
+                    "up to {};",
+                    range.partition.value, range.from.value, source->applied.value);
             }
         } else if (source == nullptr) {
             problem += fmt::format(" source partition {} was never opened, the batch has [{}, {});",
@@ -122,10 +124,10 @@ Result<TotalsState::Chain> TotalsState::check_chain(const BatchHeader& header,
             next = range.from == source->applied;
             seen = range.to <= source->applied;
             if (!next && !seen) {
-                problem += fmt::format(" source partition {} is applied up to {}, the batch has "
-                                       "[{}, {});",
-                                       range.partition.value, source->applied.value,
-                                       range.from.value, range.to.value);
+                problem += fmt::format(
+                    " source partition {} is applied up to {}, the batch has "
+                    "[{}, {});",
+                    range.partition.value, source->applied.value, range.from.value, range.to.value);
             }
         }
         all_next = all_next && next;
@@ -143,8 +145,8 @@ Result<TotalsState::Chain> TotalsState::check_chain(const BatchHeader& header,
 
 Result<void> TotalsState::apply_ranges(const BatchHeader& header) {
     for (const SourceRange& range : header.ranges) {
-        auto at = std::ranges::lower_bound(sources_, range.partition, {},
-                                           &SourceProgress::partition);
+        auto at =
+            std::ranges::lower_bound(sources_, range.partition, {}, &SourceProgress::partition);
         if (header.kind == BatchKind::open) {
             SourceProgress opened;
             opened.partition = range.partition;
@@ -193,7 +195,8 @@ Result<void> TotalsState::apply_delta(std::string_view state_key, std::span<cons
     return {};
 }
 
-// ---- steps ---------------------------------------------------------------------------------------
+// ---- steps
+// ---------------------------------------------------------------------------------------
 
 void TotalsState::begin_layer(Layer& layer) const {
     layer.touched.clear();
@@ -264,7 +267,9 @@ void TotalsState::seal(Offset position, OutputBatch& out) {
     begin_layer(filling_);
 }
 
-void TotalsState::committed() { in_flight_ = Layer{}; }
+void TotalsState::committed() {
+    in_flight_ = Layer{};
+}
 
 void TotalsState::undo(Layer& layer) {
     for (std::size_t i = layer.touched.size(); i-- > 0;) {

@@ -39,7 +39,7 @@ Result<void> check_offset_identity(const Job& job, const OffsetAnswer& answer,
 }
 
 TotalsTakeover::TotalsTakeover(const Job& job, TotalsFold& fold, ClusterQueries& queries,
-                               LogReader& reader, Clock& clock, Log& log, Duration patience)
+                               LogReader& reader, const Clock& clock, Log& log, Duration patience)
     : job_(job),
       fold_(fold),
       question_(queries),
@@ -87,8 +87,8 @@ Result<void> TotalsTakeover::advance(std::vector<ReadyPartition>& ready) {
             case Stage::changelog_identity:
                 done = ask(Query::Kind::describe, TopicRole::changelog, answer);
                 if (done && *done) {
-                    if (auto same = check_topic(answer, TopicRole::changelog,
-                                                job_.identity.changelog_id);
+                    if (auto same =
+                            check_topic(answer, TopicRole::changelog, job_.identity.changelog_id);
                         !same) {
                         return same;
                     }
@@ -165,18 +165,18 @@ Result<bool> TotalsTakeover::ask(Query::Kind kind, TopicRole topic, QueryAnswer&
 Result<void> TotalsTakeover::check_topic(const QueryAnswer& answer, TopicRole topic,
                                          const TopicId& expected) {
     if (answer.topic_id != expected) {
-        return fail(ExitCode::identity,
-                    fmt::format("the {} topic was replaced: its id was {}, now {}",
-                                topic_word(topic), topic_id_text(expected),
-                                topic_id_text(answer.topic_id)),
-                    "it was deleted and made again; run `kstream reset` to begin again");
+        return fail(
+            ExitCode::identity,
+            fmt::format("the {} topic was replaced: its id was {}, now {}", topic_word(topic),
+                        topic_id_text(expected), topic_id_text(answer.topic_id)),
+            "it was deleted and made again; run `kstream reset` to begin again");
     }
     if (answer.partition_count != static_cast<std::int32_t>(job_.identity.state_partitions)) {
-        return fail(ExitCode::identity,
-                    fmt::format("the {} topic has {} partitions now, the state is for {}",
-                                topic_word(topic), answer.partition_count,
-                                job_.identity.state_partitions),
-                    "keys would move between partitions; run `kstream reset` to begin again");
+        return fail(
+            ExitCode::identity,
+            fmt::format("the {} topic has {} partitions now, the state is for {}",
+                        topic_word(topic), answer.partition_count, job_.identity.state_partitions),
+            "keys would move between partitions; run `kstream reset` to begin again");
     }
     return {};
 }
@@ -201,7 +201,7 @@ Result<bool> TotalsTakeover::take_committed() {
 }
 
 Result<bool> TotalsTakeover::take_offsets(Query::Kind kind, TopicRole topic,
-                                          Offset Restoring::*into) {
+                                          Offset Restoring::* into) {
     QueryAnswer answer;
     Result<bool> there = ask(kind, topic, answer);
     if (!there || !*there) {
@@ -238,8 +238,7 @@ Result<bool> TotalsTakeover::restore(std::vector<ReadyPartition>& ready) {
         if (entry == active_.end() || record.is_tombstone()) {
             continue;
         }
-        if (auto restored = entry->second.state->restore(record.key(), record.value());
-            !restored) {
+        if (auto restored = entry->second.state->restore(record.key(), record.value()); !restored) {
             Error error = std::move(restored.error());
             error.message = fmt::format("{} (changelog partition {} offset {})", error.message,
                                         record.partition.value, record.record_offset.value);
@@ -281,12 +280,12 @@ Result<void> TotalsTakeover::finish(PartitionId partition, Restoring& restoring,
                     "the changelog was truncated or replaced; run `kstream reset` to begin again");
     }
     if (meta && committed && *committed != meta->repartition_position) {
-        return fail(ExitCode::integrity,
-                    fmt::format("totals partition {}: the committed offset is {}, the changelog is "
-                                "at {}",
-                                partition.value, committed->value,
-                                meta->repartition_position.value),
-                    "offsets were changed by hand, or the changelog was; run `kstream reset`");
+        return fail(
+            ExitCode::integrity,
+            fmt::format("totals partition {}: the committed offset is {}, the changelog is "
+                        "at {}",
+                        partition.value, committed->value, meta->repartition_position.value),
+            "offsets were changed by hand, or the changelog was; run `kstream reset`");
     }
     if (meta) {
         if (const auto differences = identity_differences(meta->identity, job_.identity);

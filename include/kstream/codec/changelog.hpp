@@ -3,17 +3,17 @@
 // must know to go on, and to know that what it restored is whole.
 #pragma once
 
-#include <cstdint>
-#include <span>
-#include <string>
-#include <string_view>
-#include <vector>
-
 #include "kstream/codec/delta_batch.hpp"
 #include "kstream/codec/identity.hpp"
 #include "kstream/core/aggregates.hpp"
 #include "kstream/error.hpp"
 #include "kstream/model/ids.hpp"
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace kstream {
 
@@ -57,9 +57,9 @@ struct SourceProgress {
 struct Meta {
     Identity identity;
     std::string spec_text;  // canonical_text() of the job: so that a refusal can name the old job
-    std::uint64_t run_id = 0;       // of the totals loop that wrote it
-    std::uint64_t transaction = 0;  // number of the transaction of this partition, from 1
-    Offset repartition_position;    // equals the group's committed offset (P8)
+    std::uint64_t run_id = 0;             // of the totals loop that wrote it
+    std::uint64_t transaction = 0;        // number of the transaction of this partition, from 1
+    Offset repartition_position;          // equals the group's committed offset (P8)
     std::vector<SourceProgress> sources;  // by partition
     std::uint64_t keys = 0;
     std::vector<Slot> slots;  // merged over all keys of this partition

@@ -1,18 +1,18 @@
-// The value of a repartition record (protocol P2): which ranges of the source one map step has read,
-// and the combined deltas for the keys of this repartition partition. docs/PROTOCOL.md has the
-// bytes; golden files in tests/golden keep them still.
+// The value of a repartition record (protocol P2): which ranges of the source one map step has
+// read, and the combined deltas for the keys of this repartition partition. docs/PROTOCOL.md has
+// the bytes; golden files in tests/golden keep them still.
 #pragma once
+
+#include "kstream/codec/identity.hpp"
+#include "kstream/core/aggregates.hpp"
+#include "kstream/error.hpp"
+#include "kstream/model/ids.hpp"
 
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "kstream/codec/identity.hpp"
-#include "kstream/core/aggregates.hpp"
-#include "kstream/error.hpp"
-#include "kstream/model/ids.hpp"
 
 namespace kstream {
 
@@ -56,8 +56,8 @@ struct BatchHeader {
     std::uint64_t step = 0;
     std::uint32_t chunk = 0;  // of `chunks`; ranges stand in every chunk
     std::uint32_t chunks = 1;
-    // Timestamp of the oldest record of the step, -1 when it has none: what the totals loop measures
-    // append-to-visible latency from.
+    // Timestamp of the oldest record of the step, -1 when it has none: what the totals loop
+    // measures append-to-visible latency from.
     std::int64_t oldest_timestamp_ms = -1;
     Identity identity;
     std::vector<SourceRange> ranges;
@@ -67,7 +67,8 @@ struct BatchHeader {
 // Builds batch values: add_delta() for each key, then finish() with the header, again and again.
 class DeltaBatchWriter {
 public:
-    // `kinds` are the aggregates of the job, one slot each, in every row of slots; must outlive this.
+    // `kinds` are the aggregates of the job, one slot each, in every row of slots; must outlive
+    // this.
     explicit DeltaBatchWriter(std::span<const AggregateKind> kinds) : kinds_(kinds) {}
 
     void add_delta(std::string_view state_key, std::span<const Slot> slots);
@@ -99,7 +100,8 @@ struct DeltaBatch {
 };
 
 // Reads and checks a batch: format, CRC, aggregate kinds, ranges in order with from <= to, balanced
-// counts. integrity, naming what is wrong, otherwise. `out` is reused; its views point into `value`.
+// counts. integrity, naming what is wrong, otherwise. `out` is reused; its views point into
+// `value`.
 [[nodiscard]] Result<void> decode_delta_batch(std::string_view value,
                                               std::span<const AggregateKind> kinds,
                                               DeltaBatch& out);

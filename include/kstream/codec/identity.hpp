@@ -1,15 +1,15 @@
-// Who owns stored positions and totals (protocol P4): stands in the batch header, in meta and in the
-// metadata string of every committed offset. Any difference stops the process before it joins a
+// Who owns stored positions and totals (protocol P4): stands in the batch header, in meta and in
+// the metadata string of every committed offset. Any difference stops the process before it joins a
 // group, because adding up the state of two jobs, or of two logs, gives totals of neither.
 #pragma once
+
+#include "kstream/error.hpp"
+#include "kstream/model/ids.hpp"
 
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "kstream/error.hpp"
-#include "kstream/model/ids.hpp"
 
 namespace kstream {
 

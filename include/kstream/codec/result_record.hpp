@@ -1,12 +1,12 @@
 // What people read: one JSON object per key in the results topic, keyed by the group key.
 #pragma once
 
-#include <span>
-#include <string>
-
 #include "kstream/codec/record_decoder.hpp"
 #include "kstream/core/aggregates.hpp"
 #include "kstream/model/aggregation_spec.hpp"
+
+#include <span>
+#include <string>
 
 namespace kstream {
 

@@ -1,16 +1,16 @@
-// The state key: group-by values with their JSON types, then the window. One byte string is one key,
-// in deltas, in the changelog and in memory.
+// The state key: group-by values with their JSON types, then the window. One byte string is one
+// key, in deltas, in the changelog and in memory.
 //
 //   for each group-by field:  type 's'|'n'|'b', varint length, bytes
 //   window:                   0x00 (none: a running total)
 #pragma once
 
+#include "kstream/codec/record_decoder.hpp"
+
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "kstream/codec/record_decoder.hpp"
 
 namespace kstream {
 

@@ -3,14 +3,14 @@
 // docs/PROTOCOL.md describes every format byte by byte in these terms.
 #pragma once
 
+#include "kstream/model/decimal.hpp"
+#include "kstream/model/ids.hpp"
+
 #include <array>
 #include <cstdint>
 #include <cstring>
 #include <string>
 #include <string_view>
-
-#include "kstream/model/decimal.hpp"
-#include "kstream/model/ids.hpp"
 
 namespace kstream {
 
@@ -55,8 +55,8 @@ private:
     std::string& out_;
 };
 
-// Reads what ByteWriter wrote. After the first read past the end, or a malformed varint, failed() is
-// true, every read gives zero, and nothing is read out of bounds; so a decoder checks once.
+// Reads what ByteWriter wrote. After the first read past the end, or a malformed varint, failed()
+// is true, every read gives zero, and nothing is read out of bounds; so a decoder checks once.
 class ByteReader {
 public:
     explicit ByteReader(std::string_view bytes) : bytes_(bytes) {}

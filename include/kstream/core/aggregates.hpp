@@ -3,13 +3,13 @@
 // AggregateKind and its test, and no format, loop or table.
 #pragma once
 
+#include "kstream/model/aggregation_spec.hpp"
+#include "kstream/model/decimal.hpp"
+
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
-
-#include "kstream/model/aggregation_spec.hpp"
-#include "kstream/model/decimal.hpp"
 
 namespace kstream {
 

@@ -1,6 +1,6 @@
 // When a filling step is due. A commit that has just ended says how long the next one will take; to
-// wait about as long again lets records gather into fewer transactions while the cluster is busy, and
-// keeps latency near the cost of a commit while it is not. --commit-interval bounds the wait.
+// wait about as long again lets records gather into fewer transactions while the cluster is busy,
+// and keeps latency near the cost of a commit while it is not. --commit-interval bounds the wait.
 #pragma once
 
 #include <algorithm>
@@ -22,8 +22,8 @@ public:
 
     // A commit took this long. Weighted 1/4, so that one slow commit does not set the pace.
     void commit_took(Duration duration) {
-        smoothed_ = smoothed_ == Duration::zero() ? duration
-                                                  : smoothed_ + (duration - smoothed_) / 4;
+        smoothed_ =
+            smoothed_ == Duration::zero() ? duration : smoothed_ + (duration - smoothed_) / 4;
     }
 
 private:

@@ -2,9 +2,9 @@
 // partition. What belongs to a key lies in vectors of the caller, by index.
 //
 // Open addressing with linear probing over 8-byte cells (index and hash tag); key bytes lie one
-// behind the other in one buffer. The hash is seeded per process, so that nobody who chooses keys can
-// choose collisions (design: untrusted input). Not thread-safe; views returned by key() are valid
-// until the next insertion.
+// behind the other in one buffer. The hash is seeded per process, so that nobody who chooses keys
+// can choose collisions (design: untrusted input). Not thread-safe; views returned by key() are
+// valid until the next insertion.
 #pragma once
 
 #include <cstdint>
@@ -55,9 +55,9 @@ private:
     void erase_cell(std::size_t hole);
 
     std::uint64_t seed_;
-    std::vector<Cell> cells_;           // power of two, at most 5/8 full
-    std::string bytes_;                 // all keys, one behind the other
-    std::vector<std::uint64_t> ends_;   // end of key i in bytes_
+    std::vector<Cell> cells_;          // power of two, at most 5/8 full
+    std::string bytes_;                // all keys, one behind the other
+    std::vector<std::uint64_t> ends_;  // end of key i in bytes_
 };
 
 }  // namespace kstream

@@ -2,17 +2,18 @@
 // change. It finds lost, doubled and damaged entries, not an attacker, who could compute it too.
 #pragma once
 
+#include "kstream/model/decimal.hpp"
+
 #include <cstdint>
 #include <cstring>
 #include <string_view>
-
-#include "kstream/model/decimal.hpp"
 
 namespace kstream {
 
 namespace detail {
 
-// Finaliser of MurmurHash3 (public domain, Austin Appleby): every input bit reaches every output bit.
+// Finaliser of MurmurHash3 (public domain, Austin Appleby): every input bit reaches every output
+// bit.
 constexpr std::uint64_t mix64(std::uint64_t h) {
     h ^= h >> 33;
     h *= 0xff51afd7ed558ccdULL;

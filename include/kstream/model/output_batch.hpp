@@ -1,14 +1,14 @@
 // The records that a step writes, in order. All bytes lie in one buffer.
 #pragma once
 
+#include "kstream/model/ids.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include "kstream/model/ids.hpp"
 
 namespace kstream {
 
@@ -37,8 +37,8 @@ public:
     // Copies key and value. An absent key or value is null; an empty one is not.
     void append(TopicRole topic, PartitionId partition, std::optional<std::string_view> key,
                 std::optional<std::string_view> value, std::uint32_t headers = kNoHeaders) {
-        Record record{topic, partition, headers, key.has_value(), value.has_value(), 0, 0,
-                      bytes_.size()};
+        Record record{topic, partition, headers,      key.has_value(), value.has_value(),
+                      0,     0,         bytes_.size()};
         record.key_size = static_cast<std::uint32_t>(key ? key->size() : 0);
         record.value_size = static_cast<std::uint32_t>(value ? value->size() : 0);
         bytes_.append(key.value_or(std::string_view{}));

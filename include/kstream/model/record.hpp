@@ -1,23 +1,23 @@
 // A record as the pipeline sees it: views into memory that the source owns.
 #pragma once
 
+#include "kstream/model/ids.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
 
-#include "kstream/model/ids.hpp"
-
 namespace kstream {
 
 // Views are valid until the next call to the port that handed the record out.
 struct RecordView {
     PartitionId partition;
-    Offset record_offset;               // of this record, not the position behind it
-    std::int64_t timestamp_ms = -1;     // as the log has it; -1 when it has none
-    const char* key_data = nullptr;     // nullptr: the key is null
-    const char* value_data = nullptr;   // nullptr: a tombstone; an empty value is not a tombstone
+    Offset record_offset;              // of this record, not the position behind it
+    std::int64_t timestamp_ms = -1;    // as the log has it; -1 when it has none
+    const char* key_data = nullptr;    // nullptr: the key is null
+    const char* value_data = nullptr;  // nullptr: a tombstone; an empty value is not a tombstone
     std::uint32_t key_size = 0;
     std::uint32_t value_size = 0;
 

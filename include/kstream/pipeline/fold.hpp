@@ -5,15 +5,15 @@
 // that is filling. Either can be taken back, the filling one first.
 #pragma once
 
-#include <cstdint>
-#include <span>
-
 #include "kstream/error.hpp"
 #include "kstream/model/ids.hpp"
 #include "kstream/model/record.hpp"
-#include "kstream/ports/step.hpp"
 #include "kstream/ports/clock.hpp"
+#include "kstream/ports/step.hpp"
 #include "kstream/status.hpp"
+
+#include <cstdint>
+#include <span>
 
 namespace kstream {
 

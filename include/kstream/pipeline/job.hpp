@@ -1,12 +1,12 @@
 // What both loops of a worker know about the job: fixed from before the group is joined.
 #pragma once
 
+#include "kstream/codec/identity.hpp"
+#include "kstream/model/aggregation_spec.hpp"
+
 #include <cstdint>
 #include <string>
 #include <vector>
-
-#include "kstream/codec/identity.hpp"
-#include "kstream/model/aggregation_spec.hpp"
 
 namespace kstream {
 

@@ -2,17 +2,17 @@
 // (protocol P2). This is where hundreds of thousands of records become a few.
 #pragma once
 
-#include <cstdint>
-#include <span>
-#include <string>
-#include <vector>
-
 #include "kstream/codec/delta_batch.hpp"
 #include "kstream/codec/record_decoder.hpp"
 #include "kstream/core/key_table.hpp"
 #include "kstream/pipeline/fold.hpp"
 #include "kstream/pipeline/job.hpp"
 #include "kstream/ports/log.hpp"
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
 
 namespace kstream {
 
@@ -64,16 +64,16 @@ private:
     DeltaBatchWriter writer_;
 
     KeyTable keys_;
-    std::vector<Slot> slots_;              // kinds.size() per key
-    std::vector<PartitionId> key_to_;      // repartition partition of each key
-    std::vector<Filling> filling_;         // by source partition
+    std::vector<Slot> slots_;          // kinds.size() per key
+    std::vector<PartitionId> key_to_;  // repartition partition of each key
+    std::vector<Filling> filling_;     // by source partition
     OutputBatch dead_letters_;
     std::string key_buffer_;
     std::string result_key_;
 
     std::uint64_t step_ = 0;
     std::int64_t flight_oldest_ms_ = -1;
-    LoopStatus counters_;                  // only what this fold counts
+    LoopStatus counters_;  // only what this fold counts
 };
 
 }  // namespace kstream

@@ -2,18 +2,13 @@
 //
 //   a committed offset         -> there, after the check that it is this job's and still in the log
 //   none, but the chain of map steps on the repartition topic knows the partition
-//                              -> where the chain ends: the group's offsets were lost, the steps were
+//                              -> where the chain ends: the group's offsets were lost, the steps
+//                              were
 //                                 not (docs/adr/0004)
 //   none, never read           -> by --from, if the partition was there when the application first
 //                                 started; at its beginning, if it was added later. Either way the
 //                                 base is committed in an open step before any record is read.
 #pragma once
-
-#include <cstdint>
-#include <map>
-#include <optional>
-#include <span>
-#include <vector>
 
 #include "kstream/codec/delta_batch.hpp"
 #include "kstream/pipeline/job.hpp"
@@ -23,6 +18,12 @@
 #include "kstream/ports/cluster_queries.hpp"
 #include "kstream/ports/log.hpp"
 #include "kstream/ports/log_reader.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <vector>
 
 namespace kstream {
 
@@ -35,7 +36,7 @@ struct StartPolicy {
 class MapTakeover final : public Takeover {
 public:
     MapTakeover(const Job& job, StartPolicy from, ClusterQueries& queries, LogReader& reader,
-                Clock& clock, Log& log, Duration patience);
+                const Clock& clock, Log& log, Duration patience);
 
     void begin(std::span<const PartitionId> partitions) override;
     void cancel(std::span<const PartitionId> partitions) override;
@@ -49,10 +50,10 @@ private:
         committed,
         log_start,
         log_end,
-        settle_known,   // partitions with a committed offset are ready
+        settle_known,  // partitions with a committed offset are ready
         changelog_start,
         changelog_end,
-        read_meta,      // of state partition 0: each state partition knows all source partitions
+        read_meta,  // of state partition 0: each state partition knows all source partitions
         repartition_start,
         repartition_end,
         read_chain,
@@ -76,7 +77,7 @@ private:
     Result<bool> ask(Query query, QueryAnswer& answer);
     Result<bool> check_source();
     Result<bool> take_committed();
-    Result<bool> take_bounds(Query::Kind kind, Offset Resolving::*into);
+    Result<bool> take_bounds(Query::Kind kind, Offset Resolving::* into);
     Result<bool> settle_known(std::vector<ReadyPartition>& ready);
     Result<bool> take_range(Query::Kind kind, TopicRole topic, Offset& into);
     Result<bool> read_range(TopicRole topic, Range& range);
@@ -91,7 +92,7 @@ private:
     StartPolicy from_;
     Question question_;
     LogReader& reader_;
-    Clock& clock_;
+    const Clock& clock_;
     Log& log_;
     Duration patience_;
 

@@ -1,10 +1,10 @@
 // One question after another to the cluster, from code that is stepped and never blocks.
 #pragma once
 
+#include "kstream/ports/cluster_queries.hpp"
+
 #include <optional>
 #include <utility>
-
-#include "kstream/ports/cluster_queries.hpp"
 
 namespace kstream {
 

@@ -14,12 +14,6 @@
 // a simulator steps it.
 #pragma once
 
-#include <cstdint>
-#include <deque>
-#include <optional>
-#include <span>
-#include <vector>
-
 #include "kstream/core/commit_rhythm.hpp"
 #include "kstream/error.hpp"
 #include "kstream/pipeline/fold.hpp"
@@ -31,14 +25,20 @@
 #include "kstream/ports/status_sink.hpp"
 #include "kstream/ports/transaction_sink.hpp"
 
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <span>
+#include <vector>
+
 namespace kstream {
 
 struct StepLoopConfig {
     Stage stage = Stage::map;
     int worker = 0;
     Duration commit_interval = std::chrono::milliseconds{100};
-    std::string offset_metadata;     // identity of the committed offsets (P4)
-    bool stable_instance = false;    // the transactional id outlives the process (P5)
+    std::string offset_metadata;       // identity of the committed offsets (P4)
+    bool stable_instance = false;      // the transactional id outlives the process (P5)
     bool commit_tail_at_once = false;  // --until end: positions behind control records matter (P11)
     Duration revoke_deadline = std::chrono::seconds{5};  // then the producer is given up (P1)
     Duration stop_deadline = std::chrono::seconds{4};    // for the last commit after a stop
@@ -50,7 +50,7 @@ struct StepLoopPorts {
     TransactionSink& sink;
     ClusterQueries& queries;  // for the committed offsets after an uncertain outcome
     StatusSink& status;
-    Clock& clock;
+    const Clock& clock;
     Log& log;
 };
 
@@ -73,12 +73,15 @@ public:
     // Commit what was read, leave the group. From the loop's own thread.
     void request_stop();
 
+    // Of the partitions whose records flow.
+    [[nodiscard]] std::vector<PartitionPosition> committed_positions() const;
+
 private:
     enum class PartitionState : std::uint8_t {
-        absent,    // not ours
-        taking,    // takeover under way
-        opening,   // ready, its open step is not committed yet
-        active,    // records flow
+        absent,   // not ours
+        taking,   // takeover under way
+        opening,  // ready, its open step is not committed yet
+        active,   // records flow
     };
     // Positions of one partition: committed <= sealed <= next.
     struct Track {
@@ -134,7 +137,7 @@ private:
     Takeover& takeover_;
     CommitRhythm rhythm_;
 
-    std::vector<Track> tracks_;  // by partition number
+    std::vector<Track> tracks_;          // by partition number
     std::vector<ReadyPartition> ready_;  // scratch
 
     std::uint64_t step_number_ = 0;
@@ -142,10 +145,10 @@ private:
     std::vector<StepRange> flight_ranges_;
     bool flight_opens_ = false;  // the step in flight is an open step
     Instant submitted_;
-    Instant filling_since_;      // first record of the filling step
-    bool filling_ = false;       // something was folded since the last seal
+    Instant filling_since_;  // first record of the filling step
+    bool filling_ = false;   // something was folded since the last seal
     Instant tail_checked_;
-    Instant not_before_;         // back-off after aborted steps
+    Instant not_before_;  // back-off after aborted steps
     std::uint32_t aborts_in_a_row_ = 0;
 
     Recovery recovery_ = Recovery::none;

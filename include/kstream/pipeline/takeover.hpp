@@ -1,13 +1,13 @@
-// What has to happen between "this partition is yours" and its first record. Steppable: advance() is
-// called again and again from the loop and never blocks.
+// What has to happen between "this partition is yours" and its first record. Steppable: advance()
+// is called again and again from the loop and never blocks.
 #pragma once
-
-#include <span>
-#include <vector>
 
 #include "kstream/error.hpp"
 #include "kstream/model/ids.hpp"
 #include "kstream/ports/record_source.hpp"
+
+#include <span>
+#include <vector>
 
 namespace kstream {
 

@@ -1,17 +1,17 @@
 // The totals loop's fold: delta batches -> totals, changelog, results.
 #pragma once
 
-#include <cstdint>
-#include <map>
-#include <memory>
-#include <span>
-#include <vector>
-
 #include "kstream/codec/delta_batch.hpp"
 #include "kstream/pipeline/fold.hpp"
 #include "kstream/pipeline/job.hpp"
 #include "kstream/pipeline/totals_state.hpp"
 #include "kstream/ports/log.hpp"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <vector>
 
 namespace kstream {
 
@@ -38,8 +38,8 @@ public:
     void report(LoopStatus& status) const override;
 
 private:
-    // A map step of which not all chunks were read yet. They lie in one transaction of the map loop,
-    // so the rest follows; another transaction's batches may stand between them.
+    // A map step of which not all chunks were read yet. They lie in one transaction of the map
+    // loop, so the rest follows; another transaction's batches may stand between them.
     struct HalfRead {
         PartitionId partition;
         std::uint64_t run_id = 0;
@@ -59,7 +59,7 @@ private:
     std::vector<HalfRead> half_read_;
     DeltaBatch batch_;
 
-    std::vector<PartitionId> in_flight_;      // partitions of the step in flight
+    std::vector<PartitionId> in_flight_;  // partitions of the step in flight
     std::int64_t filling_oldest_ms_ = -1;
     std::int64_t flight_oldest_ms_ = -1;
     LoopStatus counters_;

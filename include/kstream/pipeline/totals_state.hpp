@@ -3,17 +3,17 @@
 // taken back.
 #pragma once
 
-#include <cstdint>
-#include <optional>
-#include <span>
-#include <string_view>
-#include <vector>
-
 #include "kstream/codec/changelog.hpp"
 #include "kstream/core/key_table.hpp"
 #include "kstream/error.hpp"
 #include "kstream/model/output_batch.hpp"
 #include "kstream/pipeline/job.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
 
 namespace kstream {
 
@@ -84,14 +84,14 @@ private:
     PartitionId partition_;
 
     KeyTable keys_;
-    std::vector<Slot> slots_;               // width() per key
-    std::vector<std::uint32_t> touched_in_; // generation of the layer that last touched each key
-    std::uint32_t generation_ = 1;          // of the filling layer
+    std::vector<Slot> slots_;                // width() per key
+    std::vector<std::uint32_t> touched_in_;  // generation of the layer that last touched each key
+    std::uint32_t generation_ = 1;           // of the filling layer
 
-    std::vector<SourceProgress> sources_;   // by partition
-    std::vector<Slot> merged_;              // over all keys
-    UInt128 hash_ = 0;                      // of all entries as of the last seal
-    std::uint64_t transaction_ = 0;         // of the last seal
+    std::vector<SourceProgress> sources_;  // by partition
+    std::vector<Slot> merged_;             // over all keys
+    UInt128 hash_ = 0;                     // of all entries as of the last seal
+    std::uint64_t transaction_ = 0;        // of the last seal
 
     Layer filling_;
     Layer in_flight_;

@@ -4,17 +4,11 @@
 //   -> changelog read_committed up to that end -> meta against what was restored and against the
 //   committed offset -> records
 //
-// Committed offsets first: a transaction whose offsets are pending makes that answer wait, so all of
-// its data lie below an end that is asked for later. The end of the log and not the last stable
+// Committed offsets first: a transaction whose offsets are pending makes that answer wait, so all
+// of its data lie below an end that is asked for later. The end of the log and not the last stable
 // offset: a committed transaction's marker can reach __consumer_offsets before it reaches the
 // changelog, and a reader that stops at the last stable offset would miss its totals.
 #pragma once
-
-#include <cstdint>
-#include <map>
-#include <memory>
-#include <span>
-#include <vector>
 
 #include "kstream/pipeline/job.hpp"
 #include "kstream/pipeline/question.hpp"
@@ -25,6 +19,12 @@
 #include "kstream/ports/cluster_queries.hpp"
 #include "kstream/ports/log.hpp"
 #include "kstream/ports/log_reader.hpp"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <vector>
 
 namespace kstream {
 
@@ -37,7 +37,7 @@ public:
     // `patience`: how long an open transaction of another process may hold up the restore before
     // the process exits with try_again.
     TotalsTakeover(const Job& job, TotalsFold& fold, ClusterQueries& queries, LogReader& reader,
-                   Clock& clock, Log& log, Duration patience);
+                   const Clock& clock, Log& log, Duration patience);
 
     void begin(std::span<const PartitionId> partitions) override;
     void cancel(std::span<const PartitionId> partitions) override;
@@ -71,7 +71,7 @@ private:
     Result<void> check_topic(const QueryAnswer& answer, TopicRole topic, const TopicId& expected);
     Result<bool> gather();
     Result<bool> take_committed();
-    Result<bool> take_offsets(Query::Kind kind, TopicRole topic, Offset Restoring::*into);
+    Result<bool> take_offsets(Query::Kind kind, TopicRole topic, Offset Restoring::* into);
     Result<bool> open_readers();
     Result<bool> restore(std::vector<ReadyPartition>& ready);
     Result<void> finish(PartitionId partition, Restoring& restoring,
@@ -82,7 +82,7 @@ private:
     TotalsFold& fold_;
     Question question_;
     LogReader& reader_;
-    Clock& clock_;
+    const Clock& clock_;
     Log& log_;
     Duration patience_;
 

@@ -1,17 +1,17 @@
 // What a loop asks the cluster besides reading and writing: committed offsets, ends of logs, topic
-// identities. Asynchronous: ask() gives a ticket, take() the answer when it is there. Asked one after
-// the other, never in parallel: the order of these questions is protocol (P8, KAFKA-10167).
+// identities. Asynchronous: ask() gives a ticket, take() the answer when it is there. Asked one
+// after the other, never in parallel: the order of these questions is protocol (P8, KAFKA-10167).
 //
 // All methods are called from the loop's thread.
 #pragma once
+
+#include "kstream/error.hpp"
+#include "kstream/model/ids.hpp"
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "kstream/error.hpp"
-#include "kstream/model/ids.hpp"
 
 namespace kstream {
 
@@ -22,11 +22,11 @@ struct Query {
         committed,  // of this loop's group on its input topic, waiting for pending transactional
                     // offsets (require_stable, KIP-447): an unstable answer is never 'no offset'
         log_start,
-        log_end,    // by `isolation`: read_uncommitted is the end of the log, read_committed the
-                    // last stable offset
-        for_time,   // first offset with a timestamp >= timestamp_ms; the log end when there is none
-        describe,   // topic id and partition count of `topic`
-        purge,      // DeleteRecords of `topic` below each of `before`
+        log_end,   // by `isolation`: read_uncommitted is the end of the log, read_committed the
+                   // last stable offset
+        for_time,  // first offset with a timestamp >= timestamp_ms; the log end when there is none
+        describe,  // topic id and partition count of `topic`
+        purge,     // DeleteRecords of `topic` below each of `before`
     };
     Kind kind = Kind::committed;
     TopicRole topic = TopicRole::source;

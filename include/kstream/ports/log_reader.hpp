@@ -4,12 +4,12 @@
 // All methods are called from the loop's thread.
 #pragma once
 
-#include <span>
-
 #include "kstream/error.hpp"
 #include "kstream/model/ids.hpp"
 #include "kstream/model/record.hpp"
 #include "kstream/ports/clock.hpp"
+
+#include <span>
 
 namespace kstream {
 

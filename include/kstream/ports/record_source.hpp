@@ -1,21 +1,21 @@
 // The input side of a loop: one member of one consumer group on one topic.
 //
-// Rebalances have two phases (design decision 7, protocol P1): the source says which partitions come
-// and go, the loop answers when it is done with them, and the group waits for that answer.
+// Rebalances have two phases (design decision 7, protocol P1): the source says which partitions
+// come and go, the loop answers when it is done with them, and the group waits for that answer.
 //
 // All methods are called from the loop's own thread.
 #pragma once
+
+#include "kstream/error.hpp"
+#include "kstream/model/ids.hpp"
+#include "kstream/model/record.hpp"
+#include "kstream/ports/clock.hpp"
+#include "kstream/ports/step.hpp"
 
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
-
-#include "kstream/error.hpp"
-#include "kstream/model/ids.hpp"
-#include "kstream/model/record.hpp"
-#include "kstream/ports/step.hpp"
-#include "kstream/ports/clock.hpp"
 
 namespace kstream {
 
@@ -45,7 +45,8 @@ public:
 
     // Serves the group and returns what came first, waiting at most `wait`. Must be called at least
     // every few seconds, also with the flow closed, or the group drops this member. Records and
-    // views are valid until the next call. An error says what to do; `retry` means only: call again.
+    // views are valid until the next call. An error says what to do; `retry` means only: call
+    // again.
     [[nodiscard]] virtual Result<SourceEvent> poll(Duration wait) = 0;
 
     // Begins to hand out records of assigned partitions from these positions on.
@@ -55,8 +56,8 @@ public:
     // partitions.
     virtual void rewind(std::span<const PartitionPosition> positions) = 0;
 
-    // The answer to `revoking`: these partitions are given up. After `revoking` no record of them is
-    // handed out, so they may be released at any time from then on.
+    // The answer to `revoking`: these partitions are given up. After `revoking` no record of them
+    // is handed out, so they may be released at any time from then on.
     virtual void release(std::span<const PartitionId> partitions) = 0;
 
     // Closed: no records are handed out, the group is still served. Back-pressure and recovery.

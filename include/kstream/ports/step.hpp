@@ -2,13 +2,13 @@
 // whole, and then committed or dropped whole.
 #pragma once
 
+#include "kstream/model/ids.hpp"
+#include "kstream/model/output_batch.hpp"
+
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include "kstream/model/ids.hpp"
-#include "kstream/model/output_batch.hpp"
 
 namespace kstream {
 
@@ -30,8 +30,8 @@ struct StepRange {
 struct Step {
     std::uint64_t number = 0;
     OutputBatch outputs;
-    std::vector<StepRange> ranges;   // `to` is what is committed
-    std::string offset_metadata;     // of each committed offset (P4)
+    std::vector<StepRange> ranges;  // `to` is what is committed
+    std::string offset_metadata;    // of each committed offset (P4)
     std::unique_ptr<Membership> membership;
 };
 

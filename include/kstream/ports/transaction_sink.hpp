@@ -5,13 +5,13 @@
 // the adapter.
 #pragma once
 
+#include "kstream/error.hpp"
+#include "kstream/ports/clock.hpp"
+#include "kstream/ports/step.hpp"
+#include "kstream/status.hpp"
+
 #include <cstdint>
 #include <optional>
-
-#include "kstream/error.hpp"
-#include "kstream/ports/step.hpp"
-#include "kstream/ports/clock.hpp"
-#include "kstream/status.hpp"
 
 namespace kstream {
 

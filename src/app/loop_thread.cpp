@@ -1,0 +1,179 @@
+#include "app/loop_thread.hpp"
+
+#include "kstream/codec/spec_hash.hpp"
+#include "kstream/pipeline/map_takeover.hpp"
+#include "kstream/pipeline/totals_fold.hpp"
+#include "kstream/pipeline/totals_takeover.hpp"
+
+#include <fmt/format.h>
+
+#include <random>
+#include <utility>
+
+namespace kstream::app {
+
+namespace {
+
+constexpr Duration kPurgeInterval = std::chrono::minutes{5};
+constexpr Duration kLeaveDeadline = std::chrono::milliseconds{500};
+
+std::uint64_t random_id() {
+    std::random_device device;
+    return (std::uint64_t{device()} << 32) | device();
+}
+
+StartPolicy start_policy(const cli::StartAt& from) {
+    switch (from.kind) {
+        case cli::StartAt::Kind::earliest:
+            return {StartPolicy::Kind::earliest, 0};
+        case cli::StartAt::Kind::latest:
+            return {StartPolicy::Kind::latest, 0};
+        case cli::StartAt::Kind::timestamp:
+            return {StartPolicy::Kind::timestamp, from.timestamp_ms};
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<LoopThread>> LoopThread::make(const LoopEnvironment& environment,
+                                                     Stage stage, int worker) {
+    std::unique_ptr<LoopThread> thread{new LoopThread(environment, stage, worker)};
+    if (Result<void> made = thread->make_clients(); !made) {
+        return std::unexpected(std::move(made.error()));
+    }
+    thread->make_loop();
+    return thread;
+}
+
+LoopThread::LoopThread(const LoopEnvironment& environment, Stage stage, int worker)
+    : environment_(environment),
+      stage_(stage),
+      worker_(worker),
+      name_(fmt::format("{}-{}", stage == Stage::map ? "map" : "totals", worker)) {
+    job_.spec = environment.config.spec;
+    job_.spec_text = canonical_text(job_.spec);
+    job_.kinds = Job::kinds_of(job_.spec);
+    job_.identity = environment.identity;
+    job_.run_id = random_id();
+    job_.hash_seed = environment.hash_seed;
+}
+
+Result<void> LoopThread::make_clients() {
+    const cli::AggregateConfig& config = environment_.config;
+    const Names& names = environment_.names;
+    const bool map = stage_ == Stage::map;
+    const std::string& input = map ? names.source : names.repartition;
+
+    kafka::GroupConsumerConfig consumer;
+    consumer.topic = input;
+    consumer.group = map ? names.map_group : names.totals_group;
+    consumer.name = name_ + "-consumer";
+    if (!config.group_instance_id.empty()) {
+        consumer.group_instance_id = fmt::format("{}-{}", config.group_instance_id, worker_);
+    }
+    consumer.group_protocol = config.group_protocol;
+    consumer.session_timeout_ms = static_cast<int>(config.session_timeout.count());
+    consumer.status = &environment_.snapshots;
+
+    kafka::TransactionSessionConfig session;
+    session.topics = environment_.topics;
+    session.input_topic = input;
+    session.transactional_id = fmt::format("{}-{}-{}-{}", config.application_id,
+                                           map ? "map" : "totals", environment_.instance, worker_);
+    session.name = name_ + "-producer";
+    session.status = &environment_.snapshots;
+
+    auto made_session = kafka::TransactionSession::make(environment_.client, std::move(session));
+    if (!made_session) {
+        return std::unexpected(std::move(made_session.error()));
+    }
+    session_ = std::move(*made_session);
+    auto made_consumer = kafka::GroupConsumer::make(environment_.client, consumer);
+    if (!made_consumer) {
+        return std::unexpected(std::move(made_consumer.error()));
+    }
+    consumer_ = std::move(*made_consumer);
+    reader_ = std::make_unique<kafka::TopicReader>(environment_.client, environment_.topics,
+                                                   name_ + "-reader");
+    recovery_queries_ = environment_.queries.client(
+        consumer.group, map ? TopicRole::source : TopicRole::repartition);
+    takeover_queries_ = environment_.queries.client(
+        consumer.group, map ? TopicRole::source : TopicRole::repartition);
+    return {};
+}
+
+void LoopThread::make_loop() {
+    const cli::AggregateConfig& config = environment_.config;
+    const Clock& clock = environment_.clock;
+    Log& log = environment_.log;
+    if (stage_ == Stage::map) {
+        fold_ = std::make_unique<MapFold>(job_, environment_.map_fold, log);
+        takeover_ =
+            std::make_unique<MapTakeover>(job_, start_policy(config.from), *takeover_queries_,
+                                          *reader_, clock, log, config.takeover_timeout);
+    } else {
+        auto fold = std::make_unique<TotalsFold>(job_, TotalsFoldConfig{}, log);
+        takeover_ = std::make_unique<TotalsTakeover>(job_, *fold, *takeover_queries_, *reader_,
+                                                     clock, log, config.takeover_timeout);
+        fold_ = std::move(fold);
+        purge_queries_ =
+            environment_.queries.client(environment_.names.totals_group, TopicRole::repartition);
+        purge_ = std::make_unique<DeltaPurge>(*purge_queries_, clock, log, config.keep_deltas,
+                                              kPurgeInterval);
+    }
+    StepLoopConfig loop;
+    loop.stage = stage_;
+    loop.worker = worker_;
+    loop.commit_interval = config.commit_interval;
+    loop.offset_metadata = identity_text(job_.identity);
+    loop.stable_instance = !config.instance_id.empty();
+    loop.commit_tail_at_once = config.until_end;
+    loop_ = std::make_unique<StepLoop>(loop,
+                                       StepLoopPorts{*consumer_, *session_, *recovery_queries_,
+                                                     environment_.snapshots, clock, log},
+                                       *fold_, *takeover_);
+}
+
+LoopThread::~LoopThread() {
+    if (thread_.joinable()) {
+        environment_.stop.request();
+        thread_.join();
+    }
+}
+
+void LoopThread::start() {
+    thread_ = std::thread([this] { run(); });
+}
+
+std::optional<Error> LoopThread::join() {
+    if (thread_.joinable()) {
+        thread_.join();
+    }
+    return error_;
+}
+
+void LoopThread::run() {
+    for (;;) {
+        if (environment_.stop.requested()) {
+            loop_->request_stop();
+        }
+        Result<bool> more = loop_->run_once();
+        if (!more) {
+            error_ = std::move(more.error());
+            // The others of this process end in order; other processes take over.
+            environment_.stop.request();
+            session_->close(kLeaveDeadline);
+            consumer_->close(kLeaveDeadline);
+            return;
+        }
+        if (!*more) {
+            return;
+        }
+        if (purge_ && purge_->due()) {
+            purge_->advance(loop_->committed_positions());
+        }
+    }
+}
+
+}  // namespace kstream::app

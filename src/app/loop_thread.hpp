@@ -1,0 +1,86 @@
+// One loop of a worker with everything that it touches, on a thread of its own.
+#pragma once
+
+#include "app/stop_signal.hpp"
+#include "app/topic_plan.hpp"
+#include "cli/config.hpp"
+#include "kafka/client_config.hpp"
+#include "kafka/group_consumer.hpp"
+#include "kafka/query_service.hpp"
+#include "kafka/topic_reader.hpp"
+#include "kafka/transaction_session.hpp"
+#include "kstream/error.hpp"
+#include "kstream/pipeline/delta_purge.hpp"
+#include "kstream/pipeline/fold.hpp"
+#include "kstream/pipeline/job.hpp"
+#include "kstream/pipeline/map_fold.hpp"
+#include "kstream/pipeline/step_loop.hpp"
+#include "kstream/pipeline/takeover.hpp"
+#include "kstream/status.hpp"
+#include "telemetry/snapshot_store.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+namespace kstream::app {
+
+// What all loops of a process share. Outlives them.
+struct LoopEnvironment {
+    const cli::AggregateConfig& config;
+    const Names& names;
+    kafka::ClientConfig client;
+    kafka::TopicNames topics;
+    std::string instance;  // --instance-id, or random (P5)
+    Identity identity;
+    MapFoldConfig map_fold;
+    std::uint64_t hash_seed = 0;
+    kafka::QueryService& queries;
+    telemetry::SnapshotStore& snapshots;
+    const Clock& clock;
+    Log& log;
+    StopSignal& stop;
+};
+
+class LoopThread {
+public:
+    // Makes the clients and begins to join the group. Errors: usage for refused properties.
+    [[nodiscard]] static Result<std::unique_ptr<LoopThread>> make(
+        const LoopEnvironment& environment, Stage stage, int worker);
+    ~LoopThread();
+    LoopThread(const LoopThread&) = delete;
+    LoopThread& operator=(const LoopThread&) = delete;
+
+    void start();
+    // After a stop was requested, or when the loop has failed: how it ended.
+    [[nodiscard]] std::optional<Error> join();
+
+private:
+    LoopThread(const LoopEnvironment& environment, Stage stage, int worker);
+    [[nodiscard]] Result<void> make_clients();
+    void make_loop();
+    void run();
+
+    const LoopEnvironment& environment_;
+    const Stage stage_;
+    const int worker_;
+    const std::string name_;  // "map-0"
+    Job job_;
+
+    std::unique_ptr<kafka::GroupConsumer> consumer_;
+    std::unique_ptr<kafka::TransactionSession> session_;
+    std::unique_ptr<kafka::TopicReader> reader_;
+    std::unique_ptr<ClusterQueries> recovery_queries_;
+    std::unique_ptr<ClusterQueries> takeover_queries_;
+    std::unique_ptr<ClusterQueries> purge_queries_;
+    std::unique_ptr<Fold> fold_;
+    std::unique_ptr<Takeover> takeover_;
+    std::unique_ptr<DeltaPurge> purge_;
+    std::unique_ptr<StepLoop> loop_;
+
+    std::thread thread_;
+    std::optional<Error> error_;  // written by the thread, read after join
+};
+
+}  // namespace kstream::app

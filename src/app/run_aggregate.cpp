@@ -1,0 +1,267 @@
+// Composition root of `aggregate`: checks, topics, identity, then the loops on their threads.
+// Nothing here knows the protocol; src/pipeline does.
+
+#include "app/commands.hpp"
+#include "app/ensure_topics.hpp"
+#include "app/loop_thread.hpp"
+#include "app/start_checks.hpp"
+#include "app/topic_plan.hpp"
+#include "kstream/codec/spec_hash.hpp"
+#include "kstream/pipeline/end_watch.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <random>
+#include <vector>
+
+namespace kstream::app {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr milliseconds kClusterWait{30000};
+constexpr Duration kWatchInterval = milliseconds{50};
+// A dead letter is as long as its record, and the topic takes 64 KiB more than the source (P10).
+constexpr std::size_t kFallbackRecordBytes = 1'000'000;
+
+std::uint64_t random_id() {
+    std::random_device device;
+    return (std::uint64_t{device()} << 32) | device();
+}
+
+ExitCode report(Log& log, const Error& error) {
+    log.write(LogLevel::error, error.message,
+              {{"exit", std::int64_t{to_int(error.exit_code)}}, {"hint", error.hint}});
+    return error.exit_code;
+}
+
+Result<TopicPlan> plan_topics(const cli::AggregateConfig& config) {
+    PlanInput input;
+    input.application_id = config.application_id;
+    input.source = config.spec.source_topic;
+    input.results = config.results_topic;
+    return make_topic_plan(input);
+}
+
+Identity identity_of(const cli::AggregateConfig& config, const StartReport& report) {
+    Identity identity;
+    identity.spec_hash = spec_hash(config.spec);
+    identity.scale = static_cast<std::uint8_t>(config.spec.scale);
+    const auto count = [&report](TopicRole role) {
+        return static_cast<std::uint32_t>(report.topic(role).partitions);
+    };
+    identity.state_partitions = count(TopicRole::repartition);
+    identity.results_partitions = count(TopicRole::results);
+    identity.initial_source_partitions = count(TopicRole::source);
+    identity.source_id = report.topic(TopicRole::source).id;
+    identity.repartition_id = report.topic(TopicRole::repartition).id;
+    identity.changelog_id = report.topic(TopicRole::changelog).id;
+    return identity;
+}
+
+// P4: whoever committed under this application id must have been this job, on these logs. Also
+// finds how many source partitions there were at the first start, which every process must agree on
+// (P3).
+Result<void> check_stored_identity(const StartReport& report, Identity& identity) {
+    for (const GroupFacts* group : {&report.map_group, &report.totals_group}) {
+        for (const kafka::CommittedOffset& committed : group->committed) {
+            if (!committed.offset) {
+                continue;
+            }
+            const Result<Identity> stored = parse_identity_text(committed.metadata);
+            if (!stored) {
+                return std::unexpected(stored.error());
+            }
+            std::string all;
+            for (const std::string& difference : identity_differences(*stored, identity)) {
+                all += fmt::format("{}{}", all.empty() ? "" : "; ", difference);
+            }
+            if (!all.empty()) {
+                return fail(ExitCode::identity,
+                            fmt::format("group {} belongs to another job or to topics that were "
+                                        "replaced: {}",
+                                        group->name, all),
+                            "choose another --application-id, or run `kstream reset` to begin "
+                            "again");
+            }
+            identity.initial_source_partitions = stored->initial_source_partitions;
+        }
+    }
+    return {};
+}
+
+MapFoldConfig map_fold_config(const cli::AggregateConfig& config, const StartReport& report) {
+    MapFoldConfig map_fold;
+    switch (config.on_bad_record) {
+        case cli::OnBadRecord::dead_letter:
+            map_fold.on_bad_record = BadRecordPolicy::dead_letter;
+            break;
+        case cli::OnBadRecord::skip:
+            map_fold.on_bad_record = BadRecordPolicy::skip;
+            break;
+        case cli::OnBadRecord::fail:
+            map_fold.on_bad_record = BadRecordPolicy::fail;
+            break;
+    }
+    const TopicFacts& letters = report.topic(TopicRole::dead_letters);
+    map_fold.dead_letter_partitions = std::max(1, letters.partitions);
+    map_fold.most_dead_letter_bytes =
+        letters.max_message_bytes > kDeadLetterHeadroom
+            ? static_cast<std::size_t>(letters.max_message_bytes - kDeadLetterHeadroom)
+            : kFallbackRecordBytes;
+    return map_fold;
+}
+
+kafka::TopicNames topic_names(const Names& names) {
+    kafka::TopicNames topics;
+    for (const TopicRole role : {TopicRole::source, TopicRole::repartition, TopicRole::changelog,
+                                 TopicRole::results, TopicRole::dead_letters}) {
+        topics.set(role, names.topic(role));
+    }
+    return topics;
+}
+
+using Loops = std::vector<std::unique_ptr<LoopThread>>;
+
+// Both groups are joined in parallel: all loops are made before the first one waits for anything.
+Result<Loops> start_loops(const LoopEnvironment& environment) {
+    Loops loops;
+    for (int worker = 0; worker < environment.config.workers; ++worker) {
+        for (const Stage stage : {Stage::map, Stage::totals}) {
+            Result<std::unique_ptr<LoopThread>> loop = LoopThread::make(environment, stage, worker);
+            if (!loop) {
+                return std::unexpected(std::move(loop.error()));
+            }
+            loops.push_back(std::move(*loop));
+        }
+    }
+    for (const auto& loop : loops) {
+        loop->start();
+    }
+    return loops;
+}
+
+// P11: until everything that was there at the start is in the totals, or a stop is asked for.
+Result<void> watch_end(const LoopEnvironment& environment) {
+    Job job;
+    job.spec = environment.config.spec;
+    job.kinds = Job::kinds_of(job.spec);
+    job.identity = environment.identity;
+    const auto queries = environment.queries.client(environment.names.map_group, TopicRole::source);
+    kafka::TopicReader reader{environment.client, environment.topics, "end-watch"};
+    EndWatch watch{job, *queries, reader};
+    while (!environment.stop.wait_for(Duration::zero())) {
+        const Result<bool> done = watch.advance(kWatchInterval);
+        if (!done) {
+            if (done.error().disposition == Disposition::stop) {
+                return std::unexpected(done.error());
+            }
+            continue;
+        }
+        if (*done) {
+            environment.log.write(LogLevel::info, "everything up to the end is in the totals");
+            environment.stop.request();
+            return {};
+        }
+    }
+    return {};
+}
+
+ExitCode join_loops(Loops& loops, Log& log) {
+    ExitCode code = ExitCode::ok;
+    for (const auto& loop : loops) {
+        if (const std::optional<Error> error = loop->join()) {
+            const ExitCode ended = report(log, *error);
+            code = code == ExitCode::ok || code == ExitCode::incomplete ? ended : code;
+        }
+    }
+    return code;
+}
+
+ExitCode run_loops(const cli::AggregateConfig& config, const StartReport& facts,
+                   const Identity& identity, AppContext& context) {
+    const kafka::ClientConfig client{config.common.brokers, config.application_id,
+                                     config.common.client_properties, &context.log};
+    auto queries = kafka::QueryService::make(client, topic_names(facts.names));
+    if (!queries) {
+        return report(context.log, queries.error());
+    }
+    LoopEnvironment environment{
+        .config = config,
+        .names = facts.names,
+        .client = client,
+        .topics = topic_names(facts.names),
+        .instance =
+            config.instance_id.empty() ? fmt::format("{:016x}", random_id()) : config.instance_id,
+        .identity = identity,
+        .map_fold = map_fold_config(config, facts),
+        .hash_seed = random_id(),
+        .queries = **queries,
+        .snapshots = context.snapshots,
+        .clock = context.clock,
+        .log = context.log,
+        .stop = context.stop,
+    };
+    context.snapshots.expect_loops(static_cast<std::size_t>(config.workers) * 2);
+    Result<Loops> loops = start_loops(environment);
+    if (!loops) {
+        return report(context.log, loops.error());
+    }
+    ExitCode watch_code = ExitCode::ok;
+    if (config.until_end) {
+        if (const Result<void> watched = watch_end(environment); !watched) {
+            watch_code = report(context.log, watched.error());
+            context.stop.request();
+        }
+    }
+    while (!context.stop.wait_for(seconds{1})) {
+    }
+    const ExitCode code = join_loops(*loops, context.log);
+    if (code == ExitCode::ok) {
+        context.log.write(LogLevel::info, "stopped; everything that was read is committed");
+    }
+    return code == ExitCode::ok ? watch_code : code;
+}
+
+}  // namespace
+
+ExitCode run_aggregate(const cli::AggregateConfig& config, AppContext& context) {
+    Log& log = context.log;
+    Result<TopicPlan> plan = plan_topics(config);
+    if (!plan) {
+        return report(log, plan.error());
+    }
+    Result<kafka::Admin> admin = make_admin(config.common, log, context.stop);
+    if (!admin) {
+        return report(log, admin.error());
+    }
+    if (config.dry_run) {
+        const StartReport checked = check_start(
+            *admin, config, {.cluster_wait = kClusterWait, .missing_topics_will_be_made = true});
+        fmt::print("{}", findings_text(checked.findings));
+        return checked.exit_code();
+    }
+    if (const auto reached = admin->wait_for_cluster(1, kClusterWait); !reached) {
+        return report(log, reached.error());
+    }
+    if (const auto made = make_missing_topics(*admin, *plan, log, context.stop); !made) {
+        return report(log, made.error());
+    }
+    const StartReport checked = check_start(*admin, config, {.cluster_wait = kClusterWait});
+    log_findings(checked.findings, log);
+    if (!checked.ok()) {
+        return checked.exit_code();
+    }
+    Identity identity = identity_of(config, checked);
+    if (const Result<void> same = check_stored_identity(checked, identity); !same) {
+        return report(log, same.error());
+    }
+    return run_loops(config, checked, identity, context);
+}
+
+}  // namespace kstream::app

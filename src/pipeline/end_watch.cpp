@@ -1,0 +1,170 @@
+#include "kstream/pipeline/end_watch.hpp"
+
+#include "kstream/codec/changelog.hpp"
+
+#include <algorithm>
+
+namespace kstream {
+
+namespace {
+
+// Meta is the last record of each transaction, so the newest one is near the end. Where a
+// transaction was longer than this, the changelog is read again from its beginning.
+constexpr std::int64_t kTailRecords = 2000;
+
+PartitionId number(std::size_t index) {
+    return PartitionId{static_cast<std::int32_t>(index)};
+}
+
+}  // namespace
+
+EndWatch::EndWatch(const Job& job, ClusterQueries& queries, LogReader& reader)
+    : job_(job), question_(queries), reader_(reader), changelogs_(job.identity.state_partitions) {}
+
+Result<bool> EndWatch::advance(Duration wait) {
+    Result<bool> done = false;
+    switch (stage_) {
+        case Stage::count_partitions:
+            done = count_partitions();
+            break;
+        case Stage::take_ends:
+            done = take_ends();
+            break;
+        case Stage::take_start:
+            done = take_bound(Query::Kind::log_start, &Changelog::start);
+            break;
+        case Stage::take_stable:
+            done = take_bound(Query::Kind::log_end, &Changelog::stable);
+            if (done && *done) {
+                if (Result<void> opened = open_tails(); !opened) {
+                    return std::unexpected(std::move(opened.error()));
+                }
+            }
+            break;
+        case Stage::watch:
+            return watch(wait);
+    }
+    if (done && *done) {
+        stage_ = static_cast<Stage>(static_cast<int>(stage_) + 1);
+        return false;
+    }
+    return done;
+}
+
+Result<bool> EndWatch::ask(Query query, QueryAnswer& answer) {
+    Result<std::optional<QueryAnswer>> result = question_.ask(std::move(query));
+    if (!result) {
+        return std::unexpected(std::move(result.error()));
+    }
+    if (*result) {
+        answer = std::move(**result);
+    }
+    return result->has_value();
+}
+
+Result<bool> EndWatch::count_partitions() {
+    Query query;
+    query.kind = Query::Kind::describe;
+    query.topic = TopicRole::source;
+    QueryAnswer answer;
+    Result<bool> there = ask(std::move(query), answer);
+    source_partitions_ = answer.partition_count;
+    return there;
+}
+
+Result<bool> EndWatch::take_ends() {
+    Query query;
+    query.kind = Query::Kind::log_end;
+    query.topic = TopicRole::source;
+    query.isolation = Isolation::read_committed;
+    for (std::int32_t i = 0; i < source_partitions_; ++i) {
+        query.partitions.push_back(PartitionId{i});
+    }
+    QueryAnswer answer;
+    Result<bool> there = ask(std::move(query), answer);
+    for (const OffsetAnswer& end : answer.offsets) {
+        ends_.push_back(end.offset.value_or(Offset{0}));
+    }
+    return there;
+}
+
+Result<bool> EndWatch::take_bound(Query::Kind kind, Offset Changelog::* into) {
+    Query query;
+    query.kind = kind;
+    query.topic = TopicRole::changelog;
+    query.isolation = Isolation::read_committed;
+    for (std::size_t q = 0; q < changelogs_.size(); ++q) {
+        query.partitions.push_back(number(q));
+    }
+    QueryAnswer answer;
+    Result<bool> there = ask(std::move(query), answer);
+    for (std::size_t q = 0; q < answer.offsets.size(); ++q) {
+        changelogs_[q].*into = answer.offsets[q].offset.value_or(Offset{0});
+    }
+    return there;
+}
+
+Result<void> EndWatch::open_tails() {
+    for (std::size_t q = 0; q < changelogs_.size(); ++q) {
+        Changelog& log = changelogs_[q];
+        log.from = std::max(log.start, Offset{log.stable.value - kTailRecords});
+        if (auto opened = reader_.open(TopicRole::changelog, number(q), log.from); !opened) {
+            return opened;
+        }
+    }
+    return {};
+}
+
+Result<bool> EndWatch::watch(Duration wait) {
+    Result<RecordBatch> batch = reader_.poll(TopicRole::changelog, wait);
+    if (!batch) {
+        return std::unexpected(std::move(batch.error()));
+    }
+    for (const RecordView& record : *batch) {
+        if (record.key() != meta_key() || record.is_tombstone()) {
+            continue;
+        }
+        Result<Meta> meta = decode_meta_value(record.value(), job_.kinds);
+        if (!meta) {
+            return std::unexpected(std::move(meta.error()));
+        }
+        Changelog& log = changelogs_[static_cast<std::size_t>(record.partition.value)];
+        log.seen = true;
+        for (const SourceProgress& source : meta->sources) {
+            log.applied[source.partition] = source.applied;
+        }
+    }
+    for (std::size_t q = 0; q < changelogs_.size(); ++q) {
+        Changelog& log = changelogs_[q];
+        if (!log.seen && log.from > log.start &&
+            reader_.position(TopicRole::changelog, number(q)) >= log.stable) {
+            if (auto opened = read_further_back(number(q), log); !opened) {
+                return std::unexpected(std::move(opened.error()));
+            }
+        }
+    }
+    return std::ranges::all_of(changelogs_, [this](const Changelog& log) { return reached(log); });
+}
+
+Result<void> EndWatch::read_further_back(PartitionId partition, Changelog& log) {
+    reader_.close(TopicRole::changelog, partition);
+    log.from = log.start;
+    return reader_.open(TopicRole::changelog, partition, log.from);
+}
+
+bool EndWatch::reached(const Changelog& log) const {
+    for (std::size_t p = 0; p < ends_.size(); ++p) {
+        const auto applied = log.applied.find(number(p));
+        if (applied == log.applied.end() || applied->second < ends_[p]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+std::size_t EndWatch::missing() const {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(changelogs_, [this](const Changelog& log) { return !reached(log); }));
+}
+
+}  // namespace kstream
