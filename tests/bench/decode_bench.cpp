@@ -2,10 +2,10 @@
 // bytes, one seed), all of them held in memory one behind the other, decoded again and again by one
 // thread. simdjson's own two parsers read the same records in the same run and take the same two
 // fields, the amount as a double; the ratio is what carries over to another machine. DOM checks
-// all of a record but no duplicate and no lone surrogate; On-Demand does not look at the values
-// that it skips, and with a padding behind each record neither has to copy.
+// all of a record but duplicates; On-Demand does not look at the values that it skips. There is
+// padding behind each record, so neither has to copy it first.
 //
-//   decode_bench [records [rounds]]      prints one line for each way: ns per record, records/s
+//   decode_bench [records [rounds]]      prints one line for each parser
 #include "kstream/codec/record_decoder.hpp"
 
 #include <simdjson.h>
@@ -18,6 +18,8 @@
 #include <cstdlib>
 #include <random>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -32,6 +34,12 @@ AggregationSpec seed_spec() {
                            {AggregateKind::count, "", "numero_transacoes"}},
             .scale = 9};
 }
+
+// Back to back, with the padding behind them that simdjson's parsers want.
+struct Records {
+    std::string bytes;
+    std::vector<std::pair<std::size_t, std::size_t>> places;  // offset and size
+};
 
 std::string seed_record(std::mt19937_64& random) {
     const auto below = [&](std::uint64_t n) { return std::to_string(random() % n + 1); };
@@ -56,19 +64,15 @@ std::string seed_record(std::mt19937_64& random) {
            ", \"moeda\": \"" + kCurrencies[random() % 3] + "\"}";
 }
 
-// The median round, in nanoseconds per record.
-template <typename Round>
-double measure(std::size_t records, int rounds, Round&& round) {
-    std::vector<double> times;
-    for (int i = 0; i < rounds; ++i) {
-        const auto start = std::chrono::steady_clock::now();
-        round();
-        const std::chrono::duration<double, std::nano> took =
-            std::chrono::steady_clock::now() - start;
-        times.push_back(took.count() / static_cast<double>(records));
+// The time of one round over all records, in nanoseconds per record.
+template <typename Decode>
+double time_round(const Records& records, Decode&& decode) {
+    const auto start = std::chrono::steady_clock::now();
+    for (const auto& [at, size] : records.places) {
+        decode(records.bytes.data() + at, size);
     }
-    std::ranges::nth_element(times, times.begin() + rounds / 2);
-    return times[static_cast<std::size_t>(rounds) / 2];
+    const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - start;
+    return took.count() / static_cast<double>(records.places.size());
 }
 
 void print(const char* what, double ns, double ours) {
@@ -83,61 +87,60 @@ int main(int argc, char** argv) {
     const int rounds = argc > 2 ? std::atoi(argv[2]) : 51;
 
     std::mt19937_64 random{7};
-    std::string bytes;
-    std::vector<std::pair<std::size_t, std::size_t>> records;
+    Records records;
     for (std::size_t i = 0; i < count; ++i) {
         const std::string record = seed_record(random);
-        records.emplace_back(bytes.size(), record.size());
-        bytes += record;
+        records.places.emplace_back(records.bytes.size(), record.size());
+        records.bytes += record;
     }
-    bytes.append(simdjson::SIMDJSON_PADDING, ' ');
     std::printf("%zu records, %.0f bytes each, simdjson %s\n", count,
-                static_cast<double>(bytes.size()) / static_cast<double>(count),
+                static_cast<double>(records.bytes.size()) / static_cast<double>(count),
                 simdjson::get_active_implementation()->name().c_str());
+    records.bytes.append(simdjson::SIMDJSON_PADDING, ' ');
 
-    kstream::RecordDecoder decoder{seed_spec()};
     std::uint64_t bad = 0;
     std::uint64_t checksum = 0;
-    const double ours = measure(count, rounds, [&] {
-        for (const auto& [at, size] : records) {
-            bad += decoder.decode({bytes.data() + at, size}).ok ? 0U : 1U;
-            checksum += static_cast<std::uint64_t>(decoder.inputs()[0].units) +
-                        decoder.group_values()[0].text.size();
-        }
-    });
-    print("RecordDecoder", ours, ours);
+    const auto note = [&](bool good, std::uint64_t amount, std::string_view seller) {
+        bad += good ? 0U : 1U;
+        checksum += amount + seller.size();
+    };
 
+    kstream::RecordDecoder decoder{seed_spec()};
+    const auto ours = [&](const char* at, std::size_t size) {
+        const bool good = decoder.decode({at, size}).ok;
+        note(good, static_cast<std::uint64_t>(decoder.inputs()[0].units),
+             decoder.group_values()[0].text);
+    };
     simdjson::dom::parser dom_parser;
-    const double dom = measure(count, rounds, [&] {
-        for (const auto& [at, size] : records) {
-            simdjson::dom::element root;
-            std::string_view seller;
-            double amount = 0;
-            if (dom_parser.parse(bytes.data() + at, size, false).get(root) ||
-                root["id_vendedor"].get(seller) || root["valor"].get(amount)) {
-                ++bad;
-            }
-            checksum += static_cast<std::uint64_t>(amount) + seller.size();
-        }
-    });
-    print("simdjson DOM", dom, ours);
-
+    const auto dom = [&](const char* at, std::size_t size) {
+        simdjson::dom::element root;
+        std::string_view seller;
+        double amount = 0;
+        const bool failed = dom_parser.parse(at, size, false).get(root) ||
+                            root["id_vendedor"].get(seller) || root["valor"].get(amount);
+        note(!failed, static_cast<std::uint64_t>(amount), seller);
+    };
     simdjson::ondemand::parser on_demand_parser;
-    const double on_demand = measure(count, rounds, [&] {
-        for (const auto& [at, size] : records) {
-            const simdjson::padded_string_view record{bytes.data() + at, size,
-                                                      size + simdjson::SIMDJSON_PADDING};
-            simdjson::ondemand::document root;
-            std::string_view seller;
-            double amount = 0;
-            if (on_demand_parser.iterate(record).get(root) || root["valor"].get(amount) ||
-                root["id_vendedor"].get(seller)) {
-                ++bad;
-            }
-            checksum += static_cast<std::uint64_t>(amount) + seller.size();
-        }
-    });
-    print("simdjson On-Demand", on_demand, ours);
+    const auto on_demand = [&](const char* at, std::size_t size) {
+        const simdjson::padded_string_view record{at, size, size + simdjson::SIMDJSON_PADDING};
+        simdjson::ondemand::document root;
+        std::string_view seller;
+        double amount = 0;
+        const bool failed = on_demand_parser.iterate(record).get(root) ||
+                            root["valor"].get(amount) || root["id_vendedor"].get(seller);
+        note(!failed, static_cast<std::uint64_t>(amount), seller);
+    };
+
+    // The rounds take turns, so that a busy neighbour disturbs all of them; the best round counts.
+    std::array<double, 3> best{1e9, 1e9, 1e9};
+    for (int i = 0; i < rounds; ++i) {
+        best[0] = std::min(best[0], time_round(records, ours));
+        best[1] = std::min(best[1], time_round(records, dom));
+        best[2] = std::min(best[2], time_round(records, on_demand));
+    }
+    print("RecordDecoder", best[0], best[0]);
+    print("simdjson DOM", best[1], best[0]);
+    print("simdjson On-Demand", best[2], best[0]);
     std::printf("bad %llu, checksum %llu\n", static_cast<unsigned long long>(bad),
                 static_cast<unsigned long long>(checksum));
     return bad == 0 ? 0 : 1;

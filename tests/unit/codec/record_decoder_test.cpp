@@ -14,10 +14,10 @@
 #include <unistd.h>
 #include <vector>
 
+namespace kstream {
 namespace {
 
-using namespace kstream;
-using kstream::testing::ReferenceResult;
+using testing::ReferenceResult;
 
 AggregationSpec default_spec() {
     return {.source_topic = "financial_transactions",
@@ -149,8 +149,7 @@ TEST_CASE("hostile values are judged alike in every place", "[decoder][hostile]"
         }
     }
     for (const std::string_view value : testing::kInvalidValues) {
-        // Nothing between brackets is an empty array, "1 , 2" two items of one, and a closing
-        // bracket may even the balance: what counts as one value is the first place.
+        // Within brackets some of them are another, valid text: nothing is an empty array there.
         INFO(value);
         CHECK(verdict_on(decoder, record_with(value)) == "json");
         for (const std::string& record : places(value)) {
@@ -417,7 +416,7 @@ TEST_CASE("what one record taught about keys never misleads the next", "[decoder
         R"({"valor":1,"id_vendedor":"a"})",
         R"({"valor":1,"id_vendedor\":":2,"id_vendedor":"a"})",
         R"({"valor":1,"id_vendedor\\":2,"id_vendedor":"a"})",
-        R"({"valor" :1,"id_vendedor"	: "a"})",
+        R"({"valor" :1,"id_vendedor"  : "a"})",
         R"({"valo":1,"id_vendedor":"a","valor":2})",
         R"({"valorx":1,"id_vendedor":"a","valor":2})",
         R"({"v\u0061lor":1,"id_vendedor":"a"})",
@@ -573,3 +572,5 @@ TEST_CASE("each reason has a name of its own", "[decoder]") {
                                             "duplicate_field", "missing_field", "group_type",
                                             "group_size", "number_type", "scale", "range"});
 }
+
+}  // namespace kstream

@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
+namespace kstream {
 namespace {
 
-using namespace kstream;
 using Problems = std::vector<std::string>;
 
 AggregationSpec default_spec() {
@@ -174,3 +174,5 @@ TEST_CASE("SHA-256", "[sha256]") {
     CHECK(empty[0] == 0xe3);
     CHECK(empty[31] == 0x55);
 }
+
+}  // namespace kstream

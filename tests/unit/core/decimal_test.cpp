@@ -12,9 +12,8 @@
 #include <string_view>
 #include <vector>
 
+namespace kstream {
 namespace {
-
-using namespace kstream;
 
 constexpr Int128 kMost = static_cast<Int128>(~UInt128{0} >> 1);
 constexpr Int128 kLeast = -kMost - 1;
@@ -321,3 +320,5 @@ TEST_CASE("addition stops at the edges", "[decimal]") {
     CHECK(checked_add(kLeast, kMost, sum));
     CHECK(sum == -1);
 }
+
+}  // namespace kstream
