@@ -3,6 +3,9 @@
 // (cli/option_table.cpp) is the only writer; src/app reads.
 #pragma once
 
+#include "kstream/model/aggregation_spec.hpp"
+#include "kstream/ports/log.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -10,9 +13,6 @@
 #include <utility>
 #include <variant>
 #include <vector>
-
-#include "kstream/model/aggregation_spec.hpp"
-#include "kstream/ports/log.hpp"
 
 namespace kstream::cli {
 
@@ -23,9 +23,9 @@ struct CommonConfig {
     std::string brokers = kDefaultBrokers;
     std::vector<std::pair<std::string, std::string>> client_properties;  // -X, in order, checked
     LogLevel log_level = LogLevel::info;
-    bool log_json = false;                   // --log-format text|json
-    std::optional<std::string> http;         // --http HOST:PORT; off when absent
-    bool http_allow_remote = false;          // --http-allow-remote: a non-loopback address is meant
+    bool log_json = false;            // --log-format text|json
+    std::optional<std::string> http;  // --http HOST:PORT; off when absent
+    bool http_allow_remote = false;   // --http-allow-remote: a non-loopback address is meant
 };
 
 struct ProduceConfig {
@@ -34,9 +34,9 @@ struct ProduceConfig {
     std::string results_topic = "aggregated_transactions";  // made too when missing
     std::optional<std::uint64_t> count;                     // records; no bound when absent
     std::optional<std::chrono::milliseconds> duration;
-    std::optional<double> rate;                             // records/s; as fast as it goes when absent
+    std::optional<double> rate;  // records/s; as fast as it goes when absent
     std::uint64_t seed = 1;
-    std::optional<std::int64_t> start_time;                 // unix seconds of record 0; absent: now
+    std::optional<std::int64_t> start_time;  // unix seconds of record 0; absent: now
     int threads = 1;
     std::uint32_t users = 1000;
     std::uint32_t sellers = 3;
@@ -60,7 +60,8 @@ struct CreateTopicsConfig {
     std::optional<int> source_partitions;       // each defaults to policy.partitions
     std::optional<int> repartition_partitions;  // repartition and changelog have the same count
     std::optional<int> results_partitions;
-    std::vector<std::pair<std::string, std::string>> topic_configs;  // --topic-config ROLE.KEY=VALUE
+    std::vector<std::pair<std::string, std::string>>
+        topic_configs;  // --topic-config ROLE.KEY=VALUE
     bool dry_run = false;
     std::chrono::seconds wait{0};
     bool json = false;

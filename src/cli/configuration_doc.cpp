@@ -57,8 +57,8 @@ sasl.password = "the # is part of it"
 
 One `key = value` a line; the keys are the names of the options, repeatable options are repeated.
 Blank lines and lines that begin with `#` or `;` are passed over. A value may stand in double quotes
-(escapes `\"`, `\\`, `\n`, `\t`) or single quotes (no escapes), with a comment behind it; a `#` behind
-a blank in a value without quotes is an error, because it could be either. The section of a
+(escapes `\"`, `\\`, `\n`, `\t`) or single quotes (no escapes), with a comment behind it; a `#`
+behind a blank in a value without quotes is an error, because it could be either. The section of a
 subcommand wins over what stands above the first section.
 
 Numbers may have `_` between digits and one of the suffixes `k`, `M`, `G` (powers of 1000).

@@ -24,8 +24,8 @@ constexpr string_view kPrefix = "KSTREAM_";
 constexpr string_view kPropertyPrefix = "KSTREAM_X_";
 constexpr string_view kClientSection = "client";
 constexpr string_view kClientOption = "client-property";
-// Variables of scripts/, for the set-up of a machine: they may be exported while kstream runs.
-constexpr std::array<string_view, 2> kScriptVariables{"KSTREAM_DEBIAN_MIRROR",
+// Variables of scripts/: they may be exported in a shell from which kstream is run.
+constexpr std::array<string_view, 3> kScriptVariables{"KSTREAM_CLUSTER_DIR", "KSTREAM_DEBIAN_MIRROR",
                                                       "KSTREAM_RDKAFKA_TARBALL"};
 
 // Kubernetes gives every container variables of every Service in its namespace: a Service named

@@ -37,8 +37,10 @@ void SnapshotStore::publish(const ClientStatus& status) {
 }
 
 void SnapshotStore::expect_loops(std::size_t count) {
+    const Instant now = clock_.now();
     const std::lock_guard lock(mutex_);
     expected_loops_ = count;
+    expected_since_ = now;
 }
 
 Snapshots SnapshotStore::read() const {
@@ -48,6 +50,7 @@ Snapshots SnapshotStore::read() const {
                      .produce = produce_,
                      .clients = values_of(clients_),
                      .expected_loops = expected_loops_,
+                     .expected_since = expected_since_,
                      .taken = taken};
 }
 

@@ -30,6 +30,7 @@ struct Snapshots {
     std::vector<Snapshot<ProduceStatus>> produce;  // none or one
     std::vector<Snapshot<ClientStatus>> clients;
     std::size_t expected_loops = 0;
+    Instant expected_since;
     Instant taken;
 };
 
@@ -58,6 +59,7 @@ private:
     std::vector<Snapshot<ProduceStatus>> produce_;
     std::map<std::string, Snapshot<ClientStatus>> clients_;
     std::size_t expected_loops_ = 0;
+    Instant expected_since_;
 };
 
 }  // namespace kstream::telemetry

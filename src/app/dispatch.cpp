@@ -1,0 +1,110 @@
+// Parse, then print or run. What every subcommand needs is made here, once.
+#include "app/dispatch.hpp"
+
+#include "app/commands.hpp"
+#include "app/monitoring.hpp"
+#include "app/stop_signal.hpp"
+#include "app/version_text.hpp"
+#include "cli/parse.hpp"
+#include "telemetry/log.hpp"
+#include "telemetry/metric_table.hpp"
+#include "telemetry/snapshot_store.hpp"
+#include "telemetry/system_clock.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <string_view>
+#include <unistd.h>
+#include <variant>
+
+namespace kstream::app {
+namespace {
+
+// A reader that has left (kstream help metrics | head) has had what it wanted.
+ExitCode print(std::string_view text) {
+    while (!text.empty()) {
+        const ssize_t written = ::write(STDOUT_FILENO, text.data(), text.size());
+        if (written > 0) {
+            text.remove_prefix(static_cast<std::size_t>(written));
+        } else if (errno == EPIPE) {
+            return ExitCode::ok;
+        } else if (errno != EINTR) {
+            std::perror("kstream: cannot write to standard output");
+            return ExitCode::internal;
+        }
+    }
+    return ExitCode::ok;
+}
+
+ExitCode show(const cli::Show& show) {
+    switch (show.what) {
+        case cli::Show::What::text:
+            return print(show.text);
+        case cli::Show::What::version:
+            return print(version_text());
+        case cli::Show::What::metrics_help:
+            return print(telemetry::metrics_help());
+        case cli::Show::What::metrics_doc:
+            return print(telemetry::metrics_doc());
+    }
+    return ExitCode::internal;
+}
+
+ExitCode report(const cli::Problems& problems) {
+    for (const std::string& line : problems.lines) {
+        fmt::print(stderr, "kstream: {}\n", line);
+    }
+    return ExitCode::usage;
+}
+
+ExitCode call(const cli::ProduceConfig& config, AppContext& context) {
+    return run_produce(config, context);
+}
+ExitCode call(const cli::CreateTopicsConfig& config, AppContext& context) {
+    return run_create_topics(config, context);
+}
+ExitCode call(const cli::AggregateConfig& config, AppContext& context) {
+    return run_aggregate(config, context);
+}
+ExitCode call(const cli::ResetConfig& config, AppContext& context) {
+    return run_reset(config, context);
+}
+
+ExitCode execute(const cli::Command& command, StopSignal& stop) {
+    const auto& common = std::visit(
+        [](const auto& config) -> const cli::CommonConfig& { return config.common; }, command);
+    const telemetry::SystemClock clock;
+    telemetry::LineLog log(clock, {.level = common.log_level,
+                                   .format = common.log_json ? telemetry::LogFormat::json
+                                                             : telemetry::LogFormat::text});
+    telemetry::SnapshotStore snapshots(clock);
+    const auto server = start_monitoring(common, snapshots, log);
+    if (!server) {
+        log.write(LogLevel::error, server.error().message, {{"hint", server.error().hint}});
+        return server.error().exit_code;
+    }
+    AppContext context{.log = log, .stop = stop, .clock = clock, .snapshots = snapshots};
+    return std::visit([&](const auto& config) { return call(config, context); }, command);
+}
+
+}  // namespace
+
+ExitCode run(std::span<const std::string> arguments, const cli::Environment& environment) {
+    const auto stop = StopSignal::install();
+    if (!stop) {
+        fmt::print(stderr, "kstream: {}\n", stop.error().message);
+        return stop.error().exit_code;
+    }
+    const cli::Parsed parsed = cli::parse(arguments, environment);
+    if (const auto* const problems = std::get_if<cli::Problems>(&parsed)) {
+        return report(*problems);
+    }
+    if (const auto* const shown = std::get_if<cli::Show>(&parsed)) {
+        return show(*shown);
+    }
+    return execute(std::get<cli::Command>(parsed), **stop);
+}
+
+}  // namespace kstream::app

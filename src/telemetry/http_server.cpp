@@ -1,0 +1,349 @@
+// One poll(2) loop over the listening socket, the stop event and the connections. Each connection
+// reads one head, writes one response and is closed: no keep-alive, no bodies, no state between
+// requests. Every connection has one deadline for all of its life, so that neither slow senders nor
+// slow readers hold a place for longer.
+#include "telemetry/http_server.hpp"
+
+#include "telemetry/http_request.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <arpa/inet.h>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <exception>
+#include <netinet/in.h>
+#include <poll.h>
+#include <string_view>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <utility>
+
+namespace kstream::telemetry {
+namespace {
+
+using SteadyTime = std::chrono::steady_clock::time_point;
+using std::chrono::milliseconds;
+
+// Owns a file descriptor.
+class Descriptor {
+public:
+    explicit Descriptor(int value = -1) : value_(value) {}
+    ~Descriptor() {
+        if (value_ >= 0) {
+            ::close(value_);
+        }
+    }
+    Descriptor(Descriptor&& other) noexcept : value_(std::exchange(other.value_, -1)) {}
+    Descriptor& operator=(Descriptor&& other) noexcept {
+        std::swap(value_, other.value_);
+        return *this;
+    }
+    [[nodiscard]] int get() const { return value_; }
+
+private:
+    int value_;
+};
+
+//             head complete, too long or malformed        all written
+//   reading ------------------------------------> writing -----------> draining --> closed
+//
+// draining takes what the peer still sends until it closes: closing a socket with unread bytes
+// makes the kernel reset the connection, and the peer might never see the response.
+enum class Phase : std::uint8_t { reading, writing, draining, closed };
+
+struct Connection {
+    Descriptor socket;
+    SteadyTime deadline;
+    Phase phase = Phase::reading;
+    std::string received;
+    std::string response;
+    std::size_t sent = 0;
+};
+
+std::string_view status_text(int status) {
+    switch (status) {
+        case 200:
+            return "OK";
+        case 400:
+            return "Bad Request";
+        case 404:
+            return "Not Found";
+        case 405:
+            return "Method Not Allowed";
+        case 431:
+            return "Request Header Fields Too Large";
+        case 503:
+            return "Service Unavailable";
+        default:
+            return "Internal Server Error";
+    }
+}
+
+std::string encode(const HttpResponse& response, bool with_body) {
+    return fmt::format(
+        "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n{}Cache-Control: no-store\r\n"
+        "Connection: close\r\n\r\n{}",
+        response.status, status_text(response.status), response.content_type, response.body.size(),
+        response.status == 405 ? "Allow: GET, HEAD\r\n" : "",
+        with_body ? std::string_view(response.body) : std::string_view());
+}
+
+HttpResponse plain(int status) {
+    return {.status = status, .body = fmt::format("{}\n", status_text(status))};
+}
+
+}  // namespace
+
+class HttpServer::Loop {
+public:
+    Loop(Descriptor listener, Descriptor stop_event, std::vector<HttpRoute> routes,
+         HttpLimits limits)
+        : listener_(std::move(listener)),
+          stop_event_(std::move(stop_event)),
+          routes_(std::move(routes)),
+          limits_(limits) {}
+
+    void run();
+    void stop() const {
+        const std::uint64_t one = 1;
+        [[maybe_unused]] const ssize_t written = ::write(stop_event_.get(), &one, sizeof one);
+    }
+
+private:
+    void accept_one();
+    void serve(Connection& connection) const;
+    void read_some(Connection& connection) const;
+    static void write_some(Connection& connection);
+    static void drain_some(Connection& connection);
+    [[nodiscard]] std::string respond(std::string_view head) const;
+    [[nodiscard]] int milliseconds_to_wait() const;
+
+    Descriptor listener_;
+    Descriptor stop_event_;
+    std::vector<HttpRoute> routes_;
+    HttpLimits limits_;
+    std::vector<Connection> connections_;
+    SteadyTime no_accept_before_;
+};
+
+void HttpServer::Loop::run() {
+    for (;;) {
+        const auto now = std::chrono::steady_clock::now();
+        const bool accepting =
+            connections_.size() < limits_.connections && now >= no_accept_before_;
+        std::vector<pollfd> entries{
+            {.fd = stop_event_.get(), .events = POLLIN, .revents = 0},
+            {.fd = accepting ? listener_.get() : -1, .events = POLLIN, .revents = 0}};
+        for (const Connection& connection : connections_) {
+            const short events = connection.phase == Phase::writing ? POLLOUT : POLLIN;
+            entries.push_back({.fd = connection.socket.get(), .events = events, .revents = 0});
+        }
+        if (::poll(entries.data(), entries.size(), milliseconds_to_wait()) < 0 && errno != EINTR) {
+            return;  // only bad arguments or no memory: metrics end, the work goes on
+        }
+        if (entries[0].revents != 0) {
+            return;
+        }
+        for (std::size_t i = 0; i < connections_.size(); ++i) {
+            if (entries[i + 2].revents != 0) {
+                serve(connections_[i]);
+            }
+        }
+        std::erase_if(connections_, [](const Connection& connection) {
+            return connection.phase == Phase::closed ||
+                   std::chrono::steady_clock::now() >= connection.deadline;
+        });
+        if (entries[1].revents != 0) {
+            accept_one();
+        }
+    }
+}
+
+int HttpServer::Loop::milliseconds_to_wait() const {
+    const auto now = std::chrono::steady_clock::now();
+    milliseconds wait = std::chrono::hours(1);
+    for (const Connection& connection : connections_) {
+        wait = std::min(wait, std::chrono::ceil<milliseconds>(connection.deadline - now));
+    }
+    if (no_accept_before_ > now) {
+        wait = std::min(wait, std::chrono::ceil<milliseconds>(no_accept_before_ - now));
+    }
+    return static_cast<int>(std::max(wait, milliseconds(0)).count());
+}
+
+void HttpServer::Loop::accept_one() {
+    Descriptor socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    const auto now = std::chrono::steady_clock::now();
+    if (socket.get() >= 0) {
+        connections_.push_back({.socket = std::move(socket),
+                                .deadline = now + limits_.deadline,
+                                .received = {},
+                                .response = {}});
+    } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        // The waiting connection stays readable: without a pause this loop would spin.
+        no_accept_before_ = now + milliseconds(100);
+    }
+}
+
+void HttpServer::Loop::serve(Connection& connection) const {
+    switch (connection.phase) {
+        case Phase::reading:
+            read_some(connection);
+            return;
+        case Phase::writing:
+            write_some(connection);
+            return;
+        case Phase::draining:
+            drain_some(connection);
+            return;
+        case Phase::closed:
+            return;
+    }
+}
+
+void HttpServer::Loop::read_some(Connection& connection) const {
+    std::array<char, 2048> buffer;
+    const ssize_t got = ::recv(connection.socket.get(), buffer.data(), buffer.size(), 0);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
+    if (got <= 0) {
+        connection.phase = Phase::closed;
+        return;
+    }
+    connection.received.append(buffer.data(), static_cast<std::size_t>(got));
+    const std::size_t head = head_length(connection.received);
+    if (head > limits_.request_bytes ||
+        (head == 0 && connection.received.size() >= limits_.request_bytes)) {
+        connection.response = encode(plain(431), true);
+    } else if (head > 0) {
+        connection.response = respond(std::string_view(connection.received).substr(0, head));
+    } else {
+        return;
+    }
+    connection.phase = Phase::writing;
+    write_some(connection);
+}
+
+void HttpServer::Loop::write_some(Connection& connection) {
+    const std::string_view rest = std::string_view(connection.response).substr(connection.sent);
+    const ssize_t sent = ::send(connection.socket.get(), rest.data(), rest.size(), MSG_NOSIGNAL);
+    if (sent < 0) {
+        if (errno != EAGAIN && errno != EINTR) {
+            connection.phase = Phase::closed;
+        }
+        return;
+    }
+    connection.sent += static_cast<std::size_t>(sent);
+    if (connection.sent == connection.response.size()) {
+        ::shutdown(connection.socket.get(), SHUT_WR);
+        connection.phase = Phase::draining;
+    }
+}
+
+void HttpServer::Loop::drain_some(Connection& connection) {
+    std::array<char, 2048> buffer;
+    const ssize_t got = ::recv(connection.socket.get(), buffer.data(), buffer.size(), 0);
+    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
+        connection.phase = Phase::closed;
+    }
+}
+
+std::string HttpServer::Loop::respond(std::string_view head) const {
+    const HttpRequest request = parse_request(head);
+    const bool with_body = request.method != HttpMethod::head;
+    if (!request.well_formed) {
+        return encode(plain(400), true);
+    }
+    if (request.method == HttpMethod::other) {
+        return encode(plain(405), true);
+    }
+    const auto route = std::ranges::find(routes_, request.path, &HttpRoute::path);
+    if (route == routes_.end()) {
+        return encode(plain(404), with_body);
+    }
+    try {
+        return encode(route->respond(), with_body);
+    } catch (const std::exception&) {
+        // Out of memory, or a library's exception: this request fails, nothing else.
+        return encode(plain(500), with_body);
+    }
+}
+
+namespace {
+
+struct Listening {
+    Descriptor socket;
+    std::uint16_t port = 0;
+};
+
+Error listen_error(const HttpAddress& address, int code) {
+    return Error::stop(
+        ExitCode::usage,
+        fmt::format("http: cannot listen on {} port {}: {}", address.host, address.port,
+                    std::strerror(code)),
+        code == EADDRINUSE ? "another process has this port; give --http another one" : "");
+}
+
+Result<Listening> listen_on(const HttpAddress& address) {
+    sockaddr_storage storage{};
+    socklen_t length = 0;
+    auto* const v4 = reinterpret_cast<sockaddr_in*>(&storage);
+    auto* const v6 = reinterpret_cast<sockaddr_in6*>(&storage);
+    if (inet_pton(AF_INET, address.host.c_str(), &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons(address.port);
+        length = sizeof *v4;
+    } else if (inet_pton(AF_INET6, address.host.c_str(), &v6->sin6_addr) == 1) {
+        v6->sin6_family = AF_INET6;
+        v6->sin6_port = htons(address.port);
+        length = sizeof *v6;
+    } else {
+        return std::unexpected(listen_error(address, EAFNOSUPPORT));
+    }
+    auto* const any = reinterpret_cast<sockaddr*>(&storage);
+    Descriptor socket(::socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    const int yes = 1;
+    constexpr int kBacklog = 64;
+    // A restart must not wait for old connections of the same port to time out.
+    if (socket.get() < 0 ||
+        ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) != 0 ||
+        ::bind(socket.get(), any, length) != 0 || ::listen(socket.get(), kBacklog) != 0 ||
+        ::getsockname(socket.get(), any, &length) != 0) {
+        return std::unexpected(listen_error(address, errno));
+    }
+    // Both families have the port at the same place.
+    return Listening{.socket = std::move(socket), .port = ntohs(v4->sin_port)};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<HttpServer>> HttpServer::start(const HttpAddress& address,
+                                                      std::vector<HttpRoute> routes,
+                                                      HttpLimits limits) {
+    auto listening = listen_on(address);
+    if (!listening) {
+        return std::unexpected(std::move(listening.error()));
+    }
+    Descriptor stop_event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (stop_event.get() < 0) {
+        return std::unexpected(listen_error(address, errno));
+    }
+    auto loop = std::make_unique<Loop>(std::move(listening->socket), std::move(stop_event),
+                                       std::move(routes), limits);
+    return std::unique_ptr<HttpServer>(new HttpServer(std::move(loop), listening->port));
+}
+
+HttpServer::HttpServer(std::unique_ptr<Loop> loop, std::uint16_t port)
+    : loop_(std::move(loop)), port_(port), thread_([this] { loop_->run(); }) {}
+
+HttpServer::~HttpServer() {
+    loop_->stop();
+    thread_.join();
+}
+
+}  // namespace kstream::telemetry

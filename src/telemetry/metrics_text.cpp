@@ -1,0 +1,64 @@
+// The metric table for people: `kstream help metrics` and docs/METRICS.md.
+#include "telemetry/metric_table.hpp"
+
+#include <fmt/format.h>
+
+#include <iterator>
+
+namespace kstream::telemetry {
+namespace {
+
+constexpr std::string_view kIntroduction =
+    R"(# Metrics and health
+
+Made from the metric table by `kstream --generate metrics-doc`; do not edit it by hand.
+
+`kstream produce` and `kstream aggregate` serve HTTP with `--http 127.0.0.1:9404` (off by default, and
+only to this machine unless `--http-allow-remote` says otherwise):
+
+| path | answer |
+|---|---|
+| `/metrics` | the metrics below, in Prometheus' text format |
+| `/healthz` | 200 while every loop of the process tells about itself (at least every 30 s), else 503 with the reason: restart it |
+| `/readyz` | 200 when every loop has an assignment and nothing is being restored, for produce when brokers answer; else 503 with the reason: wait |
+
+Only GET and HEAD; a request of at most 8 KiB, two seconds for the whole of it, 16 connections at once.
+
+What is unknown has no sample. `stage` is `map` (source topic to deltas) or `totals` (deltas to
+totals), `worker` the number of the worker in the process, `partition` that of the input topic of
+the loop. Loops tell about themselves once per step, or once a second: metrics are at most that old.
+)";
+
+std::string labels_of(const MetricSpec& spec) {
+    return spec.labels.empty() ? std::string() : fmt::format("`{}`", spec.labels);
+}
+
+}  // namespace
+
+std::string metrics_help() {
+    std::string out;
+    for (const MetricGroup& group : metric_groups()) {
+        fmt::format_to(std::back_inserter(out), "{}{}:\n", out.empty() ? "" : "\n", group.title);
+        for (const MetricSpec& spec : group.metrics) {
+            fmt::format_to(std::back_inserter(out), "  {}{}{}{} ({})\n      {}\n", spec.name,
+                           spec.labels.empty() ? "" : "{", spec.labels,
+                           spec.labels.empty() ? "" : "}", metric_type_name(spec.type), spec.help);
+        }
+    }
+    return out;
+}
+
+std::string metrics_doc() {
+    std::string out(kIntroduction);
+    for (const MetricGroup& group : metric_groups()) {
+        fmt::format_to(std::back_inserter(out),
+                       "\n## {}\n\n| metric | type | labels | |\n|---|---|---|---|\n", group.title);
+        for (const MetricSpec& spec : group.metrics) {
+            fmt::format_to(std::back_inserter(out), "| `{}` | {} | {} | {} |\n", spec.name,
+                           metric_type_name(spec.type), labels_of(spec), spec.help);
+        }
+    }
+    return out;
+}
+
+}  // namespace kstream::telemetry
