@@ -207,8 +207,8 @@ unpack_catch2() {
 
 promtool_link="$KSTREAM_DEPS/bin/promtool"
 
-# A package of its own in newer releases. In older ones it is part of `prometheus`, which would start
-# a server where there is an init: so only the tool is taken out of the package.
+# A package of its own in newer releases. In older ones it is part of `prometheus`, which would
+# start a server where there is an init: so only the tool is taken out of the package.
 unpack_promtool() {
   mkdir -p "$KSTREAM_DEPS/bin"
   if have promtool; then
@@ -248,11 +248,11 @@ install_kafka() {
 
 fetch_kafka() {
   rm -rf "$kafka_home" "$kafka_home.new"
+  local plugin="org.apache.maven.plugins:maven-dependency-plugin:$DEPENDENCY_PLUGIN_VERSION"
   # -U: Maven would otherwise remember a failed download of an earlier run and not try again.
   mvn --batch-mode --no-transfer-progress -U -f "$here/lib/kafka-pom.xml" \
     -Dkafka.version="$KAFKA_VERSION" -Dlog4j.version="$LOG4J_VERSION" \
-    "org.apache.maven.plugins:maven-dependency-plugin:$DEPENDENCY_PLUGIN_VERSION:copy-dependencies" \
-    -DincludeScope=runtime -DoutputDirectory="$kafka_home.new/libs"
+    "$plugin:copy-dependencies" -DincludeScope=runtime -DoutputDirectory="$kafka_home.new/libs"
   [ -e "$kafka_home.new/libs/kafka_2.13-$KAFKA_VERSION.jar" ] || die "Maven brought no Kafka"
   mv "$kafka_home.new" "$kafka_home"
 }
