@@ -214,6 +214,18 @@ Findings session_findings(const kafka::ConfigMap& broker,
     return all;
 }
 
+std::string_view severity_name(Severity severity) {
+    switch (severity) {
+        case Severity::ok:
+            return "ok";
+        case Severity::warn:
+            return "warn";
+        case Severity::error:
+            return "error";
+    }
+    return {};
+}
+
 ExitCode exit_code_of(const Findings& findings) {
     ExitCode code = ExitCode::ok;
     for (const Finding& finding : findings) {

@@ -24,6 +24,8 @@ enum class Severity : std::uint8_t {
     error  // it does not work, or would lose or double records
 };
 
+[[nodiscard]] std::string_view severity_name(Severity severity);  // "warn"
+
 struct Finding {
     Severity severity = Severity::ok;
     std::string text;

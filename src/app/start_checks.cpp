@@ -182,18 +182,6 @@ private:
     ClusterFacts facts_;
 };
 
-std::string_view severity_name(Severity severity) {
-    switch (severity) {
-        case Severity::ok:
-            return "ok";
-        case Severity::warn:
-            return "warn";
-        case Severity::error:
-            return "error";
-    }
-    return {};
-}
-
 }  // namespace
 
 StartReport check_start(kafka::Admin& admin, const cli::AggregateConfig& config,

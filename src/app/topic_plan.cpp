@@ -138,6 +138,41 @@ std::vector<std::string> list_items(std::string_view text) {
     return items;
 }
 
+Result<Names> checked_names(const std::string& application_id, const std::string& source,
+                            const std::string& results,
+                            const std::vector<std::string>& given_topics) {
+    std::vector<std::string> problems;
+    if (const std::string problem = application_id_problem(application_id); !problem.empty()) {
+        problems.push_back(fmt::format("application id '{}' {}", application_id, problem));
+    }
+    for (const std::string& topic : given_topics) {
+        if (const std::string problem = topic_name_problem(topic); !problem.empty()) {
+            problems.push_back(fmt::format("topic name '{}' {}", topic, problem));
+        }
+    }
+    Names names;
+    names.source = source;
+    names.results = results;
+    names.repartition = fmt::format("{}{}", application_id, kRepartitionEnding);
+    names.changelog = fmt::format("{}{}", application_id, kChangelogEnding);
+    names.dead_letters = fmt::format("{}{}", application_id, kDeadLettersEnding);
+    names.map_group = fmt::format("{}{}", application_id, kMapEnding);
+    names.totals_group = fmt::format("{}{}", application_id, kTotalsEnding);
+    for (std::size_t i = 0; i < kRoles.size(); ++i) {
+        for (std::size_t j = i + 1; j < kRoles.size(); ++j) {
+            if (names.topic(kRoles[i].first) == names.topic(kRoles[j].first)) {
+                problems.push_back(fmt::format("topic '{}' would be both {} and {}",
+                                               names.topic(kRoles[i].first), kRoles[i].second,
+                                               kRoles[j].second));
+            }
+        }
+    }
+    if (!problems.empty()) {
+        return fail(ExitCode::usage, fmt::format("{}", fmt::join(problems, "; ")));
+    }
+    return names;
+}
+
 bool same_value(const PlannedTopic& planned, std::string_view key, std::string_view expected,
                 std::string_view found) {
     if (planned.role == TopicRole::dead_letters && key == kMaxMessage) {
@@ -190,36 +225,11 @@ const std::string& Names::topic(TopicRole role) const {
 
 Result<Names> make_names(const std::string& application_id, const std::string& source,
                          const std::string& results) {
-    std::vector<std::string> problems;
-    if (const std::string problem = application_id_problem(application_id); !problem.empty()) {
-        problems.push_back(fmt::format("application id '{}' {}", application_id, problem));
-    }
-    for (const std::string& topic : {source, results}) {
-        if (const std::string problem = topic_name_problem(topic); !problem.empty()) {
-            problems.push_back(fmt::format("topic name '{}' {}", topic, problem));
-        }
-    }
-    Names names;
-    names.source = source;
-    names.results = results;
-    names.repartition = fmt::format("{}{}", application_id, kRepartitionEnding);
-    names.changelog = fmt::format("{}{}", application_id, kChangelogEnding);
-    names.dead_letters = fmt::format("{}{}", application_id, kDeadLettersEnding);
-    names.map_group = fmt::format("{}{}", application_id, kMapEnding);
-    names.totals_group = fmt::format("{}{}", application_id, kTotalsEnding);
-    for (std::size_t i = 0; i < kRoles.size(); ++i) {
-        for (std::size_t j = i + 1; j < kRoles.size(); ++j) {
-            if (names.topic(kRoles[i].first) == names.topic(kRoles[j].first)) {
-                problems.push_back(fmt::format("topic '{}' would be both {} and {}",
-                                               names.topic(kRoles[i].first), kRoles[i].second,
-                                               kRoles[j].second));
-            }
-        }
-    }
-    if (!problems.empty()) {
-        return fail(ExitCode::usage, fmt::format("{}", fmt::join(problems, "; ")));
-    }
-    return names;
+    return checked_names(application_id, source, results, {source, results});
+}
+
+Result<Names> make_names(const std::string& application_id, const std::string& results) {
+    return checked_names(application_id, {}, results, {results});
 }
 
 std::string_view config_of(const PlannedTopic& topic, std::string_view key) {

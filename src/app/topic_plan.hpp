@@ -41,6 +41,10 @@ struct Names {
 [[nodiscard]] Result<Names> make_names(const std::string& application_id, const std::string& source,
                                        const std::string& results);
 
+// Without a source topic, which reset never touches: Names::source stays empty.
+[[nodiscard]] Result<Names> make_names(const std::string& application_id,
+                                       const std::string& results);
+
 using Configs = std::vector<std::pair<std::string, std::string>>;
 
 struct PlannedTopic {

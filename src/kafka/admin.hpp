@@ -132,6 +132,9 @@ struct TopicPartition {
     friend auto operator<=>(const TopicPartition&, const TopicPartition&) = default;
 };
 
+// "topic [partition]", as every message names a partition.
+[[nodiscard]] std::string to_text(const TopicPartition& of);
+
 struct CommittedOffset {
     TopicPartition of;
     std::optional<Offset> offset;  // none: nothing is committed

@@ -57,9 +57,6 @@ private:
 // The rights that an answer lists; not known when it lists none.
 [[nodiscard]] Rights rights_of(const rd_kafka_AclOperation_t* operations, std::size_t count);
 
-// "topic [partition]", as every message names a partition.
-[[nodiscard]] std::string to_text(const TopicPartition& of);
-
 // The raw pointers of a vector of owners, as librdkafka's calls want them.
 template <typename Owner>
 [[nodiscard]] auto raw_pointers(const std::vector<Owner>& owners) {

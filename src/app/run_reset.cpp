@@ -1,0 +1,300 @@
+// kstream reset: forgets the state of a job, so that its application id can be used anew.
+//
+// The order is that of the dangers. The groups go first, because the broker refuses it while they
+// have members: nobody is running from there on. Then the internal topics, then the results. A
+// reset that is cut off anywhere is finished by giving it again; an aggregate that starts in
+// between either goes on from what is left (offsets gone, meta there) or stops with the identity
+// code.
+
+#include "app/commands.hpp"
+#include "app/ensure_topics.hpp"
+#include "app/explain.hpp"
+#include "app/topic_plan.hpp"
+#include "kafka/tombstones.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <optional>
+
+namespace kstream::app {
+namespace {
+
+constexpr std::chrono::milliseconds kReach{5000};
+// Deletion goes on after the controller has answered, one broker after the other.
+constexpr std::chrono::milliseconds kUntilGone{30000};
+constexpr std::chrono::milliseconds kBetweenLooks{100};
+
+struct GroupState {
+    kafka::GroupInfo info;
+    std::size_t committed = 0;  // partitions with a committed offset
+};
+
+struct JobState {
+    Names names;
+    std::vector<GroupState> groups;        // map, totals
+    std::vector<kafka::TopicInfo> topics;  // repartition, changelog, dead letters, results
+
+    [[nodiscard]] const kafka::TopicInfo& results() const { return topics.back(); }
+};
+
+class Reset {
+public:
+    Reset(const cli::ResetConfig& config, AppContext& context, kafka::Admin admin)
+        : config_(config), context_(context), admin_(std::move(admin)) {}
+
+    Result<void> run() {
+        if (auto done = look(); !done) {
+            return done;
+        }
+        if (!config_.yes) {
+            return show();
+        }
+        if (auto done = check_groups_empty(); !done) {
+            return done;
+        }
+        if (auto done = delete_groups(); !done) {
+            return done;
+        }
+        if (auto done = delete_topics(); !done) {
+            return done;
+        }
+        if (auto done = clear_results(); !done) {
+            return done;
+        }
+        say("{}", done_something_ ? "done" : "nothing to do");
+        return {};
+    }
+
+private:
+    template <typename... Args>
+    static void say(fmt::format_string<Args...> format, Args&&... args) {
+        const std::string line = fmt::format(format, std::forward<Args>(args)...) + '\n';
+        std::fputs(line.c_str(), stdout);
+    }
+
+    Result<void> look() {
+        Result<Names> names = make_names(config_.application_id, config_.results_topic);
+        if (!names) {
+            return std::unexpected(std::move(names.error()));
+        }
+        state_.names = std::move(*names);
+        if (auto cluster = admin_.wait_for_cluster(1, kReach); !cluster) {
+            return std::unexpected(std::move(cluster.error()));
+        }
+        for (const std::string& name : {state_.names.map_group, state_.names.totals_group}) {
+            if (auto done = look_at_group(name); !done) {
+                return done;
+            }
+        }
+        auto topics = admin_.describe_topics({state_.names.repartition, state_.names.changelog,
+                                              state_.names.dead_letters, state_.names.results});
+        if (!topics) {
+            return std::unexpected(std::move(topics.error()));
+        }
+        for (const kafka::TopicInfo& topic : *topics) {
+            if (topic.error) {
+                return std::unexpected(*topic.error);
+            }
+        }
+        state_.topics = std::move(*topics);
+        return {};
+    }
+
+    Result<void> look_at_group(const std::string& name) {
+        auto groups = admin_.describe_groups({name});
+        if (!groups) {
+            return std::unexpected(std::move(groups.error()));
+        }
+        GroupState group{std::move(groups->front()), 0};
+        if (group.info.error) {
+            return std::unexpected(*group.info.error);
+        }
+        if (group.info.exists) {
+            const auto offsets = admin_.group_offsets(name, {}, kafka::Admin::Stability::any);
+            if (!offsets) {
+                return std::unexpected(offsets.error());
+            }
+            group.committed = offsets->size();
+        }
+        state_.groups.push_back(std::move(group));
+        return {};
+    }
+
+    static std::string members_text(const kafka::GroupInfo& group) {
+        std::vector<std::string> members;
+        for (const kafka::GroupMember& member : group.members) {
+            members.push_back(fmt::format("{} at {}", member.client_id, member.host));
+        }
+        return fmt::format("{}", fmt::join(members, ", "));
+    }
+
+    Result<void> check_groups_empty() const {
+        for (const GroupState& group : state_.groups) {
+            if (!group.info.members.empty()) {
+                return fail(ExitCode::try_again,
+                            fmt::format("group {} has {} member(s): {}", group.info.name,
+                                        group.info.members.size(), members_text(group.info)),
+                            "stop every 'kstream aggregate' of this application first; the broker "
+                            "drops one that was killed after its session timeout");
+            }
+        }
+        return {};
+    }
+
+    Result<void> show() {
+        for (const GroupState& group : state_.groups) {
+            if (!group.info.exists) {
+                say("group {}: not there", group.info.name);
+                continue;
+            }
+            say("group {}: {}, {} member(s), {} committed offset(s): would be deleted",
+                group.info.name, group.info.state, group.info.members.size(), group.committed);
+        }
+        for (const kafka::TopicInfo& topic : state_.topics) {
+            const bool internal =
+                topic.name == state_.names.repartition || topic.name == state_.names.changelog;
+            if (!topic.exists) {
+                say("topic {}: not there", topic.name);
+            } else if (internal) {
+                say("topic {}: {} partition(s): would be deleted", topic.name,
+                    topic.partitions.size());
+            } else if (topic.name == state_.names.dead_letters) {
+                say("topic {}: {} partition(s): would be kept, with its dead letters", topic.name,
+                    topic.partitions.size());
+            }
+        }
+        if (state_.results().exists) {
+            const Result<kafka::TombstoneCounts> counts = tombstones(false);
+            if (!counts) {
+                return std::unexpected(counts.error());
+            }
+            say("topic {}: {} key(s): would be {}", state_.results().name, counts->live_keys,
+                config_.results == cli::ResultsOnReset::keep ? "kept" : "given tombstones");
+        }
+        if (auto empty = check_groups_empty(); !empty) {
+            say("it cannot be done now: {}", empty.error().message);
+        }
+        say("nothing was done; --yes does it");
+        return {};
+    }
+
+    Result<void> delete_groups() {
+        std::vector<std::string> names;
+        for (const GroupState& group : state_.groups) {
+            if (group.info.exists) {
+                names.push_back(group.info.name);
+            }
+        }
+        const auto outcomes = admin_.delete_groups(names);
+        if (!outcomes) {
+            return std::unexpected(outcomes.error());
+        }
+        for (const kafka::Outcome& outcome : *outcomes) {
+            if (outcome.error && !outcome.is_not_there()) {
+                return std::unexpected(*outcome.error);
+            }
+            done_something_ = true;
+            say("group {}: deleted, with its committed offsets", outcome.name);
+        }
+        return {};
+    }
+
+    Result<void> delete_topics() {
+        std::vector<std::string> names;
+        for (const kafka::TopicInfo& topic : state_.topics) {
+            const bool internal =
+                topic.name == state_.names.repartition || topic.name == state_.names.changelog;
+            if (topic.exists && internal) {
+                names.push_back(topic.name);
+            }
+        }
+        const auto outcomes = admin_.delete_topics(names);
+        if (!outcomes) {
+            return std::unexpected(outcomes.error());
+        }
+        for (const kafka::Outcome& outcome : *outcomes) {
+            if (outcome.error && !outcome.is_not_there()) {
+                return std::unexpected(*outcome.error);
+            }
+        }
+        if (auto gone = wait_until_gone(names); !gone) {
+            return gone;
+        }
+        for (const std::string& name : names) {
+            done_something_ = true;
+            say("topic {}: deleted", name);
+        }
+        return {};
+    }
+
+    Result<void> wait_until_gone(const std::vector<std::string>& names) {
+        if (names.empty()) {
+            return {};
+        }
+        const auto deadline = std::chrono::steady_clock::now() + kUntilGone;
+        while (true) {
+            const auto topics = admin_.describe_topics(names);
+            if (topics && std::ranges::none_of(*topics, &kafka::TopicInfo::exists)) {
+                return {};
+            }
+            if (std::chrono::steady_clock::now() >= deadline ||
+                context_.stop.wait_for(kBetweenLooks)) {
+                return fail(ExitCode::try_again,
+                            fmt::format("the cluster is still deleting {}", fmt::join(names, ", ")),
+                            "give the command again");
+            }
+        }
+    }
+
+    Result<void> clear_results() {
+        const kafka::TopicInfo& results = state_.results();
+        if (!results.exists) {
+            return {};
+        }
+        if (config_.results == cli::ResultsOnReset::keep) {
+            say("topic {}: kept", results.name);
+            return {};
+        }
+        const Result<kafka::TombstoneCounts> counts = tombstones(true);
+        if (!counts) {
+            return std::unexpected(counts.error());
+        }
+        done_something_ = done_something_ || counts->tombstones > 0;
+        say("topic {}: {} tombstone(s) for {} key(s)", results.name, counts->tombstones,
+            counts->live_keys);
+        return {};
+    }
+
+    Result<kafka::TombstoneCounts> tombstones(bool write) {
+        const kafka::ClientConfig client{config_.common.brokers, "kstream-reset",
+                                         config_.common.client_properties, &context_.log};
+        return kafka::tombstone_keys(client, admin_,
+                                     {.topic = state_.results().name,
+                                      .reader_group = config_.application_id + "-reset",
+                                      .write = write,
+                                      .cancelled = [this] { return context_.stop.requested(); }});
+    }
+
+    const cli::ResetConfig& config_;
+    AppContext& context_;
+    kafka::Admin admin_;
+    JobState state_;
+    bool done_something_ = false;
+};
+
+}  // namespace
+
+ExitCode run_reset(const cli::ResetConfig& config, AppContext& context) {
+    Result<kafka::Admin> admin = make_admin(config.common, context.log, context.stop);
+    if (!admin) {
+        return explain(context.log, "not reset", admin.error());
+    }
+    const Result<void> done = Reset(config, context, std::move(*admin)).run();
+    return done ? ExitCode::ok : explain(context.log, "not reset", done.error());
+}
+
+}  // namespace kstream::app
