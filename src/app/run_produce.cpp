@@ -78,13 +78,14 @@ Result<void> make_topics(const cli::ProduceConfig& config, AppContext& context) 
 using Producers = std::vector<std::unique_ptr<kafka::Producer>>;
 
 Result<Producers> open_producers(const cli::ProduceConfig& config, AppContext& context) {
-    const kafka::ProducerOptions options{
-        .topic = config.topic,
-        .required = {{"compression.codec", config.compression}},
-        .record_room = kTransactionRoom,
-    };
+    kafka::ProducerOptions options;
+    options.topic = config.topic;
+    options.required = {{"compression.codec", config.compression}};
+    options.record_room = kTransactionRoom;
     Producers producers;
     for (int i = 0; i < config.threads; ++i) {
+        options.name = fmt::format("produce-{}", i);
+        options.status = config.common.http ? &context.snapshots : nullptr;
         const kafka::ClientConfig client{config.common.brokers,
                                          fmt::format("kstream-produce-{}", i),
                                          config.common.client_properties, &context.log};

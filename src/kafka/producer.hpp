@@ -18,6 +18,7 @@
 
 #include "kafka/client_config.hpp"
 #include "kafka/handles.hpp"
+#include "kstream/client_status.hpp"
 #include "kstream/core/latency_histogram.hpp"
 #include "kstream/error.hpp"
 #include "kstream/model/ids.hpp"
@@ -37,6 +38,8 @@ struct ProducerOptions {
     Properties required;          // properties that win over the user's: compression.codec, ...
     std::size_t record_room = 0;  // what the largest record needs, at most kBatchBytes
     Duration metadata_wait = std::chrono::seconds(30);
+    std::string name{};                  // of this client in `status`
+    ClientStatusSink* status = nullptr;  // gets the state of the brokers every few seconds
 };
 
 struct DeliveryCounts {
@@ -105,10 +108,12 @@ private:
     Producer(const ProducerOptions& options, const Clock& clock);
 
     static void on_delivery(rd_kafka_t* handle, const rd_kafka_message_t* message, void* self);
+    static int on_statistics(rd_kafka_t* handle, char* json, std::size_t size, void* self);
     static void on_error(rd_kafka_t* handle, int code, const char* reason, void* self);
 
     Result<void> connect(const ClientConfig& config, const ProducerOptions& options);
     Result<void> learn_partitions(const std::string& topic, Duration wait);
+    void hasten_producer_id();
     void deliver(const rd_kafka_message_t& message);
     void note_failure(rd_kafka_resp_err_t code, std::int32_t partition, const char* reason);
     void note_fatal(rd_kafka_t* handle);
@@ -117,6 +122,8 @@ private:
     const Clock& clock_;
     std::string topic_name_;
     std::size_t record_room_;
+    std::string name_;
+    ClientStatusSink* status_;
     std::vector<char> batch_;  // kBatchBytes: the records that runs_ point into
     std::size_t used_ = 0;     // bytes of it
 

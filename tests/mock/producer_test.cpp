@@ -1,0 +1,307 @@
+// The producer against librdkafka's mock cluster: what is counted as acknowledged, failed and
+// unknown under errors that a real cluster cannot be made to give on demand.
+#include "kafka/producer.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <librdkafka/rdkafka_mock.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace kstream::kafka {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr const char* kTopic = "orders";
+constexpr int kPartitions = 3;
+constexpr std::size_t kRoom = 2000;
+constexpr std::int16_t kProduceApi = 0;
+
+class SteadyClock final : public Clock {
+public:
+    [[nodiscard]] Instant now() const override {
+        return Instant{std::chrono::steady_clock::now().time_since_epoch().count()};
+    }
+    [[nodiscard]] std::int64_t wall_ms() const override { return 0; }
+};
+
+// One broker in this process, with a handle of its own: it outlives the producers under test.
+class MockBroker {
+public:
+    MockBroker() {
+        char reason[256];
+        handle_.reset(rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), reason, sizeof reason));
+        REQUIRE(handle_ != nullptr);
+        cluster_.reset(rd_kafka_mock_cluster_new(handle_.get(), 1));
+        REQUIRE(cluster_ != nullptr);
+        REQUIRE(rd_kafka_mock_topic_create(cluster_.get(), kTopic, kPartitions, 1) ==
+                RD_KAFKA_RESP_ERR_NO_ERROR);
+    }
+
+    [[nodiscard]] std::string bootstraps() const {
+        return rd_kafka_mock_cluster_bootstraps(cluster_.get());
+    }
+    // The next requests of this kind get these answers, one each.
+    void push_errors(std::int16_t api, const std::vector<rd_kafka_resp_err_t>& errors) {
+        rd_kafka_mock_push_request_errors_array(cluster_.get(), api, errors.size(), errors.data());
+    }
+    void set_rtt(milliseconds rtt) {
+        rd_kafka_mock_broker_set_rtt(cluster_.get(), 1, static_cast<int>(rtt.count()));
+    }
+    void set_down(bool down) {
+        if (down) {
+            rd_kafka_mock_broker_set_down(cluster_.get(), 1);
+        } else {
+            rd_kafka_mock_broker_set_up(cluster_.get(), 1);
+        }
+    }
+
+private:
+    HandlePtr handle_;
+    std::unique_ptr<rd_kafka_mock_cluster_t, Deleter<&rd_kafka_mock_cluster_destroy>> cluster_;
+};
+
+class ProducerFixture {
+protected:
+    Result<std::unique_ptr<Producer>> open(const Properties& user,
+                                           const std::string& topic = kTopic,
+                                           Duration wait = seconds(10)) {
+        const ClientConfig config{cluster.bootstraps(), "test", user, nullptr};
+        return Producer::open(config,
+                              {.topic = topic,
+                               .required = {{"linger.ms", "1"}},
+                               .record_room = kRoom,
+                               .metadata_wait = wait},
+                              clock);
+    }
+
+    std::unique_ptr<Producer> open_ok(const Properties& user = {}) {
+        auto producer = open(user);
+        REQUIRE(producer.has_value());
+        return std::move(*producer);
+    }
+
+    // Adds `count` records, waiting for room as often as it takes, at most ten seconds. Returns how
+    // often there was none.
+    int add(Producer& producer, int count, std::size_t size = 100) {
+        const Instant deadline = clock.now() + seconds(10);
+        int waits = 0;
+        for (int i = 0; i < count; ++i) {
+            char* out = producer.room();
+            while (out == nullptr) {
+                REQUIRE(clock.now() < deadline);
+                ++waits;
+                producer.poll(milliseconds(50));
+                out = producer.room();
+            }
+            std::memset(out, 'v', size);
+            producer.add(size, 0, 8, PartitionId{i % kPartitions}, clock.now());
+        }
+        producer.submit();
+        return waits;
+    }
+
+    void poll_until_answered(Producer& producer, Duration limit) {
+        const Instant deadline = clock.now() + limit;
+        while (producer.outstanding() > 0 && clock.now() < deadline) {
+            producer.poll(milliseconds(20));
+        }
+    }
+
+    MockBroker cluster;
+    SteadyClock clock;
+};
+
+}  // namespace
+
+TEST_CASE_METHOD(ProducerFixture, "every record is acknowledged, measured and weighed") {
+    const auto producer = open_ok();
+    CHECK(producer->partitions() == kPartitions);
+    add(*producer, 3000);
+    poll_until_answered(*producer, seconds(10));
+    CHECK(producer->added() == 3000);
+    CHECK(producer->counts().acknowledged == 3000);
+    CHECK(producer->counts().acknowledged_bytes == 3000 * (100 + 8));
+    CHECK(producer->counts().failed == 0);
+    CHECK(producer->counts().unknown == 0);
+    CHECK(producer->outstanding_bytes() == 0);
+    CHECK(producer->latency_us().count() == 3000);
+    CHECK(producer->latency_us().max() > 0);
+    CHECK_FALSE(producer->failure());
+}
+
+TEST_CASE_METHOD(ProducerFixture, "latency counts from the instant that is given") {
+    const auto producer = open_ok();
+    char* const out = producer->room();
+    REQUIRE(out != nullptr);
+    std::memset(out, 'v', 100);
+    // Intended two minutes ago: a record that comes late must not look fast.
+    producer->add(100, 0, 8, PartitionId{0}, clock.now() + seconds(-120));
+    producer->submit();
+    poll_until_answered(*producer, seconds(10));
+    CHECK(producer->latency_us().min() >= 120'000'000);
+    CHECK(producer->latency_us().max() < 140'000'000);
+}
+
+TEST_CASE_METHOD(ProducerFixture, "a full queue holds records back and drops none") {
+    const auto producer = open_ok({{"queue.buffering.max.messages", "100"}});
+    cluster.set_rtt(milliseconds(20));
+    CHECK(add(*producer, 10'000) > 0);
+    poll_until_answered(*producer, seconds(20));
+    CHECK(producer->counts().acknowledged == 10'000);
+    CHECK(producer->counts().failed == 0);
+}
+
+TEST_CASE_METHOD(ProducerFixture, "what is held is bounded when no broker answers") {
+    const auto producer = open_ok({{"queue.buffering.max.messages", "100"}});
+    cluster.set_down(true);
+    int added = 0;
+    char* out = producer->room();
+    for (; out != nullptr && added < 100'000; ++added) {
+        producer->add(100, 0, 8, PartitionId{0}, clock.now());
+        out = producer->room();
+    }
+    // The queue's 100, and what fits the hand-over buffer.
+    CHECK(static_cast<std::size_t>(added) <= 100 + 2 * Producer::kBatchBytes / 100);
+    producer->poll(milliseconds(300));
+    CHECK(producer->room() == nullptr);
+    CHECK(producer->outstanding() == static_cast<std::uint64_t>(added));
+    cluster.set_down(false);
+    poll_until_answered(*producer, seconds(30));
+    CHECK(producer->counts().acknowledged == static_cast<std::uint64_t>(added));
+    CHECK(producer->room() != nullptr);
+}
+
+TEST_CASE_METHOD(ProducerFixture, "records given up before they were sent have failed") {
+    const auto producer = open_ok();
+    cluster.set_down(true);
+    producer->poll(milliseconds(200));
+    add(*producer, 300);
+    poll_until_answered(*producer, milliseconds(500));
+    CHECK(producer->outstanding() == 300);
+    producer->abandon();
+    CHECK(producer->counts().failed == 300);
+    CHECK(producer->counts().unknown == 0);
+    CHECK(producer->counts().acknowledged == 0);
+    CHECK(producer->outstanding() == 0);
+    CHECK_FALSE(producer->failure());
+}
+
+TEST_CASE_METHOD(ProducerFixture, "records given up after they were sent are unknown") {
+    const auto producer = open_ok();
+    add(*producer, 30);
+    poll_until_answered(*producer, seconds(10));
+    REQUIRE(producer->counts().acknowledged == 30);
+    cluster.set_rtt(seconds(30));
+    add(*producer, 300);
+    poll_until_answered(*producer, milliseconds(1000));
+    CHECK(producer->outstanding() == 300);
+    producer->abandon();
+    CHECK(producer->counts().acknowledged == 30);
+    CHECK(producer->counts().unknown == 300);
+    CHECK(producer->counts().failed == 0);
+    CHECK(producer->outstanding() == 0);
+}
+
+TEST_CASE_METHOD(ProducerFixture, "records that the queue never took have failed when given up") {
+    const auto producer = open_ok({{"queue.buffering.max.messages", "10"}});
+    cluster.set_down(true);
+    producer->poll(milliseconds(200));
+    for (int i = 0; i < 50; ++i) {
+        REQUIRE(producer->room() != nullptr);
+        producer->add(100, 0, 8, PartitionId{0}, clock.now());
+    }
+    producer->submit();
+    producer->abandon();
+    CHECK(producer->counts().failed == 50);
+    CHECK(producer->outstanding() == 0);
+}
+
+TEST_CASE_METHOD(ProducerFixture, "errors that pass are retried until the record is in") {
+    const auto producer = open_ok({{"retry.backoff.ms", "10"}});
+    cluster.push_errors(kProduceApi, {RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS,
+                                      RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+                                      RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT});
+    add(*producer, 90);
+    poll_until_answered(*producer, seconds(20));
+    CHECK(producer->counts().acknowledged == 90);
+    CHECK_FALSE(producer->failure());
+}
+
+TEST_CASE_METHOD(ProducerFixture, "a missing right fails the records and names topic and right") {
+    const auto producer = open_ok();
+    cluster.push_errors(kProduceApi, {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED});
+    REQUIRE(producer->room() != nullptr);
+    producer->add(100, 0, 8, PartitionId{1}, clock.now());
+    producer->submit();
+    poll_until_answered(*producer, seconds(10));
+    CHECK(producer->counts().failed == 1);
+    CHECK(producer->counts().unknown == 0);
+    REQUIRE(producer->failure());
+    CHECK(producer->failure()->exit_code == ExitCode::kafka_fatal);
+    CHECK(producer->failure()->message.find("orders [1]") != std::string::npos);
+}
+
+TEST_CASE_METHOD(ProducerFixture, "a fatal error of the idempotent producer stops it") {
+    const auto producer = open_ok();
+    // The broker lost a sequence that the client has seen acknowledged.
+    add(*producer, 3);
+    poll_until_answered(*producer, seconds(10));
+    cluster.push_errors(kProduceApi, {RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER});
+    add(*producer, 1);
+    poll_until_answered(*producer, seconds(5));
+    REQUIRE(producer->failure());
+    CHECK(producer->failure()->exit_code == ExitCode::kafka_fatal);
+    const std::uint64_t added = producer->added();
+    add(*producer, 5);
+    producer->abandon();
+    CHECK(producer->added() == added + 5);
+    CHECK(producer->counts().answered() == producer->added());
+    CHECK(producer->counts().acknowledged == 3);
+}
+
+TEST_CASE_METHOD(ProducerFixture, "a record that is too large fails at once and alone") {
+    const auto producer = open_ok({{"message.max.bytes", "1000"}});
+    REQUIRE(producer->room() != nullptr);
+    producer->add(1900, 0, 8, PartitionId{0}, clock.now());
+    REQUIRE(producer->room() != nullptr);
+    producer->add(100, 0, 8, PartitionId{0}, clock.now());
+    producer->submit();
+    poll_until_answered(*producer, seconds(10));
+    CHECK(producer->counts().failed == 1);
+    CHECK(producer->counts().acknowledged == 1);
+    CHECK(producer->outstanding_bytes() == 0);
+    REQUIRE(producer->failure());
+    CHECK(producer->failure()->kafka_code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+}
+
+TEST_CASE_METHOD(ProducerFixture, "a topic that is not there is an error after the wait") {
+    const auto producer = open({}, "no-such-topic", milliseconds(600));
+    REQUIRE_FALSE(producer.has_value());
+    CHECK(producer.error().message.find("no-such-topic") != std::string::npos);
+    CHECK(producer.error().exit_code == ExitCode::unavailable);
+}
+
+TEST_CASE_METHOD(ProducerFixture, "brokers that do not answer are an error after the wait") {
+    cluster.set_down(true);
+    const auto producer = open({}, kTopic, milliseconds(600));
+    REQUIRE_FALSE(producer.has_value());
+    CHECK(producer.error().exit_code == ExitCode::unavailable);
+}
+
+TEST_CASE_METHOD(ProducerFixture, "a property that librdkafka refuses is a usage error") {
+    const auto producer = open({{"linger.ms", "soon"}});
+    REQUIRE_FALSE(producer.has_value());
+    CHECK(producer.error().exit_code == ExitCode::usage);
+}
+
+}  // namespace kstream::kafka
