@@ -239,7 +239,31 @@ const auto kBuildMetrics = std::to_array<MetricOf<BuildInfo>>({
       "Always 1; the labels say what runs"},
      [](const BuildInfo& /*build*/, Samples& samples) { samples.add(1); }},
 });
+
+template <typename Status>
+std::vector<MetricSpec> specs_of(std::span<const MetricOf<Status>> metrics) {
+    std::vector<MetricSpec> specs;
+    for (const auto& metric : metrics) {
+        specs.push_back(metric.spec);
+    }
+    return specs;
+}
+
 }  // namespace
+
+std::span<const MetricOf<Seen<LoopStatus>>> loop_metrics() { return kLoopMetrics; }
+std::span<const MetricOf<ProduceStatus>> produce_metrics() { return kProduceMetrics; }
+std::span<const MetricOf<ClientStatus>> client_metrics() { return kClientMetrics; }
+std::span<const MetricOf<BuildInfo>> build_metrics() { return kBuildMetrics; }
+std::span<const MetricOf<ProcessStatus>> process_metrics() { return kProcessMetrics; }
+
+std::vector<MetricGroup> metric_groups() {
+    return {{"kstream aggregate", specs_of(loop_metrics())},
+            {"kstream produce", specs_of(produce_metrics())},
+            {"Brokers, as each Kafka client sees them", specs_of(client_metrics())},
+            {"Build", specs_of(build_metrics())},
+            {"Process", specs_of(process_metrics())}};
+}
 
 std::string_view metric_type_name(MetricType type) {
     switch (type) {

@@ -13,16 +13,17 @@ constexpr std::string_view kIntroduction =
 
 Made from the metric table by `kstream --generate metrics-doc`; do not edit it by hand.
 
-`kstream produce` and `kstream aggregate` serve HTTP with `--http 127.0.0.1:9404` (off by default, and
-only to this machine unless `--http-allow-remote` says otherwise):
+`kstream produce` and `kstream aggregate` serve HTTP with `--http 127.0.0.1:9404`: off by default,
+and only to this machine unless `--http-allow-remote` says otherwise.
 
-| path | answer |
-|---|---|
-| `/metrics` | the metrics below, in Prometheus' text format |
-| `/healthz` | 200 while every loop of the process tells about itself (at least every 30 s), else 503 with the reason: restart it |
-| `/readyz` | 200 when every loop has an assignment and nothing is being restored, for produce when brokers answer; else 503 with the reason: wait |
+- `/metrics`: the metrics below, in Prometheus' text format.
+- `/healthz`: 200 while every loop of the process tells about itself, at least every 30 s; else 503
+  with the reason in one line: restart the process.
+- `/readyz`: 200 when every loop has an assignment and nothing is being restored, for `produce` when
+  brokers answer; else 503 with the reason in one line: wait.
 
-Only GET and HEAD; a request of at most 8 KiB, two seconds for the whole of it, 16 connections at once.
+Only GET and HEAD. A request has at most 8 KiB, a connection two seconds in all, and at most 16 are
+served at once.
 
 What is unknown has no sample. `stage` is `map` (source topic to deltas) or `totals` (deltas to
 totals), `worker` the number of the worker in the process, `partition` that of the input topic of
