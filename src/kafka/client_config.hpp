@@ -44,7 +44,7 @@ enum class ClientKind { plain_producer, transactional_producer, consumer, reader
 // `required` (which always win). A user's property that librdkafka knows for the other kind of
 // client only (linger.ms on a consumer) is checked and left out, so that one -X list serves all.
 // Errors: usage, naming the property, when kstream refuses the property (model/property_rules.hpp)
-// or librdkafka its name or value. Values of secrets never stand in the message.
+// or librdkafka its name or value.
 // Log lines of the client go to config.log, rate limited per facility, and never hold payloads. The
 // opaque pointer stays free for the caller's callbacks. Any thread.
 [[nodiscard]] Result<ConfPtr> make_conf(const ClientConfig& config, ClientKind kind,

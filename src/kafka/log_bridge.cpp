@@ -10,7 +10,6 @@
 #include <chrono>
 #include <map>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -32,36 +31,50 @@ class Registry {
 public:
     void add(const rd_kafka_t* client, Log* log) {
         const std::scoped_lock lock(mutex_);
+        sinks_.try_emplace(log).first->second.clients += 1;
         logs_[client] = log;
     }
 
     void remove(const rd_kafka_t* client) {
         const std::scoped_lock lock(mutex_);
-        logs_.erase(client);
-    }
-
-    Log* find(const rd_kafka_t* client) {
-        const std::scoped_lock lock(mutex_);
         const auto found = logs_.find(client);
-        return found == logs_.end() ? nullptr : found->second;
+        if (found == logs_.end()) {
+            return;
+        }
+        const auto sink = sinks_.find(found->second);
+        if (--sink->second.clients == 0) {
+            sinks_.erase(sink);
+        }
+        logs_.erase(found);
     }
 
-    // The number of lines left out since the last one that passed; nothing when this one is to be
-    // left out too.
-    std::optional<std::int64_t> admit(std::string_view facility) {
+    struct Admission {
+        Log* log = nullptr;         // nullptr: the line is to be left out
+        std::int64_t left_out = 0;  // lines left out since the last one that passed
+    };
+
+    // Where a line of this client goes, if it goes anywhere.
+    Admission admit(const rd_kafka_t* client, std::string_view facility, bool limited) {
         const auto now = std::chrono::steady_clock::now();
         const std::scoped_lock lock(mutex_);
-        Window& window = windows_[std::string(facility)];
+        const auto found = logs_.find(client);
+        if (found == logs_.end()) {  // between on_destroy and the end of its threads
+            return {};
+        }
+        if (!limited) {
+            return {found->second, 0};
+        }
+        Window& window = sinks_[found->second].windows[std::string(facility)];
         if (now - window.begin >= kWindow) {
             window.begin = now;
             window.passed = 0;
         }
         if (window.passed >= kLinesPerWindow) {
             ++window.left_out;
-            return std::nullopt;
+            return {};
         }
         ++window.passed;
-        return std::exchange(window.left_out, 0);
+        return {found->second, std::exchange(window.left_out, 0)};
     }
 
 private:
@@ -70,10 +83,14 @@ private:
         int passed = 0;
         std::int64_t left_out = 0;
     };
+    struct Sink {
+        int clients = 0;
+        std::map<std::string, Window> windows;  // by facility: librdkafka has a few dozen
+    };
 
     std::mutex mutex_;
     std::unordered_map<const rd_kafka_t*, Log*> logs_;
-    std::map<std::string, Window> windows_;  // by facility: librdkafka has a few dozen
+    std::unordered_map<const Log*, Sink> sinks_;
 };
 
 // Never destroyed: a client that outlives main() may still log.
@@ -95,18 +112,11 @@ LogLevel level_of(int syslog_level) {
 }
 
 void on_log(const rd_kafka_t* client, int syslog_level, const char* facility, const char* text) {
-    Log* const log = registry().find(client);
-    if (log == nullptr) {  // between on_destroy and the end of its threads
-        return;
-    }
     const LogLevel level = level_of(syslog_level);
-    std::int64_t left_out = 0;
-    if (level == LogLevel::warn || level == LogLevel::info) {
-        const std::optional<std::int64_t> admitted = registry().admit(facility);
-        if (!admitted) {
-            return;
-        }
-        left_out = *admitted;
+    const bool limited = level == LogLevel::warn || level == LogLevel::info;
+    const auto [log, left_out] = registry().admit(client, facility, limited);
+    if (log == nullptr) {
+        return;
     }
     const char* const name = rd_kafka_name(client);
     if (left_out > 0) {
