@@ -3,9 +3,9 @@
 //
 // simdjson finds the structural characters and checks UTF-8, quotes and control characters with the
 // widest instructions of the machine (its stage 1); the walk over that index is ours. Of simdjson's
-// own walks, DOM makes a tree with every number as a double, in more time than this takes for all of
-// the contract; On-Demand takes half of it, but looks at no value that it skips, and looking at all
-// of them is most of the work. Both read behind the record, which would have to be copied.
+// own walks, DOM makes a tree with every number as a double, in more time than this takes for all
+// of the contract; On-Demand takes half of it, but looks at no value that it skips, and looking at
+// all of them is most of the work. Both read behind the record, which would have to be copied.
 // tests/bench/decode_bench.cpp measures the three.
 //
 // Stage 1 is declared in simdjson's `internal` namespace, in its public header and with the same

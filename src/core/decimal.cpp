@@ -209,7 +209,7 @@ void append_decimal(std::string& out, Decimal value, int scale, int min_fraction
     KSTREAM_CHECK(scale >= 0 && scale <= kMaxScale, "the scale comes from a checked spec");
     KSTREAM_CHECK(min_fraction >= 0 && min_fraction <= kMaxScale, "fraction digits asked for");
     const bool negative = value.units < 0;
-    UInt128 rest = static_cast<UInt128>(value.units);
+    auto rest = static_cast<UInt128>(value.units);
     rest = negative ? UInt128{0} - rest : rest;
 
     // Digits from the last one on; at least one in front of the point.
@@ -217,7 +217,7 @@ void append_decimal(std::string& out, Decimal value, int scale, int min_fraction
     int count = 0;
     while (rest != 0 || count <= scale) {
         // 19 digits at a time: a 128-bit division costs some twenty times a 64-bit one.
-        std::uint64_t part = static_cast<std::uint64_t>(rest % kPowers64[kMaxPower64]);
+        auto part = static_cast<std::uint64_t>(rest % kPowers64[kMaxPower64]);
         rest /= kPowers64[kMaxPower64];
         for (int i = 0; i < kMaxPower64 && (part != 0 || rest != 0 || count <= scale); ++i) {
             digits[static_cast<std::size_t>(count++)] = static_cast<char>('0' + part % 10);

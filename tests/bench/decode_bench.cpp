@@ -54,14 +54,18 @@ std::string seed_record(std::mt19937_64& random) {
     std::snprintf(amount, sizeof amount, "%llu.%02u",
                   static_cast<unsigned long long>(random() % 150000 + 1),
                   static_cast<unsigned>(random() % 100));
-    return std::string{"{\"id_transacao\": \""} + uuid + "\", \"id_usuario\": \"user_" +
-           below(1000) + "\", \"valor\": " + amount +
-           ", \"hora_transacao\": " + std::to_string(1747000000 + random() % 1000000) +
-           ", \"id_vendedor\": \"vendedor_" + below(3) + "\", \"tipo_transacao\": \"" +
-           (random() % 2 ? "compra" : "venda") + "\", \"localizacao\": \"localizacao_" + below(50) +
-           "\", \"metodo_pagamento\": \"" + kMethods[random() % 4] +
-           "\", \"compra_internacional\": " + (random() % 2 ? "true" : "false") +
-           ", \"moeda\": \"" + kCurrencies[random() % 3] + "\"}";
+    std::string record = R"({"id_transacao": ")";
+    record.append(uuid).append(R"(", "id_usuario": "user_)").append(below(1000));
+    record.append(R"(", "valor": )").append(amount);
+    record.append(R"(, "hora_transacao": )")
+        .append(std::to_string(1747000000 + random() % 1000000));
+    record.append(R"(, "id_vendedor": "vendedor_)").append(below(3));
+    record.append(R"(", "tipo_transacao": ")").append(random() % 2 == 0 ? "compra" : "venda");
+    record.append(R"(", "localizacao": "localizacao_)").append(below(50));
+    record.append(R"(", "metodo_pagamento": ")").append(kMethods[random() % 4]);
+    record.append(R"(", "compra_internacional": )").append(random() % 2 == 0 ? "true" : "false");
+    record.append(R"(, "moeda": ")").append(kCurrencies[random() % 3]).append(R"("})");
+    return record;
 }
 
 // The time of one round over all records, in nanoseconds per record.

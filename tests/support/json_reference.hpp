@@ -26,10 +26,17 @@ struct ReferenceResult {
 
 namespace reference {
 
+struct Member;
+
 struct Json {
     char type = '0';   // s n b 0 { [
     std::string text;  // unescaped string, number token, true or false
-    std::vector<std::pair<std::string, Json>> members;
+    std::vector<Member> members;
+};
+
+struct Member {
+    std::string name;
+    Json value;
 };
 
 inline bool is_utf8(const std::string& s) {
@@ -131,13 +138,13 @@ private:
         blank();
         if (eat("}")) return true;
         do {
-            std::pair<std::string, Json> member;
+            Member member;
             blank();
-            if (peek() != '"' || !read_string(member.first)) return false;
+            if (peek() != '"' || !read_string(member.name)) return false;
             blank();
             if (!eat(":")) return false;
             blank();
-            if (!read_value(member.second)) return false;
+            if (!read_value(member.value)) return false;
             blank();
             out.members.push_back(std::move(member));
         } while (eat(","));
@@ -317,11 +324,10 @@ inline std::string judge(const AggregationSpec& spec, const Json& record, Refere
         if (aggregate.kind == AggregateKind::sum) wanted.push_back(aggregate.input_field);
     }
     const auto count = [&](const std::string& name) {
-        return std::ranges::count(record.members, name, [](const auto& m) { return m.first; });
+        return std::ranges::count(record.members, name, &Member::name);
     };
     const auto get = [&](const std::string& name) -> const Json& {
-        return std::ranges::find(record.members, name, [](const auto& m) { return m.first; })
-            ->second;
+        return std::ranges::find(record.members, name, &Member::name)->value;
     };
     if (std::ranges::any_of(wanted, [&](auto& n) { return count(n) > 1; })) {
         return "duplicate_field";

@@ -56,6 +56,8 @@ class RecordDecoder {
 public:
     explicit RecordDecoder(const AggregationSpec& spec);
     ~RecordDecoder();
+    RecordDecoder(const RecordDecoder&) = delete;
+    RecordDecoder& operator=(const RecordDecoder&) = delete;
     RecordDecoder(RecordDecoder&&) noexcept;
     RecordDecoder& operator=(RecordDecoder&&) noexcept;
 

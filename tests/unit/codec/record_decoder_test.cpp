@@ -192,7 +192,9 @@ TEST_CASE("hostile values in wanted fields", "[decoder][hostile]") {
             const std::string value{v};
             comparison.check(R"({"id_vendedor":)" + value + R"(,"valor":1})");
             comparison.check(R"({"id_vendedor":"a","valor":)" + value + "}");
-            comparison.check(R"({"id_vendedor" : )" + value + R"( , "valor" : )" + value + " } ");
+            std::string both = R"({"id_vendedor" : )" + value;
+            both += R"( , "valor" : )" + value + " } ";
+            comparison.check(both);
             comparison.check(R"({"x":1,)" + value + R"(:1,"id_vendedor":"a","valor":1})");
         }
     };
@@ -565,6 +567,7 @@ TEST_CASE("a decoder can be moved", "[decoder]") {
 
 TEST_CASE("each reason has a name of its own", "[decoder]") {
     std::vector<std::string> names;
+    names.reserve(kBadReasonCount);
     for (std::size_t i = 0; i < kBadReasonCount; ++i) {
         names.emplace_back(bad_reason_name(static_cast<BadReason>(i)));
     }

@@ -14,6 +14,8 @@ namespace {
 
 using Problems = std::vector<std::string>;
 
+const Problems kNone;
+
 AggregationSpec default_spec() {
     return {.source_topic = "financial_transactions",
             .group_by = {"id_vendedor"},
@@ -69,7 +71,7 @@ TEST_CASE("no name can forge another part of the text", "[spec]") {
 }
 
 TEST_CASE("a usable job has no problems", "[spec]") {
-    CHECK(problems(default_spec()) == Problems{});
+    CHECK(problems(default_spec()) == kNone);
     AggregationSpec spec = default_spec();
     spec.group_by = {"pa\xc3\xads", "emoji \xf0\x9f\x98\x80", std::string(255, 'x')};
     spec.aggregates = {{AggregateKind::sum, "valor", "a"},
@@ -77,10 +79,10 @@ TEST_CASE("a usable job has no problems", "[spec]") {
                        {AggregateKind::sum, "pa\xc3\xads", "c"}};
     spec.scale = 30;
     spec.source_topic = std::string(249, 't');
-    CHECK(problems(spec) == Problems{});
+    CHECK(problems(spec) == kNone);
     spec.scale = 0;
     spec.source_topic = "A.b_c-0";
-    CHECK(problems(spec) == Problems{});
+    CHECK(problems(spec) == kNone);
 }
 
 TEST_CASE("each problem is named, and all at once", "[spec]") {
@@ -127,7 +129,7 @@ TEST_CASE("names are text that can be written down", "[spec]") {
     }
     for (const char* name : {"\xc2\x80", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80",
                              "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"}) {
-        CHECK(with_group(name) == Problems{});
+        CHECK(with_group(name) == kNone);
     }
     const Problems control{"a group-by field has a control character in its name"};
     CHECK(with_group("a\nb") == control);
