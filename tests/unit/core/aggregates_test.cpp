@@ -1,0 +1,134 @@
+// Add, merge and finish of every aggregate: what makes totals independent of order, and exact.
+#include "kstream/core/aggregates.hpp"
+
+#include "support/fakes/seeded.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace kstream {
+namespace {
+
+using testing::Seeded;
+
+constexpr auto kMost = static_cast<Int128>(~UInt128{0} >> 1);  // 2^127 - 1
+constexpr Int128 kLeast = -kMost - 1;
+
+const std::vector<AggregateKind> kKinds{AggregateKind::count, AggregateKind::sum};
+
+std::string finished(AggregateKind kind, const Slot& slot, int scale) {
+    std::string text;
+    append_finished(text, kind, slot, scale);
+    return text;
+}
+
+Int128 random_value(Seeded& random) {
+    const UInt128 bits = (UInt128{random.word()} << 64) | random.word();
+    return static_cast<Int128>(bits) >> static_cast<int>(2 + random.below(120));
+}
+
+}  // namespace
+
+TEST_CASE("count counts records and ignores their input") {
+    Slot slot;
+    REQUIRE(add_input(AggregateKind::count, slot, Decimal{999}));
+    REQUIRE(add_input(AggregateKind::count, slot, Decimal{-5}));
+    CHECK(slot == Slot{2, true});
+}
+
+TEST_CASE("sum adds units, and zero is not nothing") {
+    Slot slot;
+    CHECK_FALSE(slot.present);
+    REQUIRE(add_input(AggregateKind::sum, slot, Decimal{0}));
+    CHECK(slot == Slot{0, true});
+    REQUIRE(add_input(AggregateKind::sum, slot, Decimal{150}));
+    REQUIRE(add_input(AggregateKind::sum, slot, Decimal{-400}));
+    CHECK(slot == Slot{-250, true});
+}
+
+TEST_CASE("an absent delta changes nothing, not even absence") {
+    for (const AggregateKind kind : kKinds) {
+        Slot absent;
+        REQUIRE(merge_slot(kind, absent, Slot{}));
+        CHECK_FALSE(absent.present);
+        Slot total{7, true};
+        REQUIRE(merge_slot(kind, total, Slot{}));
+        CHECK(total == Slot{7, true});
+        REQUIRE(merge_slot(kind, absent, total));
+        CHECK(absent == total);
+    }
+}
+
+TEST_CASE("any order and any grouping of merges gives one result") {
+    Seeded random{1};
+    for (const AggregateKind kind : kKinds) {
+        for (int round = 0; round < 200; ++round) {
+            std::vector<Slot> parts(2 + random.below(8));
+            for (Slot& part : parts) {
+                part = random.chance(20) ? Slot{} : Slot{random_value(random), true};
+            }
+            Slot forward;
+            for (const Slot& part : parts) {
+                REQUIRE(merge_slot(kind, forward, part));
+            }
+            // Merged pairwise in random order, as deltas of several workers arrive.
+            while (parts.size() > 1) {
+                const std::size_t from = random.below(parts.size());
+                const Slot taken = parts[from];
+                parts.erase(parts.begin() + static_cast<std::ptrdiff_t>(from));
+                REQUIRE(merge_slot(kind, parts[random.below(parts.size())], taken));
+            }
+            REQUIRE(parts[0] == forward);
+        }
+    }
+}
+
+TEST_CASE("past 128 bits nothing wraps and the slot stays what it was") {
+    for (const AggregateKind kind : kKinds) {
+        Slot high{kMost, true};
+        CHECK_FALSE(merge_slot(kind, high, Slot{1, true}));
+        CHECK(high == Slot{kMost, true});
+        Slot low{kLeast, true};
+        CHECK_FALSE(merge_slot(kind, low, Slot{-1, true}));
+        CHECK(low == Slot{kLeast, true});
+    }
+    Slot sum{kMost - 5, true};
+    CHECK_FALSE(add_input(AggregateKind::sum, sum, Decimal{6}));
+    CHECK(sum == Slot{kMost - 5, true});
+    CHECK(add_input(AggregateKind::sum, sum, Decimal{5}));
+    CHECK(sum == Slot{kMost, true});
+    CHECK(add_input(AggregateKind::sum, sum, Decimal{kLeast}));
+    CHECK(sum == Slot{-1, true});
+    Slot count{kMost, true};
+    CHECK_FALSE(add_input(AggregateKind::count, count, Decimal{0}));
+    CHECK(count == Slot{kMost, true});
+}
+
+TEST_CASE("readers see counts as integers and sums with two decimals or more") {
+    CHECK(finished(AggregateKind::count, Slot{1665581, true}, 9) == "1665581");
+    CHECK(finished(AggregateKind::count, Slot{}, 9) == "0");
+    CHECK(finished(AggregateKind::sum, Slot{124919682955470000, true}, 6) == "124919682955.47");
+    CHECK(finished(AggregateKind::sum, Slot{100, true}, 2) == "1.00");
+    CHECK(finished(AggregateKind::sum, Slot{1, true}, 9) == "0.000000001");
+    CHECK(finished(AggregateKind::sum, Slot{-5, true}, 0) == "-5.00");
+    CHECK(finished(AggregateKind::sum, Slot{}, 9) == "0.00");
+    CHECK(finished(AggregateKind::sum, Slot{kLeast, true}, 0) ==
+          "-170141183460469231731687303715884105728.00");
+}
+
+TEST_CASE("the tags of the stored formats are known, and only those") {
+    CHECK(static_cast<int>(AggregateKind::count) == 1);
+    CHECK(static_cast<int>(AggregateKind::sum) == 2);
+    for (int tag = 0; tag < 256; ++tag) {
+        CHECK(is_known_aggregate(static_cast<std::uint8_t>(tag)) == (tag == 1 || tag == 2));
+    }
+    CHECK(aggregate_name(AggregateKind::count) == "count");
+    CHECK(aggregate_name(AggregateKind::sum) == "sum");
+    CHECK_FALSE(needs_input(AggregateKind::count));
+    CHECK(needs_input(AggregateKind::sum));
+}
+
+}  // namespace kstream

@@ -1,0 +1,56 @@
+// How long a step fills: bounded by --commit-interval, near the cost of a commit below it.
+#include "kstream/core/commit_rhythm.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <chrono>
+
+namespace kstream {
+
+using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
+
+TEST_CASE("before the first commit a step waits the least") {
+    const CommitRhythm rhythm{milliseconds{100}};
+    CHECK(rhythm.wait() == CommitRhythm::kLeastWait);
+}
+
+TEST_CASE("a step fills about as long as the last commits took") {
+    CommitRhythm rhythm{milliseconds{100}};
+    rhythm.commit_took(milliseconds{20});
+    CHECK(rhythm.wait() == milliseconds{20});
+    rhythm.commit_took(milliseconds{40});
+    CHECK(rhythm.wait() == milliseconds{25});
+    rhythm.commit_took(milliseconds{5});
+    CHECK(rhythm.wait() == milliseconds{20});
+}
+
+TEST_CASE("no wait is longer than the commit interval, however slow commits are") {
+    CommitRhythm rhythm{milliseconds{100}};
+    rhythm.commit_took(std::chrono::seconds{30});
+    CHECK(rhythm.wait() == milliseconds{100});
+    CommitRhythm prompt{nanoseconds{0}};
+    prompt.commit_took(milliseconds{20});
+    CHECK(prompt.wait() == nanoseconds{0});
+}
+
+TEST_CASE("no wait is shorter than the least, however fast commits are") {
+    CommitRhythm rhythm{milliseconds{100}};
+    for (int i = 0; i < 50; ++i) {
+        rhythm.commit_took(nanoseconds{1});
+        CHECK(rhythm.wait() == CommitRhythm::kLeastWait);
+    }
+}
+
+TEST_CASE("one slow commit does not set the pace, and is forgotten after some fast ones") {
+    CommitRhythm rhythm{milliseconds{100}};
+    rhythm.commit_took(milliseconds{10});
+    rhythm.commit_took(milliseconds{90});
+    CHECK(rhythm.wait() == milliseconds{30});
+    for (int i = 0; i < 20; ++i) {
+        rhythm.commit_took(milliseconds{10});
+    }
+    CHECK(rhythm.wait() < milliseconds{11});
+}
+
+}  // namespace kstream
