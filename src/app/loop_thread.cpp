@@ -143,14 +143,14 @@ LoopThread::~LoopThread() {
 }
 
 void LoopThread::start() {
-    thread_ = std::thread([this] { run(); });
+    thread_ = std::thread([this] {
+        run();
+        ended_.set_value();
+    });
 }
 
-std::optional<Error> LoopThread::join() {
-    if (thread_.joinable()) {
-        thread_.join();
-    }
-    return error_;
+bool LoopThread::wait_until(std::chrono::steady_clock::time_point deadline) const {
+    return end_.wait_until(deadline) == std::future_status::ready;
 }
 
 void LoopThread::run() {

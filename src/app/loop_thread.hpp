@@ -19,6 +19,8 @@
 #include "kstream/status.hpp"
 #include "telemetry/snapshot_store.hpp"
 
+#include <chrono>
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -53,8 +55,10 @@ public:
     LoopThread& operator=(const LoopThread&) = delete;
 
     void start();
-    // After a stop was requested, or when the loop has failed: how it ended.
-    [[nodiscard]] std::optional<Error> join();
+    // Whether the loop has ended by `deadline`. After a stop was requested, or when it has failed.
+    [[nodiscard]] bool wait_until(std::chrono::steady_clock::time_point deadline) const;
+    // How it ended; precondition: it has.
+    [[nodiscard]] const std::optional<Error>& outcome() const { return error_; }
 
 private:
     LoopThread(const LoopEnvironment& environment, Stage stage, int worker);
@@ -80,7 +84,9 @@ private:
     std::unique_ptr<StepLoop> loop_;
 
     std::thread thread_;
-    std::optional<Error> error_;  // written by the thread, read after join
+    std::promise<void> ended_;
+    std::future<void> end_ = ended_.get_future();
+    std::optional<Error> error_;  // written by the thread before it ends
 };
 
 }  // namespace kstream::app

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <random>
 #include <vector>
 
@@ -26,6 +27,8 @@ using std::chrono::seconds;
 
 constexpr milliseconds kClusterWait{30000};
 constexpr Duration kWatchInterval = milliseconds{50};
+// From the stop signal to the end of the process, at most.
+constexpr milliseconds kStopLimit{4800};
 // A dead letter is as long as its record, and the topic takes 64 KiB more than the source (P10).
 constexpr std::size_t kFallbackRecordBytes = 1'000'000;
 
@@ -172,10 +175,22 @@ Result<void> watch_end(const LoopEnvironment& environment) {
     return {};
 }
 
-ExitCode join_loops(Loops& loops, Log& log) {
+// How the loops ended: the first error that is more than "could not commit in time".
+ExitCode join_loops(const Loops& loops, Log& log) {
+    const auto deadline = std::chrono::steady_clock::now() + kStopLimit;
     ExitCode code = ExitCode::ok;
     for (const auto& loop : loops) {
-        if (const std::optional<Error> error = loop->join()) {
+        if (!loop->wait_until(deadline)) {
+            // The client library does not come back from a call. Nothing is lost by leaving: what
+            // is not committed is read again. The threads must not be waited for, so neither may
+            // the destructors run.
+            std::_Exit(to_int(report(
+                log, Error::stop(ExitCode::incomplete,
+                                 "stopped without the last commit and without leaving the group; "
+                                 "nothing is lost: the next start reads the same records again",
+                                 "the brokers did not answer in time"))));
+        }
+        if (const std::optional<Error>& error = loop->outcome()) {
             const ExitCode ended = report(log, *error);
             code = code == ExitCode::ok || code == ExitCode::incomplete ? ended : code;
         }

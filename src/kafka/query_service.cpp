@@ -66,22 +66,29 @@ private:
 
 Result<std::unique_ptr<QueryService>> QueryService::make(const ClientConfig& client,
                                                          TopicNames topics) {
+    auto closing = std::make_shared<std::atomic<bool>>(false);
     AdminSettings settings;
     settings.timeout = kCallTimeout;
+    settings.cancelled = [closing] { return closing->load(); };
     Result<Admin> admin = Admin::make(client, settings);
     if (!admin) {
         return std::unexpected(std::move(admin.error()));
     }
-    return std::unique_ptr<QueryService>{new QueryService(std::move(*admin), std::move(topics))};
+    return std::unique_ptr<QueryService>{
+        new QueryService(std::move(*admin), std::move(topics), std::move(closing))};
 }
 
-QueryService::QueryService(Admin admin, TopicNames topics)
-    : admin_(std::move(admin)), topics_(std::move(topics)), thread_([this] { run(); }) {}
+QueryService::QueryService(Admin admin, TopicNames topics,
+                           std::shared_ptr<std::atomic<bool>> closing)
+    : admin_(std::move(admin)),
+      topics_(std::move(topics)),
+      closing_(std::move(closing)),
+      thread_([this] { run(); }) {}
 
 QueryService::~QueryService() {
     {
         const std::lock_guard lock{mutex_};
-        closing_ = true;
+        closing_->store(true);
         wake_.notify_one();
     }
     thread_.join();
@@ -96,8 +103,8 @@ void QueryService::run() {
         std::shared_ptr<Ticket> ticket;
         {
             std::unique_lock lock{mutex_};
-            wake_.wait(lock, [this] { return closing_ || !open_.empty(); });
-            if (closing_) {
+            wake_.wait(lock, [this] { return *closing_ || !open_.empty(); });
+            if (*closing_) {
                 return;
             }
             ticket = std::move(open_.front());
@@ -106,7 +113,7 @@ void QueryService::run() {
         Result<QueryAnswer> result = answer(ticket->query, ticket->group);
         if (!result && result.error().disposition != Disposition::stop) {
             std::unique_lock lock{mutex_};
-            wake_.wait_for(lock, kRetryPause, [this] { return closing_; });
+            wake_.wait_for(lock, kRetryPause, [this] { return closing_->load(); });
         }
         const std::lock_guard lock{ticket->mutex};
         ticket->answer = std::move(result);

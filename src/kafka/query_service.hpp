@@ -6,6 +6,7 @@
 #include "kafka/topic_names.hpp"
 #include "kstream/ports/cluster_queries.hpp"
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -34,7 +35,7 @@ private:
     class Client;
     struct Ticket;
 
-    QueryService(Admin admin, TopicNames topics);
+    QueryService(Admin admin, TopicNames topics, std::shared_ptr<std::atomic<bool>> closing);
     void run();
     [[nodiscard]] Result<QueryAnswer> answer(const Query& query, const std::string& group);
     [[nodiscard]] Result<QueryAnswer> committed(const Query& query, const std::string& group);
@@ -49,7 +50,7 @@ private:
     std::mutex mutex_;
     std::condition_variable wake_;
     std::deque<std::shared_ptr<Ticket>> open_;
-    bool closing_ = false;
+    std::shared_ptr<std::atomic<bool>> closing_;  // also ends the call that is under way
     std::thread thread_;
 };
 

@@ -272,12 +272,15 @@ void StepLoop::take_over_anew() {
 // ----------------------------------------------------------------------
 
 void StepLoop::on_assigned(std::span<const PartitionId> partitions) {
+    status_.joined = true;
+    if (partitions.empty()) {
+        return;  // a rebalance of the group that gave this member nothing new
+    }
     ports_.log.write(LogLevel::info, "partitions assigned",
                      {{"stage", config_.stage == Stage::map ? "map" : "totals"},
                       {"worker", std::int64_t{config_.worker}},
                       {"partitions", list_partitions(partitions)}});
     ++status_.rebalances;
-    status_.joined = true;
     for (const PartitionId partition : partitions) {
         track(partition) = Track{};
         track(partition).state = PartitionState::taking;

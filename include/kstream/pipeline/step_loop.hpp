@@ -41,7 +41,7 @@ struct StepLoopConfig {
     bool stable_instance = false;      // the transactional id outlives the process (P5)
     bool commit_tail_at_once = false;  // --until end: positions behind control records matter (P11)
     Duration revoke_deadline = std::chrono::seconds{5};  // then the producer is given up (P1)
-    Duration stop_deadline = std::chrono::seconds{4};    // for the last commit after a stop
+    Duration stop_deadline = std::chrono::milliseconds{3500};    // for the last commit after a stop
 };
 
 // Everything a loop touches outside itself. All must outlive the loop.
