@@ -21,8 +21,10 @@ target_compile_options(kstream_options INTERFACE
   -Wformat=2
   -Wimplicit-fallthrough
   -Wundef
-  # No path of the building machine in the binary, and the same cache entries in every checkout.
+  # No path of the building machine in the binary, and one cache entry for all build folders: ccache
+  # takes the folder that is left after these into account. The last one that fits counts.
   "-ffile-prefix-map=${PROJECT_SOURCE_DIR}=."
+  "-ffile-prefix-map=${PROJECT_BINARY_DIR}=build"
 )
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(kstream_options INTERFACE
