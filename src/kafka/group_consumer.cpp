@@ -225,7 +225,8 @@ void GroupConsumer::seek(std::span<const PartitionPosition> positions) {
         const rd_kafka_topic_partition_t& sought = list->elems[i];
         const PartitionId partition{sought.partition};
         track(partition).eof = Offset{0};
-        if (error || sought.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        track(partition).seeking = error || sought.err != RD_KAFKA_RESP_ERR_NO_ERROR;
+        if (track(partition).seeking) {
             pending_seeks_.push_back({partition, Offset{sought.offset}});
         } else if (flow_ == Flow::open) {
             rd_kafka_topic_partition_list_add(resumed.get(), sought.topic, sought.partition);
@@ -245,12 +246,13 @@ void GroupConsumer::retry_seeks() {
 }
 
 Offset GroupConsumer::position(PartitionId partition, Offset last) const {
+    const Track& of = tracks_[static_cast<std::size_t>(partition.value)];
     const PartitionListPtr list = list_of(std::array{PartitionPosition{partition, last}});
-    if (rd_kafka_position(client_.get(), list.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    if (of.seeking || rd_kafka_position(client_.get(), list.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) {
         return last;
     }
     const Offset behind_records{list->elems[0].offset};  // negative while nothing was handed out
-    return std::max({last, behind_records, tracks_[static_cast<std::size_t>(partition.value)].eof});
+    return std::max({last, behind_records, of.eof});
 }
 
 RecordSource::LogEnd GroupConsumer::log_end(PartitionId partition) const {
@@ -362,7 +364,8 @@ Result<void> GroupConsumer::view_messages() {
             }
             continue;
         }
-        if (!tracks_[static_cast<std::size_t>(message.partition)].started) {
+        const Track& from = tracks_[static_cast<std::size_t>(message.partition)];
+        if (!from.started || from.seeking) {
             continue;
         }
         RecordView view;

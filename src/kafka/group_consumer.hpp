@@ -64,7 +64,10 @@ public:
 private:
     struct Track {
         bool started = false;  // records are handed out
-        Offset eof;            // position of the last end-of-partition, behind control records
+        // A seek has not been taken yet: what comes meanwhile is from the old position, and to hand
+        // it out could leave a gap behind it.
+        bool seeking = false;
+        Offset eof;  // position of the last end-of-partition, behind control records
         LogEnd end;
     };
 
