@@ -13,7 +13,7 @@ constexpr std::string_view kAlphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 // Takes the value of `name=` from the front of `text`, which is a list of name=value with blanks
-// between them in a fixed order: one spelling for each identity.
+// between them in a fixed order.
 bool take_value(std::string_view& text, std::string_view name, std::string_view& value) {
     if (!text.starts_with(name) || text.size() <= name.size() || text[name.size()] != '=') {
         return false;
@@ -110,7 +110,8 @@ Result<Identity> parse_identity_text(std::string_view text) {
                     "another program committed offsets under this application id: choose another "
                     "--application-id, or run `kstream reset`");
     }
-    if (!parse_fields(text.substr(kPrefix.size()), identity)) {
+    // One spelling for each identity: no leading zeros, no capitals, nothing behind it.
+    if (!parse_fields(text.substr(kPrefix.size()), identity) || identity_text(identity) != text) {
         return fail(ExitCode::identity,
                     fmt::format("the identity of a committed offset cannot be read: '{}'", text),
                     "it was written by a newer kstream: upgrade, or run `kstream reset`");
