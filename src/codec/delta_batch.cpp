@@ -45,13 +45,16 @@ bool read_header(ByteReader& reader, std::span<const AggregateKind> kinds, Batch
         return false;
     }
     const std::uint64_t ranges = reader.varint();
-    if (reader.failed() || ranges > kMaxRanges) {
+    // A batch without ranges would have no place in the chain: it could be applied twice.
+    if (reader.failed() || ranges == 0 || ranges > kMaxRanges) {
         return false;
     }
     header.ranges.resize(static_cast<std::size_t>(ranges));
     for (std::size_t i = 0; i < header.ranges.size(); ++i) {
+        const SourceRange& range = header.ranges[i];
         if (!read_range(reader, kinds, header.ranges[i]) ||
-            (i > 0 && header.ranges[i].partition <= header.ranges[i - 1].partition)) {
+            (i > 0 && range.partition <= header.ranges[i - 1].partition) ||
+            (header.kind == BatchKind::open && range.from != range.to)) {
             return false;
         }
     }

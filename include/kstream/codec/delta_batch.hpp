@@ -99,9 +99,9 @@ struct DeltaBatch {
     std::vector<Slot> slots;        // kinds.size() per delta
 };
 
-// Reads and checks a batch: format, CRC, aggregate kinds, ranges in order with from <= to, balanced
-// counts. integrity, naming what is wrong, otherwise. `out` is reused; its views point into
-// `value`.
+// Reads and checks a batch: format, CRC, aggregate kinds, one range or more, in order, with
+// from <= to (equal in an open step), balanced counts. integrity, naming what is wrong, otherwise.
+// `out` is reused; its views point into `value`.
 [[nodiscard]] Result<void> decode_delta_batch(std::string_view value,
                                               std::span<const AggregateKind> kinds,
                                               DeltaBatch& out);
