@@ -1,0 +1,79 @@
+// What people read: keys that no two groups share, values that are JSON.
+#include "kstream/codec/result_record.hpp"
+
+#include "support/fakes/test_job.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kstream {
+namespace {
+
+std::string key_of(const std::vector<GroupValue>& values) {
+    std::string key;
+    append_result_key(key, values);
+    return key;
+}
+
+std::string json_string(std::string_view text) {
+    std::string out;
+    append_json_string(out, text);
+    return out;
+}
+
+}  // namespace
+
+TEST_CASE("the record of the seed's job has the seed's form") {
+    const std::vector<GroupValue> group{{GroupValueType::string, "vendedor_1"}};
+    const std::vector<Slot> slots{{Int128{124919682955470} * 1'000'000, true}, {1665581, true}};
+    std::string value;
+    append_result_value(value, testing::seed_spec(), group, slots);
+    CHECK(value == R"({"id_vendedor":"vendedor_1","valor_total_por_vendedor":124919682955.47,)"
+                   R"("numero_transacoes":1665581})");
+    CHECK(key_of(group) == "vendedor_1");
+}
+
+TEST_CASE("a single text is its own key") {
+    CHECK(key_of({{GroupValueType::string, ""}}).empty());
+    CHECK(key_of({{GroupValueType::string, "a\"b\n"}}) == "a\"b\n");
+    CHECK(key_of({{GroupValueType::string, "{\"x\":1}"}}) == "{\"x\":1}");
+}
+
+TEST_CASE("everything else is an array that tells types and boundaries apart") {
+    CHECK(key_of({{GroupValueType::number, "1"}}) == "[1]");
+    CHECK(key_of({{GroupValueType::boolean, "true"}}) == "[true]");
+    CHECK(key_of({{GroupValueType::string, "[1]"}}) == R"(["[1]"])");
+    CHECK(key_of({{GroupValueType::string, "a"}, {GroupValueType::number, "1"}}) == R"(["a",1])");
+    CHECK(key_of({{GroupValueType::string, "a"}, {GroupValueType::string, "1"}}) == R"(["a","1"])");
+    CHECK(key_of({{GroupValueType::string, R"(a","b)"}, {GroupValueType::string, ""}}) ==
+          R"(["a\",\"b",""])");
+}
+
+TEST_CASE("texts are escaped as JSON demands, and not further") {
+    CHECK(json_string("plain") == R"("plain")");
+    CHECK(json_string("\"\\\n\r\t\b\f/") == R"("\"\\\n\r\t\b\f/")");
+    CHECK(json_string(std::string_view{"\0\x01\x1f\x7f", 4}) == "\"\\u0000\\u0001\\u001f\x7f\"");
+    CHECK(json_string("caf\xc3\xa9 \xf0\x9f\x98\x80") == "\"caf\xc3\xa9 \xf0\x9f\x98\x80\"");
+    // Every control character below 0x20 is escaped: a reader's parser refuses raw ones.
+    for (char c = 0; c < 0x20; ++c) {
+        const std::string out = json_string({&c, 1});
+        CHECK(out.find(c) == std::string::npos);
+        CHECK(out[1] == '\\');
+    }
+}
+
+TEST_CASE("several fields stand in the job's order, with any names") {
+    AggregationSpec spec = testing::seed_spec();
+    spec.group_by = {"b\"1", "a"};
+    spec.aggregates = {{AggregateKind::count, "", "n"}};
+    const std::vector<GroupValue> group{{GroupValueType::number, "-0.5"},
+                                        {GroupValueType::boolean, "false"}};
+    std::string value = "kept ";
+    append_result_value(value, spec, group, std::vector<Slot>{{3, true}});
+    CHECK(value == R"(kept {"b\"1":-0.5,"a":false,"n":3})");
+}
+
+}  // namespace kstream
