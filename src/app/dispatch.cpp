@@ -2,6 +2,7 @@
 #include "app/dispatch.hpp"
 
 #include "app/commands.hpp"
+#include "app/explain.hpp"
 #include "app/monitoring.hpp"
 #include "app/stop_signal.hpp"
 #include "app/version_text.hpp"
@@ -82,8 +83,7 @@ ExitCode execute(const cli::Command& command, StopSignal& stop) {
     telemetry::SnapshotStore snapshots(clock);
     const auto server = start_monitoring(common, snapshots, log);
     if (!server) {
-        log.write(LogLevel::error, server.error().message, {{"hint", server.error().hint}});
-        return server.error().exit_code;
+        return explain(log, "http server not started", server.error());
     }
     AppContext context{.log = log, .stop = stop, .clock = clock, .snapshots = snapshots};
     return std::visit([&](const auto& config) { return call(config, context); }, command);

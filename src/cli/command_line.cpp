@@ -81,21 +81,24 @@ std::string_view option_part(std::string_view argument) {
     return argument.substr(0, argument.find('='));
 }
 
+bool has_name(const OptionSpec& option, std::string_view name) {
+    return option.name == name ||
+           (option.short_name != '\0' && name == std::string_view(&option.short_name, 1));
+}
+
 std::string unknown_option(std::string_view argument, std::optional<Subcommand> id) {
     const std::string_view option = option_part(argument);
     const std::string_view name =
         option.substr(std::min(option.find_first_not_of('-'), option.size()));
-    const auto candidates = option_candidates(id);
-    if (!id) {
-        const auto known = [&](const OptionSpec& spec) {
-            return spec.name == name ||
-                   (spec.short_name != '\0' && name == std::string_view(&spec.short_name, 1));
-        };
-        if (std::ranges::any_of(option_table(), known)) {
-            return fmt::format("{}: this option stands behind a subcommand", option);
-        }
+    const auto found = std::ranges::find_if(
+        option_table(), [&](const OptionSpec& spec) { return has_name(spec, name); });
+    if (found != option_table().end()) {
+        return id ? fmt::format("{}: not an option of {} but of {}", option, subcommand(*id).name,
+                                subcommand(found->bindings.front().subcommand).name)
+                  : fmt::format("{}: this option stands behind a subcommand", option);
     }
-    return fmt::format("{}: unknown option{}", option, did_you_mean(name, "--", candidates));
+    return fmt::format("{}: unknown option{}", option,
+                       did_you_mean(name, "--", option_candidates(id)));
 }
 
 // What CLI11 could not place. A word behind an unknown option is taken for its value.

@@ -93,7 +93,7 @@ void append_escaped(Line& line, std::string_view text, LogFormat format) {
 }
 
 bool stands_bare(std::string_view text) {
-    return !text.empty() && std::ranges::all_of(text, [](char c) {
+    return std::ranges::all_of(text, [](char c) {
         return c > ' ' && c < 0x7f && c != '"' && c != '=' && c != '\\';
     });
 }
@@ -134,6 +134,9 @@ void append_text_line(Line& line, std::int64_t wall_ms, LogLevel level, std::str
     append(line, " ");
     append_escaped(line, cut(event), LogFormat::text);
     for (const LogField& field : fields) {
+        if (field.value.empty()) {
+            continue;
+        }
         append(line, " ");
         append(line, field.key);
         append(line, "=");
@@ -155,6 +158,9 @@ void append_json_line(Line& line, std::int64_t wall_ms, LogLevel level, std::str
     append(line, R"(","event":)");
     append_quoted(line, event, LogFormat::json);
     for (const LogField& field : fields) {
+        if (field.value.empty()) {
+            continue;
+        }
         append(line, ",");
         append_quoted(line, field.key, LogFormat::json);
         append(line, ":");

@@ -21,8 +21,9 @@ struct LogOptions {
 
 // text: 2026-11-24T03:10:11.123Z info partition assigned partition=3 offset=15 reason="a b"
 // json: {"time":"2026-11-24T03:10:11.123Z","level":"info","event":"partition assigned",...}
-// A field's value is cut at 256 bytes. Control characters, DEL, bidirectional overrides, line
-// separators and bytes that are not UTF-8 are escaped: nobody can forge a line or move the cursor.
+// A field without a value is left out, a long one is cut at 256 bytes. Control characters, DEL,
+// bidirectional overrides, line separators and bytes that are not UTF-8 are escaped: nobody can
+// forge a line or move the cursor.
 // Safe from any thread; a line goes out in one write(2), never mixed with another.
 class LineLog final : public Log {
 public:

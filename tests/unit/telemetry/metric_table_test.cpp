@@ -1,0 +1,265 @@
+// The names that dashboards and alerts are built on, and what /metrics makes of a snapshot.
+#include "telemetry/metric_table.hpp"
+
+#include "support/manual_clock.hpp"
+#include "telemetry/exposition.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace kstream::telemetry {
+namespace {
+
+using std::chrono::milliseconds;
+
+LoopStatus busy_loop() {
+    LoopStatus status;
+    status.stage = Stage::totals;
+    status.worker = 1;
+    status.joined = true;
+    status.records_read = 12;
+    status.bad_records[static_cast<std::size_t>(BadReason::scale)] = 3;
+    status.transactions = {7, 1, 0, 0};
+    status.phase_seconds = {1.5, 0.25, 0, 0, 0};
+    status.commit_seconds.record(0.004);
+    status.commit_seconds.record(0.004);
+    status.commit_seconds.record(100);
+    status.partitions = {
+        {.partition = PartitionId{0}, .position = 30, .committed = 20, .log_end = 50},
+        {.partition = PartitionId{5},
+         .position = 9,
+         .committed = 60,
+         .log_end = 50,
+         .lag_seconds = 0,
+         .restoring = true}};
+    return status;
+}
+
+std::string exposed(const SnapshotStore& store) {
+    return exposition(store.read(), {"1.2.3", "abc", "2.14.2"}, ProcessStatus{});
+}
+
+bool has_line(const std::string& text, const std::string& line) {
+    return ("\n" + text).contains("\n" + line + "\n");
+}
+
+}  // namespace
+
+TEST_CASE("Metric names are an interface: this list changes only on purpose") {
+    const std::vector<std::string_view> expected{"kstream_records_read_total",
+                                                 "kstream_read_bytes_total",
+                                                 "kstream_records_aggregated_total",
+                                                 "kstream_tombstones_total",
+                                                 "kstream_bad_records_total",
+                                                 "kstream_skipped_records_total",
+                                                 "kstream_duplicate_steps_total",
+                                                 "kstream_keys",
+                                                 "kstream_state_bytes",
+                                                 "kstream_transactions_total",
+                                                 "kstream_commit_duration_seconds",
+                                                 "kstream_append_to_commit_seconds",
+                                                 "kstream_last_commit_timestamp_seconds",
+                                                 "kstream_producer_rebuilds_total",
+                                                 "kstream_rebalances_total",
+                                                 "kstream_partitions_lost_total",
+                                                 "kstream_loop_seconds_total",
+                                                 "kstream_restored_records_total",
+                                                 "kstream_restore_seconds_total",
+                                                 "kstream_joined",
+                                                 "kstream_caught_up",
+                                                 "kstream_snapshot_age_seconds",
+                                                 "kstream_assigned_partitions",
+                                                 "kstream_position_offset",
+                                                 "kstream_committed_offset",
+                                                 "kstream_log_end_offset",
+                                                 "kstream_lag_records",
+                                                 "kstream_lag_seconds",
+                                                 "kstream_open_transaction_records",
+                                                 "kstream_restoring",
+                                                 "kstream_produce_made_records_total",
+                                                 "kstream_produce_records_total",
+                                                 "kstream_produce_bytes_total",
+                                                 "kstream_produce_queued_records",
+                                                 "kstream_produce_queued_bytes",
+                                                 "kstream_produce_delivery_seconds",
+                                                 "kstream_produce_waiting",
+                                                 "kstream_broker_up",
+                                                 "kstream_broker_rtt_mean_seconds",
+                                                 "kstream_broker_rtt_p99_seconds",
+                                                 "kstream_broker_requests_total",
+                                                 "kstream_broker_errors_total",
+                                                 "kstream_broker_timeouts_total",
+                                                 "kstream_broker_disconnects_total",
+                                                 "kstream_build_info",
+                                                 "process_cpu_seconds_total",
+                                                 "process_resident_memory_bytes",
+                                                 "process_virtual_memory_bytes",
+                                                 "process_start_time_seconds",
+                                                 "process_open_fds",
+                                                 "process_max_fds"};
+    std::vector<std::string_view> names;
+    for (const MetricGroup& group : metric_groups()) {
+        for (const MetricSpec& spec : group.metrics) {
+            names.push_back(spec.name);
+            CHECK_FALSE(spec.help.empty());
+            CHECK(spec.name.ends_with("_total") == (spec.type == MetricType::counter));
+        }
+    }
+    CHECK(names == expected);
+    CHECK(std::set(names.begin(), names.end()).size() == names.size());
+}
+
+TEST_CASE("The samples of a loop have the labels that the table promises") {
+    const LoopStatus status = busy_loop();
+    for (const auto& metric : loop_metrics()) {
+        INFO(metric.spec.name);
+        Samples samples({{"stage", "totals"}, {"worker", "1"}});
+        metric.sample(Seen<LoopStatus>{status, 0.5}, samples);
+        for (const Sample& sample : samples.list()) {
+            std::string labels;
+            for (const auto& [name, value] : sample.labels) {
+                labels += (labels.empty() ? "" : ",") + std::string(name);
+            }
+            CHECK(labels == metric.spec.labels);
+            CHECK((sample.histogram != nullptr) == (metric.spec.type == MetricType::histogram));
+        }
+    }
+}
+
+TEST_CASE("A loop's snapshot becomes samples") {
+    ManualClock clock;
+    SnapshotStore store(clock);
+    store.publish(busy_loop());
+    clock.advance(milliseconds(1500));
+    const std::string text = exposed(store);
+    const std::string loop = R"(stage="totals",worker="1")";
+    CHECK(has_line(text, "# TYPE kstream_records_read_total counter"));
+    CHECK(has_line(text, "kstream_records_read_total{" + loop + "} 12"));
+    CHECK(has_line(text, "kstream_bad_records_total{" + loop + R"(,reason="scale"} 3)"));
+    CHECK(has_line(text, "kstream_bad_records_total{" + loop + R"(,reason="json"} 0)"));
+    CHECK(has_line(text, "kstream_transactions_total{" + loop + R"(,result="committed"} 7)"));
+    CHECK(has_line(text, "kstream_loop_seconds_total{" + loop + R"(,phase="poll"} 1.5)"));
+    CHECK(has_line(text, "kstream_snapshot_age_seconds{" + loop + "} 1.5"));
+    CHECK(has_line(text, "kstream_joined{" + loop + "} 1"));
+    CHECK(has_line(text, "kstream_assigned_partitions{" + loop + "} 2"));
+    CHECK(has_line(text, "kstream_lag_records{" + loop + R"(,partition="0"} 30)"));
+    CHECK(has_line(text, "kstream_restoring{" + loop + R"(,partition="5"} 1)"));
+    CHECK(has_line(text,
+                   R"(kstream_build_info{version="1.2.3",revision="abc",librdkafka="2.14.2"} 1)"));
+}
+
+TEST_CASE("What is unknown has no sample, and a lag is never negative") {
+    ManualClock clock;
+    SnapshotStore store(clock);
+    store.publish(busy_loop());
+    const std::string text = exposed(store);
+    CHECK(text.contains(R"(kstream_lag_seconds{stage="totals",worker="1",partition="5"} 0)"));
+    CHECK_FALSE(text.contains(R"(kstream_lag_seconds{stage="totals",worker="1",partition="0"})"));
+    CHECK_FALSE(text.contains("kstream_open_transaction_records"));
+    CHECK(text.contains(R"(kstream_lag_records{stage="totals",worker="1",partition="5"} 0)"));
+}
+
+TEST_CASE("Histograms are cumulative and end in +Inf") {
+    ManualClock clock;
+    SnapshotStore store(clock);
+    store.publish(busy_loop());
+    const std::string text = exposed(store);
+    const std::string prefix =
+        R"(kstream_commit_duration_seconds_bucket{stage="totals",worker="1",)";
+    CHECK(has_line(text, prefix + R"(le="0.002"} 0)"));
+    CHECK(has_line(text, prefix + R"(le="0.005"} 2)"));
+    CHECK(has_line(text, prefix + R"(le="30"} 2)"));
+    CHECK(has_line(text, prefix + R"(le="+Inf"} 3)"));
+    CHECK(has_line(text, R"(kstream_commit_duration_seconds_count{stage="totals",worker="1"} 3)"));
+}
+
+TEST_CASE("Producer and clients have their metrics") {
+    ManualClock clock;
+    SnapshotStore store(clock);
+    ProduceStatus produce;
+    produce.acknowledged = 10;
+    produce.unknown = 2;
+    produce.waiting = true;
+    store.publish(produce);
+    store.publish(ClientStatus{
+        "map-0-consumer", {{.name = "b:1", .up = true, .rtt_mean_seconds = 0.002, .requests = 9}}});
+    const std::string text = exposed(store);
+    CHECK(has_line(text, R"(kstream_produce_records_total{result="unknown"} 2)"));
+    CHECK(has_line(text, "kstream_produce_waiting 1"));
+    CHECK(has_line(
+        text, R"(kstream_broker_rtt_mean_seconds{client="map-0-consumer",broker="b:1"} 0.002)"));
+    CHECK_FALSE(text.contains("kstream_broker_rtt_p99_seconds{"));
+    CHECK_FALSE(text.contains("kstream_records_read_total"));
+}
+
+TEST_CASE("The help and the document name every metric") {
+    for (const MetricGroup& group : metric_groups()) {
+        for (const MetricSpec& spec : group.metrics) {
+            CHECK(metrics_help().contains("  " + std::string(spec.name)));
+            CHECK(metrics_doc().contains("| `" + std::string(spec.name) + "` |"));
+        }
+    }
+}
+
+TEST_CASE("The process says what it uses") {
+    const ProcessStatus status = read_process_status();
+    CHECK(status.resident_bytes > 1'000'000);
+    CHECK(status.virtual_bytes >= status.resident_bytes);
+    CHECK(status.open_files >= 3);
+    CHECK(status.max_files >= status.open_files);
+    const auto now =
+        std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch());
+    CHECK(status.start_time_seconds > 1e9);
+    CHECK(status.start_time_seconds <= now.count() + 1);
+}
+
+TEST_CASE("The store keeps the latest snapshot of each, and a bounded number of clients") {
+    ManualClock clock;
+    SnapshotStore store(clock);
+    LoopStatus status = busy_loop();
+    store.publish(status);
+    status.records_read = 13;
+    store.publish(status);
+    status.stage = Stage::map;
+    store.publish(status);
+    for (std::size_t i = 0; i < SnapshotStore::kMaxClients + 10; ++i) {
+        store.publish(ClientStatus{"client-" + std::to_string(i), {}});
+    }
+    const Snapshots snapshots = store.read();
+    REQUIRE(snapshots.loops.size() == 2);
+    CHECK(snapshots.loops[0].status->stage == Stage::map);
+    CHECK(snapshots.loops[1].status->records_read == 13);
+    CHECK(snapshots.clients.size() == SnapshotStore::kMaxClients);
+}
+
+TEST_CASE("A reader always sees a whole snapshot") {
+    ManualClock clock;
+    SnapshotStore store(clock);
+    std::thread writer([&store] {
+        LoopStatus status;
+        for (std::uint64_t i = 1; i <= 2000; ++i) {
+            status.records_read = i;
+            status.bytes_read = i * 10;
+            store.publish(status);
+        }
+    });
+    std::uint64_t last = 0;
+    bool whole = true;
+    while (last < 2000) {
+        for (const auto& snapshot : store.read().loops) {
+            whole = whole && snapshot.status->bytes_read == snapshot.status->records_read * 10 &&
+                    snapshot.status->records_read >= last;
+            last = snapshot.status->records_read;
+        }
+    }
+    writer.join();
+    CHECK(whole);
+}
+
+}  // namespace kstream::telemetry
