@@ -1,0 +1,239 @@
+// Every stored format against its golden file (P12): encoding gives the file's bytes, and the file
+// decodes to the value. tests/golden/README.md says why the files never change.
+#include "kstream/codec/changelog.hpp"
+#include "kstream/codec/dead_letter.hpp"
+#include "kstream/codec/delta_batch.hpp"
+#include "kstream/codec/identity.hpp"
+#include "kstream/codec/result_record.hpp"
+#include "kstream/codec/state_key.hpp"
+#include "kstream/pipeline/totals_state.hpp"
+#include "support/fakes/golden.hpp"
+#include "support/fakes/test_job.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kstream {
+namespace {
+
+using testing::golden_bytes;
+using testing::golden_text;
+using testing::hex;
+
+const Job kJob = testing::make_job();
+
+std::string state_key(const std::vector<GroupValue>& values) {
+    std::string key;
+    encode_state_key(values, key);
+    return key;
+}
+
+const std::string kSeller = state_key({{GroupValueType::string, "vendedor_1"}});
+const std::string kEmptyText = state_key({{GroupValueType::string, ""}});
+
+BatchHeader step_header() {
+    BatchHeader header;
+    header.run_id = 0xfedcba9876543210;
+    header.step = 300;
+    header.chunk = 1;
+    header.chunks = 3;
+    header.oldest_timestamp_ms = 1700000000000;
+    header.identity = kJob.identity;
+    SourceRange first;
+    first.partition = PartitionId{0};
+    first.from = Offset{100};
+    first.to = Offset{121};
+    first.counts = {21, 1, 2, 3, 4, 5, 6};
+    first.slots = {{-12345, true}, {1, true}};
+    SourceRange second;
+    second.partition = PartitionId{7};
+    second.from = second.to = Offset{1'000'000'000'000};
+    second.max_event_time_ms = 1699999999999;
+    second.slots.resize(2);
+    header.ranges = {first, second};
+    return header;
+}
+
+BatchHeader open_header() {
+    BatchHeader header;
+    header.kind = BatchKind::open;
+    header.run_id = 1;
+    header.step = 1;
+    header.identity = kJob.identity;
+    SourceRange range;
+    range.partition = PartitionId{5};
+    range.from = range.to = Offset{42};
+    range.slots.resize(2);
+    header.ranges = {range};
+    return header;
+}
+
+Meta meta() {
+    Meta meta;
+    meta.identity = kJob.identity;
+    meta.spec_text = kJob.spec_text;
+    meta.run_id = 0xa1b2c3d4e5f60718;
+    meta.transaction = 4711;
+    meta.repartition_position = Offset{99'000'000'000};
+    SourceProgress first;
+    first.partition = PartitionId{0};
+    first.base = Offset{5};
+    first.applied = Offset{300};
+    first.counts = {290, 280, 0, 0, 5, 3, 2};
+    first.max_event_time_ms = 1699999999999;
+    first.slots = {{-77, true}, {280, true}};
+    SourceProgress second;
+    second.partition = PartitionId{11};
+    second.slots.resize(2);
+    meta.sources = {first, second};
+    meta.keys = 3;
+    meta.slots = {{Int128{1} << 100, true}, {280, true}};
+    meta.state_hash = (UInt128{0x0123456789abcdef} << 64) | 0xfedcba9876543210;
+    return meta;
+}
+
+// A record as the .txt files show it.
+std::string shown(const OutputBatch& batch, const OutputBatch::Record& record) {
+    std::string text = "key: " + std::string{batch.key(record).value_or("none")} + "\nvalue:";
+    const std::string_view value = batch.value(record).value_or("none");
+    text += (value.empty() ? "" : " ") + std::string{value} + "\n";
+    if (record.headers != OutputBatch::kNoHeaders) {
+        for (const auto& [name, content] : batch.header_sets()[record.headers]) {
+            text += "header " + name + ": " + content + "\n";
+        }
+    }
+    return text;
+}
+
+}  // namespace
+
+TEST_CASE("golden: state key", "[golden]") {
+    const std::string bytes = golden_bytes("state_key.hex");
+    const std::vector<GroupValue> values{{GroupValueType::string, "vendedor_1"},
+                                         {GroupValueType::number, "-12.5"},
+                                         {GroupValueType::boolean, "true"}};
+    CHECK(hex(state_key(values)) == hex(bytes));
+    std::vector<GroupValue> read;
+    REQUIRE(decode_state_key(bytes, 3, read));
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        CHECK(read[i].type == values[i].type);
+        CHECK(read[i].text == values[i].text);
+    }
+}
+
+TEST_CASE("golden: batch of a step", "[golden]") {
+    const std::string bytes = golden_bytes("delta_batch_step_1.hex");
+    const std::vector<Slot> seller{{Int128{1} << 126, true}, {3, true}};
+    const std::vector<Slot> empty_text{{-1, true}, {}};
+    DeltaBatchWriter writer{kJob.kinds};
+    writer.add_delta(kSeller, seller);
+    writer.add_delta(kEmptyText, empty_text);
+    CHECK(hex(std::string{writer.finish(step_header())}) == hex(bytes));
+
+    DeltaBatch batch;
+    REQUIRE(decode_delta_batch(bytes, kJob.kinds, batch));
+    CHECK(batch.header == step_header());
+    REQUIRE(batch.deltas.size() == 2);
+    CHECK(batch.deltas[0].state_key == kSeller);
+    CHECK(batch.deltas[1].state_key == kEmptyText);
+    CHECK(batch.slots == std::vector<Slot>{seller[0], seller[1], empty_text[0], empty_text[1]});
+}
+
+TEST_CASE("golden: batch of an open step", "[golden]") {
+    const std::string bytes = golden_bytes("delta_batch_open_1.hex");
+    DeltaBatchWriter writer{kJob.kinds};
+    CHECK(hex(std::string{writer.finish(open_header())}) == hex(bytes));
+    DeltaBatch batch;
+    REQUIRE(decode_delta_batch(bytes, kJob.kinds, batch));
+    CHECK(batch.header == open_header());
+    CHECK(batch.deltas.empty());
+}
+
+TEST_CASE("golden: a total in the changelog", "[golden]") {
+    const std::string key = golden_bytes("changelog_total_key.hex");
+    const std::string value = golden_bytes("changelog_total_value_1.hex");
+    const std::vector<Slot> slots{{-150000000001, true}, {300, true}};
+    std::string written;
+    append_total_key(written, kSeller);
+    CHECK(hex(written) == hex(key));
+    written.clear();
+    append_total_value(written, 4711, kJob.kinds, slots);
+    CHECK(hex(written) == hex(value));
+
+    CHECK(changelog_key_kind(key) == ChangelogKeyKind::total);
+    CHECK(total_state_key(key) == kSeller);
+    std::vector<Slot> read;
+    CHECK(decode_total_value(value, kJob.kinds, read) == 4711U);
+    CHECK(read == slots);
+}
+
+TEST_CASE("golden: meta in the changelog", "[golden]") {
+    const std::string key = golden_bytes("changelog_meta_key.hex");
+    const std::string value = golden_bytes("changelog_meta_value_1.hex");
+    CHECK(hex(std::string{meta_key()}) == hex(key));
+    CHECK(changelog_key_kind(key) == ChangelogKeyKind::meta);
+    std::string written;
+    append_meta_value(written, kJob.kinds, meta());
+    CHECK(hex(written) == hex(value));
+    CHECK(decode_meta_value(value, kJob.kinds) == meta());
+}
+
+TEST_CASE("golden: what an entry adds to the state hash", "[golden]") {
+    // Computed with Python's integers.
+    const std::vector<Slot> slots{{-150000000001, true}, {300, true}};
+    CHECK(state_entry_hash(kSeller, kJob.kinds, slots) ==
+          ((UInt128{0xe4cd329d9dc47167} << 64) | 0x722ef03530fed828));
+}
+
+TEST_CASE("golden: metadata of committed offsets", "[golden]") {
+    const std::string text = golden_text("offset_metadata_1.txt");
+    CHECK(identity_text(kJob.identity) + "\n" == text);
+    CHECK(parse_identity_text(text.substr(0, text.size() - 1)) == kJob.identity);
+}
+
+TEST_CASE("golden: a result record", "[golden]") {
+    TotalsState state{kJob, PartitionId{1}};
+    std::string key;
+    std::string value;
+    // One transaction before the one that writes the golden record.
+    Meta before;
+    before.identity = kJob.identity;
+    before.transaction = 4710;
+    before.slots.resize(2);
+    append_meta_value(value, kJob.kinds, before);
+    REQUIRE(state.restore(meta_key(), value));
+    REQUIRE(state.finish_restore());
+    const std::vector<Slot> slots{{Int128{124919682955470} * 1'000'000, true}, {1665581, true}};
+    REQUIRE(state.apply_delta(kSeller, slots));
+    OutputBatch out;
+    state.seal(Offset{1}, out);
+    REQUIRE(out.records().size() == 3);
+    CHECK(out.records()[1].topic == TopicRole::results);
+    CHECK(shown(out, out.records()[1]) == golden_text("result_record.txt"));
+}
+
+TEST_CASE("golden: a dead letter and its stub", "[golden]") {
+    const std::string_view key = "tx-1";
+    const std::string_view value = R"({"valor":1.0000000001})";
+    RecordView record;
+    record.partition = PartitionId{4};
+    record.record_offset = Offset{123456789012};
+    record.timestamp_ms = 1700000000123;
+    record.key_data = key.data();
+    record.key_size = static_cast<std::uint32_t>(key.size());
+    record.value_data = value.data();
+    record.value_size = static_cast<std::uint32_t>(value.size());
+    OutputBatch out;
+    for (const std::size_t most_bytes : {100U, 10U}) {
+        append_dead_letter(out, PartitionId{0}, record, kJob.spec.source_topic, BadReason::scale,
+                           most_bytes);
+    }
+    CHECK(shown(out, out.records()[0]) == golden_text("dead_letter.txt"));
+    CHECK(shown(out, out.records()[1]) == golden_text("dead_letter_stub.txt"));
+}
+
+}  // namespace kstream
