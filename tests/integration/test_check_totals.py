@@ -3,7 +3,8 @@
 
     test_check_totals.py
 
-A small right output is made by hand, then damaged in every way that we could think of; each damage has to be found, and the right output has to pass. Needs no cluster and no binary.
+A small right output is made by hand, then damaged in every way that we could think of; each
+damage has to be found, and the right output has to pass. Needs no cluster and no binary.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 Values may hold any bytes, newlines and separators too. Kafka's BytesDeserializer prints printable
 ASCII as it is and everything else, the backslash included, as \\xHH; a tab or a newline in the
-output is therefore always the formatter's own. A null is printed as a random word that is made anew for
-each run, so that no record can pass for it.
+output is therefore always the formatter's own. A null is printed as a random word that is made anew
+for each run, so that no record can pass for it.
 """
 
 from __future__ import annotations
@@ -105,8 +105,15 @@ class ConsoleConsumer:
         }.items():
             command += ["--command-property", f"{name}={value}"]
         self._errors = tempfile.TemporaryFile()
+        # It lives for seconds: code that the quick compiler makes is good enough, and the slow one
+        # would cost as much as the reading.
+        java = os.environ.get("JAVA_TOOL_OPTIONS", "") + " -XX:TieredStopAtLevel=1"
         self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._errors
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            env=os.environ | {"JAVA_TOOL_OPTIONS": java.strip()},
         )
         assert self._process.stdout
         self._out = self._process.stdout.fileno()

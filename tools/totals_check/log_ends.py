@@ -1,7 +1,8 @@
 """Where topics begin and end, asked from the brokers directly.
 
 The console consumer prints records and nothing else: neither how far it has read nor whether more
-is to come. These few requests tell when all has been printed, so that nobody has to guess a time-out.
+is to come. These few requests tell when all has been printed, so that nobody has to guess a
+time-out.
 """
 
 from __future__ import annotations

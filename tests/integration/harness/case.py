@@ -1,0 +1,204 @@
+"""The base of every test: names of its own, processes that end with it, the checker at hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+import sys
+import threading
+import time
+import unittest
+from collections.abc import Callable
+from pathlib import Path
+from . import cluster
+from .cluster import BROKERS, ROOT
+from .process import Process
+from .waiting import wait_for
+
+sys.path.insert(0, str(ROOT / "tools"))
+import check_totals  # noqa: E402
+from totals_check.compare import Report  # noqa: E402
+from totals_check.console import ConsoleConsumer, Record, parse  # noqa: E402
+from totals_check.contract import Job, Number  # noqa: E402
+
+# One run's names differ from another's: topics that are being deleted cannot be in the way.
+RUN = secrets.token_hex(3)
+LOGS = Path(os.environ.get("KSTREAM_TEST_LOGS", ROOT / "build" / "integration"))
+# Short, so that a dead member is noticed soon; not so short that a busy machine looks like one.
+SESSION_SECONDS = 3
+
+
+class IntegrationTest(unittest.TestCase):
+    """Names, processes and topics of one test. Topics are deleted at its end, logs when it passed."""
+
+    def setUp(self) -> None:
+        name = self.id().rpartition(".")[2].removeprefix("test_")
+        self.application = f"it-{RUN}-{secrets.token_hex(2)}"
+        self.source = f"{self.application}-source"
+        self.results = f"{self.application}-results"
+        self.directory = LOGS / f"{type(self).__name__}.{name}"
+        shutil.rmtree(self.directory, ignore_errors=True)
+        self.directory.mkdir(parents=True)
+        self._started: list[Process] = []
+        self._numbers: dict[str, int] = {}
+        self.notes: list[str] = []  # figures that the runner prints
+        # Last in, first out: processes end before their topics go.
+        self.addCleanup(self._delete_topics)
+        self.addCleanup(self._end_processes)
+
+    def _end_processes(self) -> None:
+        for process in self._started:
+            process.discard()
+
+    def _delete_topics(self) -> None:
+        cluster.delete_topics(self.topics())
+
+    def topics(self) -> list[str]:
+        own = [f"{self.application}-{role}" for role in
+               ("totals-repartition", "totals-changelog", "dead-letters")]  # fmt: skip
+        return [self.source, self.results, *own]
+
+    def note(self, text: str) -> None:
+        """A figure or a seed that a reader of the run wants to see."""
+        self.notes.append(text)
+
+    # ---- running kstream -------------------------------------------------------------------------
+
+    def start(self, *arguments: str, name: str | None = None) -> Process:
+        base = name or arguments[0]
+        number = self._numbers[base] = self._numbers.get(base, 0) + 1
+        process = Process(self.directory, f"{base}-{number}", list(arguments))
+        self._started.append(process)
+        return process
+
+    def names(self) -> list[str]:
+        return ["--application-id", self.application, *self.ends()]
+
+    def ends(self) -> list[str]:
+        return ["-t", self.source, "--output-topic", self.results]
+
+    def create_topics(self, *options: str) -> Process:
+        made = self.start("create-topics", *self.names(), *options).expect(0)
+        # topics_test.py has a test of what follows at once; the others are about something else.
+        cluster.wait_until_known(self.topics())
+        return made
+
+    def produce(self, count: int, *options: str) -> Process:
+        """Writes `count` records and waits until they are acknowledged."""
+        return self.start_produce("--count", str(count), *options).expect(0)
+
+    def start_produce(self, *options: str) -> Process:
+        return self.start("produce", *self.ends(), *options)
+
+    def aggregate(self, *options: str, name: str = "aggregate") -> Process:
+        return self.start(
+            "aggregate",
+            *self.names(),
+            "--session-timeout",
+            f"{SESSION_SECONDS}s",
+            *options,
+            name=name,
+        )
+
+    def replicas(self, number: int, *options: str) -> list[Process]:
+        found = [self.aggregate(*options, name="replica") for _ in range(number)]
+        for replica in found:
+            replica.wait_for_log("partitions assigned")
+        return found
+
+    def settle(self, seconds: float = 90.0, *options: str) -> None:
+        """Waits until all that is in the source now is in the totals, whoever puts it there."""
+        self.aggregate("--until", "end", *options, name="until-end").expect(0, seconds)
+
+    # ---- judging ---------------------------------------------------------------------------------
+
+    def check(self, *options: str) -> Report:
+        arguments = check_totals.parse_arguments([*self.names(), *options])
+        return check_totals.check(arguments)
+
+    def assert_exact(self, *options: str, count: int | None = None) -> Report:
+        report = self.check(*options)
+        self.assertEqual(report.differences, [], report.figures)
+        if count is not None:
+            self.assertEqual(report.figures["valid_records"], count)
+            self.assertEqual(report.figures["published_count"], count)
+        return report
+
+    def watch(self) -> "Watcher":
+        watcher = Watcher(self.results)
+        self.addCleanup(watcher.stop)
+        return watcher
+
+
+class Watcher(threading.Thread):
+    """A read_committed reader of the results while everything happens: keeps each key's count and
+    notes where one falls."""
+
+    def __init__(self, topic: str) -> None:
+        super().__init__(daemon=True)
+        self._topic = topic
+        self._ending = threading.Event()
+        self._counts: dict[bytes, int] = {}
+        self.falls: list[str] = []
+        self.seen = 0
+        self.problem: Exception | None = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            with ConsoleConsumer(BROKERS, self._topic) as consumer:
+                for lines in consumer.lines(0.1):
+                    for line in lines:
+                        self._look(parse(line, consumer.null))
+                    if self._ending.is_set():
+                        return
+        except Exception as error:
+            self.problem = error
+
+    def _look(self, record: Record) -> None:
+        assert record.key is not None and record.value is not None
+        members = json.loads(record.value, parse_int=Number, parse_float=Number)
+        count = int(members[Job().count_name])
+        before = self._counts.get(record.key, 0)
+        if count < before:
+            self.falls.append(f"{record.key!r}: {before} -> {count} at {record.offset}")
+        self._counts[record.key] = count
+        self.seen += 1
+
+    def total(self) -> int:
+        return sum(self._counts.copy().values())
+
+    def wait_for_total(self, least: int, seconds: float) -> None:
+        def reached() -> bool:
+            if self.problem:
+                raise self.problem
+            return self.total() >= least
+
+        wait_for(reached, seconds, f"counts of {self._topic} sum to {least}")
+
+    def stop(self) -> None:
+        self._ending.set()
+        self.join(10)
+
+
+def pause(seconds: float, interrupted: Callable[[], bool] = lambda: False) -> None:
+    """Lets a chosen moment come: for faults at random times, never to wait for an effect."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and not interrupted():
+        time.sleep(0.02)
+
+
+def assigned(process: Process) -> dict[str, set[int]]:
+    """Stage -> partitions of its latest assignment, as its log tells (one worker)."""
+    found: dict[str, set[int]] = {}
+    for stage, text in re.findall(
+        r"partitions assigned stage=(\w+) worker=0 partitions=([\d,]*)", process.stderr
+    ):
+        found.setdefault(stage, set()).update(int(p) for p in text.split(",") if p)
+    return found
+
+
+__all__ = ["IntegrationTest", "Watcher", "assigned", "pause", "wait_for"]

@@ -1,0 +1,118 @@
+"""The cluster of scripts/cluster.sh, and the few requests that would each cost a JVM otherwise."""
+
+from __future__ import annotations
+
+import os
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+from .waiting import wait_for
+
+ROOT = Path(__file__).resolve().parents[3]
+SCRIPT = ROOT / "scripts" / "cluster.sh"
+sys.path.insert(0, str(ROOT / "tools"))
+from totals_check.log_ends import MOVED, Extent, Log, NoSuchTopic, NotNow  # noqa: E402
+
+sys.path.insert(0, str(ROOT / "scripts" / "lib"))
+from kafka_probe import Broker, Unanswered, string  # noqa: E402
+
+BROKERS = "localhost:29092,localhost:39092,localhost:49092"
+DELETE_TOPICS = 20
+LOG = Log(BROKERS)
+COMMAND_SECONDS = 150
+
+
+def command(
+    *arguments: str, check: bool = True, environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [str(SCRIPT), *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_SECONDS,
+        check=False,
+        env=environment,
+    )
+    if check and done.returncode != 0:
+        raise AssertionError(
+            f"cluster.sh {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}"
+        )
+    return done
+
+
+def is_ready() -> bool:
+    return command("status", check=False).returncode == 0
+
+
+def up() -> None:
+    command("up")
+
+
+def tool(name: str, *arguments: str) -> str:
+    """One of Kafka's own tools, against this cluster."""
+    # A short life needs no optimising compiler.
+    quick = os.environ | {"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1"}
+    arguments = ("tool", name, "--bootstrap-server", BROKERS, *arguments)
+    return command(*arguments, environment=quick).stdout
+
+
+def extents(topic: str) -> dict[int, Extent]:
+    """Where the topic begins and ends now; waits while a leader moves."""
+
+    def ask() -> dict[int, Extent] | None:
+        try:
+            return LOG.extents(topic)
+        except NotNow:
+            return None
+
+    return wait_for(ask, 30, f"an answer about {topic}")
+
+
+def record_count(topic: str) -> int:
+    """How many offsets a topic holds: records, for one that was written without transactions."""
+    return sum(e.end - e.start for e in extents(topic).values())
+
+
+def wait_until_known(topics: list[str]) -> None:
+    """Until every broker that answers knows the topics: each learns it in its own time."""
+
+    def known() -> bool:
+        for address in BROKERS.split(","):
+            try:
+                for topic in topics:
+                    Log(address).leaders(topic)
+            except NoSuchTopic:
+                return False
+            except NotNow:
+                continue
+        return True
+
+    wait_for(known, 30, f"all brokers know {topics}")
+
+
+def exists(topic: str) -> bool:
+    try:
+        extents(topic)
+        return True
+    except NoSuchTopic:
+        return False
+
+
+def delete_topics(topics: list[str]) -> None:
+    """Best effort, for cleaning up: what is not there is fine."""
+    body = struct.pack(">i", len(topics)) + b"".join(map(string, topics))
+    for address in BROKERS.split(","):
+        try:
+            with Broker(address, timeout=15) as broker:
+                broker.ask(DELETE_TOPICS, 1, body + struct.pack(">i", 10_000))
+            return
+        except Unanswered:
+            continue
+
+
+def delete_topic(topic: str) -> None:
+    delete_topics([topic])
+    wait_for(lambda: not exists(topic), 30, f"{topic} is gone")
