@@ -74,7 +74,20 @@ void ProduceWorker::make_records() {
         }
         post(now, filled == Filled::queue_full);
     }
+    catch_up();
     producer_.submit();
+}
+
+// What was due before the end of the run and not made yet, as far as the queue takes it: the last
+// turn began a moment too early for it, or the queue was full. The rest is reported, not skipped
+// over in silence.
+void ProduceWorker::catch_up() {
+    if (!plan_.schedule || !plan_.stop_at || stop_.requested()) {
+        return;
+    }
+    const Instant last = *plan_.stop_at + std::chrono::nanoseconds(-1);
+    while (fill(last) == Filled::turn) {
+    }
 }
 
 ProduceWorker::Filled ProduceWorker::fill(Instant now) {

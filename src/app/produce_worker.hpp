@@ -51,6 +51,7 @@ private:
 
     Filled fill(Instant now);
     void make_records();
+    void catch_up();
     void drain();
     [[nodiscard]] bool may_make(Instant now) const;
     [[nodiscard]] Duration wait_after(Filled filled) const;

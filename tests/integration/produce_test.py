@@ -98,7 +98,7 @@ def tool(name, *args):
 
 
 def end_offsets(topic):
-    """Partition -> number of records; the topics here are never compacted, purged or transactional."""
+    """Partition -> number of records: no topic here is compacted, purged or transactional."""
     lines = tool("kafka-get-offsets", "--topic", topic).split()
     return {int(line.split(":")[1]): int(line.split(":")[2]) for line in lines}
 
@@ -227,7 +227,9 @@ class RecordsTest(ProduceTestCase):
             "fast": (),
             "threads": ("--threads", "3"),
             "paced": ("--rate", "15000", "--threads", "2", "--compression", "none"),
-            "small-batches": ("-X", "batch.num.messages=7", "-X", "queue.buffering.max.messages=500"),
+            "small-batches": (
+                "-X", "batch.num.messages=7", "-X", "queue.buffering.max.messages=500",
+            ),
         }
         expected = []
         for index in range(self.COUNT):
