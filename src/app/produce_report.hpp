@@ -3,8 +3,8 @@
 #pragma once
 
 #include "kafka/producer.hpp"
-#include "kstream/core/latency_histogram.hpp"
 #include "kstream/exit_code.hpp"
+#include "kstream/latency_histogram.hpp"
 #include "kstream/produce_status.hpp"
 
 #include <cstdint>
@@ -42,7 +42,11 @@ struct ProduceReport {
 // Several lines, the last one ended.
 [[nodiscard]] std::string to_text(const ProduceReport& report);
 
-// One object on one line, ended. Documented in docs/ARCHITECTURE.md; fields are only ever added.
+// One object on one line, ended. Fields are only ever added:
+//   topic; made = acknowledged + failed + unknown; behind; seconds; records_per_second, bytes and
+//   megabytes_per_second (10^6) of acknowledged keys and values; latency_ms {p50, p99, p99_9,
+//   max} and latency_from "intended_time" | "made"; seed, start_time, users, sellers, locations and
+//   count (null: not a prefix); rate (null: none asked for); threads.
 [[nodiscard]] std::string to_json(const ProduceReport& report);
 
 // One line, not ended. `rate` is acknowledged records per second of late.

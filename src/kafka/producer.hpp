@@ -19,8 +19,8 @@
 #include "kafka/client_config.hpp"
 #include "kafka/handles.hpp"
 #include "kstream/client_status.hpp"
-#include "kstream/core/latency_histogram.hpp"
 #include "kstream/error.hpp"
+#include "kstream/latency_histogram.hpp"
 #include "kstream/model/ids.hpp"
 #include "kstream/ports/clock.hpp"
 

@@ -1,4 +1,4 @@
-#include "kstream/core/latency_histogram.hpp"
+#include "kstream/latency_histogram.hpp"
 
 #include "kstream/core/prng.hpp"
 

@@ -5,8 +5,6 @@
 // The unit is the caller's. One histogram holds 0..2^64-1 with a relative error below 1/256.
 #pragma once
 
-#include "kstream/model/decimal.hpp"
-
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -23,7 +21,7 @@ public:
     void record(std::uint64_t value) {
         ++counts_[bucket_of(value)];
         ++count_;
-        sum_ += value;
+        sum_ += static_cast<double>(value);
         max_ = std::max(max_, value);
         min_ = std::min(min_, value);
     }
@@ -42,7 +40,7 @@ public:
     [[nodiscard]] std::uint64_t max() const { return max_; }  // exact; 0 when empty
     [[nodiscard]] std::uint64_t min() const { return count_ == 0 ? 0 : min_; }
 
-    [[nodiscard]] double sum() const { return static_cast<double>(sum_); }
+    [[nodiscard]] double sum() const { return sum_; }
 
     // How many values did not exceed `limit`; those less than 1/256 above it may be among them.
     [[nodiscard]] std::uint64_t count_up_to(std::uint64_t limit) const {
@@ -88,7 +86,7 @@ private:
 
     std::vector<std::uint64_t> counts_ = std::vector<std::uint64_t>(kBuckets);
     std::uint64_t count_ = 0;
-    UInt128 sum_ = 0;  // cannot overflow: fewer than 2^64 values below 2^64
+    double sum_ = 0;  // exact up to 2^53, and it cannot overflow
     std::uint64_t max_ = 0;
     std::uint64_t min_ = ~std::uint64_t{0};
 };
