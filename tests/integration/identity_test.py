@@ -1,4 +1,4 @@
-"""What was committed must belong to this job and these topics; what is gone is found again or named.
+"""What was committed must belong to this job and these topics; what is gone is found or named.
 
 Every test here stops the job, does something to what Kafka keeps of it, and starts it again.
 """

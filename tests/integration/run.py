@@ -7,9 +7,10 @@
     run.py --jobs N           how many of the tests that allow it run at once (default 2)
 
 Every *_test.py of this folder is a unittest module. Modules that set PARALLEL run first, several of
-their tests at once: they spend most of their time in waiting. Then come the others one by one, those
-that stop brokers last. The binary is build/release/bin/kstream, or what KSTREAM names. A cluster that
-this run had to start is stopped at the end. Logs of failed tests stay in build/integration/.
+their tests at once: they spend most of their time in waiting. Then come the others one by one,
+those that stop brokers last. The binary is build/release/bin/kstream, or what KSTREAM names. A
+cluster that this run had to start is stopped at the end. Logs of failed tests stay in
+build/integration/.
 
 Prints one line per test and closes with `N passed, N failed`.
 """
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import os
 import queue
 import re
 import shutil
@@ -173,6 +175,7 @@ def main() -> int:
         print(f"no binary {process.BINARY}: build it, or name it in KSTREAM", file=sys.stderr)
         return 2
 
+    os.environ["KSTREAM"] = str(process.BINARY)  # the same one for every module
     # As Ctrl-C: what was started is ended on the way out.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     started = time.monotonic()

@@ -1,1 +1,1 @@
-"""What the integration tests share: the cluster, processes of kstream, jobs, records of any bytes."""
+"""What the integration tests share: the cluster, processes of kstream, records of any bytes."""

@@ -32,7 +32,7 @@ SESSION_SECONDS = 3
 
 
 class IntegrationTest(unittest.TestCase):
-    """Names, processes and topics of one test. Topics are deleted at its end, logs when it passed."""
+    """Names, processes and topics of one test. Topics go at its end, logs when it has passed."""
 
     def setUp(self) -> None:
         name = self.id().rpartition(".")[2].removeprefix("test_")

@@ -16,10 +16,11 @@ sys.path.insert(0, str(ROOT / "tools"))
 from totals_check.log_ends import MOVED, Extent, Log, NoSuchTopic, NotNow  # noqa: E402
 
 sys.path.insert(0, str(ROOT / "scripts" / "lib"))
-from kafka_probe import Broker, Unanswered, string  # noqa: E402
+from kafka_probe import Broker, NotReady, Unanswered, string  # noqa: E402
 
 BROKERS = "localhost:29092,localhost:39092,localhost:49092"
-DELETE_TOPICS = 20
+DELETE_TOPICS, DELETE_GROUPS = 20, 42
+GROUP = 0  # kind of coordinator
 LOG = Log(BROKERS)
 COMMAND_SECONDS = 150
 
@@ -111,6 +112,26 @@ def delete_topics(topics: list[str]) -> None:
             return
         except Unanswered:
             continue
+
+
+def delete_group(group: str) -> None:
+    """Its committed offsets go with it. One that is not there is fine; one with members is not."""
+
+    def ask() -> bool:
+        try:
+            with Broker(BROKERS.split(",")[0]) as broker:
+                coordinator = broker.find_coordinator(GROUP, group)
+            with Broker(coordinator) as broker:
+                reader = broker.ask(DELETE_GROUPS, 0, struct.pack(">i", 1) + string(group))
+        except (Unanswered, NotReady):
+            return False
+        reader.take("i")
+        reader.take("i")
+        reader.string()
+        # 69: no such group. 68: its last members have not been missed yet.
+        return reader.take("h") in (0, 69)
+
+    wait_for(ask, 60, f"group {group} is gone")
 
 
 def delete_topic(topic: str) -> None:

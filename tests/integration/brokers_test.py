@@ -1,0 +1,39 @@
+"""A broker crashes and comes back while records are made and aggregated."""
+
+from __future__ import annotations
+
+import secrets
+import random
+
+from harness import cluster
+from harness.case import IntegrationTest
+
+
+class Brokers(IntegrationTest):
+    def tearDown(self) -> None:
+        cluster.up()  # whatever happened, the next test finds three brokers
+
+    def test_a_broker_is_killed_and_returns(self) -> None:
+        seed = secrets.randbits(32)
+        self.note(f"seed {seed}")
+        dice = random.Random(seed)
+        self.create_topics()
+        watcher = self.watch()
+        replicas = self.replicas(2)
+        producer = self.start_produce("--rate", "20000", "--seed", "14")
+        for _ in range(2):
+            node = f"broker-{dice.randint(1, 3)}"
+            watcher.wait_for_total(watcher.total() + 1, 60)
+            cluster.command("kill", node)
+            # Everything that it led has another leader, and goes on while it is away.
+            watcher.wait_for_total(watcher.total() + 20_000, 60)
+            cluster.command("start", node)
+            watcher.wait_for_total(watcher.total() + 20_000, 60)
+        producer.terminate(30)
+        self.settle()
+        report = self.assert_exact()
+        self.note(f"{report.figures['valid_records']} records")
+        self.assertEqual(watcher.falls, [])
+        for replica in replicas:
+            self.assertTrue(replica.is_running(), replica.describe())
+            replica.terminate()
