@@ -6,7 +6,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
+#include <map>
 #include <string_view>
 
 namespace kstream::app {
@@ -109,12 +109,7 @@ std::string_view text_of(const kafka::ConfigMap& configs, std::string_view key) 
 }
 
 std::optional<std::int64_t> number_of(const kafka::ConfigMap& configs, std::string_view key) {
-    const std::string_view text = text_of(configs, key);
-    std::int64_t number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    return !text.empty() && error == std::errc() && end == text.data() + text.size()
-               ? std::optional(number)
-               : std::nullopt;
+    return to_number(text_of(configs, key));
 }
 
 Findings cluster_findings(const ClusterFacts& facts) {
@@ -165,23 +160,25 @@ Findings durability_findings(std::string_view name, std::int64_t replicas, std::
 }
 
 Findings plan_findings(const TopicPlan& plan, int brokers) {
-    Findings all;
+    // Topics with equal replication share one finding: they mostly all are.
+    std::map<std::pair<std::int64_t, std::int64_t>, std::vector<std::string_view>> by_replication;
     std::vector<std::string_view> too_many;
     for (const PlannedTopic& topic : plan.topics) {
+        const std::int64_t in_sync = to_number(config_of(topic, "min.insync.replicas")).value_or(1);
+        by_replication[{topic.replication_factor, in_sync}].push_back(topic.name);
         if (topic.replication_factor > brokers) {
             too_many.push_back(topic.name);
         }
-        const kafka::ConfigMap configs{
-            {"min.insync.replicas", {std::string(config_of(topic, "min.insync.replicas")), false}}};
-        add_findings(all,
-                     durability_findings(topic.name, topic.replication_factor,
-                                         number_of(configs, "min.insync.replicas").value_or(1)));
+    }
+    Findings all;
+    for (const auto& [replication, names] : by_replication) {
+        add_findings(all, durability_findings(fmt::format("{}", fmt::join(names, ", ")),
+                                              replication.first, replication.second));
     }
     if (!too_many.empty()) {
         all.push_back(Finding::error(
             ExitCode::unavailable,
-            fmt::format("replication factor {} needs more brokers than the {} that "
-                        "are up: {}",
+            fmt::format("replication factor {} needs more brokers than the {} that are up: {}",
                         plan.topics.front().replication_factor, brokers, fmt::join(too_many, ", ")),
             "start more brokers, wait for them with --wait, or choose a lower "
             "--replication-factor"));

@@ -6,7 +6,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 #include <thread>
 
 namespace kstream::app {
@@ -27,12 +26,6 @@ std::vector<std::string> names_of(const TopicPlan& plan) {
     return names;
 }
 
-std::int64_t number_or(std::string_view text, std::int64_t otherwise) {
-    std::int64_t number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    return error == std::errc() && end == text.data() + text.size() ? number : otherwise;
-}
-
 // How large a record of the source may be: what its topic says, else what it will say, else the
 // broker's default for topics.
 std::int64_t source_limit(kafka::Admin& admin, const TopicPlan& plan, std::int32_t broker) {
@@ -43,16 +36,16 @@ std::int64_t source_limit(kafka::Admin& admin, const TopicPlan& plan, std::int32
     if (const auto configs = admin.topic_configs({source->name}); configs && configs->front()) {
         const auto found = configs->front()->find(kMaxMessage);
         if (found != configs->front()->end()) {
-            return number_or(found->second.value, kDefaultMaxMessageBytes);
+            return to_number(found->second.value).value_or(kDefaultMaxMessageBytes);
         }
     }
     if (const std::string_view planned = config_of(*source, kMaxMessage); !planned.empty()) {
-        return number_or(planned, kDefaultMaxMessageBytes);
+        return to_number(planned).value_or(kDefaultMaxMessageBytes);
     }
     if (const auto configs = admin.broker_config(broker)) {
         const auto found = configs->find("message.max.bytes");
         if (found != configs->end()) {
-            return number_or(found->second.value, kDefaultMaxMessageBytes);
+            return to_number(found->second.value).value_or(kDefaultMaxMessageBytes);
         }
     }
     return kDefaultMaxMessageBytes;

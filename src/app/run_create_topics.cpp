@@ -96,6 +96,27 @@ Result<TopicReport> create_topics(const cli::CreateTopicsConfig& config, AppCont
     return report;
 }
 
+// stdout has the whole report; the log says what made the exit code.
+void log_problems(const TopicReport& report, Log& log) {
+    for (const TopicOutcome& topic : report.topics.topics) {
+        if (topic.error) {
+            static_cast<void>(explain(log, "topic was not made", *topic.error));
+        } else if (topic.state == TopicState::differs) {
+            log.write(LogLevel::error, "topic differs",
+                      {{"topic", topic.planned.name},
+                       {"differences", static_cast<std::int64_t>(topic.differences.size())}});
+        }
+    }
+    for (const Finding& finding : report.findings) {
+        if (finding.severity == Severity::error) {
+            log.write(LogLevel::error, finding.text, {{"hint", finding.hint}});
+        }
+    }
+    if (report.not_ready) {
+        static_cast<void>(explain(log, "topics are not ready", *report.not_ready));
+    }
+}
+
 }  // namespace
 
 ExitCode run_create_topics(const cli::CreateTopicsConfig& config, AppContext& context) {
@@ -105,12 +126,8 @@ ExitCode run_create_topics(const cli::CreateTopicsConfig& config, AppContext& co
     }
     const std::string text = config.json ? to_json(*report) : to_table(*report);
     std::fputs(text.c_str(), stdout);
-    const ExitCode code = exit_code_of(*report);
-    if (code != ExitCode::ok) {
-        context.log.write(LogLevel::error, "topics are not as wanted",
-                          {{"exit_code", std::int64_t{to_int(code)}}});
-    }
-    return code;
+    log_problems(*report, context.log);
+    return exit_code_of(*report);
 }
 
 }  // namespace kstream::app

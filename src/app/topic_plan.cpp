@@ -117,13 +117,6 @@ void apply_override(TopicPlan& plan, std::string_view key, const std::string& va
     }
 }
 
-std::optional<std::int64_t> to_number(std::string_view text) {
-    std::int64_t number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    return error == std::errc() && end == text.data() + text.size() ? std::optional(number)
-                                                                    : std::nullopt;
-}
-
 // Lists like cleanup.policy mean the same in any order, with or without spaces.
 std::vector<std::string> list_items(std::string_view text) {
     std::vector<std::string> items(1);
@@ -205,6 +198,13 @@ std::string application_id_problem(std::string_view id) {
                            kMaxTopicName - kRepartitionEnding.size());
     }
     return charset_problem(id);
+}
+
+std::optional<std::int64_t> to_number(std::string_view text) {
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    return error == std::errc() && end == text.data() + text.size() ? std::optional(number)
+                                                                    : std::nullopt;
 }
 
 const std::string& Names::topic(TopicRole role) const {

@@ -45,6 +45,9 @@ struct Names {
 [[nodiscard]] Result<Names> make_names(const std::string& application_id,
                                        const std::string& results);
 
+// A configuration's value as a number; none when it is not one, or empty.
+[[nodiscard]] std::optional<std::int64_t> to_number(std::string_view text);
+
 using Configs = std::vector<std::pair<std::string, std::string>>;
 
 struct PlannedTopic {

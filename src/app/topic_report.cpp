@@ -62,6 +62,32 @@ void append_topic(std::string& json, const TopicOutcome& topic) {
     json += '}';
 }
 
+std::string topic_lines(const std::vector<TopicOutcome>& topics) {
+    std::size_t width = std::string_view("topic").size();
+    for (const TopicOutcome& topic : topics) {
+        width = std::max(width, topic.planned.name.size());
+    }
+    std::string text = fmt::format("{:<{}}  {:<12}  {:>10}  {:>8}  {}\n", "topic", width, "role",
+                                   "partitions", "replicas", "state");
+    for (const TopicOutcome& topic : topics) {
+        text += fmt::format(
+            "{:<{}}  {:<12}  {:>10}  {:>8}  {}\n", topic.planned.name, width,
+            role_name(topic.planned.role), topic.planned.partitions,
+            topic.planned.replication_factor,
+            topic.state == TopicState::would_create ? "would be created" : state_name(topic.state));
+        for (const Difference& difference : topic.differences) {
+            text +=
+                fmt::format("  {}: expected {}, found {}\n", difference.what, difference.expected,
+                            difference.found.empty() ? "nothing" : difference.found);
+        }
+        if (topic.error) {
+            text += fmt::format("  {}\n", topic.error->message);
+            text += topic.error->hint.empty() ? "" : fmt::format("  {}\n", topic.error->hint);
+        }
+    }
+    return text;
+}
+
 }  // namespace
 
 std::string_view state_name(TopicState state) {
@@ -81,38 +107,17 @@ std::string_view state_name(TopicState state) {
 }
 
 std::string to_table(const TopicReport& report) {
-    std::size_t width = std::string_view("topic").size();
-    for (const TopicOutcome& topic : report.topics.topics) {
-        width = std::max(width, topic.planned.name.size());
-    }
-    std::string text = fmt::format("{:<{}}  {:<12}  {:>10}  {:>8}  {}\n", "topic", width, "role",
-                                   "partitions", "replicas", "state");
-    for (const TopicOutcome& topic : report.topics.topics) {
-        text += fmt::format(
-            "{:<{}}  {:<12}  {:>10}  {:>8}  {}\n", topic.planned.name, width,
-            role_name(topic.planned.role), topic.planned.partitions,
-            topic.planned.replication_factor,
-            topic.state == TopicState::would_create ? "would be created" : state_name(topic.state));
-        for (const Difference& difference : topic.differences) {
-            text +=
-                fmt::format("  {}: expected {}, found {}\n", difference.what, difference.expected,
-                            difference.found.empty() ? "nothing" : difference.found);
-        }
-        if (topic.error) {
-            text += fmt::format("  {}\n", topic.error->message);
-            text += topic.error->hint.empty() ? "" : fmt::format("  {}\n", topic.error->hint);
-        }
-    }
+    std::string text = report.topics.topics.empty() ? "" : topic_lines(report.topics.topics);
     Findings notable;
     std::ranges::copy_if(report.findings, std::back_inserter(notable),
                          [](const Finding& finding) { return finding.severity != Severity::ok; });
     if (report.not_ready) {
         notable.push_back(Finding::from(*report.not_ready));
     }
-    if (!notable.empty()) {
-        text += '\n' + findings_text(notable);
+    if (!text.empty() && !notable.empty()) {
+        text += '\n';
     }
-    return text;
+    return text + findings_text(notable);
 }
 
 std::string to_json(const TopicReport& report) {

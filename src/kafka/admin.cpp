@@ -66,7 +66,9 @@ void on_trouble(rd_kafka_t* /*client*/, int code, const char* text, void* opaque
     const bool known_better =
         trouble.code == RD_KAFKA_RESP_ERR__AUTHENTICATION || trouble.code == RD_KAFKA_RESP_ERR__SSL;
     if (!known_better && error != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
-        trouble = {error, text};
+        // "... failed: Connection refused (after 0ms in state CONNECT, ...)"
+        const std::string_view whole(text);
+        trouble = {error, std::string(whole.substr(0, whole.find(" (after ")))};
     }
 }
 
