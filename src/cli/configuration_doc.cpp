@@ -76,15 +76,26 @@ the environment or into a configuration file that only its owner can read (`chmo
 refused). Secret is what has one of these in its name, except names that end in `.url`:
 )";
 
-void append_secret_names(std::string& out) {
-    string_view separator;
-    for (const string_view part : kSecretNameParts) {
-        fmt::format_to(std::back_inserter(out), "{}`{}`", separator, part);
-        separator = ",\n";
+// <NAME> would be taken for HTML.
+std::string plain(string_view text) {
+    std::string out;
+    for (const char c : text) {
+        out += c == '<' ? std::string("\\<") : std::string(1, c);
     }
-    out += ".\n\nThese properties cannot be set:\n\n| property | why |\n|---|---|\n";
+    return out;
+}
+
+void append_property_rules(std::string& out) {
+    std::string names;
+    for (const string_view part : kSecretNameParts) {
+        fmt::format_to(std::back_inserter(names), "{}`{}`", names.empty() ? "" : ", ", part);
+    }
+    fmt::format_to(std::back_inserter(out),
+                   "{}.\n\nThese properties cannot be set:\n\n| property | why |\n|---|---|\n",
+                   wrapped(names, 100, 0));
     for (const RefusedProperty& refused : kRefusedProperties) {
-        fmt::format_to(std::back_inserter(out), "| `{}` | {} |\n", refused.name, refused.reason);
+        fmt::format_to(std::back_inserter(out), "| `{}` | {} |\n", refused.name,
+                       plain(refused.reason));
     }
 }
 
@@ -110,14 +121,13 @@ std::string values_of(const OptionSpec& option) {
 void append_table(std::string& out, Subcommand id, bool common) {
     out += "| option | environment | default | values | |\n|---|---|---|---|---|\n";
     for (const OptionSpec& option : option_table()) {
-        if (option.binding(id) == nullptr ||
-            (option.bindings.size() == kSubcommandCount) != common) {
+        if (option.binding(id) == nullptr || option.is_common() != common) {
             continue;
         }
         fmt::format_to(std::back_inserter(out), "| {} | `{}` | {} | {} | {}{}{} |\n",
                        flags_of(option), option.environment_name(), default_text(option, id),
-                       values_of(option), option.help, option.details.empty() ? "" : ". ",
-                       option.details);
+                       values_of(option), plain(option.help), option.details.empty() ? "" : ". ",
+                       plain(option.details));
     }
 }
 
@@ -125,7 +135,7 @@ void append_table(std::string& out, Subcommand id, bool common) {
 
 std::string configuration_doc() {
     std::string out(kRules);
-    append_secret_names(out);
+    append_property_rules(out);
     for (const SubcommandSpec& spec : subcommands()) {
         fmt::format_to(std::back_inserter(out), "\n## kstream {}\n\n{}\n\n", spec.name,
                        wrapped(spec.details, 100, 0));

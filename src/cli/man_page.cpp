@@ -55,8 +55,7 @@ void append_subcommand(std::string& out, const SubcommandSpec& spec) {
     fmt::format_to(std::back_inserter(out), ".SS kstream {}\n{}.\n{}\n", roff(spec.name),
                    roff(spec.help), roff(spec.details));
     for (const OptionSpec& option : option_table()) {
-        // Those of the cluster and of the logs are the same everywhere: told once.
-        if (option.binding(spec.id) != nullptr && option.bindings.size() < kSubcommandCount) {
+        if (option.binding(spec.id) != nullptr && !option.is_common()) {
             append_option(out, option, spec.id);
         }
     }
@@ -65,7 +64,7 @@ void append_subcommand(std::string& out, const SubcommandSpec& spec) {
 void append_common(std::string& out) {
     out += ".SS All subcommands\n";
     for (const OptionSpec& option : option_table()) {
-        if (option.bindings.size() == kSubcommandCount) {
+        if (option.is_common()) {
             append_option(out, option, Subcommand::produce);
         }
     }

@@ -80,6 +80,10 @@ struct OptionSpec {
     std::vector<Binding> bindings = {};
 
     [[nodiscard]] bool is_flag() const { return value.empty(); }
+    // The same for every subcommand: told once in long texts.
+    [[nodiscard]] bool is_common() const {
+        return bindings.size() == kSubcommandCount && group != OptionGroup::job;
+    }
     [[nodiscard]] std::string environment_name() const;
     [[nodiscard]] const Binding* binding(Subcommand id) const;  // nullptr: not for this subcommand
 };

@@ -8,6 +8,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 #include <set>
 #include <string>
 #include <thread>
@@ -196,6 +199,35 @@ TEST_CASE("Producer and clients have their metrics") {
         text, R"(kstream_broker_rtt_mean_seconds{client="map-0-consumer",broker="b:1"} 0.002)"));
     CHECK_FALSE(text.contains("kstream_broker_rtt_p99_seconds{"));
     CHECK_FALSE(text.contains("kstream_records_read_total"));
+}
+
+TEST_CASE("promtool has nothing to say about the metrics, all of them") {
+    const std::string own = KSTREAM_TEST_DATA "/../../../build/deps/bin/promtool";
+    const std::string tool = std::filesystem::exists(own) ? own : "promtool";
+    if (std::system((tool + " --version >/dev/null 2>&1").c_str()) != 0) {
+        SKIP("promtool is not here: scripts/setup.sh brings it");
+    }
+    ManualClock clock;
+    SnapshotStore store(clock);
+    LoopStatus status = busy_loop();
+    status.partitions[0].open_transaction_records = 1;
+    store.publish(status);
+    status.stage = Stage::map;
+    store.publish(status);
+    store.publish(ProduceStatus{});
+    store.publish(
+        ClientStatus{"c", {{.name = "b:1", .rtt_mean_seconds = 0.002, .rtt_p99_seconds = 0.004}}});
+    const std::string text = exposed(store);
+    for (const MetricGroup& group : metric_groups()) {
+        for (const MetricSpec& spec : group.metrics) {
+            INFO(spec.name);
+            CHECK(text.contains("# HELP " + std::string(spec.name) + " "));
+        }
+    }
+    std::FILE* const checker = ::popen((tool + " check metrics 1>&2").c_str(), "w");
+    REQUIRE(checker != nullptr);
+    CHECK(std::fwrite(text.data(), 1, text.size(), checker) == text.size());
+    CHECK(::pclose(checker) == 0);
 }
 
 TEST_CASE("The help and the document name every metric") {

@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+"""What is made from the tables: in step with docs/, well-formed for the tools that read it.
+
+    documents_test.py           checks
+    documents_test.py --write   writes docs/CONFIGURATION.md and docs/METRICS.md anew
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from support import ROOT, TIMEOUT_S, BinaryTest, clean_environment, run
+
+GENERATED = {"config-doc": "CONFIGURATION.md", "metrics-doc": "METRICS.md"}
+
+
+def generate(what):
+    done = run("--generate", what)
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr)
+    return done.stdout
+
+
+class InStep(BinaryTest):
+    maxDiff = None
+
+    def test_documents(self):
+        for what, name in GENERATED.items():
+            path = ROOT / "docs" / name
+            self.assertEqual(
+                path.read_text(encoding="utf-8"), generate(what),
+                f"docs/{name} is not what the tables say: run tests/cli/documents_test.py --write")
+
+    def test_everything_is_ascii(self):
+        for what in [*GENERATED, "man", "completion-bash"]:
+            self.assertTrue(generate(what).isascii(), what)
+
+
+class WellFormed(BinaryTest):
+    @unittest.skipUnless(shutil.which("groff"), "needs groff")
+    def test_manual_page(self):
+        done = subprocess.run(["groff", "-man", "-Tascii", "-ww", "-z"], input=generate("man"),
+                              capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def complete(self, *words):
+        """What bash offers for the last of the words."""
+        script = generate("completion-bash") + """
+COMP_WORDS=("$@")
+COMP_CWORD=$(($# - 1))
+_kstream
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+        with tempfile.NamedTemporaryFile("w", suffix=".bash") as file:
+            file.write(script)
+            file.flush()
+            done = subprocess.run(["bash", "--norc", file.name, *words], capture_output=True,
+                                  text=True, timeout=TIMEOUT_S, check=True,
+                                  env=clean_environment())
+        self.assertEqual(done.stderr, "")
+        return done.stdout.split()
+
+    def test_completion(self):
+        self.assertEqual(self.complete("kstream", "agg"), ["aggregate"])
+        self.assertEqual(self.complete("kstream", "produce", "--se"), ["--seed", "--sellers"])
+        self.assertEqual(self.complete("kstream", "aggregate", "--log-format", ""),
+                         ["text", "json"])
+        self.assertEqual(self.complete("kstream", "help", "exit"), ["exit-codes"])
+
+
+if __name__ == "__main__":
+    if "--write" in sys.argv:
+        for document, file_name in GENERATED.items():
+            (ROOT / "docs" / file_name).write_text(generate(document), encoding="utf-8")
+    else:
+        unittest.main()

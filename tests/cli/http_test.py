@@ -1,0 +1,92 @@
+#!/usr/bin/env python3
+"""Metrics, health and signals of a running process that finds no cluster: port 1 answers nobody."""
+
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import unittest
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+
+from support import KSTREAM, ROOT, TIMEOUT_S, BinaryTest, clean_environment
+
+NOBODY = "127.0.0.1:1"
+
+
+@contextmanager
+def running(*arguments):
+    """A process with --http on a free port, from the moment on that it listens: (process, port)."""
+    process = subprocess.Popen(
+        [KSTREAM, *arguments, "-b", NOBODY, "--http", "127.0.0.1:0"], env=clean_environment(),
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        for line in process.stderr:
+            listening = re.search(r"http server listens host=127\.0\.0\.1 port=(\d+)", line)
+            if listening:
+                yield process, int(listening.group(1))
+                break
+        else:
+            raise AssertionError(f"never listened, exit code {process.wait(TIMEOUT_S)}")
+    finally:
+        process.kill()
+        process.stderr.close()
+        process.wait(TIMEOUT_S)
+
+
+def get(port, path):
+    """(status, body)"""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=TIMEOUT_S) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def promtool():
+    own = ROOT / "build" / "deps" / "bin" / "promtool"
+    return str(own) if own.exists() else shutil.which("promtool")
+
+
+class Http(BinaryTest):
+    def test_paths(self):
+        with running("aggregate") as (_, port):
+            status, metrics = get(port, "/metrics")
+            self.assertEqual(status, 200)
+            self.assertIn("\nkstream_build_info{version=", metrics)
+            self.assertIn("\nprocess_cpu_seconds_total ", metrics)
+            self.assertEqual(get(port, "/healthz"), (200, "ok\n"))
+            self.assertEqual(get(port, "/readyz"), (503, "starting\n"))
+            self.assertEqual(get(port, "/")[0], 404)
+
+    @unittest.skipUnless(promtool(), "needs promtool: scripts/setup.sh brings it")
+    def test_promtool_has_nothing_to_say(self):
+        with running("produce", "--count", "1") as (_, port):
+            done = subprocess.run([promtool(), "check", "metrics"], input=get(port, "/metrics")[1],
+                                  capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+
+    def test_a_taken_port_is_said_at_the_start(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            address = f"127.0.0.1:{taken.getsockname()[1]}"
+            done = self.check_run(["aggregate", "-b", NOBODY, "--http", address], 2)
+        self.assertIn("Address already in use", done.stderr)
+
+    def test_only_the_loopback_without_more_words(self):
+        done = self.check_run(["aggregate", "--http", "0.0.0.0:0"], 2)
+        self.assertIn("--http-allow-remote", done.stderr)
+
+
+class Signals(BinaryTest):
+    def test_a_first_signal_ends_the_wait_for_a_cluster(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with running("aggregate") as (process, _):
+                process.send_signal(number)
+                self.assertIn(process.wait(TIMEOUT_S), (0, 3))
+
+
+if __name__ == "__main__":
+    unittest.main()

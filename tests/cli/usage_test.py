@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""The command line from outside: streams, exit codes, secrets, broken pipes."""
+
+import os
+import subprocess
+import tempfile
+import unittest
+
+from support import KSTREAM, TIMEOUT_S, BinaryTest, clean_environment
+
+
+class Streams(BinaryTest):
+    def test_help_and_version_are_results(self):
+        for arguments in (["--help"], ["-h"], ["help"], ["produce", "--help"], ["help", "metrics"],
+                          ["help", "exit-codes"], ["--version"], ["-V"]):
+            done = self.check_run(arguments, 0)
+            self.assertNotEqual(done.stdout, "", arguments)
+            self.assertEqual(done.stderr, "", arguments)
+
+    def test_problems_are_messages(self):
+        for arguments in ([], ["--nonsense"], ["nonsense"], ["produce", "--nonsense"],
+                          ["help", "nonsense"], ["produce", "extra"], ["reset"]):
+            done = self.check_run(arguments, 2)
+            self.assertEqual(done.stdout, "", arguments)
+            self.assertTrue(done.stderr.startswith("kstream: "), done.stderr)
+
+    def test_all_problems_at_once(self):
+        done = self.check_run(["produce", "--sede", "1", "--rate", "x"], 2,
+                              env=clean_environment(KSTREAM_COUNT="y"))
+        self.assertEqual(
+            done.stderr,
+            "kstream: --sede: unknown option, did you mean --seed?\n"
+            "kstream: KSTREAM_COUNT: 'y' is not a whole number from 0\n"
+            "kstream: --rate: 'x' is not a number\n")
+
+    def test_version_names_the_library(self):
+        lines = self.check_run(["--version"], 0).stdout.splitlines()
+        self.assertRegex(lines[0], r"^kstream \d+\.\d+\.\d+ \(revision [0-9a-z-]+\)$")
+        self.assertRegex(lines[1], r"^librdkafka \d+\.\d+\.\d+ \(features: .*ssl.*\)$")
+
+    def test_a_reader_that_leaves_is_not_an_error(self):
+        with subprocess.Popen([KSTREAM, "--generate", "config-doc"], env=clean_environment(),
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            process.stdout.close()
+            self.assertEqual(process.wait(TIMEOUT_S), 0)
+            self.assertEqual(process.stderr.read(), b"")
+
+    @unittest.skipUnless(os.path.exists("/dev/full"), "needs /dev/full")
+    def test_output_that_cannot_be_written_is_an_error(self):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run([KSTREAM, "--help"], env=clean_environment(), stdout=full,
+                                  stderr=subprocess.PIPE, timeout=TIMEOUT_S, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"No space left", done.stderr)
+
+
+class Configuration(BinaryTest):
+    def test_precedence(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:
+            file.write("[produce]\nseed = 1\nusers = 1\nsellers = 1\n")
+            file.flush()
+            done = self.check_run(
+                ["produce", "--seed", "3", "--print-config"], 0,
+                env=clean_environment(KSTREAM_CONFIG=file.name, KSTREAM_SEED="2",
+                                      KSTREAM_USERS="2"))
+            self.assertIn('\nseed = "3"  # --seed\n', done.stdout)
+            self.assertIn('\nusers = "2"  # KSTREAM_USERS\n', done.stdout)
+            self.assertIn(f'\nsellers = "1"  # {file.name}:4: sellers\n', done.stdout)
+            self.assertIn('\nlocations = "50"  # default\n', done.stdout)
+
+    def test_secrets_do_not_come_out(self):
+        canary = "c4n4ry-secret"
+        with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:
+            file.write(f"[client]\nsasl.password = {canary}\nssl.key.pem = '{canary}'\n")
+            file.flush()
+            runs = [
+                (["produce", "--config", file.name, "--print-config"], 0),
+                (["produce", "--config", file.name, "--nonsense"], 2),
+                (["produce", "-X", f"sasl.password={canary}"], 2),
+                (["produce", "-X", f"sasl.oauthbearer.client.secret={canary}", "--help"], 0),
+                (["produce", "--config", file.name, "-X", "security.protocol=nonsense",
+                  "-X", "sasl.mechanisms=nonsense", "-b", "127.0.0.1:1"], None),
+            ]
+            for arguments, code in runs:
+                env = clean_environment(KSTREAM_X_SSL_KEY_PASSWORD=canary)
+                done = subprocess.run([KSTREAM, *arguments], env=env, capture_output=True,
+                                      text=True, timeout=TIMEOUT_S, check=False)
+                if code is not None:
+                    self.assertEqual(done.returncode, code, done.stderr)
+                self.assertNotIn(canary, done.stdout + done.stderr, arguments)
+
+    def test_a_readable_file_with_secrets_is_refused(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:
+            file.write("[client]\nsasl.password = hunter2\n")
+            file.flush()
+            os.chmod(file.name, 0o644)
+            done = self.check_run(["produce", "--config", file.name, "--print-config"], 2)
+            self.assertIn("chmod 600", done.stderr)
+
+    def test_a_property_that_librdkafka_does_not_know_is_a_usage_error(self):
+        done = self.check_run(["produce", "-b", "127.0.0.1:1", "-X", "no.such.property=1"], 2)
+        self.assertIn("no.such.property", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
