@@ -105,21 +105,6 @@ void KeyTable::grow() {
     cells_ = std::move(bigger);
 }
 
-// Backward-shift deletion keeps probe chains unbroken without tombstones.
-void KeyTable::erase_cell(std::size_t hole) {
-    const std::size_t mask = cells_.size() - 1;
-    std::size_t next = (hole + 1) & mask;
-    while (cells_[next].index != kNone) {
-        const std::size_t home = hash(key(cells_[next].index)) & mask;
-        if (((next - home) & mask) >= ((next - hole) & mask)) {
-            cells_[hole] = cells_[next];
-            hole = next;
-        }
-        next = (next + 1) & mask;
-    }
-    cells_[hole] = Cell{};
-}
-
 void KeyTable::truncate(std::uint32_t new_size) {
     const std::uint32_t dropped = size() - new_size;
     if (dropped == 0) {
@@ -132,8 +117,11 @@ void KeyTable::truncate(std::uint32_t new_size) {
         ends_.clear();
         return;
     }
+    // The last key in is the first out, also after a growth, which inserts in order of the indexes:
+    // whatever was put behind a cell because of it came later and is gone already. So an emptied
+    // cell breaks no probe chain.
     for (std::uint32_t index = size(); index-- > new_size;) {
-        erase_cell(slot_of(index));
+        cells_[slot_of(index)] = Cell{};
         ends_.pop_back();
         bytes_.resize(ends_.empty() ? 0 : ends_.back());
     }

@@ -52,7 +52,6 @@ private:
     [[nodiscard]] std::uint64_t hash(std::string_view key) const;
     [[nodiscard]] std::size_t slot_of(std::uint32_t index) const;
     void grow();
-    void erase_cell(std::size_t hole);
 
     std::uint64_t seed_;
     std::vector<Cell> cells_;          // power of two, at most 5/8 full
