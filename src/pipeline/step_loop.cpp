@@ -528,8 +528,10 @@ Duration StepLoop::poll_wait(Instant now) const {
         return kBusyPoll;
     }
     if (filling_) {
+        // Due, but not to be sealed now (back-off, no membership, half a map step): looked at
+        // often, without spinning.
         const Duration left = rhythm_.wait() - (now - filling_since_);
-        return std::clamp(left, Duration::zero(), kIdlePoll);
+        return left > Duration::zero() ? std::min(left, kIdlePoll) : kBusyPoll;
     }
     return config_.commit_tail_at_once ? kPromptTailInterval : kIdlePoll;
 }
