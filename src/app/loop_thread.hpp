@@ -37,6 +37,7 @@ struct LoopEnvironment {
     std::string instance;  // --instance-id, or random (P5)
     Identity identity;
     MapFoldConfig map_fold;
+    std::int64_t most_message_bytes = 0;
     std::uint64_t hash_seed = 0;
     kafka::QueryService& queries;
     telemetry::SnapshotStore& snapshots;

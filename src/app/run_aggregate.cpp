@@ -31,6 +31,8 @@ constexpr Duration kWatchInterval = milliseconds{50};
 constexpr milliseconds kStopLimit{4800};
 // A dead letter is as long as its record, and the topic takes 64 KiB more than the source (P10).
 constexpr std::size_t kFallbackRecordBytes = 1'000'000;
+// The broker's default limit and a dead letter's headroom: batches and totals are far smaller.
+constexpr std::int64_t kLeastMessageBytes = 1'048'588 + kDeadLetterHeadroom;
 
 std::uint64_t random_id() {
     std::random_device device;
@@ -215,6 +217,8 @@ ExitCode run_loops(const cli::AggregateConfig& config, const StartReport& facts,
             config.instance_id.empty() ? fmt::format("{:016x}", random_id()) : config.instance_id,
         .identity = identity,
         .map_fold = map_fold_config(config, facts),
+        .most_message_bytes =
+            std::max(kLeastMessageBytes, facts.topic(TopicRole::dead_letters).max_message_bytes),
         .hash_seed = random_id(),
         .queries = **queries,
         .snapshots = context.snapshots,
@@ -256,8 +260,12 @@ ExitCode run_aggregate(const cli::AggregateConfig& config, AppContext& context) 
         return report(log, admin.error());
     }
     if (config.dry_run) {
-        const StartReport checked = check_start(
+        StartReport checked = check_start(
             *admin, config, {.cluster_wait = kClusterWait, .missing_topics_will_be_made = true});
+        Identity identity = identity_of(config, checked);
+        if (const Result<void> same = check_stored_identity(checked, identity); !same) {
+            checked.findings.push_back(Finding::from(same.error()));
+        }
         fmt::print("{}", findings_text(checked.findings));
         return checked.exit_code();
     }

@@ -57,13 +57,11 @@ Result<std::unique_ptr<GroupConsumer>> GroupConsumer::make(const ClientConfig& c
     rd_kafka_conf_set_opaque(conf->get(), consumer.get());
     rd_kafka_conf_set_rebalance_cb(conf->get(), &GroupConsumer::rebalance_cb);
     rd_kafka_conf_set_stats_cb(conf->get(), &GroupConsumer::stats_cb);
-    std::array<char, 512> reason{};
-    consumer->client_.reset(
-        rd_kafka_new(RD_KAFKA_CONSUMER, conf->get(), reason.data(), reason.size()));
-    if (!consumer->client_) {
-        return fail(ExitCode::usage, fmt::format("the consumer cannot be made: {}", reason.data()));
+    Result<HandlePtr> made = make_client(std::move(*conf), RD_KAFKA_CONSUMER);
+    if (!made) {
+        return std::unexpected(std::move(made.error()));
     }
-    conf->release();  // owned by the client now
+    consumer->client_ = std::move(*made);
     rd_kafka_poll_set_consumer(consumer->client_.get());
     consumer->queue_.reset(rd_kafka_queue_get_consumer(consumer->client_.get()));
 
@@ -122,8 +120,8 @@ void GroupConsumer::on_rebalance(rd_kafka_resp_err_t code,
             return;
         }
         default:
-            log_.write(LogLevel::error, "rebalance failed",
-                       {{"group", config_.group}, {"reason", rd_kafka_err2str(code)}});
+            failure_ = map_error(code, fmt::format("rebalance of group {}", config_.group));
+            failure_->disposition = Disposition::stop;
             rd_kafka_assign(client_.get(), nullptr);
             return;
     }
@@ -139,8 +137,9 @@ void GroupConsumer::on_assign(const rd_kafka_topic_partition_list_t& partitions)
         track(PartitionId{list->elems[i].partition}) = Track{};
     }
     if (const ErrorPtr error{rd_kafka_incremental_assign(client_.get(), list.get())}) {
-        log_.write(LogLevel::error, "assignment could not be taken over",
-                   {{"group", config_.group}, {"reason", rd_kafka_error_string(error.get())}});
+        failure_ =
+            map_error(*error, fmt::format("taking over partitions of group {}", config_.group));
+        failure_->disposition = Disposition::stop;
         return;
     }
     rd_kafka_pause_partitions(client_.get(), list.get());
@@ -161,8 +160,9 @@ void GroupConsumer::release(std::span<const PartitionId> partitions) {
     }
     const PartitionListPtr list = list_of(positions);
     if (const ErrorPtr error{rd_kafka_incremental_unassign(client_.get(), list.get())}) {
-        log_.write(LogLevel::error, "partitions could not be given up",
-                   {{"group", config_.group}, {"reason", rd_kafka_error_string(error.get())}});
+        failure_ =
+            map_error(*error, fmt::format("giving up partitions of group {}", config_.group));
+        failure_->disposition = Disposition::stop;
     }
 }
 
@@ -177,18 +177,33 @@ std::unique_ptr<Membership> GroupConsumer::membership() {
     return std::make_unique<GroupMembership>(std::move(metadata));
 }
 
-void GroupConsumer::close(Duration) {
+// Gives up what is held (through the callback) and leaves the group. rd_kafka_consumer_close()
+// would wait for the coordinator without a bound.
+void GroupConsumer::close(Duration deadline) {
     if (closing_ || !client_) {
         return;
     }
     closing_ = true;
     drop_messages();
     events_.clear();
-    // Gives up what is held (through the callback) and leaves the group; librdkafka bounds the
-    // leaving itself, also with no broker in reach.
-    rd_kafka_consumer_close(client_.get());
+    const auto end = std::chrono::steady_clock::now() + deadline;
+    const ErrorPtr error{rd_kafka_consumer_close_queue(client_.get(), queue_.get())};
+    bool closed = false;
+    while (!error && !closed && std::chrono::steady_clock::now() < end) {
+        const EventPtr event{rd_kafka_queue_poll(queue_.get(), 10)};
+        if (event && rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_REBALANCE) {
+            rd_kafka_incremental_unassign(client_.get(),
+                                          rd_kafka_event_topic_partition_list(event.get()));
+        }
+        closed = rd_kafka_consumer_closed(client_.get()) != 0;
+    }
     queue_.reset();
-    client_.reset();
+    if (closed) {
+        client_.reset();
+    } else {
+        // The group drops this member after its session timeout.
+        rd_kafka_destroy_flags(client_.release(), RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    }
 }
 
 // ---- positions
@@ -329,6 +344,10 @@ std::size_t GroupConsumer::fetch(Duration wait) {
 Result<SourceEvent> GroupConsumer::poll(Duration wait) {
     drop_messages();
     retry_seeks();
+    if (failure_) {
+        // The group and this member do not agree on who owns what any more.
+        return std::unexpected(*failure_);
+    }
     if (events_.empty()) {
         message_count_ = fetch(wait);
         if (Result<void> viewed = view_messages(); !viewed) {

@@ -15,6 +15,7 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -95,6 +96,7 @@ private:
     QueuePtr queue_;
     std::vector<Track> tracks_;  // by partition number
     std::deque<SourceEvent> events_;
+    std::optional<Error> failure_;  // a rebalance that went wrong ends the loop
     std::vector<PartitionPosition> pending_seeks_;
     std::vector<rd_kafka_message_t*> messages_;  // of the last fetch; views point into them
     std::size_t message_count_ = 0;

@@ -40,12 +40,11 @@ Result<void> TopicReader::make_client() {
     if (!conf) {
         return std::unexpected(std::move(conf.error()));
     }
-    std::array<char, 512> reason{};
-    client_.reset(rd_kafka_new(RD_KAFKA_CONSUMER, conf->get(), reason.data(), reason.size()));
-    if (!client_) {
-        return fail(ExitCode::usage, fmt::format("the reader cannot be made: {}", reason.data()));
+    Result<HandlePtr> made = kafka::make_client(std::move(*conf), RD_KAFKA_CONSUMER);
+    if (!made) {
+        return std::unexpected(std::move(made.error()));
     }
-    conf->release();  // owned by the client now
+    client_ = std::move(*made);
     rd_kafka_poll_set_consumer(client_.get());
     queue_.reset(rd_kafka_queue_get_consumer(client_.get()));
     return {};

@@ -32,6 +32,13 @@ int to_ms(milliseconds duration) {
     return static_cast<int>(duration.count());
 }
 
+// Of a producer that was given up (P1, or the watchdog): nobody waited for how its step ended.
+StepResult given_up(std::uint64_t step = 0) {
+    return {step, TransactionResult::uncertain,
+            Error{Disposition::rebuild_producer, ExitCode::kafka_fatal,
+                  "the transaction did not end in time", "", 0}};
+}
+
 }  // namespace
 
 // One rd_kafka_t and the thread that uses it. Shared between the session and that thread, so that
@@ -198,6 +205,7 @@ bool TransactionSession::Producer::make_client() {
         {{"transactional.id", config_.transactional_id},
          {"transaction.timeout.ms", fmt::format("{}", config_.transaction_timeout.count())},
          {"client.id", fmt::format("{}-{}", client_config_.client_id, config_.name)},
+         {"message.max.bytes", fmt::format("{}", config_.most_message_bytes)},
          {"statistics.interval.ms", "1000"}});
     if (!conf) {
         fail_with(std::move(conf.error()));
@@ -209,14 +217,12 @@ bool TransactionSession::Producer::make_client() {
     rd_kafka_conf_set_dr_msg_cb(conf->get(), &Producer::delivery_cb);
     rd_kafka_conf_set_stats_cb(conf->get(), &Producer::stats_cb);
     watch_.attach(*conf->get());
-    std::array<char, 512> reason{};
-    client_.reset(rd_kafka_new(RD_KAFKA_PRODUCER, conf->get(), reason.data(), reason.size()));
-    if (!client_) {
-        fail_with(Error::stop(ExitCode::usage,
-                              fmt::format("the producer cannot be made: {}", reason.data())));
+    Result<HandlePtr> client = kafka::make_client(std::move(*conf), RD_KAFKA_PRODUCER);
+    if (!client) {
+        fail_with(std::move(client.error()));
         return false;
     }
-    conf->release();  // owned by the client now
+    client_ = std::move(*client);
     for (std::size_t role = 0; role < kTopicRoleCount; ++role) {
         const std::string& name = config_.topics.of(static_cast<TopicRole>(role));
         topics_[role].reset(rd_kafka_topic_new(client_.get(), name.c_str(), nullptr));
@@ -264,6 +270,8 @@ void TransactionSession::Producer::fail_with(Error error) {
 
 // begin, produce, send_offsets, commit (P7: a transaction is open only in here). The whole has to
 // end well within transaction.timeout.ms, or the broker aborts it and fences this producer.
+//
+// A producer that was given up stops between these calls: what it has not begun it must not begin.
 StepResult TransactionSession::Producer::write(const Step& step) {
     const TimePoint deadline = Clock::now() + config_.transaction_timeout * 8 / 10;
     delivery_error_.reset();
@@ -273,9 +281,15 @@ StepResult TransactionSession::Producer::write(const Step& step) {
     if (std::optional<Error> error = produce(step)) {
         return failed(std::move(*error), deadline);
     }
+    if (is_given_up()) {
+        return given_up();
+    }
     if (StepResult sent = send_offsets(step, deadline);
         sent.outcome != TransactionResult::committed) {
         return sent;
+    }
+    if (is_given_up()) {
+        return given_up();
     }
     return commit(deadline);
 }
@@ -530,9 +544,7 @@ std::optional<StepResult> TransactionSession::poll() {
 
 void TransactionSession::rebuild() {
     if (in_flight_) {
-        unreported_ = StepResult{*in_flight_, TransactionResult::uncertain,
-                                 Error{Disposition::rebuild_producer, ExitCode::kafka_fatal,
-                                       "the transaction did not end in time", "", 0}};
+        unreported_ = given_up(*in_flight_);
         in_flight_.reset();
     }
     give_up_producer();

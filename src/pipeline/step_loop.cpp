@@ -293,6 +293,14 @@ Result<void> StepLoop::advance_takeover() {
     if (takeover_.idle() || recovery_ != Recovery::none) {
         return {};
     }
+    if (fence_pending_) {
+        // The producer that was given up may still commit its step: what is committed is known only
+        // once the new one's epoch stands (P6).
+        if (ports_.sink.state() == TransactionSink::State::starting) {
+            return {};
+        }
+        fence_pending_ = false;
+    }
     enter(LoopPhase::restore);
     ready_.clear();
     if (Result<void> done = takeover_.advance(ready_); !done) {
@@ -351,7 +359,9 @@ Result<void> StepLoop::advance_revocation() {
     if (!revoking_) {
         return {};
     }
-    if (revoking_lost_ && !in_flight_) {
+    // What is lost cannot be committed; half a map step cannot be sealed, and where its other
+    // chunks lie in a partition that is going, they will not come.
+    if (!in_flight_ && (revoking_lost_ || !fold_.can_seal())) {
         take_back();
         rewind_active();
     }
@@ -380,6 +390,7 @@ Result<void> StepLoop::advance_revocation() {
         }
     }
     recovery_ = Recovery::none;
+    fence_pending_ = true;
     take_over_anew();
     release_revoked();
     return {};
@@ -680,6 +691,7 @@ void StepLoop::publish(Instant now) {
         status_.partitions.push_back(status);
     }
     fold_.report(status_);
+    takeover_.report(status_);
     ports_.status.publish(status_);
 }
 

@@ -261,6 +261,9 @@ Result<bool> TotalsTakeover::restore(std::vector<ReadyPartition>& ready) {
         }
         entry = active_.erase(entry);
     }
+    if (active_.empty()) {
+        restoring_ += clock_.now() - began_;
+    }
     return active_.empty();
 }
 
@@ -314,6 +317,11 @@ Result<void> TotalsTakeover::finish(PartitionId partition, Restoring& restoring,
     fold_.install(std::move(restoring.state));
     ready.push_back({partition, position, false});
     return {};
+}
+
+void TotalsTakeover::report(LoopStatus& status) const {
+    status.restored_records = restored_records_;
+    status.restore_seconds = std::chrono::duration<double>(restoring_).count();
 }
 
 // Always "not yet", or the end of the patience.

@@ -42,6 +42,7 @@ public:
     void cancel(std::span<const PartitionId> partitions) override;
     Result<void> advance(std::vector<ReadyPartition>& ready) override;
     [[nodiscard]] bool idle() const override { return waiting_.empty() && active_.empty(); }
+    void report(LoopStatus&) const override {}  // there is no state to restore
 
 private:
     enum class Stage : std::uint8_t {

@@ -40,8 +40,8 @@ struct StepLoopConfig {
     std::string offset_metadata;       // identity of the committed offsets (P4)
     bool stable_instance = false;      // the transactional id outlives the process (P5)
     bool commit_tail_at_once = false;  // --until end: positions behind control records matter (P11)
-    Duration revoke_deadline = std::chrono::seconds{5};  // then the producer is given up (P1)
-    Duration stop_deadline = std::chrono::milliseconds{3500};    // for the last commit after a stop
+    Duration revoke_deadline = std::chrono::seconds{5};        // then the producer is given up (P1)
+    Duration stop_deadline = std::chrono::milliseconds{3500};  // for the last commit after a stop
 };
 
 // Everything a loop touches outside itself. All must outlive the loop.
@@ -153,6 +153,7 @@ private:
 
     Recovery recovery_ = Recovery::none;
     std::deque<Instant> rebuilds_;
+    bool fence_pending_ = false;  // a producer was given up without waiting for its successor
 
     bool revoking_ = false;
     bool revoking_lost_ = false;

@@ -5,6 +5,7 @@
 #include "kstream/error.hpp"
 #include "kstream/model/ids.hpp"
 #include "kstream/ports/record_source.hpp"
+#include "kstream/status.hpp"
 
 #include <span>
 #include <vector>
@@ -32,6 +33,9 @@ public:
 
     // Nothing under way.
     [[nodiscard]] virtual bool idle() const = 0;
+
+    // Fills the parts of the status that the takeover counts.
+    virtual void report(LoopStatus& status) const = 0;
 };
 
 }  // namespace kstream

@@ -43,8 +43,7 @@ public:
     void cancel(std::span<const PartitionId> partitions) override;
     Result<void> advance(std::vector<ReadyPartition>& ready) override;
     [[nodiscard]] bool idle() const override { return waiting_.empty() && active_.empty(); }
-
-    [[nodiscard]] std::uint64_t restored_records() const { return restored_records_; }
+    void report(LoopStatus& status) const override;
 
 private:
     enum class Stage : std::uint8_t {
@@ -93,6 +92,7 @@ private:
     Instant began_;
     bool said_waiting_ = false;
     std::uint64_t restored_records_ = 0;
+    Duration restoring_{0};  // all takeovers, from gathering to the last partition
 };
 
 }  // namespace kstream

@@ -146,6 +146,7 @@ public:
         return {};
     }
     [[nodiscard]] bool idle() const override { return under_way.empty(); }
+    void report(LoopStatus&) const override {}
 
     // Partition `partition`, which is under way, is ready when it is next looked for.
     void make_ready(std::int32_t partition, std::int64_t position, bool open = false) {
