@@ -108,7 +108,9 @@ void StepLoop::step_committed() {
         t.committed = range.to;
         if (flight_opens_ && t.state == PartitionState::opening) {
             t.state = PartitionState::active;
-            opened.push_back({range.partition, range.to});
+            if (!t.revoking) {
+                opened.push_back({range.partition, range.to});
+            }
         }
     }
     flight_ranges_.clear();

@@ -89,8 +89,8 @@ public:
         REQUIRE_FALSE(positions.empty());
         for (const PartitionPosition& at : positions) {
             Track& track = tracks_.at(at.partition);
-            REQUIRE_FALSE(track.started);
-            track.started = true;
+            REQUIRE_FALSE(track.revoking);
+            track.started = true;  // again, when it was taken over anew
             track.position = at.position;
             starts.push_back(at);
         }
