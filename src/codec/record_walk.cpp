@@ -24,9 +24,8 @@ constexpr bool ends_scalar(const char* at, const char* next) {
 
 // `raw` is the key between its quotes, escapes and all.
 void RecordWalk::KeyGuess::remember(std::string_view raw, Field* field) {
-    size_ = 0;
     if (raw.size() >= kBytes) {
-        return;
+        return;  // what is remembered stays true
     }
     words_ = {};
     masks_ = {};
@@ -60,11 +59,10 @@ RecordWalk::RecordWalk(int scale) : scale_(scale) {
 }
 
 std::size_t RecordWalk::want(std::string_view name) {
+    KSTREAM_CHECK(record_number_ == 0, "guesses point at fields, so fields stay where they are");
     const auto at = std::ranges::find(fields_, name, &Field::name);
     const auto number = static_cast<std::size_t>(at - fields_.begin());
     if (at == fields_.end()) {
-        // Guesses point at fields; a field that is new makes them all wrong.
-        guesses_ = {};
         fields_.emplace_back().name = name;
         longest_name_ = std::max(longest_name_, name.size());
     }

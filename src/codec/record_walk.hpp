@@ -42,7 +42,8 @@ public:
     // Numbers in wanted fields are read at `scale`.
     explicit RecordWalk(int scale);
 
-    // The number of the field of that name, wanted from here on; the same name, the same number.
+    // The number of the field of that name, which is wanted from here on; the same name has the
+    // same number. Not after the first run.
     [[nodiscard]] std::size_t want(std::string_view name);
 
     // False: the record is no JSON object, or not a valid one; the rest then says nothing.

@@ -17,6 +17,7 @@
 namespace kstream {
 namespace {
 
+using namespace std::string_view_literals;
 using testing::ReferenceResult;
 
 AggregationSpec default_spec() {
@@ -260,6 +261,7 @@ TEST_CASE("depth counts brackets up to 64", "[decoder]") {
     CHECK(verdict_on(record_with("\"" + std::string(100, '[') + "\"")) == "ok");
     CHECK(verdict_on(record_with("\"\\\"" + std::string(100, '[') + "\"")) == "ok");
     CHECK(verdict_on(record_with("\"" + std::string(100, '['))) == "json");
+    CHECK(verdict_on(record_with("\"\\\"" + std::string(100, '[') + "\"") + "x") == "json");
     // Many containers, none deep.
     std::string wide = "[[]";
     for (int i = 0; i < 1000; ++i) {
@@ -450,6 +452,25 @@ TEST_CASE("what one record taught about keys never misleads the next", "[decoder
     CHECK(comparison.good > 100);
 }
 
+TEST_CASE("keys that differ only at their end are told apart at any length", "[decoder]") {
+    for (std::size_t size = 1; size <= 70; ++size) {
+        const std::string name(size, 'k');
+        Comparison comparison{{.source_topic = "t",
+                               .group_by = {name},
+                               .aggregates = {{AggregateKind::count, "", "n"}},
+                               .scale = 0}};
+        std::string last_differs = name;
+        last_differs.back() = 'x';
+        for (const std::string& key : {name, last_differs, name + "k", name.substr(1), name}) {
+            // Close to the end of the record, and far from it.
+            comparison.check("{\"" + key + "\":1}");
+            comparison.check("{\"" + key + "\":1" + std::string(100, ' ') + "}");
+        }
+        CHECK(comparison.differences == kNone);
+        CHECK(comparison.good == 4);
+    }
+}
+
 TEST_CASE("a wanted name may hold anything that JSON can spell", "[decoder]") {
     Comparison comparison{{.source_topic = "t",
                            .group_by = {"a\"b\\c", "\xc3\xa3", std::string(300, 'k')},
@@ -516,8 +537,8 @@ TEST_CASE("nothing is read outside of the record", "[decoder][hostile]") {
 
     RecordDecoder decoder{default_spec()};
     REQUIRE(decoder.decode(kRecord).ok);  // so that its keys are guessed
-    const std::string escaped = R"({"valor":1e5,"id_vendedor":"\u0061\n"})";
-    for (const std::string& record : {std::string{kRecord}, escaped}) {
+    const std::string nested = R"({"valor":1e5,"id_vendedor":"\u0061\n","x":{"y":[{},{"z":2}]}})";
+    for (const std::string& record : {std::string{kRecord}, nested}) {
         for (std::size_t size = 0; size <= record.size(); ++size) {
             char* const at_end = begin + page - size;
             std::memcpy(at_end, record.data(), size);
@@ -525,6 +546,14 @@ TEST_CASE("nothing is read outside of the record", "[decoder][hostile]") {
             std::memcpy(begin, record.data(), size);
             CHECK(verdict_on(decoder, {begin, size}) == (size == record.size() ? "ok" : "json"));
         }
+    }
+    // Shorter than the keys that are remembered from the record before.
+    for (const std::string_view record : {R"({"i":1})"sv, R"({"":1})"sv, R"({"id_transacao":1})"sv,
+                                          R"({"id_transacao":1,"i":1})"sv, "{}"sv, "{"sv, "1"sv}) {
+        REQUIRE(decoder.decode(kRecord).ok);
+        char* const at_end = begin + page - record.size();
+        std::memcpy(at_end, record.data(), record.size());
+        CHECK(verdict_on(decoder, {at_end, record.size()}) != "ok");
     }
     ::munmap(pages, 3 * page);
 }
