@@ -279,6 +279,11 @@ bool library_is_recent() {
     return rd_kafka_version() >= kMinimum;
 }
 
+bool library_has_consumer_protocol() {
+    constexpr int kFirst = 0x020f00ff;
+    return rd_kafka_version() >= kFirst;
+}
+
 std::string library_features() {
     const ConfPtr conf(rd_kafka_conf_new());
     std::size_t size = 0;

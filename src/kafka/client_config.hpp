@@ -61,5 +61,8 @@ enum class ClientKind { plain_producer, transactional_producer, consumer, reader
 // duplicate fetches, lost assignments and stuck coordinators.
 inline constexpr const char* kMinimumLibrary = "2.14.2";
 [[nodiscard]] bool library_is_recent();
+// Whether it is fit for --group-protocol consumer (KIP-848): 2.15 mends its heartbeat errors
+// (librdkafka #5541, #5488).
+[[nodiscard]] bool library_has_consumer_protocol();
 
 }  // namespace kstream::kafka
