@@ -55,6 +55,9 @@ Result<void> TotalsState::restore(std::string_view key, std::string_view value) 
     }
     const KeyTable::Found found = keys_.find_or_insert(total_state_key(key));
     if (found.inserted) {
+        if (Result<void> known = check_key(total_state_key(key)); !known) {
+            return known;
+        }
         slots_.insert(slots_.end(), scratch_.begin(), scratch_.end());
         touched_in_.push_back(0);
     } else {
@@ -167,8 +170,16 @@ Result<void> TotalsState::apply_ranges(const BatchHeader& header) {
     return {};
 }
 
-// The index of the key, after its slots were saved for the case that the layer is taken back.
-std::uint32_t TotalsState::touch(std::string_view state_key) {
+// Keys come out of a log, so a wrong one is not a bug of this process. Looked at once, when new.
+Result<void> TotalsState::check_key(std::string_view state_key) {
+    if (!decode_state_key(state_key, job_.spec.group_by.size(), group_)) {
+        return broken("a state key that this job cannot have made");
+    }
+    return {};
+}
+
+// The key's place, after its slots were saved for the case that the layer is taken back.
+KeyTable::Found TotalsState::touch(std::string_view state_key) {
     const KeyTable::Found found = keys_.find_or_insert(state_key);
     if (found.inserted) {
         slots_.resize(slots_.size() + width());
@@ -180,11 +191,16 @@ std::uint32_t TotalsState::touch(std::string_view state_key) {
         const std::span<const Slot> before = slots_of(found.index);
         filling_.before.insert(filling_.before.end(), before.begin(), before.end());
     }
-    return found.index;
+    return found;
 }
 
 Result<void> TotalsState::apply_delta(std::string_view state_key, std::span<const Slot> delta) {
-    const std::uint32_t key = touch(state_key);
+    const auto [key, inserted] = touch(state_key);
+    if (inserted) {
+        if (Result<void> known = check_key(state_key); !known) {
+            return known;
+        }
+    }
     for (std::size_t i = 0; i < width(); ++i) {
         if (!merge_slot(job_.kinds[i], slots_of(key)[i], delta[i]) ||
             !merge_slot(job_.kinds[i], merged_[i], delta[i])) {
@@ -229,7 +245,6 @@ void TotalsState::seal(Offset position, OutputBatch& out) {
                          {std::string{kRunIdHeader}, fmt::format("{:016x}", job_.run_id)}});
     std::string key;
     std::string value;
-    std::vector<GroupValue> group;
     for (std::size_t i = 0; i < filling_.touched.size(); ++i) {
         const std::uint32_t index = filling_.touched[i];
         const std::string_view state_key = keys_.key(index);
@@ -246,12 +261,12 @@ void TotalsState::seal(Offset position, OutputBatch& out) {
         append_total_value(value, transaction_, job_.kinds, slots);
         out.append(TopicRole::changelog, partition_, key, value);
 
-        KSTREAM_CHECK(decode_state_key(state_key, job_.spec.group_by.size(), group),
-                      "a state key is what encode_state_key made");
+        KSTREAM_CHECK(decode_state_key(state_key, job_.spec.group_by.size(), group_),
+                      "state keys were checked when they came in");
         key.clear();
         value.clear();
-        append_result_key(key, group);
-        append_result_value(value, job_.spec, group, slots);
+        append_result_key(key, group_);
+        append_result_value(value, job_.spec, group_, slots);
         out.append(TopicRole::results,
                    partition_for_key(key, static_cast<int>(job_.identity.results_partitions)), key,
                    value, headers);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kstream/codec/changelog.hpp"
+#include "kstream/codec/record_decoder.hpp"
 #include "kstream/core/key_table.hpp"
 #include "kstream/error.hpp"
 #include "kstream/model/output_batch.hpp"
@@ -74,7 +75,8 @@ private:
     [[nodiscard]] std::size_t width() const { return job_.kinds.size(); }
     [[nodiscard]] std::span<Slot> slots_of(std::uint32_t key);
     [[nodiscard]] const SourceProgress* find_source(PartitionId partition) const;
-    [[nodiscard]] std::uint32_t touch(std::string_view state_key);
+    [[nodiscard]] Result<void> check_key(std::string_view state_key);
+    [[nodiscard]] KeyTable::Found touch(std::string_view state_key);
     void begin_layer(Layer& layer) const;
     void undo(Layer& layer);
     [[nodiscard]] std::unexpected<Error> broken(std::string_view what) const;
@@ -97,6 +99,7 @@ private:
     Layer in_flight_;
     std::optional<Meta> restored_meta_;
     std::vector<Slot> scratch_;
+    std::vector<GroupValue> group_;
 };
 
 }  // namespace kstream
