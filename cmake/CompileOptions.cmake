@@ -56,23 +56,15 @@ if(KSTREAM_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
 endif()
 
 # kstream_add_library(NAME FOLDERS folder... [PUBLIC lib...] [PRIVATE lib...])
-# One library from all .cpp files of the named folders of src/. A folder may hold headers only.
+# One library from all .cpp files of the named folders of src/.
 function(kstream_add_library name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "FOLDERS;PUBLIC;PRIVATE")
-  set(sources)
-  foreach(folder IN LISTS arg_FOLDERS)
-    file(GLOB found CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.cpp")
-    list(APPEND sources ${found})
-  endforeach()
-  if(sources)
-    add_library(${name} STATIC ${sources})
-    target_link_libraries(${name}
-      PUBLIC ${arg_PUBLIC}
-      PRIVATE ${arg_PRIVATE} "$<BUILD_INTERFACE:kstream_options>")
-    target_include_directories(${name} PUBLIC "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>")
-  else()
-    add_library(${name} INTERFACE)
-    target_link_libraries(${name} INTERFACE ${arg_PUBLIC} ${arg_PRIVATE})
-    target_include_directories(${name} INTERFACE "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>")
-  endif()
+  list(TRANSFORM arg_FOLDERS REPLACE "(.+)" "${CMAKE_CURRENT_SOURCE_DIR}/\\1/*.cpp")
+  file(GLOB sources CONFIGURE_DEPENDS ${arg_FOLDERS})
+  add_library(${name} STATIC ${sources})
+  target_link_libraries(${name}
+    PUBLIC ${arg_PUBLIC}
+    PRIVATE ${arg_PRIVATE} "$<BUILD_INTERFACE:kstream_options>")
+  # "kafka/handles.hpp" and the like.
+  target_include_directories(${name} PUBLIC "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>")
 endfunction()
