@@ -1,0 +1,440 @@
+// Source records into deltas, one batch or more to each repartition partition (P2).
+#include "kstream/pipeline/map_fold.hpp"
+
+#include "kstream/codec/state_key.hpp"
+#include "kstream/core/murmur2.hpp"
+#include "support/fakes/batches.hpp"
+#include "support/fakes/memory_log.hpp"
+#include "support/fakes/recording_log.hpp"
+#include "support/fakes/seeded.hpp"
+#include "support/fakes/test_job.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace kstream {
+namespace {
+
+using testing::amounts;
+using testing::MemoryLog;
+using testing::RecordingLog;
+using testing::Seeded;
+using testing::seller_key;
+
+constexpr std::uint32_t kStatePartitions = 4;
+
+std::string json(const std::string& seller, const std::string& value) {
+    return R"({"id_vendedor":")" + seller + R"(","valor":)" + value + "}";
+}
+
+struct Bench {
+    explicit Bench(MapFoldConfig config = {}) : fold(job, config, recorded) {}
+
+    Result<void> add(std::int32_t partition, std::optional<std::string> value,
+                     std::int64_t timestamp_ms = 1000) {
+        const Offset at = log.append(TopicRole::source, partition, "tx", value, timestamp_ms);
+        const std::vector<RecordView> records{
+            log.view(TopicRole::source, PartitionId{partition}, at)};
+        return fold.fold(records);
+    }
+    // Seals [from, end) of the partitions.
+    Step seal(const std::vector<std::int32_t>& partitions = {0}) {
+        Step step;
+        for (const std::int32_t partition : partitions) {
+            const PartitionId id{partition};
+            const Offset end = log.end(TopicRole::source, id);
+            step.ranges.push_back({id, sealed[partition], end});
+            sealed[partition] = end;
+        }
+        REQUIRE(fold.seal(step));
+        return step;
+    }
+    [[nodiscard]] LoopStatus status() const {
+        LoopStatus status;
+        fold.report(status);
+        return status;
+    }
+
+    Job job = testing::make_job(kStatePartitions);
+    MemoryLog log;
+    RecordingLog recorded;
+    MapFold fold;
+    std::map<std::int32_t, Offset> sealed;
+};
+
+using Totals = std::map<std::string, std::vector<Slot>>;
+
+// The batches of a step by repartition partition, decoded; everything that P2 says is checked.
+struct Batches {
+    explicit Batches(const Step& step) {
+        const Job job = testing::make_job(kStatePartitions);
+        for (const OutputBatch::Record& record : step.outputs.records()) {
+            if (record.topic == TopicRole::dead_letters) {
+                ++dead_letters;
+                continue;
+            }
+            REQUIRE(record.topic == TopicRole::repartition);
+            REQUIRE_FALSE(record.has_key);
+            const std::string_view value = *step.outputs.value(record);
+            most_bytes = std::max(most_bytes, value.size());
+            DeltaBatch batch;
+            REQUIRE(decode_delta_batch(value, job.kinds, batch));
+            auto& headers = by_partition[record.partition.value];
+            REQUIRE(batch.header.chunk == headers.size());
+            headers.push_back(batch.header);
+            for (const DeltaView& delta : batch.deltas) {
+                const auto slots = std::span{batch.slots}.subspan(delta.first_slot, 2);
+                const std::string key{delta.state_key};
+                // Each key comes once in a step, and only to its own partition.
+                REQUIRE_FALSE(deltas.contains(key));
+                deltas[key] = {slots.begin(), slots.end()};
+                std::vector<GroupValue> group;
+                REQUIRE(decode_state_key(key, 1, group));
+                REQUIRE(partition_for_key(group[0].text, kStatePartitions) == record.partition);
+            }
+        }
+        REQUIRE(by_partition.size() == kStatePartitions);
+        for (const auto& [partition, headers] : by_partition) {
+            for (const BatchHeader& header : headers) {
+                REQUIRE(header.chunks == headers.size());
+                REQUIRE(header.ranges == by_partition.at(0)[0].ranges);
+                REQUIRE(header.step == by_partition.at(0)[0].step);
+                REQUIRE(header.run_id == job.run_id);
+                REQUIRE(header.identity == job.identity);
+            }
+        }
+    }
+    [[nodiscard]] const BatchHeader& header() const { return by_partition.at(0)[0]; }
+
+    std::map<std::int32_t, std::vector<BatchHeader>> by_partition;
+    Totals deltas;
+    std::size_t dead_letters = 0;
+    std::size_t most_bytes = 0;
+};
+
+}  // namespace
+
+TEST_CASE("records of a step become one delta per key") {
+    Bench b;
+    REQUIRE(b.add(0, json("a", "1.5")));
+    REQUIRE(b.add(0, json("b", "2")));
+    REQUIRE(b.add(0, json("a", "-0.25")));
+    const Batches batches{b.seal()};
+    CHECK(batches.deltas == Totals{{seller_key("a"), amounts(1'250'000'000, 2)},
+                                   {seller_key("b"), amounts(2'000'000'000, 1)}});
+    const SourceRange& range = batches.header().ranges.at(0);
+    CHECK(range.partition == PartitionId{0});
+    CHECK(range.from == Offset{0});
+    CHECK(range.to == Offset{3});
+    CHECK(range.counts == RecordCounts{3, 3, 0, 0, 0, 0, 0});
+    CHECK(range.slots == amounts(3'250'000'000, 3));
+    CHECK(b.status().records_read == 3);
+    CHECK(b.status().records_aggregated == 3);
+}
+
+TEST_CASE("P2: every repartition partition gets a batch, also when it has no deltas") {
+    Bench b;
+    REQUIRE(b.add(0, json("a", "1")));
+    const Batches one{b.seal()};
+    CHECK(one.by_partition.size() == kStatePartitions);
+    // A range without a single record, behind control records, too.
+    b.log.append_invisible(TopicRole::source, 0);
+    const Batches none{b.seal()};
+    CHECK(none.deltas.empty());
+    CHECK(none.header().ranges.at(0).from == Offset{1});
+    CHECK(none.header().ranges.at(0).to == Offset{2});
+    CHECK(none.header().ranges.at(0).counts == RecordCounts{});
+    CHECK(none.header().step == one.header().step + 1);
+}
+
+TEST_CASE("P3: an open step has a base for each partition in every repartition partition") {
+    Bench b;
+    REQUIRE(b.add(0, json("a", "1")));
+    Step step;
+    step.ranges = {{PartitionId{1}, Offset{7}, Offset{7}}, {PartitionId{4}, Offset{0}, Offset{0}}};
+    REQUIRE(b.fold.seal_open(step));
+    const Batches open{step};
+    CHECK(open.header().kind == BatchKind::open);
+    CHECK(open.deltas.empty());
+    REQUIRE(open.header().ranges.size() == 2);
+    CHECK(open.header().ranges[0].from == Offset{7});
+    CHECK(open.header().ranges[0].to == Offset{7});
+    CHECK(open.header().ranges[1].partition == PartitionId{4});
+    // What was filling is still there.
+    CHECK(Batches{b.seal()}.deltas.size() == 1);
+}
+
+TEST_CASE("every record is accounted for, in its source partition") {
+    Bench b;
+    REQUIRE(b.add(0, json("a", "1")));
+    REQUIRE(b.add(0, std::nullopt));
+    REQUIRE(b.add(0, "not json"));
+    REQUIRE(b.add(1, json("a", "2")));
+    REQUIRE(b.add(1, std::nullopt));
+    REQUIRE(b.add(1, std::nullopt));
+    REQUIRE(b.add(1, json("b", "\"3\"")));
+    REQUIRE(b.add(1, ""));
+    const Batches batches{b.seal({0, 1})};
+    REQUIRE(batches.header().ranges.size() == 2);
+    CHECK(batches.header().ranges[0].counts == RecordCounts{3, 1, 0, 0, 1, 0, 1});
+    CHECK(batches.header().ranges[1].counts == RecordCounts{5, 1, 0, 0, 2, 0, 2});
+    CHECK(batches.header().ranges[0].slots == amounts(1'000'000'000, 1));
+    CHECK(batches.header().ranges[1].slots == amounts(2'000'000'000, 1));
+    CHECK(batches.dead_letters == 3);
+    const LoopStatus status = b.status();
+    CHECK(status.tombstones == 3);
+    CHECK(status.bad_records[static_cast<std::size_t>(BadReason::json)] == 2);
+    CHECK(status.bad_records[static_cast<std::size_t>(BadReason::number_type)] == 1);
+}
+
+TEST_CASE("dead letters travel in the same step, unchanged, and in no other") {
+    MapFoldConfig config;
+    config.dead_letter_partitions = 2;
+    Bench b{config};
+    REQUIRE(b.add(3, "not json"));
+    const Step step = b.seal({3});
+    const OutputBatch::Record& letter = step.outputs.records().back();
+    CHECK(letter.topic == TopicRole::dead_letters);
+    CHECK(letter.partition == PartitionId{1});
+    CHECK(step.outputs.key(letter) == "tx");
+    CHECK(step.outputs.value(letter) == "not json");
+    const auto& headers = step.outputs.header_sets().at(letter.headers);
+    CHECK(headers.at(0) == std::pair<std::string, std::string>{"kstream.reason", "json"});
+    CHECK(headers.at(1).second == "financial_transactions");
+    CHECK(headers.at(2).second == "3");
+    CHECK(headers.at(3).second == "0");
+    REQUIRE(b.add(3, json("a", "1")));
+    CHECK(Batches{b.seal({3})}.dead_letters == 0);
+}
+
+TEST_CASE("a bad record that is too large leaves a stub") {
+    MapFoldConfig config;
+    config.most_dead_letter_bytes = 100;
+    Bench b{config};
+    REQUIRE(b.add(0, std::string(101, 'x')));
+    const Step step = b.seal();
+    const OutputBatch::Record& letter = step.outputs.records().back();
+    CHECK(step.outputs.value(letter) == "");
+    CHECK(step.outputs.header_sets().at(letter.headers).at(5).first == "kstream.stub");
+}
+
+TEST_CASE("skipped bad records are counted and leave no letter") {
+    MapFoldConfig config;
+    config.on_bad_record = BadRecordPolicy::skip;
+    Bench b{config};
+    REQUIRE(b.add(0, "not json"));
+    REQUIRE(b.add(0, json("a", "1")));
+    const Batches batches{b.seal()};
+    CHECK(batches.dead_letters == 0);
+    CHECK(batches.header().ranges[0].counts == RecordCounts{2, 1, 0, 0, 0, 1, 0});
+    CHECK(b.status().skipped == 1);
+}
+
+TEST_CASE("a bad record stops the loop when it is asked to, and is named") {
+    MapFoldConfig config;
+    config.on_bad_record = BadRecordPolicy::fail;
+    Bench b{config};
+    REQUIRE(b.add(2, json("a", "1")));
+    REQUIRE(b.add(2, std::nullopt));
+    const Result<void> done = b.add(2, json("a", "0.0000000001"));
+    REQUIRE_FALSE(done);
+    CHECK(done.error().exit_code == ExitCode::bad_record);
+    CHECK(done.error().message ==
+          "bad record (scale): topic financial_transactions partition 2 offset 2");
+}
+
+TEST_CASE("a sum past 128 bits stops the loop and names the record") {
+    Bench b;
+    const std::string large = "100000000000000000000000000000";  // 1e29 at scale 9: 1e38
+    REQUIRE(b.add(0, json("a", large)));
+    const Result<void> done = b.add(0, json("a", large));
+    REQUIRE_FALSE(done);
+    CHECK(done.error().exit_code == ExitCode::bad_record);
+    CHECK(done.error().message.find("valor_total_por_vendedor does not fit 128 bits") !=
+          std::string::npos);
+    CHECK(done.error().message.find("partition 0 offset 1") != std::string::npos);
+    // Of one partition over all keys, too: each key fits.
+    Bench other;
+    REQUIRE(other.add(0, json("a", large)));
+    CHECK_FALSE(other.add(0, json("b", large)));
+}
+
+TEST_CASE("P2: a step that is too large for one record is divided into chunks of a bounded size") {
+    MapFoldConfig config;
+    config.most_batch_bytes = 1000;
+    Bench b{config};
+    for (int i = 0; i < 500; ++i) {
+        REQUIRE(b.add(0, json("vendedor_" + std::to_string(i), "1")));
+    }
+    const Batches batches{b.seal()};
+    CHECK(batches.deltas.size() == 500);
+    for (const auto& [partition, headers] : batches.by_partition) {
+        CHECK(headers.size() > 3);
+    }
+    CHECK(batches.most_bytes < 1000 + 300);  // and the header
+}
+
+TEST_CASE("a key that is larger than a batch still travels, in a chunk of its own") {
+    MapFoldConfig config;
+    config.most_batch_bytes = 100;
+    Bench b{config};
+    REQUIRE(b.add(0, json(std::string(1000, 'a'), "1")));
+    REQUIRE(b.add(0, json(std::string(1000, 'b'), "1")));
+    REQUIRE(b.add(0, json("c", "1")));
+    const Batches batches{b.seal()};
+    CHECK(batches.deltas.size() == 3);
+}
+
+TEST_CASE("what is taken back is not in the next step") {
+    Bench b;
+    REQUIRE(b.add(0, json("a", "1")));
+    REQUIRE(b.add(0, "not json"));
+    b.fold.undo_filling();
+    b.sealed[0] = Offset{2};
+    REQUIRE(b.add(0, json("b", "2")));
+    const Batches batches{b.seal()};
+    CHECK(batches.deltas == Totals{{seller_key("b"), amounts(2'000'000'000, 1)}});
+    CHECK(batches.dead_letters == 0);
+    CHECK(batches.header().ranges[0].counts.read == 1);
+}
+
+TEST_CASE("steps do not share anything: each begins empty") {
+    Bench b;
+    REQUIRE(b.add(0, json("a", "1")));
+    REQUIRE(b.add(1, json("b", "1")));
+    (void)b.seal({0, 1});
+    REQUIRE(b.add(0, json("a", "5")));
+    const Batches batches{b.seal({0})};
+    CHECK(batches.deltas == Totals{{seller_key("a"), amounts(5'000'000'000, 1)}});
+    REQUIRE(batches.header().ranges.size() == 1);
+    CHECK(batches.header().ranges[0].slots == amounts(5'000'000'000, 1));
+}
+
+TEST_CASE("a step is full when keys, deltas and dead letters reach their bound") {
+    MapFoldConfig config;
+    config.most_step_bytes = 10'000;
+    {
+        Bench b{config};
+        int keys = 0;
+        while (!b.fold.full()) {
+            REQUIRE(b.add(0, json("vendedor_" + std::to_string(keys++), "1")));
+            REQUIRE(keys < 1000);
+        }
+        CHECK(keys > 50);
+        (void)b.seal();
+        CHECK_FALSE(b.fold.full());
+    }
+    Bench b{config};
+    for (int i = 0; i < 10; ++i) {
+        CHECK_FALSE(b.fold.full());
+        REQUIRE(b.add(0, std::string(1000, 'x')));
+    }
+    CHECK(b.fold.full());
+    b.fold.undo_filling();
+    CHECK_FALSE(b.fold.full());
+    // One key over and over takes no more room.
+    for (int i = 0; i < 5000; ++i) {
+        REQUIRE(b.add(0, json("a", "1")));
+    }
+    CHECK_FALSE(b.fold.full());
+}
+
+TEST_CASE("latency counts from the oldest record of the step in flight") {
+    Bench b;
+    REQUIRE(b.add(0, json("a", "1"), 7000));
+    REQUIRE(b.add(1, json("a", "1"), 5000));
+    REQUIRE(b.add(1, json("a", "1"), 6000));
+    const Batches batches{b.seal({0, 1})};
+    CHECK(batches.header().oldest_timestamp_ms == 5000);
+    b.fold.committed(9000);
+    CHECK(b.status().append_to_commit_seconds.count == 1);
+    CHECK(b.status().append_to_commit_seconds.sum_seconds == 4.0);
+    // A step without records has no latency.
+    b.log.append_invisible(TopicRole::source, 0);
+    CHECK(Batches{b.seal({0})}.header().oldest_timestamp_ms == -1);
+    b.fold.committed(9500);
+    CHECK(b.status().append_to_commit_seconds.count == 1);
+}
+
+TEST_CASE("several group-by fields go to the partition of their result's key") {
+    Job job = testing::make_job(kStatePartitions);
+    job.spec.group_by = {"id_vendedor", "moeda"};
+    MemoryLog log;
+    RecordingLog recorded;
+    MapFold fold{job, {}, recorded};
+    const Offset at =
+        log.append(TopicRole::source, 0, "tx", R"({"id_vendedor":"a","moeda":"BRL","valor":1})");
+    const std::vector<RecordView> records{log.view(TopicRole::source, PartitionId{0}, at)};
+    REQUIRE(fold.fold(records));
+    Step step;
+    step.ranges = {{PartitionId{0}, Offset{0}, Offset{1}}};
+    REQUIRE(fold.seal(step));
+    for (const OutputBatch::Record& record : step.outputs.records()) {
+        DeltaBatch batch;
+        REQUIRE(decode_delta_batch(*step.outputs.value(record), job.kinds, batch));
+        const bool here = record.partition == partition_for_key(R"(["a","BRL"])", kStatePartitions);
+        CHECK(batch.deltas.size() == (here ? 1U : 0U));
+    }
+}
+
+TEST_CASE("the deltas of all partitions and steps together are the fold of the input") {
+    for (std::uint64_t seed = 0; seed < 40; ++seed) {
+        CAPTURE(seed);
+        Seeded random{seed};
+        MapFoldConfig config;
+        config.most_batch_bytes = 60 + random.below(2000);
+        Bench b{config};
+        Totals expected;
+        Totals found;
+        RecordCounts expected_counts;
+        RecordCounts counts;
+        for (std::size_t step = 0; step < 1 + random.below(6); ++step) {
+            for (std::size_t i = random.below(150); i > 0; --i) {
+                const auto partition = static_cast<std::int32_t>(random.below(3));
+                ++expected_counts.read;
+                if (random.chance(5)) {
+                    REQUIRE(b.add(partition, std::nullopt));
+                    ++expected_counts.tombstones;
+                    continue;
+                }
+                if (random.chance(5)) {
+                    REQUIRE(b.add(partition, "{}"));
+                    ++expected_counts.dead_lettered;
+                    continue;
+                }
+                const std::string seller = random.text(random.below(3), 6);
+                const auto cents = static_cast<std::int64_t>(random.below(100'000));
+                const std::string digits = std::to_string(cents % 100);
+                const std::string value = std::to_string(cents / 100) + "." +
+                                          std::string(2 - digits.size(), '0') + digits;
+                REQUIRE(b.add(partition, json(seller, value)));
+                ++expected_counts.aggregated;
+                std::vector<Slot>& total =
+                    expected.try_emplace(seller_key(seller), 2).first->second;
+                REQUIRE(
+                    merge_slot(AggregateKind::sum, total[0], {Int128{cents} * 10'000'000, true}));
+                REQUIRE(merge_slot(AggregateKind::count, total[1], {1, true}));
+            }
+            const Batches batches{b.seal({0, 1, 2})};
+            for (const SourceRange& range : batches.header().ranges) {
+                counts += range.counts;
+            }
+            for (const auto& [key, delta] : batches.deltas) {
+                std::vector<Slot>& total = found.try_emplace(key, 2).first->second;
+                REQUIRE(merge_slot(AggregateKind::sum, total[0], delta[0]));
+                REQUIRE(merge_slot(AggregateKind::count, total[1], delta[1]));
+            }
+        }
+        REQUIRE(found == expected);
+        REQUIRE(counts == expected_counts);
+    }
+}
+
+}  // namespace kstream

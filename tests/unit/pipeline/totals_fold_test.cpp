@@ -1,0 +1,382 @@
+// Delta batches into totals (P2): chunks of one map step are applied whole, in any interleaving.
+#include "kstream/pipeline/totals_fold.hpp"
+
+#include "support/fakes/batches.hpp"
+#include "support/fakes/memory_log.hpp"
+#include "support/fakes/recording_log.hpp"
+#include "support/fakes/seeded.hpp"
+#include "support/fakes/test_job.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace kstream {
+namespace {
+
+using testing::amounts;
+using testing::batch_value;
+using testing::Delta;
+using testing::MemoryLog;
+using testing::open_header;
+using testing::RecordingLog;
+using testing::Seeded;
+using testing::seller_key;
+using testing::source_range;
+using testing::step_header;
+
+const Job kJob = testing::make_job();
+
+// A fold with its repartition log. Everything that is appended is folded at once.
+struct Bench {
+    explicit Bench(TotalsFoldConfig config = {}) : fold(kJob, config, recorded) {
+        fold.install(std::make_unique<TotalsState>(kJob, PartitionId{0}));
+        fold.install(std::make_unique<TotalsState>(kJob, PartitionId{1}));
+    }
+
+    Result<void> add(const std::string& value, std::int32_t partition = 0) {
+        const Offset at = log.append(TopicRole::repartition, partition, std::nullopt, value);
+        const std::vector<RecordView> records{
+            log.view(TopicRole::repartition, PartitionId{partition}, at)};
+        return fold.fold(records);
+    }
+    void open(const std::vector<std::pair<std::int32_t, std::int64_t>>& bases,
+              std::int32_t partition = 0) {
+        REQUIRE(add(batch_value(open_header(bases)), partition));
+    }
+    // Seals the partitions at the ends of their logs and commits.
+    OutputBatch commit(const std::vector<std::int32_t>& partitions = {0}) {
+        Step step = sealed(partitions);
+        fold.committed(0);
+        return std::move(step.outputs);
+    }
+    Step sealed(const std::vector<std::int32_t>& partitions = {0}) {
+        Step step;
+        for (const std::int32_t partition : partitions) {
+            const PartitionId id{partition};
+            step.ranges.push_back({id, Offset{0}, log.end(TopicRole::repartition, id)});
+        }
+        REQUIRE(fold.can_seal());
+        REQUIRE(fold.seal(step));
+        return step;
+    }
+    [[nodiscard]] LoopStatus status() const {
+        LoopStatus status;
+        fold.report(status);
+        return status;
+    }
+
+    MemoryLog log;
+    RecordingLog recorded;
+    TotalsFold fold;
+};
+
+// Totals of partition 0 as the changelog of a step has them.
+std::map<std::string, std::vector<Slot>> totals_of(const OutputBatch& out) {
+    std::map<std::string, std::vector<Slot>> totals;
+    for (const OutputBatch::Record& record : out.records()) {
+        if (record.topic != TopicRole::changelog || out.key(record) == meta_key()) {
+            continue;
+        }
+        std::vector<Slot> slots;
+        REQUIRE(decode_total_value(*out.value(record), kJob.kinds, slots));
+        totals[std::string{total_state_key(*out.key(record))}] = slots;
+    }
+    return totals;
+}
+
+Meta meta_of(const OutputBatch& out) {
+    const OutputBatch::Record& last = out.records().back();
+    REQUIRE(out.key(last) == meta_key());
+    Result<Meta> meta = decode_meta_value(*out.value(last), kJob.kinds);
+    REQUIRE(meta);
+    return *meta;
+}
+
+// The chunks of one map step over [from, to) of source partition p.
+std::vector<std::string> chunks(std::uint64_t run, std::uint64_t step, std::int32_t p,
+                                std::int64_t from, std::int64_t to,
+                                const std::vector<std::vector<Delta>>& deltas) {
+    std::vector<std::string> values;
+    BatchHeader header = step_header({source_range(p, from, to)}, step);
+    header.run_id = run;
+    header.chunks = static_cast<std::uint32_t>(deltas.size());
+    for (const std::vector<Delta>& part : deltas) {
+        values.push_back(batch_value(header, part));
+        ++header.chunk;
+    }
+    return values;
+}
+
+bool is_integrity(const Result<void>& result, std::string_view part) {
+    return !result && result.error().exit_code == ExitCode::integrity &&
+           result.error().message.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("deltas of a step are merged into totals") {
+    Bench b;
+    b.open({{0, 0}});
+    REQUIRE(
+        b.add(batch_value(step_header({source_range(0, 0, 2)}, 1),
+                          {{seller_key("a"), amounts(5, 1)}, {seller_key("b"), amounts(7, 1)}})));
+    REQUIRE(b.add(
+        batch_value(step_header({source_range(0, 2, 3)}, 2), {{seller_key("a"), amounts(-1, 1)}})));
+    const OutputBatch out = b.commit();
+    CHECK(totals_of(out) ==
+          std::map<std::string, std::vector<Slot>>{{seller_key("a"), amounts(4, 2)},
+                                                   {seller_key("b"), amounts(7, 1)}});
+    CHECK(meta_of(out).repartition_position == Offset{3});
+    CHECK(meta_of(out).sources.at(0).applied == Offset{3});
+    CHECK(b.status().records_read == 3);
+    CHECK(b.status().records_aggregated == 3);
+    CHECK(b.status().keys == 2);
+}
+
+TEST_CASE("each partition has its own state") {
+    Bench b;
+    b.open({{0, 0}}, 0);
+    b.open({{0, 0}}, 1);
+    REQUIRE(b.add(
+        batch_value(step_header({source_range(0, 0, 2)}), {{seller_key("a"), amounts(5, 1)}}), 0));
+    const OutputBatch first = b.commit({0});
+    CHECK(totals_of(first).size() == 1);
+    REQUIRE(b.add(batch_value(step_header({source_range(0, 0, 2)})), 1));
+    CHECK(totals_of(b.commit({1})).empty());
+}
+
+TEST_CASE("P2: a step that comes again is counted and dropped") {
+    Bench b;
+    b.open({{0, 0}});
+    const std::string value =
+        batch_value(step_header({source_range(0, 0, 2)}), {{seller_key("a"), amounts(5, 1)}});
+    REQUIRE(b.add(value));
+    REQUIRE(b.add(value));
+    CHECK(totals_of(b.commit()).at(seller_key("a")) == amounts(5, 1));
+    CHECK(b.status().duplicate_steps == 1);
+    CHECK(b.recorded.has("came again"));
+}
+
+TEST_CASE("P2: a gap stops the loop and names the record") {
+    Bench b;
+    b.open({{0, 0}});
+    const Result<void> done = b.add(batch_value(step_header({source_range(0, 1, 2)})));
+    REQUIRE(is_integrity(done, "chain of source ranges is broken"));
+    CHECK(done.error().message.find("repartition partition 0 offset 1") != std::string::npos);
+}
+
+TEST_CASE("P2: chunks of steps of several workers may stand between each other") {
+    // All orders in which three steps of two or three chunks can come: each step's in its order.
+    for (std::uint64_t seed = 0; seed < 200; ++seed) {
+        CAPTURE(seed);
+        Seeded random{seed};
+        Bench b;
+        b.open({{0, 0}, {1, 0}, {2, 0}});
+        const std::vector<Delta> one{{seller_key("a"), amounts(1, 1)}};
+        const std::vector<Delta> two{{seller_key("a"), amounts(10, 1)},
+                                     {seller_key("b"), amounts(100, 1)}};
+        // Two workers with the same step number, told apart by their run ids.
+        std::vector<std::vector<std::string>> steps{chunks(7, 1, 0, 0, 5, {one, two}),
+                                                    chunks(8, 1, 1, 0, 5, {one, one, two}),
+                                                    chunks(9, 4, 2, 0, 5, {two, one, {}})};
+        std::vector<std::size_t> next(steps.size());
+        for (std::size_t left = 8; left > 0;) {
+            const std::size_t which = random.below(steps.size());
+            if (next[which] == steps[which].size()) {
+                continue;
+            }
+            REQUIRE(b.add(steps[which][next[which]++]));
+            --left;
+            const bool half = [&] {
+                for (std::size_t i = 0; i < steps.size(); ++i) {
+                    if (next[i] > 0 && next[i] < steps[i].size()) {
+                        return true;
+                    }
+                }
+                return false;
+            }();
+            REQUIRE(b.fold.can_seal() == !half);
+        }
+        CHECK(totals_of(b.commit()) ==
+              std::map<std::string, std::vector<Slot>>{{seller_key("a"), amounts(34, 7)},
+                                                       {seller_key("b"), amounts(300, 3)}});
+        CHECK(b.status().duplicate_steps == 0);
+    }
+}
+
+TEST_CASE("P2: half-read steps of two partitions do not mix") {
+    Bench b;
+    b.open({{0, 0}}, 0);
+    b.open({{0, 0}}, 1);
+    const std::vector<Delta> delta{{seller_key("a"), amounts(1, 1)}};
+    const std::vector<std::string> step = chunks(7, 1, 0, 0, 5, {delta, delta});
+    REQUIRE(b.add(step[0], 0));
+    REQUIRE(b.add(step[0], 1));
+    REQUIRE(b.add(step[1], 0));
+    CHECK_FALSE(b.fold.can_seal());
+    REQUIRE(b.add(step[1], 1));
+    CHECK(b.fold.can_seal());
+}
+
+TEST_CASE("P2: all chunks of a step that comes again are dropped") {
+    Bench b;
+    b.open({{0, 0}});
+    const std::vector<Delta> delta{{seller_key("a"), amounts(1, 1)}};
+    const std::vector<std::string> step = chunks(7, 1, 0, 0, 5, {delta, delta});
+    for (int time = 0; time < 2; ++time) {
+        REQUIRE(b.add(step[0]));
+        REQUIRE(b.add(step[1]));
+    }
+    CHECK(totals_of(b.commit()).at(seller_key("a")) == amounts(2, 2));
+    CHECK(b.status().duplicate_steps == 1);
+}
+
+TEST_CASE("P2: a chunk that is missing stops the loop") {
+    const std::vector<Delta> delta{{seller_key("a"), amounts(1, 1)}};
+    const std::vector<std::string> step = chunks(7, 1, 0, 0, 5, {delta, delta, delta});
+    {
+        Bench b;
+        b.open({{0, 0}});
+        REQUIRE(b.add(step[0]));
+        CHECK(is_integrity(b.add(step[2]), "chunk 2 of a map step came where 1 was due"));
+    }
+    {
+        Bench b;
+        b.open({{0, 0}});
+        CHECK(is_integrity(b.add(step[1]), "chunk 1 of a map step came without"));
+    }
+    {
+        Bench b;
+        b.open({{0, 0}});
+        REQUIRE(b.add(step[0]));
+        CHECK(is_integrity(b.add(step[0]), "chunk 0 of a map step came where 1 was due"));
+    }
+}
+
+TEST_CASE("a batch of another job stops the loop and names the difference") {
+    Bench b;
+    BatchHeader header = open_header({{0, 0}});
+    header.identity.source_id = testing::topic_id(9);
+    const Result<void> done = b.add(batch_value(header));
+    REQUIRE_FALSE(done);
+    CHECK(done.error().exit_code == ExitCode::identity);
+    CHECK(done.error().message.find("source topic id: stored") != std::string::npos);
+    CHECK(done.error().message.find("repartition partition 0 offset 0") != std::string::npos);
+}
+
+TEST_CASE("what is no batch stops the loop and names the record") {
+    for (const char* value : {"", "garbage of another writer"}) {
+        Bench b;
+        CHECK(is_integrity(b.add(value), "repartition partition 0 offset 0"));
+    }
+}
+
+TEST_CASE("a delta that does not fit stops the loop and names the record") {
+    Bench b;
+    b.open({{0, 0}});
+    const auto most = static_cast<Int128>(~UInt128{0} >> 1);
+    REQUIRE(b.add(batch_value(step_header({source_range(0, 0, 1)}, 1),
+                              {{seller_key("a"), amounts(most, 1)}})));
+    CHECK(is_integrity(b.add(batch_value(step_header({source_range(0, 1, 2)}, 2),
+                                         {{seller_key("a"), amounts(1, 1)}})),
+                       "repartition partition 0 offset 2"));
+}
+
+TEST_CASE("taking the filling step back forgets half-read steps, and they are read again") {
+    Bench b;
+    b.open({{0, 0}});
+    b.commit();
+    const std::vector<Delta> delta{{seller_key("a"), amounts(1, 1)}};
+    const std::vector<std::string> step = chunks(7, 1, 0, 0, 5, {delta, delta});
+    REQUIRE(b.add(step[0]));
+    b.fold.undo_filling();
+    CHECK(b.fold.can_seal());
+    REQUIRE(b.add(step[0]));
+    REQUIRE(b.add(step[1]));
+    CHECK(totals_of(b.commit()).at(seller_key("a")) == amounts(2, 2));
+    CHECK(b.status().duplicate_steps == 0);
+}
+
+TEST_CASE("both layers are taken back in all partitions that they touched") {
+    Bench b;
+    b.open({{0, 0}}, 0);
+    b.open({{0, 0}}, 1);
+    b.commit({0, 1});
+    const auto step = [](std::int64_t from, std::uint64_t number) {
+        return batch_value(step_header({source_range(0, from, from + 1)}, number),
+                           {{seller_key("a"), amounts(1, 1)}});
+    };
+    REQUIRE(b.add(step(0, 1), 0));
+    REQUIRE(b.add(step(0, 1), 1));
+    (void)b.sealed({0, 1});
+    REQUIRE(b.add(step(1, 2), 0));
+    b.fold.undo_filling();
+    b.fold.undo_in_flight();
+    CHECK(b.status().keys == 0);
+    REQUIRE(b.add(step(0, 1), 0));
+    REQUIRE(b.add(step(0, 1), 1));
+    CHECK(totals_of(b.commit({0, 1})).at(seller_key("a")) == amounts(1, 1));
+}
+
+TEST_CASE("a step is full when it has changed as many keys as it may, but never in half a step") {
+    TotalsFoldConfig config;
+    config.most_step_keys = 3;
+    Bench b{config};
+    b.open({{0, 0}});
+    std::vector<Delta> deltas;
+    for (const char* key : {"a", "b", "c"}) {
+        deltas.push_back({seller_key(key), amounts(1, 1)});
+    }
+    REQUIRE(b.add(batch_value(step_header({source_range(0, 0, 1)}, 1), deltas)));
+    CHECK_FALSE(b.fold.full());
+    const std::vector<std::string> step =
+        chunks(7, 2, 0, 1, 2, {{{seller_key("d"), amounts(1, 1)}}, {}});
+    REQUIRE(b.add(step[0]));
+    CHECK_FALSE(b.fold.full());
+    REQUIRE(b.add(step[1]));
+    CHECK(b.fold.full());
+    b.commit();
+    CHECK_FALSE(b.fold.full());
+}
+
+TEST_CASE("a dropped partition is gone, the others stay") {
+    Bench b;
+    b.open({{0, 0}}, 0);
+    b.open({{0, 0}}, 1);
+    REQUIRE(b.add(
+        batch_value(step_header({source_range(0, 0, 1)}), {{seller_key("a"), amounts(1, 1)}}), 1));
+    b.commit({0, 1});
+    const std::vector<PartitionId> gone{PartitionId{0}};
+    b.fold.drop(gone);
+    CHECK(b.status().keys == 1);
+    b.fold.install(std::make_unique<TotalsState>(kJob, PartitionId{0}));
+    b.open({{0, 0}}, 0);
+    CHECK(meta_of(b.commit({0})).transaction == 1);
+}
+
+TEST_CASE("latency counts from the oldest record of the committed steps") {
+    Bench b;
+    b.open({{0, 0}});
+    for (const std::int64_t oldest : {7000, 5000, 6000}) {
+        const std::int64_t at = b.log.end(TopicRole::repartition, PartitionId{0}).value;
+        BatchHeader header = step_header({source_range(0, at - 1, at)}, 1);
+        header.step = static_cast<std::uint64_t>(at);
+        header.oldest_timestamp_ms = oldest;
+        REQUIRE(b.add(batch_value(header)));
+    }
+    (void)b.sealed();
+    b.fold.committed(9000);
+    CHECK(b.status().append_to_commit_seconds.count == 1);
+    CHECK(b.status().append_to_commit_seconds.sum_seconds == 4.0);
+    (void)b.sealed();
+    b.fold.committed(9000);
+    CHECK(b.status().append_to_commit_seconds.count == 1);
+}
+
+}  // namespace kstream
