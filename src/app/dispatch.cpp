@@ -73,9 +73,19 @@ ExitCode call(const cli::ResetConfig& config, AppContext& context) {
     return run_reset(config, context);
 }
 
+// A dry run beside the process whose options it shares must not want that process's port.
+cli::CommonConfig common_of(const cli::Command& command) {
+    cli::CommonConfig common =
+        std::visit([](const auto& config) { return config.common; }, command);
+    const auto* const aggregate = std::get_if<cli::AggregateConfig>(&command);
+    if (aggregate != nullptr && aggregate->dry_run) {
+        common.http.reset();
+    }
+    return common;
+}
+
 ExitCode execute(const cli::Command& command, StopSignal& stop) {
-    const auto& common = std::visit(
-        [](const auto& config) -> const cli::CommonConfig& { return config.common; }, command);
+    const cli::CommonConfig common = common_of(command);
     const telemetry::SystemClock clock;
     telemetry::LineLog log(clock, {.level = common.log_level,
                                    .format = common.log_json ? telemetry::LogFormat::json

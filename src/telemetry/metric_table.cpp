@@ -56,6 +56,9 @@ void lag_records(const Loop& loop, Samples& samples) {
 }
 
 void bad_records(const Loop& loop, Samples& samples) {
+    if (loop.status.stage != Stage::map) {
+        return;  // totals loops read what map loops have written
+    }
     for (std::size_t i = 0; i < kBadReasonCount; ++i) {
         samples.add("reason", bad_reason_name(static_cast<BadReason>(i)),
                     static_cast<double>(loop.status.bad_records[i]));
@@ -194,7 +197,8 @@ void broker_member(const ClientStatus& status, Samples& samples) {
 }
 
 const auto kClientMetrics = std::to_array<MetricOf<ClientStatus>>({
-    {{"kstream_broker_up", gauge, kBrokerLabels, "1 when the connection to the broker is usable"},
+    {{"kstream_broker_up", gauge, kBrokerLabels,
+      "1 when the connection is usable; 0 also where the client does not need the broker"},
      broker_member<&BrokerStatus::up>},
     {{"kstream_broker_rtt_mean_seconds", gauge, kBrokerLabels,
       "Round trip of requests, mean of the last interval"},
@@ -251,11 +255,21 @@ std::vector<MetricSpec> specs_of(std::span<const MetricOf<Status>> metrics) {
 
 }  // namespace
 
-std::span<const MetricOf<Seen<LoopStatus>>> loop_metrics() { return kLoopMetrics; }
-std::span<const MetricOf<ProduceStatus>> produce_metrics() { return kProduceMetrics; }
-std::span<const MetricOf<ClientStatus>> client_metrics() { return kClientMetrics; }
-std::span<const MetricOf<BuildInfo>> build_metrics() { return kBuildMetrics; }
-std::span<const MetricOf<ProcessStatus>> process_metrics() { return kProcessMetrics; }
+std::span<const MetricOf<Seen<LoopStatus>>> loop_metrics() {
+    return kLoopMetrics;
+}
+std::span<const MetricOf<ProduceStatus>> produce_metrics() {
+    return kProduceMetrics;
+}
+std::span<const MetricOf<ClientStatus>> client_metrics() {
+    return kClientMetrics;
+}
+std::span<const MetricOf<BuildInfo>> build_metrics() {
+    return kBuildMetrics;
+}
+std::span<const MetricOf<ProcessStatus>> process_metrics() {
+    return kProcessMetrics;
+}
 
 std::vector<MetricGroup> metric_groups() {
     return {{"kstream aggregate", specs_of(loop_metrics())},
