@@ -14,12 +14,15 @@ namespace {
 // Kafka's default of message.max.bytes, for clusters that do not let us read theirs.
 constexpr std::int64_t kDefaultMaxMessageBytes = 1048588;
 constexpr std::chrono::milliseconds kBetweenLooks{50};
+// Each look asks some broker, and they learn of a new topic one after the other.
+constexpr int kLooksInARow = 3;
 constexpr int kLooksForAnother = 100;
 constexpr std::chrono::milliseconds kLeadersAfterCreation{15000};
 constexpr const char* kMaxMessage = "max.message.bytes";
 
 std::vector<std::string> names_of(const TopicPlan& plan) {
     std::vector<std::string> names;
+    names.reserve(plan.topics.size());
     for (const PlannedTopic& topic : plan.topics) {
         names.push_back(topic.name);
     }
@@ -93,6 +96,7 @@ Result<void> create_missing(kafka::Admin& admin, const EnsureOptions& options,
                             const std::vector<TopicOutcome*>& missing,
                             std::vector<TopicOutcome>& outcomes) {
     std::vector<kafka::NewTopic> topics;
+    topics.reserve(missing.size());
     for (const TopicOutcome* outcome : missing) {
         topics.push_back(to_new_topic(outcome->planned));
     }
@@ -204,7 +208,7 @@ Result<void> wait_for_topics(kafka::Admin& admin, const std::vector<std::string>
                              Readiness readiness, std::chrono::milliseconds limit,
                              const StopSignal& stop) {
     const auto deadline = std::chrono::steady_clock::now() + limit;
-    while (true) {
+    for (int good_looks = 0; true;) {
         const auto topics = admin.describe_topics(names);
         std::vector<std::string> missing;
         if (topics) {
@@ -216,7 +220,8 @@ Result<void> wait_for_topics(kafka::Admin& admin, const std::vector<std::string>
                     missing.push_back(std::move(what));
                 }
             }
-            if (missing.empty()) {
+            good_looks = missing.empty() ? good_looks + 1 : 0;
+            if (good_looks == kLooksInARow) {
                 return {};
             }
         } else if (topics.error().disposition != Disposition::retry) {

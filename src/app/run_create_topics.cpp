@@ -15,6 +15,8 @@ namespace {
 
 // Without --wait: a cluster that does not answer by then is not there.
 constexpr std::chrono::milliseconds kReach{5000};
+// What is left of --wait when making the topics has used it up.
+constexpr std::chrono::milliseconds kLastLook{1000};
 
 PlanInput plan_input(const cli::CreateTopicsConfig& config) {
     return {.application_id = config.application_id,
@@ -41,10 +43,11 @@ ClusterFacts cluster_facts(kafka::Admin& admin, const kafka::ClusterInfo& cluste
     return facts;
 }
 
-std::vector<std::string> made_or_there(const EnsureReport& report) {
+std::vector<std::string> names_with(const EnsureReport& report,
+                                    std::initializer_list<TopicState> states) {
     std::vector<std::string> names;
     for (const TopicOutcome& topic : report.topics) {
-        if (topic.state != TopicState::failed && topic.state != TopicState::would_create) {
+        if (std::ranges::find(states, topic.state) != states.end()) {
             names.push_back(topic.planned.name);
         }
     }
@@ -83,15 +86,20 @@ Result<TopicReport> create_topics(const cli::CreateTopicsConfig& config, AppCont
         return std::unexpected(std::move(topics.error()));
     }
     report.topics = std::move(*topics);
-    if (const std::vector<std::string> names = made_or_there(report.topics);
-        waiting && !config.dry_run && !names.empty()) {
-        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-            deadline - std::chrono::steady_clock::now());
-        auto ready = wait_for_topics(*admin, names, Readiness::full_isr,
-                                     std::max(left, std::chrono::milliseconds(1000)), context.stop);
-        if (!ready) {
-            report.not_ready = std::move(ready.error());
-        }
+    // Also without --wait, what was made can be used when the command has ended.
+    const std::vector<std::string> names =
+        waiting ? names_with(report.topics,
+                             {TopicState::created, TopicState::same, TopicState::differs})
+                : names_with(report.topics, {TopicState::created});
+    if (names.empty() || config.dry_run) {
+        return report;
+    }
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        deadline - std::chrono::steady_clock::now());
+    auto ready = wait_for_topics(*admin, names, waiting ? Readiness::full_isr : Readiness::leaders,
+                                 waiting ? std::max(left, kLastLook) : kReach, context.stop);
+    if (!ready) {
+        report.not_ready = std::move(ready.error());
     }
     return report;
 }

@@ -126,6 +126,7 @@ private:
 
     static std::string members_text(const kafka::GroupInfo& group) {
         std::vector<std::string> members;
+        members.reserve(group.members.size());
         for (const kafka::GroupMember& member : group.members) {
             members.push_back(fmt::format("{} at {}", member.client_id, member.host));
         }

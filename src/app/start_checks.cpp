@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <thread>
 
 namespace kstream::app {
 namespace {
@@ -14,6 +15,9 @@ namespace {
 constexpr std::array<TopicRole, kTopicRoleCount> kRoles{TopicRole::source, TopicRole::repartition,
                                                         TopicRole::changelog, TopicRole::results,
                                                         TopicRole::dead_letters};
+
+constexpr int kLooksForNewTopics = 20;
+constexpr std::chrono::milliseconds kBetweenLooks{100};
 
 Findings library_findings(const cli::AggregateConfig& config) {
     if (config.group_protocol == "consumer" && !kafka::library_has_consumer_protocol()) {
@@ -94,12 +98,13 @@ private:
 
     void check_topics() {
         std::vector<std::string> names;
+        names.reserve(kRoles.size() + 2);
         for (const TopicRole role : kRoles) {
             names.push_back(report_.names.topic(role));
         }
         names.emplace_back(kTransactionLog);
         names.emplace_back(kOffsetsLog);
-        const Result<std::vector<kafka::TopicInfo>> found = admin_.describe_topics(names);
+        const Result<std::vector<kafka::TopicInfo>> found = describe(names);
         if (!found) {
             note({Finding::from(found.error())});
             return;
@@ -112,6 +117,23 @@ private:
             check_topic(topic);
         }
         note(combination_findings(topics, config_.workers));
+    }
+
+    // Brokers learn of a new topic one after the other, and each question asks some broker: a topic
+    // that was made a moment ago is looked for again.
+    Result<std::vector<kafka::TopicInfo>> describe(const std::vector<std::string>& names) {
+        auto found = admin_.describe_topics(names);
+        const auto is_missing = [](const kafka::TopicInfo& topic) {
+            return !topic.exists && !topic.error;
+        };
+        for (int looks = 0;
+             looks < kLooksForNewTopics && !options_.missing_topics_will_be_made && found &&
+             std::ranges::any_of(found->begin(), found->begin() + kTopicRoleCount, is_missing);
+             ++looks) {
+            std::this_thread::sleep_for(kBetweenLooks);
+            found = admin_.describe_topics(names);
+        }
+        return found;
     }
 
     std::vector<TopicUnderTest> with_configs(const std::vector<kafka::TopicInfo>& found) {

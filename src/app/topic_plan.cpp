@@ -103,7 +103,7 @@ void apply_override(TopicPlan& plan, std::string_view key, const std::string& va
                     std::vector<std::string>& problems) {
     const std::size_t dot = key.find('.');
     const std::optional<TopicRole> role = parse_role(key.substr(0, dot));
-    if (!role || dot == key.npos || dot + 1 == key.size()) {
+    if (!role || dot == std::string_view::npos || dot + 1 == key.size()) {
         problems.push_back(fmt::format(
             "--topic-config {}: not ROLE.KEY=VALUE with a role of source, repartition, changelog, "
             "results and dead-letters",

@@ -39,13 +39,13 @@ void append_topic(std::string& json, const TopicOutcome& topic) {
     append_member(json, "role", role_name(topic.planned.role));
     json += ',';
     append_member(json, "state", state_name(topic.state));
-    json += fmt::format(",\"partitions\":{},\"replication_factor\":{},\"configs\":{{",
+    json += fmt::format(R"(,"partitions":{},"replication_factor":{},"configs":{{)",
                         topic.planned.partitions, topic.planned.replication_factor);
     for (std::size_t i = 0; i < topic.planned.configs.size(); ++i) {
         json += i == 0 ? "" : ",";
         append_member(json, topic.planned.configs[i].first, topic.planned.configs[i].second);
     }
-    json += "},\"differences\":";
+    json += R"(},"differences":)";
     append_list(json, topic.differences, [&json](const Difference& difference) {
         json += '{';
         append_member(json, "what", difference.what);
@@ -123,11 +123,10 @@ std::string to_table(const TopicReport& report) {
 std::string to_json(const TopicReport& report) {
     std::string json = "{";
     append_member(json, "cluster_id", report.cluster_id);
-    json +=
-        fmt::format(",\"brokers\":{},\"dry_run\":{},\"topics\":", report.brokers, report.dry_run);
+    json += fmt::format(R"(,"brokers":{},"dry_run":{},"topics":)", report.brokers, report.dry_run);
     append_list(json, report.topics.topics,
                 [&json](const TopicOutcome& topic) { append_topic(json, topic); });
-    json += ",\"findings\":";
+    json += R"(,"findings":)";
     append_list(json, report.findings, [&json](const Finding& finding) {
         json += '{';
         append_member(json, "severity", severity_name(finding.severity));

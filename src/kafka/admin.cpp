@@ -248,6 +248,7 @@ Result<std::vector<std::expected<ConfigMap, Error>>> Admin::topic_configs(
         return all;
     }
     std::vector<ConfigResourcePtr> resources;
+    resources.reserve(names.size());
     for (const std::string& name : names) {
         resources.emplace_back(rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, name.c_str()));
     }

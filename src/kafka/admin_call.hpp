@@ -68,4 +68,14 @@ template <typename Owner>
     return raw;
 }
 
+// The same for names.
+[[nodiscard]] inline std::vector<const char*> c_strings(const std::vector<std::string>& names) {
+    std::vector<const char*> raw;
+    raw.reserve(names.size());
+    for (const std::string& name : names) {
+        raw.push_back(name.c_str());
+    }
+    return raw;
+}
+
 }  // namespace kstream::kafka

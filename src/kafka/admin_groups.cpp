@@ -55,10 +55,7 @@ GroupInfo group_info(const rd_kafka_ConsumerGroupDescription_t& description) {
 }  // namespace
 
 Result<std::vector<GroupInfo>> Admin::describe_groups(const std::vector<std::string>& names) {
-    std::vector<const char*> raw;
-    for (const std::string& name : names) {
-        raw.push_back(name.c_str());
-    }
+    std::vector<const char*> raw = c_strings(names);
     AdminCall call(*client_, *trouble_, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, settings_);
     const ErrorPtr refused(
         rd_kafka_AdminOptions_set_include_authorized_operations(call.options(), 1));
@@ -92,6 +89,7 @@ Result<std::vector<Outcome>> Admin::delete_groups(const std::vector<std::string>
         return all;
     }
     std::vector<DeleteGroupPtr> groups;
+    groups.reserve(names.size());
     for (const std::string& name : names) {
         groups.emplace_back(rd_kafka_DeleteGroup_new(name.c_str()));
     }

@@ -30,6 +30,7 @@ TopicId topic_id(const rd_kafka_Uuid_t* uuid) {
 
 std::vector<std::int32_t> node_ids(const rd_kafka_Node_t** nodes, std::size_t count) {
     std::vector<std::int32_t> ids;
+    ids.reserve(count);
     for (std::size_t i = 0; i < count; ++i) {
         ids.push_back(rd_kafka_Node_id(nodes[i]));
     }
@@ -80,6 +81,7 @@ std::vector<Outcome> outcomes(const rd_kafka_topic_result_t** results, std::size
                               const std::vector<std::string>& names, std::string_view doing,
                               std::string_view right) {
     std::vector<Outcome> all;
+    all.reserve(names.size());
     for (const std::string& name : names) {
         all.push_back(Outcome{name, std::nullopt});
     }
@@ -130,10 +132,7 @@ int TopicInfo::under_replicated() const {
 }
 
 Result<std::vector<TopicInfo>> Admin::describe_topics(const std::vector<std::string>& names) {
-    std::vector<const char*> raw;
-    for (const std::string& name : names) {
-        raw.push_back(name.c_str());
-    }
+    std::vector<const char*> raw = c_strings(names);
     const TopicCollectionPtr topics(
         rd_kafka_TopicCollection_of_topic_names(raw.data(), raw.size()));
     AdminCall call(*client_, *trouble_, RD_KAFKA_ADMIN_OP_DESCRIBETOPICS, settings_);
@@ -203,6 +202,7 @@ Result<std::vector<Outcome>> Admin::delete_topics(const std::vector<std::string>
         return std::vector<Outcome>{};
     }
     std::vector<DeleteTopicPtr> topics;
+    topics.reserve(names.size());
     for (const std::string& name : names) {
         topics.emplace_back(rd_kafka_DeleteTopic_new(name.c_str()));
     }

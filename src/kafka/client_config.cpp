@@ -14,6 +14,7 @@
 #include <map>
 #include <span>
 #include <string_view>
+#include <tuple>
 
 namespace kstream::kafka {
 namespace {
@@ -153,13 +154,14 @@ std::map<std::string, Scope, std::less<>> read_scopes() {
     rd_kafka_conf_properties_show(stream);
     std::fclose(stream);
     std::map<std::string, Scope, std::less<>> scopes;
+    constexpr std::size_t kNone = std::string_view::npos;
     std::string_view rest(text, size);
     while (!rest.empty()) {
         const std::string_view line = rest.substr(0, rest.find('\n'));
         rest.remove_prefix(std::min(rest.size(), line.size() + 1));
         const std::size_t first = line.find('|');
-        const std::size_t second = first == line.npos ? line.npos : line.find('|', first + 1);
-        if (second == line.npos) {
+        const std::size_t second = first == kNone ? kNone : line.find('|', first + 1);
+        if (second == kNone) {
             continue;
         }
         const std::string_view column = trimmed(line.substr(first + 1, second - first - 1));
@@ -266,7 +268,7 @@ Result<HandlePtr> make_client(ConfPtr conf, rd_kafka_type_t type) {
     if (!client) {
         return fail(ExitCode::usage, fmt::format("making a Kafka client: {}", reason.data()));
     }
-    static_cast<void>(conf.release());  // belongs to the client now
+    std::ignore = conf.release();  // belongs to the client now
     return client;
 }
 

@@ -48,6 +48,7 @@ Result<std::vector<Range>> ranges_of(Admin& admin, const std::string& topic) {
         return std::unexpected(ends.error());
     }
     std::vector<Range> ranges;
+    ranges.reserve(begins->size());
     for (std::size_t i = 0; i < begins->size(); ++i) {
         ranges.push_back({(*begins)[i].of.partition, (*begins)[i].offset.value_or(Offset{}),
                           (*ends)[i].offset.value_or(Offset{})});
