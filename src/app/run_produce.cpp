@@ -201,6 +201,7 @@ double run_workers(const cli::ProduceConfig& config, const TransactionGenerator&
                    Producers& producers, Instant begin, AppContext& context) {
     ProgressBoard board(producers.size());
     std::vector<std::jthread> threads;
+    threads.reserve(producers.size());
     for (std::size_t i = 0; i < producers.size(); ++i) {
         threads.emplace_back([&, i] {
             ProduceWorker(*producers[i], generator, plan_of(config, begin, static_cast<int>(i)),

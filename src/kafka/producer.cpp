@@ -8,7 +8,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <chrono>
+#include <tuple>
 #include <utility>
 
 namespace kstream::kafka {
@@ -31,13 +33,12 @@ int to_wait_ms(Duration wait) {
 }
 
 // The opaque pointer of a message holds the instant from which its latency counts: no memory per
-// message, and no look-up.
-static_assert(sizeof(void*) >= sizeof(Instant::nanoseconds));
+// message, and no look-up. It is never used as a pointer.
 void* to_opaque(Instant since) {
-    return reinterpret_cast<void*>(since.nanoseconds);
+    return std::bit_cast<void*>(since.nanoseconds);
 }
-Instant from_opaque(const void* opaque) {
-    return Instant{reinterpret_cast<std::intptr_t>(opaque)};
+Instant from_opaque(void* opaque) {
+    return Instant{std::bit_cast<std::int64_t>(opaque)};
 }
 
 }  // namespace
@@ -82,7 +83,7 @@ Result<void> Producer::connect(const ClientConfig& config, const ProducerOptions
     if (handle_ == nullptr) {
         return fail(ExitCode::usage, fmt::format("no producer can be made: {}", reason.data()));
     }
-    static_cast<void>(conf->release());  // the handle owns it from here on
+    std::ignore = conf->release();  // the handle owns it from here on
     topic_.reset(rd_kafka_topic_new(handle_.get(), options.topic.c_str(), nullptr));
     if (topic_ == nullptr) {
         return std::unexpected(

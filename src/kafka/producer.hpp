@@ -38,7 +38,7 @@ struct ProducerOptions {
     Properties required;          // properties that win over the user's: compression.codec, ...
     std::size_t record_room = 0;  // what the largest record needs, at most kBatchBytes
     Duration metadata_wait = std::chrono::seconds(30);
-    std::string name{};                  // of this client in `status`
+    std::string name;                    // of this client in `status`
     ClientStatusSink* status = nullptr;  // gets the state of the brokers every few seconds
 };
 

@@ -19,7 +19,8 @@ using kstream::TransactionGenerator;
 
 constexpr std::uint64_t kRecords = 5'000'000;
 constexpr int kRounds = 7;
-constexpr std::size_t kBufferBytes = 256 * 1024;  // as a batch of the producer: stays in the cache
+// As a batch of the producer: it stays in the cache.
+constexpr std::size_t kBufferBytes = std::size_t{256} << 10;
 constexpr int kPartitions = 6;
 
 struct Round {
@@ -58,7 +59,7 @@ int main() {
         last = run_round(generator, buffer);
         seconds.push_back(last.seconds);
     }
-    std::sort(seconds.begin(), seconds.end());
+    std::ranges::sort(seconds);
     const auto per_second = [](double s) { return static_cast<double>(kRecords) / s; };
     fmt::print(
         "generate + encode + partition: best {:.2f} M records/s ({:.1f} ns), median {:.2f} M\n",

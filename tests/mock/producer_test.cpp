@@ -75,13 +75,13 @@ protected:
     Result<std::unique_ptr<Producer>> open(const Properties& user,
                                            const std::string& topic = kTopic,
                                            Duration wait = seconds(10)) {
-        const ClientConfig config{cluster.bootstraps(), "test", user, nullptr};
-        return Producer::open(config,
-                              {.topic = topic,
-                               .required = {{"linger.ms", "1"}},
-                               .record_room = kRoom,
-                               .metadata_wait = wait},
-                              clock);
+        const ClientConfig config{cluster_.bootstraps(), "test", user, nullptr};
+        ProducerOptions options;
+        options.topic = topic;
+        options.required = {{"linger.ms", "1"}};
+        options.record_room = kRoom;
+        options.metadata_wait = wait;
+        return Producer::open(config, options, clock_);
     }
 
     std::unique_ptr<Producer> open_ok(const Properties& user = {}) {
@@ -93,32 +93,32 @@ protected:
     // Adds `count` records, waiting for room as often as it takes, at most ten seconds. Returns how
     // often there was none.
     int add(Producer& producer, int count, std::size_t size = 100) {
-        const Instant deadline = clock.now() + seconds(10);
+        const Instant deadline = clock_.now() + seconds(10);
         int waits = 0;
         for (int i = 0; i < count; ++i) {
             char* out = producer.room();
             while (out == nullptr) {
-                REQUIRE(clock.now() < deadline);
+                REQUIRE(clock_.now() < deadline);
                 ++waits;
                 producer.poll(milliseconds(50));
                 out = producer.room();
             }
             std::memset(out, 'v', size);
-            producer.add(size, 0, 8, PartitionId{i % kPartitions}, clock.now());
+            producer.add(size, 0, 8, PartitionId{i % kPartitions}, clock_.now());
         }
         producer.submit();
         return waits;
     }
 
     void poll_until_answered(Producer& producer, Duration limit) {
-        const Instant deadline = clock.now() + limit;
-        while (producer.outstanding() > 0 && clock.now() < deadline) {
+        const Instant deadline = clock_.now() + limit;
+        while (producer.outstanding() > 0 && clock_.now() < deadline) {
             producer.poll(milliseconds(20));
         }
     }
 
-    MockBroker cluster;
-    SteadyClock clock;
+    MockBroker cluster_;
+    SteadyClock clock_;
 };
 
 }  // namespace
@@ -130,7 +130,7 @@ TEST_CASE_METHOD(ProducerFixture, "every record is acknowledged, measured and we
     poll_until_answered(*producer, seconds(10));
     CHECK(producer->added() == 3000);
     CHECK(producer->counts().acknowledged == 3000);
-    CHECK(producer->counts().acknowledged_bytes == 3000 * (100 + 8));
+    CHECK(producer->counts().acknowledged_bytes == std::uint64_t{3000} * (100 + 8));
     CHECK(producer->counts().failed == 0);
     CHECK(producer->counts().unknown == 0);
     CHECK(producer->outstanding_bytes() == 0);
@@ -145,7 +145,7 @@ TEST_CASE_METHOD(ProducerFixture, "latency counts from the instant that is given
     REQUIRE(out != nullptr);
     std::memset(out, 'v', 100);
     // Intended two minutes ago: a record that comes late must not look fast.
-    producer->add(100, 0, 8, PartitionId{0}, clock.now() + seconds(-120));
+    producer->add(100, 0, 8, PartitionId{0}, clock_.now() + seconds(-120));
     producer->submit();
     poll_until_answered(*producer, seconds(10));
     CHECK(producer->latency_us().min() >= 120'000'000);
@@ -154,7 +154,7 @@ TEST_CASE_METHOD(ProducerFixture, "latency counts from the instant that is given
 
 TEST_CASE_METHOD(ProducerFixture, "a full queue holds records back and drops none") {
     const auto producer = open_ok({{"queue.buffering.max.messages", "100"}});
-    cluster.set_rtt(milliseconds(20));
+    cluster_.set_rtt(milliseconds(20));
     CHECK(add(*producer, 10'000) > 0);
     poll_until_answered(*producer, seconds(20));
     CHECK(producer->counts().acknowledged == 10'000);
@@ -163,11 +163,11 @@ TEST_CASE_METHOD(ProducerFixture, "a full queue holds records back and drops non
 
 TEST_CASE_METHOD(ProducerFixture, "what is held is bounded when no broker answers") {
     const auto producer = open_ok({{"queue.buffering.max.messages", "100"}});
-    cluster.set_down(true);
+    cluster_.set_down(true);
     int added = 0;
     char* out = producer->room();
     for (; out != nullptr && added < 100'000; ++added) {
-        producer->add(100, 0, 8, PartitionId{0}, clock.now());
+        producer->add(100, 0, 8, PartitionId{0}, clock_.now());
         out = producer->room();
     }
     // The queue's 100, and what fits the hand-over buffer.
@@ -175,7 +175,7 @@ TEST_CASE_METHOD(ProducerFixture, "what is held is bounded when no broker answer
     producer->poll(milliseconds(300));
     CHECK(producer->room() == nullptr);
     CHECK(producer->outstanding() == static_cast<std::uint64_t>(added));
-    cluster.set_down(false);
+    cluster_.set_down(false);
     poll_until_answered(*producer, seconds(30));
     CHECK(producer->counts().acknowledged == static_cast<std::uint64_t>(added));
     CHECK(producer->room() != nullptr);
@@ -183,7 +183,7 @@ TEST_CASE_METHOD(ProducerFixture, "what is held is bounded when no broker answer
 
 TEST_CASE_METHOD(ProducerFixture, "records given up before they were sent have failed") {
     const auto producer = open_ok();
-    cluster.set_down(true);
+    cluster_.set_down(true);
     producer->poll(milliseconds(200));
     add(*producer, 300);
     poll_until_answered(*producer, milliseconds(500));
@@ -201,7 +201,7 @@ TEST_CASE_METHOD(ProducerFixture, "records given up after they were sent are unk
     add(*producer, 30);
     poll_until_answered(*producer, seconds(10));
     REQUIRE(producer->counts().acknowledged == 30);
-    cluster.set_rtt(seconds(30));
+    cluster_.set_rtt(seconds(30));
     add(*producer, 300);
     poll_until_answered(*producer, milliseconds(1000));
     CHECK(producer->outstanding() == 300);
@@ -214,11 +214,11 @@ TEST_CASE_METHOD(ProducerFixture, "records given up after they were sent are unk
 
 TEST_CASE_METHOD(ProducerFixture, "records that the queue never took have failed when given up") {
     const auto producer = open_ok({{"queue.buffering.max.messages", "10"}});
-    cluster.set_down(true);
+    cluster_.set_down(true);
     producer->poll(milliseconds(200));
     for (int i = 0; i < 50; ++i) {
         REQUIRE(producer->room() != nullptr);
-        producer->add(100, 0, 8, PartitionId{0}, clock.now());
+        producer->add(100, 0, 8, PartitionId{0}, clock_.now());
     }
     producer->submit();
     producer->abandon();
@@ -228,9 +228,9 @@ TEST_CASE_METHOD(ProducerFixture, "records that the queue never took have failed
 
 TEST_CASE_METHOD(ProducerFixture, "errors that pass are retried until the record is in") {
     const auto producer = open_ok({{"retry.backoff.ms", "10"}});
-    cluster.push_errors(kProduceApi, {RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS,
-                                      RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
-                                      RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT});
+    cluster_.push_errors(kProduceApi, {RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS,
+                                       RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+                                       RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT});
     add(*producer, 90);
     poll_until_answered(*producer, seconds(20));
     CHECK(producer->counts().acknowledged == 90);
@@ -239,9 +239,9 @@ TEST_CASE_METHOD(ProducerFixture, "errors that pass are retried until the record
 
 TEST_CASE_METHOD(ProducerFixture, "a missing right fails the records and names topic and right") {
     const auto producer = open_ok();
-    cluster.push_errors(kProduceApi, {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED});
+    cluster_.push_errors(kProduceApi, {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED});
     REQUIRE(producer->room() != nullptr);
-    producer->add(100, 0, 8, PartitionId{1}, clock.now());
+    producer->add(100, 0, 8, PartitionId{1}, clock_.now());
     producer->submit();
     poll_until_answered(*producer, seconds(10));
     CHECK(producer->counts().failed == 1);
@@ -256,7 +256,7 @@ TEST_CASE_METHOD(ProducerFixture, "a fatal error of the idempotent producer stop
     // The broker lost a sequence that the client has seen acknowledged.
     add(*producer, 3);
     poll_until_answered(*producer, seconds(10));
-    cluster.push_errors(kProduceApi, {RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER});
+    cluster_.push_errors(kProduceApi, {RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER});
     add(*producer, 1);
     poll_until_answered(*producer, seconds(5));
     REQUIRE(producer->failure());
@@ -272,9 +272,9 @@ TEST_CASE_METHOD(ProducerFixture, "a fatal error of the idempotent producer stop
 TEST_CASE_METHOD(ProducerFixture, "a record that is too large fails at once and alone") {
     const auto producer = open_ok({{"message.max.bytes", "1000"}});
     REQUIRE(producer->room() != nullptr);
-    producer->add(1900, 0, 8, PartitionId{0}, clock.now());
+    producer->add(1900, 0, 8, PartitionId{0}, clock_.now());
     REQUIRE(producer->room() != nullptr);
-    producer->add(100, 0, 8, PartitionId{0}, clock.now());
+    producer->add(100, 0, 8, PartitionId{0}, clock_.now());
     producer->submit();
     poll_until_answered(*producer, seconds(10));
     CHECK(producer->counts().failed == 1);
@@ -292,7 +292,7 @@ TEST_CASE_METHOD(ProducerFixture, "a topic that is not there is an error after t
 }
 
 TEST_CASE_METHOD(ProducerFixture, "brokers that do not answer are an error after the wait") {
-    cluster.set_down(true);
+    cluster_.set_down(true);
     const auto producer = open({}, kTopic, milliseconds(600));
     REQUIRE_FALSE(producer.has_value());
     CHECK(producer.error().exit_code == ExitCode::unavailable);

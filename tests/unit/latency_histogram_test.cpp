@@ -57,7 +57,7 @@ TEST_CASE("quantiles are within the promised error of the sorted values") {
         values.push_back(value);
         histogram.record(value);
     }
-    std::sort(values.begin(), values.end());
+    std::ranges::sort(values);
     for (const double quantile : {0.001, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999}) {
         const auto rank =
             static_cast<std::size_t>(std::ceil(quantile * static_cast<double>(values.size())));

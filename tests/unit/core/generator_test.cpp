@@ -29,12 +29,12 @@ TransactionGenerator with_seed(std::uint64_t seed) {
 
 TEST_CASE("SplitMix64 by position gives the reference sequence") {
     // First outputs of the reference splitmix64.c for seed 1234567.
-    constexpr SplitMix64 words(1234567);
-    CHECK(words.at(0) == 6457827717110365317ULL);
-    CHECK(words.at(1) == 3203168211198807973ULL);
-    CHECK(words.at(2) == 9817491932198370423ULL);
-    CHECK(words.at(3) == 4593380528125082431ULL);
-    CHECK(words.at(4) == 16408922859458223821ULL);
+    constexpr SplitMix64 kWords(1234567);
+    CHECK(kWords.at(0) == 6457827717110365317ULL);
+    CHECK(kWords.at(1) == 3203168211198807973ULL);
+    CHECK(kWords.at(2) == 9817491932198370423ULL);
+    CHECK(kWords.at(3) == 4593380528125082431ULL);
+    CHECK(kWords.at(4) == 16408922859458223821ULL);
 }
 
 TEST_CASE("to_range maps the ends and keeps equal shares") {
@@ -153,16 +153,15 @@ TEST_CASE("every field is uniform over its range") {
         return deviation * deviation <= 36 * expected * (1 - share);
     };
     const auto all_near = [&near](const auto& counts, std::size_t size) {
-        return counts.size() == size &&
-               std::all_of(counts.begin(), counts.end(), [&](const auto& c) {
+        return counts.size() == size && std::ranges::all_of(counts, [&](const auto& c) {
                    return near(c.second, 1.0 / static_cast<double>(size));
                });
     };
     CHECK(all_near(sellers, 3));
     CHECK(all_near(locations, 50));
     CHECK(all_near(small, 48));
-    CHECK(std::all_of(value_deciles.begin(), value_deciles.end(),
-                      [&](std::uint64_t count) { return near(count, 0.1); }));
+    CHECK(
+        std::ranges::all_of(value_deciles, [&](std::uint64_t count) { return near(count, 0.1); }));
     CHECK(users.size() == 1000);
     CHECK(*users.begin() == 1);
     CHECK(*users.rbegin() == 1000);
