@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -16,11 +15,10 @@ sys.path.insert(0, str(ROOT / "tools"))
 from totals_check.log_ends import MOVED, Extent, Log, NoSuchTopic, NotNow  # noqa: E402
 
 sys.path.insert(0, str(ROOT / "scripts" / "lib"))
-from kafka_probe import Broker, NotReady, Unanswered, string  # noqa: E402
+import kafka_admin  # noqa: E402
+from kafka_probe import NotReady, Unanswered  # noqa: E402
 
 BROKERS = "localhost:29092,localhost:39092,localhost:49092"
-DELETE_TOPICS, DELETE_GROUPS = 20, 42
-GROUP = 0  # kind of coordinator
 LOG = Log(BROKERS)
 COMMAND_SECONDS = 150
 
@@ -104,14 +102,10 @@ def exists(topic: str) -> bool:
 
 def delete_topics(topics: list[str]) -> None:
     """Best effort, for cleaning up: what is not there is fine."""
-    body = struct.pack(">i", len(topics)) + b"".join(map(string, topics))
-    for address in BROKERS.split(","):
-        try:
-            with Broker(address, timeout=15) as broker:
-                broker.ask(DELETE_TOPICS, 1, body + struct.pack(">i", 10_000))
-            return
-        except Unanswered:
-            continue
+    try:
+        kafka_admin.delete_topics(BROKERS.split(","), topics)
+    except (Unanswered, NotReady):
+        pass
 
 
 def delete_group(group: str) -> None:
@@ -119,17 +113,10 @@ def delete_group(group: str) -> None:
 
     def ask() -> bool:
         try:
-            with Broker(BROKERS.split(",")[0]) as broker:
-                coordinator = broker.find_coordinator(GROUP, group)
-            with Broker(coordinator) as broker:
-                reader = broker.ask(DELETE_GROUPS, 0, struct.pack(">i", 1) + string(group))
+            kafka_admin.delete_group(BROKERS.split(","), group)
+            return True
         except (Unanswered, NotReady):
-            return False
-        reader.take("i")
-        reader.take("i")
-        reader.string()
-        # 69: no such group. 68: its last members have not been missed yet.
-        return reader.take("h") in (0, 69)
+            return False  # its last members have not been missed yet
 
     wait_for(ask, 60, f"group {group} is gone")
 

@@ -11,8 +11,10 @@ import time
 from dataclasses import dataclass
 
 from . import cluster
-from .cluster import MOVED, Broker, NoSuchTopic, NotNow, string
+from .cluster import MOVED, NoSuchTopic, NotNow
 from .waiting import wait_for
+
+from kafka_probe import Broker, string
 
 PRODUCE = 0
 
