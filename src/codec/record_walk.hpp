@@ -2,11 +2,8 @@
 // fields that the job wants. The record decoder makes its verdict of that.
 //
 // simdjson finds the structural characters and checks UTF-8, quotes and control characters with the
-// widest instructions of the machine (its stage 1); the walk over that index is ours. Of simdjson's
-// own walks, DOM makes a tree with every number as a double, in more time than this takes for all
-// of the contract; On-Demand takes half of it, but looks at no value that it skips, and looking at
-// all of them is most of the work. Both read behind the record, which would have to be copied.
-// tests/bench/decode_bench.cpp measures the three.
+// widest instructions of the machine (its stage 1); the walk over that index is ours: why, and what
+// it is measured against, stands in docs/adr/0013-record-walk.md.
 //
 // Stage 1 is declared in simdjson's `internal` namespace, in its public header and with the same
 // signature from 3.0 to 4.6; nothing else of that namespace is used, and only here.
