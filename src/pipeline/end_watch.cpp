@@ -118,7 +118,10 @@ Result<void> EndWatch::open_tails() {
 Result<bool> EndWatch::watch(Duration wait) {
     Result<RecordBatch> batch = reader_.poll(TopicRole::changelog, wait);
     if (!batch) {
-        return std::unexpected(std::move(batch.error()));
+        if (batch.error().disposition == Disposition::stop) {
+            return std::unexpected(std::move(batch.error()));
+        }
+        return false;
     }
     for (const RecordView& record : *batch) {
         if (record.key() != meta_key() || record.is_tombstone()) {

@@ -1,0 +1,256 @@
+// When `--until end` is done (P11).
+#include "kstream/pipeline/end_watch.hpp"
+
+#include "kstream/codec/changelog.hpp"
+#include "support/fakes/fake_queries.hpp"
+#include "support/fakes/fake_reader.hpp"
+#include "support/fakes/fake_sink.hpp"
+#include "support/fakes/memory_log.hpp"
+#include "support/fakes/test_job.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace kstream {
+namespace {
+
+constexpr TopicRole kSource = TopicRole::source;
+constexpr TopicRole kChangelog = TopicRole::changelog;
+
+struct Bench {
+    void fill(std::int32_t partition, int count) {
+        for (int i = 0; i < count; ++i) {
+            log.append(kSource, partition, "tx", "v");
+        }
+    }
+    // A transaction of state partition q: these source partitions are applied so far.
+    void apply(std::int32_t q, const std::vector<std::pair<std::int32_t, std::int64_t>>& applied,
+               int totals = 1) {
+        for (int i = 0; i < totals; ++i) {
+            log.append(kChangelog, q, "\x01some total", "not looked at");
+        }
+        Meta meta;
+        meta.identity = job.identity;
+        meta.slots.resize(2);
+        for (const auto& [partition, position] : applied) {
+            SourceProgress source;
+            source.partition = PartitionId{partition};
+            source.applied = Offset{position};
+            source.slots.resize(2);
+            meta.sources.push_back(source);
+        }
+        std::string value;
+        append_meta_value(value, job.kinds, meta);
+        log.append(kChangelog, q, meta_key(), value);
+        log.append_invisible(kChangelog, q);
+    }
+
+    bool done(int times = 40) {
+        for (int i = 0; i < times; ++i) {
+            const Result<bool> over = watch.advance(Duration::zero());
+            REQUIRE(over.has_value());
+            if (*over) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    Job job = testing::make_job(2, 2);
+    testing::MemoryLog log;
+    testing::GroupOffsets group;
+    testing::FakeQueries queries{log, group, job};
+    testing::FakeReader reader{log};
+    EndWatch watch{job, queries, reader};
+};
+
+}  // namespace
+
+TEST_CASE("P11: done when every state partition has applied all source partitions to their ends") {
+    Bench b;
+    b.fill(0, 5);
+    b.fill(1, 3);
+    CHECK_FALSE(b.done());
+    CHECK(b.watch.missing() == 2);
+    b.apply(0, {{0, 5}, {1, 3}});
+    CHECK_FALSE(b.done());
+    CHECK(b.watch.missing() == 1);
+    b.apply(1, {{0, 4}, {1, 3}});
+    CHECK_FALSE(b.done());
+    b.apply(1, {{0, 5}});
+    CHECK(b.done());
+    CHECK(b.watch.missing() == 0);
+}
+
+TEST_CASE("P11: a source partition that a state partition does not know is not applied") {
+    Bench b;
+    b.fill(0, 5);
+    b.apply(0, {{0, 5}});
+    b.apply(1, {{0, 5}});
+    CHECK_FALSE(b.done());
+    // Partition 1 is empty: it is done when it was opened.
+    b.apply(0, {{0, 5}, {1, 0}});
+    b.apply(1, {{0, 5}, {1, 0}});
+    CHECK(b.done());
+}
+
+TEST_CASE("P11: an empty source is done when its partitions were opened") {
+    Bench b;
+    CHECK_FALSE(b.done());
+    b.apply(0, {{0, 0}, {1, 0}});
+    b.apply(1, {{0, 0}, {1, 0}});
+    CHECK(b.done());
+}
+
+TEST_CASE("P11: what is applied already when the watch begins is seen") {
+    Bench b;
+    b.fill(0, 5);
+    b.apply(0, {{0, 5}, {1, 0}});
+    b.apply(1, {{0, 5}, {1, 0}});
+    CHECK(b.done());
+}
+
+TEST_CASE("P11: the ends are those of the start, and behind them is enough") {
+    Bench b;
+    b.fill(0, 5);
+    REQUIRE_FALSE(b.done());
+    b.fill(0, 100);
+    b.apply(0, {{0, 5}, {1, 0}});
+    b.apply(1, {{0, 50}, {1, 7}});
+    CHECK(b.done());
+}
+
+TEST_CASE("P11: the ends are those of committed records") {
+    Bench b;
+    b.fill(0, 5);
+    b.log.hold(kSource, 0, 4);
+    b.apply(0, {{0, 4}, {1, 0}});
+    b.apply(1, {{0, 4}, {1, 0}});
+    CHECK(b.done());
+    for (const Query& query : b.queries.asked) {
+        CHECK(query.isolation == Isolation::read_committed);
+    }
+}
+
+TEST_CASE("P11: meta of a transaction that is still open does not count") {
+    Bench b;
+    b.fill(0, 5);
+    b.apply(0, {{0, 5}, {1, 0}});
+    b.log.hold(kChangelog, 1, 0);
+    b.apply(1, {{0, 5}, {1, 0}});
+    CHECK_FALSE(b.done());
+    b.log.hold(kChangelog, 1, std::nullopt);
+    CHECK(b.done());
+}
+
+TEST_CASE("only the tail of a long changelog is read") {
+    Bench b;
+    b.fill(0, 5);
+    b.apply(0, {{0, 1}, {1, 0}}, 5000);
+    b.apply(0, {{0, 5}, {1, 0}}, 10);
+    b.apply(1, {{0, 5}, {1, 0}});
+    CHECK(b.done());
+    REQUIRE(b.reader.opened.size() == 2);
+    CHECK(b.reader.opened[0].from.value > 3000);
+    CHECK(b.reader.opened[1].from == Offset{0});
+}
+
+TEST_CASE("where no meta is in the tail, the changelog is read from its beginning") {
+    Bench b;
+    b.fill(0, 5);
+    b.apply(0, {{0, 5}, {1, 0}});
+    // A transaction that is longer than the tail, aborted.
+    for (int i = 0; i < 3000; ++i) {
+        b.log.append_invisible(kChangelog, 0);
+    }
+    b.apply(1, {{0, 5}, {1, 0}});
+    CHECK(b.done());
+    REQUIRE(b.reader.opened.size() == 3);
+    CHECK(b.reader.opened[2].partition == PartitionId{0});
+    CHECK(b.reader.opened[2].from == Offset{0});
+}
+
+TEST_CASE("what was read further back does not hide what came later") {
+    Bench b;
+    b.fill(0, 5);
+    b.apply(0, {{0, 2}, {1, 0}}, 3000);
+    for (int i = 0; i < 3000; ++i) {
+        b.log.append_invisible(kChangelog, 0);
+    }
+    b.apply(1, {{0, 5}, {1, 0}});
+    CHECK_FALSE(b.done());
+    b.apply(0, {{0, 5}, {1, 0}});
+    CHECK(b.done());
+}
+
+TEST_CASE("a tail is never read from before the beginning of the log") {
+    Bench b;
+    b.fill(0, 5);
+    b.apply(0, {{0, 1}, {1, 0}});
+    b.apply(0, {{0, 5}, {1, 0}});
+    b.log.delete_below(kChangelog, 0, 3);
+    b.apply(1, {{0, 5}, {1, 0}});
+    CHECK(b.done());
+    CHECK(b.reader.opened.at(0).from == Offset{3});
+}
+
+TEST_CASE("a read that fails for now does not end the watch, one that says stop does") {
+    Bench b;
+    b.fill(0, 5);
+    b.apply(0, {{0, 5}, {1, 0}});
+    b.apply(1, {{0, 5}, {1, 0}});
+    b.reader.fail_next_poll(testing::retriable("no broker in reach"));
+    CHECK(b.done());
+
+    Bench stopped;
+    stopped.reader.fail_next_poll(Error::stop(ExitCode::kafka_fatal, "not authorised"));
+    Result<bool> over = false;
+    for (int i = 0; i < 40 && over && !*over; ++i) {
+        over = stopped.watch.advance(Duration::zero());
+    }
+    REQUIRE_FALSE(over.has_value());
+    CHECK(over.error().message == "not authorised");
+}
+
+TEST_CASE("a question that fails for now is asked again, one that says stop ends the watch") {
+    for (const bool retriable : {true, false}) {
+        CAPTURE(retriable);
+        Bench b;
+        b.apply(0, {{0, 0}, {1, 0}});
+        b.apply(1, {{0, 0}, {1, 0}});
+        int refusals = 3;
+        b.queries.intercept = [&](const Query&) -> std::optional<Result<QueryAnswer>> {
+            if (refusals-- > 0) {
+                return std::unexpected(retriable
+                                           ? testing::retriable("no broker in reach")
+                                           : Error::stop(ExitCode::kafka_fatal, "not authorised"));
+            }
+            return std::nullopt;
+        };
+        if (retriable) {
+            CHECK(b.done());
+            continue;
+        }
+        Result<bool> over = false;
+        for (int i = 0; i < 10 && over; ++i) {
+            over = b.watch.advance(Duration::zero());
+        }
+        CHECK_FALSE(over.has_value());
+    }
+}
+
+TEST_CASE("damaged meta ends the watch") {
+    Bench b;
+    b.log.append(kChangelog, 0, meta_key(), "damaged");
+    Result<bool> over = false;
+    for (int i = 0; i < 40 && over; ++i) {
+        over = b.watch.advance(Duration::zero());
+    }
+    REQUIRE_FALSE(over.has_value());
+    CHECK(over.error().exit_code == ExitCode::integrity);
+}
+
+}  // namespace kstream
