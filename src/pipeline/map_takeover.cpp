@@ -282,6 +282,17 @@ Result<bool> MapTakeover::read_range(TopicRole topic, Range& range) {
     return true;
 }
 
+// P4: to go on where another job's chain ends would add up two jobs.
+Result<void> MapTakeover::check_identity(const Identity& stored) const {
+    const std::vector<std::string> differences = identity_differences(stored, job_.identity);
+    if (differences.empty()) {
+        return {};
+    }
+    return fail(ExitCode::identity,
+                fmt::format("the map steps in the log belong to another job: {}", differences[0]),
+                "choose another --application-id, or run `kstream reset` to begin again");
+}
+
 Result<void> MapTakeover::note_record(TopicRole topic, const RecordView& record) {
     if (topic == TopicRole::changelog) {
         if (record.key() != meta_key()) {
@@ -291,6 +302,9 @@ Result<void> MapTakeover::note_record(TopicRole topic, const RecordView& record)
         if (!meta) {
             return std::unexpected(std::move(meta.error()));
         }
+        if (Result<void> ours = check_identity(meta->identity); !ours) {
+            return ours;
+        }
         for (const SourceProgress& source : meta->sources) {
             chain_end_[source.partition] = source.applied;
         }
@@ -299,6 +313,9 @@ Result<void> MapTakeover::note_record(TopicRole topic, const RecordView& record)
     }
     if (auto decoded = decode_delta_batch(record.value(), job_.kinds, batch_); !decoded) {
         return decoded;
+    }
+    if (Result<void> ours = check_identity(batch_.header.identity); !ours) {
+        return ours;
     }
     for (const SourceRange& range : batch_.header.ranges) {
         chain_end_[range.partition] = range.to;

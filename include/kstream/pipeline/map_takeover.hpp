@@ -82,6 +82,7 @@ private:
     Result<bool> settle_known(std::vector<ReadyPartition>& ready);
     Result<bool> take_range(Query::Kind kind, TopicRole topic, Offset& into);
     Result<bool> read_range(TopicRole topic, Range& range);
+    [[nodiscard]] Result<void> check_identity(const Identity& stored) const;
     Result<void> note_record(TopicRole topic, const RecordView& record);
     Result<bool> settle_chained(std::vector<ReadyPartition>& ready);
     Result<bool> resolve_from(std::vector<ReadyPartition>& ready);
