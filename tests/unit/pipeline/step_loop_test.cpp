@@ -134,9 +134,17 @@ TEST_CASE("a full step closes the flow, is committed at once and opens it again"
     b.fold.most_records = 4;
     b.source.most_records = 2;
     b.own({0}, 0);
+    // A commit that took long: from now on a step would wait a minute.
+    b.add(0, 1);
+    b.run_until_submitted();
+    b.clock.advance(seconds{100});
+    b.sink.finish(TransactionResult::committed);
+    b.run(1);
+    const Instant committed = b.clock.now();
     b.add(0, 20);
     b.run_until_submitted();
-    CHECK(b.ranges() == "0:[0,4)");
+    CHECK(b.clock.now() - committed < seconds{1});
+    CHECK(b.ranges() == "0:[1,5)");
     b.run_until([&] { return b.fold.filling(0).size() == 4; });
     b.run(5);
     CHECK(b.source.flow == RecordSource::Flow::closed);
@@ -146,7 +154,7 @@ TEST_CASE("a full step closes the flow, is committed at once and opens it again"
     CHECK(b.source.polls == polls + 10);  // the group is served with the flow closed
     b.sink.finish(TransactionResult::committed);
     b.run(1);
-    CHECK(b.ranges() == "0:[4,8)");
+    CHECK(b.ranges() == "0:[5,9)");
     b.run(1);
     CHECK(b.source.flow == RecordSource::Flow::open);
 }
