@@ -50,16 +50,15 @@ bool ProgressBoard::wait_finished(Duration limit) const {
     return changed_.wait_for(lock, limit, [this] { return finished_ == sheets_.size(); });
 }
 
-StallWatch::Event StallWatch::observe(Instant now, std::uint64_t answered,
+StallWatch::Event StallWatch::observe(Instant now, std::uint64_t acknowledged,
                                       std::uint64_t outstanding) {
-    if (answered != answered_ || outstanding == 0) {
-        answered_ = answered;
+    const bool moved = acknowledged != acknowledged_;
+    if (moved || outstanding == 0) {
+        acknowledged_ = acknowledged;
         since_ = now;
-        if (waiting_) {
-            waiting_ = false;
-            return Event::resumed;
-        }
-        return Event::none;
+        const bool over = waiting_;
+        waiting_ = false;
+        return over && moved ? Event::resumed : Event::none;
     }
     if (!waiting_ && now - since_ >= limit_) {
         waiting_ = true;

@@ -33,22 +33,22 @@ private:
     std::size_t finished_ = 0;
 };
 
-// Tells a stall (records wait, and none was answered for a while) from work: says so once when it
-// begins and once when it is over.
+// Tells a stall (records wait, and none was acknowledged for a while) from work: says so once when
+// it begins and once when it is over.
 class StallWatch {
 public:
     enum class Event : std::uint8_t { none, waiting, resumed };
 
     StallWatch(Instant now, Duration limit) : since_(now), limit_(limit) {}
 
-    [[nodiscard]] Event observe(Instant now, std::uint64_t answered, std::uint64_t outstanding);
+    // A stall that ends because everything was given up is not `resumed`.
+    [[nodiscard]] Event observe(Instant now, std::uint64_t acknowledged, std::uint64_t outstanding);
     [[nodiscard]] bool waiting() const { return waiting_; }
-    [[nodiscard]] Duration stalled_for(Instant now) const { return now - since_; }
 
 private:
-    Instant since_;  // of the last answer, or of the last time when nothing was outstanding
+    Instant since_;  // of the last acknowledgement, or when nothing was outstanding
     Duration limit_;
-    std::uint64_t answered_ = 0;
+    std::uint64_t acknowledged_ = 0;
     bool waiting_ = false;
 };
 

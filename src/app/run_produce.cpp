@@ -126,8 +126,7 @@ public:
 
 private:
     void look_for_stall(Instant now, ProduceStatus status) {
-        const std::uint64_t answered = status.acknowledged + status.failed + status.unknown;
-        switch (stall_.observe(now, answered, status.queued_records)) {
+        switch (stall_.observe(now, status.acknowledged, status.queued_records)) {
             case StallWatch::Event::waiting:
                 clear_line();
                 context_.log.write(

@@ -239,7 +239,8 @@ void Producer::deliver(const rd_kafka_message_t& message) {
             std::chrono::duration_cast<std::chrono::microseconds>(latency).count(), 0)));
     } else {
         ++(status == RD_KAFKA_MSG_STATUS_NOT_PERSISTED ? counts_.failed : counts_.unknown);
-        note_failure(message.err, message.partition, rd_kafka_message_errstr(&message));
+        // Not rd_kafka_message_errstr(): for a produced message that is the payload.
+        note_failure(message.err, message.partition, rd_kafka_message_produce_errstr(&message));
     }
     outstanding_bytes_ -= message.len;
 }

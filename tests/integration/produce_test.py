@@ -335,6 +335,31 @@ class StopTest(ProduceTestCase):
         self.assertIsNone(summary)
 
 
+class RefusedTest(ProduceTestCase):
+    def test_records_that_the_topic_refuses_are_failed_and_stay_out_of_the_log_lines(self):
+        topic = f"{RUN}-small"
+        tool("kafka-topics", "--create", "--topic", topic, "--partitions", "2",
+             "--config", "max.message.bytes=200")  # fmt: skip
+        code, summary, log = self.produce(topic, "--count", "100")
+        self.assertEqual(code, 6)
+        self.assertEqual(summary["failed"], 100)
+        self.assertEqual(summary["unknown"], 0)
+        self.assertIn(f"record for {topic} [", log)
+        self.assertIn("max.message.bytes", log)
+        self.assertNotIn("id_transacao", log)
+        self.assertEqual(sum(end_offsets(topic).values()), 0)
+
+    def test_an_endless_run_stops_at_the_first_record_that_cannot_be_delivered(self):
+        topic = f"{RUN}-small-endless"
+        tool("kafka-topics", "--create", "--topic", topic, "--partitions", "2",
+             "--config", "max.message.bytes=200")  # fmt: skip
+        run = self.start(topic, "--rate", "1000")
+        code, summary = run.finish(60)
+        self.assertEqual(code, 6, run.stderr())
+        self.assertEqual(summary["acknowledged"], 0)
+        self.assert_accounted(summary)
+
+
 class BrokerFailureTest(ProduceTestCase):
     def tearDown(self):
         cluster("up")  # whatever happened, the next test finds three brokers

@@ -240,7 +240,9 @@ TEST_CASE_METHOD(ProducerFixture, "errors that pass are retried until the record
 TEST_CASE_METHOD(ProducerFixture, "a missing right fails the records and names topic and right") {
     const auto producer = open_ok();
     cluster_.push_errors(kProduceApi, {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED});
-    REQUIRE(producer->room() != nullptr);
+    char* const out = producer->room();
+    REQUIRE(out != nullptr);
+    std::memset(out, 'v', 100);
     producer->add(100, 0, 8, PartitionId{1}, clock_.now());
     producer->submit();
     poll_until_answered(*producer, seconds(10));
@@ -249,6 +251,8 @@ TEST_CASE_METHOD(ProducerFixture, "a missing right fails the records and names t
     REQUIRE(producer->failure());
     CHECK(producer->failure()->exit_code == ExitCode::kafka_fatal);
     CHECK(producer->failure()->message.find("orders [1]") != std::string::npos);
+    // The value is all 'v': nothing of it may stand in a message.
+    CHECK(producer->failure()->message.find("vvv") == std::string::npos);
 }
 
 TEST_CASE_METHOD(ProducerFixture, "a fatal error of the idempotent producer stops it") {

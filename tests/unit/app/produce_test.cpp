@@ -126,6 +126,14 @@ TEST_CASE("nothing outstanding is no stall, however long") {
     CHECK(watch.observe(kBegin + seconds(103), 0, 1) == Event::waiting);
 }
 
+TEST_CASE("a stall that ends because all was given up is over and not resumed") {
+    using Event = StallWatch::Event;
+    StallWatch watch(kBegin, seconds(3));
+    CHECK(watch.observe(kBegin + seconds(3), 0, 5) == Event::waiting);
+    CHECK(watch.observe(kBegin + seconds(4), 0, 0) == Event::none);
+    CHECK_FALSE(watch.waiting());
+}
+
 TEST_CASE("only a run whose records were all acknowledged ends with ok") {
     CHECK(exit_code_of(report_with(100, 100)) == ExitCode::ok);
     CHECK(exit_code_of(report_with(0, 0)) == ExitCode::ok);
