@@ -141,20 +141,18 @@ Findings cluster_findings(const ClusterFacts& facts) {
 // One topic's durability: what the loss of a broker does.
 Findings durability_findings(std::string_view name, std::int64_t replicas, std::int64_t in_sync) {
     if (replicas == 1) {
-        return {
-            Finding::warn(fmt::format("{} has one replica: its data goes with one broker", name))};
+        return {Finding::warn(
+            fmt::format("one replica only, the data goes with one broker: {}", name))};
     }
     if (in_sync >= replicas) {
         return {
-            Finding::warn(fmt::format("{} cannot be written when one broker is down: min ISR and "
-                                      "replication factor are both {}",
-                                      name, replicas))};
+            Finding::warn(fmt::format("cannot be written when one broker is down, because min "
+                                      "ISR and replication factor are both {}: {}",
+                                      replicas, name))};
     }
     if (in_sync == 1) {
-        return {Finding::warn(
-            fmt::format("{} has min ISR 1: what only one broker has acknowledged goes with "
-                        "it",
-                        name))};
+        return {Finding::warn(fmt::format(
+            "min ISR 1, what only one broker has acknowledged goes with it: {}", name))};
     }
     return {};
 }

@@ -192,6 +192,9 @@ private:
             return;
         }
         note(rights_findings(groups->front()));
+        if (groups->front().error) {
+            return;  // its offsets would be refused for the same reason
+        }
         facts.members = std::move(groups->front().members);
         // Only the identity strings matter here: a pending offset was committed under the same one
         // as its predecessor, so nothing has to be waited for.

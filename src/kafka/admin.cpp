@@ -132,6 +132,10 @@ Result<EventPtr> AdminCall::wait(std::string_view what) {
     return event;
 }
 
+bool is_passing(const Error& error) {
+    return error.disposition == Disposition::retry && error.exit_code == ExitCode::unavailable;
+}
+
 Error with_right(Error error, std::string_view right) {
     const auto code = static_cast<rd_kafka_resp_err_t>(error.kafka_code);
     if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||

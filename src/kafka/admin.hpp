@@ -173,9 +173,11 @@ struct ConnectionTrouble {
 
 // One client for administration. Not thread-safe: any thread, one at a time.
 //
-// Errors of a whole call (not reachable, timeout, cluster right missing) are the call's; errors of
-// one topic, group or partition stand with it, so that all can be reported together. Each message
-// names what it is about, and for missing rights the operation and the resource.
+// What passes by itself (a coordinator that loads, a leader that is being elected) is asked again
+// for as long as one call may take. Errors of a whole call (not reachable, timeout, cluster right
+// missing) are the call's; errors of one topic, group or partition stand with it, so that all can
+// be reported together. Each message names what it is about, and for missing rights the operation
+// and the resource.
 class Admin {
 public:
     [[nodiscard]] static Result<Admin> make(const ClientConfig& config,
@@ -230,6 +232,14 @@ public:
 
 private:
     Admin(std::unique_ptr<ConnectionTrouble> trouble, HandlePtr client, AdminSettings settings);
+
+    Result<std::vector<GroupInfo>> ask_groups(const std::vector<std::string>& names);
+    Result<std::vector<Outcome>> ask_delete_groups(const std::vector<std::string>& names);
+    Result<std::vector<CommittedOffset>> ask_group_offsets(
+        const std::string& group, const std::vector<TopicPartition>& partitions,
+        Stability stability);
+    Result<std::vector<ListedOffset>> ask_offsets(const std::vector<OffsetQuery>& queries,
+                                                  Isolation isolation);
 
     AdminSettings settings_;
     std::unique_ptr<ConnectionTrouble> trouble_;  // before client_, whose callback writes to it

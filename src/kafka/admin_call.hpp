@@ -6,9 +6,11 @@
 #include "kafka/handles.hpp"
 #include "kstream/error.hpp"
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 namespace kstream::kafka {
@@ -50,6 +52,45 @@ private:
     AdminOptionsPtr options_;
     QueuePtr queue_;
 };
+
+// Whether asking again soon may help: the cluster is electing or loading, as every fresh one does
+// when its first group or transaction is asked for. A pending transaction (try_again) is not waited
+// for here.
+[[nodiscard]] bool is_passing(const Error& error);
+
+// Asks until the answer no longer is a passing error, for as long as one call may take. `trouble`
+// gives the answer's passing error, or nullptr.
+template <typename Ask, typename Trouble>
+[[nodiscard]] auto ask_again(const AdminSettings& settings, Ask ask, Trouble trouble) {
+    const auto deadline = std::chrono::steady_clock::now() + settings.timeout;
+    auto answer = ask();
+    while (trouble(answer) != nullptr && std::chrono::steady_clock::now() < deadline &&
+           !(settings.cancelled && settings.cancelled())) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        answer = ask();
+    }
+    return answer;
+}
+
+// The passing error of a call as a whole.
+template <typename T>
+[[nodiscard]] const Error* passing_error(const Result<T>& answer) {
+    return !answer && is_passing(answer.error()) ? &answer.error() : nullptr;
+}
+
+// The same, or that of the first of the things that the call was about (each has `error`).
+template <typename T>
+[[nodiscard]] const Error* first_passing_error(const Result<std::vector<T>>& answer) {
+    if (!answer) {
+        return passing_error(answer);
+    }
+    for (const T& one : *answer) {
+        if (one.error && is_passing(*one.error)) {
+            return &*one.error;
+        }
+    }
+    return nullptr;
+}
 
 // A missing right, said as the operation and the resource, in place of the general hint.
 [[nodiscard]] Error with_right(Error error, std::string_view right);

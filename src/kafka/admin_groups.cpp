@@ -55,6 +55,10 @@ GroupInfo group_info(const rd_kafka_ConsumerGroupDescription_t& description) {
 }  // namespace
 
 Result<std::vector<GroupInfo>> Admin::describe_groups(const std::vector<std::string>& names) {
+    return ask_again(settings_, [&] { return ask_groups(names); }, &first_passing_error<GroupInfo>);
+}
+
+Result<std::vector<GroupInfo>> Admin::ask_groups(const std::vector<std::string>& names) {
     std::vector<const char*> raw = c_strings(names);
     AdminCall call(*client_, *trouble_, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, settings_);
     const ErrorPtr refused(
@@ -84,6 +88,11 @@ Result<std::vector<GroupInfo>> Admin::describe_groups(const std::vector<std::str
 }
 
 Result<std::vector<Outcome>> Admin::delete_groups(const std::vector<std::string>& names) {
+    return ask_again(
+        settings_, [&] { return ask_delete_groups(names); }, &first_passing_error<Outcome>);
+}
+
+Result<std::vector<Outcome>> Admin::ask_delete_groups(const std::vector<std::string>& names) {
     std::vector<Outcome> all;
     if (names.empty()) {
         return all;
@@ -115,6 +124,13 @@ Result<std::vector<Outcome>> Admin::delete_groups(const std::vector<std::string>
 }
 
 Result<std::vector<CommittedOffset>> Admin::group_offsets(
+    const std::string& group, const std::vector<TopicPartition>& partitions, Stability stability) {
+    return ask_again(
+        settings_, [&] { return ask_group_offsets(group, partitions, stability); },
+        &passing_error<std::vector<CommittedOffset>>);
+}
+
+Result<std::vector<CommittedOffset>> Admin::ask_group_offsets(
     const std::string& group, const std::vector<TopicPartition>& partitions, Stability stability) {
     PartitionListPtr asked;
     if (!partitions.empty()) {

@@ -222,6 +222,13 @@ Result<std::vector<Outcome>> Admin::delete_topics(const std::vector<std::string>
 
 Result<std::vector<ListedOffset>> Admin::list_offsets(const std::vector<OffsetQuery>& queries,
                                                       Isolation isolation) {
+    return ask_again(
+        settings_, [&] { return ask_offsets(queries, isolation); },
+        &passing_error<std::vector<ListedOffset>>);
+}
+
+Result<std::vector<ListedOffset>> Admin::ask_offsets(const std::vector<OffsetQuery>& queries,
+                                                     Isolation isolation) {
     std::vector<ListedOffset> all;
     if (queries.empty()) {
         return all;
