@@ -14,9 +14,10 @@ find_library(RdKafka_LIBRARY librdkafka.a
   HINTS ${PC_RDKAFKA_LIBDIR} NO_DEFAULT_PATH)
 
 include(FindPackageHandleStandardArgs)
+set(RdKafka_VERSION "${PC_RDKAFKA_VERSION}")
 find_package_handle_standard_args(RdKafka
   REQUIRED_VARS RdKafka_LIBRARY RdKafka_INCLUDE_DIR
-  VERSION_VAR PC_RDKAFKA_VERSION)
+  VERSION_VAR RdKafka_VERSION)
 mark_as_advanced(RdKafka_INCLUDE_DIR RdKafka_LIBRARY)
 
 if(RdKafka_FOUND AND NOT TARGET RdKafka::rdkafka)
