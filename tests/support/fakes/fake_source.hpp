@@ -87,6 +87,7 @@ public:
 
     void start(std::span<const PartitionPosition> positions) override {
         REQUIRE_FALSE(positions.empty());
+        injected_.clear();
         for (const PartitionPosition& at : positions) {
             Track& track = tracks_.at(at.partition);
             REQUIRE_FALSE(track.revoking);
@@ -98,6 +99,7 @@ public:
 
     void rewind(std::span<const PartitionPosition> positions) override {
         REQUIRE_FALSE(positions.empty());
+        injected_.clear();  // what was fetched before is dropped
         for (const PartitionPosition& at : positions) {
             Track& track = tracks_.at(at.partition);
             REQUIRE(track.started);
@@ -149,6 +151,13 @@ public:
         return tracks_.contains(PartitionId{partition});
     }
     [[nodiscard]] bool has_events() const { return !events_.empty(); }
+    // The position of a partition whose records flow.
+    [[nodiscard]] std::optional<Offset> flowing(std::int32_t partition) const {
+        const auto found = tracks_.find(PartitionId{partition});
+        const bool flows =
+            found != tracks_.end() && found->second.started && !found->second.revoking;
+        return flows ? std::optional{found->second.position} : std::nullopt;
+    }
 
     std::size_t most_records = 1000;  // of a partition in one poll
     bool member = true;               // false: no valid generation

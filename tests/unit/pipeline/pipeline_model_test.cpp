@@ -1,0 +1,336 @@
+// The whole pipeline over a log in memory: a map loop and a totals loop through random commits,
+// aborts, uncertain outcomes that land before or after, late markers, stale fetches, rebalances and
+// crashes. Whatever happens, the totals are in the end the plain fold of the input.
+#include "kstream/pipeline/map_fold.hpp"
+#include "kstream/pipeline/map_takeover.hpp"
+#include "kstream/pipeline/step_loop.hpp"
+#include "kstream/pipeline/totals_fold.hpp"
+#include "kstream/pipeline/totals_takeover.hpp"
+#include "support/fakes/batches.hpp"
+#include "support/fakes/fake_queries.hpp"
+#include "support/fakes/fake_reader.hpp"
+#include "support/fakes/fake_sink.hpp"
+#include "support/fakes/fake_source.hpp"
+#include "support/fakes/memory_log.hpp"
+#include "support/fakes/model_world.hpp"
+#include "support/fakes/recording_log.hpp"
+#include "support/fakes/test_job.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace kstream {
+namespace {
+
+using testing::FakeQueries;
+using testing::FakeReader;
+using testing::FakeSource;
+using testing::GroupOffsets;
+using testing::MemoryLog;
+using testing::ModelSink;
+using testing::ModelWorld;
+using testing::retriable;
+
+constexpr std::int32_t kSourcePartitions = 3;
+constexpr std::int32_t kStatePartitions = 2;
+
+// One loop with all that it needs, and the group that gives it partitions and takes them.
+struct Member {
+    Member(ModelWorld& world_in, Stage stage)
+        : world(world_in),
+          input(stage == Stage::map ? TopicRole::source : TopicRole::repartition),
+          group(stage == Stage::map ? world.map_group : world.totals_group),
+          source(world.log, input, world.clock),
+          sink(world, source, group),
+          recovery_queries(world.log, group, job),
+          takeover_queries(world.log, group, job),
+          reader(world.log) {
+        job.run_id = ++world.runs;
+        for (FakeQueries* queries : {&recovery_queries, &takeover_queries}) {
+            queries->intercept = [this](const Query& query) {
+                return query.kind == Query::Kind::committed && sink.pending(query.partitions)
+                           ? std::optional<Result<QueryAnswer>>{std::unexpected(
+                                 retriable("unstable"))}
+                           : std::nullopt;
+            };
+        }
+        source.most_records = 1 + world.random.below(20);
+        reader.most_records = 1 + world.random.below(20);
+        const Duration patience = std::chrono::hours{100};
+        if (stage == Stage::map) {
+            MapFoldConfig config;
+            config.most_batch_bytes = 40 + world.random.below(200);
+            fold = std::make_unique<MapFold>(job, config, world.recorded);
+            takeover = std::make_unique<MapTakeover>(job, StartPolicy{}, takeover_queries, reader,
+                                                     world.clock, world.recorded, patience);
+        } else {
+            auto totals = std::make_unique<TotalsFold>(job, TotalsFoldConfig{}, world.recorded);
+            takeover = std::make_unique<TotalsTakeover>(job, *totals, takeover_queries, reader,
+                                                        world.clock, world.recorded, patience);
+            fold = std::move(totals);
+        }
+        StepLoopConfig config;
+        config.stage = stage;
+        config.offset_metadata = identity_text(job.identity);
+        config.commit_tail_at_once = true;
+        loop = std::make_unique<StepLoop>(config,
+                                          StepLoopPorts{source, sink, recovery_queries,
+                                                        world.status, world.clock, world.recorded},
+                                          *fold, *takeover);
+        for (std::int32_t i = 0; i < partitions(); ++i) {
+            away.push_back(i);
+        }
+    }
+
+    [[nodiscard]] std::int32_t partitions() const {
+        return input == TopicRole::source ? kSourcePartitions : kStatePartitions;
+    }
+
+    void run_once() {
+        const Result<bool> more = loop->run_once();
+        INFO((more ? std::string{} : more.error().message));
+        REQUIRE(more.has_value());
+        REQUIRE(*more);
+    }
+
+    // The group gives what is nobody's, or takes some of what is ours.
+    void rebalance() {
+        if (source.has_events() || !std::ranges::all_of(away, [this](std::int32_t partition) {
+                return !source.owns(partition);
+            })) {
+            return;
+        }
+        if (!away.empty()) {
+            if (world.calm || world.random.chance(10)) {
+                source.assign(std::exchange(away, {}));
+            }
+            return;
+        }
+        if (world.calm || !world.random.chance(2)) {
+            return;
+        }
+        for (std::int32_t i = 0; i < partitions(); ++i) {
+            if (world.random.chance(60)) {
+                away.push_back(i);
+            }
+        }
+        if (!away.empty()) {
+            const bool lost = world.random.chance(30);
+            source.generation += lost ? 1 : 0;
+            source.revoke(away, lost);
+        }
+    }
+
+    // Records of before come again, as a stale fetch has them.
+    void fetch_again() {
+        const auto partition =
+            static_cast<std::int32_t>(world.random.below(static_cast<std::size_t>(partitions())));
+        const std::optional<Offset> position = source.flowing(partition);
+        if (!position || position->value == 0) {
+            return;
+        }
+        std::vector<RecordView> records;
+        const auto from = world.random.below(static_cast<std::size_t>(position->value));
+        const PartitionId id{partition};
+        for (Offset at{static_cast<std::int64_t>(from)}; at < *position; at = at.next()) {
+            if (world.log.entry(input, id, at).visible) {
+                records.push_back(world.log.view(input, id, at));
+            }
+        }
+        source.inject(std::move(records));
+    }
+
+    // Everything is read and committed.
+    [[nodiscard]] bool at_end() const {
+        const std::vector<PartitionPosition> committed = loop->committed_positions();
+        return committed.size() == static_cast<std::size_t>(partitions()) &&
+               std::ranges::all_of(committed, [this](const PartitionPosition& at) {
+                   return at.position == world.log.end(input, at.partition);
+               });
+    }
+
+    ModelWorld& world;
+    Job job = testing::make_job(kStatePartitions, kSourcePartitions);
+    TopicRole input;
+    GroupOffsets& group;
+    FakeSource source;
+    ModelSink sink;
+    FakeQueries recovery_queries;
+    FakeQueries takeover_queries;
+    FakeReader reader;
+    std::unique_ptr<Fold> fold;
+    std::unique_ptr<Takeover> takeover;
+    std::unique_ptr<StepLoop> loop;
+    std::vector<std::int32_t> away;  // partitions that the group has not given, or is taking back
+};
+
+// The input, and the fold of it.
+struct Expected {
+    void add(ModelWorld& world) {
+        const auto partition = static_cast<std::int32_t>(world.random.below(kSourcePartitions));
+        RecordCounts& count = counts[PartitionId{partition}];
+        ++count.read;
+        std::optional<std::string> value;
+        if (world.random.chance(5)) {
+            ++count.tombstones;
+        } else if (world.random.chance(5)) {
+            ++count.dead_lettered;
+            value = "not json";
+        } else {
+            ++count.aggregated;
+            const std::string seller = world.random.text(1, 8);
+            const std::uint64_t units = world.random.below(1000);
+            value = R"({"id_vendedor":")" + seller + R"(","valor":)" + std::to_string(units) + "}";
+            std::vector<Slot>& total =
+                totals.try_emplace(testing::seller_key(seller), 2).first->second;
+            REQUIRE(
+                merge_slot(AggregateKind::sum, total[0], {Int128{units} * 1'000'000'000, true}));
+            REQUIRE(merge_slot(AggregateKind::count, total[1], {1, true}));
+        }
+        const Offset at =
+            world.log.append(TopicRole::source, partition, "tx", value, world.clock.wall_ms());
+        if (value == "not json") {
+            dead_letters.emplace_back(partition, at.value);
+        }
+    }
+
+    std::map<std::string, std::vector<Slot>> totals;
+    std::map<PartitionId, RecordCounts> counts;
+    std::vector<std::pair<std::int32_t, std::int64_t>> dead_letters;
+};
+
+// Everything of a topic that a read_committed reader sees.
+std::vector<const MemoryLog::Entry*> visible(const ModelWorld& world, TopicRole topic,
+                                             std::int32_t partition) {
+    std::vector<const MemoryLog::Entry*> entries;
+    for (Offset at; at < world.log.end(topic, PartitionId{partition}); at = at.next()) {
+        const MemoryLog::Entry& entry = world.log.entry(topic, PartitionId{partition}, at);
+        if (entry.visible) {
+            entries.push_back(&entry);
+        }
+    }
+    return entries;
+}
+
+void check_totals(const ModelWorld& world, const Expected& expected) {
+    const Job job = testing::make_job(kStatePartitions, kSourcePartitions);
+    std::map<std::string, std::vector<Slot>> totals;
+    for (std::int32_t q = 0; q < kStatePartitions; ++q) {
+        std::optional<Meta> meta;
+        for (const MemoryLog::Entry* entry : visible(world, TopicRole::changelog, q)) {
+            if (*entry->key == meta_key()) {
+                Result<Meta> read = decode_meta_value(*entry->value, job.kinds);
+                REQUIRE(read);
+                meta = *read;
+                continue;
+            }
+            std::vector<Slot> slots;
+            REQUIRE(decode_total_value(*entry->value, job.kinds, slots));
+            std::vector<Slot>& total = totals[std::string{total_state_key(*entry->key)}];
+            // No total that a reader sees ever falls.
+            REQUIRE((total.empty() || total[1].value < slots[1].value));
+            total = slots;
+        }
+        REQUIRE(meta);
+        REQUIRE(meta->sources.size() == static_cast<std::size_t>(kSourcePartitions));
+        for (const SourceProgress& source : meta->sources) {
+            REQUIRE(source.applied == world.log.end(TopicRole::source, source.partition));
+            const auto counts = expected.counts.find(source.partition);
+            REQUIRE(source.counts ==
+                    (counts == expected.counts.end() ? RecordCounts{} : counts->second));
+        }
+    }
+    REQUIRE(totals == expected.totals);
+
+    std::vector<std::pair<std::int32_t, std::int64_t>> letters;
+    for (const MemoryLog::Entry* entry : visible(world, TopicRole::dead_letters, 0)) {
+        letters.emplace_back(std::stoi(entry->headers.at(2).second),
+                             std::stoll(entry->headers.at(3).second));
+    }
+    std::ranges::sort(letters);
+    std::vector<std::pair<std::int32_t, std::int64_t>> expected_letters = expected.dead_letters;
+    std::ranges::sort(expected_letters);
+    REQUIRE(letters == expected_letters);
+}
+
+testing::RecordingLog run_history(std::uint64_t seed) {
+    ModelWorld world{seed};
+    Expected expected;
+    auto map = std::make_unique<Member>(world, Stage::map);
+    auto totals = std::make_unique<Member>(world, Stage::totals);
+    const auto crash = [&world](std::unique_ptr<Member>& member, Stage stage) {
+        member->sink.end_orphan();
+        if (world.random.chance(20)) {
+            member->group.clear();  // down for so long that its offsets have expired
+        }
+        member = std::make_unique<Member>(world, stage);
+    };
+    for (int tick = 0; tick < 600; ++tick) {
+        if (world.random.chance(30)) {
+            expected.add(world);
+        }
+        if (world.random.chance(10)) {
+            world.write_marker();
+        }
+        for (Member* member : {map.get(), totals.get()}) {
+            member->rebalance();
+            if (world.random.chance(3)) {
+                member->fetch_again();
+            }
+            for (std::size_t i = world.random.below(4); i > 0; --i) {
+                member->run_once();
+            }
+        }
+        if (world.random.chance(1)) {
+            crash(map, Stage::map);
+        }
+        if (world.random.chance(1)) {
+            crash(totals, Stage::totals);
+        }
+    }
+    world.calm = true;
+    world.write_marker();
+    for (int tick = 0; tick < 5000 && !(map->at_end() && totals->at_end()); ++tick) {
+        for (Member* member : {map.get(), totals.get()}) {
+            member->rebalance();
+            member->run_once();
+        }
+    }
+    REQUIRE(map->at_end());
+    REQUIRE(totals->at_end());
+    check_totals(world, expected);
+    return world.recorded;
+}
+
+}  // namespace
+
+TEST_CASE("through any history of faults the totals are the fold of the input") {
+    // What has to have happened, again and again, or the test shows nothing.
+    std::map<std::string, std::size_t> seen{
+        {"reason=aborted", 0},      {"outcome=committed", 0}, {"outcome=not committed", 0},
+        {"outcome=superseded", 0},  {"partitions lost", 0},   {"partitions revoked", 0},
+        {"giving it up", 0},        {"partition opened", 0},  {"totals restored", 0},
+        {"where its chain ends", 0}};
+    for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+        CAPTURE(seed);
+        const testing::RecordingLog recorded = run_history(seed);
+        for (auto& [event, count] : seen) {
+            count += recorded.count(event);
+        }
+    }
+    for (const auto& [event, count] : seen) {
+        CAPTURE(event);
+        CHECK(count >= 10);
+    }
+}
+
+}  // namespace kstream
