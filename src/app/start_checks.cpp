@@ -31,7 +31,7 @@ Findings library_findings(const cli::AggregateConfig& config) {
         return {Finding::error(ExitCode::kafka_fatal,
                                fmt::format("librdkafka {} is too old: {} or newer is needed",
                                            kafka::library_version(), kafka::kMinimumLibrary),
-                               "its list of fixed bugs is the reason: see docs/ARCHITECTURE.md")};
+                               "older ones lack fixes for duplicate fetches and lost assignments")};
     }
     return {Finding::ok(fmt::format("librdkafka {}", kafka::library_version()))};
 }
