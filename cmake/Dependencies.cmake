@@ -19,7 +19,7 @@ macro(kstream_require package minimum)
 endmacro()
 
 kstream_require(Threads "")
-kstream_require(OpenSSL 3.0)
+kstream_require(OpenSSL "" 3.0) # its find module compares, under a name of its own
 kstream_require(fmt 9.0 CONFIG)
 kstream_require(simdjson 3.0 CONFIG)
 kstream_require(CLI11 2.1 CONFIG)
