@@ -1,0 +1,55 @@
+// The records of a step: null is not empty, and headers stay with their records.
+#include "kstream/model/output_batch.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <optional>
+#include <string>
+
+namespace kstream {
+
+TEST_CASE("keys and values come back, null told from empty") {
+    OutputBatch batch;
+    batch.append(TopicRole::results, PartitionId{1}, "key", "value");
+    batch.append(TopicRole::repartition, PartitionId{2}, std::nullopt, "");
+    batch.append(TopicRole::changelog, PartitionId{3}, "", std::nullopt);
+    REQUIRE(batch.records().size() == 3);
+    const auto& records = batch.records();
+    CHECK(batch.key(records[0]) == "key");
+    CHECK(batch.value(records[0]) == "value");
+    CHECK_FALSE(batch.key(records[1]).has_value());
+    CHECK(batch.value(records[1]) == "");
+    CHECK(batch.key(records[2]) == "");
+    CHECK_FALSE(batch.value(records[2]).has_value());
+    CHECK(batch.bytes() == 8);
+}
+
+TEST_CASE("a batch that is put behind another keeps its records and their headers") {
+    OutputBatch first;
+    first.append(TopicRole::results, PartitionId{0}, "a", "1", first.add_headers({{"n", "one"}}));
+    OutputBatch second;
+    second.append(TopicRole::dead_letters, PartitionId{4}, std::nullopt, "2",
+                  second.add_headers({{"n", "two"}}));
+    second.append(TopicRole::dead_letters, PartitionId{5}, "c", std::nullopt);
+    first.append_all(second);
+    REQUIRE(first.records().size() == 3);
+    CHECK(first.header_sets().at(first.records()[0].headers)[0].second == "one");
+    CHECK(first.header_sets().at(first.records()[1].headers)[0].second == "two");
+    CHECK(first.records()[2].headers == OutputBatch::kNoHeaders);
+    CHECK_FALSE(first.key(first.records()[1]).has_value());
+    CHECK(first.value(first.records()[1]) == "2");
+    CHECK(first.key(first.records()[2]) == "c");
+    CHECK_FALSE(first.value(first.records()[2]).has_value());
+    CHECK(first.records()[2].partition == PartitionId{5});
+}
+
+TEST_CASE("a cleared batch is empty") {
+    OutputBatch batch;
+    batch.append(TopicRole::results, PartitionId{1}, "key", "value", batch.add_headers({}));
+    batch.clear();
+    CHECK(batch.empty());
+    CHECK(batch.bytes() == 0);
+    CHECK(batch.header_sets().empty());
+}
+
+}  // namespace kstream
