@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
 import random
+import secrets
 
 from harness import cluster
 from harness.case import IntegrationTest
@@ -27,7 +27,7 @@ class Brokers(IntegrationTest):
             cluster.command("kill", node)
             # Everything that it led has another leader, and goes on while it is away.
             watcher.wait_for_total(watcher.total() + 20_000, 60)
-            cluster.command("start", node)
+            cluster.bring_back(node)
             watcher.wait_for_total(watcher.total() + 20_000, 60)
         producer.terminate(30)
         self.settle()

@@ -50,6 +50,13 @@ def up() -> None:
     command("up")
 
 
+def bring_back(node: str) -> None:
+    """A broker that was killed reads through its unflushed segments first. On a development cluster
+    that has seen a benchmark that takes longer than cluster.sh itself is ready to wait."""
+    command("start", node, check=False)
+    wait_for(is_ready, 240, f"{node} serves again", poll=1.0)
+
+
 def tool(name: str, *arguments: str) -> str:
     """One of Kafka's own tools, against this cluster."""
     # A short life needs no optimising compiler.
