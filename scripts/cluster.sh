@@ -25,7 +25,7 @@ here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 # shellcheck source=scripts/lib/kafka.sh
 . "$here/lib/kafka.sh"
 
-cluster_dir="${KSTREAM_CLUSTER_DIR:-$KSTREAM_BUILD/cluster}"
+cluster_dir="$(realpath -m -- "${KSTREAM_CLUSTER_DIR:-$KSTREAM_BUILD/cluster}")"
 readonly CONTROLLERS=(controller-1 controller-2 controller-3)
 readonly BROKERS=(broker-1 broker-2 broker-3)
 readonly NODES=("${CONTROLLERS[@]}" "${BROKERS[@]}")
@@ -67,10 +67,10 @@ require_node() {
 # The pid of a node that runs. A pid file alone proves nothing: the number may belong to another
 # process by now, so the process must name our configuration file.
 running_pid() {
-  local file="$cluster_dir/$1/pid" pid
-  [ -r "$file" ] && pid="$(<"$file")" && [ -r "/proc/$pid/cmdline" ] || return 1
-  tr '\0' '\n' 2>/dev/null <"/proc/$pid/cmdline" |
-    grep -qxF "$cluster_dir/$1/server.properties" || return 1
+  local file="$cluster_dir/$1/pid" pid arguments
+  [ -r "$file" ] && pid="$(<"$file")" || return 1
+  { mapfile -d '' -t arguments <"/proc/$pid/cmdline"; } 2>/dev/null || return 1
+  [ "${#arguments[@]}" -gt 0 ] && [ "${arguments[-1]}" = "$cluster_dir/$1/server.properties" ] || return 1
   printf '%s' "$pid"
 }
 
@@ -187,11 +187,12 @@ kill_and_wait() {
   done
 }
 
-# A node that ended on its own while we wait for it: show why instead of waiting.
+# A node that ended on its own while we wait for it: show why instead of waiting. By its pid alone:
+# on a busy machine it may not have become Java yet.
 require_alive() {
   local node
   for node in "$@"; do
-    running_pid "$node" >/dev/null || {
+    kill -0 "$(<"$cluster_dir/$node/pid")" 2>/dev/null || {
       tail -n 15 "$cluster_dir/$node/server.log" >&2
       die "$node stopped right after its start; its log is $cluster_dir/$node/server.log"
     }
