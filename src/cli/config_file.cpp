@@ -49,7 +49,7 @@ Text read_quoted(std::string_view text) {
             const char escape = at < text.size() ? text[at++] : '\0';
             if (escape != '"' && escape != '\\' && escape != 'n' && escape != 't') {
                 return std::unexpected(
-                    "unknown escape in a double-quoted value (known: \\\" \\\\ \\n \\t)");
+                    R"(unknown escape in a double-quoted value (known: \" \\ \n \t))");
             }
             c = escape == 'n' ? '\n' : escape == 't' ? '\t' : escape;
         }

@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <array>
 #include <charconv>
+#include <memory>
 #include <optional>
 
 namespace kstream::cli {
@@ -15,8 +16,8 @@ namespace {
 
 std::optional<std::uint16_t> read_port(std::string_view text) {
     std::uint16_t port = 0;
-    const char* const end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), end, port);
+    const char* const end = std::to_address(text.end());
+    const auto [stop, error] = std::from_chars(std::to_address(text.begin()), end, port);
     if (text.empty() || error != std::errc() || stop != end) {
         return std::nullopt;
     }

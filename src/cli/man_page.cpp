@@ -17,9 +17,9 @@ std::string roff(string_view text) {
     std::string out;
     for (const char c : text) {
         if (c == '\\') {
-            out += "\\e";
+            out += R"(\e)";
         } else if (c == '-') {
-            out += "\\-";
+            out += R"(\-)";
         } else {
             if (out.empty() && (c == '.' || c == '\'')) {
                 out += "\\&";
@@ -33,9 +33,9 @@ std::string roff(string_view text) {
 void append_option(std::string& out, const OptionSpec& option, Subcommand id) {
     out += ".TP\n";
     if (option.short_name != '\0') {
-        fmt::format_to(std::back_inserter(out), "\\fB\\-{}\\fR, ", option.short_name);
+        fmt::format_to(std::back_inserter(out), R"(\fB\-{}\fR, )", option.short_name);
     }
-    fmt::format_to(std::back_inserter(out), "\\fB\\-\\-{}\\fR", roff(option.name));
+    fmt::format_to(std::back_inserter(out), R"(\fB\-\-{}\fR)", roff(option.name));
     if (!option.is_flag()) {
         fmt::format_to(std::back_inserter(out), " \\fI{}\\fR", roff(option.value));
     }

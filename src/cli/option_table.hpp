@@ -35,6 +35,9 @@ inline constexpr std::size_t kSubcommandCount = 4;
 // everybody expects, and refused where it could as well be milliseconds.
 enum class NumberForm : std::uint8_t { plain, duration, duration_or_seconds };
 
+// Rows name only what they have: for members without an initialiser GCC would warn about each row.
+// NOLINTBEGIN(readability-redundant-member-init)
+
 // What the readers of values.hpp need to know beyond the type.
 struct ValueRules {
     double min = 0;  // of a duration: milliseconds
@@ -77,7 +80,7 @@ struct OptionSpec {
     // The key must stand in the section of its subcommand, for the same reason.
     bool section_only = false;
     ValueRules rules = {};
-    std::vector<Binding> bindings = {};
+    std::vector<Binding> bindings;
 
     [[nodiscard]] bool is_flag() const { return value.empty(); }
     // The same for every subcommand: told once in long texts.
@@ -87,6 +90,7 @@ struct OptionSpec {
     [[nodiscard]] std::string environment_name() const;
     [[nodiscard]] const Binding* binding(Subcommand id) const;  // nullptr: not for this subcommand
 };
+// NOLINTEND(readability-redundant-member-init)
 
 // Options that end in a member of config.hpp.
 [[nodiscard]] const std::vector<OptionSpec>& option_table();

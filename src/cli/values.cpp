@@ -13,6 +13,7 @@
 #include <cmath>
 #include <iterator>
 #include <limits>
+#include <memory>
 
 namespace kstream::cli {
 namespace {
@@ -133,8 +134,8 @@ Read<double> read_real(std::string_view text) {
     std::string_view digits = text;
     const auto factor = static_cast<double>(take_multiplier(digits));
     double value = 0;
-    const char* const end = digits.data() + digits.size();
-    const auto [stop, error] = std::from_chars(digits.data(), end, value);
+    const char* const end = std::to_address(digits.end());
+    const auto [stop, error] = std::from_chars(std::to_address(digits.begin()), end, value);
     value *= factor;
     if (digits.empty() || error != std::errc() || stop != end || !std::isfinite(value)) {
         return std::unexpected(fmt::format("{} is not a number", in_quotes(text)));

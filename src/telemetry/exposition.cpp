@@ -100,10 +100,12 @@ std::vector<std::pair<Labels, Seen<LoopStatus>>> seen_loops(const Snapshots& sna
 std::string exposition(const Snapshots& snapshots, const BuildInfo& build,
                        const ProcessStatus& process) {
     std::vector<std::pair<Labels, ProduceStatus>> produce;
+    produce.reserve(snapshots.produce.size());
     for (const auto& snapshot : snapshots.produce) {
         produce.emplace_back(Labels(), *snapshot.status);
     }
     std::vector<std::pair<Labels, ClientStatus>> clients;
+    clients.reserve(snapshots.clients.size());
     for (const auto& snapshot : snapshots.clients) {
         clients.emplace_back(Labels{{"client", snapshot.status->client}}, *snapshot.status);
     }

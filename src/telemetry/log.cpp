@@ -93,9 +93,8 @@ void append_escaped(Line& line, std::string_view text, LogFormat format) {
 }
 
 bool stands_bare(std::string_view text) {
-    return std::ranges::all_of(text, [](char c) {
-        return c > ' ' && c < 0x7f && c != '"' && c != '=' && c != '\\';
-    });
+    return std::ranges::all_of(
+        text, [](char c) { return c > ' ' && c < 0x7f && c != '"' && c != '=' && c != '\\'; });
 }
 
 // The first bytes of a long value, never half a character.

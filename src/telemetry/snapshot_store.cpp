@@ -23,9 +23,10 @@ void SnapshotStore::publish(const LoopStatus& status) {
 }
 
 void SnapshotStore::publish(const ProduceStatus& status) {
-    Snapshot<ProduceStatus> snapshot{std::make_shared<const ProduceStatus>(status), clock_.now()};
+    const Snapshot<ProduceStatus> snapshot{std::make_shared<const ProduceStatus>(status),
+                                           clock_.now()};
     const std::lock_guard lock(mutex_);
-    produce_.assign(1, std::move(snapshot));
+    produce_.assign(1, snapshot);
 }
 
 void SnapshotStore::publish(const ClientStatus& status) {
