@@ -70,7 +70,8 @@ running_pid() {
   local file="$cluster_dir/$1/pid" pid arguments
   [ -r "$file" ] && pid="$(<"$file")" || return 1
   { mapfile -d '' -t arguments <"/proc/$pid/cmdline"; } 2>/dev/null || return 1
-  [ "${#arguments[@]}" -gt 0 ] && [ "${arguments[-1]}" = "$cluster_dir/$1/server.properties" ] || return 1
+  [ "${#arguments[@]}" -gt 0 ] || return 1
+  [ "${arguments[-1]}" = "$cluster_dir/$1/server.properties" ] || return 1
   printf '%s' "$pid"
 }
 
