@@ -8,8 +8,9 @@
 #   demo.sh --stop           stop what --keep left running
 #   demo.sh --count N        records to produce (default 1000000)
 #
-# Installs what is missing and builds first, unless KSTREAM names a binary. Exit code 0 only when the totals are exact. A cluster
-# that was up before stays up. Topics and groups are its own (demo-...), made anew in each run.
+# Installs what is missing and builds first, unless KSTREAM names a binary. Exit code 0 only when
+# the totals are exact. A cluster that was up before stays up. Topics and groups are its own
+# (demo-...), made anew in each run.
 set -euo pipefail
 
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"

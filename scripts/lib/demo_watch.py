@@ -172,7 +172,9 @@ def main(arguments: list[str]) -> int:
     counts = buckets(ports)
     middle, most = quantile(counts, 0.5), quantile(counts, 0.99)
     if middle is not None and most is not None:
-        print(f"  latency      p50 {middle * 1000:.0f} ms, p99 {most * 1000:.0f} ms: from a record's")
+        print(
+            f"  latency      p50 {middle * 1000:.0f} ms, p99 {most * 1000:.0f} ms: from a record's"
+        )
         print("               append to its commit in the totals, of the oldest record of each of")
         print(f"               {counts[float('inf')]:.0f} commits, with everything at full speed")
     return 0

@@ -1,4 +1,4 @@
-"""Bad records of every reason: dead-lettered with their bytes, skipped, or the end of the process."""
+"""Bad records of every reason: dead-lettered with their bytes, skipped, or the process's end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No broker in reach: waiting, saying so, and stopping in time. Stops the whole cluster's brokers."""
+"""No broker in reach: waiting, saying so, and stopping in time. Stops all brokers of the cluster."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import signal
 import time
 
 from harness import cluster
-from harness.case import IntegrationTest
+from harness.case import IntegrationTest, wait_for
 
 BROKERS = ("broker-1", "broker-2", "broker-3")
 
@@ -19,7 +19,8 @@ class Unreachable(IntegrationTest):
         self.create_topics()
         producer = self.start_produce("--rate", "5000", "--seed", "15")
         leaving, staying = self.replicas(2)
-        self.settle(60)
+        # Both stages are in the middle of it.
+        wait_for(lambda: cluster.record_count(self.results) > 0, 60, "there are results")
         for node in BROKERS:
             cluster.command("stop", node)
 

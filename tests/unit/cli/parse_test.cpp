@@ -139,6 +139,7 @@ TEST_CASE("Variables that Kubernetes or the scripts make are passed over") {
                                   {"KSTREAM_PORT", "tcp://10.0.0.1:9404"},
                                   {"KSTREAM_PORT_9404_TCP_ADDR", "10.0.0.1"},
                                   {"KSTREAM_DEBIAN_MIRROR", "http://localhost"},
+                                  {"KSTREAM_TEST_LOGS", "build/integration"},
                                   {"KSTREAM", "build/bin/kstream"},
                                   {"PATH", "/bin"}};
     CHECK(config_from<ProduceConfig>({"produce"}, environment).topic == "financial_transactions");
@@ -248,7 +249,7 @@ TEST_CASE("A job is named whole or not at all") {
     }
 }
 
-TEST_CASE("--from takes words and times") {
+TEST_CASE("the option --from takes words and times") {
     const auto from = [](const std::string& text) {
         return config_from<AggregateConfig>({"aggregate", "--from", text}).from;
     };
@@ -260,7 +261,7 @@ TEST_CASE("--from takes words and times") {
     CHECK(problems_from({"aggregate", "--from", "yesterday"}).size() == 1);
 }
 
-TEST_CASE("--until takes end and nothing else") {
+TEST_CASE("the option --until takes end and nothing else") {
     CHECK(config_from<AggregateConfig>({"aggregate", "--until", "end"}).until_end);
     CHECK(problems_from({"aggregate", "--until", "never"}) ==
           Lines{"--until: 'never' is none of end"});
