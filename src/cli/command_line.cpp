@@ -93,11 +93,12 @@ std::string unknown_option(std::string_view argument, std::optional<Subcommand> 
     const auto found = std::ranges::find_if(
         option_table(), [&](const OptionSpec& spec) { return has_name(spec, name); });
     if (found != option_table().end()) {
-        return id ? fmt::format("{}: not an option of {} but of {}", option, subcommand(*id).name,
+        return id ? fmt::format("{}: not an option of {} but of {}", printable(option),
+                                subcommand(*id).name,
                                 subcommand(found->bindings.front().subcommand).name)
-                  : fmt::format("{}: this option stands behind a subcommand", option);
+                  : fmt::format("{}: this option stands behind a subcommand", printable(option));
     }
-    return fmt::format("{}: unknown option{}", option,
+    return fmt::format("{}: unknown option{}", printable(option),
                        did_you_mean(name, "--", option_candidates(id)));
 }
 

@@ -32,9 +32,9 @@ constexpr std::array<string_view, 3> kScriptVariables{
 // "kstream" makes KSTREAM_SERVICE_HOST, KSTREAM_PORT=tcp://... and KSTREAM_PORT_9404_TCP_ADDR.
 bool is_foreign(string_view name, string_view value) {
     return std::ranges::find(kScriptVariables, name) != kScriptVariables.end() ||
-           name.contains("_SERVICE_HOST") || name.contains("_SERVICE_PORT") ||
-           name.contains("_TCP") || name.contains("_UDP") || value.starts_with("tcp://") ||
-           value.starts_with("udp://");
+           name.starts_with("KSTREAM_TEST_") || name.contains("_SERVICE_HOST") ||
+           name.contains("_SERVICE_PORT") || name.contains("_TCP") || name.contains("_UDP") ||
+           value.starts_with("tcp://") || value.starts_with("udp://");
 }
 
 const OptionSpec& client_option() {
@@ -55,8 +55,8 @@ void unknown_variable(string_view name, std::vector<std::string>& problems) {
     std::ranges::transform(option_table(), std::back_inserter(names),
                            &OptionSpec::environment_name);
     const std::vector<string_view> views(names.begin(), names.end());
-    problems.push_back(
-        fmt::format("{}: unknown environment variable{}", name, did_you_mean(name, "", views)));
+    problems.push_back(fmt::format("{}: unknown environment variable{}", printable(name),
+                                   did_you_mean(name, "", views)));
 }
 
 void read_environment(const Environment& environment, Subcommand id, Sources& sources) {
@@ -222,7 +222,7 @@ void read_arguments(const CommandLine& line, Sources& sources) {
                     fmt::format("-X {}: a secret must not stand on the command line, where every "
                                 "user of the machine can read it: put it into section [client] of "
                                 "a --config file, or into the environment",
-                                property));
+                                printable(property)));
                 continue;
             }
         }

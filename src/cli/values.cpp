@@ -243,9 +243,9 @@ Read<std::size_t> read_choice(std::string_view text, std::span<const std::string
                                        fmt::join(names, ", "), did_you_mean(text, "", names)));
 }
 
-std::string in_quotes(std::string_view text) {
+std::string printable(std::string_view text) {
     constexpr std::size_t kMaxBytes = 128;
-    std::string out = "'";
+    std::string out;
     for (const char c : text.substr(0, kMaxBytes)) {
         const auto byte = static_cast<unsigned char>(c);
         if (byte >= 0x20 && byte < 0x7f) {
@@ -254,7 +254,11 @@ std::string in_quotes(std::string_view text) {
             out += fmt::format("\\x{:02x}", byte);
         }
     }
-    return out + (text.size() > kMaxBytes ? "...'" : "'");
+    return text.size() > kMaxBytes ? out + "..." : out;
+}
+
+std::string in_quotes(std::string_view text) {
+    return "'" + printable(text) + "'";
 }
 
 }  // namespace kstream::cli
