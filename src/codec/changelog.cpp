@@ -28,13 +28,26 @@ bool read_sources(ByteReader& reader, std::span<const AggregateKind> kinds,
         source.base = Offset{static_cast<std::int64_t>(reader.varint())};
         source.applied = Offset{static_cast<std::int64_t>(reader.varint())};
         source.counts = read_counts(reader);
-        source.max_event_time_ms = static_cast<std::int64_t>(reader.varint()) - 1;
+        source.max_event_time_ms = read_time(reader);
         if (!read_slots(reader, kinds, source.slots)) {
             return false;
         }
         sources.push_back(std::move(source));
     }
     return !reader.failed();
+}
+
+// What writers keep to: each source partition once, in order, with nothing unaccounted for.
+bool plausible(const std::vector<SourceProgress>& sources) {
+    PartitionId before;
+    for (const SourceProgress& source : sources) {
+        if (source.partition <= before || source.base.value < 0 || source.applied < source.base ||
+            !source.counts.balanced()) {
+            return false;
+        }
+        before = source.partition;
+    }
+    return true;
 }
 
 }  // namespace
@@ -112,7 +125,7 @@ void append_meta_value(std::string& out, std::span<const AggregateKind> kinds, c
         writer.varint(static_cast<std::uint64_t>(source.base.value));
         writer.varint(static_cast<std::uint64_t>(source.applied.value));
         write_counts(writer, source.counts);
-        writer.varint(static_cast<std::uint64_t>(source.max_event_time_ms + 1));
+        write_time(writer, source.max_event_time_ms);
         write_slots(writer, kinds, source.slots);
     }
     writer.varint(meta.keys);
@@ -148,7 +161,7 @@ Result<Meta> decode_meta_value(std::string_view value, std::span<const Aggregate
     const bool slots_ok = read_slots(reader, kinds, meta.slots);
     meta.state_hash = UInt128{reader.u64()} << 64;
     meta.state_hash |= reader.u64();
-    if (!slots_ok || !reader.at_end()) {
+    if (!slots_ok || !reader.at_end() || !plausible(meta.sources)) {
         return bad_record("meta does not parse");
     }
     return meta;

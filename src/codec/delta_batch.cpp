@@ -27,7 +27,7 @@ bool read_range(ByteReader& reader, std::span<const AggregateKind> kinds, Source
     range.from = Offset{static_cast<std::int64_t>(reader.varint())};
     range.to = Offset{static_cast<std::int64_t>(reader.varint())};
     range.counts = read_counts(reader);
-    range.max_event_time_ms = static_cast<std::int64_t>(reader.varint()) - 1;
+    range.max_event_time_ms = read_time(reader);
     range.slots.clear();
     return read_slots(reader, kinds, range.slots) && range.partition.value >= 0 &&
            range.from.value >= 0 && range.from <= range.to && range.counts.balanced();
@@ -40,7 +40,7 @@ bool read_header(ByteReader& reader, std::span<const AggregateKind> kinds, Batch
     header.step = reader.varint();
     header.chunk = static_cast<std::uint32_t>(reader.varint());
     header.chunks = static_cast<std::uint32_t>(reader.varint());
-    header.oldest_timestamp_ms = static_cast<std::int64_t>(reader.varint()) - 1;
+    header.oldest_timestamp_ms = read_time(reader);
     if (kind > 1 || !read_identity(reader, header.identity) || header.chunk >= header.chunks) {
         return false;
     }
@@ -100,6 +100,16 @@ bool read_slots(ByteReader& reader, std::span<const AggregateKind> kinds,
     return !reader.failed();
 }
 
+// One more than the time, which is -1 where there is none. Unsigned, so that no time overflows:
+// producers may write any.
+void write_time(ByteWriter& writer, std::int64_t ms) {
+    writer.varint(static_cast<std::uint64_t>(ms) + 1);
+}
+
+std::int64_t read_time(ByteReader& reader) {
+    return static_cast<std::int64_t>(reader.varint() - 1);
+}
+
 void write_counts(ByteWriter& writer, const RecordCounts& counts) {
     for (const std::uint64_t count : {counts.read, counts.aggregated, counts.filtered, counts.late,
                                       counts.dead_lettered, counts.skipped, counts.tombstones}) {
@@ -151,7 +161,7 @@ std::string_view DeltaBatchWriter::finish(const BatchHeader& header) {
     writer.varint(header.step);
     writer.varint(header.chunk);
     writer.varint(header.chunks);
-    writer.varint(static_cast<std::uint64_t>(header.oldest_timestamp_ms + 1));
+    write_time(writer, header.oldest_timestamp_ms);
     write_identity(writer, header.identity);
     writer.varint(header.ranges.size());
     for (const SourceRange& range : header.ranges) {
@@ -159,7 +169,7 @@ std::string_view DeltaBatchWriter::finish(const BatchHeader& header) {
         writer.varint(static_cast<std::uint64_t>(range.from.value));
         writer.varint(static_cast<std::uint64_t>(range.to.value));
         write_counts(writer, range.counts);
-        writer.varint(static_cast<std::uint64_t>(range.max_event_time_ms + 1));
+        write_time(writer, range.max_event_time_ms);
         write_slots(writer, kinds_, range.slots);
     }
     writer.varint(count_);

@@ -114,6 +114,8 @@ void write_slots(ByteWriter& writer, std::span<const AggregateKind> kinds,
                  std::span<const Slot> slots);
 [[nodiscard]] bool read_slots(ByteReader& reader, std::span<const AggregateKind> kinds,
                               std::vector<Slot>& slots);
+void write_time(ByteWriter& writer, std::int64_t ms);
+[[nodiscard]] std::int64_t read_time(ByteReader& reader);
 void write_counts(ByteWriter& writer, const RecordCounts& counts);
 [[nodiscard]] RecordCounts read_counts(ByteReader& reader);
 void write_identity(ByteWriter& writer, const Identity& identity);

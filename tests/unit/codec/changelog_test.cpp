@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace kstream {
@@ -169,8 +170,10 @@ TEST_CASE("meta comes back as it was written") {
         meta.transaction = random.word() >> random.below(64);
         meta.state_hash = (UInt128{random.word()} << 64) | random.word();
         meta.keys = random.word() >> random.below(64);
-        meta.sources[0].applied = Offset{static_cast<std::int64_t>(random.word() >> 2)};
+        meta.sources[0].applied = Offset{static_cast<std::int64_t>(6 + (random.word() >> 2))};
+        meta.sources[0].base = Offset{static_cast<std::int64_t>(random.below(6))};
         meta.sources[0].counts.filtered = random.below(1000);
+        meta.sources[0].counts.read += meta.sources[0].counts.filtered;
         meta.sources.resize(random.below(3));
         REQUIRE(read_meta(meta_value(meta)) == meta);
     }
@@ -188,6 +191,22 @@ TEST_CASE("damaged meta is refused") {
     const Result<Meta> read = read_meta(with_new_crc(body));
     REQUIRE(is_integrity(read));
     CHECK(read.error().message.find("format") != std::string::npos);
+}
+
+TEST_CASE("meta that no writer makes is refused") {
+    const auto refused = [](const auto& change) {
+        Meta meta = sample_meta();
+        change(meta.sources);
+        return is_integrity(read_meta(meta_value(meta)));
+    };
+    using Sources = std::vector<SourceProgress>;
+    CHECK_FALSE(refused([](Sources&) {}));
+    CHECK(refused([](Sources& s) { std::swap(s[0], s[1]); }));
+    CHECK(refused([](Sources& s) { s[1].partition = s[0].partition; }));
+    CHECK(refused([](Sources& s) { s[0].partition = PartitionId{-1}; }));
+    CHECK(refused([](Sources& s) { s[0].applied = Offset{4}; }));
+    CHECK(refused([](Sources& s) { s[1].base = s[1].applied = Offset{-1}; }));
+    CHECK(refused([](Sources& s) { ++s[0].counts.read; }));
 }
 
 TEST_CASE("hostile meta under a right checksum is refused or read, within bounds") {

@@ -8,6 +8,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -148,6 +149,20 @@ TEST_CASE("any batch comes back as it was written, into a reused one too") {
         REQUIRE(decode_delta_batch(value, kJob.kinds, batch));
         REQUIRE(batch.header == header);
         REQUIRE(deltas_of(batch) == deltas);
+    }
+}
+
+TEST_CASE("any timestamp travels, also those at the limits") {
+    // Producers write what they like into it.
+    for (const std::int64_t ms :
+         {std::int64_t{-1}, std::int64_t{0}, std::numeric_limits<std::int64_t>::max() - 1,
+          std::numeric_limits<std::int64_t>::max()}) {
+        BatchHeader header = sample_header();
+        header.oldest_timestamp_ms = header.ranges[0].max_event_time_ms = ms;
+        const std::string value = encode(header);
+        DeltaBatch batch;
+        REQUIRE(decode_delta_batch(value, kJob.kinds, batch));
+        CHECK(batch.header == header);
     }
 }
 
