@@ -16,7 +16,7 @@ constexpr std::int64_t kDefaultMaxMessageBytes = 1048588;
 constexpr std::chrono::milliseconds kBetweenLooks{50};
 // Each look asks some broker, and they learn of a new topic one after the other.
 constexpr int kLooksInARow = 3;
-constexpr int kLooksForAnother = 100;
+constexpr int kLooksForAnother = 200;
 constexpr std::chrono::milliseconds kLeadersAfterCreation{15000};
 constexpr const char* kMaxMessage = "max.message.bytes";
 
@@ -63,7 +63,7 @@ Result<void> compare_existing(kafka::Admin& admin, const std::vector<kafka::Topi
             names.push_back(info.name);
         }
     }
-    const auto configs = admin.topic_configs(names);
+    const auto configs = configs_of_existing(admin, names);
     if (!configs) {
         return std::unexpected(configs.error());
     }
@@ -155,6 +155,21 @@ Result<kafka::Admin> make_admin(const cli::CommonConfig& common, Log& log, const
                                      &log};
     return kafka::Admin::make(config, {.timeout = std::chrono::milliseconds(15000),
                                        .cancelled = [&stop] { return stop.requested(); }});
+}
+
+Result<std::vector<std::expected<kafka::ConfigMap, Error>>> configs_of_existing(
+    kafka::Admin& admin, const std::vector<std::string>& names) {
+    const auto is_unknown = [](const std::expected<kafka::ConfigMap, Error>& config) {
+        return !config && kafka::is_unknown_topic(config.error());
+    };
+    auto configs = admin.topic_configs(names);
+    for (int looks = 0;
+         looks < kLooksForAnother && configs && std::ranges::any_of(*configs, is_unknown);
+         ++looks) {
+        std::this_thread::sleep_for(kBetweenLooks);
+        configs = admin.topic_configs(names);
+    }
+    return configs;
 }
 
 Result<EnsureReport> ensure_topics(kafka::Admin& admin, TopicPlan plan,

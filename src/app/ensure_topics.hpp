@@ -21,6 +21,12 @@ namespace kstream::app {
 [[nodiscard]] Result<kafka::Admin> make_admin(const cli::CommonConfig& common, Log& log,
                                               const StopSignal& stop);
 
+// The configurations of topics that are known to be there, in that order. Each question asks some
+// broker, and brokers learn of a new topic one after the other: one that does not know a topic yet
+// is not believed at once. Errors as Admin::topic_configs().
+[[nodiscard]] Result<std::vector<std::expected<kafka::ConfigMap, Error>>> configs_of_existing(
+    kafka::Admin& admin, const std::vector<std::string>& names);
+
 enum class TopicState : std::uint8_t { created, would_create, same, differs, failed };
 
 struct TopicOutcome {

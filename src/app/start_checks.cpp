@@ -2,6 +2,7 @@
 
 #include "app/start_checks.hpp"
 
+#include "app/ensure_topics.hpp"
 #include "kafka/client_config.hpp"
 
 #include <fmt/format.h>
@@ -16,7 +17,7 @@ constexpr std::array<TopicRole, kTopicRoleCount> kRoles{TopicRole::source, Topic
                                                         TopicRole::changelog, TopicRole::results,
                                                         TopicRole::dead_letters};
 
-constexpr int kLooksForNewTopics = 20;
+constexpr int kLooksForNewTopics = 100;
 constexpr std::chrono::milliseconds kBetweenLooks{100};
 
 Findings library_findings(const cli::AggregateConfig& config) {
@@ -145,7 +146,7 @@ private:
                 there.push_back(topics.back().info.name);
             }
         }
-        const auto configs = admin_.topic_configs(there);
+        const auto configs = configs_of_existing(admin_, there);
         for (TopicUnderTest& topic : topics) {
             const auto at = std::ranges::find(there, topic.info.name);
             if (!configs || at == there.end()) {

@@ -82,9 +82,13 @@ bool Outcome::is_there_already() const {
     return error && error->kafka_code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS;
 }
 
+bool is_unknown_topic(const Error& error) {
+    return error.kafka_code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+}
+
 bool Outcome::is_not_there() const {
-    return error && (error->kafka_code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
-                     error->kafka_code == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND);
+    return error &&
+           (is_unknown_topic(*error) || error->kafka_code == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND);
 }
 
 // --- plumbing

@@ -100,6 +100,9 @@ struct NewTopic {
     std::vector<std::pair<std::string, std::string>> configs;
 };
 
+// Whether the error only says that there is no such topic, as far as the asked broker knows.
+[[nodiscard]] bool is_unknown_topic(const Error& error);
+
 // What became of one of the things that a call was about.
 struct Outcome {
     std::string name;  // topic or group
