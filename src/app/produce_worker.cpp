@@ -1,10 +1,10 @@
 #include "app/produce_worker.hpp"
 
-#include "kstream/codec/transaction_encoder.hpp"
 #include "kstream/core/murmur2.hpp"
 
 #include <algorithm>
 #include <chrono>
+#include <string_view>
 
 namespace kstream::app {
 namespace {
@@ -64,10 +64,6 @@ void ProduceWorker::make_records() {
         if (filled == Filled::share) {
             break;
         }
-        // Under a schedule a record goes when it is due, not when a batch is full.
-        if (plan_.schedule) {
-            producer_.submit();
-        }
         producer_.poll(wait_after(filled));
         if (producer_.failure()) {
             stop_.request();
@@ -75,7 +71,7 @@ void ProduceWorker::make_records() {
         post(now, filled == Filled::queue_full);
     }
     catch_up();
-    producer_.submit();
+    producer_.flush();
 }
 
 // What was due before the end of the run and not made yet, as far as the queue takes it: the last
@@ -102,14 +98,13 @@ ProduceWorker::Filled ProduceWorker::fill(Instant now) {
                 return Filled::all_due;
             }
         }
-        char* const out = producer_.room();
-        if (out == nullptr) {
-            return Filled::queue_full;
-        }
-        const std::size_t size = encode_transaction(generator_.record(next_), out);
+        const std::string_view value(record_.data(),
+                                     encode_transaction(generator_.record(next_), record_.data()));
         const PartitionId partition =
-            partition_for_key(transaction_key({out, size}), producer_.partitions());
-        producer_.add(size, kTransactionKeyOffset, kTransactionKeySize, partition, since);
+            partition_for_key(transaction_key(value), producer_.partitions());
+        if (!producer_.add(value, kTransactionKeyOffset, kTransactionKeySize, partition, since)) {
+            return Filled::queue_full;  // it is made again when there is room
+        }
     }
     return Filled::turn;
 }

@@ -6,10 +6,12 @@
 #include "app/send_schedule.hpp"
 #include "app/stop_signal.hpp"
 #include "kafka/producer.hpp"
+#include "kstream/codec/transaction_encoder.hpp"
 #include "kstream/core/generator.hpp"
 #include "kstream/ports/clock.hpp"
 #include "kstream/produce_status.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -66,6 +68,7 @@ private:
     const std::size_t index_;
     std::uint64_t next_;
     Instant next_post_;
+    std::array<char, kTransactionRoom> record_{};  // the text of the record being made
 };
 
 }  // namespace kstream::app

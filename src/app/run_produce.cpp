@@ -6,7 +6,6 @@
 #include "app/produce_worker.hpp"
 #include "app/topic_plan.hpp"
 #include "kafka/producer.hpp"
-#include "kstream/codec/transaction_encoder.hpp"
 #include "kstream/core/generator.hpp"
 
 #include <fmt/core.h>
@@ -81,7 +80,6 @@ Result<Producers> open_producers(const cli::ProduceConfig& config, AppContext& c
     kafka::ProducerOptions options;
     options.topic = config.topic;
     options.required = {{"compression.codec", config.compression}};
-    options.record_room = kTransactionRoom;
     Producers producers;
     for (int i = 0; i < config.threads; ++i) {
         options.name = fmt::format("produce-{}", i);

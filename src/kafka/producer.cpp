@@ -10,6 +10,8 @@
 #include <array>
 #include <bit>
 #include <chrono>
+#include <cmath>
+#include <cstdlib>
 #include <tuple>
 #include <utility>
 
@@ -22,11 +24,30 @@ constexpr std::uint32_t kReportsPerClock = 256;
 
 // librdkafka answers what is purged at once; a broker thread that hangs must not hang us.
 constexpr Duration kPurgeWait = std::chrono::seconds(5);
+constexpr Duration kPurgePoll = std::chrono::milliseconds(50);
 
 // How often a topic that was just made is asked for until its partitions have leaders.
 constexpr Duration kMetadataPause = std::chrono::milliseconds(100);
 
 constexpr const char* kStatisticsMs = "5000";
+
+// librdkafka's own linger: long enough to take in a whole run before it makes a request of it.
+constexpr const char* kInnerLingerMs = "1";
+
+// What a record takes in a request beside key and value, at most (rdkafka_proto.h,
+// RD_KAFKAP_MESSAGE_V2_MAX_OVERHEAD and some to spare).
+constexpr std::size_t kWireOverhead = 64;
+
+// Also with thousands of partitions a run should be worth a request.
+constexpr std::size_t kSmallestRunBytes = std::size_t{64} << 10;
+
+double number_of(const rd_kafka_conf_t& conf, const char* property) {
+    std::array<char, 64> text{};
+    std::size_t size = text.size();
+    KSTREAM_CHECK(rd_kafka_conf_get(&conf, property, text.data(), &size) == RD_KAFKA_CONF_OK,
+                  "a property that every version of librdkafka has");
+    return std::strtod(text.data(), nullptr);
+}
 
 int to_wait_ms(Duration wait) {
     return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(wait).count());
@@ -54,14 +75,7 @@ Result<std::unique_ptr<Producer>> Producer::open(const ClientConfig& config,
 }
 
 Producer::Producer(const ProducerOptions& options, const Clock& clock)
-    : clock_(clock),
-      topic_name_(options.topic),
-      record_room_(options.record_room),
-      name_(options.name),
-      status_(options.status) {
-    KSTREAM_CHECK(record_room_ > 0 && record_room_ <= kBatchBytes, "a record fits a batch");
-    batch_.resize(kBatchBytes);
-}
+    : clock_(clock), topic_name_(options.topic), name_(options.name), status_(options.status) {}
 
 Producer::~Producer() = default;
 
@@ -74,6 +88,7 @@ Result<void> Producer::connect(const ClientConfig& config, const ProducerOptions
     if (!conf) {
         return std::unexpected(std::move(conf.error()));
     }
+    take_over_batching(**conf);
     rd_kafka_conf_set_opaque(conf->get(), this);
     rd_kafka_conf_set_dr_msg_cb(conf->get(), &Producer::on_delivery);
     rd_kafka_conf_set_error_cb(conf->get(), &Producer::on_error);
@@ -92,6 +107,18 @@ Result<void> Producer::connect(const ClientConfig& config, const ProducerOptions
     return learn_partitions(options.topic, options.metadata_wait);
 }
 
+// The user's linger and batch limits hold for the runs; librdkafka turns each run into a request.
+void Producer::take_over_batching(rd_kafka_conf_t& conf) {
+    linger_ = std::chrono::microseconds(std::llround(number_of(conf, "linger.ms") * 1000));
+    run_bytes_ = static_cast<std::size_t>(
+        std::min(number_of(conf, "batch.size"), number_of(conf, "message.max.bytes")));
+    run_records_ = static_cast<std::size_t>(number_of(conf, "batch.num.messages"));
+    std::array<char, 64> reason{};
+    const auto done =
+        rd_kafka_conf_set(&conf, "linger.ms", kInnerLingerMs, reason.data(), reason.size());
+    KSTREAM_CHECK(done == RD_KAFKA_CONF_OK, "linger.ms is librdkafka's own range");
+}
+
 // A topic that was made a moment ago is not known to every broker yet, or has no leaders: both
 // pass.
 Result<void> Producer::learn_partitions(const std::string& topic, Duration wait) {
@@ -106,7 +133,9 @@ Result<void> Producer::learn_partitions(const std::string& topic, Duration wait)
             KSTREAM_CHECK(metadata->topic_cnt == 1, "metadata of one topic was asked for");
             const rd_kafka_metadata_topic_t& found = metadata->topics[0];
             if (found.err == RD_KAFKA_RESP_ERR_NO_ERROR && found.partition_cnt > 0) {
-                runs_.resize(static_cast<std::size_t>(found.partition_cnt));
+                lanes_.resize(static_cast<std::size_t>(found.partition_cnt));
+                run_bytes_ =
+                    std::min(run_bytes_, std::max(kHeldBytes / lanes_.size(), kSmallestRunBytes));
                 hasten_producer_id();
                 return {};
             }
@@ -131,92 +160,103 @@ void Producer::hasten_producer_id() {
     const MetadataPtr metadata(answer);
 }
 
-char* Producer::room() {
-    if (used_ + record_room_ > kBatchBytes) {
-        submit();
-        // What the queue does not take now waits here: never more than one batch.
-        if (left_over_) {
-            return nullptr;
-        }
-    }
-    return &batch_[used_];
-}
-
-void Producer::add(std::size_t size, std::size_t key_offset, std::size_t key_size,
+bool Producer::add(std::string_view value, std::size_t key_offset, std::size_t key_size,
                    PartitionId partition, Instant since) {
-    KSTREAM_CHECK(size <= record_room_, "a record stays within its room");
-    char* const value = &batch_[used_];
-    rd_kafka_message_t message{};
-    message.payload = value;
-    message.len = size;
-    message.key = value + key_offset;
-    message.key_len = key_size;
-    message._private = to_opaque(since);
-    runs_[static_cast<std::size_t>(partition.value)].push_back(message);
-    used_ += size;
-    ++staged_;
+    Lane& lane = lanes_[static_cast<std::size_t>(partition.value)];
+    const std::size_t wire_bytes = value.size() + key_size + kWireOverhead;
+    if (lane.records.empty()) {
+        lane.first_at = clock_.now();
+    } else if (lane.wire_bytes + wire_bytes > run_bytes_ || lane.records.size() >= run_records_) {
+        return false;
+    }
+    lane.bytes.insert(lane.bytes.end(), value.begin(), value.end());
+    lane.records.push_back({.since = since,
+                            .size = static_cast<std::uint32_t>(value.size()),
+                            .key_offset = static_cast<std::uint16_t>(key_offset),
+                            .key_size = static_cast<std::uint16_t>(key_size)});
+    lane.wire_bytes += wire_bytes;
     ++added_;
-    outstanding_bytes_ += size;
+    outstanding_bytes_ += value.size();
+    return true;
 }
 
-void Producer::submit() {
-    for (std::size_t i = 0; i < runs_.size() && staged_ > 0; ++i) {
-        if (!runs_[i].empty()) {
-            submit_run(static_cast<std::int32_t>(i));
+void Producer::poll(Duration wait) {
+    wait = hand_over_due(wait);
+    reports_since_clock_ = 0;
+    rd_kafka_poll(handle_.get(), to_wait_ms(wait));
+    hand_over_due(wait);
+}
+
+// Returns how long to wait for reports: not beyond the time of the next run.
+Duration Producer::hand_over_due(Duration wait) {
+    const Instant now = clock_.now();
+    for (std::size_t i = 0; i < lanes_.size(); ++i) {
+        Lane& lane = lanes_[i];
+        if (lane.records.empty() || lane.in_flight > 0) {
+            continue;
+        }
+        const bool full = lane.wire_bytes + lane.wire_bytes / lane.records.size() > run_bytes_ ||
+                          lane.records.size() >= run_records_;
+        const Duration left = lane.first_at + linger_ - now;
+        if (full || left <= Duration(0) || lane.handed_over > 0) {
+            hand_over(static_cast<std::int32_t>(i), lane);
+        } else {
+            wait = std::min(wait, left);
         }
     }
-    left_over_ = staged_ > 0;
-    if (!left_over_) {
-        used_ = 0;
-    }
+    return wait;
 }
 
-// What the queue does not take stays at the front of the run, so that a partition keeps its order.
-// Anything else that is refused is refused for good.
-void Producer::submit_run(std::int32_t partition) {
-    std::vector<rd_kafka_message_t>& run = runs_[static_cast<std::size_t>(partition)];
-    const auto count = static_cast<int>(run.size());
-    const int taken =
-        rd_kafka_produce_batch(topic_.get(), partition, RD_KAFKA_MSG_F_COPY, run.data(), count);
-    if (taken == count) {
-        staged_ -= run.size();
-        run.clear();
-        return;
+// What the queue does not take stays in the run, so that a partition keeps its order. Anything else
+// that is refused is refused for good.
+void Producer::hand_over(std::int32_t partition, Lane& lane) {
+    messages_.clear();
+    char* at = lane.bytes.data();
+    for (std::size_t i = 0; i < lane.records.size(); ++i) {
+        const Waiting& record = lane.records[i];
+        if (i >= lane.handed_over) {
+            rd_kafka_message_t message{};
+            message.payload = at;
+            message.len = record.size;
+            message.key = at + record.key_offset;
+            message.key_len = record.key_size;
+            message._private = to_opaque(record.since);
+            messages_.push_back(message);
+        }
+        at += record.size;
     }
-    std::size_t kept = 0;
-    for (const rd_kafka_message_t& message : run) {
+    rd_kafka_produce_batch(topic_.get(), partition, RD_KAFKA_MSG_F_COPY, messages_.data(),
+                           static_cast<int>(messages_.size()));
+    for (const rd_kafka_message_t& message : messages_) {
         if (message.err == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
-            run[kept++] = message;
-        } else if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            return;  // so is every one behind it
+        }
+        ++lane.handed_over;
+        if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            ++lane.in_flight;
+        } else {
             ++counts_.failed;
             outstanding_bytes_ -= message.len;
             note_failure(message.err, partition, nullptr);
         }
     }
-    staged_ -= run.size() - kept;
-    run.resize(kept);
-}
-
-void Producer::poll(Duration wait) {
-    reports_since_clock_ = 0;
-    rd_kafka_poll(handle_.get(), to_wait_ms(wait));
-    if (left_over_) {
-        submit();
-    }
+    lane.bytes.clear();
+    lane.records.clear();
+    lane.handed_over = 0;
+    lane.wire_bytes = 0;
 }
 
 void Producer::abandon() {
-    counts_.failed += staged_;  // never left this class
-    staged_ = 0;
-    for (std::vector<rd_kafka_message_t>& run : runs_) {
-        run.clear();
+    for (Lane& lane : lanes_) {
+        counts_.failed += lane.records.size() - lane.handed_over;  // never left this class
+        lane.records.clear();
     }
     if (outstanding() > 0) {
         rd_kafka_purge(handle_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
     }
     const Instant deadline = clock_.now() + kPurgeWait;
     while (outstanding() > 0 && clock_.now() < deadline) {
-        poll(std::chrono::milliseconds(50));
+        rd_kafka_poll(handle_.get(), to_wait_ms(kPurgePoll));
     }
     counts_.unknown += outstanding();
 }
@@ -243,6 +283,7 @@ void Producer::deliver(const rd_kafka_message_t& message) {
         note_failure(message.err, message.partition, rd_kafka_message_produce_errstr(&message));
     }
     outstanding_bytes_ -= message.len;
+    --lanes_[static_cast<std::size_t>(message.partition)].in_flight;
 }
 
 void Producer::note_failure(rd_kafka_resp_err_t code, std::int32_t partition, const char* reason) {

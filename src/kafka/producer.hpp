@@ -1,15 +1,16 @@
 // The sending side of `produce`: an idempotent producer (acks=all) with explicit partitions.
 //
-//   room() -> encode there -> add() ... -> submit() -> poll() until all is answered
+//   add() -> the run of its partition -> librdkafka -> broker -> poll() counts the answer
 //
-// Records are gathered in one buffer and handed to librdkafka by partition, one call for each run
-// of a partition. It copies them: letting it point into memory of ours saves the copy and costs
-// more than that in cache misses of its broker threads (docs/adr/0011-generated-records.md).
+// Each partition has one run of records here and at most one with librdkafka: the next run is
+// handed over when the last one has been answered, so runs grow with the load and go out small and
+// at once without it. librdkafka has one request in flight per partition of an idempotent producer
+// anyway (librdkafka PR 4989), and what it holds beyond that makes its broker thread spin until the
+// answer comes (docs/adr/0011-generated-records.md). linger.ms is kept here for the same reason.
 //
-// What is in flight is bounded by librdkafka's queue, in records and in bytes of values
-// (queue.buffering.max.messages and .kbytes, client_config.cpp); each record takes about 230 bytes
-// beside its value. When the queue is full, room() gives nothing until poll() has made some:
-// nothing is ever dropped to make room.
+// Memory: runs of both kinds hold at most kHeldBytes each (more only with more than 256
+// partitions), and librdkafka about 230 bytes more for each record. A full run refuses records
+// until poll() has made room: nothing is ever dropped.
 //
 // Every record ends as exactly one of acknowledged, failed (certainly not in the log) and unknown
 // (sent, never answered: it may be in the log). A record that is unknown is never sent again on
@@ -29,14 +30,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace kstream::kafka {
 
 struct ProducerOptions {
     std::string topic;
-    Properties required;          // properties that win over the user's: compression.codec, ...
-    std::size_t record_room = 0;  // what the largest record needs, at most kBatchBytes
+    Properties required;  // properties that win over the user's: compression.codec, ...
     Duration metadata_wait = std::chrono::seconds(30);
     std::string name;                    // of this client in `status`
     ClientStatusSink* status = nullptr;  // gets the state of the brokers every few seconds
@@ -54,9 +55,7 @@ struct DeliveryCounts {
 // counted in poll(), in the caller's thread.
 class Producer {
 public:
-    // Records gathered for one hand-over: many runs of a partition would cost calls, and more bytes
-    // would leave the processor's second-level cache.
-    static constexpr std::size_t kBatchBytes = std::size_t{256} << 10;
+    static constexpr std::size_t kHeldBytes = std::size_t{16} << 20;
 
     // Makes the handle and learns the topic's partitions, waiting up to metadata_wait for a broker
     // and for the topic. The number of partitions is fixed from then on: a key keeps its partition
@@ -71,21 +70,19 @@ public:
     Producer(const Producer&) = delete;
     Producer& operator=(const Producer&) = delete;
 
-    [[nodiscard]] int partitions() const { return static_cast<int>(runs_.size()); }
+    [[nodiscard]] int partitions() const { return static_cast<int>(lanes_.size()); }
 
-    // Where the next record may be written (record_room bytes), or nullptr: then poll().
-    [[nodiscard]] char* room();
+    // Takes a copy of a record whose key is a part of its value. False when the run of its
+    // partition is full: then poll(), and offer it again. Its delivery latency counts from `since`:
+    // the intended time under a schedule, else now.
+    [[nodiscard]] bool add(std::string_view value, std::size_t key_offset, std::size_t key_size,
+                           PartitionId partition, Instant since);
 
-    // The record of `size` bytes that was written at room(). Its key is the part of it at
-    // `key_offset`. Its delivery latency counts from `since`: the intended time under a schedule,
-    // else the time of the call.
-    void add(std::size_t size, std::size_t key_offset, std::size_t key_size, PartitionId partition,
-             Instant since);
+    // From now on runs do not wait for linger.ms: no more records will come.
+    void flush() { linger_ = Duration(0); }
 
-    // Hands what was added to librdkafka, as far as its queue takes it; poll() does the rest.
-    void submit();
-
-    // Serves delivery reports; waits up to `wait` (whole milliseconds) for the first of them.
+    // Hands over the runs whose time has come and serves delivery reports, waiting up to `wait`
+    // (whole milliseconds) for the first report or the next run that is due.
     void poll(Duration wait);
 
     // Gives up on every record that has no answer yet: what was never sent counts as failed, what
@@ -105,6 +102,22 @@ public:
     [[nodiscard]] const std::optional<Error>& failure() const { return failure_; }
 
 private:
+    struct Waiting {
+        Instant since;
+        std::uint32_t size = 0;
+        std::uint16_t key_offset = 0;
+        std::uint16_t key_size = 0;
+    };
+    // One partition: the run that gathers, and how much of the last one has no answer yet.
+    struct Lane {
+        std::vector<char> bytes;
+        std::vector<Waiting> records;
+        std::size_t handed_over = 0;  // records of the run: not 0 only when the queue was full
+        std::size_t wire_bytes = 0;
+        Instant first_at;  // when the run began
+        std::uint32_t in_flight = 0;
+    };
+
     Producer(const ProducerOptions& options, const Clock& clock);
 
     static void on_delivery(rd_kafka_t* handle, const rd_kafka_message_t* message, void* self);
@@ -112,26 +125,25 @@ private:
     static void on_error(rd_kafka_t* handle, int code, const char* reason, void* self);
 
     Result<void> connect(const ClientConfig& config, const ProducerOptions& options);
+    void take_over_batching(rd_kafka_conf_t& conf);
     Result<void> learn_partitions(const std::string& topic, Duration wait);
     void hasten_producer_id();
+    Duration hand_over_due(Duration wait);
+    void hand_over(std::int32_t partition, Lane& lane);
     void deliver(const rd_kafka_message_t& message);
     void note_failure(rd_kafka_resp_err_t code, std::int32_t partition, const char* reason);
     void note_fatal(rd_kafka_t* handle);
-    void submit_run(std::int32_t partition);
 
     const Clock& clock_;
     std::string topic_name_;
-    std::size_t record_room_;
     std::string name_;
     ClientStatusSink* status_;
-    std::vector<char> batch_;  // kBatchBytes: the records that runs_ point into
-    std::size_t used_ = 0;     // bytes of it
 
-    // What was added since the last submit(), or was left over by it, by partition. A whole run
-    // goes to librdkafka in one call.
-    std::vector<std::vector<rd_kafka_message_t>> runs_;
-    std::size_t staged_ = 0;  // records in runs_
-    bool left_over_ = false;  // the last submit() met a full queue
+    std::vector<Lane> lanes_;                   // by partition
+    std::vector<rd_kafka_message_t> messages_;  // scratch of hand_over()
+    std::size_t run_bytes_ = 0;                 // limits of one run, so that it fits one request
+    std::size_t run_records_ = 0;
+    Duration linger_{};
 
     std::uint64_t added_ = 0;
     std::uint64_t outstanding_bytes_ = 0;
