@@ -20,15 +20,15 @@ class Brokers(IntegrationTest):
         self.create_topics()
         watcher = self.watch()
         replicas = self.replicas(2)
-        producer = self.start_produce("--rate", "20000", "--seed", "14")
+        producer = self.start_produce("--rate", "10000", "--seed", "14")
         for _ in range(2):
             node = f"broker-{dice.randint(1, 3)}"
             watcher.wait_for_total(watcher.total() + 1, 60)
             cluster.command("kill", node)
             # Everything that it led has another leader, and goes on while it is away.
-            watcher.wait_for_total(watcher.total() + 20_000, 60)
+            watcher.wait_for_total(watcher.total() + 10_000, 60)
             cluster.bring_back(node)
-            watcher.wait_for_total(watcher.total() + 20_000, 60)
+            watcher.wait_for_total(watcher.total() + 10_000, 60)
         producer.terminate(30)
         self.settle()
         report = self.assert_exact()

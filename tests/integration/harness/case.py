@@ -28,7 +28,7 @@ from totals_check.contract import Job, Number  # noqa: E402
 RUN = secrets.token_hex(3)
 LOGS = Path(os.environ.get("KSTREAM_TEST_LOGS", ROOT / "build" / "integration"))
 # Short, so that a dead member is noticed soon; not so short that a busy machine looks like one.
-SESSION_SECONDS = 3
+SESSION_SECONDS = 5
 
 
 class IntegrationTest(unittest.TestCase):

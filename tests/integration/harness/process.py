@@ -74,6 +74,12 @@ class Process:
 
     # ---- its life --------------------------------------------------------------------------------
 
+    def handles_sigterm(self) -> bool:
+        """Whether it has got as far as that; before, a SIGTERM ends any program there is."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        masks = re.findall(r"^Sig(?:Cgt|Blk):\s+([0-9a-f]+)$", status, re.M)
+        return any(int(mask, 16) >> (signal.SIGTERM - 1) & 1 for mask in masks)
+
     def is_running(self) -> bool:
         return self._popen.poll() is None
 
