@@ -17,6 +17,10 @@
 # NODE is controller-1, -2, -3 or broker-1, -2, -3. Brokers listen on localhost:29092, 39092, 49092.
 # Data, logs and pids are in build/cluster; KSTREAM_CLUSTER_DIR names another folder (the ports stay
 # the same, so only one cluster runs at a time).
+#
+# KSTREAM_CLUSTER_JVM_OPTIONS: options for the JVM of each node that is started, divided at blanks.
+# @PORT@ in them becomes a port of the node's own: 29300, 39300, 49300 for the brokers and 29301,
+# 39301, 49301 for the controllers. tests/deploy/jmx_metrics.py uses it for the JMX exporter.
 set -euo pipefail
 
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
@@ -125,6 +129,13 @@ log.cleaner.dedupe.buffer.size=16777216
 CONF
 }
 
+# What KSTREAM_CLUSTER_JVM_OPTIONS is for this node, in the array `extra_options`.
+read_extra_options() {
+  local options="${KSTREAM_CLUSTER_JVM_OPTIONS:-}"
+  # 29092 -> 29300, 29093 -> 29301: apart from every port of Kafka's, and easy to tell.
+  read -r -a extra_options <<<"${options//@PORT@/$(($(node_port "$1") + 208))}"
+}
+
 # Data folders as Kafka's storage tool makes them: an identity, and the feature levels that the real
 # tool wrote once in kafka_prepare.
 format_node() {
@@ -141,7 +152,8 @@ CONF
 }
 
 launch() {
-  local node="$1" dir="$cluster_dir/$1" memory
+  local node="$1" dir="$cluster_dir/$1" memory extra_options
+  read_extra_options "$node"
   mkdir -p "$dir"
   [ -s "$cluster_dir/cluster.id" ] || probe new-id >"$cluster_dir/cluster.id"
   format_node "$node"
@@ -157,7 +169,8 @@ launch() {
   # without our lock, which it would hold for as long as it lives.
   (
     cd "$dir"
-    exec setsid "${KAFKA_JAVA[@]}" "${memory[@]}" kafka.Kafka "$dir/server.properties"
+    exec setsid "${KAFKA_JAVA[@]}" "${memory[@]}" "${extra_options[@]}" \
+      kafka.Kafka "$dir/server.properties"
   ) >"$dir/server.log" 2>&1 </dev/null {lock}>&- &
   printf '%s\n' "$!" >"$dir/pid"
 }

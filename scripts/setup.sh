@@ -5,7 +5,8 @@
 #   1. compilers, libraries and tools from the system's own packages (root or sudo, when missing);
 #   2. librdkafka, static, of the minimum version or newer, into build/deps;
 #   3. Catch2 v3, into build/deps where the system has only v2;
-#   4. promtool, into build/deps where it is missing (no service is installed or started);
+#   4. promtool and amtool, into build/deps where they are missing (no service is installed or
+#      started);
 #   5. Apache Kafka with its command line tools, from Maven, into build/deps.
 #
 # Knows Debian 12 and 13 and Ubuntu 24.04. Environment:
@@ -42,7 +43,7 @@ system_packages=(
   # source packages of newer suites, and the keys they are signed with
   dpkg-dev debian-archive-keyring
   # scripts and tests
-  python3 curl
+  python3 python3-yaml curl
 )
 
 stamp="$KSTREAM_DEPS/.setup-stamp"
@@ -203,27 +204,40 @@ unpack_catch2() {
   rm -rf "$work"
 }
 
-# ---- promtool -----------------------------------------------------------------------------------
+# ---- promtool, amtool ---------------------------------------------------------------------------
 
-promtool_link="$KSTREAM_DEPS/bin/promtool"
+# Part of the servers' packages, but for promtool in newer releases. A server would be started where
+# there is an init: so only the tools are taken out of the packages.
+tools_are_there() {
+  [ -x "$KSTREAM_DEPS/bin/promtool" ] && [ -x "$KSTREAM_DEPS/bin/amtool" ]
+}
 
-# A package of its own in newer releases. In older ones it is part of `prometheus`, which would
-# start a server where there is an init: so only the tool is taken out of the package.
-unpack_promtool() {
+unpack_tools() {
   mkdir -p "$KSTREAM_DEPS/bin"
-  if have promtool; then
-    ln -sf "$(command -v promtool)" "$promtool_link"
-    return
+  if ! have promtool || ! have amtool; then
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 update
   fi
-  local work="$KSTREAM_DEPS/src/promtool" package=promtool
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 update
-  apt-cache show promtool >/dev/null 2>&1 || package=prometheus
-  rm -rf "$work"
-  mkdir -p "$work"
-  (cd "$work" && apt-get download "$package" && dpkg-deb -x "$package"_*.deb tree)
-  rm -f "$promtool_link"
-  install -m 0755 "$work/tree/usr/bin/promtool" "$promtool_link"
-  rm -rf "$work"
+  if apt-cache show promtool >/dev/null 2>&1; then
+    unpack_tool promtool promtool
+  else
+    unpack_tool promtool prometheus
+  fi
+  unpack_tool amtool prometheus-alertmanager
+}
+
+# unpack_tool NAME PACKAGE
+unpack_tool() {
+  local tool="$KSTREAM_DEPS/bin/$1" work="$KSTREAM_DEPS/src/$1"
+  if have "$1"; then
+    ln -sf "$(command -v "$1")" "$tool"
+  elif [ ! -x "$tool" ]; then
+    rm -rf "$work"
+    mkdir -p "$work"
+    (cd "$work" && apt-get download "$2" && dpkg-deb -x "$2"_*.deb tree)
+    rm -f "$tool"
+    install -m 0755 "$work/tree/usr/bin/$1" "$tool"
+    rm -rf "$work"
+  fi
 }
 
 # ---- Kafka --------------------------------------------------------------------------------------
@@ -304,7 +318,7 @@ main() {
       step setup-catch2 "Catch2, from $CATCH2_SUITE" unpack_catch2
     fi
   fi
-  [ -x "$promtool_link" ] || step setup-promtool "promtool" unpack_promtool
+  tools_are_there || step setup-tools "promtool, amtool" unpack_tools
   if [ -n "$kafka_pid" ]; then
     wait "$kafka_pid" || {
       cat "$kafka_report" >&2

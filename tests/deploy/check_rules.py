@@ -1,0 +1,547 @@
+#!/usr/bin/python3
+"""Checks what watches: scrape configuration, rules, alerts, Alertmanager, and that they fit together.
+
+    check_rules.py                  checks the repository, prints findings, exit code 1
+    check_rules.py --mutate         breaks every alert in several ways; its tests have to notice
+    check_rules.py --self-test      feeds the checks what breaks them
+    check_rules.py --write-tests D  writes promtool's files into folder D, to run by hand
+
+The tests of the alerts are cases in tests/deploy/alerts/, from which promtool's test files are made:
+each alert says when it fires (and that it does not one evaluation before), when it stays quiet, and
+what it does without any series. Expected texts are rendered here from the alert's own templates with
+the case's labels and value, so a text stands in one place, and promtool still compares all of it.
+
+Needs python3-yaml, promtool and amtool; scripts/setup.sh brings them.
+"""
+
+import copy
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+PROMETHEUS = ROOT / "deploy/prometheus"
+ALERTMANAGER = ROOT / "deploy/alertmanager/alertmanager.yml"
+RUNBOOK = ROOT / "docs/RUNBOOK.md"
+CASES = ROOT / "tests/deploy/alerts"
+TOOLS = ROOT / "build/deps/bin"
+
+SEVERITIES = {"critical", "warning", "info", "none"}
+# What Prometheus itself adds for each target.
+SYNTHETIC = {"up", "scrape_duration_seconds"}
+# Labels that come from the scrape, not from the target.
+TARGET_LABELS = {"job", "instance"}
+
+# ---- what there is -----------------------------------------------------------------------------
+
+
+def load(path):
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def rule_files():
+    return sorted(PROMETHEUS.glob("rules/*.yml")) + sorted(PROMETHEUS.glob("alerts/*.yml"))
+
+
+def load_groups():
+    return [group for path in rule_files() for group in load(path)["groups"]]
+
+
+def alerts_of(groups):
+    return {r["alert"]: r for group in groups for r in group["rules"] if "alert" in r}
+
+
+def records_of(groups):
+    return {r["record"]: r for group in groups for r in group["rules"] if "record" in r}
+
+
+def load_cases():
+    cases = {}
+    for path in sorted(CASES.glob("*.yml")):
+        # Every scalar a text: 0x20 is promtool's "21 times 0", not the number 32.
+        text = path.read_text(encoding="utf-8")
+        for name, case in yaml.load(text, Loader=yaml.BaseLoader).items():
+            if name in cases:
+                raise SystemExit(f"{path}: {name} has cases in another file as well")
+            cases[name] = case
+    return cases
+
+
+def kstream_metrics(text):
+    """{name: {frozenset of labels}} of the tables in docs/METRICS.md."""
+    known = {}
+    for name, kind, labels in re.findall(r"^\| `(\w+)` \| (\w+) \| (?:`([\w,]+)`)? *\|", text, re.M):
+        labels = frozenset(filter(None, labels.split(",")))
+        if kind == "histogram":
+            known[name + "_bucket"] = {labels | {"le"}}
+            known[name + "_sum"] = known[name + "_count"] = {labels}
+        else:
+            known[name] = {labels}
+    return known
+
+
+def seen_metrics(text):
+    """The same of a list that tests/deploy/jmx_metrics.py has written: `name label,label`."""
+    known = {}
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            name, _, labels = line.partition(" ")
+            known.setdefault(name, set()).add(frozenset(filter(None, labels.split(","))))
+    return known
+
+
+def known_metrics():
+    known = kstream_metrics((ROOT / "docs/METRICS.md").read_text(encoding="utf-8"))
+    for path in sorted((ROOT / "tests/deploy").glob("*_metrics.txt")):
+        for name, labels in seen_metrics(path.read_text(encoding="utf-8")).items():
+            known[name] = known.get(name, set()) | labels
+    return known
+
+
+# ---- reading expressions -----------------------------------------------------------------------
+
+KEYWORDS = {
+    "and", "or", "unless", "by", "without", "on", "ignoring", "group_left", "group_right", "bool",
+    "offset", "inf", "nan",
+}  # fmt: skip
+STRING = r'"(?:\\.|[^"\\])*"'
+
+
+def selectors(expression):
+    """[(metric, {label: matched text})] of all series that an expression names."""
+    text = re.sub(r"\b(by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)", " ", expression)
+    found = []
+    pattern = rf"([a-zA-Z_:][\w:]*)\s*(\(|\{{(?:[^}}\"]|{STRING})*\}})?|{STRING}|\[[^\]]*\]|\d[\w.]*"
+    for match in re.finditer(pattern, text):
+        name, rest = match.group(1), match.group(2) or ""
+        if name is None or rest == "(" or name.lower() in KEYWORDS:
+            continue
+        labels = dict(re.findall(rf"(\w+)\s*(?:=~|!~|!=|=)\s*({STRING})", rest))
+        found.append((name, {label: text[1:-1] for label, text in labels.items()}))
+    return found
+
+
+def series_of(text):
+    """`up{job="a"}` -> ("up", {"job": "a"})"""
+    ((name, labels),) = selectors(text)
+    return name, labels
+
+
+# ---- checks of texts and names -----------------------------------------------------------------
+
+
+def check_alert_texts(alerts):
+    for name, rule in alerts.items():
+        severity = rule.get("labels", {}).get("severity")
+        if severity not in SEVERITIES:
+            yield f"{name}: severity {severity!r} is none of {', '.join(sorted(SEVERITIES))}"
+        annotations = rule.get("annotations", {})
+        for annotation in ("summary", "description"):
+            if not annotations.get(annotation):
+                yield f"{name}: no {annotation}"
+        template = " ".join(annotations.values())
+        if "{{" not in template and name != "Watchdog":
+            yield f"{name}: neither summary nor description has a value or a label in it"
+        if annotations.get("runbook_url") != f"docs/RUNBOOK.md#{name.lower()}":
+            yield f"{name}: runbook_url has to be docs/RUNBOOK.md#{name.lower()}"
+
+
+def check_runbook(alerts, text):
+    entries = re.findall(r"^### (\w+)$", text, re.M)
+    for name in sorted(set(entries) - set(alerts)):
+        yield f"docs/RUNBOOK.md: {name} is no alert (any more)"
+    for name in sorted(set(alerts) - set(entries)):
+        yield f"docs/RUNBOOK.md: no entry ### {name}"
+    for name in sorted({name for name in entries if entries.count(name) > 1}):
+        yield f"docs/RUNBOOK.md: {name} has more than one entry"
+
+
+def check_metrics(groups, known, jobs):
+    records = records_of(groups)
+    for group in groups:
+        for rule in group["rules"]:
+            owner = rule.get("alert") or rule["record"]
+            for metric, labels in selectors(str(rule["expr"])):
+                if metric in records:
+                    continue
+                if metric not in known and metric not in SYNTHETIC:
+                    yield f"{owner}: nobody has the metric {metric}"
+                    continue
+                possible = set().union(TARGET_LABELS, *known.get(metric, ()))
+                for label in labels:
+                    if label not in possible:
+                        yield f"{owner}: {metric} has no label {label}"
+                if "job" in labels and not any(re.fullmatch(labels["job"], job) for job in jobs):
+                    yield f"{owner}: prometheus.yml has no job {labels['job']}"
+
+
+def check_cases(alerts, records, cases, known):
+    for name in sorted(set(cases) - set(alerts)):
+        yield f"tests of {name}, which is no alert"
+    for name in sorted(set(alerts) - set(cases)):
+        yield f"{name}: no tests"
+    for name in sorted(set(alerts) & set(cases)):
+        case = cases[name]
+        # An alert that always fires, or fires only without series, can say so.
+        for kind in ("fires", "quiet", "no_series"):
+            if not case.get(kind):
+                yield f"{name}: no test of kind `{kind}`"
+        used = {metric for metric, _ in selectors(str(alerts[name]["expr"]))}
+        for record in used & set(records):
+            used |= {metric for metric, _ in selectors(str(records[record]["expr"]))}
+        for one in [*(case.get("fires") or []), *(case.get("quiet") or [])]:
+            given = [series_of(series) for series in one.get("given") or {}]
+            for metric, labels in given:
+                own = frozenset(labels) - TARGET_LABELS
+                if metric in SYNTHETIC and not own:
+                    continue
+                if own not in known.get(metric, ()):
+                    yield f"{name}: a test gives {metric} with labels {sorted(own)}, never seen so"
+        for one in case.get("quiet") or []:
+            given = {series_of(series)[0] for series in one.get("given") or {}}
+            if used and one != "never" and not given & used:
+                yield f"{name}: a quiet test without any series that the alert looks at"
+
+
+def check_alertmanager(config, alerts, cases):
+    def named(matchers):
+        for matcher in matchers:
+            match = re.fullmatch(r'\s*(\w+)\s*(=~|=)\s*"(.*)"\s*', matcher)
+            if match and match.group(1) == "alertname":
+                return match.group(3).split("|")
+        return []
+
+    for route in config["route"].get("routes", []):
+        for name in named(route.get("matchers", [])):
+            if name not in alerts:
+                yield f"alertmanager.yml: a route for {name}, which is no alert"
+    for rule in config.get("inhibit_rules", []):
+        sources, targets = named(rule["source_matchers"]), named(rule["target_matchers"])
+        if not sources or not targets:
+            yield f"alertmanager.yml: an inhibition that names no alerts: {rule}"
+        for name in [*sources, *targets]:
+            if name not in alerts:
+                yield f"alertmanager.yml: an inhibition with {name}, which is no alert"
+            for one in cases.get(name, {}).get("fires") or []:
+                labels = {*one.get("labels", {}), *alerts.get(name, {}).get("labels", {})}
+                for label in set(rule.get("equal", ())) - labels:
+                    yield f"alertmanager.yml: inhibition by {label}, which {name} has not"
+        for name in set(sources) & set(targets):
+            yield f"alertmanager.yml: {name} keeps itself quiet"
+
+
+# ---- promtool's tests, from the cases ----------------------------------------------------------
+
+EVALUATION_SECONDS = 10
+# How long an alert has to stay quiet where there is nothing at all: longer than any `for`.
+SILENCE_SECONDS = 1800
+UNITS = {"s": 1, "m": 60, "h": 3600}
+
+
+def seconds(text):
+    parts = re.findall(r"(\d+)([smh])", str(text))
+    if "".join(number + unit for number, unit in parts) != str(text):
+        raise SystemExit(f"not a time: {text}")
+    return sum(int(number) * UNITS[unit] for number, unit in parts)
+
+
+def go_number(value, digits=None):
+    """As Go prints a float: %v, or %.<digits>g."""
+    text = f"{value:.{digits}g}" if digits else repr(float(value)).removesuffix(".0")
+    return text
+
+
+def humanize(value):
+    if value == 0:
+        return "0"
+    for factor, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= factor:
+            return go_number(value / factor, 4) + prefix
+    if abs(value) >= 1:
+        return go_number(value, 4)
+    prefix = ""
+    for prefix in ("m", "u", "n"):
+        value *= 1000
+        if abs(value) >= 1:
+            break
+    return go_number(value, 4) + prefix
+
+
+def humanize_duration(value):
+    if abs(value) < 60:
+        if abs(value) >= 1 or value == 0:
+            return go_number(value, 4) + "s"
+        return humanize(value) + "s"
+    whole = int(value)
+    days, hours, minutes = whole // 86400, whole // 3600 % 24, whole // 60 % 60
+    text = f"{minutes}m {whole % 60}s"
+    if days or hours:
+        text = f"{hours}h {text}"
+    return f"{days}d {text}" if days else text
+
+
+FILTERS = {
+    None: go_number,
+    "humanize": humanize,
+    "humanizeDuration": humanize_duration,
+    "humanizePercentage": lambda value: go_number(value * 100, 4) + "%",
+    'printf "%.0f"': lambda value: f"{value:.0f}",
+}
+
+
+def render(template, labels, value):
+    """The few things that our annotations make use of. A label that is not there is an error."""
+
+    def replace(match):
+        label, function = match.group(1), match.group(2)
+        if label:
+            return labels[label]
+        return FILTERS[function](value)
+
+    text = re.sub(
+        r"\{\{ (?:\$labels\.(\w+)|\$value(?: \| ([^}]+))?) \}\}", replace, template
+    )
+    if "{{" in text:
+        raise KeyError(f"a template that the checker cannot read: {text}")
+    return text
+
+
+def expected(rule, one):
+    """The alerts of a case: one, or those that it lists as `each`."""
+    alerts = []
+    for alert in one.get("each") or [one]:
+        labels = {k: str(v) for k, v in (alert.get("labels") or {}).items()}
+        labels.update(rule["labels"])
+        value = float(alert.get("value", 0))
+        annotations = {k: render(text, labels, value) for k, text in rule["annotations"].items()}
+        alerts.append({"exp_labels": labels, "exp_annotations": annotations})
+    return alerts
+
+
+def promtool_test(name, title, given, moments):
+    """moments: [(second, expected alerts)]"""
+    return {
+        "name": f"{name}: {title}",
+        "interval": f"{EVALUATION_SECONDS}s",
+        "input_series": [
+            {"series": series, "values": str(values)} for series, values in (given or {}).items()
+        ],
+        "alert_rule_test": [
+            {"eval_time": f"{moment}s", "alertname": name, "exp_alerts": alerts}
+            for moment, alerts in moments
+        ],
+    }
+
+
+def moments_of(rule, one):
+    """Two evaluations before it fires, and when it does. Two, because a window like [5m] holds a
+    sample more in Prometheus 2 than in 3, and the cases are to hold in both."""
+    begin = seconds(one["from"])
+    before = begin - 2 * EVALUATION_SECONDS
+    return [(before, [])] * (before >= 0) + [(begin, expected(rule, one))]
+
+
+def tests_of(name, rule, case):
+    """Throws KeyError where an annotation needs a label that the alert has not."""
+    for one in case.get("fires") or []:
+        moments = moments_of(rule, one)
+        if "until" in one:
+            end = seconds(one["until"])
+            moments += [(end - EVALUATION_SECONDS, expected(rule, one)), (end, [])]
+        yield promtool_test(name, "fires", one.get("given"), moments)
+    for one in case.get("quiet") or []:
+        if one != "never":
+            title = "quiet, " + one["because"]
+            yield promtool_test(name, title, one.get("given"), [(seconds(one["at"]), [])])
+    silence = case.get("no_series")
+    if silence == "quiet":
+        yield promtool_test(name, "no series", None, [(SILENCE_SECONDS, [])])
+    elif silence:
+        yield promtool_test(name, "no series", None, moments_of(rule, silence))
+
+
+def write_tests(folder, groups, cases):
+    """promtool's files: for each alert its tests and the rules that it needs. One file for all
+    would have promtool evaluate every rule in every test, which takes minutes. Returns the names."""
+    files = []
+    recording = [group for group in groups if not any("alert" in r for r in group["rules"])]
+    for group in groups:
+        for rule in group["rules"]:
+            name = rule.get("alert")
+            if name not in cases:
+                continue
+            needed = [*recording, {"name": group["name"], "rules": [rule]}]
+            rules, tests = folder / f"{name}.rules.yml", folder / f"{name}.yml"
+            content = {
+                "rule_files": [rules.name],
+                "evaluation_interval": f"{EVALUATION_SECONDS}s",
+                # Else promtool takes groups in any order, and alerts see recorded sums late.
+                "group_eval_order": [one["name"] for one in needed],
+                "tests": list(tests_of(name, rule, cases[name])),
+            }
+            rules.write_text(yaml.safe_dump({"groups": needed}, width=1000), encoding="utf-8")
+            tests.write_text(
+                yaml.safe_dump(content, width=1000, sort_keys=False), encoding="utf-8"
+            )
+            files.append(tests)
+    return files
+
+
+def run_tool(*arguments):
+    command = [str(TOOLS / arguments[0]), *map(str, arguments[1:])]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    return result.returncode, result.stdout + result.stderr
+
+
+def run_promtool_tests(groups, cases):
+    with tempfile.TemporaryDirectory() as folder:
+        return run_tool("promtool", "test", "rules", *write_tests(Path(folder), groups, cases))
+
+
+def check_with_tools(groups, cases):
+    for arguments in (
+        ("promtool", "check", "config", PROMETHEUS / "prometheus.yml"),
+        ("promtool", "check", "rules", *rule_files()),
+        ("amtool", "check-config", ALERTMANAGER),
+    ):
+        status, output = run_tool(*arguments)
+        if status != 0:
+            yield f"{arguments[0]} {arguments[1]}:\n{output}"
+    try:
+        status, output = run_promtool_tests(groups, cases)
+    except KeyError as missing:
+        yield f"an annotation uses what its alert has not: {missing}"
+        return
+    if status != 0:
+        yield f"promtool test rules:\n{output}"
+
+
+# ---- breaking alerts on purpose ----------------------------------------------------------------
+
+COMPARISON = re.compile(r"(?<![<>=!])(==|!=|<=|>=|<|>)\s*(-?\d+(?:\.\d+)?)(?![\w.])")
+
+
+def comparisons(rule):
+    return list(COMPARISON.finditer(str(rule["expr"])))
+
+
+def with_threshold(expression, index, change):
+    match = list(COMPARISON.finditer(expression))[index]
+    return expression[: match.start()] + change(*match.groups()) + expression[match.end() :]
+
+
+def stricter(operator, number):
+    """Fires less often: a `fires` test has to fail."""
+    number = float(number)
+    if operator in ("==", "!="):
+        return f"== {number + 1e9}"
+    if operator.startswith(">"):
+        return f"> {number * 2 if number else 1e9}"
+    return f"< {number / 2 if number else -1e9}"
+
+
+def laxer(operator, number):
+    """Fires more often: a `quiet` test, or the one before it fires, has to fail."""
+    number = float(number)
+    if operator == "==":
+        return ">= -1e9"
+    if operator == "!=":
+        return ">= -1e9"
+    if operator.startswith(">"):
+        return f"> {number / 2}" if number else ">= 0"
+    return f"< {number * 2}" if number else "<= 0"
+
+
+def mutations(alerts, cases):
+    """[(what is done, {alert: changed rule})]: each of these alerts has to fail a test."""
+
+    def changed(name, **fields):
+        rule = copy.deepcopy(alerts[name])
+        rule.update(fields)
+        return {key: value for key, value in rule.items() if value is not None}
+
+    yield "never fires", {name: changed(name, expr="vector(1) == 2") for name in alerts}
+    always = {name for name in alerts if cases[name].get("quiet") != ["never"]}
+    yield "always fires", {name: changed(name, expr="vector(1)", **{"for": None}) for name in always}
+    waiting = {name for name in alerts if "for" in alerts[name]}
+    yield "does not wait", {name: changed(name, **{"for": None}) for name in waiting}
+    yield "waits longer", {
+        name: changed(name, **{"for": f"{seconds(alerts[name]['for']) + 20}s"}) for name in waiting
+    }
+    for index in range(max(len(comparisons(rule)) for rule in alerts.values())):
+        for title, change in (("stricter", stricter), ("laxer", laxer)):
+            yield f"threshold {index + 1} {title}", {
+                name: changed(name, expr=with_threshold(str(rule["expr"]), index, change))
+                for name, rule in alerts.items()
+                if len(comparisons(rule)) > index
+            }
+
+
+def check_mutations(groups, cases):
+    alerts = alerts_of(groups)
+    count = 0
+    for title, changes in mutations(alerts, cases):
+        broken = copy.deepcopy(groups)
+        for group in broken:
+            group["rules"] = [changes.get(rule.get("alert"), rule) for rule in group["rules"]]
+        changed_cases = {name: cases[name] for name in changes}
+        _, output = run_promtool_tests(broken, changed_cases)
+        noticed = set(re.findall(r"alertname: ?(\w+)", output))
+        count += len(changes)
+        for name in sorted(set(changes) - noticed):
+            yield f"{name}: no test notices when it is broken: {title}"
+    print(f"{count} broken alerts")
+
+
+# ---- the repository ----------------------------------------------------------------------------
+
+
+def check_repository():
+    groups = load_groups()
+    alerts, records, cases = alerts_of(groups), records_of(groups), load_cases()
+    known = known_metrics()
+    jobs = [job["job_name"] for job in load(PROMETHEUS / "prometheus.yml")["scrape_configs"]]
+    runbook = RUNBOOK.read_text(encoding="utf-8")
+    yield from check_alert_texts(alerts)
+    yield from check_runbook(alerts, runbook)
+    yield from check_metrics(groups, known, jobs)
+    yield from check_cases(alerts, records, cases, known)
+    yield from check_alertmanager(load(ALERTMANAGER), alerts, cases)
+    yield from check_with_tools(groups, cases)
+    print(f"{len(alerts)} alerts, {len(records)} recorded sums, {len(jobs)} jobs")
+
+
+def report(findings):
+    count = 0
+    for finding in findings:
+        count += 1
+        print(finding)
+    print(f"{count} findings")
+    return 1 if count else 0
+
+
+def main(arguments):
+    if arguments == ["--self-test"]:
+        unittest.main(argv=sys.argv[:1])
+    if arguments == ["--mutate"]:
+        return report(check_mutations(load_groups(), load_cases()))
+    if arguments[:1] == ["--write-tests"] and len(arguments) == 2:
+        folder = Path(arguments[1])
+        folder.mkdir(parents=True, exist_ok=True)
+        print(*write_tests(folder, load_groups(), load_cases()), sep="\n")
+        return 0
+    if arguments:
+        print(__doc__, file=sys.stderr)
+        return 2
+    return report(check_repository())
+
+
+# @SELFTEST@
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
