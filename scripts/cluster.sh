@@ -20,7 +20,7 @@
 #
 # KSTREAM_CLUSTER_JVM_OPTIONS: options for the JVM of each node that is started, divided at blanks.
 # @PORT@ in them becomes a port of the node's own: 29300, 39300, 49300 for the brokers and 29301,
-# 39301, 49301 for the controllers. tests/deploy/jmx_metrics.py uses it for the JMX exporter.
+# 39301, 49301 for the controllers. tests/deploy/seen_metrics.py uses it for the JMX exporter.
 set -euo pipefail
 
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"

@@ -2,8 +2,8 @@
 # Everything that must pass, from a bare machine to the last test:
 #
 #   set-up, release build with every public header compiled alone, unit, simulation, mock-cluster,
-#   command line and repository tests, integration on a real cluster, unit tests under the
-#   sanitizers.
+#   command line, repository and deployment tests, integration on a real cluster, unit tests under
+#   the sanitizers.
 #
 #   test.sh                        all of it
 #   test.sh --without-integration  what needs no cluster
@@ -105,7 +105,7 @@ run_integration() {
 "$here/setup.sh"
 
 build release
-run_ctest checks release -L '^(unit|sim|mock|cli|tidy)$'
+run_ctest checks release -L '^(unit|sim|mock|cli|tidy|deploy)$'
 [ "$with_integration" = no ] || run_integration
 
 # The programs behind the label `unit`: with sanitizers on, every other one would cost minutes.

@@ -25,8 +25,9 @@ constexpr string_view kPropertyPrefix = "KSTREAM_X_";
 constexpr string_view kClientSection = "client";
 constexpr string_view kClientOption = "client-property";
 // Variables of scripts/: they may be exported in a shell from which kstream is run.
-constexpr std::array<string_view, 3> kScriptVariables{
-    "KSTREAM_CLUSTER_DIR", "KSTREAM_DEBIAN_MIRROR", "KSTREAM_RDKAFKA_TARBALL"};
+constexpr std::array<string_view, 4> kScriptVariables{
+    "KSTREAM_CLUSTER_DIR", "KSTREAM_CLUSTER_JVM_OPTIONS", "KSTREAM_DEBIAN_MIRROR",
+    "KSTREAM_RDKAFKA_TARBALL"};
 
 // Kubernetes gives every container variables of every Service in its namespace: a Service named
 // "kstream" makes KSTREAM_SERVICE_HOST, KSTREAM_PORT=tcp://... and KSTREAM_PORT_9404_TCP_ADDR.

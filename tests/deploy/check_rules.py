@@ -1,20 +1,21 @@
-#!/usr/bin/python3
-"""Checks what watches: scrape configuration, rules, alerts, Alertmanager, and that they fit together.
+#!/usr/bin/env python3
+"""Checks what watches: scrape configuration, rules, alerts, Alertmanager, and that they fit.
 
     check_rules.py                  checks the repository, prints findings, exit code 1
     check_rules.py --mutate         breaks every alert in several ways; its tests have to notice
     check_rules.py --self-test      feeds the checks what breaks them
     check_rules.py --write-tests D  writes promtool's files into folder D, to run by hand
 
-The tests of the alerts are cases in tests/deploy/alerts/, from which promtool's test files are made:
-each alert says when it fires (and that it does not one evaluation before), when it stays quiet, and
-what it does without any series. Expected texts are rendered here from the alert's own templates with
-the case's labels and value, so a text stands in one place, and promtool still compares all of it.
+The tests of the alerts are cases in tests/deploy/alerts/, of which promtool's test files are made:
+each alert says when it fires (and that it does not just before), when it stays quiet, and what it
+does without any series. Expected texts are rendered here from the alert's own templates with the
+case's labels and value, so a text stands in one place, and promtool still compares all of it.
 
 Needs python3-yaml, promtool and amtool; scripts/setup.sh brings them.
 """
 
 import copy
+import os
 import re
 import subprocess
 import sys
@@ -22,7 +23,14 @@ import tempfile
 import unittest
 from pathlib import Path
 
-import yaml
+SYSTEM_PYTHON = "/usr/bin/python3"
+try:
+    import yaml
+except ModuleNotFoundError:
+    # Debian's python3-yaml belongs to Debian's Python, and another one may come first on PATH.
+    if sys.executable == SYSTEM_PYTHON:
+        raise
+    os.execv(SYSTEM_PYTHON, [SYSTEM_PYTHON, *sys.argv])
 
 ROOT = Path(__file__).resolve().parents[2]
 PROMETHEUS = ROOT / "deploy/prometheus"
@@ -75,7 +83,8 @@ def load_cases():
 def kstream_metrics(text):
     """{name: {frozenset of labels}} of the tables in docs/METRICS.md."""
     known = {}
-    for name, kind, labels in re.findall(r"^\| `(\w+)` \| (\w+) \| (?:`([\w,]+)`)? *\|", text, re.M):
+    row = re.compile(r"^\| `(\w+)` \| (\w+) \| (?:`([\w,]+)`)? *\|", re.M)
+    for name, kind, labels in row.findall(text):
         labels = frozenset(filter(None, labels.split(",")))
         if kind == "histogram":
             known[name + "_bucket"] = {labels | {"le"}}
@@ -86,7 +95,7 @@ def kstream_metrics(text):
 
 
 def seen_metrics(text):
-    """The same of a list that tests/deploy/jmx_metrics.py has written: `name label,label`."""
+    """The same of a list that tests/deploy/seen_metrics.py has written: `name label,label`."""
     known = {}
     for line in text.splitlines():
         if line and not line.startswith("#"):
@@ -116,7 +125,11 @@ def selectors(expression):
     """[(metric, {label: matched text})] of all series that an expression names."""
     text = re.sub(r"\b(by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)", " ", expression)
     found = []
-    pattern = rf"([a-zA-Z_:][\w:]*)\s*(\(|\{{(?:[^}}\"]|{STRING})*\}})?|{STRING}|\[[^\]]*\]|\d[\w.]*"
+    # A name with what follows it; strings, windows and numbers are passed over.
+    pattern = (
+        rf"([a-zA-Z_:][\w:]*)\s*(\(|\{{(?:[^}}\"]|{STRING})*\}})?"
+        rf"|{STRING}|\[[^\]]*\]|\d[\w.]*"
+    )
     for match in re.finditer(pattern, text):
         name, rest = match.group(1), match.group(2) or ""
         if name is None or rest == "(" or name.lower() in KEYWORDS:
@@ -180,6 +193,11 @@ def check_metrics(groups, known, jobs):
                     yield f"{owner}: prometheus.yml has no job {labels['job']}"
 
 
+def quiet_cases(case):
+    """Without the word that an alert uses which is never quiet."""
+    return [one for one in case.get("quiet") or [] if one != "never"]
+
+
 def check_cases(alerts, records, cases, known):
     for name in sorted(set(cases) - set(alerts)):
         yield f"tests of {name}, which is no alert"
@@ -194,7 +212,7 @@ def check_cases(alerts, records, cases, known):
         used = {metric for metric, _ in selectors(str(alerts[name]["expr"]))}
         for record in used & set(records):
             used |= {metric for metric, _ in selectors(str(records[record]["expr"]))}
-        for one in [*(case.get("fires") or []), *(case.get("quiet") or [])]:
+        for one in [*(case.get("fires") or []), *quiet_cases(case)]:
             given = [series_of(series) for series in one.get("given") or {}]
             for metric, labels in given:
                 own = frozenset(labels) - TARGET_LABELS
@@ -202,9 +220,9 @@ def check_cases(alerts, records, cases, known):
                     continue
                 if own not in known.get(metric, ()):
                     yield f"{name}: a test gives {metric} with labels {sorted(own)}, never seen so"
-        for one in case.get("quiet") or []:
+        for one in quiet_cases(case):
             given = {series_of(series)[0] for series in one.get("given") or {}}
-            if used and one != "never" and not given & used:
+            if not given & used:
                 yield f"{name}: a quiet test without any series that the alert looks at"
 
 
@@ -354,10 +372,9 @@ def tests_of(name, rule, case):
             end = seconds(one["until"])
             moments += [(end - EVALUATION_SECONDS, expected(rule, one)), (end, [])]
         yield promtool_test(name, "fires", one.get("given"), moments)
-    for one in case.get("quiet") or []:
-        if one != "never":
-            title = "quiet, " + one["because"]
-            yield promtool_test(name, title, one.get("given"), [(seconds(one["at"]), [])])
+    for one in quiet_cases(case):
+        title = "quiet, " + one["because"]
+        yield promtool_test(name, title, one.get("given"), [(seconds(one["at"]), [])])
     silence = case.get("no_series")
     if silence == "quiet":
         yield promtool_test(name, "no series", None, [(SILENCE_SECONDS, [])])
@@ -367,7 +384,8 @@ def tests_of(name, rule, case):
 
 def write_tests(folder, groups, cases):
     """promtool's files: for each alert its tests and the rules that it needs. One file for all
-    would have promtool evaluate every rule in every test, which takes minutes. Returns the names."""
+    would have promtool evaluate every rule in every test, which takes minutes. Returns their
+    names."""
     files = []
     recording = [group for group in groups if not any("alert" in r for r in group["rules"])]
     for group in groups:
@@ -466,8 +484,10 @@ def mutations(alerts, cases):
         return {key: value for key, value in rule.items() if value is not None}
 
     yield "never fires", {name: changed(name, expr="vector(1) == 2") for name in alerts}
-    always = {name for name in alerts if cases[name].get("quiet") != ["never"]}
-    yield "always fires", {name: changed(name, expr="vector(1)", **{"for": None}) for name in always}
+    always = {name for name in alerts if quiet_cases(cases[name])}
+    yield "always fires", {
+        name: changed(name, expr="vector(1)", **{"for": None}) for name in always
+    }
     waiting = {name for name in alerts if "for" in alerts[name]}
     yield "does not wait", {name: changed(name, **{"for": None}) for name in waiting}
     yield "waits longer", {
@@ -541,7 +561,187 @@ def main(arguments):
     return report(check_repository())
 
 
-# @SELFTEST@
+# ---- the self-test -----------------------------------------------------------------------------
+
+
+class Checks(unittest.TestCase):
+    """Every check is shown what it must find and what it must let pass."""
+
+    RULE = {
+        "alert": "QueueFull",
+        "expr": 'queue{job="a", kind="x"} > 8',
+        "for": "1m",
+        "labels": {"severity": "warning"},
+        "annotations": {
+            "summary": "{{ $labels.kind }} is full",
+            "description": "It holds {{ $value }}.",
+            "runbook_url": "docs/RUNBOOK.md#queuefull",
+        },
+    }
+    CASE = {
+        "fires": [
+            {
+                "given": {'queue{job="a",kind="x"}': "0x5 9x20"},
+                "from": "2m",
+                "labels": {"job": "a", "kind": "x"},
+                "value": "9",
+            }
+        ],
+        "quiet": [
+            {"because": "not full", "given": {'queue{job="a",kind="x"}': "7x30"}, "at": "4m"},
+            {"because": "a burst", "given": {'queue{job="a",kind="x"}': "9x3 7x30"}, "at": "2m"},
+        ],
+        "no_series": "quiet",
+    }
+    KNOWN = {"queue": {frozenset({"kind"})}}
+
+    def rule(self, **changes):
+        return {**copy.deepcopy(self.RULE), **changes}
+
+    def assert_finds(self, findings, part):
+        found = list(findings)
+        self.assertEqual(len(found), 1, found)
+        self.assertIn(part, found[0])
+
+    def metric_findings(self, expr):
+        return check_metrics([{"rules": [self.rule(expr=expr)]}], self.KNOWN, ["a", "ab"])
+
+    def case_findings(self, **changes):
+        case = {**copy.deepcopy(self.CASE), **changes}
+        return check_cases({"QueueFull": self.RULE}, {}, {"QueueFull": case}, self.KNOWN)
+
+    def test_texts(self):
+        self.assertEqual(list(check_alert_texts({"QueueFull": self.RULE})), [])
+        annotations = self.RULE["annotations"]
+        for changes, part in (
+            ({"labels": {}}, "severity"),
+            ({"labels": {"severity": "page"}}, "severity"),
+            ({"annotations": {**annotations, "description": ""}}, "no description"),
+            ({"annotations": {**annotations, "summary": "a", "description": "b"}}, "neither"),
+            ({"annotations": {**annotations, "runbook_url": "docs/RUNBOOK.md"}}, "runbook_url"),
+        ):
+            with self.subTest(part=part):
+                self.assert_finds(check_alert_texts({"QueueFull": self.rule(**changes)}), part)
+
+    def test_runbook_both_ways(self):
+        alerts = {"QueueFull": self.RULE}
+        self.assertEqual(list(check_runbook(alerts, "## A\n\n### QueueFull\n\ntext\n")), [])
+        self.assert_finds(check_runbook(alerts, "## QueueFull\n"), "no entry")
+        self.assert_finds(check_runbook(alerts, "### QueueFull\n### Other\n"), "no alert")
+        self.assert_finds(check_runbook(alerts, "### QueueFull\n### QueueFull\n"), "more than one")
+
+    def test_series_of_expressions(self):
+        for expression, expected_series in (
+            ("a > 0", [("a", {})]),
+            ('sum by (b) (rate(a{d=~"e|f", g!="h"}[5m])) * 6', [("a", {"d": "e|f", "g": "h"})]),
+            ("a unless on (b) c and d", [("a", {}), ("c", {}), ("d", {})]),
+            ("x:a:sum / on (b) (max_over_time(y[1h])) > 1e3", [("x:a:sum", {}), ("y", {})]),
+            ("vector(0) or time() - a", [("a", {})]),
+        ):
+            with self.subTest(expression=expression):
+                self.assertEqual(selectors(expression), expected_series)
+
+    def test_metrics_labels_and_jobs(self):
+        self.assertEqual(list(self.metric_findings(self.RULE["expr"])), [])
+        self.assertEqual(list(self.metric_findings('up{job=~"a.?"} == 0')), [])
+        self.assert_finds(self.metric_findings("queues > 8"), "nobody has")
+        self.assert_finds(self.metric_findings('queue{kin="x"} > 8'), "no label kin")
+        self.assert_finds(self.metric_findings('queue{job="b"} > 8'), "no job b")
+
+    def test_metric_tables(self):
+        text = "| `a_total` | counter | `x,y` | Text |\n| `b_seconds` | histogram |  | Text |\n"
+        known = kstream_metrics(text)
+        self.assertEqual(known["a_total"], {frozenset({"x", "y"})})
+        self.assertEqual(known["b_seconds_bucket"], {frozenset({"le"})})
+        self.assertEqual(known["b_seconds_sum"], {frozenset()})
+        self.assertEqual(
+            seen_metrics("# a\nc x,y\nc\n"), {"c": {frozenset({"x", "y"}), frozenset()}}
+        )
+
+    def test_cases(self):
+        self.assertEqual(list(self.case_findings()), [])
+        self.assert_finds(self.case_findings(fires=[]), "`fires`")
+        self.assert_finds(self.case_findings(quiet=[]), "`quiet`")
+        self.assert_finds(self.case_findings(no_series=None), "`no_series`")
+        never_seen = [{**self.CASE["fires"][0], "given": {'queue{job="a"}': "9x30"}}]
+        self.assert_finds(self.case_findings(fires=never_seen), "never seen so")
+        beside = [{"because": "b", "given": {'up{job="a"}': "1x9"}, "at": "1m"}]
+        self.assert_finds(self.case_findings(quiet=beside), "without any series")
+        self.assert_finds(check_cases({"QueueFull": self.RULE}, {}, {}, self.KNOWN), "no tests")
+        self.assert_finds(check_cases({}, {}, {"QueueFull": self.CASE}, self.KNOWN), "no alert")
+
+    def test_inhibition(self):
+        alerts = {name: self.RULE for name in ("QueueFull", "QueueSlow")}
+        cases = {name: self.CASE for name in alerts}
+
+        def findings(source, target, **more):
+            rule = {
+                "source_matchers": [f'alertname = "{source}"'],
+                "target_matchers": [f'alertname =~ "{target}"'],
+                **more,
+            }
+            return check_alertmanager({"route": {}, "inhibit_rules": [rule]}, alerts, cases)
+
+        self.assertEqual(list(findings("QueueFull", "QueueSlow", equal=["kind"])), [])
+        self.assert_finds(findings("QueueGone", "QueueSlow"), "no alert")
+        self.assert_finds(findings("QueueFull", "QueueSlow|QueueGone"), "no alert")
+        self.assert_finds(findings("QueueFull", "QueueFull|QueueSlow"), "itself")
+        found = list(findings("QueueFull", "QueueSlow", equal=["stage"]))
+        self.assertEqual(len(found), 2, found)
+        route = {"routes": [{"matchers": ['alertname = "QueueGone"']}]}
+        self.assert_finds(check_alertmanager({"route": route}, alerts, cases), "no alert")
+
+    def test_rendering_is_that_of_prometheus(self):
+        for template, value, text in (
+            ("{{ $value }}", 3, "3"),
+            ("{{ $value }}", 0.25, "0.25"),
+            ("{{ $value | humanize }}", 12100, "12.1k"),
+            ("{{ $value | humanize }}", 0.05, "50m"),
+            ("{{ $value | humanizeDuration }}", 90, "1m 30s"),
+            ("{{ $value | humanizeDuration }}", 3.5, "3.5s"),
+            ("{{ $value | humanizePercentage }}", 0.08, "8%"),
+            ('{{ $value | printf "%.0f" }}', 3.03, "3"),
+            ("{{ $labels.kind }}", 0, "x"),
+        ):
+            with self.subTest(template=template):
+                self.assertEqual(render(template, {"kind": "x"}, value), text)
+        with self.assertRaises(KeyError):
+            render("{{ $labels.kin }}", {"kind": "x"}, 0)
+        with self.assertRaises(KeyError):
+            render("{{ $value | title }}", {}, 0)
+
+    def promtool(self, rule, case):
+        groups = [{"name": "queues", "rules": [rule]}]
+        return run_promtool_tests(groups, {"QueueFull": case})
+
+    def test_promtool_judges_the_cases(self):
+        self.assertEqual(self.promtool(self.RULE, self.CASE)[0], 0)
+        for changes in (
+            {"expr": 'queue{job="a"} > 9'},
+            {"expr": 'queue{job="a"} > 6'},
+            {"for": "30s"},
+            {"for": "2m"},
+            {"expr": 'queue{job="a"} > 8 or vector(1)'},
+        ):
+            with self.subTest(changes=changes):
+                status, output = self.promtool(self.rule(**changes), self.CASE)
+                self.assertNotEqual(status, 0)
+                self.assertIn("QueueFull", output)
+        wrong_text = {**self.CASE, "fires": [{**self.CASE["fires"][0], "value": "8"}]}
+        self.assertNotEqual(self.promtool(self.RULE, wrong_text)[0], 0)
+
+    def test_mutations_find_a_test_that_is_too_weak(self):
+        groups = [{"name": "queues", "rules": [self.RULE]}]
+        self.assertEqual(list(check_mutations(groups, {"QueueFull": self.CASE})), [])
+        far = copy.deepcopy(self.CASE)
+        far["fires"][0].update(given={'queue{job="a",kind="x"}': "0x5 99x20"}, value="99")
+        self.assert_finds(check_mutations(groups, {"QueueFull": far}), "threshold 1 stricter")
+        far = copy.deepcopy(self.CASE)
+        far["quiet"][0]["given"] = {'queue{job="a",kind="x"}': "0x30"}
+        far["quiet"][1]["given"] = {'queue{job="a",kind="x"}': "9x3 0x30"}
+        far["fires"][0]["given"] = {'queue{job="a",kind="x"}': "0x5 9x20"}
+        self.assert_finds(check_mutations(groups, {"QueueFull": far}), "threshold 1 laxer")
+
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -139,6 +139,7 @@ TEST_CASE("Variables that Kubernetes or the scripts make are passed over") {
                                   {"KSTREAM_PORT", "tcp://10.0.0.1:9404"},
                                   {"KSTREAM_PORT_9404_TCP_ADDR", "10.0.0.1"},
                                   {"KSTREAM_DEBIAN_MIRROR", "http://localhost"},
+                                  {"KSTREAM_CLUSTER_JVM_OPTIONS", "-Xmx1g"},
                                   {"KSTREAM_TEST_LOGS", "build/integration"},
                                   {"KSTREAM", "build/bin/kstream"},
                                   {"PATH", "/bin"}};
