@@ -174,6 +174,16 @@ def check_runbook(alerts, text):
         yield f"docs/RUNBOOK.md: {name} has more than one entry"
 
 
+def check_exit_codes(configuration, runbook):
+    """Every row of the table in docs/CONFIGURATION.md has one in the runbook."""
+    codes = re.findall(r"^\| (\d+) \| `(\w+)` \|", configuration, re.M)
+    if not codes:
+        yield "docs/CONFIGURATION.md: no table of exit codes"
+    for code, name in codes:
+        if f"\n| {code} `{name}` |" not in runbook:
+            yield f"docs/RUNBOOK.md: no row for exit code {code} `{name}`"
+
+
 def check_metrics(groups, known, jobs):
     records = records_of(groups)
     for group in groups:
@@ -529,6 +539,8 @@ def check_repository():
     runbook = RUNBOOK.read_text(encoding="utf-8")
     yield from check_alert_texts(alerts)
     yield from check_runbook(alerts, runbook)
+    configuration = (ROOT / "docs/CONFIGURATION.md").read_text(encoding="utf-8")
+    yield from check_exit_codes(configuration, runbook)
     yield from check_metrics(groups, known, jobs)
     yield from check_cases(alerts, records, cases, known)
     yield from check_alertmanager(load(ALERTMANAGER), alerts, cases)
@@ -629,6 +641,12 @@ class Checks(unittest.TestCase):
         self.assert_finds(check_runbook(alerts, "## QueueFull\n"), "no entry")
         self.assert_finds(check_runbook(alerts, "### QueueFull\n### Other\n"), "no alert")
         self.assert_finds(check_runbook(alerts, "### QueueFull\n### QueueFull\n"), "more than one")
+
+    def test_exit_codes(self):
+        table = "| code | name |\n| 5 | `bad` | text |\n"
+        self.assertEqual(list(check_exit_codes(table, "\n| 5 `bad` | no |\n")), [])
+        self.assert_finds(check_exit_codes(table, "\n| 6 `bad` | no |\n"), "exit code 5")
+        self.assert_finds(check_exit_codes("nothing", ""), "no table")
 
     def test_series_of_expressions(self):
         for expression, expected_series in (

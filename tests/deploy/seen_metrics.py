@@ -6,7 +6,7 @@
     seen_metrics.py --check          the same, but compares: exit code 1 when a name has gone
     seen_metrics.py --print URL...   the list of what is served there, as for prometheus_metrics.txt
 
-check_rules.py allows names from these lists only, so that no alert looks at a metric that somebody's
+check_rules.py allows names from these lists only: no alert looks at a metric that only somebody's
 dashboard has and our cluster has not. Run it after a change of deploy/kafka/jmx.yml and after an
 upgrade of Kafka or the exporter. Needs scripts/setup.sh, a release build, Maven and the ports of
 scripts/cluster.sh; takes a minute and brings everything down again.
