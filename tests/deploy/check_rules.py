@@ -174,6 +174,20 @@ def check_runbook(alerts, text):
         yield f"docs/RUNBOOK.md: {name} has more than one entry"
 
 
+def anchors(text):
+    """What a link may end in, as GitHub makes it of headings."""
+    without_code = re.sub(r"^ *```.*?^ *```", "", text, flags=re.M | re.S)
+    headings = re.findall(r"^#+ (.+)$", without_code, re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def check_links(text, read):
+    """`read` gives the text of another document."""
+    for target, anchor in re.findall(r"\]\(([^)#]*)#([^)]+)\)", text):
+        if anchor not in anchors(read(target) if target else text):
+            yield f"docs/RUNBOOK.md: a link to {target}#{anchor}, which is nowhere"
+
+
 def check_exit_codes(configuration, runbook):
     """Every row of the table in docs/CONFIGURATION.md has one in the runbook."""
     codes = re.findall(r"^\| (\d+) \| `(\w+)` \|", configuration, re.M)
@@ -541,6 +555,7 @@ def check_repository():
     yield from check_runbook(alerts, runbook)
     configuration = (ROOT / "docs/CONFIGURATION.md").read_text(encoding="utf-8")
     yield from check_exit_codes(configuration, runbook)
+    yield from check_links(runbook, lambda name: (ROOT / "docs" / name).read_text("utf-8"))
     yield from check_metrics(groups, known, jobs)
     yield from check_cases(alerts, records, cases, known)
     yield from check_alertmanager(load(ALERTMANAGER), alerts, cases)
@@ -641,6 +656,13 @@ class Checks(unittest.TestCase):
         self.assert_finds(check_runbook(alerts, "## QueueFull\n"), "no entry")
         self.assert_finds(check_runbook(alerts, "### QueueFull\n### Other\n"), "no alert")
         self.assert_finds(check_runbook(alerts, "### QueueFull\n### QueueFull\n"), "more than one")
+
+    def test_links(self):
+        document = "## P2. A `chain`: of_x\n```sh\n# No heading\n```\n"
+        text = document + "[a](#p2-a-chain-of_x) [b](B.md#c)\n"
+        self.assertEqual(list(check_links(text, lambda name: {"B.md": "# C\n"}[name])), [])
+        self.assert_finds(check_links(text, lambda name: "# D\n"), "B.md#c")
+        self.assert_finds(check_links(document + "[a](#no-heading)\n", str), "#no-heading")
 
     def test_exit_codes(self):
         table = "| code | name |\n| 5 | `bad` | text |\n"
