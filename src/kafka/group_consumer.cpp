@@ -2,6 +2,7 @@
 
 #include "kafka/client_stats.hpp"
 #include "kafka/error_map.hpp"
+#include "kafka/left_behind.hpp"
 
 #include <fmt/format.h>
 
@@ -209,8 +210,7 @@ void GroupConsumer::close(Duration deadline) {
     if (closed) {
         client_.reset();
     } else {
-        // The group drops this member after its session timeout.
-        rd_kafka_destroy_flags(client_.release(), RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+        leave_behind(std::move(client_));
     }
 }
 
