@@ -35,6 +35,8 @@ readonly BROKERS=(broker-1 broker-2 broker-3)
 readonly NODES=("${CONTROLLERS[@]}" "${BROKERS[@]}")
 readonly BROKER_ADDRESSES=127.0.0.1:29092,127.0.0.1:39092,127.0.0.1:49092
 readonly QUORUM=101@127.0.0.1:29093,102@127.0.0.1:39093,103@127.0.0.1:49093
+# As the kernel writes them; the x9300 and x9301 are for KSTREAM_CLUSTER_JVM_OPTIONS.
+readonly RESERVED_PORTS=29092-29093,29300-29301,39092-39093,39300-39301,49092-49093,49300-49301
 readonly READY_SECONDS=90
 readonly STOP_SECONDS=20
 # The last controllers to go have nobody to hand the quorum to and would wait 5 s for it. Their log
@@ -136,6 +138,19 @@ read_extra_options() {
   read -r -a extra_options <<<"${options//@PORT@/$(($(node_port "$1") + 208))}"
 }
 
+# Most of our ports lie in the range that the kernel takes local ports of outgoing connections from.
+# While a node is down, any client may be given its port, one that tries to reach it may even connect
+# to itself, and the node cannot come back: "Address already in use". So they are reserved.
+reserve_ports() {
+  local setting=/proc/sys/net/ipv4/ip_local_reserved_ports now
+  now="$(<"$setting")"
+  [[ ",$now," != *",$RESERVED_PORTS,"* ]] || return 0
+  now="${now:+$now,}$RESERVED_PORTS"
+  { printf '%s' "$now" >"$setting"; } 2>/dev/null && return
+  { have sudo && sudo -n sh -c "printf %s $now >$setting"; } 2>/dev/null && return
+  warn "the cluster's ports cannot be reserved without root: a node may find its port taken"
+}
+
 # Data folders as Kafka's storage tool makes them: an identity, and the feature levels that the real
 # tool wrote once in kafka_prepare.
 format_node() {
@@ -229,6 +244,7 @@ wait_for() {
 command_up() {
   local node started new=0
   started="$(now_ms)"
+  reserve_ports
   for node in "${NODES[@]}"; do
     running_pid "$node" >/dev/null || {
       launch "$node"

@@ -16,7 +16,8 @@ enum class ExitCode : std::uint8_t {
     unavailable = 3,    // cluster or topic not there at the start; trying again later may help
     kafka_fatal = 4,    // not authorised, fenced by a newer instance, unknown Kafka error
     bad_record = 5,     // a bad record under --on-bad-record fail
-    incomplete = 6,     // produce: not all delivered; aggregate: not committed, nothing lost
+    incomplete = 6,     // produce: not all delivered; aggregate: stopped before the last commit or
+                        // before the end of --until end, nothing lost
     differs = 7,        // create-topics: a topic is there and differs
     integrity = 70,     // the log contradicts what was committed; never continue on its own
     try_again = 75,     // a bounded wait ended (an open transaction of another process)
@@ -38,7 +39,7 @@ inline constexpr std::array<ExitCodeText, 12> kExitCodes{{
     {ExitCode::kafka_fatal, "kafka_fatal", "not authorised, fenced, or an unknown Kafka error"},
     {ExitCode::bad_record, "bad_record", "a bad record met --on-bad-record fail"},
     {ExitCode::incomplete, "incomplete",
-     "produce: not everything delivered; aggregate: not committed, nothing lost"},
+     "produce: not all delivered; aggregate: stopped before commit or --until end; nothing lost"},
     {ExitCode::differs, "differs", "create-topics: a topic is there and differs"},
     {ExitCode::integrity, "integrity",
      "the log contradicts what was committed; look before restart"},

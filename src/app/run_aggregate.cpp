@@ -6,6 +6,7 @@
 #include "app/loop_thread.hpp"
 #include "app/start_checks.hpp"
 #include "app/topic_plan.hpp"
+#include "kafka/left_behind.hpp"
 #include "kstream/codec/spec_hash.hpp"
 #include "kstream/pipeline/end_watch.hpp"
 
@@ -131,6 +132,21 @@ kafka::TopicNames topic_names(const Names& names) {
     return topics;
 }
 
+// A batch job that was stopped is not done, whatever it has committed.
+ExitCode before_the_end(Log& log) {
+    return report(log, Error::stop(ExitCode::incomplete, "stopped before the end was reached",
+                                   "what is committed stands: the next start goes on from there"));
+}
+
+// A stop during the start is no failure of the start.
+ExitCode stopped_at_start(const cli::AggregateConfig& config, Log& log) {
+    if (config.until_end) {
+        return before_the_end(log);
+    }
+    log.write(LogLevel::info, "stopped before anything was read");
+    return ExitCode::ok;
+}
+
 using Loops = std::vector<std::unique_ptr<LoopThread>>;
 
 // Both groups are joined in parallel: all loops are made before the first one waits for anything.
@@ -151,8 +167,9 @@ Result<Loops> start_loops(const LoopEnvironment& environment) {
     return loops;
 }
 
-// P11: until everything that was there at the start is in the totals, or a stop is asked for.
-Result<void> watch_end(const LoopEnvironment& environment) {
+// P11: true when everything that was there at the start is in the totals, false when a stop was
+// asked for before.
+Result<bool> watch_end(const LoopEnvironment& environment) {
     Job job;
     job.spec = environment.config.spec;
     job.kinds = Job::kinds_of(job.spec);
@@ -170,16 +187,14 @@ Result<void> watch_end(const LoopEnvironment& environment) {
         }
         if (*done) {
             environment.log.write(LogLevel::info, "everything up to the end is in the totals");
-            environment.stop.request();
-            return {};
+            return true;
         }
     }
-    return {};
+    return false;
 }
 
 // How the loops ended: the first error that is more than "could not commit in time".
-ExitCode join_loops(const Loops& loops, Log& log) {
-    const auto deadline = std::chrono::steady_clock::now() + kStopLimit;
+ExitCode join_loops(const Loops& loops, std::chrono::steady_clock::time_point deadline, Log& log) {
     ExitCode code = ExitCode::ok;
     for (const auto& loop : loops) {
         if (!loop->wait_until(deadline)) {
@@ -231,20 +246,28 @@ ExitCode run_loops(const cli::AggregateConfig& config, const StartReport& facts,
     if (!loops) {
         return report(context.log, loops.error());
     }
-    ExitCode watch_code = ExitCode::ok;
+    Result<bool> watched = true;
     if (config.until_end) {
-        if (const Result<void> watched = watch_end(environment); !watched) {
-            watch_code = report(context.log, watched.error());
-            context.stop.request();
-        }
+        watched = watch_end(environment);
+        context.stop.request();
     }
     while (!context.stop.wait_for(seconds{1})) {
     }
-    const ExitCode code = join_loops(*loops, context.log);
+    const auto deadline = std::chrono::steady_clock::now() + kStopLimit;
+    ExitCode code = join_loops(*loops, deadline, context.log);
+    if (!watched) {
+        const ExitCode watch_code = report(context.log, watched.error());
+        code = code == ExitCode::ok ? watch_code : code;
+    }
     if (code == ExitCode::ok) {
         context.log.write(LogLevel::info, "stopped; everything that was read is committed");
+        code = *watched ? code : before_the_end(context.log);
     }
-    return code == ExitCode::ok ? watch_code : code;
+    if (!kafka::wait_for_left_behind(deadline)) {
+        context.log.write(LogLevel::info, "left the groups without waiting for their answer");
+        std::_Exit(to_int(code));
+    }
+    return code;
 }
 
 }  // namespace
@@ -269,13 +292,19 @@ ExitCode run_aggregate(const cli::AggregateConfig& config, AppContext& context) 
         fmt::print("{}", findings_text(checked.findings));
         return checked.exit_code();
     }
+    const auto failed = [&](const Error& error) {
+        return context.stop.requested() ? stopped_at_start(config, log) : report(log, error);
+    };
     if (const auto reached = admin->wait_for_cluster(1, kClusterWait); !reached) {
-        return report(log, reached.error());
+        return failed(reached.error());
     }
     if (const auto made = make_missing_topics(*admin, *plan, log, context.stop); !made) {
-        return report(log, made.error());
+        return failed(made.error());
     }
     const StartReport checked = check_start(*admin, config, {.cluster_wait = kClusterWait});
+    if (context.stop.requested()) {
+        return stopped_at_start(config, log);
+    }
     log_findings(checked.findings, log);
     if (!checked.ok()) {
         return checked.exit_code();

@@ -26,8 +26,8 @@ output is itself a configuration file. Secrets are redacted in it.
 
 Everything that is wrong is reported at once, each with where it comes from, and the exit code is 2.
 Unknown options, keys and `KSTREAM_*` variables are errors, with the nearest name that exists.
-(Variables that Kubernetes makes for a Service named `kstream`, and those of `scripts/` and `tests/`,
-are passed over. Empty variables count as not set.)
+(Variables that Kubernetes makes for a Service named `kstream`, and those of `scripts/` and of
+`tests/`, are passed over. Empty variables count as not set.)
 
 - **Command line**: `--rate 5000` or `--rate=5000`; flags also `--json=false`. Of an option that is
   given twice the last one counts, unless it is one that can be repeated.

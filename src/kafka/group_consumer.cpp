@@ -2,6 +2,7 @@
 
 #include "kafka/client_stats.hpp"
 #include "kafka/error_map.hpp"
+#include "kafka/left_behind.hpp"
 
 #include <fmt/format.h>
 
@@ -109,9 +110,10 @@ void GroupConsumer::on_rebalance(rd_kafka_resp_err_t code,
             return;
         case RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS: {
             if (closing_) {
-                rd_kafka_incremental_unassign(client_.get(), partitions);
+                const ErrorPtr ignored{rd_kafka_incremental_unassign(client_.get(), partitions)};
                 return;
             }
+            asked_back_.reset(rd_kafka_topic_partition_list_copy(partitions));
             SourceEvent event;
             event.kind = SourceEvent::Kind::revoking;
             event.partitions = partitions_of(*partitions);
@@ -127,13 +129,14 @@ void GroupConsumer::on_rebalance(rd_kafka_resp_err_t code,
     }
 }
 
-// Takes the assignment over at offset 0, paused: start() seeks to where reading begins. Pausing
-// bumps the partition's version on this thread, so nothing that was fetched before it can be handed
-// out.
+// Takes the assignment over at its end, paused: start() seeks to where reading begins. Pausing bumps
+// the partition's version on this thread, so nothing that was fetched before it can be handed out.
+// Not at offset 0: a fetch may go out before the pause, and where retention has removed offset 0 it
+// fails and leaves a partition that cannot be sought any more.
 void GroupConsumer::on_assign(const rd_kafka_topic_partition_list_t& partitions) {
     const PartitionListPtr list{rd_kafka_topic_partition_list_copy(&partitions)};
     for (int i = 0; i < list->cnt; ++i) {
-        list->elems[i].offset = 0;
+        list->elems[i].offset = RD_KAFKA_OFFSET_END;
         track(PartitionId{list->elems[i].partition}) = Track{};
     }
     if (const ErrorPtr error{rd_kafka_incremental_assign(client_.get(), list.get())}) {
@@ -158,6 +161,7 @@ void GroupConsumer::release(std::span<const PartitionId> partitions) {
         });
         positions.push_back({partition, Offset{0}});
     }
+    asked_back_.reset();
     const PartitionListPtr list = list_of(positions);
     if (const ErrorPtr error{rd_kafka_incremental_unassign(client_.get(), list.get())}) {
         failure_ =
@@ -186,14 +190,19 @@ void GroupConsumer::close(Duration deadline) {
     closing_ = true;
     drop_messages();
     events_.clear();
+    if (asked_back_) {
+        // librdkafka waits for this answer, also in its destruction, for ever.
+        const ErrorPtr ignored{rd_kafka_incremental_unassign(client_.get(), asked_back_.get())};
+        asked_back_.reset();
+    }
     const auto end = std::chrono::steady_clock::now() + deadline;
     const ErrorPtr error{rd_kafka_consumer_close_queue(client_.get(), queue_.get())};
     bool closed = false;
     while (!error && !closed && std::chrono::steady_clock::now() < end) {
         const EventPtr event{rd_kafka_queue_poll(queue_.get(), 10)};
         if (event && rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_REBALANCE) {
-            rd_kafka_incremental_unassign(client_.get(),
-                                          rd_kafka_event_topic_partition_list(event.get()));
+            const ErrorPtr ignored{rd_kafka_incremental_unassign(
+                client_.get(), rd_kafka_event_topic_partition_list(event.get()))};
         }
         closed = rd_kafka_consumer_closed(client_.get()) != 0;
     }
@@ -201,8 +210,7 @@ void GroupConsumer::close(Duration deadline) {
     if (closed) {
         client_.reset();
     } else {
-        // The group drops this member after its session timeout.
-        rd_kafka_destroy_flags(client_.release(), RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+        leave_behind(std::move(client_));
     }
 }
 
@@ -402,7 +410,10 @@ Result<void> GroupConsumer::view_messages() {
 
 Result<void> GroupConsumer::on_message_error(const rd_kafka_message_t& message) {
     if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-        track(PartitionId{message.partition}).eof = Offset{message.offset};
+        // Where reading has begun: before, it is the end that the partition was assigned at.
+        if (Track& of = track(PartitionId{message.partition}); of.started && !of.seeking) {
+            of.eof = Offset{message.offset};
+        }
         return {};
     }
     if (message.err == RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED) {

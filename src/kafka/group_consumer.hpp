@@ -96,6 +96,7 @@ private:
     QueuePtr queue_;
     std::vector<Track> tracks_;  // by partition number
     std::deque<SourceEvent> events_;
+    PartitionListPtr asked_back_;   // of a revocation that release() has not answered yet
     std::optional<Error> failure_;  // a rebalance that went wrong ends the loop
     std::vector<PartitionPosition> pending_seeks_;
     std::vector<rd_kafka_message_t*> messages_;  // of the last fetch; views point into them

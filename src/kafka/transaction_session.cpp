@@ -3,6 +3,7 @@
 #include "kafka/client_stats.hpp"
 #include "kafka/error_map.hpp"
 #include "kafka/group_consumer.hpp"
+#include "kafka/left_behind.hpp"
 #include "kafka/request_watch.hpp"
 #include "kstream/check.hpp"
 
@@ -99,7 +100,13 @@ public:
         return true;
     }
     // For a thread that hangs in librdkafka at the end of the process: it keeps this object alive.
-    void detach() { thread_.detach(); }
+    void leave_behind() {
+        const std::lock_guard lock{mutex_};
+        thread_.detach();
+        if (!ended_) {
+            left_behind_.emplace();
+        }
+    }
 
 private:
     void run();
@@ -138,6 +145,7 @@ private:
     std::optional<StepResult> result_;
     bool given_up_ = false;
     bool ended_ = false;
+    std::optional<LeftBehind> left_behind_;
     std::thread thread_;
 };
 
@@ -157,6 +165,7 @@ void TransactionSession::Producer::run() {
     }
     const std::lock_guard lock{mutex_};
     ended_ = true;
+    left_behind_.reset();
     wake_.notify_all();
 }
 
@@ -560,7 +569,7 @@ void TransactionSession::close(Duration deadline) {
     for (const std::shared_ptr<Producer>& producer : given_up_) {
         const auto left = std::chrono::duration_cast<milliseconds>(end - Clock::now());
         if (!producer->wait_for_end(std::max(left, milliseconds{1}))) {
-            producer->detach();
+            producer->leave_behind();
         }
     }
     given_up_.clear();

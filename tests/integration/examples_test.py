@@ -39,20 +39,14 @@ class Examples(IntegrationTest):
         self.assert_exact(count=200_000)
 
     def test_three_processes_each_killed_in_turn(self) -> None:
+        """Each when it has partitions; another one that is to reach the end takes its place."""
         self.start("produce", "--count", "200000", "--seed", "7").expect(0)
-
-        def one() -> None:
-            processes.append(self.start("aggregate", "--until", "end", "--workers", "2"))
-
-        processes: list = []
-        for _ in range(3):
-            one()
-        for victim in processes[:3]:
+        victims = [self.start("aggregate", "--workers", "2") for _ in range(3)]
+        successors = []
+        for victim in victims:
             victim.wait_for_log("partitions assigned")
-            if victim.is_running():
-                victim.kill()
-                one()
-        for process in processes:
-            if process not in processes[:3] or process.is_running():
-                process.expect(0, 120)
+            victim.kill()
+            successors.append(self.start("aggregate", "--until", "end", "--workers", "2"))
+        for successor in successors:
+            successor.expect(0, 120)
         self.assert_exact(count=200_000)

@@ -1,4 +1,4 @@
-"""No broker in reach: waiting, saying so, and stopping in time. Stops all brokers of the cluster."""
+"""No broker in reach: waiting, saying so, stopping in time. Stops all brokers of the cluster."""
 
 from __future__ import annotations
 
