@@ -436,6 +436,8 @@ def write_tests(folder, groups, cases):
 
 def run_tool(*arguments):
     command = [str(TOOLS / arguments[0]), *map(str, arguments[1:])]
+    if not Path(command[0]).exists():
+        raise SystemExit(f"{arguments[0]} is not there: run scripts/setup.sh")
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     return result.returncode, result.stdout + result.stderr
 
