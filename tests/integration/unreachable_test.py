@@ -18,7 +18,8 @@ class Unreachable(IntegrationTest):
     def test_sigterm_and_return(self) -> None:
         self.create_topics()
         producer = self.start_produce("--rate", "5000", "--seed", "15")
-        leaving, staying = self.replicas(2)
+        # A session that outlives the stop: what is lost before it is nobody's to commit any more.
+        leaving, staying = self.replicas(2, "--session-timeout", "30s")
         # Both stages are in the middle of it.
         wait_for(lambda: cluster.record_count(self.results) > 0, 60, "there are results")
         for node in BROKERS:
