@@ -416,7 +416,8 @@ class Rules(unittest.TestCase):
         self.expect("the unknown variable $job", variable(1, name="jobs"))
         self.expect("not loaded again", variable(1, refresh=1))
         self.expect("no value for All", variable(1, allValue=""))
-        self.expect('has no job=~"$job"', variable(2, query={"query": "label_values(up, instance)"}))
+        unscoped = {"query": "label_values(up, instance)"}
+        self.expect('has no job=~"$job"', variable(2, query=unscoped))
         self.expect("only label_values", variable(2, query={"query": "query_result(up)"}))
         self.expect("data source", variable(1, datasource={"uid": "prometheus"}))
 

@@ -5,12 +5,12 @@ failure: a panel that shows nothing, or an alert that can never fire.
     query_dashboards.py --prometheus http://127.0.0.1:9090
     query_dashboards.py --prometheus URL --rules deploy/prometheus/alerts/*.yml --wait 60
 
-Of dashboards: every query of every panel, also of collapsed rows, for values and for the labels that
-its legend names; every query of every variable; every annotation, for errors and for the series in
-it. Of rules: every expression for errors (an alert that does not fire has an empty answer, which is
-well), and every series in it for existence. Variables stand for what they stand for when a
-dashboard is opened. With --wait what is empty is asked again until the time is over: rates need
-some scrapes.
+Of dashboards: every query of every panel, also of collapsed rows, for values and for the labels
+that its legend names; every query of every variable; every annotation, for errors and for the
+series in it. Of rules: every expression for errors (an alert that does not fire has an empty
+answer, which is well), and every series in it for existence. Variables stand for what they stand
+for when a dashboard is opened. With --wait what is empty is asked again until the time is over:
+rates need some scrapes.
 """
 
 import argparse
@@ -83,7 +83,7 @@ def series_of(data):
     if data["resultType"] == "scalar":
         return [({}, [float(data["result"][1])])]
     return [
-        (series["metric"], [float(value) for _, value in series.get("values", [series.get("value")])])
+        (series["metric"], [float(value) for _, value in series.get("values") or [series["value"]]])
         for series in data["result"]
     ]
 
@@ -166,9 +166,8 @@ def questions_of_dashboard(model):
         yield PanelQuery(target, as_opened(target, values), allowed)
     for variable in files.variables(model, "query"):
         selector, label = files.variable_query(variable)
-        yield VariableQuery(
-            f"{model['uid']}: variable {variable['name']}", files.substitute(selector, values), label
-        )
+        where = f"{model['uid']}: variable {variable['name']}"
+        yield VariableQuery(where, files.substitute(selector, values), label)
     for annotation in files.annotations(model):
         where = f"{model['uid']}: annotation {annotation['name']}"
         expr = files.substitute(annotation["expr"], values)
@@ -198,8 +197,8 @@ FIELD = re.compile(r"^(?P<indent>\s*)(?P<dash>- )?(?P<key>alert|record|expr):\s*
 
 
 def rules_in(text):
-    """[(name, expr)] of a rule file. Reads as much of YAML as such files have, because Python has no
-    reader of its own: one field per line, plain or quoted texts, and block texts."""
+    """[(name, expr)] of a rule file. Reads as much of YAML as such files have, because Python has
+    no reader of its own: one field per line, plain or quoted texts, and block texts."""
     rules = []
     name = None
     rows = text.splitlines()

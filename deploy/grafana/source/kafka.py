@@ -94,8 +94,8 @@ HEALTH = Row("Is the cluster well?", [
         "Misplaced leaders", "none", [Query(cluster("preferredreplicaimbalancecount"))],
         shows="Partitions that are not led by their preferred replica.",
         normal="0 some minutes after the last broker came back.",
-        otherwise="One broker does the work of others: kafka-leader-election --election-type "
-        "preferred --all-topic-partitions.",
+        otherwise="One broker does the work of others: `kafka-leader-election --election-type "
+        "preferred --all-topic-partitions`.",
         levels=ANY_IS_WORTH_A_LOOK, graph=False,
     ),
     lines(
@@ -248,8 +248,8 @@ REQUESTS = Row("Requests", [
                'quantile="0.99"})', "{{request}}")],
         shows="Whole time of a request on the slowest broker. It is Kafka's own percentile, over "
         "the last minutes, weighted towards now.",
-        normal="Produce: below 50 ms. Fetches wait for records, 500 ms by default, so an idle "
-        "consumer has 500.",
+        normal="Produce: below 50 ms. Fetches wait for records: those of kstream up to 100 ms, of "
+        "followers and most other consumers up to 500.",
         otherwise="See the phases.",
         width=12,
     ),
@@ -454,11 +454,11 @@ GROUPS = Row("Groups and transactions", [
         [Query("sum by (instance) "
                "(kafka_server_replicamanager_partitionswithlatetransactionscount{$scope})",
                "{{instance}}")],
-        shows="Partitions with a transaction that is open for longer than its timeout and five "
-        "minutes.",
+        shows="Partitions with a transaction that has been open for five minutes more than the "
+        "brokers allow (transaction.max.timeout.ms, 15 minutes).",
         normal="0.",
         otherwise="A hanging transaction: readers of committed records stand still. "
-        "kafka-transactions --find-hanging, then --abort.",
+        "`kafka-transactions find-hanging`, then `abort`.",
         levels=ANY_IS_BAD,
     ),
 ], collapsed=True)  # fmt: skip

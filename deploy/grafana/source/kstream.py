@@ -277,7 +277,7 @@ PARTITIONS = Row("Partitions", [
         normal="Comes and goes with each commit in totals, 0 in map unless the producers use "
         "transactions.",
         otherwise="One that stays for longer than transaction.timeout.ms is a hanging "
-        "transaction: `kafka-transactions --find-hanging`, then `--abort`.",
+        "transaction: `kafka-transactions find-hanging`, then `abort`.",
     ),
     table(
         "Who has which partition", "none",
@@ -573,7 +573,7 @@ PROCESSES = Row("Processes", [
         [Query("sum by (instance, stage) (kstream_state_bytes{$scope})",
                "{{instance}} {{stage}}")],
         shows="Memory that these keys take.",
-        normal="Some 100 bytes per key.",
+        normal="About 40 bytes per key, the key itself, and 32 bytes per aggregate.",
         otherwise="As for the keys.",
     ),
     lines(
@@ -606,7 +606,7 @@ BROKERS = Row("Kafka as the clients see it", [
         ],
         shows="Round trip of requests as the clients measure it, the worst client of each "
         "broker. A fetch that waits for records counts with its wait.",
-        normal="Up to fetch.wait.max.ms for consumers, a few milliseconds for producers.",
+        normal="Up to about 100 ms where consumers wait for records, a few milliseconds else.",
         otherwise="One broker apart: look at it on the Kafka dashboard. All: the network.",
     ),
     lines(
