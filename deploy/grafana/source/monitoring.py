@@ -84,7 +84,7 @@ SCRAPES = Row("Scrapes", [
         [Query("max by (job, instance) (scrape_duration_seconds{$scope})",
                "{{job}} {{instance}}")],
         shows="How long Prometheus waits for a target's metrics.",
-        normal="Milliseconds for kstream, 50 to 300 ms for Kafka.",
+        normal="Milliseconds for kstream, 0.1 to 0.5 s for Kafka on a small machine.",
         otherwise="Near the scrape timeout: the target or its machine is overloaded.",
         width=12,
     ),
@@ -94,7 +94,7 @@ SCRAPES = Row("Scrapes", [
                "{{job}} {{instance}}")],
         shows="How long the JMX exporter takes to read a Kafka node's beans; the figure of the "
         "scrape before.",
-        normal="Below 0.3 s.",
+        normal="0.1 to 0.5 s on a small machine.",
         otherwise="Seconds: there are very many partitions, or the filter in "
         "deploy/kafka/jmx.yml has been opened.",
         width=12,
