@@ -59,13 +59,13 @@ ALL_WELL = Row("Is all well?", [
     ),
     stat(
         "Partitions worked on", "none",
-        [Query("count by (stage) (count by (stage, partition) (kstream_restoring{$scope}))",
+        [Query("count by (stage) (count by (job, stage, partition) (kstream_restoring{$scope}))",
                "{{stage}}")],
         shows="Partitions that some process owns: of the source topic (map) and of the "
         "repartition topic (totals).",
         normal="The number of partitions of these topics, 6 each by default, always.",
         otherwise="A partition without an owner stands still. For a second or two after a "
-        "rebalance that is normal; later look at 'Membership' and at the logs.",
+        "rebalance that is normal; later see 'Membership and restore', and the logs.",
         levels=thresholds(RED, (1, GREEN)), graph=False, text="value_and_name", width=4,
     ),
     stat(
@@ -251,7 +251,7 @@ TOTALS = Row("Totals", [
 PARTITIONS = Row("Partitions", [
     lines(
         "Lag by partition, records", "short",
-        [Query('max by (stage, partition) (kstream_lag_records{$scope, stage=~"$stage"})',
+        [Query('max by (job, stage, partition) (kstream_lag_records{$scope, stage=~"$stage"})',
                "{{stage}} {{partition}}")],
         shows="Records between committed position and end of the log.",
         normal="All partitions alike.",
@@ -260,7 +260,7 @@ PARTITIONS = Row("Partitions", [
     ),
     lines(
         "Lag by partition, seconds", "s",
-        [Query('max by (stage, partition) (kstream_lag_seconds{$scope, stage=~"$stage"})',
+        [Query('max by (job, stage, partition) (kstream_lag_seconds{$scope, stage=~"$stage"})',
                "{{stage}} {{partition}}")],
         shows="Age of the newest record read while behind the end, 0 when caught up.",
         normal="Below a few seconds.",
@@ -269,7 +269,7 @@ PARTITIONS = Row("Partitions", [
     ),
     lines(
         "Records behind open transactions", "short",
-        [Query('max by (stage, partition) '
+        [Query('max by (job, stage, partition) '
                '(kstream_open_transaction_records{$scope, stage=~"$stage"})',
                "{{stage}} {{partition}}")],
         shows="Records that are in the log and may not be read yet, because a transaction that "
