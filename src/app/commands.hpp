@@ -28,5 +28,7 @@ struct AppContext {
                                          AppContext& context);
 [[nodiscard]] ExitCode run_aggregate(const cli::AggregateConfig& config, AppContext& context);
 [[nodiscard]] ExitCode run_reset(const cli::ResetConfig& config, AppContext& context);
+// Prints one line on stdout, whatever the answer.
+[[nodiscard]] ExitCode run_health(const cli::HealthConfig& config);
 
 }  // namespace kstream::app

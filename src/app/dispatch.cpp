@@ -73,12 +73,17 @@ ExitCode call(const cli::ResetConfig& config, AppContext& context) {
     return run_reset(config, context);
 }
 
-// A dry run beside the process whose options it shares must not want that process's port.
+ExitCode call(const cli::HealthConfig& config, AppContext& /*context*/) {
+    return run_health(config);
+}
+
+// What runs beside the process whose options it shares must not want that process's port.
 cli::CommonConfig common_of(const cli::Command& command) {
     cli::CommonConfig common =
         std::visit([](const auto& config) { return config.common; }, command);
     const auto* const aggregate = std::get_if<cli::AggregateConfig>(&command);
-    if (aggregate != nullptr && aggregate->dry_run) {
+    if ((aggregate != nullptr && aggregate->dry_run) ||
+        std::holds_alternative<cli::HealthConfig>(command)) {
         common.http.reset();
     }
     return common;

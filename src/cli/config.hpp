@@ -111,6 +111,12 @@ struct ResetConfig {
     bool yes = false;
 };
 
-using Command = std::variant<ProduceConfig, CreateTopicsConfig, AggregateConfig, ResetConfig>;
+// Asks a process of this machine: common.http is the address that it listens on.
+struct HealthConfig {
+    CommonConfig common;
+};
+
+using Command =
+    std::variant<ProduceConfig, CreateTopicsConfig, AggregateConfig, ResetConfig, HealthConfig>;
 
 }  // namespace kstream::cli

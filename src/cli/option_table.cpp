@@ -485,11 +485,13 @@ void add_observing_options(std::vector<OptionSpec>& table) {
                      .group = observing,
                      .help = "serve /metrics, /healthz and /readyz at this address",
                      .details = "HOST is a numeric address or localhost, an IPv6 address stands "
-                                "in brackets; port 0 takes a free one and logs it.",
+                                "in brackets; port 0 takes a free one and logs it. health asks "
+                                "there, and on the loopback where HOST stands for all addresses.",
                      .absent = "off",
                      .rules = {.check = check_http_address},
                      .bindings = {at<&ProduceConfig::common, &CommonConfig::http>(),
-                                  at<&AggregateConfig::common, &CommonConfig::http>()}});
+                                  at<&AggregateConfig::common, &CommonConfig::http>(),
+                                  at<&HealthConfig::common, &CommonConfig::http>()}});
     table.push_back(
         {.name = "http-allow-remote",
          .group = observing,
@@ -518,6 +520,12 @@ constexpr std::array<SubcommandSpec, kSubcommandCount> kSubcommands{{
      "Deletes the committed offsets and the internal topics of a job that is not running, so that "
      "it begins anew. Shows what it would do unless --yes is given.",
      "kstream reset --application-id kstream"},
+    {Subcommand::health, "health", "ask the process on this machine whether it is ready",
+     "Asks /readyz of the process that listens at --http, for two seconds at most, and prints the "
+     "answer in one line: for the health check of a container, which has the options of its "
+     "process in the environment. Exit code 0 when it is ready, 8 when it is not or does not "
+     "answer.",
+     "kstream health --http 127.0.0.1:9404"},
 }};
 
 }  // namespace
@@ -540,6 +548,8 @@ Command default_command(Subcommand id) {
             return AggregateConfig{};
         case Subcommand::reset:
             return ResetConfig{};
+        case Subcommand::health:
+            return HealthConfig{};
     }
     return {};
 }

@@ -4,17 +4,17 @@
 // slow readers hold a place for longer.
 #include "telemetry/http_server.hpp"
 
+#include "telemetry/descriptor.hpp"
 #include "telemetry/http_request.hpp"
+#include "telemetry/socket_address.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <arpa/inet.h>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <exception>
-#include <netinet/in.h>
 #include <poll.h>
 #include <string_view>
 #include <sys/eventfd.h>
@@ -27,28 +27,6 @@ namespace {
 
 using SteadyTime = std::chrono::steady_clock::time_point;
 using std::chrono::milliseconds;
-
-// Owns a file descriptor.
-class Descriptor {
-public:
-    explicit Descriptor(int value = -1) : value_(value) {}
-    ~Descriptor() {
-        if (value_ >= 0) {
-            ::close(value_);
-        }
-    }
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    Descriptor(Descriptor&& other) noexcept : value_(std::exchange(other.value_, -1)) {}
-    Descriptor& operator=(Descriptor&& other) noexcept {
-        std::swap(value_, other.value_);
-        return *this;
-    }
-    [[nodiscard]] int get() const { return value_; }
-
-private:
-    int value_;
-};
 
 //             head complete, too long or malformed        all written
 //   reading ------------------------------------> writing -----------> draining --> closed
@@ -292,34 +270,23 @@ Error listen_error(const HttpAddress& address, int code) {
 }
 
 Result<Listening> listen_on(const HttpAddress& address) {
-    sockaddr_storage storage{};
-    socklen_t length = 0;
-    auto* const v4 = reinterpret_cast<sockaddr_in*>(&storage);
-    auto* const v6 = reinterpret_cast<sockaddr_in6*>(&storage);
-    if (inet_pton(AF_INET, address.host.c_str(), &v4->sin_addr) == 1) {
-        v4->sin_family = AF_INET;
-        v4->sin_port = htons(address.port);
-        length = sizeof *v4;
-    } else if (inet_pton(AF_INET6, address.host.c_str(), &v6->sin6_addr) == 1) {
-        v6->sin6_family = AF_INET6;
-        v6->sin6_port = htons(address.port);
-        length = sizeof *v6;
-    } else {
+    auto bound = socket_address(address);
+    if (!bound) {
         return std::unexpected(listen_error(address, EAFNOSUPPORT));
     }
-    auto* const any = reinterpret_cast<sockaddr*>(&storage);
-    Descriptor socket(::socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    Descriptor socket(
+        ::socket(bound->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     const int yes = 1;
     constexpr int kBacklog = 64;
     // A restart must not wait for old connections of the same port to time out.
     if (socket.get() < 0 ||
         ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) != 0 ||
-        ::bind(socket.get(), any, length) != 0 || ::listen(socket.get(), kBacklog) != 0 ||
-        ::getsockname(socket.get(), any, &length) != 0) {
+        ::bind(socket.get(), bound->any(), bound->length) != 0 ||
+        ::listen(socket.get(), kBacklog) != 0 ||
+        ::getsockname(socket.get(), bound->any(), &bound->length) != 0) {
         return std::unexpected(listen_error(address, errno));
     }
-    // Both families have the port at the same place.
-    return Listening{.socket = std::move(socket), .port = ntohs(v4->sin_port)};
+    return Listening{.socket = std::move(socket), .port = port_of(*bound)};
 }
 
 }  // namespace

@@ -6,10 +6,13 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
+import time
 import unittest
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 from support import KSTREAM, ROOT, TIMEOUT_S, BinaryTest, clean_environment
 
@@ -78,6 +81,49 @@ class Http(BinaryTest):
     def test_only_the_loopback_without_more_words(self):
         done = self.check_run(["aggregate", "--http", "0.0.0.0:0"], 2)
         self.assertIn("--http-allow-remote", done.stderr)
+
+
+class Health(BinaryTest):
+    """kstream health, as the health check of a container runs it: options from the environment."""
+
+    def health(self, code, **variables):
+        done = self.check_run(["health"], code, env=clean_environment(**variables))
+        self.assertEqual(done.stderr if code != 2 else "", "")
+        return done.stdout
+
+    def test_a_process_that_is_not_ready(self):
+        with running("aggregate") as (_, port):
+            self.assertEqual(self.health(8, KSTREAM_HTTP=f"127.0.0.1:{port}"),
+                             "not ready: starting\n")
+
+    def test_a_process_that_is_ready_and_listens_everywhere(self):
+        class Ready(BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200 if self.path == "/readyz" else 404)
+                self.end_headers()
+                self.wfile.write(b"ok\n")
+
+            def log_message(self, *_):
+                pass
+
+        with HTTPServer(("0.0.0.0", 0), Ready) as server:
+            threading.Thread(target=server.handle_request, daemon=True).start()
+            self.assertEqual(
+                self.health(0, KSTREAM_HTTP=f"0.0.0.0:{server.server_port}",
+                            KSTREAM_WORKERS="2", KSTREAM_BROKERS="broker:9092"), "ready: ok\n")
+
+    def test_nobody_there(self):
+        self.assertIn("Connection refused", self.health(8, KSTREAM_HTTP=NOBODY))
+
+    def test_a_process_that_hangs_costs_two_seconds(self):
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            begin = time.monotonic()
+            told = self.health(8, KSTREAM_HTTP=f"127.0.0.1:{silent.getsockname()[1]}")
+            self.assertLess(time.monotonic() - begin, 10)
+        self.assertIn("has not answered within 2000 ms", told)
+
+    def test_without_an_address_it_says_what_is_missing(self):
+        self.assertIn("--http must be given", self.check_run(["health"], 2).stderr)
 
 
 class Signals(BinaryTest):
