@@ -114,7 +114,9 @@ void LoopThread::make_loop() {
             std::make_unique<MapTakeover>(job_, start_policy(config.from), *takeover_queries_,
                                           *reader_, clock, log, config.takeover_timeout);
     } else {
-        auto fold = std::make_unique<TotalsFold>(job_, TotalsFoldConfig{}, log);
+        auto fold = std::make_unique<TotalsFold>(
+            job_, TotalsFoldConfig{.shown_keys = static_cast<std::size_t>(config.metrics_keys)},
+            log);
         takeover_ = std::make_unique<TotalsTakeover>(job_, *fold, *takeover_queries_, *reader_,
                                                      clock, log, config.takeover_timeout);
         fold_ = std::move(fold);

@@ -499,6 +499,15 @@ void add_observing_options(std::vector<OptionSpec>& table) {
          .details = "There is no authentication: only where the network itself is closed.",
          .bindings = {at<&ProduceConfig::common, &CommonConfig::http_allow_remote>(),
                       at<&AggregateConfig::common, &CommonConfig::http_allow_remote>()}});
+    table.push_back({.name = "metrics-keys",
+                     .value = "N",
+                     .group = observing,
+                     .help = "keys of which /metrics shows the totals (kstream_total)",
+                     .details = "Of each worker, first come first kept: series stay as long as the "
+                                "worker has the key's partition. 0: none. They are doubles, for "
+                                "pictures; exact values are in the results topic.",
+                     .rules = {.min = 0, .max = 1'000},
+                     .bindings = {at<&AggregateConfig::metrics_keys>()}});
 }
 
 constexpr std::array<SubcommandSpec, kSubcommandCount> kSubcommands{{

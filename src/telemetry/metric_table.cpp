@@ -65,6 +65,37 @@ void bad_records(const Loop& loop, Samples& samples) {
     }
 }
 
+struct WrittenRole {
+    TopicRole role;
+    Stage stage;  // the only one that writes there
+    string_view name;
+};
+constexpr std::array<WrittenRole, 4> kWrittenRoles{{
+    {TopicRole::repartition, Stage::map, "repartition"},
+    {TopicRole::dead_letters, Stage::map, "dead_letters"},
+    {TopicRole::changelog, Stage::totals, "changelog"},
+    {TopicRole::results, Stage::totals, "results"},
+}};
+
+template <auto Member>
+void written(const Loop& loop, Samples& samples) {
+    for (const WrittenRole& written : kWrittenRoles) {
+        if (written.stage == loop.status.stage) {
+            const auto& volume = loop.status.written[static_cast<std::size_t>(written.role)];
+            samples.add("role", written.name, static_cast<double>(volume.*Member));
+        }
+    }
+}
+
+void totals(const Loop& loop, Samples& samples) {
+    for (const TotalStatus& total : loop.status.totals) {
+        for (std::size_t i = 0; i < total.values.size(); ++i) {
+            samples.add({{"key", total.key}, {"aggregate", loop.status.aggregates[i]}},
+                        total.values[i]);
+        }
+    }
+}
+
 void transactions(const Loop& loop, Samples& samples) {
     for (std::size_t i = 0; i < kTransactionResultCount; ++i) {
         samples.add("result", kResults[i], static_cast<double>(loop.status.transactions[i]));
@@ -97,6 +128,16 @@ const auto kLoopMetrics = std::to_array<MetricOf<Loop>>({
     {{"kstream_duplicate_steps_total", counter, kLoopLabels,
       "Steps that the totals already held and that were dropped"},
      member<&LoopStatus::duplicate_steps>},
+    {{"kstream_records_written_total", counter, "stage,worker,role",
+      "Records of committed transactions, by the topic that they were written to"},
+     written<&OutputBatch::Volume::records>},
+    {{"kstream_written_bytes_total", counter, "stage,worker,role",
+      "Bytes of the keys and values of these records, before compression"},
+     written<&OutputBatch::Volume::bytes>},
+    {{"kstream_total", gauge, "stage,worker,key,aggregate",
+      "Committed totals of the first --metrics-keys keys of each worker, as doubles and so for "
+      "pictures only: the exact values are in the results topic"},
+     totals},
     {{"kstream_keys", gauge, kLoopLabels, "Keys held: all totals, or the open step of a map loop"},
      member<&LoopStatus::keys>},
     {{"kstream_state_bytes", gauge, kLoopLabels, "Memory of these keys"},

@@ -44,6 +44,10 @@ public:
         samples_.push_back({base_, value, nullptr});
         samples_.back().labels.emplace_back(label, std::string(label_value));
     }
+    void add(const Labels& labels, double value) {
+        samples_.push_back({base_, value, nullptr});
+        samples_.back().labels.insert(samples_.back().labels.end(), labels.begin(), labels.end());
+    }
     void add(const LatencyCounts& histogram) { samples_.push_back({base_, 0, &histogram}); }
 
     [[nodiscard]] const std::vector<Sample>& list() const { return samples_; }

@@ -17,6 +17,7 @@ namespace kstream {
 
 struct TotalsFoldConfig {
     std::uint64_t most_step_keys = 200'000;  // changed keys of one step
+    std::size_t shown_keys = 0;              // totals in the status: at most this many
 };
 
 class TotalsFold final : public Fold {
@@ -48,6 +49,15 @@ private:
         bool duplicate = false;
     };
 
+    // Which keys of a state the status shows. Once shown, a key stays for as long as the state
+    // does, so that the series of a graph do not come and go.
+    struct Shown {
+        std::vector<std::uint32_t> keys;  // ascending
+        std::uint32_t looked_at = 0;      // committed keys that were shown or passed over
+    };
+
+    void choose_shown_keys();
+    void report_totals(LoopStatus& status) const;
     Result<void> fold_batch(const RecordView& record, TotalsState& state);
     Result<bool> is_duplicate(const RecordView& record, TotalsState& state);
     void note_oldest(std::int64_t timestamp_ms);
@@ -56,6 +66,7 @@ private:
     TotalsFoldConfig config_;
     Log& log_;
     std::map<PartitionId, std::unique_ptr<TotalsState>> states_;
+    std::map<PartitionId, Shown> shown_;
     std::vector<HalfRead> half_read_;
     DeltaBatch batch_;
 

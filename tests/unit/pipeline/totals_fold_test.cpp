@@ -8,6 +8,7 @@
 #include "support/fakes/test_job.hpp"
 
 #include <catch2/catch_test_macros.hpp>
+#include <fmt/format.h>
 
 #include <map>
 #include <memory>
@@ -377,6 +378,57 @@ TEST_CASE("latency counts from the oldest record of the committed steps") {
     (void)b.sealed();
     b.fold.committed(9000);
     CHECK(b.status().append_to_commit_seconds.count == 1);
+}
+
+TEST_CASE("the status shows committed totals of the first keys, and keeps to those keys") {
+    Bench b({.shown_keys = 2});
+    b.open({{0, 0}});
+    REQUIRE(b.add(batch_value(step_header({source_range(0, 0, 2)}, 1),
+                              {{seller_key("first"), amounts(1'500'000'000, 1)},
+                               {seller_key("second"), amounts(7, 1)}})));
+    CHECK(b.status().totals.empty());
+    b.commit();
+    REQUIRE(b.status().totals.size() == 2);
+    CHECK(b.status().aggregates ==
+          std::vector<std::string>{"valor_total_por_vendedor", "numero_transacoes"});
+    REQUIRE(b.add(batch_value(
+        step_header({source_range(0, 2, 4)}, 2),
+        {{seller_key("first"), amounts(1'000'000'000, 1)}, {seller_key("third"), amounts(1, 1)}})));
+    const auto shown = [&b] {
+        std::string text;
+        for (const TotalStatus& total : b.status().totals) {
+            text += fmt::format("{}={},{} ", total.key, total.values.at(0), total.values.at(1));
+        }
+        return text;
+    };
+    CHECK(shown() == "first=1.5,1 second=7e-09,1 ");
+    b.commit();
+    CHECK(shown() == "first=2.5,2 second=7e-09,1 ");
+    const std::vector<PartitionId> gone{PartitionId{0}};
+    b.fold.drop(gone);
+    CHECK(b.status().totals.empty());
+}
+
+TEST_CASE("a key that cannot be the value of a label is passed over") {
+    Bench b({.shown_keys = 5});
+    b.open({{0, 0}});
+    REQUIRE(b.add(batch_value(step_header({source_range(0, 0, 2)}, 1),
+                              {{seller_key(std::string(257, 'x')), amounts(1, 1)},
+                               {seller_key(std::string_view("nul\0", 4)), amounts(1, 1)},
+                               {seller_key("quote\" backslash\\"), amounts(1, 1)}})));
+    b.commit();
+    REQUIRE(b.status().totals.size() == 1);
+    CHECK(b.status().totals[0].key == "quote\" backslash\\");
+}
+
+TEST_CASE("without keys to show there are none") {
+    Bench b;
+    b.open({{0, 0}});
+    REQUIRE(b.add(
+        batch_value(step_header({source_range(0, 0, 1)}, 1), {{seller_key("a"), amounts(1, 1)}})));
+    b.commit();
+    CHECK(b.status().totals.empty());
+    CHECK(b.status().keys == 1);
 }
 
 }  // namespace kstream
