@@ -97,6 +97,7 @@ struct AggregateConfig {
     std::chrono::milliseconds session_timeout{10000};
     OnBadRecord on_bad_record = OnBadRecord::dead_letter;
     std::chrono::hours keep_deltas{24};
+    std::string http_advertise;                 // --http-advertise HOST:PORT; empty: found out
     int metrics_keys = 20;                      // totals that /metrics shows, of each worker
     std::chrono::seconds takeover_timeout{60};  // bounded wait for another's open transaction (P8)
     bool dry_run = false;

@@ -483,7 +483,7 @@ void add_observing_options(std::vector<OptionSpec>& table) {
     table.push_back({.name = "http",
                      .value = "HOST:PORT",
                      .group = observing,
-                     .help = "serve /metrics, /healthz and /readyz at this address",
+                     .help = "serve a status page, /status, /state, /metrics, /healthz, /readyz",
                      .details = "HOST is a numeric address or localhost, an IPv6 address stands "
                                 "in brackets; port 0 takes a free one and logs it. health asks "
                                 "there, and on the loopback where HOST stands for all addresses.",
@@ -499,6 +499,17 @@ void add_observing_options(std::vector<OptionSpec>& table) {
          .details = "There is no authentication: only where the network itself is closed.",
          .bindings = {at<&ProduceConfig::common, &CommonConfig::http_allow_remote>(),
                       at<&AggregateConfig::common, &CommonConfig::http_allow_remote>()}});
+    table.push_back({.name = "http-advertise",
+                     .value = "HOST:PORT",
+                     .group = observing,
+                     .help = "address at which others reach --http",
+                     .details = "Told to the other processes of the job in the client.id of the "
+                                "consumers, so that each of them knows whom to ask for a key "
+                                "(/state). Where --http stands for all addresses it is the host "
+                                "name of this machine.",
+                     .absent = "as --http",
+                     .rules = {.check = check_advertised_address},
+                     .bindings = {at<&AggregateConfig::http_advertise>()}});
     table.push_back({.name = "metrics-keys",
                      .value = "N",
                      .group = observing,

@@ -49,6 +49,9 @@ void check(const CreateTopicsConfig& config, Found& found) {
 void check(const AggregateConfig& config, Found& found) {
     check_common(config.common, found);
     check_topics(config.spec.source_topic, config.results_topic, found);
+    if (!config.http_advertise.empty() && !config.common.http) {
+        found.emplace_back("--http-advertise without --http: there is nothing to reach");
+    }
     for (const std::string& problem : problems(config.spec)) {
         found.push_back(fmt::format("--group-by, --sum, --count: {}", problem));
     }

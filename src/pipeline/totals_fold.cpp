@@ -3,6 +3,7 @@
 #include "kstream/check.hpp"
 #include "kstream/codec/result_record.hpp"
 #include "kstream/codec/state_key.hpp"
+#include "kstream/core/murmur2.hpp"
 
 #include <fmt/format.h>
 
@@ -212,6 +213,77 @@ void TotalsFold::report(LoopStatus& status) const {
         status.state_bytes += entry.second->memory_bytes();
     }
     report_totals(status);
+}
+
+StateAnswer TotalsFold::answer(const StateQuestion& question) const {
+    StateAnswer answer;
+    for (const auto& [partition, state] : states_) {
+        answer.partitions.push_back({partition, state->committed_keys()});
+    }
+    if (question.kind == StateQuestion::Kind::find) {
+        find_entry(question, answer);
+    } else {
+        list_entries(question, answer);
+    }
+    return answer;
+}
+
+StateEntry TotalsFold::entry(const TotalsState& state, std::uint32_t index,
+                             std::span<const Slot> slots) const {
+    std::vector<GroupValue> group;
+    KSTREAM_CHECK(decode_state_key(state.state_key(index), job_.spec.group_by.size(), group),
+                  "state keys were checked when they came in");
+    StateEntry entry{.partition = state.partition(), .index = index, .key = {}, .value = {}};
+    append_result_key(entry.key, group);
+    append_result_value(entry.value, job_.spec, group, slots);
+    return entry;
+}
+
+void TotalsFold::find_entry(const StateQuestion& question, StateAnswer& answer) const {
+    const auto state_key = state_key_of(question.key, job_.spec.group_by.size());
+    if (!state_key) {
+        return;
+    }
+    answer.key_partition =
+        partition_for_key(question.key, static_cast<int>(job_.identity.state_partitions));
+    const auto found = states_.find(*answer.key_partition);
+    if (found == states_.end()) {
+        return;
+    }
+    const TotalsState& state = *found->second;
+    const std::uint32_t index = state.find_committed(*state_key);
+    if (index != KeyTable::kNone) {
+        answer.entries.push_back(entry(state, index, state.committed_slots({&index, 1})[0]));
+    }
+}
+
+void TotalsFold::list_entries(const StateQuestion& question, StateAnswer& answer) const {
+    std::size_t bytes = 0;
+    for (auto at = states_.lower_bound(question.from_partition); at != states_.end(); ++at) {
+        const TotalsState& state = *at->second;
+        const std::uint32_t first = at->first == question.from_partition ? question.from_index : 0;
+        const std::uint32_t keys = state.committed_keys();
+        if (first >= keys) {
+            continue;
+        }
+        const std::size_t left = question.most_entries - answer.entries.size();
+        std::vector<std::uint32_t> indexes(std::min<std::size_t>(keys - first, left));
+        std::iota(indexes.begin(), indexes.end(), first);
+        const auto rows = state.committed_slots(indexes);
+        for (std::size_t i = 0; i < rows.size(); ++i) {
+            StateEntry next = entry(state, indexes[i], rows[i]);
+            bytes += next.key.size() + next.value.size();
+            if (!answer.entries.empty() && bytes > question.most_bytes) {
+                answer.more = true;
+                return;
+            }
+            answer.entries.push_back(std::move(next));
+        }
+        if (first + rows.size() < keys) {
+            answer.more = true;
+            return;
+        }
+    }
 }
 
 // First come, first shown. Only committed keys, whose indexes do not change.

@@ -65,25 +65,16 @@ void bad_records(const Loop& loop, Samples& samples) {
     }
 }
 
-struct WrittenRole {
-    TopicRole role;
-    Stage stage;  // the only one that writes there
-    string_view name;
-};
-constexpr std::array<WrittenRole, 4> kWrittenRoles{{
-    {TopicRole::repartition, Stage::map, "repartition"},
-    {TopicRole::dead_letters, Stage::map, "dead_letters"},
-    {TopicRole::changelog, Stage::totals, "changelog"},
-    {TopicRole::results, Stage::totals, "results"},
-}};
+constexpr std::array<WrittenRole, 2> kWrittenByMap{
+    {{TopicRole::repartition, "repartition"}, {TopicRole::dead_letters, "dead_letters"}}};
+constexpr std::array<WrittenRole, 2> kWrittenByTotals{
+    {{TopicRole::changelog, "changelog"}, {TopicRole::results, "results"}}};
 
 template <auto Member>
 void written(const Loop& loop, Samples& samples) {
-    for (const WrittenRole& written : kWrittenRoles) {
-        if (written.stage == loop.status.stage) {
-            const auto& volume = loop.status.written[static_cast<std::size_t>(written.role)];
-            samples.add("role", written.name, static_cast<double>(volume.*Member));
-        }
+    for (const WrittenRole& written : written_roles(loop.status.stage)) {
+        const auto& volume = loop.status.written[static_cast<std::size_t>(written.role)];
+        samples.add("role", written.name, static_cast<double>(volume.*Member));
     }
 }
 
@@ -295,6 +286,10 @@ std::vector<MetricSpec> specs_of(std::span<const MetricOf<Status>> metrics) {
 }
 
 }  // namespace
+
+std::span<const WrittenRole> written_roles(Stage stage) {
+    return stage == Stage::map ? kWrittenByMap : kWrittenByTotals;
+}
 
 std::span<const MetricOf<Seen<LoopStatus>>> loop_metrics() {
     return kLoopMetrics;

@@ -77,6 +77,13 @@ struct BuildInfo {
     std::string librdkafka;
 };
 
+// The topics that a loop of this stage writes to, as labels and fields name them.
+struct WrittenRole {
+    TopicRole role;
+    std::string_view name;
+};
+[[nodiscard]] std::span<const WrittenRole> written_roles(Stage stage);
+
 [[nodiscard]] std::span<const MetricOf<Seen<LoopStatus>>> loop_metrics();  // base: stage, worker
 [[nodiscard]] std::span<const MetricOf<ProduceStatus>> produce_metrics();  // base: none
 [[nodiscard]] std::span<const MetricOf<ClientStatus>> client_metrics();    // base: client

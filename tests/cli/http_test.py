@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Metrics, health and signals of a running process that finds no cluster: port 1 answers nobody."""
 
+import json
 import re
 import shutil
 import signal
@@ -63,7 +64,37 @@ class Http(BinaryTest):
             self.assertIn("\nprocess_cpu_seconds_total ", metrics)
             self.assertEqual(get(port, "/healthz"), (200, "ok\n"))
             self.assertEqual(get(port, "/readyz"), (503, "starting\n"))
-            self.assertEqual(get(port, "/")[0], 404)
+            self.assertEqual(get(port, "/nowhere")[0], 404)
+
+    def test_status_is_json(self):
+        with running("aggregate", "--application-id", "a.b_c-1") as (_, port):
+            status, text = get(port, "/status")
+            shown = json.loads(text)
+            self.assertEqual((status, shown["command"]), (200, "aggregate"))
+            self.assertEqual(shown["application_id"], "a.b_c-1")
+            self.assertEqual((shown["ready"], shown["readiness"]), (False, "starting"))
+            self.assertEqual(shown["http"], f"127.0.0.1:{port}")
+            self.assertEqual(shown["job"]["aggregates"],
+                             ["valor_total_por_vendedor", "numero_transacoes"])
+            self.assertEqual((shown["loops"], shown["produce"]), ([], None))
+
+    def test_state_before_there_is_one(self):
+        with running("aggregate", "--http-advertise", "me.example:80") as (_, port):
+            for path in ("/state", "/state/vendedor_1"):
+                status, text = get(port, path)
+                self.assertEqual(status, 503)
+                self.assertIn("starting", json.loads(text)["error"])
+            self.assertEqual(get(port, "/state?limit=0")[0], 400)
+            self.assertEqual(json.loads(get(port, "/status")[1])["http"], "me.example:80")
+        with running("produce", "--count", "1") as (_, port):
+            self.assertEqual(get(port, "/state")[0], 404)
+
+    def test_advertised_addresses_are_checked(self):
+        for address in ("host", "host:0", "ho st:1", "[::1:1", ":1"):
+            done = self.check_run(["aggregate", "--http", "127.0.0.1:0", "--http-advertise",
+                                   address], 2)
+            self.assertIn("--http-advertise", done.stderr)
+        self.check_run(["aggregate", "--http-advertise", "host:1"], 2)
 
     @unittest.skipUnless(promtool(), "needs promtool: scripts/setup.sh brings it")
     def test_promtool_has_nothing_to_say(self):

@@ -6,6 +6,7 @@
 #include "kstream/pipeline/job.hpp"
 #include "kstream/pipeline/totals_state.hpp"
 #include "kstream/ports/log.hpp"
+#include "kstream/ports/state_desk.hpp"
 
 #include <cstdint>
 #include <map>
@@ -26,6 +27,9 @@ public:
 
     // A restored partition enters service.
     void install(std::unique_ptr<TotalsState> state);
+
+    // For those who want to see totals; between two iterations of the loop. Committed values only.
+    [[nodiscard]] StateAnswer answer(const StateQuestion& question) const;
 
     Result<void> fold(RecordBatch records) override;
     [[nodiscard]] bool can_seal() const override { return half_read_.empty(); }
@@ -56,6 +60,10 @@ private:
         std::uint32_t looked_at = 0;      // committed keys that were shown or passed over
     };
 
+    [[nodiscard]] StateEntry entry(const TotalsState& state, std::uint32_t index,
+                                   std::span<const Slot> slots) const;
+    void find_entry(const StateQuestion& question, StateAnswer& answer) const;
+    void list_entries(const StateQuestion& question, StateAnswer& answer) const;
     void choose_shown_keys();
     void report_totals(LoopStatus& status) const;
     Result<void> fold_batch(const RecordView& record, TotalsState& state);

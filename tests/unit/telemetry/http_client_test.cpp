@@ -62,9 +62,10 @@ TEST_CASE("Status and body of an answer are read") {
 }
 
 TEST_CASE("A real server is understood") {
-    auto server = HttpServer::start(
-        {.host = "127.0.0.1"},
-        {{.path = "/readyz", .respond = [] { return HttpResponse{.body = "ok\n"}; }}});
+    auto server = HttpServer::start({.host = "127.0.0.1"},
+                                    {{.path = "/readyz", .respond = [](const HttpRequest&) {
+                                          return HttpResponse{.body = "ok\n"};
+                                      }}});
     REQUIRE(server);
     const HttpAddress address{.host = "127.0.0.1", .port = (*server)->port()};
     const auto answer = http_get(address, "/readyz", milliseconds(5000));
