@@ -19,6 +19,7 @@ enum class ExitCode : std::uint8_t {
     incomplete = 6,     // produce: not all delivered; aggregate: stopped before the last commit or
                         // before the end of --until end, nothing lost
     differs = 7,        // create-topics: a topic is there and differs
+    not_ready = 8,      // health: the process does not do its work, or does not answer
     integrity = 70,     // the log contradicts what was committed; never continue on its own
     try_again = 75,     // a bounded wait ended (an open transaction of another process)
     identity = 78,      // the application id belongs to another job, or a topic was replaced
@@ -31,7 +32,7 @@ struct ExitCodeText {
     std::string_view meaning;
 };
 
-inline constexpr std::array<ExitCodeText, 12> kExitCodes{{
+inline constexpr std::array<ExitCodeText, 13> kExitCodes{{
     {ExitCode::ok, "ok", "done, or drained and committed after SIGINT or SIGTERM"},
     {ExitCode::internal, "internal", "internal error: please report it"},
     {ExitCode::usage, "usage", "bad option, environment value or configuration file"},
@@ -41,6 +42,7 @@ inline constexpr std::array<ExitCodeText, 12> kExitCodes{{
     {ExitCode::incomplete, "incomplete",
      "produce: not all delivered; aggregate: stopped before commit or --until end; nothing lost"},
     {ExitCode::differs, "differs", "create-topics: a topic is there and differs"},
+    {ExitCode::not_ready, "not_ready", "health: the process is not ready or does not answer"},
     {ExitCode::integrity, "integrity",
      "the log contradicts what was committed; look before restart"},
     {ExitCode::try_again, "try_again", "a bounded wait ended; start again"},

@@ -3,13 +3,14 @@
 // per-record path is shared between threads.
 #pragma once
 
+#include "kstream/codec/record_decoder.hpp"
+#include "kstream/model/ids.hpp"
+#include "kstream/model/output_batch.hpp"
+
 #include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
-
-#include "kstream/codec/record_decoder.hpp"
-#include "kstream/model/ids.hpp"
 
 namespace kstream {
 
@@ -54,34 +55,43 @@ struct PartitionStatus {
     bool restoring = false;
 };
 
+// The committed total of one key, for pictures: doubles. The exact value is in the results topic.
+struct TotalStatus {
+    std::string key;             // as the key of its result record
+    std::vector<double> values;  // one for each aggregate
+};
+
 // All counters are totals since the process started.
 struct LoopStatus {
     Stage stage = Stage::map;
     int worker = 0;
-    bool joined = false;        // has had an assignment since the last loss
-    bool caught_up = false;     // positions have reached the log ends as last seen
+    bool joined = false;     // has had an assignment since the last loss
+    bool caught_up = false;  // positions have reached the log ends as last seen
     std::vector<PartitionStatus> partitions;
 
-    std::uint64_t records_read = 0;        // from the input topic of this loop
+    std::uint64_t records_read = 0;  // from the input topic of this loop
     std::uint64_t bytes_read = 0;
     std::uint64_t records_aggregated = 0;  // map: source records folded; totals: deltas applied
     std::uint64_t tombstones = 0;
-    std::uint64_t skipped = 0;             // bad records under --on-bad-record skip
+    std::uint64_t skipped = 0;  // bad records under --on-bad-record skip
     std::array<std::uint64_t, kBadReasonCount> bad_records{};
-    std::uint64_t duplicate_steps = 0;     // totals: steps seen again and dropped (P2)
-    std::uint64_t keys = 0;                // totals: keys held; map: keys in the open step
+    std::uint64_t duplicate_steps = 0;  // totals: steps seen again and dropped (P2)
+    std::uint64_t keys = 0;             // totals: keys held; map: keys in the open step
     std::uint64_t state_bytes = 0;
+    OutputBatch::Volumes written{};       // of committed steps, by TopicRole
+    std::vector<std::string> aggregates;  // totals: output names, for `totals`
+    std::vector<TotalStatus> totals;      // totals: a bounded choice that changes little
 
     std::array<std::uint64_t, kTransactionResultCount> transactions{};
     std::uint64_t producer_rebuilds = 0;
     std::uint64_t rebalances = 0;
     std::uint64_t partitions_lost = 0;
-    LatencyCounts commit_seconds;          // submit to known outcome
+    LatencyCounts commit_seconds;            // submit to known outcome
     LatencyCounts append_to_commit_seconds;  // oldest record of a step: log timestamp to commit
     std::array<double, kLoopPhaseCount> phase_seconds{};
     std::uint64_t restored_records = 0;
     double restore_seconds = 0;
-    double last_commit_wall_seconds = 0;   // unix time, 0 before the first
+    double last_commit_wall_seconds = 0;  // unix time, 0 before the first
 };
 
 }  // namespace kstream

@@ -2,12 +2,14 @@
 // the adapters together, runs, and says how it ended.
 #pragma once
 
+#include "app/monitoring.hpp"
 #include "app/stop_signal.hpp"
 #include "cli/config.hpp"
 #include "kstream/exit_code.hpp"
 #include "kstream/ports/clock.hpp"
 #include "kstream/ports/log.hpp"
 #include "telemetry/snapshot_store.hpp"
+#include "telemetry/state_board.hpp"
 
 namespace kstream::app {
 
@@ -19,6 +21,8 @@ struct AppContext {
     StopSignal& stop;
     const Clock& clock;
     telemetry::SnapshotStore& snapshots;
+    telemetry::StateBoard& states;  // aggregate adds a desk for each totals loop
+    const Monitoring& monitoring;
 };
 
 // stdout is for results only; everything else goes to the log. An exit code that is not ok has been
@@ -28,5 +32,7 @@ struct AppContext {
                                          AppContext& context);
 [[nodiscard]] ExitCode run_aggregate(const cli::AggregateConfig& config, AppContext& context);
 [[nodiscard]] ExitCode run_reset(const cli::ResetConfig& config, AppContext& context);
+// Prints one line on stdout, whatever the answer.
+[[nodiscard]] ExitCode run_health(const cli::HealthConfig& config);
 
 }  // namespace kstream::app

@@ -73,29 +73,41 @@ ExitCode call(const cli::ResetConfig& config, AppContext& context) {
     return run_reset(config, context);
 }
 
-// A dry run beside the process whose options it shares must not want that process's port.
-cli::CommonConfig common_of(const cli::Command& command) {
-    cli::CommonConfig common =
-        std::visit([](const auto& config) { return config.common; }, command);
-    const auto* const aggregate = std::get_if<cli::AggregateConfig>(&command);
+ExitCode call(const cli::HealthConfig& config, AppContext& /*context*/) {
+    return run_health(config);
+}
+
+// What runs beside the process whose options it shares must not want that process's port.
+cli::Command beside_others(cli::Command command) {
+    auto* const aggregate = std::get_if<cli::AggregateConfig>(&command);
     if (aggregate != nullptr && aggregate->dry_run) {
-        common.http.reset();
+        aggregate->common.http.reset();
     }
-    return common;
+    return command;
 }
 
 ExitCode execute(const cli::Command& command, StopSignal& stop) {
-    const cli::CommonConfig common = common_of(command);
+    if (const auto* const health = std::get_if<cli::HealthConfig>(&command)) {
+        return run_health(*health);  // asks the process that has the port, and must not want it
+    }
+    const cli::CommonConfig& common = std::visit(
+        [](const auto& config) -> const cli::CommonConfig& { return config.common; }, command);
     const telemetry::SystemClock clock;
     telemetry::LineLog log(clock, {.level = common.log_level,
                                    .format = common.log_json ? telemetry::LogFormat::json
                                                              : telemetry::LogFormat::text});
     telemetry::SnapshotStore snapshots(clock);
-    const auto server = start_monitoring(common, snapshots, log);
-    if (!server) {
-        return explain(log, "http server not started", server.error());
+    telemetry::StateBoard states;
+    const auto monitoring = Monitoring::start(command, snapshots, states, clock, log);
+    if (!monitoring) {
+        return explain(log, "http server not started", monitoring.error());
     }
-    AppContext context{.log = log, .stop = stop, .clock = clock, .snapshots = snapshots};
+    AppContext context{.log = log,
+                       .stop = stop,
+                       .clock = clock,
+                       .snapshots = snapshots,
+                       .states = states,
+                       .monitoring = **monitoring};
     return std::visit([&](const auto& config) { return call(config, context); }, command);
 }
 
@@ -114,7 +126,7 @@ ExitCode run(std::span<const std::string> arguments, const cli::Environment& env
     if (const auto* const shown = std::get_if<cli::Show>(&parsed)) {
         return show(*shown);
     }
-    return execute(std::get<cli::Command>(parsed), **stop);
+    return execute(beside_others(std::get<cli::Command>(parsed)), **stop);
 }
 
 }  // namespace kstream::app

@@ -1,8 +1,8 @@
 #include "app/loop_thread.hpp"
 
+#include "app/advertised.hpp"
 #include "kstream/codec/spec_hash.hpp"
 #include "kstream/pipeline/map_takeover.hpp"
-#include "kstream/pipeline/totals_fold.hpp"
 #include "kstream/pipeline/totals_takeover.hpp"
 
 #include <fmt/format.h>
@@ -69,6 +69,7 @@ Result<void> LoopThread::make_clients() {
     consumer.topic = input;
     consumer.group = map ? names.map_group : names.totals_group;
     consumer.name = name_ + "-consumer";
+    consumer.client_id_suffix = client_id_suffix(environment_.http);
     if (!config.group_instance_id.empty()) {
         consumer.group_instance_id = fmt::format("{}-{}", config.group_instance_id, worker_);
     }
@@ -114,10 +115,16 @@ void LoopThread::make_loop() {
             std::make_unique<MapTakeover>(job_, start_policy(config.from), *takeover_queries_,
                                           *reader_, clock, log, config.takeover_timeout);
     } else {
-        auto fold = std::make_unique<TotalsFold>(job_, TotalsFoldConfig{}, log);
+        auto fold = std::make_unique<TotalsFold>(
+            job_, TotalsFoldConfig{.shown_keys = static_cast<std::size_t>(config.metrics_keys)},
+            log);
         takeover_ = std::make_unique<TotalsTakeover>(job_, *fold, *takeover_queries_, *reader_,
                                                      clock, log, config.takeover_timeout);
+        totals_ = fold.get();
         fold_ = std::move(fold);
+        if (environment_.states != nullptr) {
+            desk_ = &environment_.states->add_desk();
+        }
         purge_queries_ =
             environment_.queries.client(environment_.names.totals_group, TopicRole::repartition);
         purge_ = std::make_unique<DeltaPurge>(*purge_queries_, clock, log, config.keep_deltas,
@@ -174,6 +181,17 @@ void LoopThread::run() {
         if (purge_ && purge_->due()) {
             purge_->advance(loop_->committed_positions());
         }
+        answer_question();
+    }
+}
+
+// One of them per iteration, so that who asks a lot does not slow the loop down much.
+void LoopThread::answer_question() {
+    if (desk_ == nullptr) {
+        return;
+    }
+    if (const std::optional<StateQuestion> question = desk_->take()) {
+        desk_->answer(totals_->answer(*question));
     }
 }
 

@@ -16,8 +16,11 @@
 #include "kstream/pipeline/map_fold.hpp"
 #include "kstream/pipeline/step_loop.hpp"
 #include "kstream/pipeline/takeover.hpp"
+#include "kstream/pipeline/totals_fold.hpp"
+#include "kstream/ports/state_desk.hpp"
 #include "kstream/status.hpp"
 #include "telemetry/snapshot_store.hpp"
+#include "telemetry/state_board.hpp"
 
 #include <chrono>
 #include <future>
@@ -41,6 +44,8 @@ struct LoopEnvironment {
     std::uint64_t hash_seed = 0;
     kafka::QueryService& queries;
     telemetry::SnapshotStore& snapshots;
+    telemetry::StateBoard* states;  // nullptr: nobody can ask for totals
+    std::string http;               // told to the other processes; may be empty
     const Clock& clock;
     Log& log;
     StopSignal& stop;
@@ -66,6 +71,7 @@ private:
     [[nodiscard]] Result<void> make_clients();
     void make_loop();
     void run();
+    void answer_question();
 
     const LoopEnvironment& environment_;
     const Stage stage_;
@@ -80,6 +86,8 @@ private:
     std::unique_ptr<ClusterQueries> takeover_queries_;
     std::unique_ptr<ClusterQueries> purge_queries_;
     std::unique_ptr<Fold> fold_;
+    const TotalsFold* totals_ = nullptr;  // fold_, of a totals loop
+    StateDesk* desk_ = nullptr;           // of a totals loop, when somebody can ask
     std::unique_ptr<Takeover> takeover_;
     std::unique_ptr<DeltaPurge> purge_;
     std::unique_ptr<StepLoop> loop_;

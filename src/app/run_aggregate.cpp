@@ -4,6 +4,7 @@
 #include "app/commands.hpp"
 #include "app/ensure_topics.hpp"
 #include "app/loop_thread.hpp"
+#include "app/peer_watch.hpp"
 #include "app/start_checks.hpp"
 #include "app/topic_plan.hpp"
 #include "kafka/left_behind.hpp"
@@ -16,6 +17,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <random>
 #include <vector>
 
@@ -237,11 +239,22 @@ ExitCode run_loops(const cli::AggregateConfig& config, const StartReport& facts,
         .hash_seed = random_id(),
         .queries = **queries,
         .snapshots = context.snapshots,
+        .states = context.monitoring.serves() ? &context.states : nullptr,
+        .http = context.monitoring.address(),
         .clock = context.clock,
         .log = context.log,
         .stop = context.stop,
     };
     context.snapshots.expect_loops(static_cast<std::size_t>(config.workers) * 2);
+    context.states.set_state_partitions(identity.state_partitions);
+    std::optional<PeerWatch> peers;
+    if (context.monitoring.serves()) {
+        peers.emplace(PeerWatch::Settings{.common = config.common,
+                                          .application_id = config.application_id,
+                                          .totals_group = facts.names.totals_group,
+                                          .own = context.monitoring.address()},
+                      context.states.peers(), context.clock, context.log);
+    }
     Result<Loops> loops = start_loops(environment);
     if (!loops) {
         return report(context.log, loops.error());

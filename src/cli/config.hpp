@@ -97,6 +97,8 @@ struct AggregateConfig {
     std::chrono::milliseconds session_timeout{10000};
     OnBadRecord on_bad_record = OnBadRecord::dead_letter;
     std::chrono::hours keep_deltas{24};
+    std::string http_advertise;                 // --http-advertise HOST:PORT; empty: found out
+    int metrics_keys = 20;                      // totals that /metrics shows, of each worker
     std::chrono::seconds takeover_timeout{60};  // bounded wait for another's open transaction (P8)
     bool dry_run = false;
 };
@@ -111,6 +113,12 @@ struct ResetConfig {
     bool yes = false;
 };
 
-using Command = std::variant<ProduceConfig, CreateTopicsConfig, AggregateConfig, ResetConfig>;
+// Asks a process of this machine: common.http is the address that it listens on.
+struct HealthConfig {
+    CommonConfig common;
+};
+
+using Command =
+    std::variant<ProduceConfig, CreateTopicsConfig, AggregateConfig, ResetConfig, HealthConfig>;
 
 }  // namespace kstream::cli

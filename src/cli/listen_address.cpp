@@ -5,11 +5,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <arpa/inet.h>
 #include <array>
 #include <charconv>
 #include <memory>
 #include <optional>
+#include <span>
 
 namespace kstream::cli {
 namespace {
@@ -39,19 +41,43 @@ std::expected<ListenAddress, std::string> read_listen_address(std::string_view t
     }
     std::array<unsigned char, sizeof(in6_addr)> bytes{};
     if (inet_pton(AF_INET, host.c_str(), bytes.data()) == 1) {
-        return ListenAddress{.host = host, .port = *port, .loopback = bytes[0] == 127};
+        return ListenAddress{
+            .host = host,
+            .port = *port,
+            .loopback = bytes[0] == 127,
+            .wildcard = std::ranges::all_of(std::span(bytes).first(4),
+                                            [](unsigned char b) { return b == 0; })};
     }
     if (host.starts_with('[') && host.ends_with(']')) {
         host = host.substr(1, host.size() - 2);
         if (inet_pton(AF_INET6, host.c_str(), bytes.data()) == 1) {
             std::array<unsigned char, sizeof(in6_addr)> one{};
             one.back() = 1;
-            return ListenAddress{.host = host, .port = *port, .loopback = bytes == one};
+            return ListenAddress{
+                .host = host,
+                .port = *port,
+                .loopback = bytes == one,
+                .wildcard = std::ranges::all_of(bytes, [](unsigned char b) { return b == 0; })};
         }
     }
     return std::unexpected(
         fmt::format("{}: the host is neither a numeric address (IPv6 in brackets) nor localhost",
                     in_quotes(text)));
+}
+
+bool is_advertisable(std::string_view text) {
+    const std::size_t colon = text.rfind(':');
+    if (colon == std::string_view::npos || read_port(text.substr(colon + 1)).value_or(0) == 0) {
+        return false;
+    }
+    const std::string_view host = text.substr(0, colon);
+    if (host.starts_with('[')) {
+        return read_listen_address(text).has_value();
+    }
+    return !host.empty() && host.size() <= kMostHostBytes && std::ranges::all_of(host, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '.' || c == '-' || c == '_';
+    });
 }
 
 }  // namespace kstream::cli

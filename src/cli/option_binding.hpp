@@ -230,9 +230,11 @@ consteval Subcommand subcommand_of() {
         return Subcommand::create_topics;
     } else if constexpr (std::same_as<Config, AggregateConfig>) {
         return Subcommand::aggregate;
-    } else {
-        static_assert(std::same_as<Config, ResetConfig>);
+    } else if constexpr (std::same_as<Config, ResetConfig>) {
         return Subcommand::reset;
+    } else {
+        static_assert(std::same_as<Config, HealthConfig>);
+        return Subcommand::health;
     }
 }
 
@@ -273,7 +275,7 @@ Binding at() {
     return at_as<ByType, First, Rest...>();
 }
 
-// The member of CommonConfig, in every subcommand.
+// The member of CommonConfig, in every subcommand that has to do with a cluster.
 template <auto Member>
 std::vector<Binding> everywhere() {
     return {at<&ProduceConfig::common, Member>(), at<&CreateTopicsConfig::common, Member>(),

@@ -92,6 +92,14 @@ Check check_http_address(std::string_view text) {
     return address ? std::nullopt : Check(address.error());
 }
 
+Check check_advertised_address(std::string_view text) {
+    if (!is_advertisable(text)) {
+        return fmt::format("{} is not HOST:PORT with a host name or an address and a port from 1",
+                           in_quotes(text));
+    }
+    return std::nullopt;
+}
+
 Check check_client_property(std::string_view text) {
     const std::string_view name = text.substr(0, text.find('='));
     if (!is_kafka_name(name, kMaxFieldBytes)) {

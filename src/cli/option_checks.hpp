@@ -16,6 +16,7 @@ using Check = std::optional<std::string>;
 [[nodiscard]] Check check_field(std::string_view text);
 [[nodiscard]] Check check_brokers(std::string_view text);
 [[nodiscard]] Check check_http_address(std::string_view text);
+[[nodiscard]] Check check_advertised_address(std::string_view text);
 // KEY=VALUE of a client property: refused names, with the reason.
 [[nodiscard]] Check check_client_property(std::string_view text);
 [[nodiscard]] Check check_topic_config(std::string_view text);

@@ -483,13 +483,15 @@ void add_observing_options(std::vector<OptionSpec>& table) {
     table.push_back({.name = "http",
                      .value = "HOST:PORT",
                      .group = observing,
-                     .help = "serve /metrics, /healthz and /readyz at this address",
+                     .help = "serve a status page, /status, /state, /metrics, /healthz, /readyz",
                      .details = "HOST is a numeric address or localhost, an IPv6 address stands "
-                                "in brackets; port 0 takes a free one and logs it.",
+                                "in brackets; port 0 takes a free one and logs it. health asks "
+                                "there, and on the loopback where HOST stands for all addresses.",
                      .absent = "off",
                      .rules = {.check = check_http_address},
                      .bindings = {at<&ProduceConfig::common, &CommonConfig::http>(),
-                                  at<&AggregateConfig::common, &CommonConfig::http>()}});
+                                  at<&AggregateConfig::common, &CommonConfig::http>(),
+                                  at<&HealthConfig::common, &CommonConfig::http>()}});
     table.push_back(
         {.name = "http-allow-remote",
          .group = observing,
@@ -497,6 +499,26 @@ void add_observing_options(std::vector<OptionSpec>& table) {
          .details = "There is no authentication: only where the network itself is closed.",
          .bindings = {at<&ProduceConfig::common, &CommonConfig::http_allow_remote>(),
                       at<&AggregateConfig::common, &CommonConfig::http_allow_remote>()}});
+    table.push_back({.name = "http-advertise",
+                     .value = "HOST:PORT",
+                     .group = observing,
+                     .help = "address at which others reach --http",
+                     .details = "Told to the other processes of the job in the client.id of the "
+                                "consumers, so that each of them knows whom to ask for a key "
+                                "(/state). Where --http stands for all addresses it is the host "
+                                "name of this machine.",
+                     .absent = "as --http",
+                     .rules = {.check = check_advertised_address},
+                     .bindings = {at<&AggregateConfig::http_advertise>()}});
+    table.push_back({.name = "metrics-keys",
+                     .value = "N",
+                     .group = observing,
+                     .help = "keys of which /metrics shows the totals (kstream_total)",
+                     .details = "Of each worker, first come first kept: series stay as long as the "
+                                "worker has the key's partition. 0: none. They are doubles, for "
+                                "pictures; exact values are in the results topic.",
+                     .rules = {.min = 0, .max = 1'000},
+                     .bindings = {at<&AggregateConfig::metrics_keys>()}});
 }
 
 constexpr std::array<SubcommandSpec, kSubcommandCount> kSubcommands{{
@@ -518,6 +540,12 @@ constexpr std::array<SubcommandSpec, kSubcommandCount> kSubcommands{{
      "Deletes the committed offsets and the internal topics of a job that is not running, so that "
      "it begins anew. Shows what it would do unless --yes is given.",
      "kstream reset --application-id kstream"},
+    {Subcommand::health, "health", "ask the process on this machine whether it is ready",
+     "Asks /readyz of the process that listens at --http, for two seconds at most, and prints the "
+     "answer in one line: for the health check of a container, which has the options of its "
+     "process in the environment. Exit code 0 when it is ready, 8 when it is not or does not "
+     "answer.",
+     "kstream health --http 127.0.0.1:9404"},
 }};
 
 }  // namespace
@@ -540,6 +568,8 @@ Command default_command(Subcommand id) {
             return AggregateConfig{};
         case Subcommand::reset:
             return ResetConfig{};
+        case Subcommand::health:
+            return HealthConfig{};
     }
     return {};
 }

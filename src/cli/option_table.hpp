@@ -15,7 +15,7 @@
 
 namespace kstream::cli {
 
-enum class Subcommand : std::uint8_t { produce, create_topics, aggregate, reset };
+enum class Subcommand : std::uint8_t { produce, create_topics, aggregate, reset, health };
 
 struct SubcommandSpec {
     Subcommand id;
@@ -24,7 +24,7 @@ struct SubcommandSpec {
     std::string_view details;  // for the manual page
     std::string_view example;
 };
-inline constexpr std::size_t kSubcommandCount = 4;
+inline constexpr std::size_t kSubcommandCount = 5;
 [[nodiscard]] std::span<const SubcommandSpec, kSubcommandCount> subcommands();
 [[nodiscard]] const SubcommandSpec& subcommand(Subcommand id);
 
@@ -83,9 +83,10 @@ struct OptionSpec {
     std::vector<Binding> bindings;
 
     [[nodiscard]] bool is_flag() const { return value.empty(); }
-    // The same for every subcommand: told once in long texts.
+    // The same for every subcommand that has to do with a cluster, which is all but health: told
+    // once in long texts.
     [[nodiscard]] bool is_common() const {
-        return bindings.size() == kSubcommandCount && group != OptionGroup::job;
+        return bindings.size() == kSubcommandCount - 1 && group != OptionGroup::job;
     }
     [[nodiscard]] std::string environment_name() const;
     [[nodiscard]] const Binding* binding(Subcommand id) const;  // nullptr: not for this subcommand

@@ -262,6 +262,10 @@ Sources collect(const CommandLine& line, const Environment& environment) {
     }
     read_environment(environment, *line.subcommand, sources);
     read_arguments(line, sources);
+    // Client properties stand in the environment or the file whatever subcommand runs.
+    std::erase_if(sources.values, [&line](const Given& given) {
+        return given.option->binding(*line.subcommand) == nullptr;
+    });
     keep_highest(sources.values);
     return sources;
 }

@@ -31,10 +31,12 @@ void check_topics(const std::string& source, const std::string& results, Found& 
 }
 
 void check(const ProduceConfig& config, Found& found) {
+    check_common(config.common, found);
     check_topics(config.topic, config.results_topic, found);
 }
 
 void check(const CreateTopicsConfig& config, Found& found) {
+    check_common(config.common, found);
     check_topics(config.source_topic, config.results_topic, found);
     if (config.policy.min_insync_replicas > config.policy.replication_factor) {
         found.push_back(fmt::format(
@@ -45,13 +47,33 @@ void check(const CreateTopicsConfig& config, Found& found) {
 }
 
 void check(const AggregateConfig& config, Found& found) {
+    check_common(config.common, found);
     check_topics(config.spec.source_topic, config.results_topic, found);
+    if (!config.http_advertise.empty() && !config.common.http) {
+        found.emplace_back("--http-advertise without --http: there is nothing to reach");
+    }
     for (const std::string& problem : problems(config.spec)) {
         found.push_back(fmt::format("--group-by, --sum, --count: {}", problem));
     }
 }
 
+// It only asks, so who else can reach the address does not matter.
+void check(const HealthConfig& config, Found& found) {
+    if (!config.common.http) {
+        found.emplace_back(
+            "--http must be given: the address that the process listens on, by --http, "
+            "KSTREAM_HTTP or above the first section of the configuration file");
+        return;
+    }
+    if (const auto address = read_listen_address(*config.common.http); address->port == 0) {
+        found.push_back(fmt::format(
+            "--http {}: with port 0 the process took a free one; give the one that it logged",
+            *config.common.http));
+    }
+}
+
 void check(const ResetConfig& config, Found& found) {
+    check_common(config.common, found);
     if (config.application_id.empty()) {
         found.emplace_back("--application-id must be given: it says which job is to be forgotten");
     }
@@ -61,12 +83,7 @@ void check(const ResetConfig& config, Found& found) {
 
 std::vector<std::string> validate(const Command& command) {
     Found found;
-    std::visit(
-        [&](const auto& config) {
-            check_common(config.common, found);
-            check(config, found);
-        },
-        command);
+    std::visit([&](const auto& config) { check(config, found); }, command);
     return found;
 }
 

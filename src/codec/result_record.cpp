@@ -1,6 +1,12 @@
 #include "kstream/codec/result_record.hpp"
 
+#include "codec/json_text.hpp"
+#include "kstream/codec/state_key.hpp"
+
+#include <algorithm>
 #include <array>
+#include <utility>
+#include <vector>
 
 namespace kstream {
 
@@ -12,6 +18,49 @@ void append_json_value(std::string& out, const GroupValue& value) {
     } else {
         out.append(value.text);  // canonical number or boolean: valid JSON as it is
     }
+}
+
+// Splits "[...]" at its commas, loosely: whoever calls writes the values again and compares.
+bool read_values(std::string_view text, std::vector<std::pair<GroupValueType, std::string>>& out) {
+    if (text.size() < 2 || !text.ends_with(']')) {
+        return false;
+    }
+    text = text.substr(1, text.size() - 2);
+    while (!text.empty()) {
+        std::size_t size = 0;
+        if (text.front() == '"') {
+            size = 1;
+            while (size < text.size() && text[size] != '"') {
+                size += text[size] == '\\' ? 2U : 1U;
+            }
+            if (size >= text.size()) {
+                return false;
+            }
+            const std::string_view raw = text.substr(1, size - 1);
+            if (json::check_escapes(raw) != json::Escapes::fine) {
+                return false;
+            }
+            out.emplace_back(GroupValueType::string, std::string());
+            json::append_unescaped(out.back().second, raw);
+            ++size;
+        } else {
+            size = std::min(text.find(','), text.size());
+            const std::string_view token = text.substr(0, size);
+            const bool is_boolean = token == "true" || token == "false";
+            if (token.empty() || (!is_boolean && json::number_size(token) != token.size())) {
+                return false;
+            }
+            out.emplace_back(is_boolean ? GroupValueType::boolean : GroupValueType::number, token);
+        }
+        text.remove_prefix(size);
+        if (!text.empty()) {
+            if (text.front() != ',' || text.size() == 1) {
+                return false;
+            }
+            text.remove_prefix(1);
+        }
+    }
+    return true;
 }
 
 }  // namespace
@@ -69,6 +118,28 @@ void append_result_key(std::string& out, std::span<const GroupValue> values) {
         append_json_value(out, values[i]);
     }
     out.push_back(']');
+}
+
+std::optional<std::string> state_key_of(std::string_view result_key, std::size_t fields) {
+    std::vector<std::pair<GroupValueType, std::string>> found;
+    if (!result_key.starts_with('[')) {
+        found.emplace_back(GroupValueType::string, result_key);
+    } else if (!read_values(result_key, found)) {
+        return std::nullopt;
+    }
+    std::vector<GroupValue> values;
+    for (const auto& [type, text] : found) {
+        values.push_back({type, text});
+    }
+    std::string again;
+    append_result_key(again, values);
+    // Every other way to write the same values would be a second name of the same group.
+    if (values.size() != fields || again != result_key) {
+        return std::nullopt;
+    }
+    std::string key;
+    encode_state_key(values, key);
+    return key;
 }
 
 void append_result_value(std::string& out, const AggregationSpec& spec,

@@ -1,5 +1,7 @@
 #include "kstream/core/aggregates.hpp"
 
+#include <cmath>
+
 namespace kstream {
 
 bool add_input(AggregateKind kind, Slot& slot, Decimal input) {
@@ -37,6 +39,14 @@ void append_finished(std::string& out, AggregateKind kind, const Slot& slot, int
             append_decimal(out, Decimal{slot.value}, scale, 2);
             return;
     }
+}
+
+double finished_for_graphs(AggregateKind kind, const Slot& slot, int scale) {
+    double value = static_cast<double>(slot.value);
+    if (kind == AggregateKind::sum) {
+        value /= std::pow(10.0, scale);
+    }
+    return value;
 }
 
 std::string_view aggregate_name(AggregateKind kind) {

@@ -113,11 +113,21 @@ struct Outcome {
     [[nodiscard]] bool is_not_there() const;
 };
 
+struct TopicPartition {
+    std::string topic;
+    PartitionId partition;
+    friend auto operator<=>(const TopicPartition&, const TopicPartition&) = default;
+};
+
+// "topic [partition]", as every message names a partition.
+[[nodiscard]] std::string to_text(const TopicPartition& of);
+
 struct GroupMember {
     std::string member_id;
     std::string client_id;
     std::string host;
     std::string instance_id;  // group.instance.id, empty when dynamic
+    std::vector<TopicPartition> assignment;
 };
 
 struct GroupInfo {
@@ -128,15 +138,6 @@ struct GroupInfo {
     Rights rights;
     std::optional<Error> error;
 };
-
-struct TopicPartition {
-    std::string topic;
-    PartitionId partition;
-    friend auto operator<=>(const TopicPartition&, const TopicPartition&) = default;
-};
-
-// "topic [partition]", as every message names a partition.
-[[nodiscard]] std::string to_text(const TopicPartition& of);
 
 struct CommittedOffset {
     TopicPartition of;

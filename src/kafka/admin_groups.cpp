@@ -20,6 +20,17 @@ bool is_missing(const rd_kafka_error_t* error) {
     return error != nullptr && rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND;
 }
 
+std::vector<TopicPartition> assignment_of(const rd_kafka_MemberDescription_t& member) {
+    std::vector<TopicPartition> all;
+    const auto* const assignment = rd_kafka_MemberDescription_assignment(&member);
+    const auto* const partitions =
+        assignment == nullptr ? nullptr : rd_kafka_MemberAssignment_partitions(assignment);
+    for (int i = 0; partitions != nullptr && i < partitions->cnt; ++i) {
+        all.push_back({partitions->elems[i].topic, PartitionId{partitions->elems[i].partition}});
+    }
+    return all;
+}
+
 GroupInfo group_info(const rd_kafka_ConsumerGroupDescription_t& description) {
     GroupInfo info;
     info.name = text_of(rd_kafka_ConsumerGroupDescription_group_id(&description));
@@ -39,11 +50,11 @@ GroupInfo group_info(const rd_kafka_ConsumerGroupDescription_t& description) {
     const std::size_t members = rd_kafka_ConsumerGroupDescription_member_count(&description);
     for (std::size_t i = 0; i < members; ++i) {
         const auto* const member = rd_kafka_ConsumerGroupDescription_member(&description, i);
-        info.members.push_back(
-            GroupMember{text_of(rd_kafka_MemberDescription_consumer_id(member)),
-                        text_of(rd_kafka_MemberDescription_client_id(member)),
-                        text_of(rd_kafka_MemberDescription_host(member)),
-                        text_of(rd_kafka_MemberDescription_group_instance_id(member))});
+        info.members.push_back(GroupMember{
+            text_of(rd_kafka_MemberDescription_consumer_id(member)),
+            text_of(rd_kafka_MemberDescription_client_id(member)),
+            text_of(rd_kafka_MemberDescription_host(member)),
+            text_of(rd_kafka_MemberDescription_group_instance_id(member)), assignment_of(*member)});
     }
     std::size_t count = 0;
     const auto* const operations =

@@ -35,7 +35,8 @@ Result<std::unique_ptr<GroupConsumer>> GroupConsumer::make(const ClientConfig& c
                                                            GroupConsumerConfig config) {
     Properties required{
         {"group.id", config.group},
-        {"client.id", fmt::format("{}-{}", client.client_id, config.name)},
+        {"client.id",
+         fmt::format("{}-{}{}", client.client_id, config.name, config.client_id_suffix)},
         {"group.protocol", config.group_protocol},
         {"statistics.interval.ms", "1000"},
         // An end-of-partition event carries the position behind control records and holes of
@@ -129,10 +130,10 @@ void GroupConsumer::on_rebalance(rd_kafka_resp_err_t code,
     }
 }
 
-// Takes the assignment over at its end, paused: start() seeks to where reading begins. Pausing bumps
-// the partition's version on this thread, so nothing that was fetched before it can be handed out.
-// Not at offset 0: a fetch may go out before the pause, and where retention has removed offset 0 it
-// fails and leaves a partition that cannot be sought any more.
+// Takes the assignment over at its end, paused: start() seeks to where reading begins. Pausing
+// bumps the partition's version on this thread, so nothing that was fetched before it can be handed
+// out. Not at offset 0: a fetch may go out before the pause, and where retention has removed offset
+// 0 it fails and leaves a partition that cannot be sought any more.
 void GroupConsumer::on_assign(const rd_kafka_topic_partition_list_t& partitions) {
     const PartitionListPtr list{rd_kafka_topic_partition_list_copy(&partitions)};
     for (int i = 0; i < list->cnt; ++i) {

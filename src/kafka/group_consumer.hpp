@@ -25,6 +25,7 @@ struct GroupConsumerConfig {
     std::string topic;
     std::string group;
     std::string name;               // "map-0-consumer", for metrics and client.id
+    std::string client_id_suffix;   // what else the client.id tells others; may be empty
     std::string group_instance_id;  // empty: dynamic membership
     std::string group_protocol = "classic";
     int session_timeout_ms = 10000;

@@ -101,6 +101,10 @@ void StepLoop::step_committed() {
     status_.last_commit_wall_seconds = static_cast<double>(ports_.clock.wall_ms()) / 1000.0;
     aborts_in_a_row_ = 0;
     in_flight_ = false;
+    for (std::size_t role = 0; role < kTopicRoleCount; ++role) {
+        status_.written[role].records += flight_volumes_[role].records;
+        status_.written[role].bytes += flight_volumes_[role].bytes;
+    }
     fold_.committed(ports_.clock.wall_ms());
     std::vector<PartitionPosition> opened;
     for (const StepRange& range : flight_ranges_) {
@@ -517,6 +521,7 @@ void StepLoop::submit(Step step, bool opens) {
     step.number = ++step_number_;
     step.offset_metadata = config_.offset_metadata;
     flight_ranges_ = step.ranges;
+    flight_volumes_ = step.outputs.volumes();
     flight_opens_ = opens;
     in_flight_ = true;
     submitted_ = ports_.clock.now();

@@ -1,6 +1,9 @@
 #include "kstream/pipeline/totals_fold.hpp"
 
 #include "kstream/check.hpp"
+#include "kstream/codec/result_record.hpp"
+#include "kstream/codec/state_key.hpp"
+#include "kstream/core/murmur2.hpp"
 
 #include <fmt/format.h>
 
@@ -9,12 +12,36 @@
 
 namespace kstream {
 
+namespace {
+
+// What becomes the value of a label must be short, and plain for every reader of the format.
+constexpr std::size_t kMostShownKeyBytes = 256;
+
+bool can_be_shown(std::string_view result_key) {
+    return result_key.size() <= kMostShownKeyBytes && std::ranges::none_of(result_key, [](char c) {
+               return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+           });
+}
+
+std::string result_key_of(std::string_view state_key, std::size_t fields) {
+    std::vector<GroupValue> group;
+    KSTREAM_CHECK(decode_state_key(state_key, fields, group),
+                  "state keys were checked when they came in");
+    std::string key;
+    append_result_key(key, group);
+    return key;
+}
+
+}  // namespace
+
 TotalsFold::TotalsFold(const Job& job, TotalsFoldConfig config, Log& log)
     : job_(job), config_(config), log_(log) {}
 
 void TotalsFold::install(std::unique_ptr<TotalsState> state) {
     const PartitionId partition = state->partition();
     states_[partition] = std::move(state);
+    shown_.erase(partition);
+    choose_shown_keys();
 }
 
 Result<void> TotalsFold::fold(RecordBatch records) {
@@ -143,6 +170,7 @@ void TotalsFold::committed(std::int64_t now_wall_ms) {
         states_.at(partition)->committed();
     }
     in_flight_.clear();
+    choose_shown_keys();
     if (flight_oldest_ms_ >= 0) {
         counters_.append_to_commit_seconds.record(
             static_cast<double>(std::max<std::int64_t>(0, now_wall_ms - flight_oldest_ms_)) /
@@ -168,6 +196,7 @@ void TotalsFold::undo_in_flight() {
 void TotalsFold::drop(std::span<const PartitionId> partitions) {
     for (const PartitionId partition : partitions) {
         states_.erase(partition);
+        shown_.erase(partition);
     }
 }
 
@@ -182,6 +211,117 @@ void TotalsFold::report(LoopStatus& status) const {
     for (const auto& entry : states_) {
         status.keys += entry.second->keys();
         status.state_bytes += entry.second->memory_bytes();
+    }
+    report_totals(status);
+}
+
+StateAnswer TotalsFold::answer(const StateQuestion& question) const {
+    StateAnswer answer;
+    for (const auto& [partition, state] : states_) {
+        answer.partitions.push_back({partition, state->committed_keys()});
+    }
+    if (question.kind == StateQuestion::Kind::find) {
+        find_entry(question, answer);
+    } else {
+        list_entries(question, answer);
+    }
+    return answer;
+}
+
+StateEntry TotalsFold::entry(const TotalsState& state, std::uint32_t index,
+                             std::span<const Slot> slots) const {
+    std::vector<GroupValue> group;
+    KSTREAM_CHECK(decode_state_key(state.state_key(index), job_.spec.group_by.size(), group),
+                  "state keys were checked when they came in");
+    StateEntry entry{.partition = state.partition(), .index = index, .key = {}, .value = {}};
+    append_result_key(entry.key, group);
+    append_result_value(entry.value, job_.spec, group, slots);
+    return entry;
+}
+
+void TotalsFold::find_entry(const StateQuestion& question, StateAnswer& answer) const {
+    const auto state_key = state_key_of(question.key, job_.spec.group_by.size());
+    if (!state_key) {
+        return;
+    }
+    answer.key_partition =
+        partition_for_key(question.key, static_cast<int>(job_.identity.state_partitions));
+    const auto found = states_.find(*answer.key_partition);
+    if (found == states_.end()) {
+        return;
+    }
+    const TotalsState& state = *found->second;
+    const std::uint32_t index = state.find_committed(*state_key);
+    if (index != KeyTable::kNone) {
+        answer.entries.push_back(entry(state, index, state.committed_slots({&index, 1})[0]));
+    }
+}
+
+void TotalsFold::list_entries(const StateQuestion& question, StateAnswer& answer) const {
+    std::size_t bytes = 0;
+    for (auto at = states_.lower_bound(question.from_partition); at != states_.end(); ++at) {
+        const TotalsState& state = *at->second;
+        const std::uint32_t first = at->first == question.from_partition ? question.from_index : 0;
+        const std::uint32_t keys = state.committed_keys();
+        if (first >= keys) {
+            continue;
+        }
+        const std::size_t left = question.most_entries - answer.entries.size();
+        std::vector<std::uint32_t> indexes(std::min<std::size_t>(keys - first, left));
+        std::iota(indexes.begin(), indexes.end(), first);
+        const auto rows = state.committed_slots(indexes);
+        for (std::size_t i = 0; i < rows.size(); ++i) {
+            StateEntry next = entry(state, indexes[i], rows[i]);
+            bytes += next.key.size() + next.value.size();
+            if (!answer.entries.empty() && bytes > question.most_bytes) {
+                answer.more = true;
+                return;
+            }
+            answer.entries.push_back(std::move(next));
+        }
+        if (first + rows.size() < keys) {
+            answer.more = true;
+            return;
+        }
+    }
+}
+
+// First come, first shown. Only committed keys, whose indexes do not change.
+void TotalsFold::choose_shown_keys() {
+    std::size_t count = 0;
+    for (const auto& entry : shown_) {
+        count += entry.second.keys.size();
+    }
+    for (const auto& [partition, state] : states_) {
+        Shown& shown = shown_[partition];
+        while (count < config_.shown_keys && shown.looked_at < state->committed_keys()) {
+            const std::uint32_t index = shown.looked_at++;
+            if (can_be_shown(result_key_of(state->state_key(index), job_.spec.group_by.size()))) {
+                shown.keys.push_back(index);
+                ++count;
+            }
+        }
+    }
+}
+
+void TotalsFold::report_totals(LoopStatus& status) const {
+    status.aggregates.clear();
+    for (const AggregateSpec& aggregate : job_.spec.aggregates) {
+        status.aggregates.push_back(aggregate.output_name);
+    }
+    status.totals.clear();
+    for (const auto& [partition, shown] : shown_) {
+        const TotalsState& state = *states_.at(partition);
+        const auto rows = state.committed_slots(shown.keys);
+        for (std::size_t row = 0; row < rows.size(); ++row) {
+            TotalStatus total;
+            total.key = result_key_of(state.state_key(shown.keys[row]), job_.spec.group_by.size());
+            for (std::size_t i = 0; i < rows[row].size(); ++i) {
+                total.values.push_back(
+                    finished_for_graphs(job_.kinds[i], rows[row][i], job_.spec.scale));
+            }
+            status.totals.push_back(std::move(total));
+        }
     }
 }
 

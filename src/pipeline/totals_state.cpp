@@ -218,6 +218,7 @@ void TotalsState::begin_layer(Layer& layer) const {
     layer.touched.clear();
     layer.before.clear();
     layer.keys_before = keys_.size();
+    layer.open = true;
     layer.sources_before = sources_;
     layer.merged_before = merged_;
     layer.hash_before = hash_;
@@ -312,6 +313,46 @@ void TotalsState::undo_in_flight() {
     undo(in_flight_);
     in_flight_ = Layer{};
     begin_layer(filling_);
+}
+
+// ---- looking
+// -------------------------------------------------------------------------------------
+
+std::uint32_t TotalsState::committed_keys() const {
+    return in_flight_.open ? in_flight_.keys_before : filling_.keys_before;
+}
+
+std::uint32_t TotalsState::find_committed(std::string_view state_key) const {
+    const std::uint32_t index = keys_.find(state_key);
+    return index < committed_keys() ? index : KeyTable::kNone;
+}
+
+std::vector<std::span<const Slot>> TotalsState::committed_slots(
+    std::span<const std::uint32_t> ascending) const {
+    std::vector<std::span<const Slot>> slots;
+    slots.reserve(ascending.size());
+    for (const std::uint32_t index : ascending) {
+        KSTREAM_CHECK(index < committed_keys(), "only what is committed is shown");
+        slots.push_back(std::span{slots_}.subspan(index * width(), width()));
+    }
+    if (ascending.empty()) {
+        return slots;
+    }
+    // What a layer found is what stood before it; the older layer comes last and wins.
+    for (const Layer* layer : {&filling_, &in_flight_}) {
+        for (std::size_t i = 0; i < layer->touched.size(); ++i) {
+            const std::uint32_t key = layer->touched[i];
+            if (key < ascending.front() || key > ascending.back()) {
+                continue;
+            }
+            const auto at = std::ranges::lower_bound(ascending, key);
+            if (*at == key) {
+                slots[static_cast<std::size_t>(at - ascending.begin())] =
+                    std::span{layer->before}.subspan(i * width(), width());
+            }
+        }
+    }
+    return slots;
 }
 
 std::size_t TotalsState::memory_bytes() const {

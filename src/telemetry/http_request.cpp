@@ -46,7 +46,43 @@ HttpRequest parse_request(std::string_view head) {
             .method = method == "GET"    ? HttpMethod::get
                       : method == "HEAD" ? HttpMethod::head
                                          : HttpMethod::other,
-            .path = std::string(target.substr(0, target.find('?')))};
+            .path = std::string(target.substr(0, target.find('?'))),
+            .query = target.contains('?') ? std::string(target.substr(target.find('?') + 1))
+                                          : std::string()};
+}
+
+std::optional<std::string> percent_decoded(std::string_view text) {
+    const auto digit = [](char c) {
+        return c >= '0' && c <= '9'   ? c - '0'
+               : c >= 'a' && c <= 'f' ? c - 'a' + 10
+               : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                      : -1;
+    };
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] != '%') {
+            out += text[i];
+            continue;
+        }
+        if (i + 2 >= text.size() || digit(text[i + 1]) < 0 || digit(text[i + 2]) < 0) {
+            return std::nullopt;
+        }
+        out += static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2]));
+        i += 2;
+    }
+    return out;
+}
+
+std::optional<std::string> query_value(std::string_view query, std::string_view name) {
+    while (!query.empty()) {
+        const std::string_view pair = query.substr(0, query.find('&'));
+        query.remove_prefix(std::min(query.size(), pair.size() + 1));
+        const std::size_t equals = pair.find('=');
+        if (equals != std::string_view::npos && pair.substr(0, equals) == name) {
+            return percent_decoded(pair.substr(equals + 1));
+        }
+    }
+    return std::nullopt;
 }
 
 }  // namespace kstream::telemetry

@@ -4,17 +4,16 @@
 // slow readers hold a place for longer.
 #include "telemetry/http_server.hpp"
 
-#include "telemetry/http_request.hpp"
+#include "telemetry/descriptor.hpp"
+#include "telemetry/socket_address.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <arpa/inet.h>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <exception>
-#include <netinet/in.h>
 #include <poll.h>
 #include <string_view>
 #include <sys/eventfd.h>
@@ -28,40 +27,25 @@ namespace {
 using SteadyTime = std::chrono::steady_clock::time_point;
 using std::chrono::milliseconds;
 
-// Owns a file descriptor.
-class Descriptor {
-public:
-    explicit Descriptor(int value = -1) : value_(value) {}
-    ~Descriptor() {
-        if (value_ >= 0) {
-            ::close(value_);
-        }
-    }
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    Descriptor(Descriptor&& other) noexcept : value_(std::exchange(other.value_, -1)) {}
-    Descriptor& operator=(Descriptor&& other) noexcept {
-        std::swap(value_, other.value_);
-        return *this;
-    }
-    [[nodiscard]] int get() const { return value_; }
-
-private:
-    int value_;
-};
-
 //             head complete, too long or malformed        all written
 //   reading ------------------------------------> writing -----------> draining --> closed
+//      |                                             ^
+//      +------------------ asked ------> waiting ----+ answered
 //
 // draining takes what the peer still sends until it closes: closing a socket with unread bytes
 // makes the kernel reset the connection, and the peer might never see the response.
-enum class Phase : std::uint8_t { reading, writing, draining, closed };
+enum class Phase : std::uint8_t { reading, waiting, writing, draining, closed };
+
+// How often a pending answer is looked for.
+constexpr milliseconds kLookEvery{5};
 
 struct Connection {
     Descriptor socket;
     SteadyTime deadline;
     Phase phase = Phase::reading;
     std::string received;
+    HttpPending pending;  // of the phase waiting
+    bool with_body = true;
     std::string response;
     std::size_t sent = 0;
 };
@@ -86,12 +70,15 @@ std::string_view status_text(int status) {
 }
 
 std::string encode(const HttpResponse& response, bool with_body) {
+    std::string more = response.status == 405 ? "Allow: GET, HEAD\r\n" : "";
+    for (const auto& [name, value] : response.headers) {
+        more += fmt::format("{}: {}\r\n", name, value);
+    }
     return fmt::format(
         "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n{}Cache-Control: no-store\r\n"
-        "Connection: close\r\n\r\n{}",
+        "X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n{}",
         response.status, status_text(response.status), response.content_type, response.body.size(),
-        response.status == 405 ? "Allow: GET, HEAD\r\n" : "",
-        with_body ? std::string_view(response.body) : std::string_view());
+        more, with_body ? std::string_view(response.body) : std::string_view());
 }
 
 HttpResponse plain(int status) {
@@ -102,13 +89,10 @@ HttpResponse plain(int status) {
 
 class HttpServer::Loop {
 public:
-    Loop(Descriptor listener, Descriptor stop_event, std::vector<HttpRoute> routes,
-         HttpLimits limits)
-        : listener_(std::move(listener)),
-          stop_event_(std::move(stop_event)),
-          routes_(std::move(routes)),
-          limits_(limits) {}
+    Loop(Descriptor listener, Descriptor stop_event, HttpLimits limits)
+        : listener_(std::move(listener)), stop_event_(std::move(stop_event)), limits_(limits) {}
 
+    void set_routes(std::vector<HttpRoute> routes) { routes_ = std::move(routes); }
     void run();
     void stop() const {
         const std::uint64_t one = 1;
@@ -117,11 +101,12 @@ public:
 
 private:
     void accept_one();
+    static void look_for_answer(Connection& connection);
     void serve(Connection& connection) const;
     void read_some(Connection& connection) const;
     static void write_some(Connection& connection);
     static void drain_some(Connection& connection);
-    [[nodiscard]] std::string respond(std::string_view head) const;
+    void respond(Connection& connection, std::string_view head) const;
     [[nodiscard]] int milliseconds_to_wait() const;
 
     Descriptor listener_;
@@ -140,8 +125,12 @@ void HttpServer::Loop::run() {
         std::vector<pollfd> entries{
             {.fd = stop_event_.get(), .events = POLLIN, .revents = 0},
             {.fd = accepting ? listener_.get() : -1, .events = POLLIN, .revents = 0}};
-        for (const Connection& connection : connections_) {
-            const short events = connection.phase == Phase::writing ? POLLOUT : POLLIN;
+        for (Connection& connection : connections_) {
+            look_for_answer(connection);
+            // Who waits is only watched for having gone.
+            const short events = connection.phase == Phase::writing   ? POLLOUT
+                                 : connection.phase == Phase::waiting ? 0
+                                                                      : POLLIN;
             entries.push_back({.fd = connection.socket.get(), .events = events, .revents = 0});
         }
         if (::poll(entries.data(), entries.size(), milliseconds_to_wait()) < 0 && errno != EINTR) {
@@ -170,6 +159,9 @@ int HttpServer::Loop::milliseconds_to_wait() const {
     milliseconds wait = std::chrono::hours(1);
     for (const Connection& connection : connections_) {
         wait = std::min(wait, std::chrono::ceil<milliseconds>(connection.deadline - now));
+        if (connection.phase == Phase::waiting) {
+            wait = std::min(wait, kLookEvery);
+        }
     }
     if (no_accept_before_ > now) {
         wait = std::min(wait, std::chrono::ceil<milliseconds>(no_accept_before_ - now));
@@ -184,6 +176,7 @@ void HttpServer::Loop::accept_one() {
         connections_.push_back({.socket = std::move(socket),
                                 .deadline = now + limits_.deadline,
                                 .received = {},
+                                .pending = {},
                                 .response = {}});
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
         // The waiting connection stays readable: without a pause this loop would spin.
@@ -195,6 +188,9 @@ void HttpServer::Loop::serve(Connection& connection) const {
     switch (connection.phase) {
         case Phase::reading:
             read_some(connection);
+            return;
+        case Phase::waiting:  // an event that nobody asked for: the peer has gone
+            connection.phase = Phase::closed;
             return;
         case Phase::writing:
             write_some(connection);
@@ -223,12 +219,33 @@ void HttpServer::Loop::read_some(Connection& connection) const {
         (head == 0 && connection.received.size() >= limits_.request_bytes)) {
         connection.response = encode(plain(431), true);
     } else if (head > 0) {
-        connection.response = respond(std::string_view(connection.received).substr(0, head));
+        respond(connection, std::string_view(connection.received).substr(0, head));
     } else {
+        return;
+    }
+    if (connection.pending) {
+        connection.phase = Phase::waiting;
         return;
     }
     connection.phase = Phase::writing;
     write_some(connection);
+}
+
+void HttpServer::Loop::look_for_answer(Connection& connection) {
+    if (connection.phase != Phase::waiting) {
+        return;
+    }
+    try {
+        const std::optional<HttpResponse> response = connection.pending();
+        if (!response) {
+            return;
+        }
+        connection.response = encode(*response, connection.with_body);
+    } catch (const std::exception&) {
+        connection.response = encode(plain(500), connection.with_body);
+    }
+    connection.pending = {};
+    connection.phase = Phase::writing;
 }
 
 void HttpServer::Loop::write_some(Connection& connection) {
@@ -255,24 +272,35 @@ void HttpServer::Loop::drain_some(Connection& connection) {
     }
 }
 
-std::string HttpServer::Loop::respond(std::string_view head) const {
+// Leaves a response, or what will know one.
+void HttpServer::Loop::respond(Connection& connection, std::string_view head) const {
     const HttpRequest request = parse_request(head);
-    const bool with_body = request.method != HttpMethod::head;
+    connection.with_body = request.method != HttpMethod::head;
     if (!request.well_formed) {
-        return encode(plain(400), true);
+        connection.response = encode(plain(400), true);
+        return;
     }
     if (request.method == HttpMethod::other) {
-        return encode(plain(405), true);
+        connection.response = encode(plain(405), true);
+        return;
     }
-    const auto route = std::ranges::find(routes_, request.path, &HttpRoute::path);
+    const auto route = std::ranges::find_if(routes_, [&request](const HttpRoute& one) {
+        return one.prefix ? request.path.starts_with(one.path) : request.path == one.path;
+    });
     if (route == routes_.end()) {
-        return encode(plain(404), with_body);
+        connection.response = encode(plain(404), connection.with_body);
+        return;
     }
     try {
-        return encode(route->respond(), with_body);
+        HttpReply reply = route->respond(request);
+        if (auto* const pending = std::get_if<HttpPending>(&reply)) {
+            connection.pending = std::move(*pending);
+        } else {
+            connection.response = encode(std::get<HttpResponse>(reply), connection.with_body);
+        }
     } catch (const std::exception&) {
         // Out of memory, or a library's exception: this request fails, nothing else.
-        return encode(plain(500), with_body);
+        connection.response = encode(plain(500), connection.with_body);
     }
 }
 
@@ -292,41 +320,29 @@ Error listen_error(const HttpAddress& address, int code) {
 }
 
 Result<Listening> listen_on(const HttpAddress& address) {
-    sockaddr_storage storage{};
-    socklen_t length = 0;
-    auto* const v4 = reinterpret_cast<sockaddr_in*>(&storage);
-    auto* const v6 = reinterpret_cast<sockaddr_in6*>(&storage);
-    if (inet_pton(AF_INET, address.host.c_str(), &v4->sin_addr) == 1) {
-        v4->sin_family = AF_INET;
-        v4->sin_port = htons(address.port);
-        length = sizeof *v4;
-    } else if (inet_pton(AF_INET6, address.host.c_str(), &v6->sin6_addr) == 1) {
-        v6->sin6_family = AF_INET6;
-        v6->sin6_port = htons(address.port);
-        length = sizeof *v6;
-    } else {
+    auto bound = socket_address(address);
+    if (!bound) {
         return std::unexpected(listen_error(address, EAFNOSUPPORT));
     }
-    auto* const any = reinterpret_cast<sockaddr*>(&storage);
-    Descriptor socket(::socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    Descriptor socket(
+        ::socket(bound->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     const int yes = 1;
     constexpr int kBacklog = 64;
     // A restart must not wait for old connections of the same port to time out.
     if (socket.get() < 0 ||
         ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) != 0 ||
-        ::bind(socket.get(), any, length) != 0 || ::listen(socket.get(), kBacklog) != 0 ||
-        ::getsockname(socket.get(), any, &length) != 0) {
+        ::bind(socket.get(), bound->any(), bound->length) != 0 ||
+        ::listen(socket.get(), kBacklog) != 0 ||
+        ::getsockname(socket.get(), bound->any(), &bound->length) != 0) {
         return std::unexpected(listen_error(address, errno));
     }
-    // Both families have the port at the same place.
-    return Listening{.socket = std::move(socket), .port = ntohs(v4->sin_port)};
+    return Listening{.socket = std::move(socket), .port = port_of(*bound)};
 }
 
 }  // namespace
 
-Result<std::unique_ptr<HttpServer>> HttpServer::start(const HttpAddress& address,
-                                                      std::vector<HttpRoute> routes,
-                                                      HttpLimits limits) {
+Result<std::unique_ptr<HttpServer>> HttpServer::listen(const HttpAddress& address,
+                                                       HttpLimits limits) {
     auto listening = listen_on(address);
     if (!listening) {
         return std::unexpected(std::move(listening.error()));
@@ -335,17 +351,33 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(const HttpAddress& address
     if (stop_event.get() < 0) {
         return std::unexpected(listen_error(address, errno));
     }
-    auto loop = std::make_unique<Loop>(std::move(listening->socket), std::move(stop_event),
-                                       std::move(routes), limits);
+    auto loop = std::make_unique<Loop>(std::move(listening->socket), std::move(stop_event), limits);
     return std::unique_ptr<HttpServer>(new HttpServer(std::move(loop), listening->port));
 }
 
+Result<std::unique_ptr<HttpServer>> HttpServer::start(const HttpAddress& address,
+                                                      std::vector<HttpRoute> routes,
+                                                      HttpLimits limits) {
+    auto server = listen(address, limits);
+    if (server) {
+        (*server)->serve(std::move(routes));
+    }
+    return server;
+}
+
 HttpServer::HttpServer(std::unique_ptr<Loop> loop, std::uint16_t port)
-    : loop_(std::move(loop)), port_(port), thread_([this] { loop_->run(); }) {}
+    : loop_(std::move(loop)), port_(port) {}
+
+void HttpServer::serve(std::vector<HttpRoute> routes) {
+    loop_->set_routes(std::move(routes));
+    thread_ = std::thread([this] { loop_->run(); });
+}
 
 HttpServer::~HttpServer() {
     loop_->stop();
-    thread_.join();
+    if (thread_.joinable()) {
+        thread_.join();
+    }
 }
 
 }  // namespace kstream::telemetry

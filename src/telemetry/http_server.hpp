@@ -3,14 +3,18 @@
 #pragma once
 
 #include "kstream/error.hpp"
+#include "telemetry/http_request.hpp"
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
+#include <utility>
+#include <variant>
 #include <vector>
 
 namespace kstream::telemetry {
@@ -19,11 +23,21 @@ struct HttpResponse {
     int status = 200;
     std::string content_type = "text/plain; charset=utf-8";
     std::string body;
+    // Beside those of every response. Without the initialiser GCC would warn where none is given.
+    // NOLINTNEXTLINE(readability-redundant-member-init)
+    std::vector<std::pair<std::string, std::string>> headers = {};
 };
 
+// What cannot be answered at once: asked again every few milliseconds, on the server's thread,
+// until it says something. It keeps its own time: it must end before the connection's deadline
+// does.
+using HttpPending = std::function<std::optional<HttpResponse>()>;
+using HttpReply = std::variant<HttpResponse, HttpPending>;
+
 struct HttpRoute {
-    std::string path;                       // exact
-    std::function<HttpResponse()> respond;  // on the server's thread; must be quick
+    std::string path;                                      // exact
+    bool prefix = false;                                   // or the beginning of the request's path
+    std::function<HttpReply(const HttpRequest&)> respond;  // on the server's thread; must be quick
 };
 
 struct HttpAddress {
@@ -39,6 +53,12 @@ struct HttpLimits {
 
 class HttpServer {
 public:
+    // Listens; connections wait until serve() is called, once. For routes that want to know the
+    // port.
+    [[nodiscard]] static Result<std::unique_ptr<HttpServer>> listen(const HttpAddress& address,
+                                                                    HttpLimits limits = {});
+    void serve(std::vector<HttpRoute> routes);
+
     // Listens and serves when it returns. A taken port or an address of another machine is a usage
     // error that names it.
     [[nodiscard]] static Result<std::unique_ptr<HttpServer>> start(const HttpAddress& address,
@@ -58,7 +78,7 @@ private:
 
     std::unique_ptr<Loop> loop_;
     std::uint16_t port_;
-    std::thread thread_;  // runs loop_ until its stop()
+    std::thread thread_;  // runs loop_ from serve() until its stop()
 };
 
 }  // namespace kstream::telemetry

@@ -65,6 +65,28 @@ void bad_records(const Loop& loop, Samples& samples) {
     }
 }
 
+constexpr std::array<WrittenRole, 2> kWrittenByMap{
+    {{TopicRole::repartition, "repartition"}, {TopicRole::dead_letters, "dead_letters"}}};
+constexpr std::array<WrittenRole, 2> kWrittenByTotals{
+    {{TopicRole::changelog, "changelog"}, {TopicRole::results, "results"}}};
+
+template <auto Member>
+void written(const Loop& loop, Samples& samples) {
+    for (const WrittenRole& written : written_roles(loop.status.stage)) {
+        const auto& volume = loop.status.written[static_cast<std::size_t>(written.role)];
+        samples.add("role", written.name, static_cast<double>(volume.*Member));
+    }
+}
+
+void totals(const Loop& loop, Samples& samples) {
+    for (const TotalStatus& total : loop.status.totals) {
+        for (std::size_t i = 0; i < total.values.size(); ++i) {
+            samples.add({{"key", total.key}, {"aggregate", loop.status.aggregates[i]}},
+                        total.values[i]);
+        }
+    }
+}
+
 void transactions(const Loop& loop, Samples& samples) {
     for (std::size_t i = 0; i < kTransactionResultCount; ++i) {
         samples.add("result", kResults[i], static_cast<double>(loop.status.transactions[i]));
@@ -97,6 +119,16 @@ const auto kLoopMetrics = std::to_array<MetricOf<Loop>>({
     {{"kstream_duplicate_steps_total", counter, kLoopLabels,
       "Steps that the totals already held and that were dropped"},
      member<&LoopStatus::duplicate_steps>},
+    {{"kstream_records_written_total", counter, "stage,worker,role",
+      "Records of committed transactions, by the topic that they were written to"},
+     written<&OutputBatch::Volume::records>},
+    {{"kstream_written_bytes_total", counter, "stage,worker,role",
+      "Bytes of the keys and values of these records, before compression"},
+     written<&OutputBatch::Volume::bytes>},
+    {{"kstream_total", gauge, "stage,worker,key,aggregate",
+      "Committed totals of the first --metrics-keys keys of each worker, as doubles and so for "
+      "pictures only: the exact values are in the results topic"},
+     totals},
     {{"kstream_keys", gauge, kLoopLabels, "Keys held: all totals, or the open step of a map loop"},
      member<&LoopStatus::keys>},
     {{"kstream_state_bytes", gauge, kLoopLabels, "Memory of these keys"},
@@ -254,6 +286,10 @@ std::vector<MetricSpec> specs_of(std::span<const MetricOf<Status>> metrics) {
 }
 
 }  // namespace
+
+std::span<const WrittenRole> written_roles(Stage stage) {
+    return stage == Stage::map ? kWrittenByMap : kWrittenByTotals;
+}
 
 std::span<const MetricOf<Seen<LoopStatus>>> loop_metrics() {
     return kLoopMetrics;

@@ -44,6 +44,10 @@ public:
         samples_.push_back({base_, value, nullptr});
         samples_.back().labels.emplace_back(label, std::string(label_value));
     }
+    void add(const Labels& labels, double value) {
+        samples_.push_back({base_, value, nullptr});
+        samples_.back().labels.insert(samples_.back().labels.end(), labels.begin(), labels.end());
+    }
     void add(const LatencyCounts& histogram) { samples_.push_back({base_, 0, &histogram}); }
 
     [[nodiscard]] const std::vector<Sample>& list() const { return samples_; }
@@ -72,6 +76,13 @@ struct BuildInfo {
     std::string revision;
     std::string librdkafka;
 };
+
+// The topics that a loop of this stage writes to, as labels and fields name them.
+struct WrittenRole {
+    TopicRole role;
+    std::string_view name;
+};
+[[nodiscard]] std::span<const WrittenRole> written_roles(Stage stage);
 
 [[nodiscard]] std::span<const MetricOf<Seen<LoopStatus>>> loop_metrics();  // base: stage, worker
 [[nodiscard]] std::span<const MetricOf<ProduceStatus>> produce_metrics();  // base: none

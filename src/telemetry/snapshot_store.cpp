@@ -14,11 +14,43 @@ std::vector<Snapshot<Status>> values_of(const std::map<Key, Snapshot<Status>>& m
     return values;
 }
 
+template <typename Counters>
+Past<Counters> past_of(const Recent<Counters>& recent, Instant now) {
+    // A snapshot has been published, so there is at least its own sample.
+    return {.rates = *recent.before(now, kRateWindow),
+            .quantiles = *recent.before(now, kQuantileWindow)};
+}
+
 }  // namespace
+
+LoopCounters counters_of(const LoopStatus& status) {
+    LoopCounters counters;
+    counters.records_read = status.records_read;
+    counters.bytes_read = status.bytes_read;
+    for (const OutputBatch::Volume& volume : status.written) {
+        counters.records_written += volume.records;
+        counters.bytes_written += volume.bytes;
+    }
+    counters.results_written = status.written[static_cast<std::size_t>(TopicRole::results)].records;
+    counters.commits = status.transactions[static_cast<std::size_t>(TransactionResult::committed)];
+    counters.commit_seconds = status.commit_seconds;
+    counters.append_to_commit_seconds = status.append_to_commit_seconds;
+    counters.phase_seconds = status.phase_seconds;
+    return counters;
+}
+
+ProduceCounters counters_of(const ProduceStatus& status) {
+    return {.made = status.made,
+            .acknowledged = status.acknowledged,
+            .bytes = status.bytes,
+            .delivery_seconds = status.delivery_seconds};
+}
 
 void SnapshotStore::publish(const LoopStatus& status) {
     Snapshot<LoopStatus> snapshot{std::make_shared<const LoopStatus>(status), clock_.now()};
+    const LoopCounters counters = counters_of(status);
     const std::lock_guard lock(mutex_);
+    loops_recent_[{status.worker, status.stage}].add(snapshot.published, counters);
     loops_.insert_or_assign({status.worker, status.stage}, std::move(snapshot));
 }
 
@@ -26,6 +58,7 @@ void SnapshotStore::publish(const ProduceStatus& status) {
     const Snapshot<ProduceStatus> snapshot{std::make_shared<const ProduceStatus>(status),
                                            clock_.now()};
     const std::lock_guard lock(mutex_);
+    produce_recent_.add(snapshot.published, counters_of(status));
     produce_.assign(1, snapshot);
 }
 
@@ -47,9 +80,19 @@ void SnapshotStore::expect_loops(std::size_t count) {
 Snapshots SnapshotStore::read() const {
     const Instant taken = clock_.now();
     const std::lock_guard lock(mutex_);
+    std::vector<Past<LoopCounters>> loops_past;
+    for (const auto& [loop, recent] : loops_recent_) {
+        loops_past.push_back(past_of(recent, taken));
+    }
+    std::vector<Past<ProduceCounters>> produce_past;
+    if (!produce_.empty()) {
+        produce_past.push_back(past_of(produce_recent_, taken));
+    }
     return Snapshots{.loops = values_of(loops_),
                      .produce = produce_,
                      .clients = values_of(clients_),
+                     .loops_past = std::move(loops_past),
+                     .produce_past = std::move(produce_past),
                      .expected_loops = expected_loops_,
                      .expected_since = expected_since_,
                      .taken = taken};

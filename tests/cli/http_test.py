@@ -1,15 +1,19 @@
 #!/usr/bin/env python3
 """Metrics, health and signals of a running process that finds no cluster: port 1 answers nobody."""
 
+import json
 import re
 import shutil
 import signal
 import socket
 import subprocess
+import threading
+import time
 import unittest
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 from support import KSTREAM, ROOT, TIMEOUT_S, BinaryTest, clean_environment
 
@@ -60,7 +64,37 @@ class Http(BinaryTest):
             self.assertIn("\nprocess_cpu_seconds_total ", metrics)
             self.assertEqual(get(port, "/healthz"), (200, "ok\n"))
             self.assertEqual(get(port, "/readyz"), (503, "starting\n"))
-            self.assertEqual(get(port, "/")[0], 404)
+            self.assertEqual(get(port, "/nowhere")[0], 404)
+
+    def test_status_is_json(self):
+        with running("aggregate", "--application-id", "a.b_c-1") as (_, port):
+            status, text = get(port, "/status")
+            shown = json.loads(text)
+            self.assertEqual((status, shown["command"]), (200, "aggregate"))
+            self.assertEqual(shown["application_id"], "a.b_c-1")
+            self.assertEqual((shown["ready"], shown["readiness"]), (False, "starting"))
+            self.assertEqual(shown["http"], f"127.0.0.1:{port}")
+            self.assertEqual(shown["job"]["aggregates"],
+                             ["valor_total_por_vendedor", "numero_transacoes"])
+            self.assertEqual((shown["loops"], shown["produce"]), ([], None))
+
+    def test_state_before_there_is_one(self):
+        with running("aggregate", "--http-advertise", "me.example:80") as (_, port):
+            for path in ("/state", "/state/vendedor_1"):
+                status, text = get(port, path)
+                self.assertEqual(status, 503)
+                self.assertIn("starting", json.loads(text)["error"])
+            self.assertEqual(get(port, "/state?limit=0")[0], 400)
+            self.assertEqual(json.loads(get(port, "/status")[1])["http"], "me.example:80")
+        with running("produce", "--count", "1") as (_, port):
+            self.assertEqual(get(port, "/state")[0], 404)
+
+    def test_advertised_addresses_are_checked(self):
+        for address in ("host", "host:0", "ho st:1", "[::1:1", ":1"):
+            done = self.check_run(["aggregate", "--http", "127.0.0.1:0", "--http-advertise",
+                                   address], 2)
+            self.assertIn("--http-advertise", done.stderr)
+        self.check_run(["aggregate", "--http-advertise", "host:1"], 2)
 
     @unittest.skipUnless(promtool(), "needs promtool: scripts/setup.sh brings it")
     def test_promtool_has_nothing_to_say(self):
@@ -78,6 +112,49 @@ class Http(BinaryTest):
     def test_only_the_loopback_without_more_words(self):
         done = self.check_run(["aggregate", "--http", "0.0.0.0:0"], 2)
         self.assertIn("--http-allow-remote", done.stderr)
+
+
+class Health(BinaryTest):
+    """kstream health, as the health check of a container runs it: options from the environment."""
+
+    def health(self, code, **variables):
+        done = self.check_run(["health"], code, env=clean_environment(**variables))
+        self.assertEqual(done.stderr if code != 2 else "", "")
+        return done.stdout
+
+    def test_a_process_that_is_not_ready(self):
+        with running("aggregate") as (_, port):
+            self.assertEqual(self.health(8, KSTREAM_HTTP=f"127.0.0.1:{port}"),
+                             "not ready: starting\n")
+
+    def test_a_process_that_is_ready_and_listens_everywhere(self):
+        class Ready(BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200 if self.path == "/readyz" else 404)
+                self.end_headers()
+                self.wfile.write(b"ok\n")
+
+            def log_message(self, *_):
+                pass
+
+        with HTTPServer(("0.0.0.0", 0), Ready) as server:
+            threading.Thread(target=server.handle_request, daemon=True).start()
+            self.assertEqual(
+                self.health(0, KSTREAM_HTTP=f"0.0.0.0:{server.server_port}",
+                            KSTREAM_WORKERS="2", KSTREAM_BROKERS="broker:9092"), "ready: ok\n")
+
+    def test_nobody_there(self):
+        self.assertIn("Connection refused", self.health(8, KSTREAM_HTTP=NOBODY))
+
+    def test_a_process_that_hangs_costs_two_seconds(self):
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            begin = time.monotonic()
+            told = self.health(8, KSTREAM_HTTP=f"127.0.0.1:{silent.getsockname()[1]}")
+            self.assertLess(time.monotonic() - begin, 10)
+        self.assertIn("has not answered within 2000 ms", told)
+
+    def test_without_an_address_it_says_what_is_missing(self):
+        self.assertIn("--http must be given", self.check_run(["health"], 2).stderr)
 
 
 class Signals(BinaryTest):

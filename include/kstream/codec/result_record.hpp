@@ -5,8 +5,10 @@
 #include "kstream/core/aggregates.hpp"
 #include "kstream/model/aggregation_spec.hpp"
 
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace kstream {
 
@@ -14,6 +16,11 @@ namespace kstream {
 // (several fields, numbers, booleans, a string that begins with '[') is a JSON array of the values,
 // so that no two group keys share one record key and compaction keeps them all.
 void append_result_key(std::string& out, std::span<const GroupValue> values);
+
+// The state key of the group whose result record has this key; none when no group of `fields`
+// values has it: a key must be written as append_result_key() writes it.
+[[nodiscard]] std::optional<std::string> state_key_of(std::string_view result_key,
+                                                      std::size_t fields);
 
 // Appends {"field":value,...,"aggregate":value,...} without blanks, fields in the job's order.
 void append_result_value(std::string& out, const AggregationSpec& spec,

@@ -32,6 +32,9 @@ struct Slot {
 // Appends the value that readers of the results see, as a JSON number.
 void append_finished(std::string& out, AggregateKind kind, const Slot& slot, int scale);
 
+// The same as a double, rounded as doubles are: for graphs, never for anything that adds up.
+[[nodiscard]] double finished_for_graphs(AggregateKind kind, const Slot& slot, int scale);
+
 // "count", "sum"; and back, false when there is no such aggregate.
 [[nodiscard]] std::string_view aggregate_name(AggregateKind kind);
 [[nodiscard]] bool is_known_aggregate(std::uint8_t tag);

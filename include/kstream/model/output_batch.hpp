@@ -3,6 +3,7 @@
 
 #include "kstream/model/ids.hpp"
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -16,6 +17,14 @@ class OutputBatch {
 public:
     static constexpr std::uint32_t kNoHeaders = 0xffffffffU;
     using Headers = std::vector<std::pair<std::string, std::string>>;
+
+    // How much goes to one topic: keys and values, without headers.
+    struct Volume {
+        std::uint64_t records = 0;
+        std::uint64_t bytes = 0;
+        friend bool operator==(const Volume&, const Volume&) = default;
+    };
+    using Volumes = std::array<Volume, kTopicRoleCount>;  // by TopicRole
 
     struct Record {
         TopicRole topic = TopicRole::repartition;
@@ -44,6 +53,9 @@ public:
         bytes_.append(key.value_or(std::string_view{}));
         bytes_.append(value.value_or(std::string_view{}));
         records_.push_back(record);
+        Volume& volume = volumes_[static_cast<std::size_t>(topic)];
+        ++volume.records;
+        volume.bytes += std::uint64_t{record.key_size} + record.value_size;
     }
 
     void append_all(const OutputBatch& other) {
@@ -60,10 +72,12 @@ public:
         records_.clear();
         header_sets_.clear();
         bytes_.clear();
+        volumes_ = {};
     }
 
     [[nodiscard]] bool empty() const { return records_.empty(); }
     [[nodiscard]] std::size_t bytes() const { return bytes_.size(); }
+    [[nodiscard]] const Volumes& volumes() const { return volumes_; }
     [[nodiscard]] const std::vector<Record>& records() const { return records_; }
     [[nodiscard]] const std::vector<Headers>& header_sets() const { return header_sets_; }
 
@@ -85,6 +99,7 @@ private:
     std::vector<Record> records_;
     std::vector<Headers> header_sets_;
     std::string bytes_;
+    Volumes volumes_{};
 };
 
 }  // namespace kstream

@@ -143,6 +143,7 @@ private:
     std::uint64_t step_number_ = 0;
     bool in_flight_ = false;
     std::vector<StepRange> flight_ranges_;
+    OutputBatch::Volumes flight_volumes_{};
     bool flight_opens_ = false;  // the step in flight is an open step
     Instant submitted_;
     Instant filling_since_;  // first record of the filling step

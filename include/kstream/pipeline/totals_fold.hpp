@@ -6,6 +6,7 @@
 #include "kstream/pipeline/job.hpp"
 #include "kstream/pipeline/totals_state.hpp"
 #include "kstream/ports/log.hpp"
+#include "kstream/ports/state_desk.hpp"
 
 #include <cstdint>
 #include <map>
@@ -17,6 +18,7 @@ namespace kstream {
 
 struct TotalsFoldConfig {
     std::uint64_t most_step_keys = 200'000;  // changed keys of one step
+    std::size_t shown_keys = 0;              // totals in the status: at most this many
 };
 
 class TotalsFold final : public Fold {
@@ -25,6 +27,9 @@ public:
 
     // A restored partition enters service.
     void install(std::unique_ptr<TotalsState> state);
+
+    // For those who want to see totals; between two iterations of the loop. Committed values only.
+    [[nodiscard]] StateAnswer answer(const StateQuestion& question) const;
 
     Result<void> fold(RecordBatch records) override;
     [[nodiscard]] bool can_seal() const override { return half_read_.empty(); }
@@ -48,6 +53,19 @@ private:
         bool duplicate = false;
     };
 
+    // Which keys of a state the status shows. Once shown, a key stays for as long as the state
+    // does, so that the series of a graph do not come and go.
+    struct Shown {
+        std::vector<std::uint32_t> keys;  // ascending
+        std::uint32_t looked_at = 0;      // committed keys that were shown or passed over
+    };
+
+    [[nodiscard]] StateEntry entry(const TotalsState& state, std::uint32_t index,
+                                   std::span<const Slot> slots) const;
+    void find_entry(const StateQuestion& question, StateAnswer& answer) const;
+    void list_entries(const StateQuestion& question, StateAnswer& answer) const;
+    void choose_shown_keys();
+    void report_totals(LoopStatus& status) const;
     Result<void> fold_batch(const RecordView& record, TotalsState& state);
     Result<bool> is_duplicate(const RecordView& record, TotalsState& state);
     void note_oldest(std::int64_t timestamp_ms);
@@ -56,6 +74,7 @@ private:
     TotalsFoldConfig config_;
     Log& log_;
     std::map<PartitionId, std::unique_ptr<TotalsState>> states_;
+    std::map<PartitionId, Shown> shown_;
     std::vector<HalfRead> half_read_;
     DeltaBatch batch_;
 

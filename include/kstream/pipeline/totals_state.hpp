@@ -55,6 +55,19 @@ public:
     void undo_filling();
     void undo_in_flight();  // precondition: nothing is filling
 
+    // --- what is committed, for those who look ---
+
+    // Committed keys have the indexes below this, in the order in which they came; a key keeps its
+    // index for as long as the state lives.
+    [[nodiscard]] std::uint32_t committed_keys() const;
+    // The index of a committed key, or KeyTable::kNone.
+    [[nodiscard]] std::uint32_t find_committed(std::string_view state_key) const;
+    [[nodiscard]] std::string_view state_key(std::uint32_t index) const { return keys_.key(index); }
+    // The committed slots of `ascending` indexes of committed keys, in that order, width() each.
+    // Costs a pass over the keys of the two open steps. Valid until the state changes.
+    [[nodiscard]] std::vector<std::span<const Slot>> committed_slots(
+        std::span<const std::uint32_t> ascending) const;
+
     [[nodiscard]] PartitionId partition() const { return partition_; }
     [[nodiscard]] std::uint64_t keys() const { return keys_.size(); }
     [[nodiscard]] std::uint64_t filling_keys() const { return filling_.touched.size(); }
@@ -66,6 +79,7 @@ private:
         std::vector<std::uint32_t> touched;  // keys changed in this layer, each once
         std::vector<Slot> before;            // their slots, width() per touched key
         std::uint32_t keys_before = 0;
+        bool open = false;  // false: there is no such step
         std::vector<SourceProgress> sources_before;
         std::vector<Slot> merged_before;
         UInt128 hash_before = 0;

@@ -34,6 +34,9 @@ public:
     [[nodiscard]] bool full() const override { return count(filling_) >= most_records; }
 
     Result<void> seal(Step& step) override {
+        for (int i = 0; i < written_per_step; ++i) {
+            step.outputs.append(TopicRole::results, PartitionId{0}, "k", "v");
+        }
         REQUIRE(in_flight_.empty());
         REQUIRE_FALSE(half_read);
         for (const auto& [partition, offsets] : filling_) {
@@ -90,6 +93,7 @@ public:
     }
 
     std::size_t most_records = 1'000'000;
+    int written_per_step = 0;  // result records, "k" and "v" each
     bool half_read = false;
     std::optional<Error> failure;
     std::size_t seals = 0;

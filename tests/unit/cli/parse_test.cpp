@@ -360,6 +360,25 @@ TEST_CASE("Rules between options") {
               .topic_configs == Pairs{{"source.cleanup.policy", "compact,delete"}});
 }
 
+TEST_CASE("health needs the address of its process and nothing else of its options") {
+    CHECK(config_from<HealthConfig>({"health"}, {{"KSTREAM_HTTP", "0.0.0.0:9404"}}).common.http ==
+          "0.0.0.0:9404");
+    // The environment and the file of the process that it asks.
+    CHECK(config_from<HealthConfig>({"health"}, {{"KSTREAM_HTTP", "127.0.0.1:1"},
+                                                 {"KSTREAM_WORKERS", "nonsense"},
+                                                 {"KSTREAM_BROKERS", "a:1"},
+                                                 {"KSTREAM_X_SASL_PASSWORD", "secret"}})
+              .common.client_properties.empty());
+    const TemporaryFile file("http = 127.0.0.1:2\n[aggregate]\nworkers = 3\n[client]\na = b\n");
+    CHECK(config_from<HealthConfig>({"health", "--config", file.path()}).common.http ==
+          "127.0.0.1:2");
+    REQUIRE(problems_from({"health"}).size() == 1);
+    CHECK(problems_from({"health"})[0].starts_with("--http must be given"));
+    CHECK(problems_from({"health", "--http", "127.0.0.1:0"}).size() == 1);
+    CHECK(problems_from({"health", "--http", "nonsense"}).size() == 1);
+    CHECK(problems_from({"health", "--http", "127.0.0.1:1", "-b", "a:1"}).size() == 1);
+}
+
 TEST_CASE("Help wins over everything that is wrong") {
     CHECK(text_from({"produce", "--nonsense", "--help"}, {{"KSTREAM_NONSENSE", "1"}})
               .starts_with("kstream produce - "));

@@ -1,6 +1,7 @@
 // What people read: keys that no two groups share, values that are JSON.
 #include "kstream/codec/result_record.hpp"
 
+#include "kstream/codec/state_key.hpp"
 #include "support/fakes/test_job.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -74,6 +75,35 @@ TEST_CASE("several fields stand in the job's order, with any names") {
     std::string value = "kept ";
     append_result_value(value, spec, group, std::vector<Slot>{{3, true}});
     CHECK(value == R"(kept {"b\"1":-0.5,"a":false,"n":3})");
+}
+
+TEST_CASE("a result key leads back to its state key, and only in the one form that it has") {
+    using enum GroupValueType;
+    const std::vector<std::vector<GroupValue>> groups{
+        {{string, "vendedor_1"}},
+        {{string, ""}},
+        {{string, "[odd"}},
+        {{string, "[]"}},
+        {{number, "7.5"}},
+        {{boolean, "true"}},
+        {{string, "a,b"}, {string, "quote\" \\ \n [ ]"}},
+        {{string, "S\xc3\xa3o"}, {number, "-1"}, {boolean, "false"}}};
+    for (const auto& group : groups) {
+        std::string result_key;
+        append_result_key(result_key, group);
+        CAPTURE(result_key);
+        std::string state_key;
+        encode_state_key(group, state_key);
+        CHECK(state_key_of(result_key, group.size()) == state_key);
+        CHECK_FALSE(state_key_of(result_key, group.size() + 1));
+    }
+    for (const char* other :
+         {"[", "[]", "[1", "[1 ]", "[\"a\"]", "[\"a]", "[\"\\u0061\",1]", "[1,]", "[,1]", "[null]",
+          "[{}]", "[\"a\\", "[01]", "[\"\\x\"]", "[true,1"}) {
+        CAPTURE(other);
+        CHECK_FALSE(state_key_of(other, 1));
+        CHECK_FALSE(state_key_of(other, 2));
+    }
 }
 
 }  // namespace kstream

@@ -52,4 +52,21 @@ TEST_CASE("a cleared batch is empty") {
     CHECK(batch.header_sets().empty());
 }
 
+TEST_CASE("a batch knows how much goes to each topic") {
+    OutputBatch one;
+    one.append(TopicRole::results, PartitionId{0}, "key", "value");
+    one.append(TopicRole::results, PartitionId{1}, "k", std::nullopt);
+    OutputBatch two;
+    two.append(TopicRole::dead_letters, PartitionId{0}, std::nullopt, "1234");
+    two.append_all(one);
+    const auto of = [](const OutputBatch& batch, TopicRole role) {
+        return batch.volumes()[static_cast<std::size_t>(role)];
+    };
+    CHECK(of(two, TopicRole::results) == OutputBatch::Volume{2, 9});
+    CHECK(of(two, TopicRole::dead_letters) == OutputBatch::Volume{1, 4});
+    CHECK(of(two, TopicRole::changelog) == OutputBatch::Volume{});
+    two.clear();
+    CHECK(two.volumes() == OutputBatch::Volumes{});
+}
+
 }  // namespace kstream

@@ -718,4 +718,31 @@ TEST_CASE("caught up means that all partitions are in service and at their ends"
     CHECK(b.status.last.partitions.at(0).lag_seconds == 0);
 }
 
+TEST_CASE("what a step writes counts when it is committed, and not when it is taken back") {
+    StepLoopBench b;
+    b.fold.written_per_step = 3;
+    b.own({0}, 0);
+    b.add(0, 1);
+    b.run_until_submitted();
+    b.sink.finish(TransactionResult::aborted);
+    b.run_for(seconds{2});
+    const auto results = [&b] {
+        return b.status.last.written[static_cast<std::size_t>(TopicRole::results)];
+    };
+    CHECK(results() == OutputBatch::Volume{});
+    b.commit();
+    CHECK(results() == OutputBatch::Volume{3, 6});
+}
+
+TEST_CASE("a member without a partition has joined: more workers than partitions are well") {
+    StepLoopBench b;
+    b.run_for(seconds{2});
+    CHECK_FALSE(b.status.last.joined);
+    b.source.assign({});
+    b.run_for(seconds{2});
+    CHECK(b.status.last.joined);
+    CHECK(b.status.last.caught_up);
+    CHECK(b.status.last.partitions.empty());
+}
+
 }  // namespace kstream

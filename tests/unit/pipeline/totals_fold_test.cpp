@@ -1,6 +1,7 @@
 // Delta batches into totals (P2): chunks of one map step are applied whole, in any interleaving.
 #include "kstream/pipeline/totals_fold.hpp"
 
+#include "kstream/core/murmur2.hpp"
 #include "support/fakes/batches.hpp"
 #include "support/fakes/memory_log.hpp"
 #include "support/fakes/recording_log.hpp"
@@ -8,6 +9,7 @@
 #include "support/fakes/test_job.hpp"
 
 #include <catch2/catch_test_macros.hpp>
+#include <fmt/format.h>
 
 #include <map>
 #include <memory>
@@ -377,6 +379,177 @@ TEST_CASE("latency counts from the oldest record of the committed steps") {
     (void)b.sealed();
     b.fold.committed(9000);
     CHECK(b.status().append_to_commit_seconds.count == 1);
+}
+
+TEST_CASE("the status shows committed totals of the first keys, and keeps to those keys") {
+    Bench b({.shown_keys = 2});
+    b.open({{0, 0}});
+    REQUIRE(b.add(batch_value(step_header({source_range(0, 0, 2)}, 1),
+                              {{seller_key("first"), amounts(1'500'000'000, 1)},
+                               {seller_key("second"), amounts(7, 1)}})));
+    CHECK(b.status().totals.empty());
+    b.commit();
+    REQUIRE(b.status().totals.size() == 2);
+    CHECK(b.status().aggregates ==
+          std::vector<std::string>{"valor_total_por_vendedor", "numero_transacoes"});
+    REQUIRE(b.add(batch_value(
+        step_header({source_range(0, 2, 4)}, 2),
+        {{seller_key("first"), amounts(1'000'000'000, 1)}, {seller_key("third"), amounts(1, 1)}})));
+    const auto shown = [&b] {
+        std::string text;
+        for (const TotalStatus& total : b.status().totals) {
+            text += fmt::format("{}={},{} ", total.key, total.values.at(0), total.values.at(1));
+        }
+        return text;
+    };
+    CHECK(shown() == "first=1.5,1 second=7e-09,1 ");
+    b.commit();
+    CHECK(shown() == "first=2.5,2 second=7e-09,1 ");
+    const std::vector<PartitionId> gone{PartitionId{0}};
+    b.fold.drop(gone);
+    CHECK(b.status().totals.empty());
+}
+
+TEST_CASE("a key that cannot be the value of a label is passed over") {
+    Bench b({.shown_keys = 5});
+    b.open({{0, 0}});
+    REQUIRE(b.add(batch_value(step_header({source_range(0, 0, 2)}, 1),
+                              {{seller_key(std::string(257, 'x')), amounts(1, 1)},
+                               {seller_key(std::string_view("nul\0", 4)), amounts(1, 1)},
+                               {seller_key("quote\" backslash\\"), amounts(1, 1)}})));
+    b.commit();
+    REQUIRE(b.status().totals.size() == 1);
+    CHECK(b.status().totals[0].key == "quote\" backslash\\");
+}
+
+TEST_CASE("without keys to show there are none") {
+    Bench b;
+    b.open({{0, 0}});
+    REQUIRE(b.add(
+        batch_value(step_header({source_range(0, 0, 1)}, 1), {{seller_key("a"), amounts(1, 1)}})));
+    b.commit();
+    CHECK(b.status().totals.empty());
+    CHECK(b.status().keys == 1);
+}
+
+namespace {
+
+std::string keys_of(const StateAnswer& answer) {
+    std::string text;
+    for (const StateEntry& entry : answer.entries) {
+        text += fmt::format("{}.{}={} ", entry.partition.value, entry.index, entry.key);
+    }
+    return text;
+}
+
+StateQuestion list_from(std::int32_t partition, std::uint32_t index, std::size_t most_entries,
+                        std::size_t most_bytes = 1 << 20) {
+    StateQuestion question;
+    question.from_partition = PartitionId{partition};
+    question.from_index = index;
+    question.most_entries = most_entries;
+    question.most_bytes = most_bytes;
+    return question;
+}
+
+StateQuestion find_key(std::string key) {
+    StateQuestion question;
+    question.kind = StateQuestion::Kind::find;
+    question.key = std::move(key);
+    return question;
+}
+
+// Keys a, b, c committed in partition 0 and d, e in partition 1.
+void fill(Bench& b) {
+    b.open({{0, 0}});
+    b.open({{0, 0}}, 1);
+    REQUIRE(b.add(batch_value(step_header({source_range(0, 0, 3)}, 1),
+                              {{seller_key("a"), amounts(1'000'000'000, 1)},
+                               {seller_key("b"), amounts(2, 1)},
+                               {seller_key("c"), amounts(3, 1)}})));
+    REQUIRE(b.add(batch_value(step_header({source_range(0, 0, 2)}, 1),
+                              {{seller_key("d"), amounts(4, 1)}, {seller_key("e"), amounts(5, 1)}}),
+                  1));
+    b.commit({0, 1});
+}
+
+}  // namespace
+
+TEST_CASE("a list of totals is bounded and goes on where it ended") {
+    Bench b;
+    fill(b);
+    const StateAnswer all = b.fold.answer(list_from(0, 0, 10));
+    CHECK(keys_of(all) == "0.0=a 0.1=b 0.2=c 1.0=d 1.1=e ");
+    CHECK_FALSE(all.more);
+    REQUIRE(all.partitions.size() == 2);
+    CHECK(all.partitions[0].keys == 3);
+    CHECK(all.entries[0].value ==
+          R"({"id_vendedor":"a","valor_total_por_vendedor":1.00,"numero_transacoes":1})");
+    const StateAnswer first = b.fold.answer(list_from(0, 0, 2));
+    CHECK(keys_of(first) == "0.0=a 0.1=b ");
+    CHECK(first.more);
+    CHECK(keys_of(b.fold.answer(list_from(0, 2, 2))) == "0.2=c 1.0=d ");
+    CHECK(b.fold.answer(list_from(0, 2, 2)).more);
+    CHECK(keys_of(b.fold.answer(list_from(1, 1, 2))) == "1.1=e ");
+    CHECK_FALSE(b.fold.answer(list_from(1, 1, 1)).more);
+    CHECK(b.fold.answer(list_from(1, 7, 2)).entries.empty());
+    CHECK(b.fold.answer(list_from(2, 0, 2)).entries.empty());
+    const StateAnswer exactly = b.fold.answer(list_from(0, 0, 3));
+    CHECK(keys_of(exactly) == "0.0=a 0.1=b 0.2=c ");
+    CHECK(exactly.more);
+    const StateAnswer narrow = b.fold.answer(list_from(0, 0, 10, 1));
+    CHECK(keys_of(narrow) == "0.0=a ");
+    CHECK(narrow.more);
+}
+
+TEST_CASE("an answer never holds what is not committed") {
+    Bench b;
+    fill(b);
+    REQUIRE(b.add(batch_value(
+        step_header({source_range(0, 3, 5)}, 2),
+        {{seller_key("b"), amounts(100'000'000'000, 1)}, {seller_key("new"), amounts(1, 1)}})));
+    const auto check = [&b](std::string_view total) {
+        const StateAnswer answer = b.fold.answer(list_from(0, 0, 10));
+        CHECK(answer.entries.size() == 5);
+        CHECK(answer.entries.at(1).value.contains(total));
+        CHECK(b.fold.answer(find_key("new")).entries.empty());
+    };
+    const std::string before = "\"valor_total_por_vendedor\":0.000000002,";
+    check(before);
+    const Step step = b.sealed();
+    check(before);  // in flight is not committed
+    b.fold.undo_filling();
+    b.fold.undo_in_flight();
+    check(before);
+    REQUIRE(b.add(batch_value(step_header({source_range(0, 3, 4)}, 3),
+                              {{seller_key("b"), amounts(100'000'000'000, 1)}})));
+    b.commit();
+    check("\"valor_total_por_vendedor\":100.000000002,");
+}
+
+TEST_CASE("a key is found where it belongs, by the key of its result record") {
+    Bench b;
+    // A key whose partition by hash is in service, and put there as a map loop would.
+    const auto partition_of = [](const std::string& key) {
+        return partition_for_key(key, static_cast<int>(kJob.identity.state_partitions)).value;
+    };
+    std::string here = "x";
+    while (partition_of(here) != 0) {
+        here += "x";
+    }
+    b.open({{0, 0}});
+    REQUIRE(b.add(
+        batch_value(step_header({source_range(0, 0, 1)}, 1), {{seller_key(here), amounts(7, 1)}})));
+    b.commit();
+    const StateAnswer found = b.fold.answer(find_key(here));
+    REQUIRE(found.entries.size() == 1);
+    CHECK(found.entries[0].key == here);
+    CHECK(found.key_partition == PartitionId{0});
+    const StateAnswer absent = b.fold.answer(find_key(here + "y"));
+    CHECK(absent.entries.empty());
+    CHECK(absent.key_partition == PartitionId{partition_of(here + "y")});
+    CHECK_FALSE(b.fold.answer(find_key("[\"two\",\"fields\"]")).key_partition);
+    CHECK_FALSE(b.fold.answer(find_key("[")).key_partition);
 }
 
 }  // namespace kstream

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <utility>
@@ -85,6 +86,20 @@ void check_equal(const TotalsState& state, const Model& model) {
     ++next.transaction;
     REQUIRE(probe(state) == next.meta(Offset{0}));
     REQUIRE(state.keys() == model.totals.size());
+}
+
+// What those who only look see: all that is committed and nothing else.
+void check_shown(const TotalsState& state, const Model& committed) {
+    std::vector<std::uint32_t> indexes(state.committed_keys());
+    std::iota(indexes.begin(), indexes.end(), 0U);
+    const auto rows = state.committed_slots(indexes);
+    REQUIRE(rows.size() == committed.totals.size());
+    for (const std::uint32_t index : indexes) {
+        const std::string key{state.state_key(index)};
+        REQUIRE(committed.totals.contains(key));
+        REQUIRE(std::ranges::equal(rows[index], committed.totals.at(key)));
+        REQUIRE(state.find_committed(key) == index);
+    }
 }
 
 // One map step, applied to both.
@@ -271,8 +286,33 @@ TEST_CASE("whatever is sealed, committed or taken back, the state is what a copy
                 flying = false;
             }
             check_equal(state, filling);
+            check_shown(state, committed);
         }
     }
+}
+
+TEST_CASE("what is not committed is not shown: not a new key, not a changed total") {
+    TotalsState state = opened();
+    REQUIRE(state.apply_delta(seller_key("a"), amounts(5, 1)));
+    CHECK(state.committed_keys() == 0);
+    CHECK(state.find_committed(seller_key("a")) == KeyTable::kNone);
+    OutputBatch out;
+    state.seal(Offset{1}, out);
+    CHECK(state.committed_keys() == 0);
+    state.committed();
+    CHECK(state.committed_keys() == 1);
+    REQUIRE(state.apply_delta(seller_key("a"), amounts(2, 1)));
+    state.seal(Offset{2}, out);
+    REQUIRE(state.apply_delta(seller_key("a"), amounts(1, 1)));
+    REQUIRE(state.apply_delta(seller_key("b"), amounts(9, 1)));
+    const std::vector<std::uint32_t> first{0};
+    CHECK(state.committed_keys() == 1);
+    CHECK(std::ranges::equal(state.committed_slots(first)[0], amounts(5, 1)));
+    state.committed();
+    CHECK(std::ranges::equal(state.committed_slots(first)[0], amounts(7, 2)));
+    CHECK(state.find_committed(seller_key("b")) == KeyTable::kNone);
+    state.undo_filling();
+    CHECK(std::ranges::equal(state.committed_slots(first)[0], amounts(7, 2)));
 }
 
 TEST_CASE("what was committed restores to the same state, compacted or not") {

@@ -74,6 +74,18 @@ TEST_CASE("Ready means: all loops there, all with an assignment, nothing being r
     CHECK(readiness(store.read()).ok);
 }
 
+TEST_CASE("A member that has no partitions is ready: more workers than partitions are well") {
+    ManualClock clock;
+    SnapshotStore store(clock);
+    store.expect_loops(2);
+    for (const Stage stage : {Stage::map, Stage::totals}) {
+        LoopStatus idle = loop(stage, true);
+        idle.partitions.clear();
+        store.publish(idle);
+    }
+    CHECK(readiness(store.read()).ok);
+}
+
 TEST_CASE("A producer is ready unless it waits for the brokers") {
     ManualClock clock;
     SnapshotStore store(clock);

@@ -61,9 +61,13 @@ private:
 
 std::unique_ptr<HttpServer> serve(HttpLimits limits = {}, std::string body = "hello\n") {
     std::vector<HttpRoute> routes{
-        {.path = "/hello", .respond = [body] { return HttpResponse{.body = body}; }},
-        {.path = "/sick", .respond = [] { return HttpResponse{.status = 503, .body = "sick\n"}; }},
-        {.path = "/throws", .respond = []() -> HttpResponse { throw std::bad_alloc(); }}};
+        {.path = "/hello",
+         .respond = [body](const HttpRequest&) { return HttpResponse{.body = body}; }},
+        {.path = "/sick",
+         .respond =
+             [](const HttpRequest&) { return HttpResponse{.status = 503, .body = "sick\n"}; }},
+        {.path = "/throws",
+         .respond = [](const HttpRequest&) -> HttpResponse { throw std::bad_alloc(); }}};
     auto server = HttpServer::start({.host = "127.0.0.1", .port = 0}, std::move(routes), limits);
     REQUIRE(server);
     return std::move(*server);
@@ -136,6 +140,74 @@ TEST_CASE("HEAD has the head of GET and no body, other methods are refused") {
         CHECK(refused.contains("\r\nAllow: GET, HEAD\r\n"));
     }
     CHECK(has_status(ask(*server, "nonsense\r\n\r\n"), 400));
+}
+
+TEST_CASE("Queries and paths are decoded, or refused") {
+    CHECK(parse_request("GET /a?b=c?d HTTP/1.1\r\n\r\n").query == "b=c?d");
+    CHECK(percent_decoded("a%20b%2Fc%00").value() == std::string("a b/c\0", 6));
+    CHECK(percent_decoded("plus+stays").value() == "plus+stays");
+    for (const char* bad : {"%", "a%2", "%zz", "%2g", "%%20"}) {
+        INFO(bad);
+        CHECK_FALSE(percent_decoded(bad));
+    }
+    CHECK(query_value("limit=5&after=1.2", "after") == "1.2");
+    CHECK(query_value("limit=5&after=", "after") == "");
+    CHECK_FALSE(query_value("limit=5&&x", "after"));
+    CHECK_FALSE(query_value("limit=%", "limit"));
+}
+
+TEST_CASE("A path can stand for all that begin with it, and carries headers of its own") {
+    auto server = HttpServer::start(
+        {.host = "127.0.0.1"},
+        {{.path = "/key/", .prefix = true, .respond = [](const HttpRequest& request) {
+              return HttpResponse{.body = request.path.substr(5), .headers = {{"X-Mine", "yes"}}};
+          }}});
+    REQUIRE(server);
+    CHECK(get(**server, "/key/a%2Fb").ends_with("\r\n\r\na%2Fb"));
+    CHECK(get(**server, "/key/a").contains("\r\nX-Mine: yes\r\n"));
+    CHECK(get(**server, "/key/a").contains("\r\nX-Content-Type-Options: nosniff\r\n"));
+    CHECK(has_status(get(**server, "/key"), 404));
+}
+
+TEST_CASE("An answer that takes a while holds up nobody else") {
+    std::atomic<bool> known{false};
+    std::atomic<int> looks{0};
+    auto server = HttpServer::start(
+        {.host = "127.0.0.1"},
+        {{.path = "/slow",
+          .respond = [&](const HttpRequest&) -> HttpReply {
+              return HttpPending([&]() -> std::optional<HttpResponse> {
+                  ++looks;
+                  return known ? std::optional(HttpResponse{.body = "at last\n"}) : std::nullopt;
+              });
+          }},
+         {.path = "/quick", .respond = [](const HttpRequest&) { return HttpResponse{}; }},
+         {.path = "/breaks", .respond = [](const HttpRequest&) -> HttpReply {
+              return HttpPending([]() -> std::optional<HttpResponse> { throw std::bad_alloc(); });
+          }}});
+    REQUIRE(server);
+    const Client waiting((*server)->port());
+    const Client gone((*server)->port());
+    REQUIRE(waiting.send("GET /slow HTTP/1.1\r\n\r\n"));
+    REQUIRE(gone.send("HEAD /slow HTTP/1.1\r\n\r\n"));
+    CHECK(has_status(get(**server, "/quick"), 200));
+    CHECK(has_status(get(**server, "/breaks"), 500));
+    CHECK(looks > 0);
+    known = true;
+    CHECK(waiting.receive().ends_with("\r\n\r\nat last\n"));
+    CHECK(gone.receive().ends_with("\r\n\r\n"));
+}
+
+TEST_CASE("An answer that never comes ends with its connection") {
+    auto server = HttpServer::start(
+        {.host = "127.0.0.1"},
+        {{.path = "/never",
+          .respond = [](const HttpRequest&) -> HttpReply {
+              return HttpPending([]() -> std::optional<HttpResponse> { return std::nullopt; });
+          }}},
+        {.deadline = milliseconds(200)});
+    REQUIRE(server);
+    CHECK(get(**server, "/never").empty());
 }
 
 TEST_CASE("A request that comes in pieces is one request") {
