@@ -139,8 +139,8 @@ read_extra_options() {
 }
 
 # Most of our ports lie in the range that the kernel takes local ports of outgoing connections from.
-# While a node is down, any client may be given its port, one that tries to reach it may even connect
-# to itself, and the node cannot come back: "Address already in use". So they are reserved.
+# While a node is down, any client may be given its port; one that tries to reach it may even
+# connect to itself, and the node cannot come back: "Address already in use". So they are reserved.
 reserve_ports() {
   local setting=/proc/sys/net/ipv4/ip_local_reserved_ports now
   now="$(<"$setting")"

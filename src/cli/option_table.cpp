@@ -513,7 +513,7 @@ void add_observing_options(std::vector<OptionSpec>& table) {
     table.push_back({.name = "metrics-keys",
                      .value = "N",
                      .group = observing,
-                     .help = "keys of which /metrics shows the totals (kstream_total)",
+                     .help = "keys of which /metrics shows the totals (kstream_result_value)",
                      .details = "Of each worker, first come first kept: series stay as long as the "
                                 "worker has the key's partition. 0: none. They are doubles, for "
                                 "pictures; exact values are in the results topic.",

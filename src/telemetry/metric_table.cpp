@@ -125,7 +125,7 @@ const auto kLoopMetrics = std::to_array<MetricOf<Loop>>({
     {{"kstream_written_bytes_total", counter, "stage,worker,role",
       "Bytes of the keys and values of these records, before compression"},
      written<&OutputBatch::Volume::bytes>},
-    {{"kstream_total", gauge, "stage,worker,key,aggregate",
+    {{"kstream_result_value", gauge, "stage,worker,key,aggregate",
       "Committed totals of the first --metrics-keys keys of each worker, as doubles and so for "
       "pictures only: the exact values are in the results topic"},
      totals},

@@ -228,7 +228,12 @@ WHERE_IS_THE_TIME = Row("Where is the time?", [
 TOTALS = Row("Totals", [
     bars(
         "$aggregate", "short",
-        [Query('max by (job, key) (kstream_total{$scope, aggregate="$aggregate"})', "{{key}}")],
+        [
+            Query(
+                'max by (job, key) (kstream_result_value{$scope, aggregate="$aggregate"})',
+                "{{key}}",
+            )
+        ],
         shows="The committed totals of up to 20 keys of each worker. As a number of the metrics "
         "system, so rounded to about 15 digits: the exact value is in the results topic.",
         normal="Grows while records come in, by steps at each commit.",
@@ -238,7 +243,7 @@ TOTALS = Row("Totals", [
     ),
     lines(
         "Growth of the totals", "short",
-        [Query('max by (job, key, aggregate) (deriv(kstream_total{$scope, '
+        [Query('max by (job, key, aggregate) (deriv(kstream_result_value{$scope, '
                'aggregate=~"$aggregate"}[$__rate_interval]))', "{{aggregate}} {{key}}")],
         shows="How much is added to the totals each second. The scale is logarithmic, amounts "
         "and counts lie far apart.",
@@ -648,7 +653,7 @@ DASHBOARD = Dashboard(
         Variable("job", "Job", 'label_values(up{job=~"kstream-.+"}, job)', "kstream-.+"),
         Variable("instance", "Instance", 'label_values(up{job=~"$job"}, instance)'),
         Variable("stage", "Stage", "label_values(kstream_joined{$scope}, stage)"),
-        Variable("aggregate", "Aggregate", "label_values(kstream_total{$scope}, aggregate)"),
+        Variable("aggregate", "Aggregate", "label_values(kstream_result_value{$scope}, aggregate)"),
     ],
     annotations=[
         Annotation(
