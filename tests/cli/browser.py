@@ -133,10 +133,11 @@ class Browser:
             time.sleep(0.05)
 
     def picture(self, path):
-        """All of the page, as high as it is."""
+        """The page as high as it is, but no more than two screens of a phone."""
         size = self.call("Page.getLayoutMetrics")["cssContentSize"]
+        height = min(size["height"], 1400)
         shot = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True,
-                         clip={"x": 0, "y": 0, "width": size["width"], "height": size["height"],
+                         clip={"x": 0, "y": 0, "width": size["width"], "height": height,
                                "scale": 1})
         Path(path).write_bytes(base64.b64decode(shot["data"]))
 
