@@ -146,7 +146,7 @@ class Status(IntegrationTest):
         self.assertTrue(all(s["ready"] and s["healthy"] for s in statuses))
         written = replicas[0].metrics().total("kstream_records_written_total", role="results")
         self.assertGreater(written, 0)
-        self.assertGreater(replicas[0].metrics().total("kstream_total"), 0)
+        self.assertGreater(replicas[0].metrics().total("kstream_result_value"), 0)
 
     def test_a_key_of_several_fields(self) -> None:
         self.create_topics()
