@@ -114,10 +114,10 @@ void GroupConsumer::on_rebalance(rd_kafka_resp_err_t code,
                 const ErrorPtr ignored{rd_kafka_incremental_unassign(client_.get(), partitions)};
                 return;
             }
-            asked_back_.reset(rd_kafka_topic_partition_list_copy(partitions));
             SourceEvent event;
             event.kind = SourceEvent::Kind::revoking;
             event.partitions = partitions_of(*partitions);
+            asked_back_ = event.partitions;
             event.lost = rd_kafka_assignment_lost(client_.get()) != 0;
             events_.push_back(std::move(event));
             return;
@@ -130,41 +130,45 @@ void GroupConsumer::on_rebalance(rd_kafka_resp_err_t code,
     }
 }
 
-// Takes the assignment over at its end, paused: start() seeks to where reading begins. Pausing
-// bumps the partition's version on this thread, so nothing that was fetched before it can be handed
-// out. Not at offset 0: a fetch may go out before the pause, and where retention has removed offset
-// 0 it fails and leaves a partition that cannot be sought any more.
+// Answers the rebalance without assigning anything: start() does, at the position where reading
+// begins. To assign now and seek later would read from a wrong position, for a while or for good:
+// an offset may have left the log, and the look-up of a logical one, when it is answered after the
+// seek, is repeated 500 ms later and moves the position (rdkafka_partition.c,
+// rd_kafka_toppar_handle_Offset).
 void GroupConsumer::on_assign(const rd_kafka_topic_partition_list_t& partitions) {
-    const PartitionListPtr list{rd_kafka_topic_partition_list_copy(&partitions)};
-    for (int i = 0; i < list->cnt; ++i) {
-        list->elems[i].offset = RD_KAFKA_OFFSET_END;
-        track(PartitionId{list->elems[i].partition}) = Track{};
+    SourceEvent event;
+    event.kind = SourceEvent::Kind::assigned;
+    event.partitions = partitions_of(partitions);
+    for (const PartitionId partition : event.partitions) {
+        track(partition) = Track{};
     }
-    if (const ErrorPtr error{rd_kafka_incremental_assign(client_.get(), list.get())}) {
+    const PartitionListPtr none{rd_kafka_topic_partition_list_new(0)};
+    if (const ErrorPtr error{rd_kafka_incremental_assign(client_.get(), none.get())}) {
         failure_ =
             map_error(*error, fmt::format("taking over partitions of group {}", config_.group));
         failure_->disposition = Disposition::stop;
         return;
     }
-    rd_kafka_pause_partitions(client_.get(), list.get());
-    SourceEvent event;
-    event.kind = SourceEvent::Kind::assigned;
-    event.partitions = partitions_of(partitions);
     events_.push_back(std::move(event));
 }
 
-void GroupConsumer::release(std::span<const PartitionId> partitions) {
-    std::vector<PartitionPosition> positions;
-    for (const PartitionId partition : partitions) {
-        track(partition) = Track{};
-        std::erase_if(pending_seeks_, [partition](const PartitionPosition& seek) {
-            return seek.partition == partition;
-        });
-        positions.push_back({partition, Offset{0}});
-    }
+// The answer to a revocation, also where nothing of it was ever started.
+ErrorPtr GroupConsumer::unassign(std::span<const PartitionId> partitions) {
     asked_back_.reset();
-    const PartitionListPtr list = list_of(positions);
-    if (const ErrorPtr error{rd_kafka_incremental_unassign(client_.get(), list.get())}) {
+    std::vector<PartitionPosition> assigned;
+    for (const PartitionId partition : partitions) {
+        if (track(partition).assigned) {
+            assigned.push_back({partition, Offset{0}});
+        }
+        track(partition) = Track{};
+        forget_seek(partition);
+    }
+    const PartitionListPtr list = list_of(assigned);
+    return ErrorPtr{rd_kafka_incremental_unassign(client_.get(), list.get())};
+}
+
+void GroupConsumer::release(std::span<const PartitionId> partitions) {
+    if (const ErrorPtr error = unassign(partitions)) {
         failure_ =
             map_error(*error, fmt::format("giving up partitions of group {}", config_.group));
         failure_->disposition = Disposition::stop;
@@ -193,8 +197,7 @@ void GroupConsumer::close(Duration deadline) {
     events_.clear();
     if (asked_back_) {
         // librdkafka waits for this answer, also in its destruction, for ever.
-        const ErrorPtr ignored{rd_kafka_incremental_unassign(client_.get(), asked_back_.get())};
-        asked_back_.reset();
+        const ErrorPtr ignored = unassign(std::vector<PartitionId>(*asked_back_));
     }
     const auto end = std::chrono::steady_clock::now() + deadline;
     const ErrorPtr error{rd_kafka_consumer_close_queue(client_.get(), queue_.get())};
@@ -228,20 +231,49 @@ PartitionListPtr GroupConsumer::list_of(std::span<const PartitionPosition> posit
     return list;
 }
 
+// A partition that is taken over anew is still assigned: for it this is a seek.
 void GroupConsumer::start(std::span<const PartitionPosition> positions) {
+    std::vector<PartitionPosition> fresh;
+    std::vector<PartitionPosition> again;
     for (const PartitionPosition& position : positions) {
-        track(position.partition).started = true;
+        Track& of = track(position.partition);
+        of.started = true;
+        (of.assigned ? again : fresh).push_back(position);
+        of.assigned = true;
     }
-    seek(positions);
+    if (!fresh.empty()) {
+        const PartitionListPtr list = list_of(fresh);
+        if (const ErrorPtr error{rd_kafka_incremental_assign(client_.get(), list.get())}) {
+            failure_ =
+                map_error(*error, fmt::format("starting partitions of group {}", config_.group));
+            failure_->disposition = Disposition::stop;
+            return;
+        }
+        if (flow_ == Flow::closed) {
+            rd_kafka_pause_partitions(client_.get(), list.get());
+        }
+    }
+    if (!again.empty()) {
+        seek(again);
+    }
 }
 
 void GroupConsumer::rewind(std::span<const PartitionPosition> positions) {
     seek(positions);
 }
 
+void GroupConsumer::forget_seek(PartitionId partition) {
+    std::erase_if(pending_seeks_, [partition](const PartitionPosition& pending) {
+        return pending.partition == partition;
+    });
+}
+
 // Seeking drops what was fetched before (version barrier). A partition whose fetcher librdkafka has
 // not started yet cannot be sought: it is tried again with the next poll.
 void GroupConsumer::seek(std::span<const PartitionPosition> positions) {
+    for (const PartitionPosition& position : positions) {
+        forget_seek(position.partition);  // this one supersedes it
+    }
     const PartitionListPtr list = list_of(positions);
     const ErrorPtr error{rd_kafka_seek_partitions(client_.get(), list.get(), kSeekTimeoutMs)};
     const PartitionListPtr resumed{rd_kafka_topic_partition_list_new(list->cnt)};
@@ -269,14 +301,11 @@ void GroupConsumer::retry_seeks() {
     }
 }
 
+// By end-of-partition events, which come behind all records before them, and not by
+// rd_kafka_position(), which counts what was handed to us whether we could use it or not.
 Offset GroupConsumer::position(PartitionId partition, Offset last) const {
     const Track& of = tracks_[static_cast<std::size_t>(partition.value)];
-    const PartitionListPtr list = list_of(std::array{PartitionPosition{partition, last}});
-    if (of.seeking || rd_kafka_position(client_.get(), list.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        return last;
-    }
-    const Offset behind_records{list->elems[0].offset};  // negative while nothing was handed out
-    return std::max({last, behind_records, of.eof});
+    return of.seeking ? last : std::max(last, of.eof);
 }
 
 RecordSource::LogEnd GroupConsumer::log_end(PartitionId partition) const {
@@ -411,7 +440,6 @@ Result<void> GroupConsumer::view_messages() {
 
 Result<void> GroupConsumer::on_message_error(const rd_kafka_message_t& message) {
     if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-        // Where reading has begun: before, it is the end that the partition was assigned at.
         if (Track& of = track(PartitionId{message.partition}); of.started && !of.seeking) {
             of.eof = Offset{message.offset};
         }

@@ -1,9 +1,11 @@
 // RecordSource over a librdkafka consumer in a group.
 //
-// Rebalances: the callback takes a new assignment over at once, paused, so that a long takeover
-// does not hold up the group; a revocation is only noted, and the unassignment that the group waits
-// for comes with release(). librdkafka allows that: the rebalance stays open until the application
-// (un)assigns, in the callback or later, and heartbeats go on meanwhile.
+// Rebalances: the callback accepts a new assignment at once, so that a long takeover does not hold
+// up the group, but gives librdkafka the partitions only with start(), each at its position. A
+// revocation is only noted, and the unassignment that the group waits for comes with release().
+// librdkafka allows both: it knows what the group has assigned apart from what is being read, and a
+// rebalance stays open until the application (un)assigns, in the callback or later, while
+// heartbeats go on.
 //
 // One thread: the loop's. All callbacks run inside poll() and close(), on that thread.
 #pragma once
@@ -65,6 +67,7 @@ public:
 
 private:
     struct Track {
+        bool assigned = false;  // librdkafka reads it; a partition of ours may not be started yet
         bool started = false;  // records are handed out
         // A seek has not been taken yet: what comes meanwhile is from the old position, and to hand
         // it out could leave a gap behind it.
@@ -83,7 +86,9 @@ private:
 
     Track& track(PartitionId partition);
     [[nodiscard]] PartitionListPtr list_of(std::span<const PartitionPosition> positions) const;
+    [[nodiscard]] ErrorPtr unassign(std::span<const PartitionId> partitions);
     void seek(std::span<const PartitionPosition> positions);
+    void forget_seek(PartitionId partition);
     void retry_seeks();
     void drop_messages();
     std::size_t fetch(Duration wait);
@@ -97,7 +102,8 @@ private:
     QueuePtr queue_;
     std::vector<Track> tracks_;  // by partition number
     std::deque<SourceEvent> events_;
-    PartitionListPtr asked_back_;   // of a revocation that release() has not answered yet
+    // Of a revocation that has not been answered yet.
+    std::optional<std::vector<PartitionId>> asked_back_;
     std::optional<Error> failure_;  // a rebalance that went wrong ends the loop
     std::vector<PartitionPosition> pending_seeks_;
     std::vector<rd_kafka_message_t*> messages_;  // of the last fetch; views point into them
