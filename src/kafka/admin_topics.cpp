@@ -268,7 +268,17 @@ Result<std::vector<ListedOffset>> Admin::ask_offsets(const std::vector<OffsetQue
             answer.offset < 0 ? std::nullopt : std::optional(Offset{answer.offset});
     }
     for (const OffsetQuery& query : queries) {
-        all.push_back(ListedOffset{query.of, by_partition[query.of]});
+        const auto answer = by_partition.find(query.of);
+        // Only a timestamp may have no offset. A broker whose leadership moves leaves partitions
+        // out of its answer, or says -1: that is no answer, and never "at 0".
+        const bool may_have_none = query.at >= 0;
+        if (answer == by_partition.end() || (!answer->second && !may_have_none)) {
+            return std::unexpected(Error{Disposition::retry, ExitCode::unavailable,
+                                         "asking for offsets of " + to_text(query.of) +
+                                             ": no broker has answered for it",
+                                         "its leader may be moving; look at the brokers", 0});
+        }
+        all.push_back(ListedOffset{query.of, answer->second});
     }
     return all;
 }

@@ -83,7 +83,7 @@ Result<bool> EndWatch::take_ends() {
     QueryAnswer answer;
     Result<bool> there = ask(std::move(query), answer);
     for (const OffsetAnswer& end : answer.offsets) {
-        ends_.push_back(end.offset.value_or(Offset{0}));
+        ends_.push_back(end.of_log());
     }
     return there;
 }
@@ -99,7 +99,7 @@ Result<bool> EndWatch::take_bound(Query::Kind kind, Offset Changelog::* into) {
     QueryAnswer answer;
     Result<bool> there = ask(std::move(query), answer);
     for (std::size_t q = 0; q < answer.offsets.size(); ++q) {
-        changelogs_[q].*into = answer.offsets[q].offset.value_or(Offset{0});
+        changelogs_[q].*into = answer.offsets[q].of_log();
     }
     return there;
 }

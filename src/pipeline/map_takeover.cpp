@@ -188,7 +188,7 @@ Result<bool> MapTakeover::take_bounds(Query::Kind kind, Offset Resolving::* into
     }
     for (const OffsetAnswer& offset : answer.offsets) {
         if (const auto entry = active_.find(offset.partition); entry != active_.end()) {
-            entry->second.*into = offset.offset.value_or(Offset{0});
+            entry->second.*into = offset.of_log();
         }
     }
     return true;
@@ -247,7 +247,7 @@ Result<bool> MapTakeover::take_range(Query::Kind kind, TopicRole topic, Offset& 
     Result<bool> there = ask(std::move(query), answer);
     if (there && *there) {
         // What meta has already said about the repartition log's position stands.
-        into = std::max(into, answer.offsets[0].offset.value_or(Offset{0}));
+        into = std::max(into, answer.offsets[0].of_log());
     }
     return there;
 }

@@ -209,7 +209,7 @@ Result<bool> TotalsTakeover::take_offsets(Query::Kind kind, TopicRole topic,
     }
     for (const OffsetAnswer& offset : answer.offsets) {
         if (const auto entry = active_.find(offset.partition); entry != active_.end()) {
-            entry->second.*into = offset.offset.value_or(Offset{0});
+            entry->second.*into = offset.of_log();
         }
     }
     return true;

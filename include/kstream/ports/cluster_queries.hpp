@@ -5,6 +5,7 @@
 // All methods are called from the loop's thread.
 #pragma once
 
+#include "kstream/check.hpp"
 #include "kstream/error.hpp"
 #include "kstream/model/ids.hpp"
 
@@ -40,6 +41,13 @@ struct OffsetAnswer {
     PartitionId partition;
     std::optional<Offset> offset;  // committed: none when nothing is committed
     std::string metadata;          // committed: the string that was committed with it
+
+    // Of log_start and log_end: a log always has both, so no answer is an error of the query, never
+    // "at 0" (P3).
+    [[nodiscard]] Offset of_log() const {
+        KSTREAM_CHECK(offset.has_value(), "a log has a start and an end");
+        return *offset;
+    }
 };
 
 struct QueryAnswer {
