@@ -7,7 +7,11 @@
 #   3. Catch2 v3, into build/deps where the system has only v2;
 #   4. promtool and amtool, into build/deps where they are missing (no service is installed or
 #      started);
-#   5. Apache Kafka with its command line tools, from Maven, into build/deps.
+#   5. docker compose, the program alone, into build/deps: it reads deploy/ for the tests;
+#   6. Apache Kafka with its command line tools, from Maven, into build/deps.
+#
+#   setup.sh                all of it
+#   setup.sh --build-only   what the binary is built from, nothing for tests: 2 and the half of 1
 #
 # Knows Debian 12 and 13 and Ubuntu 24.04. Environment:
 #   KSTREAM_DEBIAN_MIRROR     address of a Debian mirror; derived from apt's own settings on Debian
@@ -28,11 +32,20 @@ readonly RDKAFKA_SUITE=forky
 readonly RDKAFKA_TARBALL_SHA256=4d53568c13717b167d12c7b2a0fe12aeb5d6bfe02de53df5b68f86d870a81b33
 readonly CATCH2_MINIMUM=3.0.0
 readonly CATCH2_SUITE=bookworm-backports
+readonly COMPOSE_MINIMUM=2.20
+readonly COMPOSE_SUITE=trixie
 readonly KAFKA_VERSION=4.3.1
 # The logging binding that this Kafka release itself is packaged with.
 readonly LOG4J_VERSION=2.25.4
 readonly DEPENDENCY_PLUGIN_VERSION=3.8.1
 readonly JAVA_MINIMUM=17
+
+build_only=no
+case "${1:-}" in
+  '') ;;
+  --build-only) build_only=yes ;;
+  *) die "unknown option '$1': see the comment at the top of scripts/setup.sh" ;;
+esac
 
 # Each with what needs it, where the name does not say so.
 system_packages=(
@@ -42,11 +55,13 @@ system_packages=(
   zlib1g-dev liblz4-dev libzstd-dev libsasl2-dev libcurl4-openssl-dev
   # source packages of newer suites, and the keys they are signed with
   dpkg-dev debian-archive-keyring
-  # scripts and tests
-  python3 python3-yaml curl
+  # a source archive that is given as an address
+  curl
 )
+[ "$build_only" = yes ] || system_packages+=(python3 python3-yaml) # scripts and tests
 
 stamp="$KSTREAM_DEPS/.setup-stamp"
+[ "$build_only" = no ] || stamp+=-build
 
 # Everything that decides the outcome of a run. After a change of the scripts, the system, Java or
 # the place of the checkout a run looks at everything again.
@@ -75,6 +90,7 @@ missing_system_packages() {
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
       printf '%s\n' "$package"
   done
+  [ "$build_only" = no ] || return 0
   java_is_enough || printf '%s\n' default-jre-headless
   # A mvn of any origin will do.
   have mvn || printf '%s\n' maven
@@ -240,6 +256,43 @@ unpack_tool() {
   fi
 }
 
+# ---- docker compose -----------------------------------------------------------------------------
+
+compose_program="$KSTREAM_DEPS/bin/docker-compose"
+
+# The distribution's own package that holds version 2 of the program, if it has one.
+distribution_compose_v2() {
+  local package version
+  for package in docker-compose-v2 docker-compose; do
+    version="$(apt-cache show --no-all-versions "$package" 2>/dev/null |
+      sed -n 's/^Version: //p' | head -n 1)"
+    if [ -n "$version" ] && version_at_least "$version" "$COMPOSE_MINIMUM"; then
+      printf '%s' "$package"
+      return
+    fi
+  done
+}
+
+# Taken out of its package: it needs neither Docker nor anything else to read a compose file.
+unpack_compose() {
+  local package mirror work="$KSTREAM_DEPS/src/compose"
+  rm -rf "$work"
+  mkdir -p "$work" "$KSTREAM_DEPS/bin"
+  package="$(distribution_compose_v2)"
+  if [ -n "$package" ]; then
+    (cd "$work" && apt-get download "$package")
+  else
+    mirror="$(newer_debian_mirror)" ||
+      die "no Debian mirror is known to take docker compose from: set KSTREAM_DEBIAN_MIRROR"
+    newer_apt_setup "$mirror" "deb @MIRROR@ $COMPOSE_SUITE main"
+    (cd "$work" && newer_apt apt-get download docker-compose)
+  fi
+  dpkg-deb -x "$work"/docker-compose*.deb "$work/tree"
+  install -m 0755 "$(find "$work/tree" -path '*/cli-plugins/docker-compose' -type f)" \
+    "$compose_program"
+  rm -rf "$work"
+}
+
 # ---- Kafka --------------------------------------------------------------------------------------
 
 kafka_home="$KSTREAM_DEPS/kafka-$KAFKA_VERSION"
@@ -273,11 +326,58 @@ fetch_kafka() {
 
 # ---- the run ------------------------------------------------------------------------------------
 
+kafka_pid=''
+kafka_report="$KSTREAM_LOGS/setup-kafka.report"
+
+# Downloading is waiting, building librdkafka is computing: they go well together.
+begin_kafka() {
+  local fits
+  fits="$KAFKA_VERSION $KSTREAM_ROOT $(java -version 2>&1 | tr '\n' ' ')"
+  if [ ! -d "$kafka_home/libs" ] || ! kafka_archive_fits "$fits"; then
+    mkdir -p "$KSTREAM_LOGS"
+    step setup-kafka "Apache Kafka $KAFKA_VERSION, from Maven" install_kafka "$fits" \
+      >"$kafka_report" 2>&1 &
+    kafka_pid=$!
+    # When another step fails, do not leave this one running behind the prompt.
+    trap 'wait' EXIT
+  fi
+}
+
+end_kafka() {
+  [ -n "$kafka_pid" ] || return 0
+  wait "$kafka_pid" || {
+    cat "$kafka_report" >&2
+    die "Apache Kafka $KAFKA_VERSION could not be fetched"
+  }
+  cat "$kafka_report"
+}
+
+what_builds() {
+  if ! system_rdkafka_is_enough && ! built_rdkafka_is_enough; then
+    step setup-librdkafka "librdkafka, static" build_rdkafka
+  fi
+}
+
+what_tests() {
+  if ! catch2_is_there; then
+    local catch2_package
+    catch2_package="$(distribution_catch2_v3)"
+    if [ -n "$catch2_package" ]; then
+      step setup-catch2 "Catch2, from the distribution" apt_install "$catch2_package"
+    else
+      step setup-catch2 "Catch2, from $CATCH2_SUITE" unpack_catch2
+    fi
+  fi
+  tools_are_there || step setup-tools "promtool, amtool" unpack_tools
+  [ -x "$compose_program" ] || step setup-compose "docker compose, the program alone" unpack_compose
+}
+
 main() {
   local print started missing
   print="$(fingerprint)"
-  if [ -e "$stamp" ] && [ "$(<"$stamp")" = "$print" ] && java_is_enough; then
-    return
+  if [ -e "$stamp" ] && [ "$(<"$stamp")" = "$print" ]; then
+    [ "$build_only" = no ] || return 0
+    ! java_is_enough || return 0
   fi
   have apt-get || die "no apt-get here: set-up knows Debian 12, Debian 13 and Ubuntu 24.04"
 
@@ -292,39 +392,14 @@ main() {
   if [ "${#missing[@]}" -gt 0 ]; then
     step setup-packages "system packages: ${missing[*]}" apt_install "${missing[@]}"
   fi
-  java_is_enough || die "Java $JAVA_MINIMUM or newer is needed, 'java' on PATH is older"
-
-  # Downloading is waiting, building librdkafka is computing: they go well together.
-  local kafka_pid='' kafka_report="$KSTREAM_LOGS/setup-kafka.report"
-  local kafka_fits
-  kafka_fits="$KAFKA_VERSION $KSTREAM_ROOT $(java -version 2>&1 | tr '\n' ' ')"
-  if [ ! -d "$kafka_home/libs" ] || ! kafka_archive_fits "$kafka_fits"; then
-    mkdir -p "$KSTREAM_LOGS"
-    step setup-kafka "Apache Kafka $KAFKA_VERSION, from Maven" install_kafka "$kafka_fits" \
-      >"$kafka_report" 2>&1 &
-    kafka_pid=$!
-    # When another step fails, do not leave this one running behind the prompt.
-    trap 'wait' EXIT
-  fi
-  if ! system_rdkafka_is_enough && ! built_rdkafka_is_enough; then
-    step setup-librdkafka "librdkafka, static" build_rdkafka
-  fi
-  if ! catch2_is_there; then
-    local catch2_package
-    catch2_package="$(distribution_catch2_v3)"
-    if [ -n "$catch2_package" ]; then
-      step setup-catch2 "Catch2, from the distribution" apt_install "$catch2_package"
-    else
-      step setup-catch2 "Catch2, from $CATCH2_SUITE" unpack_catch2
-    fi
-  fi
-  tools_are_there || step setup-tools "promtool, amtool" unpack_tools
-  if [ -n "$kafka_pid" ]; then
-    wait "$kafka_pid" || {
-      cat "$kafka_report" >&2
-      die "Apache Kafka $KAFKA_VERSION could not be fetched"
-    }
-    cat "$kafka_report"
+  if [ "$build_only" = yes ]; then
+    what_builds
+  else
+    java_is_enough || die "Java $JAVA_MINIMUM or newer is needed, 'java' on PATH is older"
+    begin_kafka
+    what_builds
+    what_tests
+    end_kafka
   fi
 
   # Anew: what was installed may have changed it.
@@ -332,4 +407,4 @@ main() {
   say "setup: ready after $(seconds_since "$started") s"
 }
 
-main "$@"
+main
