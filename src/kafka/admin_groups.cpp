@@ -8,9 +8,21 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <chrono>
 
 namespace kstream::kafka {
 namespace {
+
+// What a coordinator is asked is given up after this long and asked anew. While a new cluster makes
+// the topic of its groups, librdkafka (2.14.2) may go on waiting for a coordinator that was not
+// there yet, until the request's time is over, when others have long found it.
+constexpr std::chrono::milliseconds kCoordinatorTurn{4000};
+
+AdminSettings one_turn(const AdminSettings& settings) {
+    AdminSettings turn = settings;
+    turn.timeout = std::min(turn.timeout, kCoordinatorTurn);
+    return turn;
+}
 
 std::string text_of(const char* text) {
     return text == nullptr ? std::string() : std::string(text);
@@ -71,7 +83,8 @@ Result<std::vector<GroupInfo>> Admin::describe_groups(const std::vector<std::str
 
 Result<std::vector<GroupInfo>> Admin::ask_groups(const std::vector<std::string>& names) {
     std::vector<const char*> raw = c_strings(names);
-    AdminCall call(*client_, *trouble_, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, settings_);
+    const AdminSettings turn = one_turn(settings_);
+    AdminCall call(*client_, *trouble_, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, turn);
     const ErrorPtr refused(
         rd_kafka_AdminOptions_set_include_authorized_operations(call.options(), 1));
     KSTREAM_CHECK(!refused, "option valid for DescribeConsumerGroups");
@@ -152,7 +165,8 @@ Result<std::vector<CommittedOffset>> Admin::ask_group_offsets(
     }
     const ListGroupOffsetsPtr request(
         rd_kafka_ListConsumerGroupOffsets_new(group.c_str(), asked.get()));
-    AdminCall call(*client_, *trouble_, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, settings_);
+    const AdminSettings turn = one_turn(settings_);
+    AdminCall call(*client_, *trouble_, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, turn);
     const ErrorPtr refused(rd_kafka_AdminOptions_set_require_stable_offsets(
         call.options(), stability == Stability::require_stable ? 1 : 0));
     KSTREAM_CHECK(!refused, "option valid for ListConsumerGroupOffsets");
