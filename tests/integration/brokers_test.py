@@ -21,8 +21,11 @@ class Brokers(IntegrationTest):
         watcher = self.watch()
         replicas = self.replicas(2)
         producer = self.start_produce("--rate", "10000", "--seed", "14")
-        for _ in range(2):
-            node = f"broker-{dice.randint(1, 3)}"
+        watcher.wait_for_total(1, 60)
+        # The one whose loss costs most: the group loses its partitions as well, and its takeovers
+        # have to find the next coordinator.
+        first = cluster.coordinator(f"{self.application}-map")
+        for node in (first, f"broker-{dice.randint(1, 3)}"):
             watcher.wait_for_total(watcher.total() + 1, 60)
             cluster.command("kill", node)
             # Everything that it led has another leader, and goes on while it is away.

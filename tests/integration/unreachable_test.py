@@ -19,7 +19,7 @@ class Unreachable(IntegrationTest):
         self.create_topics()
         producer = self.start_produce("--rate", "5000", "--seed", "15")
         # A session that outlives the stop: what is lost before it is nobody's to commit any more.
-        leaving, staying = self.replicas(2, "--session-timeout", "30s")
+        leaving, staying = self.replicas(2, "--session-timeout", "12s")
         # Both stages are in the middle of it.
         wait_for(lambda: cluster.record_count(self.results) > 0, 60, "there are results")
         for node in BROKERS:
@@ -36,6 +36,7 @@ class Unreachable(IntegrationTest):
         newcomer = self.aggregate("--until", "end", name="newcomer")
         # The same for one that is asked to go while it still looks for the cluster.
         brief = self.aggregate(name="brief")
+        wait_for(brief.handles_sigterm, 10, "it handles SIGTERM", poll=0.002)
         brief.terminate()
 
         cluster.up()
@@ -43,6 +44,6 @@ class Unreachable(IntegrationTest):
         self.assertIn(newcomer.wait(60), (0, 3), newcomer.describe())
         self.note(f"one started without brokers: exit {newcomer.wait(1)}")
         producer.terminate(30)
-        self.settle()
+        self.settle(180)
         self.assert_exact()
         staying.terminate()

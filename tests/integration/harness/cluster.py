@@ -77,6 +77,16 @@ def extents(topic: str) -> dict[int, Extent]:
     return wait_for(ask, 30, f"an answer about {topic}")
 
 
+def coordinator(group: str) -> str:
+    """The node that coordinates the group: it leads the partition of the group's offsets."""
+    leaders = LOG.leaders("__consumer_offsets")
+    number = 0
+    for character in group:  # Java's String.hashCode, without its sign, as GroupCoordinator does it
+        number = (31 * number + ord(character)) & 0xFFFFFFFF
+    port = leaders[(number & 0x7FFFFFFF) % len(leaders)].rpartition(":")[2]
+    return f"broker-{int(port[0]) - 1}"
+
+
 def record_count(topic: str) -> int:
     """How many offsets a topic holds: records, for one that was written without transactions."""
     return sum(e.end - e.start for e in extents(topic).values())
