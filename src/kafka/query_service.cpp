@@ -146,10 +146,10 @@ std::vector<TopicPartition> QueryService::targets(const Query& query) const {
     return targets;
 }
 
-// An admin client remembers the coordinator of a group for fifteen minutes, also when that broker is
-// gone and the group has another one, and looks again only when the connection changes its state
-// (librdkafka 2.14.2, rdkafka_coord.c: nothing evicts the entry but a transaction). A takeover after
-// the loss of a broker then waited until it gave up. A new client asks anew.
+// An admin client remembers the coordinator of a group for fifteen minutes, also when that broker
+// is gone and the group has another one, and looks again only when the connection changes its state
+// (librdkafka 2.14.2, rdkafka_coord.c: nothing evicts the entry but a transaction). A takeover
+// after the loss of a broker then waited until it gave up. A new client asks anew.
 void QueryService::forget_coordinators() {
     Result<Admin> fresh = Admin::make(client_, settings_);
     if (fresh) {
