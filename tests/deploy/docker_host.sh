@@ -121,7 +121,8 @@ command_down() {
   local pid deadline=$((SECONDS + 60))
   if pid="$(running_daemon)"; then
     kill "$pid"
-    while kill -0 "$pid" 2>/dev/null; do
+    # Not `kill -0`, which a process that nobody has reaped yet still answers.
+    while running_daemon >/dev/null; do
       [ "$SECONDS" -lt "$deadline" ] || die "dockerd (pid $pid) does not stop within 60 s"
       sleep 0.2
     done
