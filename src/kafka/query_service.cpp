@@ -153,7 +153,10 @@ std::vector<TopicPartition> QueryService::targets(const Query& query) const {
 void QueryService::forget_coordinators() {
     Result<Admin> fresh = Admin::make(client_, settings_);
     if (fresh) {
-        admin_ = std::move(*fresh);
+        // Destroyed as a whole before: assigning member by member would free what the callbacks of
+        // the old client, which still runs, point to.
+        admin_.reset();
+        admin_.emplace(std::move(*fresh));
     }
 }
 
@@ -161,7 +164,7 @@ void QueryService::forget_coordinators() {
 // one comes back as `retry` and is never taken for "nothing committed".
 Result<QueryAnswer> QueryService::committed(const Query& query, const std::string& group) {
     Result<std::vector<CommittedOffset>> offsets =
-        admin_.group_offsets(group, targets(query), Admin::Stability::require_stable);
+        admin_->group_offsets(group, targets(query), Admin::Stability::require_stable);
     if (!offsets) {
         if (offsets.error().kafka_code != RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT) {
             forget_coordinators();
@@ -191,7 +194,7 @@ Result<QueryAnswer> QueryService::list(const Query& query) {
                                                                      : query.timestamp_ms;
         questions.push_back({std::move(target), at});
     }
-    Result<std::vector<ListedOffset>> listed = admin_.list_offsets(questions, query.isolation);
+    Result<std::vector<ListedOffset>> listed = admin_->list_offsets(questions, query.isolation);
     if (!listed) {
         return std::unexpected(std::move(listed.error()));
     }
@@ -203,7 +206,7 @@ Result<QueryAnswer> QueryService::list(const Query& query) {
 }
 
 Result<QueryAnswer> QueryService::describe(const Query& query) {
-    Result<std::vector<TopicInfo>> topics = admin_.describe_topics({topics_.of(query.topic)});
+    Result<std::vector<TopicInfo>> topics = admin_->describe_topics({topics_.of(query.topic)});
     if (!topics) {
         return std::unexpected(std::move(topics.error()));
     }
@@ -227,7 +230,7 @@ Result<QueryAnswer> QueryService::purge(const Query& query) {
     for (std::size_t i = 0; i < query.partitions.size(); ++i) {
         before.push_back({{topics_.of(query.topic), query.partitions[i]}, query.before[i]});
     }
-    Result<std::vector<PurgeOutcome>> purged = admin_.delete_records(before);
+    Result<std::vector<PurgeOutcome>> purged = admin_->delete_records(before);
     if (!purged) {
         return std::unexpected(std::move(purged.error()));
     }

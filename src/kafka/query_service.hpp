@@ -48,7 +48,7 @@ private:
 
     const ClientConfig client_;
     const AdminSettings settings_;
-    Admin admin_;  // used by the thread only
+    std::optional<Admin> admin_;  // never empty; used by the thread only
     TopicNames topics_;
 
     std::mutex mutex_;
