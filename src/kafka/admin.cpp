@@ -175,14 +175,17 @@ Admin::Admin(std::unique_ptr<ConnectionTrouble> trouble, HandlePtr client, Admin
     : settings_(std::move(settings)), trouble_(std::move(trouble)), client_(std::move(client)) {}
 
 Result<Admin> Admin::make(const ClientConfig& config, AdminSettings settings) {
-    Result<ConfPtr> conf = make_conf(config, ClientKind::admin, {});
+    // A consumer, though it never reads: on a handle without a group librdkafka (2.14.2) follows a
+    // null pointer when a broker answers ListConsumerGroupOffsets with NOT_COORDINATOR
+    // (rdkafka_request.c, rd_kafka_handle_OffsetFetch).
+    Result<ConfPtr> conf = make_conf(config, ClientKind::admin, {{"group.id", kReaderGroup}});
     if (!conf) {
         return std::unexpected(std::move(conf.error()));
     }
     auto trouble = std::make_unique<ConnectionTrouble>();
     rd_kafka_conf_set_opaque(conf->get(), trouble.get());
     rd_kafka_conf_set_error_cb(conf->get(), &on_trouble);
-    Result<HandlePtr> client = make_client(std::move(*conf), RD_KAFKA_PRODUCER);
+    Result<HandlePtr> client = make_client(std::move(*conf), RD_KAFKA_CONSUMER);
     if (!client) {
         return std::unexpected(std::move(client.error()));
     }

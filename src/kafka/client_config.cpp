@@ -88,7 +88,7 @@ constexpr Default kReading[] = {
 };
 
 constexpr Default kReader[] = {
-    {"group.id", "kstream-reader"},
+    {"group.id", kReaderGroup},
 };
 
 constexpr Default kClassicConsumer[] = {

@@ -38,6 +38,9 @@ struct ClientConfig {
 //                           the application id, where rights are.
 //   admin                   administration only, to be made as RD_KAFKA_PRODUCER.
 // All values: defaults_of() in client_config.cpp.
+// Of clients that need a group's name and are members of none.
+inline constexpr const char* kReaderGroup = "kstream-reader";
+
 enum class ClientKind { plain_producer, transactional_producer, consumer, reader, admin };
 
 // A configuration for one client: kstream's defaults for `kind`, then the user's properties, then
