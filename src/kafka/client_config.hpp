@@ -27,6 +27,9 @@ struct ClientConfig {
     Log* log = nullptr;     // librdkafka's log lines go here; must outlive the clients
 };
 
+// Of clients that need a group's name and are members of none.
+inline constexpr const char* kReaderGroup = "kstream-reader";
+
 // What a client is for. The caller adds by `required` what only it knows:
 //   plain_producer          produce. Idempotent, acks=all, waits for a broker without a time limit.
 //   transactional_producer  one per loop. Needs transactional.id.
@@ -36,11 +39,8 @@ struct ClientConfig {
 //                           joins a group. librdkafka wants a group.id all the same and asks for
 //                           its coordinator: default "kstream-reader", better one that starts with
 //                           the application id, where rights are.
-//   admin                   administration only, to be made as RD_KAFKA_PRODUCER.
+//   admin                   administration only. Needs group.id, as a reader does: see admin.cpp.
 // All values: defaults_of() in client_config.cpp.
-// Of clients that need a group's name and are members of none.
-inline constexpr const char* kReaderGroup = "kstream-reader";
-
 enum class ClientKind { plain_producer, transactional_producer, consumer, reader, admin };
 
 // A configuration for one client: kstream's defaults for `kind`, then the user's properties, then
