@@ -171,25 +171,42 @@ std::string to_text(const TopicPartition& of) {
 
 // --- the client
 
-Admin::Admin(std::unique_ptr<ConnectionTrouble> trouble, HandlePtr client, AdminSettings settings)
-    : settings_(std::move(settings)), trouble_(std::move(trouble)), client_(std::move(client)) {}
+Admin::Admin(ClientConfig config, AdminSettings settings)
+    : config_(std::move(config)),
+      settings_(std::move(settings)),
+      trouble_(std::make_unique<ConnectionTrouble>()) {}
 
 Result<Admin> Admin::make(const ClientConfig& config, AdminSettings settings) {
-    // A consumer, though it never reads: on a handle without a group librdkafka (2.14.2) follows a
-    // null pointer when a broker answers ListConsumerGroupOffsets with NOT_COORDINATOR
-    // (rdkafka_request.c, rd_kafka_handle_OffsetFetch).
-    Result<ConfPtr> conf = make_conf(config, ClientKind::admin, {{"group.id", kReaderGroup}});
-    if (!conf) {
-        return std::unexpected(std::move(conf.error()));
-    }
-    auto trouble = std::make_unique<ConnectionTrouble>();
-    rd_kafka_conf_set_opaque(conf->get(), trouble.get());
-    rd_kafka_conf_set_error_cb(conf->get(), &on_trouble);
-    Result<HandlePtr> client = make_client(std::move(*conf), RD_KAFKA_CONSUMER);
+    Admin admin(config, std::move(settings));
+    Result<HandlePtr> client = admin.make_handle();
     if (!client) {
         return std::unexpected(std::move(client.error()));
     }
-    return Admin(std::move(trouble), std::move(*client), std::move(settings));
+    admin.client_ = std::move(*client);
+    return admin;
+}
+
+// A consumer, though it never reads: on a handle without a group librdkafka (2.14.2) follows a null
+// pointer when a broker answers ListConsumerGroupOffsets with NOT_COORDINATOR (rdkafka_request.c,
+// rd_kafka_handle_OffsetFetch).
+Result<HandlePtr> Admin::make_handle() {
+    Result<ConfPtr> conf = make_conf(config_, ClientKind::admin, {{"group.id", kReaderGroup}});
+    if (!conf) {
+        return std::unexpected(std::move(conf.error()));
+    }
+    rd_kafka_conf_set_opaque(conf->get(), trouble_.get());
+    rd_kafka_conf_set_error_cb(conf->get(), &on_trouble);
+    return make_client(std::move(*conf), RD_KAFKA_CONSUMER);
+}
+
+// librdkafka (2.14.2, rdkafka_coord.c) remembers the coordinator of a group for fifteen minutes,
+// also when that broker is gone, and looks again only when the connection changes its state; on a
+// new cluster it may go on waiting for one that was not there yet. Takeovers after the loss of a
+// broker waited until they gave up.
+void Admin::renew_client() {
+    if (Result<HandlePtr> fresh = make_handle()) {
+        client_ = std::move(*fresh);
+    }
 }
 
 // --- the cluster

@@ -235,7 +235,11 @@ public:
         const std::vector<std::pair<TopicPartition, Offset>>& before);
 
 private:
-    Admin(std::unique_ptr<ConnectionTrouble> trouble, HandlePtr client, AdminSettings settings);
+    Admin(ClientConfig config, AdminSettings settings);
+
+    [[nodiscard]] Result<HandlePtr> make_handle();
+    // Another client in place of this one, which has forgotten where coordinators are.
+    void renew_client();
 
     Result<std::vector<GroupInfo>> ask_groups(const std::vector<std::string>& names);
     Result<std::vector<Outcome>> ask_delete_groups(const std::vector<std::string>& names);
@@ -245,6 +249,7 @@ private:
     Result<std::vector<ListedOffset>> ask_offsets(const std::vector<OffsetQuery>& queries,
                                                   Isolation isolation);
 
+    ClientConfig config_;
     AdminSettings settings_;
     std::unique_ptr<ConnectionTrouble> trouble_;  // before client_, whose callback writes to it
     HandlePtr client_;

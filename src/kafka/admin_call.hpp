@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace kstream::kafka {
@@ -59,17 +60,24 @@ private:
 [[nodiscard]] bool is_passing(const Error& error);
 
 // Asks until the answer no longer is a passing error, for as long as one call may take. `trouble`
-// gives the answer's passing error, or nullptr.
-template <typename Ask, typename Trouble>
-[[nodiscard]] auto ask_again(const AdminSettings& settings, Ask ask, Trouble trouble) {
+// gives the answer's passing error, or nullptr; `prepare` is called before each repetition.
+template <typename Ask, typename Trouble, typename Prepare>
+[[nodiscard]] auto ask_again(const AdminSettings& settings, Ask ask, Trouble trouble,
+                             Prepare prepare) {
     const auto deadline = std::chrono::steady_clock::now() + settings.timeout;
     auto answer = ask();
     while (trouble(answer) != nullptr && std::chrono::steady_clock::now() < deadline &&
            !(settings.cancelled && settings.cancelled())) {
         std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        prepare();
         answer = ask();
     }
     return answer;
+}
+
+template <typename Ask, typename Trouble>
+[[nodiscard]] auto ask_again(const AdminSettings& settings, Ask ask, Trouble trouble) {
+    return ask_again(settings, std::move(ask), std::move(trouble), [] {});
 }
 
 // The passing error of a call as a whole.

@@ -13,9 +13,8 @@
 namespace kstream::kafka {
 namespace {
 
-// What a coordinator is asked is given up after this long and asked anew. While a new cluster makes
-// the topic of its groups, librdkafka (2.14.2) may go on waiting for a coordinator that was not
-// there yet, until the request's time is over, when others have long found it.
+// What a coordinator is asked is given up after this long and asked anew, by a new client: see
+// Admin::renew_client().
 constexpr std::chrono::milliseconds kCoordinatorTurn{4000};
 
 AdminSettings one_turn(const AdminSettings& settings) {
@@ -78,7 +77,9 @@ GroupInfo group_info(const rd_kafka_ConsumerGroupDescription_t& description) {
 }  // namespace
 
 Result<std::vector<GroupInfo>> Admin::describe_groups(const std::vector<std::string>& names) {
-    return ask_again(settings_, [&] { return ask_groups(names); }, &first_passing_error<GroupInfo>);
+    return ask_again(
+        settings_, [&] { return ask_groups(names); }, &first_passing_error<GroupInfo>,
+        [this] { renew_client(); });
 }
 
 Result<std::vector<GroupInfo>> Admin::ask_groups(const std::vector<std::string>& names) {
@@ -113,7 +114,8 @@ Result<std::vector<GroupInfo>> Admin::ask_groups(const std::vector<std::string>&
 
 Result<std::vector<Outcome>> Admin::delete_groups(const std::vector<std::string>& names) {
     return ask_again(
-        settings_, [&] { return ask_delete_groups(names); }, &first_passing_error<Outcome>);
+        settings_, [&] { return ask_delete_groups(names); }, &first_passing_error<Outcome>,
+        [this] { renew_client(); });
 }
 
 Result<std::vector<Outcome>> Admin::ask_delete_groups(const std::vector<std::string>& names) {
@@ -126,7 +128,8 @@ Result<std::vector<Outcome>> Admin::ask_delete_groups(const std::vector<std::str
     for (const std::string& name : names) {
         groups.emplace_back(rd_kafka_DeleteGroup_new(name.c_str()));
     }
-    AdminCall call(*client_, *trouble_, RD_KAFKA_ADMIN_OP_DELETEGROUPS, settings_);
+    const AdminSettings turn = one_turn(settings_);
+    AdminCall call(*client_, *trouble_, RD_KAFKA_ADMIN_OP_DELETEGROUPS, turn);
     auto raw = raw_pointers(groups);
     rd_kafka_DeleteGroups(client_.get(), raw.data(), raw.size(), call.options(), call.queue());
     const Result<EventPtr> event = call.wait("deleting groups");
@@ -151,7 +154,7 @@ Result<std::vector<CommittedOffset>> Admin::group_offsets(
     const std::string& group, const std::vector<TopicPartition>& partitions, Stability stability) {
     return ask_again(
         settings_, [&] { return ask_group_offsets(group, partitions, stability); },
-        &passing_error<std::vector<CommittedOffset>>);
+        &passing_error<std::vector<CommittedOffset>>, [this] { renew_client(); });
 }
 
 Result<std::vector<CommittedOffset>> Admin::ask_group_offsets(

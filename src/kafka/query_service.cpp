@@ -74,15 +74,13 @@ Result<std::unique_ptr<QueryService>> QueryService::make(const ClientConfig& cli
     if (!admin) {
         return std::unexpected(std::move(admin.error()));
     }
-    return std::unique_ptr<QueryService>{new QueryService(
-        client, std::move(settings), std::move(*admin), std::move(topics), std::move(closing))};
+    return std::unique_ptr<QueryService>{
+        new QueryService(std::move(*admin), std::move(topics), std::move(closing))};
 }
 
-QueryService::QueryService(ClientConfig client, AdminSettings settings, Admin admin,
-                           TopicNames topics, std::shared_ptr<std::atomic<bool>> closing)
-    : client_(std::move(client)),
-      settings_(std::move(settings)),
-      admin_(std::move(admin)),
+QueryService::QueryService(Admin admin, TopicNames topics,
+                           std::shared_ptr<std::atomic<bool>> closing)
+    : admin_(std::move(admin)),
       topics_(std::move(topics)),
       closing_(std::move(closing)),
       thread_([this] { run(); }) {}
@@ -146,29 +144,12 @@ std::vector<TopicPartition> QueryService::targets(const Query& query) const {
     return targets;
 }
 
-// An admin client remembers the coordinator of a group for fifteen minutes, also when that broker
-// is gone and the group has another one, and looks again only when the connection changes its state
-// (librdkafka 2.14.2, rdkafka_coord.c: nothing evicts the entry but a transaction). A takeover
-// after the loss of a broker then waited until it gave up. A new client asks anew.
-void QueryService::forget_coordinators() {
-    Result<Admin> fresh = Admin::make(client_, settings_);
-    if (fresh) {
-        // Destroyed as a whole before: assigning member by member would free what the callbacks of
-        // the old client, which still runs, point to.
-        admin_.reset();
-        admin_.emplace(std::move(*fresh));
-    }
-}
-
 // P3, P8: the stable answer, which waits for pending transactional offsets (KIP-447). An unstable
 // one comes back as `retry` and is never taken for "nothing committed".
 Result<QueryAnswer> QueryService::committed(const Query& query, const std::string& group) {
     Result<std::vector<CommittedOffset>> offsets =
-        admin_->group_offsets(group, targets(query), Admin::Stability::require_stable);
+        admin_.group_offsets(group, targets(query), Admin::Stability::require_stable);
     if (!offsets) {
-        if (offsets.error().kafka_code != RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT) {
-            forget_coordinators();
-        }
         return std::unexpected(std::move(offsets.error()));
     }
     QueryAnswer answer;
@@ -194,7 +175,7 @@ Result<QueryAnswer> QueryService::list(const Query& query) {
                                                                      : query.timestamp_ms;
         questions.push_back({std::move(target), at});
     }
-    Result<std::vector<ListedOffset>> listed = admin_->list_offsets(questions, query.isolation);
+    Result<std::vector<ListedOffset>> listed = admin_.list_offsets(questions, query.isolation);
     if (!listed) {
         return std::unexpected(std::move(listed.error()));
     }
@@ -206,7 +187,7 @@ Result<QueryAnswer> QueryService::list(const Query& query) {
 }
 
 Result<QueryAnswer> QueryService::describe(const Query& query) {
-    Result<std::vector<TopicInfo>> topics = admin_->describe_topics({topics_.of(query.topic)});
+    Result<std::vector<TopicInfo>> topics = admin_.describe_topics({topics_.of(query.topic)});
     if (!topics) {
         return std::unexpected(std::move(topics.error()));
     }
@@ -230,7 +211,7 @@ Result<QueryAnswer> QueryService::purge(const Query& query) {
     for (std::size_t i = 0; i < query.partitions.size(); ++i) {
         before.push_back({{topics_.of(query.topic), query.partitions[i]}, query.before[i]});
     }
-    Result<std::vector<PurgeOutcome>> purged = admin_->delete_records(before);
+    Result<std::vector<PurgeOutcome>> purged = admin_.delete_records(before);
     if (!purged) {
         return std::unexpected(std::move(purged.error()));
     }

@@ -35,20 +35,16 @@ private:
     class Client;
     struct Ticket;
 
-    QueryService(ClientConfig client, AdminSettings settings, Admin admin, TopicNames topics,
-                 std::shared_ptr<std::atomic<bool>> closing);
+    QueryService(Admin admin, TopicNames topics, std::shared_ptr<std::atomic<bool>> closing);
     void run();
     [[nodiscard]] Result<QueryAnswer> answer(const Query& query, const std::string& group);
     [[nodiscard]] Result<QueryAnswer> committed(const Query& query, const std::string& group);
-    void forget_coordinators();
     [[nodiscard]] Result<QueryAnswer> list(const Query& query);
     [[nodiscard]] Result<QueryAnswer> describe(const Query& query);
     [[nodiscard]] Result<QueryAnswer> purge(const Query& query);
     [[nodiscard]] std::vector<TopicPartition> targets(const Query& query) const;
 
-    const ClientConfig client_;
-    const AdminSettings settings_;
-    std::optional<Admin> admin_;  // never empty; used by the thread only
+    Admin admin_;  // used by the thread only
     TopicNames topics_;
 
     std::mutex mutex_;
