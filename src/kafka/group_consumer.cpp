@@ -243,6 +243,8 @@ void GroupConsumer::start(std::span<const PartitionPosition> positions) {
     }
     if (!fresh.empty()) {
         const PartitionListPtr list = list_of(fresh);
+        // A pause outlives the assignment in which it was asked for.
+        rd_kafka_resume_partitions(client_.get(), list.get());
         if (const ErrorPtr error{rd_kafka_incremental_assign(client_.get(), list.get())}) {
             failure_ =
                 map_error(*error, fmt::format("starting partitions of group {}", config_.group));
