@@ -22,6 +22,9 @@ import time
 import unittest
 import uuid
 
+from harness.cluster import record_count
+from harness.waiting import wait_for
+
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 CLUSTER = os.path.join(ROOT, "scripts", "cluster.sh")
 BROKERS = "localhost:29092,localhost:39092,localhost:49092"
@@ -159,6 +162,7 @@ class Run:
     """One kstream produce --json in the background."""
 
     def __init__(self, topic, *args, brokers=BROKERS):
+        self.topic = topic
         self.err_file = tempfile.TemporaryFile(mode="w+")
         command = [
             binary(), "produce", "--brokers", brokers, "--topic", topic,
@@ -179,6 +183,11 @@ class Run:
             if time.monotonic() > deadline or self.process.poll() is not None:
                 raise AssertionError(f"no '{text}' in: {self.stderr()}")
             time.sleep(0.05)
+
+    def wait_for_more(self, records, seconds=60):
+        """Waits until the topic holds that many more than now."""
+        least = record_count(self.topic) + records
+        wait_for(lambda: record_count(self.topic) >= least, seconds, f"{least} records are written")
 
     def finish(self, seconds=120):
         """Exit code and the summary, None when there is none."""
@@ -316,7 +325,7 @@ class StopTest(ProduceTestCase):
                 topic = f"{RUN}-stop-{name}"
                 run = self.start(topic, "--threads", "2")
                 run.wait_for("producing", 60)
-                time.sleep(1.0)
+                run.wait_for_more(1)
                 run.process.send_signal(number)
                 began = time.monotonic()
                 code, summary = run.finish()
@@ -368,10 +377,11 @@ class BrokerFailureTest(ProduceTestCase):
         topic = f"{RUN}-kill"
         run = self.start(topic, "--rate", "10000", "--count", "200000", "--threads", "2")
         run.wait_for("producing", 60)
-        time.sleep(3)
+        run.wait_for_more(30_000)
         cluster("kill", "broker-2")
         try:
-            time.sleep(5)
+            # Also what it led has another leader by then.
+            run.wait_for_more(50_000)
         finally:
             cluster("start", "broker-2")
         code, summary = run.finish(180)
@@ -385,7 +395,7 @@ class BrokerFailureTest(ProduceTestCase):
         topic = f"{RUN}-pause"
         run = self.start(topic, "--rate", "5000", "--count", "60000")
         run.wait_for("producing", 60)
-        time.sleep(1)
+        run.wait_for_more(5_000)
         with PausedBrokers():
             run.wait_for("waiting for brokers", 8)
         run.wait_for("resumed", 60)
@@ -403,9 +413,9 @@ class BrokerFailureTest(ProduceTestCase):
         topic = f"{RUN}-giveup"
         run = self.start(topic)
         run.wait_for("producing", 60)
-        time.sleep(1)
+        run.wait_for_more(1)
         with PausedBrokers():
-            time.sleep(0.5)
+            run.wait_for("waiting for brokers", 8)
             run.process.send_signal(signal.SIGINT)
             began = time.monotonic()
             code, summary = run.finish(40)
