@@ -199,22 +199,17 @@ void GroupConsumer::close(Duration deadline) {
         // librdkafka waits for this answer, also in its destruction, for ever.
         const ErrorPtr ignored = unassign(std::vector<PartitionId>(*asked_back_));
     }
-    const auto end = std::chrono::steady_clock::now() + deadline;
-    const ErrorPtr error{rd_kafka_consumer_close_queue(client_.get(), queue_.get())};
-    bool closed = false;
-    while (!error && !closed && std::chrono::steady_clock::now() < end) {
-        const EventPtr event{rd_kafka_queue_poll(queue_.get(), 10)};
-        if (event && rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_REBALANCE) {
-            const ErrorPtr ignored{rd_kafka_incremental_unassign(
-                client_.get(), rd_kafka_event_topic_partition_list(event.get()))};
-        }
-        closed = rd_kafka_consumer_closed(client_.get()) != 0;
+    // Refused after a fatal error: then there is nothing to wait for either.
+    const ErrorPtr refused{rd_kafka_consumer_close_queue(client_.get(), queue_.get())};
+    if (refused) {
+        queue_.reset();
     }
-    queue_.reset();
-    if (closed) {
+    const auto end = std::chrono::steady_clock::now() + deadline;
+    if (queue_ && serve_close(client_.get(), queue_.get(), end)) {
+        queue_.reset();
         client_.reset();
     } else {
-        leave_behind(std::move(client_));
+        leave_behind(std::move(client_), std::move(queue_));
     }
 }
 

@@ -21,8 +21,15 @@ public:
     LeftBehind& operator=(const LeftBehind&) = delete;
 };
 
-// Destroys a consumer without closing it, on a thread of its own.
-void leave_behind(HandlePtr consumer);
+// Answers what a consumer that is being closed (rd_kafka_consumer_close_queue) asks for, until it has
+// left its group; false when the deadline came first. `queue` is the one that it was closed with.
+[[nodiscard]] bool serve_close(rd_kafka_t* consumer, rd_kafka_queue_t* queue,
+                               std::chrono::steady_clock::time_point deadline);
+
+// Gives a consumer that is being closed some more seconds for it, on a thread of its own: a member
+// that has not left is waited for by its group until its session ends. Then it is destroyed as it
+// is.
+void leave_behind(HandlePtr consumer, QueuePtr queue);
 
 // Waits until nothing is left behind; false when the deadline came first.
 [[nodiscard]] bool wait_for_left_behind(std::chrono::steady_clock::time_point deadline);
