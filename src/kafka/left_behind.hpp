@@ -21,8 +21,8 @@ public:
     LeftBehind& operator=(const LeftBehind&) = delete;
 };
 
-// Answers what a consumer that is being closed (rd_kafka_consumer_close_queue) asks for, until it has
-// left its group; false when the deadline came first. `queue` is the one that it was closed with.
+// Answers what a consumer that is being closed (rd_kafka_consumer_close_queue) asks for, until it
+// has left its group; false when the deadline came first. `queue` is the one it was closed with.
 [[nodiscard]] bool serve_close(rd_kafka_t* consumer, rd_kafka_queue_t* queue,
                                std::chrono::steady_clock::time_point deadline);
 
