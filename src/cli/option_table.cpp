@@ -396,6 +396,8 @@ void add_aggregate_options(std::vector<OptionSpec>& table) {
                      .value = "DURATION",
                      .group = running,
                      .help = "the most that a record waits for a commit to begin",
+                     .details = "Ten times as long, up to a second, while a backlog is read: "
+                                "each transaction costs the brokers CPU.",
                      .rules = {.min = 1, .max = kMinute, .form = duration},
                      .bindings = {at<&AggregateConfig::commit_interval>()}});
     table.push_back({.name = "instance-id",

@@ -307,7 +307,18 @@ Offset GroupConsumer::position(PartitionId partition, Offset last) const {
 
 RecordSource::LogEnd GroupConsumer::log_end(PartitionId partition) const {
     const auto index = static_cast<std::size_t>(partition.value);
-    return index < tracks_.size() ? tracks_[index].end : LogEnd{};
+    LogEnd end = index < tracks_.size() ? tracks_[index].end : LogEnd{};
+    if (end.last_stable < 0) {
+        // Before the first statistics: what the last fetch said of the high watermark.
+        std::int64_t low = 0;
+        std::int64_t high = 0;
+        if (rd_kafka_get_watermark_offsets(client_.get(), config_.topic.c_str(), partition.value,
+                                           &low, &high) == RD_KAFKA_RESP_ERR_NO_ERROR &&
+            high >= 0) {
+            end = {high, high};
+        }
+    }
+    return end;
 }
 
 void GroupConsumer::set_flow(Flow flow) {

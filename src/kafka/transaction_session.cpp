@@ -112,6 +112,7 @@ private:
     void run();
     void serve();
     [[nodiscard]] bool make_client();
+    void wait_for_broker();
     [[nodiscard]] bool init_transactions();
     void fail_with(Error error);
 
@@ -239,10 +240,20 @@ bool TransactionSession::Producer::make_client() {
     return true;
 }
 
+// init_transactions asks for its coordinator at once, and when no connection is up yet, which is so
+// for every new client, again only half a second later (rdkafka_txnmgr.c,
+// rd_kafka_txn_coord_query). A metadata request waits for the first connection.
+void TransactionSession::Producer::wait_for_broker() {
+    const struct rd_kafka_metadata* metadata = nullptr;
+    (void)rd_kafka_metadata(client_.get(), 0, nullptr, &metadata, to_ms(kInitSlice));
+    const MetadataPtr owner{metadata};
+}
+
 // Waits for the cluster as long as it takes; init_transactions is resumable.
 bool TransactionSession::Producer::init_transactions() {
     TimePoint say_next = Clock::now() + kSayAgain;
     while (!is_given_up()) {
+        wait_for_broker();
         const ErrorPtr error{rd_kafka_init_transactions(client_.get(), to_ms(kInitSlice))};
         if (!error) {
             // What the predecessor left unanswered is fenced by the new epoch.

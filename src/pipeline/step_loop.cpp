@@ -25,6 +25,11 @@ constexpr Duration kBusyPoll = milliseconds{1};
 constexpr Duration kFirstBackOff = milliseconds{20};
 constexpr Duration kMostBackOff = seconds{2};
 
+// Backlog: more than comes in while a fetch is under way (control records count as well here), and
+// enough to make another step worth its transaction.
+constexpr std::int64_t kLeastBacklog = 10'000;
+constexpr std::int64_t kBacklogPart = 4;
+
 double to_seconds(Duration duration) {
     return std::chrono::duration<double>(duration).count();
 }
@@ -431,7 +436,23 @@ bool StepLoop::due(Instant now) const {
         return false;
     }
     return stopping_ || revoking_ || fold_.full() || !filling_ ||
-           now - filling_since_ >= rhythm_.wait();
+           now - filling_since_ >= rhythm_.wait(behind());
+}
+
+// What waits in the logs is a backlog, and a fair part of what the filling step holds. The ends are
+// some moments old, which can make this false too early, never true too long.
+bool StepLoop::behind() const {
+    std::int64_t waiting = 0;
+    std::int64_t taken = 0;
+    for (std::size_t i = 0; i < tracks_.size(); ++i) {
+        const Track& t = tracks_[i];
+        if (t.state == PartitionState::active) {
+            const auto end = ports_.source.log_end(PartitionId{static_cast<std::int32_t>(i)});
+            waiting += std::max<std::int64_t>(0, end.last_stable - t.next.value);
+            taken += t.next.value - t.sealed.value;
+        }
+    }
+    return waiting > std::max(kLeastBacklog, taken / kBacklogPart);
 }
 
 // Control records and aborted records move a position without a record to fold: without this, the
@@ -548,7 +569,7 @@ Duration StepLoop::poll_wait(Instant now) const {
     if (filling_) {
         // Due, but not to be sealed now (back-off, no membership, half a map step): looked at
         // often, without spinning.
-        const Duration left = rhythm_.wait() - (now - filling_since_);
+        const Duration left = rhythm_.wait(behind()) - (now - filling_since_);
         return left > Duration::zero() ? std::min(left, kIdlePoll) : kBusyPoll;
     }
     return config_.commit_tail_at_once ? kPromptTailInterval : kIdlePoll;

@@ -1,6 +1,10 @@
 // When a filling step is due. A commit that has just ended says how long the next one will take; to
 // wait about as long again lets records gather into fewer transactions while the cluster is busy,
 // and keeps latency near the cost of a commit while it is not. --commit-interval bounds the wait.
+//
+// Far behind the end of the log a short wait buys nothing: what comes next has waited there for
+// longer already. Then steps are made ten times as long, because each transaction costs the brokers
+// as much CPU as reading some hundred thousand records (ADR 0012).
 #pragma once
 
 #include <algorithm>
@@ -12,11 +16,18 @@ class CommitRhythm {
 public:
     using Duration = std::chrono::nanoseconds;
     static constexpr Duration kLeastWait = std::chrono::milliseconds{2};
+    static constexpr int kBehindFactor = 10;
+    // Beyond it longer steps save little, and a fault would cost more reading again.
+    static constexpr Duration kMostBehind = std::chrono::seconds{1};
 
     explicit CommitRhythm(Duration most_wait) : most_wait_(most_wait) {}
 
-    // How long the first record of a step waits before the step is sealed.
-    [[nodiscard]] Duration wait() const {
+    // How long the first record of a step waits before the step is sealed. `behind`: what waits in
+    // the logs is a backlog.
+    [[nodiscard]] Duration wait(bool behind) const {
+        if (behind) {
+            return std::max(most_wait_, std::min(most_wait_ * kBehindFactor, kMostBehind));
+        }
         return std::min(most_wait_, std::max(kLeastWait, smoothed_));
     }
 

@@ -125,6 +125,7 @@ private:
     Result<void> fold_records(RecordBatch records);
     void steer_flow();
     [[nodiscard]] Duration poll_wait(Instant now) const;
+    [[nodiscard]] bool behind() const;
 
     [[nodiscard]] bool nothing_open() const;
     Result<bool> finish_stop();

@@ -12,33 +12,33 @@ using std::chrono::nanoseconds;
 
 TEST_CASE("before the first commit a step waits the least") {
     const CommitRhythm rhythm{milliseconds{100}};
-    CHECK(rhythm.wait() == CommitRhythm::kLeastWait);
+    CHECK(rhythm.wait(false) == CommitRhythm::kLeastWait);
 }
 
 TEST_CASE("a step fills about as long as the last commits took") {
     CommitRhythm rhythm{milliseconds{100}};
     rhythm.commit_took(milliseconds{20});
-    CHECK(rhythm.wait() == milliseconds{20});
+    CHECK(rhythm.wait(false) == milliseconds{20});
     rhythm.commit_took(milliseconds{40});
-    CHECK(rhythm.wait() == milliseconds{25});
+    CHECK(rhythm.wait(false) == milliseconds{25});
     rhythm.commit_took(milliseconds{5});
-    CHECK(rhythm.wait() == milliseconds{20});
+    CHECK(rhythm.wait(false) == milliseconds{20});
 }
 
 TEST_CASE("no wait is longer than the commit interval, however slow commits are") {
     CommitRhythm rhythm{milliseconds{100}};
     rhythm.commit_took(std::chrono::seconds{30});
-    CHECK(rhythm.wait() == milliseconds{100});
+    CHECK(rhythm.wait(false) == milliseconds{100});
     CommitRhythm prompt{nanoseconds{0}};
     prompt.commit_took(milliseconds{20});
-    CHECK(prompt.wait() == nanoseconds{0});
+    CHECK(prompt.wait(false) == nanoseconds{0});
 }
 
 TEST_CASE("no wait is shorter than the least, however fast commits are") {
     CommitRhythm rhythm{milliseconds{100}};
     for (int i = 0; i < 50; ++i) {
         rhythm.commit_took(nanoseconds{1});
-        CHECK(rhythm.wait() == CommitRhythm::kLeastWait);
+        CHECK(rhythm.wait(false) == CommitRhythm::kLeastWait);
     }
 }
 
@@ -46,11 +46,24 @@ TEST_CASE("one slow commit does not set the pace, and is forgotten after some fa
     CommitRhythm rhythm{milliseconds{100}};
     rhythm.commit_took(milliseconds{10});
     rhythm.commit_took(milliseconds{90});
-    CHECK(rhythm.wait() == milliseconds{30});
+    CHECK(rhythm.wait(false) == milliseconds{30});
     for (int i = 0; i < 20; ++i) {
         rhythm.commit_took(milliseconds{10});
     }
-    CHECK(rhythm.wait() < milliseconds{11});
+    CHECK(rhythm.wait(false) < milliseconds{11});
+}
+
+TEST_CASE("behind, a step fills for ten commit intervals, up to a second") {
+    CommitRhythm rhythm{milliseconds{20}};
+    CHECK(rhythm.wait(true) == milliseconds{200});
+    rhythm.commit_took(milliseconds{5});
+    CHECK(rhythm.wait(true) == milliseconds{200});
+    CHECK(CommitRhythm{milliseconds{100}}.wait(true) == milliseconds{1000});
+    CHECK(CommitRhythm{milliseconds{400}}.wait(true) == milliseconds{1000});
+}
+
+TEST_CASE("behind, no wait is shorter than the commit interval that was asked for") {
+    CHECK(CommitRhythm{std::chrono::seconds{30}}.wait(true) == std::chrono::seconds{30});
 }
 
 }  // namespace kstream

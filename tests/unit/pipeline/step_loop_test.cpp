@@ -72,6 +72,48 @@ TEST_CASE("slow commits slow the rhythm down, up to the commit interval") {
     CHECK(b.clock.now() - folded < milliseconds{102});
 }
 
+TEST_CASE("in a backlog a step fills for ten commit intervals") {
+    StepLoopBench b;
+    b.source.most_records = 10;
+    b.own({0}, 0);
+    b.add(0, 30'000);
+    b.run_until([&] { return !b.fold.filling(0).empty(); });
+    const Instant folded = b.clock.now();
+    while (b.clock.now() - folded < milliseconds{999}) {
+        b.clock.advance(milliseconds{1});
+        b.run(1);
+        REQUIRE(b.sink.steps.empty());
+    }
+    b.clock.advance(milliseconds{1});
+    b.run(1);
+    CHECK(b.sink.in_flight());
+}
+
+TEST_CASE("a step takes the end of a backlog along, until a quarter of its size is left") {
+    StepLoopBench b;
+    b.own({0}, 0);
+    b.add(0, 100'000);
+    while (b.sink.steps.empty()) {
+        b.clock.advance(milliseconds{2});
+        b.run(1);
+    }
+    CHECK(b.ranges() == "0:[0,80000)");
+}
+
+TEST_CASE("what comes in during a fetch is no backlog") {
+    StepLoopBench b;
+    b.source.most_records = 1;
+    b.own({0}, 0);
+    b.add(0, 10'000);
+    b.run_until([&] { return !b.fold.filling(0).empty(); });
+    const Instant folded = b.clock.now();
+    while (b.sink.steps.empty()) {
+        b.clock.advance(milliseconds{1});
+        b.run(1);
+    }
+    CHECK(b.clock.now() - folded <= milliseconds{2});
+}
+
 TEST_CASE("nothing is submitted while there is nothing to commit") {
     StepLoopBench b;
     b.own({0}, 0);
