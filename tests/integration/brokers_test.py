@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import secrets
 
 from harness import cluster
@@ -38,5 +39,8 @@ class Brokers(IntegrationTest):
         self.note(f"{report.figures['valid_records']} records")
         self.assertEqual(watcher.falls, [])
         for replica in replicas:
+            # librdkafka's clients must back off from a broker that is down.
+            tries = [int(n) for n in re.findall(r"(\d+) identical error", replica.stderr)]
+            self.assertLess(max(tries, default=0), 1000, replica.describe())
             self.assertTrue(replica.is_running(), replica.describe())
             replica.terminate()
