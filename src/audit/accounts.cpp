@@ -151,6 +151,7 @@ void Accounts::take_total(const RecordView& record) {
     }
     account->newer_total = std::move(slots);
     account->newer_total_transaction = *transaction;
+    account->newer_total_round = round_;
 }
 
 void Accounts::take_meta(const RecordView& record) {
@@ -165,10 +166,7 @@ void Accounts::take_meta(const RecordView& record) {
         return;  // counts are compared with the identity, which says so
     }
     for (Entry* const entry : newer_totals_[q]) {
-        Account& account = entry->second;
-        bytes_ -= account.total.size() * sizeof(Slot);
-        account.total = std::exchange(account.newer_total, {});
-        account.total_transaction = account.newer_total_transaction;
+        settle_newer_total(entry->second);
     }
     newer_totals_[q].clear();
     metas_[q] = std::move(*meta);
@@ -178,6 +176,14 @@ void Accounts::believe_changelog() {
     for (auto& [state_key, account] : accounts_) {
         account.source = account.total.empty() ? std::vector<Slot>(job_.kinds.size())
                                                : account.total;
+    }
+}
+
+void Accounts::settle_newer_total(Account& account) {
+    if (!account.newer_total.empty()) {
+        bytes_ -= account.total.size() * sizeof(Slot);
+        account.total = std::exchange(account.newer_total, {});
+        account.total_transaction = account.newer_total_transaction;
     }
 }
 
@@ -265,10 +271,24 @@ void Accounts::judge(std::string_view state_key, const Account& account,
     }
 }
 
-// A result that an earlier round has seen, of a transaction that the changelog, whose end was asked
-// for later, does not have.
-bool Accounts::newer_is_unfounded(const Account& account) const {
-    return account.newer.there && account.newer.round < round_;
+// What an earlier round has seen, of a transaction that the changelog, whose end was asked for
+// later, does not know.
+void Accounts::judge_newer(std::string_view state_key, const Account& account,
+                           std::vector<Finding>& found) const {
+    const std::string expected =
+        fmt::format("of transaction {} or before", cut_transaction(account));
+    const auto add = [&](FindingKind kind, std::uint64_t transaction, const std::string& value) {
+        found.push_back({kind, fmt::format("key {}", key_text(job_, state_key)), expected,
+                         fmt::format("of transaction {}, which has no meta record: {}",
+                                     transaction, value)});
+    };
+    if (account.newer.there && account.newer.round < round_) {
+        add(FindingKind::wrong_result, account.newer.transaction, shown(account.newer.value));
+    }
+    if (!account.newer_total.empty() && account.newer_total_round < round_) {
+        add(FindingKind::wrong_total, account.newer_total_transaction,
+            row_text(job_, account.newer_total));
+    }
 }
 
 Comparison Accounts::compare(bool last_round) {
@@ -280,6 +300,11 @@ Comparison Accounts::compare(bool last_round) {
     std::vector<Finding> found;
     for (auto& [state_key, account] : accounts_) {
         settle_newer(account);
+        // Behind the meta record of its own transaction: what a new owner would restore all the
+        // same.
+        if (account.newer_total_transaction <= cut_transaction(account)) {
+            settle_newer_total(account);
+        }
         if (!account.total.empty()) {
             StateSum& sum = comparison.by_state[account.state_partition];
             ++sum.keys;
@@ -294,21 +319,17 @@ Comparison Accounts::compare(bool last_round) {
         ++comparison.keys;
         found.clear();
         judge(state_key, account, found);
-        const bool unfounded = newer_is_unfounded(account);
-        if (unfounded) {
-            found.push_back({FindingKind::wrong_result,
-                             fmt::format("key {}", key_text(job_, state_key)),
-                             fmt::format("of transaction {} or before", cut_transaction(account)),
-                             fmt::format("of transaction {}, which is not in the changelog: {}",
-                                         account.newer.transaction, shown(account.newer.value))});
-        }
+        const std::size_t at_cut = found.size();
+        judge_newer(state_key, account, found);
+        const bool unfounded = found.size() > at_cut;
         const bool unchanged =
             account.compared_before &&
             account.seen_total_transaction == account.total_transaction &&
             account.seen_result_transaction == account.result.transaction;
         const bool is_final = last_round || unfounded || unchanged;
         account.look_again =
-            (!found.empty() && !is_final) || (account.newer.there && !account.compared_before);
+            (!found.empty() && !is_final) ||
+            (!account.compared_before && (account.newer.there || !account.newer_total.empty()));
         account.compared_before = true;
         account.seen_total_transaction = account.total_transaction;
         account.seen_result_transaction = account.result.transaction;

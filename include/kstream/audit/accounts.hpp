@@ -51,6 +51,7 @@ struct Account {
     std::uint64_t total_transaction = 0;
     std::vector<Slot> newer_total;  // of a transaction whose meta has not been seen yet
     std::uint64_t newer_total_transaction = 0;
+    int newer_total_round = 0;  // of the look that saw it
     Published result;  // the last one at the cut
     Published newer;   // the last one of a transaction behind the cut
 
@@ -138,7 +139,9 @@ private:
     // Findings about one account at the cut; none are added to `findings_` here.
     void judge(std::string_view state_key, const Account& account,
                std::vector<Finding>& found) const;
-    [[nodiscard]] bool newer_is_unfounded(const Account& account) const;
+    void judge_newer(std::string_view state_key, const Account& account,
+                     std::vector<Finding>& found) const;
+    void settle_newer_total(Account& account);
 
     const AuditedJob& job_;
     std::uint64_t most_bytes_;
