@@ -52,8 +52,7 @@ ExitCode AuditReport::exit_code() const {
 
 std::string audit_text(const AuditReport& report) {
     std::string out;
-    const auto line = [&out]<typename... Args>(fmt::format_string<Args...> format,
-                                               Args&&... args) {
+    const auto line = [&out]<typename... Args>(fmt::format_string<Args...> format, Args&&... args) {
         fmt::format_to(std::back_inserter(out), format, std::forward<Args>(args)...);
         out.push_back('\n');
     };
@@ -70,8 +69,7 @@ std::string audit_text(const AuditReport& report) {
     line("keys: {} compared, {} of them again at a later cut, in {} pass(es)", report.keys,
          report.again, report.passes);
     line("ledger: {} map steps in {} chains, {} of them purged in part, {} step(s) written twice",
-         report.ledger.steps, report.ledger.chains, report.ledger.purged,
-         report.ledger.duplicates);
+         report.ledger.steps, report.ledger.chains, report.ledger.purged, report.ledger.duplicates);
     line("read {} records of the source in {:.1f} s, {:.0f} a second; {:.1f} s in all",
          report.source_records, report.source_seconds, per_second(report), report.seconds);
     for (const audit::Finding& finding : report.findings.kept()) {
@@ -98,8 +96,8 @@ std::string audit_json(const AuditReport& report) {
     json.begin_object()
         .field("application_id", report.application_id)
         .field("verdict", verdict(report))
-        .field("proved", report.findings.count() > 0 ? proof_name(Proof::nothing)
-                                                     : proof_name(report.proof))
+        .field("proved",
+               report.findings.count() > 0 ? proof_name(Proof::nothing) : proof_name(report.proof))
         .field("why_not_full", report.why_not_full)
         .field("exit_code", to_int(report.exit_code()));
     json.key("source").begin_array();

@@ -40,9 +40,9 @@ struct AuditReport {
     std::string why_not_full;  // for ledger_only
     std::vector<std::optional<Meta>> cut;
     std::vector<AuditedPartition> partitions;
-    RecordCounts counts;       // of all source partitions, where all state partitions are
+    RecordCounts counts;  // of all source partitions, where all state partitions are
     std::uint64_t keys = 0;
-    std::uint64_t again = 0;   // keys that were compared once more at a later cut
+    std::uint64_t again = 0;  // keys that were compared once more at a later cut
     std::uint64_t passes = 0;
     audit::LedgerReport ledger;
     audit::Findings findings;

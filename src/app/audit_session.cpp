@@ -358,9 +358,9 @@ Result<void> AuditSession::check_cut(const Metas& cut) const {
     }
     for (std::size_t q = 0; q < cut.size(); ++q) {
         if (!cut[q]) {
-            return cannot_tell(fmt::format("topic {} partition {} has no meta record",
-                                           names_.changelog, q),
-                               "the job begins just now, or the changelog was cut: try again");
+            return cannot_tell(
+                fmt::format("topic {} partition {} has no meta record", names_.changelog, q),
+                "the job begins just now, or the changelog was cut: try again");
         }
         const auto differences = identity_differences(cut[q]->identity, job_.identity);
         if (!differences.empty()) {
@@ -446,9 +446,8 @@ Result<void> AuditSession::check_source_starts(const std::vector<audit::Piece>& 
     for (const audit::Piece& piece : pieces) {
         const auto start = starts->find(piece.partition);
         if (start == starts->end()) {
-            return fail(ExitCode::integrity,
-                        fmt::format("topic {} has no partition {} any more", names_.source,
-                                    piece.partition.value));
+            return fail(ExitCode::integrity, fmt::format("topic {} has no partition {} any more",
+                                                         names_.source, piece.partition.value));
         }
         if (start->second > piece.from) {
             report_.proof = Proof::ledger_only;
@@ -505,15 +504,14 @@ Result<void> AuditSession::read_source(Pass& pass, const std::vector<audit::Piec
     if (Result<void> opened = open(source, TopicRole::source, starts); !opened) {
         return opened;
     }
-    Result<void> read =
-        read_until(source, TopicRole::source, std::move(ends),
-                   [this, &pass](RecordBatch batch) -> Result<void> {
-                       if (Result<void> folded = pass.source.fold(batch); !folded) {
-                           return folded;
-                       }
-                       halve_while_too_large(pass);
-                       return {};
-                   });
+    Result<void> read = read_until(source, TopicRole::source, std::move(ends),
+                                   [this, &pass](RecordBatch batch) -> Result<void> {
+                                       if (Result<void> folded = pass.source.fold(batch); !folded) {
+                                           return folded;
+                                       }
+                                       halve_while_too_large(pass);
+                                       return {};
+                                   });
     report_.source_seconds += seconds_since(begin);
     if (!read) {
         // Retention was faster than the audit.
@@ -535,7 +533,9 @@ bool AuditSession::check_states(const Pass& pass, const audit::Comparison& found
     for (std::size_t q = 0; q < found.by_state.size(); ++q) {
         const audit::StateSum& sum = found.by_state[q];
         const Meta& meta = *accounts_->cut()[q];
-        if (sum.keys == meta.keys && sum.hash == meta.state_hash && sum.slots == meta.slots) {
+        const bool fits =
+            sum.keys == meta.keys && sum.hash == meta.state_hash && sum.slots == meta.slots;
+        if (fits || broken_states_.contains(q)) {
             continue;
         }
         // Compaction may have taken totals of this moment away while they were read. Nothing has
@@ -546,13 +546,13 @@ bool AuditSession::check_states(const Pass& pass, const audit::Comparison& found
             all_fit = false;
             continue;
         }
+        broken_states_.insert(q);
         report_.findings.add(
             audit::FindingKind::broken_state, fmt::format("state partition {}", q),
             fmt::format("{} keys with {}, as meta says", meta.keys, row_text(job_, meta.slots)),
-            fmt::format("{} keys with {}{}", sum.keys, row_text(job_, sum.slots),
-                        sum.keys == meta.keys && sum.slots == meta.slots
-                            ? ", another state hash"
-                            : ""));
+            fmt::format(
+                "{} keys with {}{}", sum.keys, row_text(job_, sum.slots),
+                sum.keys == meta.keys && sum.slots == meta.slots ? ", another state hash" : ""));
     }
     return all_fit;
 }
@@ -562,8 +562,7 @@ void AuditSession::add_states(const Pass& pass, const audit::Comparison& found) 
         return;
     }
     for (std::size_t q = 0; q < states_.size(); ++q) {
-        if (!pass.first &&
-            accounts_->cut()[q]->transaction != (*first_)[q]->transaction) {
+        if (!pass.first && accounts_->cut()[q]->transaction != (*first_)[q]->transaction) {
             states_add_up_ = false;
         }
         states_[q].keys += found.by_state[q].keys;
@@ -628,8 +627,8 @@ Result<void> AuditSession::describe(const Metas& cut) {
         const SourceProgress* least = nullptr;
         bool everywhere = true;
         for (const auto& meta : cut) {
-            const auto source = std::ranges::find(meta->sources, partition,
-                                                  &SourceProgress::partition);
+            const auto source =
+                std::ranges::find(meta->sources, partition, &SourceProgress::partition);
             if (source == meta->sources.end()) {
                 everywhere = false;
             } else if (least == nullptr || source->applied < least->applied) {
@@ -663,9 +662,9 @@ Result<void> AuditSession::each_base_frame(
                            "name a file that --save-base has written");
     }
     if (bytes != audit::kBaseMagic) {
-        return cannot_tell(fmt::format("--base {}: no base file, or of a newer version",
-                                       config_.base),
-                           "name a file that --save-base has written");
+        return cannot_tell(
+            fmt::format("--base {}: no base file, or of a newer version", config_.base),
+            "name a file that --save-base has written");
     }
     audit::BaseReader frames{job_};
     while (true) {
@@ -722,9 +721,8 @@ Result<void> AuditSession::open_base() {
         base_writer_.emplace(job_);
         base_out_.open(config_.save_base + ".new", std::ios::binary | std::ios::trunc);
         if (!base_out_) {
-            return fail(ExitCode::usage,
-                        fmt::format("--save-base {}: cannot be written: {}", config_.save_base,
-                                    std::strerror(errno)));
+            return fail(ExitCode::usage, fmt::format("--save-base {}: cannot be written: {}",
+                                                     config_.save_base, std::strerror(errno)));
         }
     }
     return {};
@@ -735,8 +733,8 @@ Result<void> AuditSession::load_base() {
         [this](audit::BaseReader& frames, audit::BaseReader::Frame frame) -> Result<void> {
             if (frame == audit::BaseReader::Frame::total &&
                 !accounts_->take_base(frames.total().state_key, frames.total().row)) {
-                return cannot_tell(fmt::format("--base {}: a key that is none of the job's",
-                                               config_.base));
+                return cannot_tell(
+                    fmt::format("--base {}: a key that is none of the job's", config_.base));
             }
             // Round 1: what is too large is halved here already.
             while (accounts_->over_memory()) {
@@ -761,8 +759,7 @@ Result<void> AuditSession::save_accounts(const Pass& pass) {
     }
     accounts_->each([this](std::string_view state_key, const audit::Account& account) {
         if (std::ranges::any_of(account.source, &Slot::present)) {
-            base_writer_->total(base_bytes_, state_key, account.total_transaction,
-                                account.source);
+            base_writer_->total(base_bytes_, state_key, account.total_transaction, account.source);
         }
         if (base_bytes_.size() > (1U << 20)) {
             base_out_.write(base_bytes_.data(), static_cast<std::streamsize>(base_bytes_.size()));

@@ -22,6 +22,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -86,6 +87,7 @@ private:
     // Over all passes, where those had the same cut.
     std::vector<audit::StateSum> states_;
     bool states_add_up_ = true;
+    std::set<std::size_t> broken_states_;  // said once, whatever rounds follow
 
     std::optional<audit::BaseWriter> base_writer_;
     std::ofstream base_out_;

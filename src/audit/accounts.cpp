@@ -30,8 +30,7 @@ bool any_present(std::span<const Slot> row) {
 }  // namespace
 
 bool KeyClass::has(std::string_view state_key) const {
-    return modulus == 1 ||
-           static_cast<std::uint64_t>(stable_hash(state_key)) % modulus == residue;
+    return modulus == 1 || static_cast<std::uint64_t>(stable_hash(state_key)) % modulus == residue;
 }
 
 Accounts::Accounts(const AuditedJob& job, std::uint64_t most_bytes, Findings& findings)
@@ -127,14 +126,13 @@ void Accounts::take_changelog(const RecordView& record) {
 
 void Accounts::take_total(const RecordView& record) {
     std::vector<Slot> slots;
-    const Result<std::uint64_t> transaction =
-        decode_total_value(record.value(), job_.kinds, slots);
+    const Result<std::uint64_t> transaction = decode_total_value(record.value(), job_.kinds, slots);
     const std::string_view state_key = total_state_key(record.key());
     Account* const account = open(state_key);
     if (account == nullptr || !transaction) {
-        findings_.add(FindingKind::damaged, at("changelog", record), "a total",
-                      transaction ? "a key that is none of the job's"
-                                  : transaction.error().message);
+        findings_.add(
+            FindingKind::damaged, at("changelog", record), "a total",
+            transaction ? "a key that is none of the job's" : transaction.error().message);
         return;
     }
     const auto q = static_cast<std::uint32_t>(record.partition.value);
@@ -158,8 +156,7 @@ void Accounts::take_meta(const RecordView& record) {
     Result<Meta> meta = decode_meta_value(record.value(), job_.kinds);
     const auto q = static_cast<std::size_t>(record.partition.value);
     if (!meta) {
-        findings_.add(FindingKind::damaged, at("changelog", record), "meta",
-                      meta.error().message);
+        findings_.add(FindingKind::damaged, at("changelog", record), "meta", meta.error().message);
         return;
     }
     if (q >= metas_.size()) {
@@ -174,8 +171,8 @@ void Accounts::take_meta(const RecordView& record) {
 
 void Accounts::believe_changelog() {
     for (auto& [state_key, account] : accounts_) {
-        account.source = account.total.empty() ? std::vector<Slot>(job_.kinds.size())
-                                               : account.total;
+        account.source =
+            account.total.empty() ? std::vector<Slot>(job_.kinds.size()) : account.total;
     }
 }
 
@@ -221,8 +218,7 @@ void Accounts::take_result(const RecordView& record, std::optional<std::string_v
         std::from_chars(transaction->data(), transaction->data() + transaction->size(),
                         published.transaction);
     }
-    const std::uint64_t before =
-        account->result.value.capacity() + account->newer.value.capacity();
+    const std::uint64_t before = account->result.value.capacity() + account->newer.value.capacity();
     if (published.transaction > cut_transaction(*account)) {
         account->newer = std::move(published);
     } else {
@@ -278,9 +274,9 @@ void Accounts::judge_newer(std::string_view state_key, const Account& account,
     const std::string expected =
         fmt::format("of transaction {} or before", cut_transaction(account));
     const auto add = [&](FindingKind kind, std::uint64_t transaction, const std::string& value) {
-        found.push_back({kind, fmt::format("key {}", key_text(job_, state_key)), expected,
-                         fmt::format("of transaction {}, which has no meta record: {}",
-                                     transaction, value)});
+        found.push_back(
+            {kind, fmt::format("key {}", key_text(job_, state_key)), expected,
+             fmt::format("of transaction {}, which has no meta record: {}", transaction, value)});
     };
     if (account.newer.there && account.newer.round < round_) {
         add(FindingKind::wrong_result, account.newer.transaction, shown(account.newer.value));
@@ -322,10 +318,9 @@ Comparison Accounts::compare(bool last_round) {
         const std::size_t at_cut = found.size();
         judge_newer(state_key, account, found);
         const bool unfounded = found.size() > at_cut;
-        const bool unchanged =
-            account.compared_before &&
-            account.seen_total_transaction == account.total_transaction &&
-            account.seen_result_transaction == account.result.transaction;
+        const bool unchanged = account.compared_before &&
+                               account.seen_total_transaction == account.total_transaction &&
+                               account.seen_result_transaction == account.result.transaction;
         const bool is_final = last_round || unfounded || unchanged;
         account.look_again =
             (!found.empty() && !is_final) ||

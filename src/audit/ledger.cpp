@@ -17,19 +17,19 @@ std::string Ledger::where(PartitionId p, Offset record_offset) const {
 
 void Ledger::take(const RecordView& record) {
     if (const Result<void> read = decode_delta_batch(record.value(), job_.kinds, batch_); !read) {
-        findings_.add(FindingKind::damaged,
-                      fmt::format("repartition partition {}, offset {}", q_,
-                                  record.record_offset.value),
-                      "a batch of deltas", read.error().message);
+        findings_.add(
+            FindingKind::damaged,
+            fmt::format("repartition partition {}, offset {}", q_, record.record_offset.value),
+            "a batch of deltas", read.error().message);
         return;
     }
     const BatchHeader& header = batch_.header;
     if (const auto differences = identity_differences(header.identity, job_.identity);
         !differences.empty()) {
-        findings_.add(FindingKind::damaged,
-                      fmt::format("repartition partition {}, offset {}", q_,
-                                  record.record_offset.value),
-                      "a batch of this job", differences.front());
+        findings_.add(
+            FindingKind::damaged,
+            fmt::format("repartition partition {}, offset {}", q_, record.record_offset.value),
+            "a batch of this job", differences.front());
         return;
     }
     const std::pair step{header.run_id, header.step};
@@ -56,13 +56,12 @@ void Ledger::take(const RecordView& record) {
 // Whether the step is part of the chain: false for one that was written again, all of it behind
 // the chain, which the totals loop drops.
 bool Ledger::take_ranges(const BatchHeader& header, Offset record_offset) {
-    const bool behind =
-        header.kind == BatchKind::step &&
-        std::ranges::all_of(header.ranges, [this](const SourceRange& range) {
-            const auto chain = chains_.find(range.partition);
-            return chain != chains_.end() && range.to <= chain->second.to &&
-                   range.from < chain->second.to;
-        });
+    const bool behind = header.kind == BatchKind::step &&
+                        std::ranges::all_of(header.ranges, [this](const SourceRange& range) {
+                            const auto chain = chains_.find(range.partition);
+                            return chain != chains_.end() && range.to <= chain->second.to &&
+                                   range.from < chain->second.to;
+                        });
     if (behind) {
         return false;
     }
@@ -75,8 +74,7 @@ bool Ledger::take_ranges(const BatchHeader& header, Offset record_offset) {
     return true;
 }
 
-bool Ledger::take_range(const BatchHeader& header, const SourceRange& range,
-                        Offset record_offset) {
+bool Ledger::take_range(const BatchHeader& header, const SourceRange& range, Offset record_offset) {
     const std::string covered = fmt::format("[{}, {})", range.from.value, range.to.value);
     const auto known = chains_.find(range.partition);
     if (known == chains_.end()) {
@@ -129,12 +127,12 @@ void Ledger::close(const Meta& meta, LedgerReport& report) {
             continue;
         }
         const Chain& chain = known->second;
-        const std::string what = fmt::format("state partition {}, source partition {}", q_,
-                                             source.partition.value);
+        const std::string what =
+            fmt::format("state partition {}, source partition {}", q_, source.partition.value);
         ++report.chains;
         if (chain.to != source.applied) {
-            findings_.add(chain.to < source.applied ? FindingKind::gap : FindingKind::overlap,
-                          what, fmt::format("ranges up to {}, as meta says", source.applied.value),
+            findings_.add(chain.to < source.applied ? FindingKind::gap : FindingKind::overlap, what,
+                          fmt::format("ranges up to {}, as meta says", source.applied.value),
                           fmt::format("ranges up to {}", chain.to.value));
         }
         if (!chain.from_base) {

@@ -118,9 +118,9 @@ struct AuditConfig {
     std::string application_id = "kstream";
     AggregationSpec spec = default_job();
     std::string results_topic = "aggregated_transactions";
-    bool quick = false;                      // cut and lag only
-    std::uint64_t memory = 1'000'000'000;    // bytes for the accounts of the keys
-    std::string base;                        // what an earlier proved audit has saved
+    bool quick = false;                    // cut and lag only
+    std::uint64_t memory = 1'000'000'000;  // bytes for the accounts of the keys
+    std::string base;                      // what an earlier proved audit has saved
     std::string save_base;
     bool json = false;
 };

@@ -52,8 +52,8 @@ struct Account {
     std::vector<Slot> newer_total;  // of a transaction whose meta has not been seen yet
     std::uint64_t newer_total_transaction = 0;
     int newer_total_round = 0;  // of the look that saw it
-    Published result;  // the last one at the cut
-    Published newer;   // the last one of a transaction behind the cut
+    Published result;           // the last one at the cut
+    Published newer;            // the last one of a transaction behind the cut
 
     // How it was at the comparison that asked for another look.
     bool look_again = false;
@@ -70,10 +70,10 @@ struct StateSum {
 };
 
 struct Comparison {
-    std::uint64_t keys = 0;         // compared
-    std::uint64_t again = 0;        // to be compared once more at a later cut
-    std::uint64_t newer = 0;        // results that are newer than the cut
-    std::vector<StateSum> by_state; // of all totals at the cut
+    std::uint64_t keys = 0;          // compared
+    std::uint64_t again = 0;         // to be compared once more at a later cut
+    std::uint64_t newer = 0;         // results that are newer than the cut
+    std::vector<StateSum> by_state;  // of all totals at the cut
 };
 
 class Accounts {

@@ -76,8 +76,8 @@ struct AuditedWorld {
 
     // A record in the source, and in the totals to come.
     void sell(const std::string& seller, int amount) {
-        const std::string value = "{\"id_vendedor\":\"" + seller +
-                                  "\",\"valor\":" + std::to_string(amount) + "}";
+        const std::string value =
+            "{\"id_vendedor\":\"" + seller + "\",\"valor\":" + std::to_string(amount) + "}";
         log.push_back(bytes.record(PartitionId{0}, static_cast<std::int64_t>(log.size()),
                                    std::nullopt, value));
         std::vector<Slot>& total = totals.try_emplace(seller, row(0, 0)).first->second;

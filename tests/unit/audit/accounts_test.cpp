@@ -73,8 +73,7 @@ TEST_CASE("A record that was counted twice is found") {
     audited(world, [&] {
         ++world.transaction;
         world.write_total("rui", row(14, 2));
-        world.write_meta(static_cast<std::uint32_t>(world.state_of("rui").value),
-                         world.meta(0));
+        world.write_meta(static_cast<std::uint32_t>(world.state_of("rui").value), world.meta(0));
         world.publish("rui", row(14, 2), world.transaction);
     });
     CHECK(world.kinds() == Kinds{FindingKind::wrong_total, FindingKind::wrong_result});
