@@ -7,6 +7,7 @@
 #include "kstream/codec/wire.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -367,7 +368,7 @@ Result<void> AuditSession::check_cut(const Metas& cut) const {
             return fail(ExitCode::identity,
                         fmt::format("topic {} partition {} belongs to another job, or topics were "
                                     "replaced: {}",
-                                    names_.changelog, q, differences.front()),
+                                    names_.changelog, q, fmt::join(differences, "; ")),
                         "give the audit the options of the job");
         }
     }
@@ -712,7 +713,7 @@ Result<void> AuditSession::open_base() {
                 return fail(ExitCode::identity,
                             fmt::format("--base {} is of another job or of topics that were "
                                         "replaced: {}",
-                                        config_.base, differences.front()),
+                                        config_.base, fmt::join(differences, "; ")),
                             "audit without --base");
             }
         }
