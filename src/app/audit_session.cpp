@@ -33,7 +33,9 @@ constexpr seconds kPatience{60};
 constexpr int kMostRounds = 4;
 // Where meta, the last record of each transaction, is looked for with --quick; then all of it.
 constexpr std::int64_t kTailRecords = 2000;
-// A frame of a base file is a key with its total, or a meta record.
+// A base file until all is proved.
+constexpr const char* kUnfinished = ".new";
+// A frame of one is a key with its total, or a meta record.
 constexpr std::uint32_t kMostFrameBytes = 64U * 1024 * 1024;
 
 double seconds_since(steady_clock::time_point begin) {
@@ -57,6 +59,7 @@ struct AuditSession::Pass {
     kafka::TopicReader results;
     audit::SourceFold source;
     bool done = false;
+    bool saved = false;  // its accounts are in the base file
 };
 
 AuditSession::AuditSession(const cli::AuditConfig& config, AppContext& context, kafka::Admin admin)
@@ -73,6 +76,7 @@ Result<AuditReport> AuditSession::run() {
         return std::unexpected(std::move(looked.error()));
     }
     if (Result<void> done = config_.quick ? quick() : whole(); !done) {
+        drop_base();
         return std::unexpected(std::move(done.error()));
     }
     report_.seconds = seconds_since(begin);
@@ -376,8 +380,8 @@ Result<void> AuditSession::check_cut(const Metas& cut) const {
 }
 
 void AuditSession::halve_while_too_large(Pass& pass) {
-    // Later rounds add little, and what was saved of this class must stay all of it.
-    while (pass.round == 1 && accounts_->over_memory()) {
+    // Later rounds add little. A key that was saved and put off would be saved twice.
+    while (pass.round == 1 && !pass.saved && accounts_->over_memory()) {
         todo_.push_back(accounts_->halve());
     }
 }
@@ -720,7 +724,7 @@ Result<void> AuditSession::open_base() {
     }
     if (!config_.save_base.empty()) {
         base_writer_.emplace(job_);
-        base_out_.open(config_.save_base + ".new", std::ios::binary | std::ios::trunc);
+        base_out_.open(config_.save_base + kUnfinished, std::ios::binary | std::ios::trunc);
         if (!base_out_) {
             return fail(ExitCode::usage, fmt::format("--save-base {}: cannot be written: {}",
                                                      config_.save_base, std::strerror(errno)));
@@ -745,10 +749,11 @@ Result<void> AuditSession::load_base() {
         });
 }
 
-Result<void> AuditSession::save_accounts(const Pass& pass) {
+Result<void> AuditSession::save_accounts(Pass& pass) {
     if (!base_writer_) {
         return {};
     }
+    pass.saved = true;
     base_bytes_.clear();
     if (pass.first) {
         audit::BaseWriter::begin(base_bytes_);
@@ -771,16 +776,22 @@ Result<void> AuditSession::save_accounts(const Pass& pass) {
     return {};
 }
 
+void AuditSession::drop_base() {
+    if (base_out_.is_open()) {
+        base_out_.close();
+        std::remove((config_.save_base + kUnfinished).c_str());
+    }
+}
+
 Result<void> AuditSession::finish_base() {
     if (!base_writer_) {
         return {};
     }
-    const std::string unfinished = config_.save_base + ".new";
     if (report_.exit_code() != ExitCode::ok) {
-        base_out_.close();
-        std::remove(unfinished.c_str());
+        drop_base();
         return {};
     }
+    const std::string unfinished = config_.save_base + kUnfinished;
     base_bytes_.clear();
     base_writer_->end(base_bytes_);
     base_out_.write(base_bytes_.data(), static_cast<std::streamsize>(base_bytes_.size()));

@@ -69,7 +69,8 @@ private:
     [[nodiscard]] Result<void> load_base();
     [[nodiscard]] Result<void> each_base_frame(
         const std::function<Result<void>(audit::BaseReader&, audit::BaseReader::Frame)>& visit);
-    [[nodiscard]] Result<void> save_accounts(const Pass& pass);
+    [[nodiscard]] Result<void> save_accounts(Pass& pass);
+    void drop_base();
     [[nodiscard]] Result<void> finish_base();
 
     const cli::AuditConfig& config_;

@@ -257,8 +257,8 @@ void Accounts::judge(std::string_view state_key, const Account& account,
         found.push_back(
             {FindingKind::missing_result, what(), shown(expected), "nothing published"});
     } else if (result.value != expected) {
-        const bool stale = has_total && result.transaction > 0 &&
-                           result.transaction < account.total_transaction;
+        const bool stale =
+            has_total && result.transaction > 0 && result.transaction < account.total_transaction;
         found.push_back({stale ? FindingKind::stale_result : FindingKind::wrong_result, what(),
                          shown(expected), shown(result.value)});
     } else if (has_total && result.transaction != account.total_transaction) {
