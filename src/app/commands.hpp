@@ -31,6 +31,7 @@ struct AppContext {
 [[nodiscard]] ExitCode run_create_topics(const cli::CreateTopicsConfig& config,
                                          AppContext& context);
 [[nodiscard]] ExitCode run_aggregate(const cli::AggregateConfig& config, AppContext& context);
+[[nodiscard]] ExitCode run_audit(const cli::AuditConfig& config, AppContext& context);
 [[nodiscard]] ExitCode run_reset(const cli::ResetConfig& config, AppContext& context);
 // Prints one line on stdout, whatever the answer.
 [[nodiscard]] ExitCode run_health(const cli::HealthConfig& config);

@@ -69,6 +69,9 @@ ExitCode call(const cli::CreateTopicsConfig& config, AppContext& context) {
 ExitCode call(const cli::AggregateConfig& config, AppContext& context) {
     return run_aggregate(config, context);
 }
+ExitCode call(const cli::AuditConfig& config, AppContext& context) {
+    return run_audit(config, context);
+}
 ExitCode call(const cli::ResetConfig& config, AppContext& context) {
     return run_reset(config, context);
 }

@@ -113,12 +113,24 @@ struct ResetConfig {
     bool yes = false;
 };
 
+struct AuditConfig {
+    CommonConfig common;
+    std::string application_id = "kstream";
+    AggregationSpec spec = default_job();
+    std::string results_topic = "aggregated_transactions";
+    bool quick = false;                    // cut and lag only
+    std::uint64_t memory = 1'000'000'000;  // bytes for the accounts of the keys
+    std::string base;                      // what an earlier proved audit has saved
+    std::string save_base;
+    bool json = false;
+};
+
 // Asks a process of this machine: common.http is the address that it listens on.
 struct HealthConfig {
     CommonConfig common;
 };
 
-using Command =
-    std::variant<ProduceConfig, CreateTopicsConfig, AggregateConfig, ResetConfig, HealthConfig>;
+using Command = std::variant<ProduceConfig, CreateTopicsConfig, AggregateConfig, AuditConfig,
+                             ResetConfig, HealthConfig>;
 
 }  // namespace kstream::cli

@@ -230,6 +230,8 @@ consteval Subcommand subcommand_of() {
         return Subcommand::create_topics;
     } else if constexpr (std::same_as<Config, AggregateConfig>) {
         return Subcommand::aggregate;
+    } else if constexpr (std::same_as<Config, AuditConfig>) {
+        return Subcommand::audit;
     } else if constexpr (std::same_as<Config, ResetConfig>) {
         return Subcommand::reset;
     } else {
@@ -279,7 +281,8 @@ Binding at() {
 template <auto Member>
 std::vector<Binding> everywhere() {
     return {at<&ProduceConfig::common, Member>(), at<&CreateTopicsConfig::common, Member>(),
-            at<&AggregateConfig::common, Member>(), at<&ResetConfig::common, Member>()};
+            at<&AggregateConfig::common, Member>(), at<&AuditConfig::common, Member>(),
+            at<&ResetConfig::common, Member>()};
 }
 
 }  // namespace kstream::cli::binding

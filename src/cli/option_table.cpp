@@ -190,7 +190,8 @@ void add_topic_options(std::vector<OptionSpec>& table) {
          .absent = "must be given",
          .rules = {.check = check_application_id},
          .bindings = {at<&CreateTopicsConfig::application_id>(),
-                      at<&AggregateConfig::application_id>(), at<&ResetConfig::application_id>()}});
+                      at<&AggregateConfig::application_id>(), at<&AuditConfig::application_id>(),
+                      at<&ResetConfig::application_id>()}});
     table.push_back(
         {.name = "topic",
          .short_name = 't',
@@ -198,14 +199,16 @@ void add_topic_options(std::vector<OptionSpec>& table) {
          .help = "source topic: where the records are",
          .rules = {.check = check_topic},
          .bindings = {at<&ProduceConfig::topic>(), at<&CreateTopicsConfig::source_topic>(),
-                      at<&AggregateConfig::spec, &AggregationSpec::source_topic>()}});
+                      at<&AggregateConfig::spec, &AggregationSpec::source_topic>(),
+                      at<&AuditConfig::spec, &AggregationSpec::source_topic>()}});
     table.push_back(
         {.name = "output-topic",
          .value = "TOPIC",
          .help = "results topic: where the totals go",
          .rules = {.check = check_topic},
          .bindings = {at<&ProduceConfig::results_topic>(), at<&CreateTopicsConfig::results_topic>(),
-                      at<&AggregateConfig::results_topic>(), at<&ResetConfig::results_topic>()}});
+                      at<&AggregateConfig::results_topic>(), at<&AuditConfig::results_topic>(),
+                      at<&ResetConfig::results_topic>()}});
 }
 
 void add_produce_options(std::vector<OptionSpec>& table) {
@@ -338,7 +341,8 @@ void add_job_options(std::vector<OptionSpec>& table) {
                                 "three together are the job and nothing of the default one "
                                 "remains.",
                      .rules = {.check = check_field},
-                     .bindings = {at<&AggregateConfig::spec, &AggregationSpec::group_by>()}});
+                     .bindings = {at<&AggregateConfig::spec, &AggregationSpec::group_by>(),
+                                  at<&AuditConfig::spec, &AggregationSpec::group_by>()}});
     table.push_back(
         {.name = "sum",
          .value = "FIELD[=NAME]",
@@ -346,7 +350,8 @@ void add_job_options(std::vector<OptionSpec>& table) {
          .help = "sum a field, exactly; NAME is the field of the result",
          .details = "NAME is sum_<FIELD> when it is not given. --sum and --count make the fields "
                     "of the result in the order in which they are given.",
-         .bindings = {at_as<Sum, &AggregateConfig::spec, &AggregationSpec::aggregates>()}});
+         .bindings = {at_as<Sum, &AggregateConfig::spec, &AggregationSpec::aggregates>(),
+                      at_as<Sum, &AuditConfig::spec, &AggregationSpec::aggregates>()}});
     table.push_back(
         {.name = "count",
          .value = "[NAME]",
@@ -356,13 +361,15 @@ void add_job_options(std::vector<OptionSpec>& table) {
          .details = "NAME is count when it is not given.",
          .environment_override = "KSTREAM_AGGREGATE_COUNT",
          .section_only = true,
-         .bindings = {at_as<Count, &AggregateConfig::spec, &AggregationSpec::aggregates>()}});
+         .bindings = {at_as<Count, &AggregateConfig::spec, &AggregationSpec::aggregates>(),
+                      at_as<Count, &AuditConfig::spec, &AggregationSpec::aggregates>()}});
     table.push_back({.name = "scale",
                      .value = "DIGITS",
                      .help = "digits behind the decimal point that sums keep",
                      .details = "A record with more is a bad record: nothing is ever rounded.",
                      .rules = {.min = 0, .max = kMaxScale},
-                     .bindings = {at<&AggregateConfig::spec, &AggregationSpec::scale>()}});
+                     .bindings = {at<&AggregateConfig::spec, &AggregationSpec::scale>(),
+                                  at<&AuditConfig::spec, &AggregationSpec::scale>()}});
     table.push_back({.name = "from",
                      .value = "WHERE",
                      .help = "where a new job begins: earliest, latest, a time",
@@ -446,6 +453,37 @@ void add_aggregate_options(std::vector<OptionSpec>& table) {
                      .bindings = {at<&AggregateConfig::takeover_timeout>()}});
 }
 
+void add_audit_options(std::vector<OptionSpec>& table) {
+    table.push_back({.name = "quick",
+                     .group = running,
+                     .help = "show how far the totals are and what they lag behind; prove nothing",
+                     .bindings = {at<&AuditConfig::quick>()}});
+    table.push_back({.name = "memory",
+                     .value = "BYTES",
+                     .group = running,
+                     .help = "memory for the keys: 500M, 2G",
+                     .details = "Where they do not fit, the logs are read once more for each part "
+                                "of the keys. What the client library buffers comes on top.",
+                     .rules = {.min = 1e6, .max = 1e15},
+                     .bindings = {at<&AuditConfig::memory>()}});
+    table.push_back({.name = "base",
+                     .value = "FILE",
+                     .group = running,
+                     .help = "begin with what an earlier audit has saved",
+                     .details = "For when the source no longer holds its first records. The proof "
+                                "is then as good as that file: keep it where nobody else writes.",
+                     .absent = "begin where the job began",
+                     .bindings = {at<&AuditConfig::base>()}});
+    table.push_back({.name = "save-base",
+                     .value = "FILE",
+                     .group = running,
+                     .help = "write what was proved to a file, for a later --base",
+                     .details = "Only when all was proved; FILE is replaced at once or not at "
+                                "all, and may be the one that --base names.",
+                     .absent = "nothing is written",
+                     .bindings = {at<&AuditConfig::save_base>()}});
+}
+
 void add_run_options(std::vector<OptionSpec>& table) {
     table.push_back({.name = "results",
                      .value = "WHAT",
@@ -466,7 +504,8 @@ void add_run_options(std::vector<OptionSpec>& table) {
     table.push_back({.name = "json",
                      .group = observing,
                      .help = "report on stdout as JSON",
-                     .bindings = {at<&ProduceConfig::json>(), at<&CreateTopicsConfig::json>()}});
+                     .bindings = {at<&ProduceConfig::json>(), at<&CreateTopicsConfig::json>(),
+                                  at<&AuditConfig::json>()}});
 }
 
 void add_observing_options(std::vector<OptionSpec>& table) {
@@ -538,6 +577,12 @@ constexpr std::array<SubcommandSpec, kSubcommandCount> kSubcommands{{
      "with --workers, share the partitions. SIGINT or SIGTERM: the open step is finished and "
      "committed.",
      "kstream aggregate --workers 2 --http 127.0.0.1:9404"},
+    {Subcommand::audit, "audit", "recompute the totals from the source and compare",
+     "Counts the records of the source again, up to where the totals are, with code of its own, "
+     "and compares each key with the changelog and the results. Give it the options of the "
+     "aggregate. Writes nothing to the cluster, joins no group, and may run beside the workers. "
+     "Exit code 0: proved; 1: something differs, and is named; 9: it cannot be told.",
+     "kstream audit --application-id kstream"},
     {Subcommand::reset, "reset", "forget the state of a job",
      "Deletes the committed offsets and the internal topics of a job that is not running, so that "
      "it begins anew. Shows what it would do unless --yes is given.",
@@ -568,6 +613,8 @@ Command default_command(Subcommand id) {
             return CreateTopicsConfig{};
         case Subcommand::aggregate:
             return AggregateConfig{};
+        case Subcommand::audit:
+            return AuditConfig{};
         case Subcommand::reset:
             return ResetConfig{};
         case Subcommand::health:
@@ -584,6 +631,7 @@ const std::vector<OptionSpec>& option_table() {
         add_job_options(rows);
         add_create_topics_options(rows);
         add_aggregate_options(rows);
+        add_audit_options(rows);
         add_run_options(rows);
         add_cluster_options(rows);
         add_observing_options(rows);

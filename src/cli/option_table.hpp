@@ -15,7 +15,7 @@
 
 namespace kstream::cli {
 
-enum class Subcommand : std::uint8_t { produce, create_topics, aggregate, reset, health };
+enum class Subcommand : std::uint8_t { produce, create_topics, aggregate, audit, reset, health };
 
 struct SubcommandSpec {
     Subcommand id;
@@ -24,7 +24,7 @@ struct SubcommandSpec {
     std::string_view details;  // for the manual page
     std::string_view example;
 };
-inline constexpr std::size_t kSubcommandCount = 5;
+inline constexpr std::size_t kSubcommandCount = 6;
 [[nodiscard]] std::span<const SubcommandSpec, kSubcommandCount> subcommands();
 [[nodiscard]] const SubcommandSpec& subcommand(Subcommand id);
 

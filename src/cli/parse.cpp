@@ -69,18 +69,20 @@ Parsed generated(string_view what) {
 
 // A job that is named at all is named whole: nothing of the default one remains.
 void drop_default_job(const std::vector<Given>& values, Command& command) {
-    auto* const config = std::get_if<AggregateConfig>(&command);
-    if (config == nullptr) {
-        return;
-    }
     const bool named = std::ranges::any_of(values, [](const Given& given) {
         return given.option->name == "group-by" || given.option->name == "sum" ||
                given.option->name == "count";
     });
-    if (named) {
-        config->spec.group_by.clear();
-        config->spec.aggregates.clear();
-    }
+    std::visit(
+        [named](auto& config) {
+            if constexpr (requires { config.spec; }) {
+                if (named) {
+                    config.spec.group_by.clear();
+                    config.spec.aggregates.clear();
+                }
+            }
+        },
+        command);
 }
 
 // Of properties that were set more than once the last one counts.

@@ -85,6 +85,13 @@ void append_client(std::string& out, const CommonConfig& config, const std::vect
     }
 }
 
+const AggregationSpec& spec_of(const Command& command) {
+    if (const auto* const audit = std::get_if<AuditConfig>(&command)) {
+        return audit->spec;
+    }
+    return std::get<AggregateConfig>(command).spec;
+}
+
 }  // namespace
 
 std::string print_config(const Command& command, Subcommand id, const std::vector<Given>& given) {
@@ -96,9 +103,10 @@ std::string print_config(const Command& command, Subcommand id, const std::vecto
         if (option.binding(id) == nullptr || option.name == "client-property") {
             continue;
         }
-        if (id == Subcommand::aggregate && (option.name == "sum" || option.name == "count")) {
+        const bool of_job = id == Subcommand::aggregate || id == Subcommand::audit;
+        if (of_job && (option.name == "sum" || option.name == "count")) {
             if (option.name == "sum") {
-                append_aggregates(out, std::get<AggregateConfig>(command).spec, given);
+                append_aggregates(out, spec_of(command), given);
             }
             continue;
         }

@@ -57,6 +57,17 @@ void check(const AggregateConfig& config, Found& found) {
     }
 }
 
+void check(const AuditConfig& config, Found& found) {
+    check_common(config.common, found);
+    check_topics(config.spec.source_topic, config.results_topic, found);
+    if (config.quick && !(config.base.empty() && config.save_base.empty())) {
+        found.emplace_back("--quick proves nothing: it goes with neither --base nor --save-base");
+    }
+    for (const std::string& problem : problems(config.spec)) {
+        found.push_back(fmt::format("--group-by, --sum, --count: {}", problem));
+    }
+}
+
 // It only asks, so who else can reach the address does not matter.
 void check(const HealthConfig& config, Found& found) {
     if (!config.common.http) {

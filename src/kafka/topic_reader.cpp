@@ -88,6 +88,7 @@ void TopicReader::drop_messages() {
     }
     message_count_ = 0;
     views_.clear();
+    viewed_.clear();
 }
 
 Result<RecordBatch> TopicReader::poll(TopicRole topic, Duration wait) {
@@ -148,7 +149,23 @@ Result<void> TopicReader::take(const rd_kafka_message_t& message) {
     view.value_data = static_cast<const char*>(message.payload);
     view.value_size = static_cast<std::uint32_t>(message.len);
     views_.push_back(view);
+    viewed_.push_back(&message);
     return {};
+}
+
+std::optional<std::string_view> TopicReader::header(const RecordView& record,
+                                                    const char* name) const {
+    const auto index = static_cast<std::size_t>(&record - views_.data());
+    KSTREAM_CHECK(index < viewed_.size(), "the record is of the last batch");
+    rd_kafka_headers_t* headers = nullptr;
+    const void* value = nullptr;
+    std::size_t size = 0;
+    if (rd_kafka_message_headers(viewed_[index], &headers) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+        rd_kafka_header_get_last(headers, name, &value, &size) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+        value == nullptr) {
+        return std::nullopt;
+    }
+    return std::string_view{static_cast<const char*>(value), size};
 }
 
 Offset TopicReader::position(TopicRole topic, PartitionId partition) const {

@@ -10,7 +10,9 @@
 #include "kstream/ports/log_reader.hpp"
 
 #include <map>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -28,6 +30,11 @@ public:
     void close(TopicRole topic, PartitionId partition) override;
     Result<RecordBatch> poll(TopicRole topic, Duration wait) override;
     [[nodiscard]] Offset position(TopicRole topic, PartitionId partition) const override;
+
+    // A header of a record of the last poll's batch, the last one of that name; as long valid as
+    // the record. Only the audit reads headers: records of the loops' own topics have none.
+    [[nodiscard]] std::optional<std::string_view> header(const RecordView& record,
+                                                         const char* name) const;
 
 private:
     using Key = std::pair<TopicRole, PartitionId>;
@@ -47,6 +54,7 @@ private:
     std::vector<rd_kafka_message_t*> messages_;
     std::size_t message_count_ = 0;
     std::vector<RecordView> views_;
+    std::vector<const rd_kafka_message_t*> viewed_;  // what each of views_ is a view of
 };
 
 }  // namespace kstream::kafka

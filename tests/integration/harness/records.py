@@ -21,11 +21,12 @@ PRODUCE = 0
 
 @dataclass(frozen=True)
 class Wanted:
-    """A record to write."""
+    """A record to write, or one that was read."""
 
     value: bytes | None
     key: bytes | None = None
     timestamp: int | None = None  # None: now
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
 def _crc_table() -> list[int]:
@@ -67,7 +68,9 @@ def batch(records: list[Wanted]) -> bytes:
     body = bytearray()
     for n, (record, at) in enumerate(zip(records, times)):
         one = b"\0" + _varint(at - times[0]) + _varint(n)
-        one += _sized(record.key) + _sized(record.value) + _varint(0)
+        one += _sized(record.key) + _sized(record.value) + _varint(len(record.headers))
+        for name, value in record.headers:
+            one += _sized(name) + _sized(value)
         body += _varint(len(one)) + one
     head = struct.pack(">hiqqqhii", 0, len(records) - 1, times[0], max(times), -1, -1, -1,
                        len(records))  # fmt: skip
@@ -98,3 +101,83 @@ def write(topic: str, partition: int, records: list[Wanted]) -> int:
         return None if error else (base,)
 
     return wait_for(ask, 30, f"{topic}-{partition} takes records")[0]
+
+
+FETCH = 1
+
+
+def read(topic: str, partition: int) -> list[tuple[int, Wanted]]:
+    """All records of a partition with their offsets, whatever their transactions came to; no
+    control records. For small logs that are written without compression, as kstream's own are."""
+    extent = cluster.extents(topic)[partition]
+    found: list[tuple[int, Wanted]] = []
+    position = extent.start
+    while position < extent.end:
+        body = struct.pack(">iiiib", -1, 500, 1, 8 << 20, 0) + struct.pack(">i", 1) + string(topic)
+        body += struct.pack(">iiqi", 1, partition, position, 8 << 20)
+        with Broker(cluster.LOG.leaders(topic)[partition], timeout=15) as broker:
+            reader = broker.ask(FETCH, 4, body)
+        reader.take("i")
+        reader.take("i")
+        reader.string()
+        reader.take("i")
+        reader.take("i")
+        error = reader.take("h")
+        assert error == 0, f"fetch of {topic}-{partition} at {position}: error {error}"
+        reader.take("q")
+        reader.take("q")
+        for _ in range(max(0, reader.take("i"))):
+            reader.take("q")
+            reader.take("q")
+        size = reader.take("i")
+        data = reader.data[reader.position : reader.position + size]
+        position = _batches(data, position, found)
+    return found
+
+
+def _batches(data: bytes, position: int, into: list[tuple[int, Wanted]]) -> int:
+    at = 0
+    while at + 61 <= len(data):
+        base, length = struct.unpack_from(">qi", data, at)
+        if at + 12 + length > len(data):
+            break
+        attributes, last = struct.unpack_from(">hi", data, at + 21)
+        (count,) = struct.unpack_from(">i", data, at + 57)
+        assert attributes & 7 == 0, "a compressed batch"
+        if not attributes & 0x20:  # no control batch
+            _records(data[at + 61 : at + 12 + length], base, count, into)
+        position = max(position, base + last + 1)
+        at += 12 + length
+    return position
+
+
+def _records(data: bytes, base: int, count: int, into: list[tuple[int, Wanted]]) -> None:
+    at = 0
+
+    def varint() -> int:
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = data[at]
+            at += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return (value >> 1) ^ -(value & 1)
+
+    def sized() -> bytes | None:
+        nonlocal at
+        size = varint()
+        if size < 0:
+            return None
+        at += size
+        return data[at - size : at]
+
+    for _ in range(count):
+        varint()
+        at += 1
+        varint()
+        offset = base + varint()
+        key, value = sized(), sized()
+        headers = tuple((sized() or b"", sized() or b"") for _ in range(varint()))
+        into.append((offset, Wanted(value, key, headers=headers)))

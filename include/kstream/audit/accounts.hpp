@@ -1,0 +1,158 @@
+// One account per group key: what the audit has counted for it in the source, what the changelog
+// says, what was published. Compared at a cut: the transactions of each state partition up to its
+// last meta record.
+//
+// Where all keys do not fit the memory that may be used, an audit takes several passes over the
+// same logs, each for one class of keys; a class that still is too large is halved on the way.
+#pragma once
+
+#include "kstream/audit/audited_job.hpp"
+#include "kstream/audit/finding.hpp"
+#include "kstream/codec/changelog.hpp"
+#include "kstream/model/ids.hpp"
+#include "kstream/model/record.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace kstream::audit {
+
+// Keys whose hash leaves `residue` modulo `modulus`, which is a power of two.
+struct KeyClass {
+    std::uint64_t residue = 0;
+    std::uint64_t modulus = 1;
+    [[nodiscard]] bool has(std::string_view state_key) const;
+    // The two halves of it.
+    [[nodiscard]] std::pair<KeyClass, KeyClass> halves() const {
+        return {{residue, modulus * 2}, {residue + modulus, modulus * 2}};
+    }
+    friend bool operator==(const KeyClass&, const KeyClass&) = default;
+};
+
+struct Published {
+    std::string value;
+    std::uint64_t transaction = 0;
+    int round = 0;  // of the look that saw it first
+    bool there = false;
+};
+
+struct Account {
+    std::uint32_t state_partition = 0;
+    std::vector<Slot> source;  // counted by the audit; nothing present: no record of the key
+    std::vector<Slot> total;   // of the changelog at the cut; empty: none
+    std::uint64_t total_transaction = 0;
+    std::vector<Slot> newer_total;  // of a transaction whose meta has not been seen yet
+    std::uint64_t newer_total_transaction = 0;
+    int newer_total_round = 0;  // of the look that saw it
+    Published result;           // the last one at the cut
+    Published newer;            // the last one of a transaction behind the cut
+
+    // How it was at the comparison that asked for another look.
+    bool look_again = false;
+    bool compared_before = false;
+    std::uint64_t seen_total_transaction = 0;
+    std::uint64_t seen_result_transaction = 0;
+};
+
+// What the totals of a state partition come to, as its meta record says it too.
+struct StateSum {
+    std::uint64_t keys = 0;
+    UInt128 hash = 0;
+    std::vector<Slot> slots;
+};
+
+struct Comparison {
+    std::uint64_t keys = 0;          // compared
+    std::uint64_t again = 0;         // to be compared once more at a later cut
+    std::uint64_t newer = 0;         // results that are newer than the cut
+    std::vector<StateSum> by_state;  // of all totals at the cut
+};
+
+class Accounts {
+public:
+    Accounts(const AuditedJob& job, std::uint64_t most_bytes, Findings& findings);
+
+    // Forgets everything and takes this class up.
+    void begin(KeyClass keys);
+    [[nodiscard]] KeyClass keys() const { return keys_; }
+
+    [[nodiscard]] bool over_memory() const { return bytes_ > most_bytes_ && accounts_.size() > 1; }
+    // Drops half of the keys; what it returns is the class that has to have its own pass.
+    [[nodiscard]] KeyClass halve();
+
+    // The account of a key, made if need be; null when the key is of another class. `result_key`
+    // says which state partition it belongs to.
+    [[nodiscard]] Account* find_or_open(std::string_view state_key, std::string_view result_key);
+    // Of a key that has an account already, or of a state key alone; null also when it is none.
+    [[nodiscard]] Account* find(std::string_view state_key);
+
+    // A record of the changelog. Totals become the cut's with the meta record behind them.
+    void take_changelog(const RecordView& record);
+    // A record of the results topic; `transaction` is its header, which a foreign record lacks.
+    void take_result(const RecordView& record, std::optional<std::string_view> transaction);
+    // What an earlier audit has counted for the key.
+    [[nodiscard]] bool take_base(std::string_view state_key, std::span<const Slot> row);
+
+    // Where the source cannot be read: takes the changelog at its word, so that comparing shows
+    // whether what is published is what it says.
+    void believe_changelog();
+
+    // Of each state partition, the last meta record.
+    [[nodiscard]] const std::vector<std::optional<Meta>>& cut() const { return metas_; }
+
+    // Compares at the cut. In the first round nothing is final that a later record can explain (a
+    // reader sees a compacted topic at several moments at once); from the second round on only
+    // those are compared that were asked for again, and an account that has not changed since is
+    // a finding.
+    [[nodiscard]] Comparison compare(bool last_round);
+    [[nodiscard]] int round() const { return round_; }
+
+    // Every key with what was counted for it in the source.
+    void each(const std::function<void(std::string_view state_key, const Account&)>& visit) const;
+    [[nodiscard]] std::size_t size() const { return accounts_.size(); }
+    [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
+
+private:
+    struct Hash {
+        using is_transparent = void;
+        std::size_t operator()(std::string_view text) const {
+            return std::hash<std::string_view>{}(text);
+        }
+    };
+    using Map = std::unordered_map<std::string, Account, Hash, std::equal_to<>>;
+    using Entry = Map::value_type;
+
+    [[nodiscard]] std::uint64_t bytes_of(const Entry& entry) const;
+    [[nodiscard]] Account* open(std::string_view state_key);
+    void take_total(const RecordView& record);
+    void take_meta(const RecordView& record);
+    [[nodiscard]] std::uint64_t cut_transaction(const Account& account) const;
+    void settle_newer(Account& account) const;
+    // Findings about one account at the cut; none are added to `findings_` here.
+    void judge(std::string_view state_key, const Account& account,
+               std::vector<Finding>& found) const;
+    void judge_newer(std::string_view state_key, const Account& account,
+                     std::vector<Finding>& found) const;
+    void settle_newer_total(Account& account);
+
+    const AuditedJob& job_;
+    std::uint64_t most_bytes_;
+    Findings& findings_;
+    KeyClass keys_;
+    Map accounts_;
+    std::uint64_t bytes_ = 0;
+    std::vector<std::optional<Meta>> metas_;
+    std::vector<std::vector<Entry*>> newer_totals_;  // by state partition
+    int round_ = 0;
+    std::string key_buffer_;
+};
+
+}  // namespace kstream::audit

@@ -1,0 +1,49 @@
+// What the parts of an audit all have to know of the job. The sums are the audit's own: nothing
+// here is shared with the loops that made the totals, so that a bug there cannot hide (ADR 0018).
+#pragma once
+
+#include "kstream/codec/delta_batch.hpp"
+#include "kstream/codec/identity.hpp"
+#include "kstream/core/aggregates.hpp"
+#include "kstream/model/aggregation_spec.hpp"
+#include "kstream/model/decimal.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kstream::audit {
+
+struct AuditedJob {
+    AggregationSpec spec;
+    std::vector<AggregateKind> kinds;  // of spec.aggregates
+    Identity identity;                 // of the job and its topics as they are now
+    std::uint32_t state_partitions = 1;
+
+    [[nodiscard]] static AuditedJob of(AggregationSpec spec, const Identity& identity);
+};
+
+// One record's inputs, or another row of slots, into a row. false when a sum does not fit 128 bits
+// any more; the row is then of no use.
+[[nodiscard]] bool count_in(std::span<const AggregateKind> kinds, std::span<Slot> row,
+                            std::span<const Decimal> inputs);
+[[nodiscard]] bool add_row(std::span<const AggregateKind> kinds, std::span<Slot> row,
+                           std::span<const Slot> other);
+
+// "7 read = 5 aggregated + ..." as the report shows them.
+[[nodiscard]] std::string counts_text(const RecordCounts& counts);
+// A row as its result's fields without the key: "valor_total_por_vendedor 12.50, ...".
+[[nodiscard]] std::string row_text(const AuditedJob& job, std::span<const Slot> row);
+// The key as its results record has it, and the whole result; the state key itself, escaped, where
+// it is none of the job's.
+[[nodiscard]] std::string key_text(const AuditedJob& job, std::string_view state_key);
+[[nodiscard]] std::string result_text(const AuditedJob& job, std::string_view state_key,
+                                      std::span<const Slot> row);
+// Bytes that anybody may have written, safe to print: control characters and non-ASCII escaped,
+// long ones cut.
+[[nodiscard]] std::string shown(std::string_view bytes);
+
+}  // namespace kstream::audit

@@ -1,0 +1,58 @@
+// What an audit has found to be otherwise than the source says. A finding is named after what is
+// wrong, not after which check found it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace kstream::audit {
+
+enum class FindingKind : std::uint8_t {
+    wrong_total,     // the changelog has another total than the source
+    missing_total,   // the source has records of the key, the changelog has no total
+    extra_total,     // the changelog has a total, the source has no record of the key
+    wrong_result,    // published is another total than the source's
+    missing_result,  // there is a total and nothing was published
+    extra_result,    // published, and no total stands behind it
+    stale_result,    // an older transaction's than the total it belongs to
+    wrong_counts,    // a partition's record counts or sums are not those of the source
+    unbalanced,      // read is not the sum of what became of the records
+    gap,             // the ranges of the map steps leave out a piece of the source
+    overlap,         // they cover a piece twice
+    broken_state,    // meta and the totals of its state partition do not belong together
+    damaged,         // a record that cannot be read
+};
+[[nodiscard]] std::string_view finding_name(FindingKind kind);
+
+struct Finding {
+    FindingKind kind;
+    std::string what;  // "key vendedor_1", "state partition 2, source partition 0"
+    std::string expected;
+    std::string found;
+    friend bool operator==(const Finding&, const Finding&) = default;
+};
+
+// All findings are counted; the first kMostKept keep their words.
+class Findings {
+public:
+    static constexpr std::size_t kMostKept = 10'000;
+
+    void add(FindingKind kind, std::string what, std::string expected, std::string found) {
+        ++count_;
+        if (kept_.size() < kMostKept) {
+            kept_.push_back({kind, std::move(what), std::move(expected), std::move(found)});
+        }
+    }
+    [[nodiscard]] std::size_t count() const { return count_; }
+    [[nodiscard]] const std::vector<Finding>& kept() const { return kept_; }
+
+private:
+    std::size_t count_ = 0;
+    std::vector<Finding> kept_;
+};
+
+}  // namespace kstream::audit

@@ -1,0 +1,91 @@
+// Counts the records of the source again, for each state partition up to where that one is: the
+// cuts of two state partitions are of different moments, so one record may belong to what one of
+// them says and not to what another does.
+#pragma once
+
+#include "kstream/audit/accounts.hpp"
+#include "kstream/audit/audited_job.hpp"
+#include "kstream/audit/finding.hpp"
+#include "kstream/codec/changelog.hpp"
+#include "kstream/codec/record_decoder.hpp"
+#include "kstream/error.hpp"
+#include "kstream/model/ids.hpp"
+#include "kstream/model/record.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace kstream::audit {
+
+// A piece of a source partition that has to be read.
+struct Piece {
+    PartitionId partition;
+    Offset from;
+    Offset to;
+    friend bool operator==(const Piece&, const Piece&) = default;
+};
+
+class SourceFold {
+public:
+    // `accounts` must outlive this.
+    SourceFold(const AuditedJob& job, Accounts& accounts);
+
+    // Takes up what an earlier audit has counted: `base` by state partition. Before the first
+    // aim().
+    void begin_at(const std::vector<std::optional<Meta>>& base);
+
+    // What has to be read to come from where the fold is to this cut, nothing left out: every piece
+    // has to be folded whole, in order, before the next aim().
+    [[nodiscard]] std::vector<Piece> aim(const std::vector<std::optional<Meta>>& cut);
+    // Records outside of the pieces are passed over.
+    [[nodiscard]] Result<void> fold(RecordBatch records);
+    // All pieces have been read to their ends.
+    [[nodiscard]] Result<void> arrive();
+
+    // Compares counts and sums of each source partition with what each meta record says.
+    void compare(const std::vector<std::optional<Meta>>& cut, Findings& findings) const;
+
+    // How far state partition q is folded: what --save-base keeps, and what the report shows.
+    [[nodiscard]] std::vector<SourceProgress> progress(std::size_t q) const;
+    [[nodiscard]] std::uint64_t records() const { return records_; }
+
+private:
+    // One state partition's part of a source partition.
+    struct Window {
+        bool open = false;
+        Offset base;
+        Offset from;  // folded up to here
+        Offset to;    // to be folded up to here
+        RecordCounts counts;
+        std::vector<Slot> sums;
+    };
+    struct Partition {
+        std::vector<Window> windows;  // by state partition
+        std::vector<Offset> edges;    // of all windows, ascending
+        std::size_t next_edge = 0;    // the segment being read ends there
+        Offset lowest;
+        Offset highest;
+        RecordCounts segment;
+        std::vector<Slot> segment_sums;
+    };
+
+    Partition& partition(PartitionId p);
+    [[nodiscard]] bool end_segment(Partition& in);
+    [[nodiscard]] Result<void> fold_one(const RecordView& record, Partition& in);
+    [[nodiscard]] Result<void> too_large(PartitionId p) const;
+
+    const AuditedJob& job_;
+    Accounts& accounts_;
+    RecordDecoder decoder_;
+    std::map<PartitionId, Partition> partitions_;
+    std::uint64_t records_ = 0;
+    std::string state_key_;
+    std::string result_key_;
+};
+
+}  // namespace kstream::audit

@@ -1,0 +1,352 @@
+#include "kstream/audit/accounts.hpp"
+
+#include "kstream/codec/result_record.hpp"
+#include "kstream/codec/state_key.hpp"
+#include "kstream/core/murmur2.hpp"
+#include "kstream/core/stable_hash.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <memory>
+
+namespace kstream::audit {
+
+namespace {
+
+// A node of the map, its place in the buckets, and what the allocator adds.
+constexpr std::uint64_t kEntryBytes = 64;
+
+std::string at(std::string_view topic, const RecordView& record) {
+    return fmt::format("{} partition {}, offset {}", topic, record.partition.value,
+                       record.record_offset.value);
+}
+
+bool any_present(std::span<const Slot> row) {
+    return std::ranges::any_of(row, &Slot::present);
+}
+
+}  // namespace
+
+bool KeyClass::has(std::string_view state_key) const {
+    return modulus == 1 || static_cast<std::uint64_t>(stable_hash(state_key)) % modulus == residue;
+}
+
+Accounts::Accounts(const AuditedJob& job, std::uint64_t most_bytes, Findings& findings)
+    : job_(job), most_bytes_(most_bytes), findings_(findings) {
+    begin({});
+}
+
+void Accounts::begin(KeyClass keys) {
+    keys_ = keys;
+    accounts_.clear();
+    bytes_ = 0;
+    metas_.assign(job_.state_partitions, std::nullopt);
+    newer_totals_.assign(job_.state_partitions, {});
+    round_ = 0;
+}
+
+std::uint64_t Accounts::bytes_of(const Entry& entry) const {
+    const Account& account = entry.second;
+    return kEntryBytes + sizeof(Entry) + entry.first.capacity() +
+           (account.source.size() + account.total.size() + account.newer_total.size()) *
+               sizeof(Slot) +
+           account.result.value.capacity() + account.newer.value.capacity();
+}
+
+KeyClass Accounts::halve() {
+    const auto [kept, other] = keys_.halves();
+    keys_ = kept;
+    for (std::vector<Entry*>& waiting : newer_totals_) {
+        std::erase_if(waiting, [&](const Entry* entry) { return !kept.has(entry->first); });
+    }
+    std::erase_if(accounts_, [&](const Entry& entry) { return !kept.has(entry.first); });
+    bytes_ = 0;
+    for (const Entry& entry : accounts_) {
+        bytes_ += bytes_of(entry);
+    }
+    return other;
+}
+
+Account* Accounts::find_or_open(std::string_view state_key, std::string_view result_key) {
+    if (const auto known = accounts_.find(state_key); known != accounts_.end()) {
+        return &known->second;
+    }
+    if (!keys_.has(state_key)) {
+        return nullptr;
+    }
+    Account account;
+    account.state_partition = static_cast<std::uint32_t>(
+        partition_for_key(result_key, static_cast<int>(job_.state_partitions)).value);
+    account.source.resize(job_.kinds.size());
+    const auto [made, inserted] = accounts_.emplace(std::string{state_key}, std::move(account));
+    bytes_ += bytes_of(*made);
+    return &made->second;
+}
+
+Account* Accounts::find(std::string_view state_key) {
+    const auto known = accounts_.find(state_key);
+    return known == accounts_.end() ? nullptr : &known->second;
+}
+
+Account* Accounts::open(std::string_view state_key) {
+    std::vector<GroupValue> values;
+    if (!decode_state_key(state_key, job_.spec.group_by.size(), values)) {
+        return nullptr;
+    }
+    key_buffer_.clear();
+    append_result_key(key_buffer_, values);
+    return find_or_open(state_key, key_buffer_);
+}
+
+bool Accounts::take_base(std::string_view state_key, std::span<const Slot> row) {
+    if (!keys_.has(state_key)) {
+        return true;
+    }
+    Account* const account = open(state_key);
+    if (account == nullptr || row.size() != account->source.size()) {
+        return false;
+    }
+    std::ranges::copy(row, account->source.begin());
+    return true;
+}
+
+void Accounts::take_changelog(const RecordView& record) {
+    const Result<ChangelogKeyKind> kind = changelog_key_kind(record.key());
+    if (!kind) {
+        findings_.add(FindingKind::damaged, at("changelog", record), "a total or meta",
+                      kind.error().message);
+    } else if (*kind == ChangelogKeyKind::meta) {
+        take_meta(record);
+    } else if (keys_.has(total_state_key(record.key()))) {
+        take_total(record);
+    }
+}
+
+void Accounts::take_total(const RecordView& record) {
+    std::vector<Slot> slots;
+    const Result<std::uint64_t> transaction = decode_total_value(record.value(), job_.kinds, slots);
+    const std::string_view state_key = total_state_key(record.key());
+    Account* const account = open(state_key);
+    if (account == nullptr || !transaction) {
+        findings_.add(
+            FindingKind::damaged, at("changelog", record), "a total",
+            transaction ? "a key that is none of the job's" : transaction.error().message);
+        return;
+    }
+    const auto q = static_cast<std::uint32_t>(record.partition.value);
+    if (account->state_partition != q) {
+        findings_.add(FindingKind::extra_total,
+                      fmt::format("key {}, state partition {}", key_text(job_, state_key), q),
+                      fmt::format("in state partition {} only", account->state_partition),
+                      row_text(job_, slots));
+        return;
+    }
+    if (account->newer_total.empty()) {
+        bytes_ += slots.size() * sizeof(Slot);
+        newer_totals_[q].push_back(std::to_address(accounts_.find(state_key)));
+    }
+    account->newer_total = std::move(slots);
+    account->newer_total_transaction = *transaction;
+    account->newer_total_round = round_;
+}
+
+void Accounts::take_meta(const RecordView& record) {
+    Result<Meta> meta = decode_meta_value(record.value(), job_.kinds);
+    const auto q = static_cast<std::size_t>(record.partition.value);
+    if (!meta) {
+        findings_.add(FindingKind::damaged, at("changelog", record), "meta", meta.error().message);
+        return;
+    }
+    if (q >= metas_.size()) {
+        return;  // counts are compared with the identity, which says so
+    }
+    for (Entry* const entry : newer_totals_[q]) {
+        settle_newer_total(entry->second);
+    }
+    newer_totals_[q].clear();
+    metas_[q] = std::move(*meta);
+}
+
+void Accounts::believe_changelog() {
+    for (auto& [state_key, account] : accounts_) {
+        account.source =
+            account.total.empty() ? std::vector<Slot>(job_.kinds.size()) : account.total;
+    }
+}
+
+void Accounts::settle_newer_total(Account& account) {
+    if (!account.newer_total.empty()) {
+        bytes_ -= account.total.size() * sizeof(Slot);
+        account.total = std::exchange(account.newer_total, {});
+        account.total_transaction = account.newer_total_transaction;
+    }
+}
+
+std::uint64_t Accounts::cut_transaction(const Account& account) const {
+    const std::optional<Meta>& meta = metas_[account.state_partition];
+    return meta ? meta->transaction : 0;
+}
+
+// A cut that has moved on may have come past a result that was newer.
+void Accounts::settle_newer(Account& account) const {
+    if (account.newer.there && account.newer.transaction <= cut_transaction(account)) {
+        account.result = std::exchange(account.newer, {});
+    }
+}
+
+void Accounts::take_result(const RecordView& record, std::optional<std::string_view> transaction) {
+    const std::optional<std::string> state_key =
+        state_key_of(record.key(), job_.spec.group_by.size());
+    if (!record.has_key() || !state_key) {
+        findings_.add(FindingKind::extra_result, at("results", record), "a key of the job",
+                      shown(record.key()));
+        return;
+    }
+    Account* const account = find_or_open(*state_key, record.key());
+    if (account == nullptr) {
+        return;
+    }
+    settle_newer(*account);
+    Published published;
+    published.there = !record.is_tombstone();
+    published.value = std::string{record.value()};
+    published.round = round_;
+    // Without the header it is none of ours: number 0, which belongs to no total.
+    if (transaction) {
+        std::from_chars(transaction->data(), transaction->data() + transaction->size(),
+                        published.transaction);
+    }
+    const std::uint64_t before = account->result.value.capacity() + account->newer.value.capacity();
+    if (published.transaction > cut_transaction(*account)) {
+        account->newer = std::move(published);
+    } else {
+        // Whatever stood before it in the log is not what a reader has.
+        account->newer = {};
+        account->result = std::move(published);
+    }
+    bytes_ += account->result.value.capacity() + account->newer.value.capacity() - before;
+}
+
+void Accounts::judge(std::string_view state_key, const Account& account,
+                     std::vector<Finding>& found) const {
+    const auto what = [&] { return fmt::format("key {}", key_text(job_, state_key)); };
+    const bool counted = any_present(account.source);
+    const bool has_total = !account.total.empty();
+    if (!counted && has_total) {
+        found.push_back({FindingKind::extra_total, what(), "no total: no record of the source",
+                         row_text(job_, account.total)});
+    } else if (counted && !has_total) {
+        found.push_back({FindingKind::missing_total, what(), row_text(job_, account.source),
+                         "no total in the changelog"});
+    } else if (counted && account.total != account.source) {
+        found.push_back({FindingKind::wrong_total, what(), row_text(job_, account.source),
+                         row_text(job_, account.total)});
+    }
+    const Published& result = account.result;
+    if (!counted) {
+        if (result.there) {
+            found.push_back({FindingKind::extra_result, what(),
+                             "no result: no record of the source", shown(result.value)});
+        }
+        return;
+    }
+    const std::string expected = result_text(job_, state_key, account.source);
+    if (!result.there) {
+        found.push_back(
+            {FindingKind::missing_result, what(), shown(expected), "nothing published"});
+    } else if (result.value != expected) {
+        const bool stale =
+            has_total && result.transaction > 0 && result.transaction < account.total_transaction;
+        found.push_back({stale ? FindingKind::stale_result : FindingKind::wrong_result, what(),
+                         shown(expected), shown(result.value)});
+    } else if (has_total && result.transaction != account.total_transaction) {
+        found.push_back({FindingKind::wrong_result, what(),
+                         fmt::format("of transaction {}", account.total_transaction),
+                         fmt::format("of transaction {}", result.transaction)});
+    }
+}
+
+// What an earlier round has seen, of a transaction that the changelog, whose end was asked for
+// later, does not know.
+void Accounts::judge_newer(std::string_view state_key, const Account& account,
+                           std::vector<Finding>& found) const {
+    const std::string expected =
+        fmt::format("of transaction {} or before", cut_transaction(account));
+    const auto add = [&](FindingKind kind, std::uint64_t transaction, const std::string& value) {
+        found.push_back(
+            {kind, fmt::format("key {}", key_text(job_, state_key)), expected,
+             fmt::format("of transaction {}, which has no meta record: {}", transaction, value)});
+    };
+    if (account.newer.there && account.newer.round < round_) {
+        add(FindingKind::wrong_result, account.newer.transaction, shown(account.newer.value));
+    }
+    if (!account.newer_total.empty() && account.newer_total_round < round_) {
+        add(FindingKind::wrong_total, account.newer_total_transaction,
+            row_text(job_, account.newer_total));
+    }
+}
+
+Comparison Accounts::compare(bool last_round) {
+    Comparison comparison;
+    comparison.by_state.resize(job_.state_partitions);
+    for (StateSum& sum : comparison.by_state) {
+        sum.slots.resize(job_.kinds.size());
+    }
+    std::vector<Finding> found;
+    for (auto& [state_key, account] : accounts_) {
+        settle_newer(account);
+        // Behind the meta record of its own transaction: what a new owner would restore all the
+        // same.
+        if (account.newer_total_transaction <= cut_transaction(account)) {
+            settle_newer_total(account);
+        }
+        if (!account.total.empty()) {
+            StateSum& sum = comparison.by_state[account.state_partition];
+            ++sum.keys;
+            sum.hash += state_entry_hash(state_key, job_.kinds, account.total);
+            // Where it does not fit, neither did meta's own sum.
+            (void)add_row(job_.kinds, sum.slots, account.total);
+        }
+        comparison.newer += account.newer.there ? 1 : 0;
+        if (account.compared_before && !account.look_again) {
+            continue;
+        }
+        ++comparison.keys;
+        found.clear();
+        judge(state_key, account, found);
+        const std::size_t at_cut = found.size();
+        judge_newer(state_key, account, found);
+        const bool unfounded = found.size() > at_cut;
+        const bool unchanged = account.compared_before &&
+                               account.seen_total_transaction == account.total_transaction &&
+                               account.seen_result_transaction == account.result.transaction;
+        const bool is_final = last_round || unfounded || unchanged;
+        account.look_again =
+            (!found.empty() && !is_final) ||
+            (!account.compared_before && (account.newer.there || !account.newer_total.empty()));
+        account.compared_before = true;
+        account.seen_total_transaction = account.total_transaction;
+        account.seen_result_transaction = account.result.transaction;
+        if (account.look_again) {
+            ++comparison.again;
+        } else {
+            for (Finding& finding : found) {
+                findings_.add(finding.kind, std::move(finding.what), std::move(finding.expected),
+                              std::move(finding.found));
+            }
+        }
+    }
+    ++round_;
+    return comparison;
+}
+
+void Accounts::each(
+    const std::function<void(std::string_view state_key, const Account&)>& visit) const {
+    for (const auto& [state_key, account] : accounts_) {
+        visit(state_key, account);
+    }
+}
+
+}  // namespace kstream::audit

@@ -1,0 +1,144 @@
+#include "kstream/audit/audited_job.hpp"
+
+#include "kstream/audit/finding.hpp"
+#include "kstream/codec/result_record.hpp"
+#include "kstream/codec/state_key.hpp"
+
+#include <fmt/format.h>
+
+#include <iterator>
+#include <utility>
+
+namespace kstream::audit {
+
+std::string_view finding_name(FindingKind kind) {
+    switch (kind) {
+        case FindingKind::wrong_total:
+            return "wrong total";
+        case FindingKind::missing_total:
+            return "missing total";
+        case FindingKind::extra_total:
+            return "extra total";
+        case FindingKind::wrong_result:
+            return "wrong result";
+        case FindingKind::missing_result:
+            return "missing result";
+        case FindingKind::extra_result:
+            return "extra result";
+        case FindingKind::stale_result:
+            return "stale result";
+        case FindingKind::wrong_counts:
+            return "wrong counts";
+        case FindingKind::unbalanced:
+            return "unbalanced counts";
+        case FindingKind::gap:
+            return "gap";
+        case FindingKind::overlap:
+            return "overlap";
+        case FindingKind::broken_state:
+            return "broken state";
+        case FindingKind::damaged:
+            return "damaged record";
+    }
+    return "unknown";
+}
+
+AuditedJob AuditedJob::of(AggregationSpec spec, const Identity& identity) {
+    AuditedJob job;
+    job.spec = std::move(spec);
+    job.identity = identity;
+    job.state_partitions = identity.state_partitions;
+    for (const AggregateSpec& aggregate : job.spec.aggregates) {
+        job.kinds.push_back(aggregate.kind);
+    }
+    return job;
+}
+
+bool count_in(std::span<const AggregateKind> kinds, std::span<Slot> row,
+              std::span<const Decimal> inputs) {
+    for (std::size_t i = 0; i < kinds.size(); ++i) {
+        Int128 addend = 0;
+        switch (kinds[i]) {
+            case AggregateKind::count:
+                addend = 1;
+                break;
+            case AggregateKind::sum:
+                addend = inputs[i].units;
+                break;
+        }
+        if (__builtin_add_overflow(row[i].value, addend, &row[i].value)) {
+            return false;
+        }
+        row[i].present = true;
+    }
+    return true;
+}
+
+bool add_row(std::span<const AggregateKind> kinds, std::span<Slot> row,
+             std::span<const Slot> other) {
+    for (std::size_t i = 0; i < kinds.size(); ++i) {
+        switch (kinds[i]) {
+            case AggregateKind::count:
+            case AggregateKind::sum:
+                if (__builtin_add_overflow(row[i].value, other[i].value, &row[i].value)) {
+                    return false;
+                }
+                break;
+        }
+        row[i].present = row[i].present || other[i].present;
+    }
+    return true;
+}
+
+std::string counts_text(const RecordCounts& counts) {
+    return fmt::format(
+        "{} read = {} aggregated + {} filtered + {} late + {} dead-lettered + {} skipped + {} "
+        "tombstones",
+        counts.read, counts.aggregated, counts.filtered, counts.late, counts.dead_lettered,
+        counts.skipped, counts.tombstones);
+}
+
+std::string row_text(const AuditedJob& job, std::span<const Slot> row) {
+    std::string text;
+    for (std::size_t i = 0; i < job.kinds.size(); ++i) {
+        text += (i == 0 ? "" : ", ") + job.spec.aggregates[i].output_name + " ";
+        append_finished(text, job.kinds[i], row[i], job.spec.scale);
+    }
+    return text;
+}
+
+std::string key_text(const AuditedJob& job, std::string_view state_key) {
+    std::vector<GroupValue> values;
+    if (!decode_state_key(state_key, job.spec.group_by.size(), values)) {
+        return shown(state_key);
+    }
+    std::string text;
+    append_result_key(text, values);
+    return shown(text);
+}
+
+std::string result_text(const AuditedJob& job, std::string_view state_key,
+                        std::span<const Slot> row) {
+    std::vector<GroupValue> values;
+    std::string text;
+    if (decode_state_key(state_key, job.spec.group_by.size(), values)) {
+        append_result_value(text, job.spec, values, row);
+    }
+    return text;
+}
+
+std::string shown(std::string_view bytes) {
+    constexpr std::size_t kMost = 400;
+    std::string text;
+    for (const char c : bytes.substr(0, kMost)) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x20 || byte >= 0x7f) {
+            fmt::format_to(std::back_inserter(text), "\\x{:02x}", byte);
+        } else {
+            text.push_back(c);
+        }
+    }
+    return bytes.size() > kMost ? text + "..." : text;
+}
+
+}  // namespace kstream::audit

@@ -1,0 +1,97 @@
+#include "kstream/audit/base_file.hpp"
+
+#include "kstream/codec/wire.hpp"
+#include "kstream/core/stable_hash.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace kstream::audit {
+
+namespace {
+
+constexpr std::uint8_t kEnd = 0;
+constexpr std::uint8_t kMeta = 1;
+constexpr std::uint8_t kTotal = 2;
+
+std::unexpected<Error> damaged(std::string what) {
+    return fail(ExitCode::cannot_tell, "the base file is damaged: " + std::move(what),
+                "use another file that --save-base has written, or audit without --base");
+}
+
+}  // namespace
+
+void BaseWriter::frame(std::string& out) {
+    ByteWriter{out}.u32(static_cast<std::uint32_t>(frame_.size()));
+    out.append(frame_);
+    ++frames_;
+    sum_ += stable_hash(frame_);
+}
+
+void BaseWriter::meta(std::string& out, std::uint32_t state_partition, const Meta& meta) {
+    frame_.clear();
+    ByteWriter writer{frame_};
+    writer.u8(kMeta);
+    writer.varint(state_partition);
+    append_meta_value(frame_, job_.kinds, meta);
+    frame(out);
+}
+
+void BaseWriter::total(std::string& out, std::string_view state_key, std::uint64_t transaction,
+                       std::span<const Slot> row) {
+    frame_.clear();
+    ByteWriter writer{frame_};
+    writer.u8(kTotal);
+    writer.text(state_key);
+    append_total_value(frame_, transaction, job_.kinds, row);
+    frame(out);
+}
+
+void BaseWriter::end(std::string& out) {
+    std::string last;
+    ByteWriter writer{last};
+    writer.u8(kEnd);
+    writer.u64(frames_);
+    writer.u64(static_cast<std::uint64_t>(sum_ >> 64));
+    writer.u64(static_cast<std::uint64_t>(sum_));
+    ByteWriter{out}.u32(static_cast<std::uint32_t>(last.size()));
+    out.append(last);
+}
+
+Result<BaseReader::Frame> BaseReader::take(std::string_view frame) {
+    ByteReader reader{frame};
+    const std::uint8_t kind = reader.u8();
+    if (kind == kEnd) {
+        const std::uint64_t frames = reader.u64();
+        const std::uint64_t high = reader.u64();
+        const std::uint64_t low = reader.u64();
+        if (!reader.at_end() || frames != frames_ || ((UInt128{high} << 64) | low) != sum_) {
+            return damaged("its end does not fit what stands before it");
+        }
+        return Frame::end;
+    }
+    ++frames_;
+    sum_ += stable_hash(frame);
+    if (kind == kMeta) {
+        const std::uint64_t q = reader.varint();
+        Result<Meta> meta = decode_meta_value(reader.raw(reader.left()), job_.kinds);
+        if (!meta && meta.error().exit_code == ExitCode::identity) {
+            return std::unexpected(std::move(meta.error()));
+        }
+        if (!meta || reader.failed() || q >= metas_.size()) {
+            return damaged(fmt::format("frame {} is no meta of this job", frames_));
+        }
+        metas_[q] = std::move(*meta);
+        return Frame::meta;
+    }
+    total_.state_key = reader.text();
+    total_.row.clear();
+    if (kind != kTotal || reader.failed() ||
+        !decode_total_value(reader.raw(reader.left()), job_.kinds, total_.row)) {
+        return damaged(fmt::format("frame {} is no total of this job", frames_));
+    }
+    return Frame::total;
+}
+
+}  // namespace kstream::audit

@@ -1,0 +1,166 @@
+#include "kstream/audit/ledger.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <span>
+
+namespace kstream::audit {
+
+Ledger::Ledger(const AuditedJob& job, std::size_t q, Offset log_start, Findings& findings)
+    : job_(job), q_(q), log_start_(log_start), findings_(findings), deltas_(job.kinds.size()) {}
+
+std::string Ledger::where(PartitionId p, Offset record_offset) const {
+    return fmt::format("state partition {}, source partition {}, repartition offset {}", q_,
+                       p.value, record_offset.value);
+}
+
+void Ledger::take(const RecordView& record) {
+    if (const Result<void> read = decode_delta_batch(record.value(), job_.kinds, batch_); !read) {
+        findings_.add(
+            FindingKind::damaged,
+            fmt::format("repartition partition {}, offset {}", q_, record.record_offset.value),
+            "a batch of deltas", read.error().message);
+        return;
+    }
+    const BatchHeader& header = batch_.header;
+    if (const auto differences = identity_differences(header.identity, job_.identity);
+        !differences.empty()) {
+        findings_.add(
+            FindingKind::damaged,
+            fmt::format("repartition partition {}, offset {}", q_, record.record_offset.value),
+            "a batch of this job", differences.front());
+        return;
+    }
+    const std::pair step{header.run_id, header.step};
+    if (header.chunk == 0) {
+        ++steps_;
+        if (!take_ranges(header, record.record_offset)) {
+            ++duplicates_;
+            dropped_.insert(step);
+        }
+    }
+    if (dropped_.contains(step)) {
+        if (header.chunk + 1 == header.chunks) {
+            dropped_.erase(step);
+        }
+        return;
+    }
+    const std::span<const Slot> slots{batch_.slots};
+    const std::size_t width = job_.kinds.size();
+    for (const DeltaView& delta : batch_.deltas) {
+        (void)add_row(job_.kinds, deltas_, slots.subspan(delta.first_slot, width));
+    }
+}
+
+// Whether the step is part of the chain: false for one that was written again, all of it behind
+// the chain, which the totals loop drops.
+bool Ledger::take_ranges(const BatchHeader& header, Offset record_offset) {
+    const bool behind = header.kind == BatchKind::step &&
+                        std::ranges::all_of(header.ranges, [this](const SourceRange& range) {
+                            const auto chain = chains_.find(range.partition);
+                            return chain != chains_.end() && range.to <= chain->second.to &&
+                                   range.from < chain->second.to;
+                        });
+    if (behind) {
+        return false;
+    }
+    for (const SourceRange& range : header.ranges) {
+        if (!take_range(header, range, record_offset)) {
+            // Said once; the chain goes on from here, so that a second break is seen too.
+            chains_[range.partition].to = range.to;
+        }
+    }
+    return true;
+}
+
+bool Ledger::take_range(const BatchHeader& header, const SourceRange& range, Offset record_offset) {
+    const std::string covered = fmt::format("[{}, {})", range.from.value, range.to.value);
+    const auto known = chains_.find(range.partition);
+    if (known == chains_.end()) {
+        const bool opens = header.kind == BatchKind::open;
+        if (!opens && log_start_ == Offset{0}) {
+            findings_.add(FindingKind::gap, where(range.partition, record_offset),
+                          "an open step first", covered);
+        }
+        chains_[range.partition] = {.base = range.from,
+                                    .to = range.to,
+                                    .counts = range.counts,
+                                    .sums = range.slots,
+                                    .from_base = opens};
+        return true;
+    }
+    Chain& chain = known->second;
+    const std::string expected = fmt::format("[{}, ..)", chain.to.value);
+    if (header.kind == BatchKind::open) {
+        findings_.add(FindingKind::overlap, where(range.partition, record_offset), expected,
+                      fmt::format("opened once more, at {}", range.from.value));
+        return true;
+    }
+    chain.counts += range.counts;
+    (void)add_row(job_.kinds, chain.sums, range.slots);
+    if (range.from != chain.to) {
+        findings_.add(range.from < chain.to ? FindingKind::overlap : FindingKind::gap,
+                      where(range.partition, record_offset), expected, covered);
+        return false;
+    }
+    chain.to = range.to;
+    return true;
+}
+
+void Ledger::close(const Meta& meta, LedgerReport& report) {
+    report.steps += steps_;
+    report.duplicates += duplicates_;
+    bool whole = true;
+    for (const SourceProgress& source : meta.sources) {
+        const auto known = chains_.find(source.partition);
+        if (known == chains_.end()) {
+            whole = false;
+            ++report.purged;
+            if (log_start_ == Offset{0}) {
+                findings_.add(FindingKind::gap,
+                              fmt::format("state partition {}, source partition {}", q_,
+                                          source.partition.value),
+                              fmt::format("ranges up to {}", source.applied.value),
+                              "no map step of it in the log");
+            }
+            continue;
+        }
+        const Chain& chain = known->second;
+        const std::string what =
+            fmt::format("state partition {}, source partition {}", q_, source.partition.value);
+        ++report.chains;
+        if (chain.to != source.applied) {
+            findings_.add(chain.to < source.applied ? FindingKind::gap : FindingKind::overlap, what,
+                          fmt::format("ranges up to {}, as meta says", source.applied.value),
+                          fmt::format("ranges up to {}", chain.to.value));
+        }
+        if (!chain.from_base) {
+            whole = false;
+            ++report.purged;
+            continue;
+        }
+        if (chain.base != source.base) {
+            findings_.add(FindingKind::gap, what,
+                          fmt::format("opened at {}, as the ledger says", chain.base.value),
+                          fmt::format("base {} in meta", source.base.value));
+        }
+        if (chain.counts != source.counts) {
+            findings_.add(FindingKind::wrong_counts, what,
+                          counts_text(chain.counts) + ", as the ledger says",
+                          counts_text(source.counts) + " in meta");
+        }
+        if (chain.sums != source.slots) {
+            findings_.add(FindingKind::wrong_counts, what,
+                          row_text(job_, chain.sums) + ", as the ledger says",
+                          row_text(job_, source.slots) + " in meta");
+        }
+    }
+    if (whole && deltas_ != meta.slots) {
+        findings_.add(FindingKind::broken_state, fmt::format("state partition {}", q_),
+                      row_text(job_, deltas_) + ", the sum of its deltas",
+                      row_text(job_, meta.slots) + ", the sum of its totals in meta");
+    }
+}
+
+}  // namespace kstream::audit
