@@ -68,7 +68,8 @@ public:
     // `last` when that is not known better.
     [[nodiscard]] virtual Offset position(PartitionId partition, Offset last) const = 0;
 
-    // Ends of the log as the last fetches and statistics had them, -1 while unknown; for lag only.
+    // Ends of the log as the last fetches and statistics had them, up to a second old; -1 while
+    // unknown. For lag and the commit rhythm, never for what may be committed.
     struct LogEnd {
         std::int64_t last_stable = -1;
         std::int64_t high_watermark = -1;
