@@ -328,15 +328,15 @@ Result<SourceEvent> SimSource::poll(Duration wait) {
             continue;
         }
         if (of.position < cluster_.log(input_, partition).start()) {
-            return fail(ExitCode::integrity,
-                        fmt::format("partition {} offset {}: the position is not in the log",
-                                    partition.value, of.position.value));
+            of.started = false;
+            events_.push_back({SourceEvent::Kind::out_of_range, {}, {partition}, false});
+            continue;
         }
         fetch(partition, of);
     }
     ++next_partition_;
     if (views_.empty()) {
-        waits_ = wait;
+        waits_ = events_.empty() ? wait : Duration::zero();
         return event;
     }
     event.kind = SourceEvent::Kind::records;
