@@ -36,7 +36,7 @@ Code Cluster::produce(const std::string& id, const TopicPartition& to, Partition
     if (log.begins(batch.producer) && !transactions_.is_open(id, batch.producer, to)) {
         return Code::invalid_txn_state;
     }
-    if (!calm_ && swarm_.refused_messages > 0 && dice_.below(10'000) < swarm_.refused_messages &&
+    if (swarm_.refused_messages > 0 && dice_.below(10'000) < swarm_.refused_messages &&
         tally_.fault(Fault::refused_message)) {
         return Code::message_refused;
     }
@@ -128,10 +128,7 @@ void Cluster::add_source_partition() {
     map_group_.add_partition();
 }
 
-void Cluster::calm() {
-    calm_ = true;
-    network_.calm();
-    transactions_.calm();
+void Cluster::heal() {
     const Instant past{0};
     leaders_away_until_ = past;
     transactions_.away_until(past);

@@ -58,7 +58,7 @@ public:
     void leaders_away_until(Instant until) { leaders_away_until_ = until; }
     [[nodiscard]] bool leaders_away() const { return schedule_.now() < leaders_away_until_; }
     void add_source_partition();
-    void calm();
+    void heal();  // whatever is away is back
 
 private:
     void write_marker(const TopicPartition& to, const ProducerId& producer, bool commit) override;
@@ -78,7 +78,6 @@ private:
     Group totals_group_;
     TransactionCoordinator transactions_;
     Instant leaders_away_until_;
-    bool calm_ = false;
 };
 
 }  // namespace kstream::sim

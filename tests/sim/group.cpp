@@ -74,7 +74,9 @@ void Group::join(const MemberName& name, bool fresh, Claim claim, const Sender& 
         made.instance = name.instance;
         made.heard = schedule_.now();
         member = members_.emplace(name.id, std::move(made)).first;
-        if (replaces && !rebalancing_) {
+        // What nobody has waits for the member to join again that is to give it up: this one will
+        // not, so the others have to hear of it.
+        if (replaces && !rebalancing_ && all_assigned()) {
             answer_join(sender, Code::none);
             return;
         }
@@ -159,6 +161,14 @@ void Group::assign() {
                       })->second;
         least.assigned.push_back(partition);
     }
+}
+
+bool Group::all_assigned() const {
+    std::size_t assigned = 0;
+    for (const auto& [id, member] : members_) {
+        assigned += member.assigned.size();
+    }
+    return assigned == static_cast<std::size_t>(partitions_);
 }
 
 void Group::sync(const MemberName& name, std::int32_t generation, const Sender& sender) {

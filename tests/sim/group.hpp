@@ -100,6 +100,7 @@ private:
     void complete_if_all_joined();
     void complete();
     void assign();
+    [[nodiscard]] bool all_assigned() const;
     void expire_members();
     void answer_join(const Sender& to, Code code);
     [[nodiscard]] bool away() const { return schedule_.now() < away_until_; }

@@ -68,7 +68,6 @@ private:
     std::vector<Place> places_;
     Instant begun_;
     Instant calm_since_;
-    bool calm_ = false;
     bool all_down_ = false;
     bool done_ = false;
     std::optional<std::string> failure_;
@@ -179,7 +178,7 @@ void History::take_ended(std::size_t place) {
 // --------------------------------------------------------------------------------------
 
 void History::next_fault() {
-    if (calm_) {
+    if (tally_.calm) {
         return;
     }
     make_fault();
@@ -293,7 +292,7 @@ void History::expire_offsets() {
 }
 
 void History::look_for_empty_groups(int left) {
-    if (calm_ || left == 0) {
+    if (tally_.calm || left == 0) {
         all_down_ = false;
     } else {
         const bool first = cluster_.group(TopicRole::source).expire_offsets();
@@ -317,9 +316,9 @@ void History::look_for_empty_groups(int left) {
 // -------------------------------------------------------------------------------------
 
 void History::begin_calm() {
-    calm_ = true;
     calm_since_ = schedule_.now();
-    cluster_.calm();
+    tally_.calm = true;
+    cluster_.heal();
     for (std::size_t place = 0; place < places_.size(); ++place) {
         if (places_[place].process != nullptr) {
             places_[place].process->go_on();
@@ -332,10 +331,10 @@ void History::look() {
     for (std::size_t place = 0; place < places_.size() && !done_; ++place) {
         take_ended(place);
     }
-    if (!calm_ && input_.done() && schedule_.now() - begun_ > swarm_.produce_for) {
+    if (!tally_.calm && input_.done() && schedule_.now() - begun_ > swarm_.produce_for) {
         begin_calm();
     }
-    if (calm_ && !done_) {
+    if (tally_.calm && !done_) {
         if (oracle_.drained()) {
             done_ = true;
         } else if (schedule_.now() - calm_since_ > kMostToDrain) {

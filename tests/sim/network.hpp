@@ -36,14 +36,13 @@ public:
             schedule_.after(usual(), owner, std::move(take));
         }
     }
-    void calm() { calm_ = true; }
 
 private:
     [[nodiscard]] Duration usual() {
         return std::chrono::microseconds{200 + dice_.below(swarm_.usual_delay_us)};
     }
     [[nodiscard]] bool bad(std::uint32_t per_ten_thousand, Fault fault) {
-        if (calm_ || per_ten_thousand == 0 || dice_.below(10'000) >= per_ten_thousand) {
+        if (per_ten_thousand == 0 || dice_.below(10'000) >= per_ten_thousand) {
             return false;
         }
         return tally_.fault(fault);
@@ -53,7 +52,6 @@ private:
     const Swarm& swarm_;
     Tally& tally_;
     testing::Seeded dice_;
-    bool calm_ = false;
 };
 
 }  // namespace kstream::sim

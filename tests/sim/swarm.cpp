@@ -27,15 +27,15 @@ Swarm Swarm::of(std::uint64_t seed) {
     swarm.state_partitions = static_cast<std::int32_t>(between(1, 3));
     swarm.results_partitions = static_cast<std::int32_t>(between(1, 3));
     swarm.processes = static_cast<std::int32_t>(between(2, 4));
-    swarm.records = between(150, 400);
+    swarm.records = between(250, 500);
     swarm.keys = between(1, 12);
     swarm.most_fetched = between(1, 30);
     swarm.most_batch_bytes = between(40, 600);
     swarm.most_step_bytes = dice.chance(20) ? between(50, 500) : 1 << 20;
     swarm.most_step_keys = dice.chance(20) ? between(1, 5) : 1000;
 
-    swarm.produce_for = ms(15'000, 40'000);
-    swarm.commit_interval = ms(20, 500);
+    swarm.produce_for = ms(20'000, 45'000);
+    swarm.commit_interval = ms(20, 300);
     swarm.session_timeout = ms(2000, 6000);
     swarm.rebalance_timeout = ms(5000, 15'000);
     swarm.transaction_timeout = ms(4000, 10'000);
@@ -44,7 +44,7 @@ Swarm Swarm::of(std::uint64_t seed) {
     swarm.fault_interval = ms(800, 5000);
     swarm.loop_cost = Duration{microseconds{between(50, 2000)}};
     swarm.quantum = ms(5, 30);
-    swarm.usual_delay_us = dice.chance(20) ? between(10'000, 60'000) : between(300, 5000);
+    swarm.usual_delay_us = dice.chance(15) ? between(10'000, 40'000) : between(300, 5000);
 
     swarm.cooperative = dice.chance(70);
     swarm.stable_instances = dice.chance(50);
@@ -60,7 +60,7 @@ Swarm Swarm::of(std::uint64_t seed) {
     swarm.lost_answers = rate(100);
     swarm.late_markers = rate(1500);
     swarm.most_marker_ms = between(50, 3000);
-    swarm.refused_messages = rate(300);
+    swarm.refused_messages = 20 + rate(300);
     swarm.stale_fetches = rate(500);
 
     swarm.crashes = rate(10);

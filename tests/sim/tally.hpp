@@ -77,7 +77,8 @@ public:
     // Whether this fault is to happen: the history may be bounded in faults, to find the ones that
     // matter.
     [[nodiscard]] bool fault(Fault fault) {
-        if (total_faults_ >= most_faults || (without & (1U << static_cast<unsigned>(fault))) != 0) {
+        if (calm || total_faults_ >= most_faults ||
+            (without & (1U << static_cast<unsigned>(fault))) != 0) {
             return false;
         }
         ++total_faults_;
@@ -118,6 +119,7 @@ public:
     std::uint64_t hash = 0;
     std::uint64_t most_faults = ~std::uint64_t{0};
     std::uint32_t without = 0;  // bits of faults that do not happen
+    bool calm = false;          // no faults any more
     bool trace = false;
     [[nodiscard]] std::uint64_t total_faults() const { return total_faults_; }
 

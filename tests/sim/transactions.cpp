@@ -157,7 +157,7 @@ void TransactionCoordinator::marker_written(const std::string& id) {
 
 Duration TransactionCoordinator::marker_delay() {
     Duration delay = microseconds{300 + dice_.below(swarm_.usual_delay_us)};
-    if (!calm_ && swarm_.late_markers > 0 && dice_.below(10'000) < swarm_.late_markers &&
+    if (swarm_.late_markers > 0 && dice_.below(10'000) < swarm_.late_markers &&
         tally_.fault(Fault::late_marker)) {
         delay += milliseconds{20 + dice_.below(swarm_.most_marker_ms)};
     }

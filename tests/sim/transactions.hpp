@@ -61,7 +61,6 @@ public:
                                const std::string& group) const;
 
     void away_until(Instant until) { away_until_ = until; }
-    void calm() { calm_ = true; }
     [[nodiscard]] bool all_ended() const;
 
 private:
@@ -92,7 +91,6 @@ private:
     std::map<std::string, Transaction> transactions_;
     std::uint64_t next_id_ = 1;
     Instant away_until_;
-    bool calm_ = false;
 };
 
 }  // namespace kstream::sim
