@@ -96,12 +96,13 @@ def main():
     if not arguments.seconds and not arguments.executions:
         arguments.seconds = 60
     build = ROOT / "build" / arguments.preset
-    failed = False
+    failed = 0
     revision = commit()
-    for target in arguments.target or targets:
+    chosen = arguments.target or targets
+    for target in chosen:
         began = datetime.datetime.now(datetime.timezone.utc)
         executions, seconds, found = fuzz(target, build, arguments)
-        failed = failed or bool(found)
+        failed += bool(found)
         line = {
             "kind": "fuzz", "at": began.strftime("%Y-%m-%dT%H:%M:%SZ"), "commit": revision,
             "target": target, "preset": arguments.preset, "executions": executions,
@@ -113,6 +114,7 @@ def main():
         if arguments.ledger:
             with arguments.ledger.open("a", encoding="utf-8") as ledger:
                 ledger.write(json.dumps(line) + "\n")
+    print(f"{len(chosen) - failed} passed, {failed} failed")
     return 1 if failed else 0
 
 

@@ -105,9 +105,11 @@ def main():
     missed = [bug["name"] for bug in results if bug["name"] not in caught]
     print(f"{len(caught)} of {len(results)} planted bugs caught"
           + (f"; not: {', '.join(missed)}" if missed else ""))
+    short = max(0, arguments.at_least - len(caught))
+    print(f"{len(caught)} passed, {short} failed")
     if arguments.json:
         Path(arguments.json).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    return 1 if len(caught) < arguments.at_least else 0
+    return 1 if short else 0
 
 
 if __name__ == "__main__":
