@@ -237,6 +237,7 @@ Result<void> StepLoop::advance_recovery() {
         return {};
     }
     if (recovery_ == Recovery::none) {
+        advance_out_of_range();
         return {};
     }
     std::optional<Result<QueryAnswer>> answer = ports_.queries.take();
@@ -355,6 +356,24 @@ Result<void> StepLoop::advance_takeover() {
     return {};
 }
 
+// Another member has gone on from here, and what it had committed was deleted, while this one was
+// paused and does not know yet that it has lost the partition. Or records were deleted that nobody
+// has read. Which of the two, the takeover finds out: it asks for what is committed.
+void StepLoop::on_out_of_range(std::span<const PartitionId> partitions) {
+    ports_.log.write(LogLevel::warn, "the position is not in the log any more",
+                     {{"stage", config_.stage == Stage::map ? "map" : "totals"},
+                      {"worker", std::int64_t{config_.worker}},
+                      {"partitions", list_partitions(partitions)}});
+    out_of_range_ = true;
+}
+
+void StepLoop::advance_out_of_range() {
+    if (out_of_range_ && !in_flight_ && recovery_ == Recovery::none) {
+        out_of_range_ = false;
+        take_over_anew();
+    }
+}
+
 void StepLoop::on_revoking(std::span<const PartitionId> partitions, bool lost) {
     ports_.log.write(lost ? LogLevel::warn : LogLevel::info,
                      lost ? "partitions lost" : "partitions revoked",
@@ -452,7 +471,7 @@ void StepLoop::release_revoked() {
 // -------------------------------------------------------------------------------------
 
 bool StepLoop::may_submit() const {
-    return !in_flight_ && recovery_ == Recovery::none && !revoking_lost_ &&
+    return !in_flight_ && recovery_ == Recovery::none && !revoking_lost_ && !out_of_range_ &&
            ports_.sink.state() == TransactionSink::State::ready;
 }
 
@@ -636,6 +655,9 @@ Result<void> StepLoop::read() {
             return {};
         case SourceEvent::Kind::revoking:
             on_revoking(event->partitions, event->lost);
+            return {};
+        case SourceEvent::Kind::out_of_range:
+            on_out_of_range(event->partitions);
             return {};
     }
     return {};
