@@ -162,7 +162,7 @@ Result<Bench> open_bench(const cli::BenchConfig& config, AppContext& context, Be
 Result<BenchReport> measure(const cli::BenchConfig& config, AppContext& context) {
     BenchReport report = empty_report(config, context.clock);
     if (wants(config, BenchScenario::decode)) {
-        auto result = measure_decode(config, context.clock);
+        auto result = measure_decode(config);
         if (!result) {
             return std::unexpected(std::move(result.error()));
         }
@@ -215,7 +215,11 @@ ExitCode run_bench(const cli::BenchConfig& config, AppContext& context) {
     }
     const Result<BenchReport> report = measure(config, context);
     if (!report) {
-        return explain(context.log, "nothing is reported", report.error());
+        // A stop makes whatever goes on fail in its own words.
+        const bool stopped =
+            context.stop.requested() && report.error().exit_code != ExitCode::proved_wrong;
+        return explain(context.log, "nothing is reported",
+                       stopped ? interrupted_bench() : report.error());
     }
     std::fputs((config.json ? bench_json(*report) : bench_text(*report)).c_str(), stdout);
     return earlier ? compare_with(*earlier, *report, config) : ExitCode::ok;

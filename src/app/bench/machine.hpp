@@ -22,6 +22,7 @@ struct Machine {
 
 // CPU seconds, user and system, of this process so far.
 [[nodiscard]] double own_cpu_seconds();
+[[nodiscard]] double thread_cpu_seconds();  // of the calling thread
 
 // The brokers of a cluster as processes of this machine: found by the port that they listen on.
 class BrokerProcesses {

@@ -16,8 +16,7 @@ struct Dataset {
 };
 
 // Needs no cluster.
-[[nodiscard]] Result<bench::ScenarioResult> measure_decode(const cli::BenchConfig& config,
-                                                           const Clock& clock);
+[[nodiscard]] Result<bench::ScenarioResult> measure_decode(const cli::BenchConfig& config);
 
 // `kept` gets the records of the last round.
 [[nodiscard]] Result<bench::ScenarioResult> measure_produce(Bench& bench, Dataset& kept);
