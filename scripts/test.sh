@@ -109,7 +109,7 @@ run_ctest checks release -L '^(unit|sim|mock|cli|tidy|deploy)$'
 [ "$with_integration" = no ] || run_integration
 
 # The programs behind the label `unit`: with sanitizers on, every other one would cost minutes.
-build asan kstream_unit_tests record_decoder_cases
+build asan kstream_unit_tests record_decoder_cases fuzz_replay
 run_ctest sanitizers asan -L '^unit$'
 
 summary
