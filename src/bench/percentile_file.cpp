@@ -10,12 +10,14 @@ namespace kstream::bench {
 
 namespace {
 
-constexpr double kStepsPerHalving = 5;
+constexpr int kStepsPerHalving = 5;
 
-// The next share to show: steps get finer as less is left up to 1.
-double next_share(double share) {
-    const double halvings = std::floor(std::log2(1 / (1 - share)));
-    return share + 1 / (kStepsPerHalving * std::exp2(halvings + 1));
+// The nth share to show. Each halving begins at its exact number, so that 0.75 is no more than
+// that.
+double share_at(int number) {
+    const int halvings = number / kStepsPerHalving;
+    const double left = std::exp2(-halvings);
+    return 1 - left + left / 2 * (number % kStepsPerHalving) / kStepsPerHalving;
 }
 
 }  // namespace
@@ -30,7 +32,8 @@ std::string percentile_file(const LatencyHistogram& histogram, double scale) {
         text += share < 1 ? fmt::format(" {:14.2f}\n", 1 / (1 - share)) : "\n";
     };
     std::uint64_t shown = 0;
-    for (double share = 0; shown < histogram.count(); share = next_share(share)) {
+    for (int i = 0; shown < histogram.count(); ++i) {
+        const double share = share_at(i);
         const std::uint64_t value = share == 0 ? histogram.min() : histogram.value_at(share);
         shown = histogram.count_up_to(value);
         line(value, share);
