@@ -479,12 +479,8 @@ bool StepLoop::due(Instant now) const {
     if (now < not_before_) {
         return false;
     }
-    return stopping_ || revoking_ || fold_.full() || !filling_ || now - filling_since_ >= wait();
-}
-
-// How long the first record of the filling step waits.
-Duration StepLoop::wait() const {
-    return fold_.expects_more() ? rhythm_.wait_for_the_rest() : rhythm_.wait(behind());
+    return stopping_ || revoking_ || fold_.full() || !filling_ ||
+           now - filling_since_ >= rhythm_.wait(behind());
 }
 
 // What waits in the logs is a backlog, and a fair part of what the filling step holds. The ends are
@@ -626,7 +622,7 @@ Duration StepLoop::poll_wait(Instant now) const {
     if (filling_) {
         // Due, but not to be sealed now (back-off, no membership, half a map step): looked at
         // often, without spinning.
-        const Duration left = wait() - (now - filling_since_);
+        const Duration left = rhythm_.wait(behind()) - (now - filling_since_);
         return left > Duration::zero() ? std::min(left, kIdlePoll) : kBusyPoll;
     }
     return config_.commit_tail_at_once ? kPromptTailInterval : kIdlePoll;
