@@ -77,13 +77,19 @@ def extents(topic: str) -> dict[int, Extent]:
     return wait_for(ask, 30, f"an answer about {topic}")
 
 
+def coordinating_partition(name: str, topic: str) -> int:
+    """Which partition of __consumer_offsets or __transaction_state a group or a transactional id
+    belongs to: by Java's String.hashCode without its sign."""
+    number = 0
+    for character in name:
+        number = (31 * number + ord(character)) & 0xFFFFFFFF
+    return (number & 0x7FFFFFFF) % len(LOG.leaders(topic))
+
+
 def coordinator(group: str) -> str:
     """The node that coordinates the group: it leads the partition of the group's offsets."""
     leaders = LOG.leaders("__consumer_offsets")
-    number = 0
-    for character in group:  # Java's String.hashCode, without its sign, as GroupCoordinator does it
-        number = (31 * number + ord(character)) & 0xFFFFFFFF
-    port = leaders[(number & 0x7FFFFFFF) % len(leaders)].rpartition(":")[2]
+    port = leaders[coordinating_partition(group, "__consumer_offsets")].rpartition(":")[2]
     return f"broker-{int(port[0]) - 1}"
 
 
