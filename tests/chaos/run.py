@@ -67,7 +67,7 @@ class Profile:
 
 PROFILES = {
     "workers": Profile({"worker_kill": 1.0}, gap=(0.5, 2.5), quiet=0.0),
-    "zombies": Profile({"worker_stop": 1.0, "worker_kill": 0.1}, (2.0, 5.0), 0.0, at_once=2),
+    "zombies": Profile({"worker_stop": 1.0, "worker_kill": 1.0}, (2.0, 5.0), 0.0, at_once=2),
     "brokers": Profile(
         {"broker_kill": 0.6, "controller_kill": 0.2, "group_coordinator": 0.5,
          "transaction_coordinator": 0.5, "rolling_restart": 0.05, "disk_full": 0.15},
