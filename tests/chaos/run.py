@@ -156,8 +156,8 @@ class Chaos(IntegrationTest):
         began = time.time()
         try:
             evidence = faults.KINDS[kind](self.scene, random.Random(seed))
-        except (Unanswered, NotReady):
-            evidence = None  # its own questions met another fault
+        except (Unanswered, NotReady, faults.TooLate):
+            evidence = None  # its own questions met another fault, or the end
         except Exception as error:
             self.trouble.append(f"{kind}: {error}")
             evidence = None

@@ -54,7 +54,7 @@ class Fleet:
             # Both kinds of deployment, and both ways in which a request can go unanswered: the
             # client gives up the request, or the worker its transaction.
             instance = f"w{n}" if n < number - 1 else ""
-            quick = ("-X", "socket.timeout.ms=1500") if proxied and dice.random() < 0.6 else ()
+            quick = ("-X", "socket.timeout.ms=3000") if proxied and dice.random() < 0.6 else ()
             self.workers.append(Worker(n, instance, quick, self._start(n, instance, quick)))
         self._supervisor = threading.Thread(target=self._supervise, daemon=True)
         self._supervisor.start()

@@ -38,8 +38,9 @@ NAMES = {
 # Requests that name a transactional id, and the version from which they are "flexible".
 TRANSACTIONAL = {PRODUCE: 9, INIT_PRODUCER_ID: 2, ADD_PARTITIONS: 3, ADD_OFFSETS: 3, END_TXN: 3,
                  TXN_OFFSET_COMMIT: 3}  # fmt: skip
-# Where the error code stands in a response: behind correlation id and throttle time.
-ERROR_AT = 8
+# Where the error code stands in a response: behind correlation id and throttle time, and the tagged
+# fields of a flexible one's header, which has none.
+ERROR_AT = {(END_TXN, False): 8, (INIT_PRODUCER_ID, False): 8, (INIT_PRODUCER_ID, True): 9}
 
 # What clients connect to, and the broker's listener behind it.
 PORTS = {29292: 29192, 39292: 39192, 49292: 49192}
@@ -62,7 +63,7 @@ class Frame:
     transactional_id: str
     at: float = field(default_factory=time.monotonic)
     answered: float | None = None  # when the broker's response came
-    error: int | None = None  # EndTxn only
+    error: int | None = None  # of EndTxn and InitProducerId
 
 
 @dataclass(eq=False)
@@ -245,8 +246,9 @@ class _Connection:
                 (correlation,) = struct.unpack_from(">i", data)
                 frame = self._waiting.pop(correlation)
                 frame.answered = time.monotonic()
-                if frame.api == END_TXN:
-                    (frame.error,) = struct.unpack_from(">h", data, ERROR_AT)
+                flexible = frame.version >= TRANSACTIONAL.get(frame.api, frame.version + 1)
+                if at := ERROR_AT.get((frame.api, flexible)):
+                    (frame.error,) = struct.unpack_from(">h", data, at)
                 rule = self._proxy.rule_for(frame, response=True)
                 with contextlib.suppress(ConnectionError):
                     await self._pass(data, rule, self._client)
