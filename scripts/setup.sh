@@ -12,6 +12,7 @@
 #
 #   setup.sh                all of it
 #   setup.sh --build-only   what the binary is built from, nothing for tests: 2 and the half of 1
+#   setup.sh --fuzzing      all of it, and clang 19 with its run-time libraries for libFuzzer
 #
 # Knows Debian 12 and 13 and Ubuntu 24.04. Environment:
 #   KSTREAM_DEBIAN_MIRROR     address of a Debian mirror; derived from apt's own settings on Debian
@@ -41,9 +42,11 @@ readonly DEPENDENCY_PLUGIN_VERSION=3.8.1
 readonly JAVA_MINIMUM=17
 
 build_only=no
+fuzzing=no
 case "${1:-}" in
   '') ;;
   --build-only) build_only=yes ;;
+  --fuzzing) fuzzing=yes ;;
   *) die "unknown option '$1': see the comment at the top of scripts/setup.sh" ;;
 esac
 
@@ -59,9 +62,11 @@ system_packages=(
   curl
 )
 [ "$build_only" = yes ] || system_packages+=(python3 python3-yaml) # scripts and tests
+[ "$fuzzing" = no ] || system_packages+=(clang-19 libclang-rt-19-dev)
 
 stamp="$KSTREAM_DEPS/.setup-stamp"
 [ "$build_only" = no ] || stamp+=-build
+[ "$fuzzing" = no ] || stamp+=-fuzzing
 
 # Everything that decides the outcome of a run. After a change of the scripts, the system, Java or
 # the place of the checkout a run looks at everything again.

@@ -128,7 +128,7 @@ run_ctest checks release -L '^(unit|sim|mock|cli|tidy|deploy)$'
   run_script integration "integration (real cluster)" release tests/integration/run.py
 
 # The programs behind the label `unit`: with sanitizers on, every other one would cost minutes.
-build asan kstream_unit_tests record_decoder_cases
+build asan kstream_unit_tests record_decoder_cases fuzz_replay
 run_ctest sanitizers asan -L '^unit$'
 
 if [ "$full" = yes ]; then

@@ -3,6 +3,7 @@
 #include "kafka/client_stats.hpp"
 #include "kafka/error_map.hpp"
 #include "kafka/left_behind.hpp"
+#include "kstream/planted_bug.hpp"
 
 #include <fmt/format.h>
 
@@ -43,6 +44,9 @@ Result<std::unique_ptr<GroupConsumer>> GroupConsumer::make(const ClientConfig& c
         // compaction, which no record would show.
         {"enable.partition.eof", "true"},
     };
+    if (planted(PlantedBug::uncommitted_read)) {
+        required.emplace_back("isolation.level", "read_uncommitted");
+    }
     if (!config.group_instance_id.empty()) {
         required.emplace_back("group.instance.id", config.group_instance_id);
     }
@@ -177,6 +181,10 @@ void GroupConsumer::release(std::span<const PartitionId> partitions) {
 
 std::unique_ptr<Membership> GroupConsumer::membership() {
     GroupMetadataPtr metadata{rd_kafka_consumer_group_metadata(client_.get())};
+    if (planted(PlantedBug::generation_not_sent)) {
+        metadata.reset(rd_kafka_consumer_group_metadata_new(config_.group.c_str()));
+        return std::make_unique<GroupMembership>(std::move(metadata));
+    }
     // P5: generation -1 or no member id would commit offsets that nobody checks.
     if (!metadata || rd_kafka_assignment_lost(client_.get()) != 0 ||
         rd_kafka_consumer_group_metadata_generation_id(metadata.get()) < 0 ||

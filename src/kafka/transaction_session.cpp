@@ -6,6 +6,7 @@
 #include "kafka/left_behind.hpp"
 #include "kafka/request_watch.hpp"
 #include "kstream/check.hpp"
+#include "kstream/planted_bug.hpp"
 
 #include <fmt/format.h>
 
@@ -191,11 +192,11 @@ void TransactionSession::Producer::serve() {
         }
         StepResult result = write(step);
         result.number = step.number;
+        const bool unanswered = watch_.unanswered() > 0 && !planted(PlantedBug::producer_kept);
         const bool unusable = result.outcome == TransactionResult::uncertain ||
-                              result.outcome == TransactionResult::fenced ||
-                              watch_.unanswered() > 0;
+                              result.outcome == TransactionResult::fenced || unanswered;
         const std::lock_guard lock{mutex_};
-        if (watch_.unanswered() > 0) {
+        if (unanswered) {
             client_config_.log->write(
                 LogLevel::warn, "a transaction request was not answered: the producer is replaced",
                 {{"transactional_id", config_.transactional_id}});
@@ -298,11 +299,25 @@ StepResult TransactionSession::Producer::write(const Step& step) {
     if (const ErrorPtr error{rd_kafka_begin_transaction(client_.get())}) {
         return {0, TransactionResult::uncertain, map_error(*error, "beginning a transaction")};
     }
+    const auto cut_in_two = [this, deadline] {  // of planted bugs
+        (void)commit(deadline);
+        (void)ErrorPtr{rd_kafka_begin_transaction(client_.get())};
+    };
+    if (planted(PlantedBug::offsets_before_outputs) &&
+        send_offsets(step, deadline).outcome == TransactionResult::committed) {
+        cut_in_two();
+    }
     if (std::optional<Error> error = produce(step)) {
         return failed(std::move(*error), deadline);
     }
+    if (planted(PlantedBug::outputs_before_offsets)) {
+        cut_in_two();
+    }
     if (is_given_up()) {
         return given_up();
+    }
+    if (planted(PlantedBug::offsets_not_sent)) {
+        return commit(deadline);
     }
     if (StepResult sent = send_offsets(step, deadline);
         sent.outcome != TransactionResult::committed) {

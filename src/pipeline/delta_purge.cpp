@@ -1,5 +1,7 @@
 #include "kstream/pipeline/delta_purge.hpp"
 
+#include "kstream/planted_bug.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -60,7 +62,9 @@ void DeltaPurge::advance(std::span<const PartitionPosition> committed) {
         // No record that young: everything committed is old enough.
         const Offset old_enough = (*result)->offsets[i].offset.value_or(candidates_[i].position);
         query_.partitions.push_back(candidates_[i].partition);
-        query_.before.push_back(std::min(old_enough, candidates_[i].position));
+        query_.before.push_back(planted(PlantedBug::unread_deltas_purged)
+                                    ? old_enough
+                                    : std::min(old_enough, candidates_[i].position));
     }
     stage_ = Stage::purge;
 }

@@ -5,6 +5,7 @@
 #include "kstream/codec/result_record.hpp"
 #include "kstream/codec/state_key.hpp"
 #include "kstream/core/murmur2.hpp"
+#include "kstream/planted_bug.hpp"
 
 #include <fmt/format.h>
 
@@ -68,13 +69,20 @@ Result<void> MapFold::fold_one(const RecordView& record, Filling& into) {
         // reader who looks for a key in the results finds all of it where it expects it.
         result_key_.clear();
         append_result_key(result_key_, decoder_.group_values());
+        if (planted(PlantedBug::partitioned_by_run)) {
+            result_key_ += fmt::format("{}", job_.run_id);
+        }
         key_to_.push_back(
             partition_for_key(result_key_, static_cast<int>(job_.identity.state_partitions)));
     }
     const std::span<const Decimal> inputs = decoder_.inputs();
     for (std::size_t i = 0; i < width; ++i) {
-        if (!add_input(job_.kinds[i], slots_[found.index * width + i], inputs[i]) ||
-            !add_input(job_.kinds[i], into.slots[i], inputs[i])) {
+        Decimal input = inputs[i];
+        if (planted(PlantedBug::sum_through_float)) {
+            input.units = static_cast<Int128>(static_cast<float>(input.units));
+        }
+        if (!add_input(job_.kinds[i], slots_[found.index * width + i], input) ||
+            !add_input(job_.kinds[i], into.slots[i], input)) {
             return fail(ExitCode::bad_record,
                         fmt::format("{} does not fit 128 bits any more: topic {} partition {} "
                                     "offset {}",
@@ -160,10 +168,15 @@ Result<void> MapFold::seal(Step& step) {
         by_partition[static_cast<std::size_t>(key_to_[key].value)].push_back(key);
     }
     for (std::size_t q = 0; q < by_partition.size(); ++q) {
+        if (by_partition[q].empty() && planted(PlantedBug::batch_only_where_deltas)) {
+            continue;
+        }
         write_batches(head, PartitionId{static_cast<std::int32_t>(q)}, by_partition[q],
                       step.outputs);
     }
-    step.outputs.append_all(dead_letters_);
+    if (!planted(PlantedBug::dead_letters_lost)) {
+        step.outputs.append_all(dead_letters_);
+    }
     clear_filling();
     return {};
 }
@@ -230,7 +243,8 @@ void MapFold::undo_filling() {
 
 void MapFold::drop(std::span<const PartitionId> partitions) {
     for (const PartitionId partition : partitions) {
-        KSTREAM_CHECK(filling(partition).counts.read == 0, "no step holds a dropped partition");
+        KSTREAM_CHECK(filling(partition).counts.read == 0 || planted(PlantedBug::release_at_revoke),
+                      "no step holds a dropped partition");
     }
 }
 

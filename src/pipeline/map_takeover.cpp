@@ -2,6 +2,7 @@
 
 #include "kstream/codec/changelog.hpp"
 #include "kstream/pipeline/totals_takeover.hpp"
+#include "kstream/planted_bug.hpp"
 
 #include <fmt/format.h>
 
@@ -138,7 +139,8 @@ Result<bool> MapTakeover::check_source() {
     query.topic = TopicRole::source;
     QueryAnswer answer;
     Result<bool> there = ask(std::move(query), answer);
-    if (there && *there && answer.topic_id != job_.identity.source_id) {
+    if (there && *there && answer.topic_id != job_.identity.source_id &&
+        !planted(PlantedBug::topic_id_not_checked)) {
         return fail(
             ExitCode::identity,
             fmt::format("topic {} was replaced: its id was {}, now {}", job_.spec.source_topic,
@@ -327,7 +329,7 @@ Result<bool> MapTakeover::settle_chained(std::vector<ReadyPartition>& ready) {
     for (auto entry = active_.begin(); entry != active_.end();) {
         const auto& [partition, resolving] = *entry;
         const auto chained = chain_end_.find(partition);
-        if (chained == chain_end_.end()) {
+        if (chained == chain_end_.end() || planted(PlantedBug::chain_end_ignored)) {
             ++entry;
             continue;
         }
@@ -366,6 +368,9 @@ Result<bool> MapTakeover::resolve_from(std::vector<ReadyPartition>& ready) {
         Offset base = resolving.log_start;
         const bool added_later =
             partition.value >= static_cast<std::int32_t>(job_.identity.initial_source_partitions);
+        if (added_later && planted(PlantedBug::added_partition_from_end)) {
+            base = resolving.log_end;
+        }
         for (const OffsetAnswer& offset : answer.offsets) {
             if (offset.partition == partition && !added_later) {
                 base = offset.offset.value_or(resolving.log_end);

@@ -1,6 +1,7 @@
 #include "kstream/pipeline/step_loop.hpp"
 
 #include "kstream/check.hpp"
+#include "kstream/planted_bug.hpp"
 
 #include <fmt/format.h>
 
@@ -133,7 +134,12 @@ Result<void> StepLoop::step_failed(const StepResult& result) {
                      {{"stage", config_.stage == Stage::map ? "map" : "totals"},
                       {"worker", std::int64_t{config_.worker}},
                       {"reason", result.error.message}});
-    if (result.outcome == TransactionResult::aborted) {
+    if (planted(PlantedBug::uncertain_as_committed) &&
+        result.outcome == TransactionResult::uncertain) {
+        step_committed();
+        return {};
+    }
+    if (result.outcome == TransactionResult::aborted || planted(PlantedBug::uncertain_as_aborted)) {
         if (result.error.disposition == Disposition::stop) {
             return std::unexpected(result.error);
         }
@@ -141,7 +147,9 @@ Result<void> StepLoop::step_failed(const StepResult& result) {
         const auto doublings = std::min<std::uint32_t>(aborts_in_a_row_++, 7);
         not_before_ = ports_.clock.now() + std::min(kMostBackOff, kFirstBackOff * (1 << doublings));
         take_back();
-        rewind_active();
+        if (!planted(PlantedBug::no_rewind_after_abort)) {
+            rewind_active();
+        }
         return {};
     }
     if (result.outcome == TransactionResult::fenced && config_.stable_instance) {
@@ -173,7 +181,15 @@ Result<void> StepLoop::note_rebuild(const Error& cause) {
 
 // Both steps are dropped; what is committed stands.
 void StepLoop::take_back() {
-    fold_.undo_filling();
+    if (in_flight_ && planted(PlantedBug::undo_in_wrong_order)) {
+        fold_.undo_in_flight();
+        in_flight_ = false;
+    }
+    if (planted(PlantedBug::no_undo_after_abort)) {
+        in_flight_ = false;
+    } else {
+        fold_.undo_filling();
+    }
     if (in_flight_) {
         fold_.undo_in_flight();
     }
@@ -206,7 +222,9 @@ Result<void> StepLoop::advance_recovery() {
     if (recovery_ == Recovery::wait_producer) {
         // The new producer's epoch must stand before the offsets are read: only then can nothing of
         // the old one be committed behind our back (P6).
-        if (ports_.sink.state() != TransactionSink::State::ready || ports_.queries.busy()) {
+        const bool ready = ports_.sink.state() == TransactionSink::State::ready ||
+                           planted(PlantedBug::recovery_too_early);
+        if (!ready || ports_.queries.busy()) {
             return {};
         }
         Query query;
@@ -304,7 +322,7 @@ Result<void> StepLoop::advance_takeover() {
     if (takeover_.idle() || recovery_ != Recovery::none) {
         return {};
     }
-    if (fence_pending_) {
+    if (fence_pending_ && !planted(PlantedBug::takeover_too_early)) {
         // The producer that was given up may still commit its step: what is committed is known only
         // once the new one's epoch stands (P6).
         if (ports_.sink.state() == TransactionSink::State::starting) {
@@ -324,8 +342,9 @@ Result<void> StepLoop::advance_takeover() {
             continue;
         }
         t.committed = t.sealed = t.next = ready.position;
-        t.state = ready.open ? PartitionState::opening : PartitionState::active;
-        if (!ready.open) {
+        const bool opens = ready.open && !planted(PlantedBug::open_step_left_out);
+        t.state = opens ? PartitionState::opening : PartitionState::active;
+        if (!opens) {
             start.push_back({ready.partition, ready.position});
         }
     }
@@ -357,6 +376,9 @@ void StepLoop::on_revoking(std::span<const PartitionId> partitions, bool lost) {
 }
 
 bool StepLoop::held_by_a_step(PartitionId partition) const {
+    if (planted(PlantedBug::release_at_revoke)) {
+        return false;
+    }
     const Track& t = tracks_[static_cast<std::size_t>(partition.value)];
     return t.next > t.sealed ||
            (in_flight_ && std::ranges::any_of(flight_ranges_, [partition](const StepRange& range) {
@@ -372,9 +394,12 @@ Result<void> StepLoop::advance_revocation() {
     }
     // What is lost cannot be committed; half a map step cannot be sealed, and where its other
     // chunks lie in a partition that is going, they will not come.
-    if (!in_flight_ && (revoking_lost_ || !fold_.can_seal())) {
+    if (!in_flight_ &&
+        (revoking_lost_ || !fold_.can_seal() || planted(PlantedBug::drop_on_rebalance))) {
         take_back();
-        rewind_active();
+        if (!planted(PlantedBug::drop_on_rebalance)) {
+            rewind_active();
+        }
     }
     bool held = false;
     for (std::size_t i = 0; i < tracks_.size(); ++i) {
@@ -435,8 +460,12 @@ bool StepLoop::due(Instant now) const {
     if (now < not_before_) {
         return false;
     }
-    return stopping_ || revoking_ || fold_.full() || !filling_ ||
-           now - filling_since_ >= rhythm_.wait(behind());
+    return stopping_ || revoking_ || fold_.full() || !filling_ || now - filling_since_ >= wait();
+}
+
+// How long the first record of the filling step waits.
+Duration StepLoop::wait() const {
+    return fold_.expects_more() ? rhythm_.wait_for_the_rest() : rhythm_.wait(behind());
 }
 
 // What waits in the logs is a backlog, and a fair part of what the filling step holds. The ends are
@@ -459,7 +488,8 @@ bool StepLoop::behind() const {
 // committed position would stay behind the end of the log for ever (P11).
 void StepLoop::look_for_control_records(Instant now) {
     const Duration interval = config_.commit_tail_at_once ? kPromptTailInterval : kTailInterval;
-    if (!filling_ && !stopping_ && now - tail_checked_ < interval) {
+    if ((!filling_ && !stopping_ && now - tail_checked_ < interval) ||
+        planted(PlantedBug::tail_markers_ignored)) {
         return;
     }
     tail_checked_ = now;
@@ -546,6 +576,14 @@ void StepLoop::submit(Step step, bool opens) {
     flight_opens_ = opens;
     in_flight_ = true;
     submitted_ = ports_.clock.now();
+    for (StepRange& range : step.ranges) {
+        if (!opens && planted(PlantedBug::committed_one_too_high)) {
+            ++range.to.value;
+        }
+        if (!opens && planted(PlantedBug::committed_one_too_low)) {
+            --range.to.value;
+        }
+    }
     ports_.sink.submit(std::move(step));
 }
 
@@ -555,7 +593,7 @@ void StepLoop::submit(Step step, bool opens) {
 void StepLoop::steer_flow() {
     const bool closed = stopping_ || recovery_ != Recovery::none || fold_.full();
     const auto wanted = closed ? RecordSource::Flow::closed : RecordSource::Flow::open;
-    if (wanted != flow_) {
+    if (wanted != flow_ && (closed || !planted(PlantedBug::flow_stays_closed))) {
         flow_ = wanted;
         ports_.source.set_flow(wanted);
     }
@@ -569,7 +607,7 @@ Duration StepLoop::poll_wait(Instant now) const {
     if (filling_) {
         // Due, but not to be sealed now (back-off, no membership, half a map step): looked at
         // often, without spinning.
-        const Duration left = rhythm_.wait(behind()) - (now - filling_since_);
+        const Duration left = wait() - (now - filling_since_);
         return left > Duration::zero() ? std::min(left, kIdlePoll) : kBusyPoll;
     }
     return config_.commit_tail_at_once ? kPromptTailInterval : kIdlePoll;
@@ -610,7 +648,8 @@ Result<void> StepLoop::fold_records(RecordBatch records) {
     std::size_t begin = 0;
     for (std::size_t i = 0; i < records.size(); ++i) {
         Track& t = track(records[i].partition);
-        if (t.state != PartitionState::active || records[i].record_offset < t.next) {
+        if (t.state != PartitionState::active ||
+            (records[i].record_offset < t.next && !planted(PlantedBug::old_records_folded))) {
             if (Result<void> done = fold_.fold(records.subspan(begin, i - begin)); !done) {
                 return done;
             }
@@ -623,6 +662,9 @@ Result<void> StepLoop::fold_records(RecordBatch records) {
             filling_ = true;
             filling_since_ = ports_.clock.now();
         }
+    }
+    if (planted(PlantedBug::last_record_skipped) && begin < records.size()) {
+        records = records.first(records.size() - 1);
     }
     Result<void> done = fold_.fold(records.subspan(begin));
     enter(LoopPhase::other);

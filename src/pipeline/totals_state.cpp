@@ -4,6 +4,7 @@
 #include "kstream/codec/result_record.hpp"
 #include "kstream/codec/state_key.hpp"
 #include "kstream/core/murmur2.hpp"
+#include "kstream/planted_bug.hpp"
 
 #include <fmt/format.h>
 
@@ -124,7 +125,7 @@ Result<TotalsState::Chain> TotalsState::check_chain(const BatchHeader& header,
             problem += fmt::format(" source partition {} was never opened, the batch has [{}, {});",
                                    range.partition.value, range.from.value, range.to.value);
         } else {
-            next = range.from == source->applied;
+            next = range.from == source->applied || planted(PlantedBug::from_not_checked);
             seen = range.to <= source->applied;
             if (!next && !seen) {
                 problem += fmt::format(
@@ -260,7 +261,9 @@ void TotalsState::seal(Offset position, OutputBatch& out) {
         value.clear();
         append_total_key(key, state_key);
         append_total_value(value, transaction_, job_.kinds, slots);
-        out.append(TopicRole::changelog, partition_, key, value);
+        if (index >= filling_.keys_before || !planted(PlantedBug::old_keys_not_in_changelog)) {
+            out.append(TopicRole::changelog, partition_, key, value);
+        }
 
         KSTREAM_CHECK(decode_state_key(state_key, job_.spec.group_by.size(), group_),
                       "state keys were checked when they came in");
@@ -275,7 +278,9 @@ void TotalsState::seal(Offset position, OutputBatch& out) {
     // P9: meta comes last, so that whoever sees it has seen all of its transaction.
     value.clear();
     append_meta_value(value, job_.kinds, meta(position));
-    out.append(TopicRole::changelog, partition_, meta_key(), value);
+    if (!planted(PlantedBug::meta_not_written)) {
+        out.append(TopicRole::changelog, partition_, meta_key(), value);
+    }
 
     in_flight_ = std::move(filling_);
     filling_ = Layer{};

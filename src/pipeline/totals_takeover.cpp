@@ -1,5 +1,7 @@
 #include "kstream/pipeline/totals_takeover.hpp"
 
+#include "kstream/planted_bug.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -95,15 +97,20 @@ Result<void> TotalsTakeover::advance(std::vector<ReadyPartition>& ready) {
                 }
                 break;
             case Stage::committed:
-                done = take_committed();
+                done = planted(PlantedBug::end_before_offsets)
+                           ? take_offsets(Query::Kind::log_end, TopicRole::changelog,
+                                          &Restoring::changelog_end)
+                           : take_committed();
                 break;
             case Stage::changelog_start:
                 done = take_offsets(Query::Kind::log_start, TopicRole::changelog,
                                     &Restoring::changelog_start);
                 break;
             case Stage::changelog_end:
-                done = take_offsets(Query::Kind::log_end, TopicRole::changelog,
-                                    &Restoring::changelog_end);
+                done = planted(PlantedBug::end_before_offsets)
+                           ? take_committed()
+                           : take_offsets(Query::Kind::log_end, TopicRole::changelog,
+                                          &Restoring::changelog_end);
                 break;
             case Stage::repartition_start:
                 done = take_offsets(Query::Kind::log_start, TopicRole::repartition,
@@ -146,7 +153,8 @@ Result<bool> TotalsTakeover::ask(Query::Kind kind, TopicRole topic, QueryAnswer&
     query.kind = kind;
     query.topic = topic;
     // The end of the log, not the last stable offset: see the top of the header.
-    query.isolation = Isolation::read_uncommitted;
+    query.isolation = planted(PlantedBug::restored_to_last_stable) ? Isolation::read_committed
+                                                                   : Isolation::read_uncommitted;
     for (const auto& entry : active_) {
         query.partitions.push_back(entry.first);
     }

@@ -183,6 +183,20 @@ def swap_values(published: Published) -> None:
     )
 
 
+def cancel_out(published: Published) -> None:
+    """A cent moves from one key to another: all sums over all keys are right."""
+    edit("results", 2, b"100011.49", b"100011.50")(published)
+    edit("results", 4, b"-7.24", b"-7.25")(published)
+
+
+def count_for_another(published: Published) -> None:
+    """One record of vendedor_1 stands in the total of vendedor_3: nothing is lost over all keys."""
+    edit("results", 2, b'100011.49,"numero_transacoes":3', b'100010.49,"numero_transacoes":2')(
+        published
+    )
+    edit("results", 5, b'5.00,"numero_transacoes":1', b'6.00,"numero_transacoes":2')(published)
+
+
 def double_a_header(published: Published) -> None:
     letter = published["dead_letters"][0]
     published["dead_letters"][0] = dataclasses.replace(
@@ -231,6 +245,23 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "one cent too much": (edit("results", 2, b"100011.49", b"100011.50"), "is 100011.50, not"),
     "one cent too little": (edit("results", 4, b"-7.24", b"-7.25"), "is -7.25, not -7.24"),
     "a digit past any double": (edit("results", 2, b".49", b".490000001"), "not 100011.49"),
+    "the smallest unit there is": (
+        edit("results", 5, b"5.00", b"5.000000001"), "is 5.000000001, not 5.00"
+    ),
+    "a sign lost": (edit("results", 4, b"-7.24", b"7.24"), "is 7.24, not -7.24"),
+    "two errors that cancel out": (cancel_out, "is 100011.50, not 100011.49"),
+    "a record counted for another key": (count_for_another, "numero_transacoes is 2, not 3"),
+    "a record that was aborted was counted": (
+        drop("source", 8),
+        "numero_transacoes is 3, not 2",
+    ),
+    "a total in exponent form": (edit("results", 5, b"5.00", b"5e0"), "is 5e0, not 5.00"),
+    "a count with decimals": (
+        edit("results", 5, b'transacoes":1', b'transacoes":1.0'), "numero_transacoes is 1.0, not 1"
+    ),
+    "an old total stands last, under the right count": (
+        edit("results", 2, b"100011.49", b"100010.49"), "is 100010.49, not 100011.49"
+    ),
     "right money, wrong count": (
         edit("results", 5, b'transacoes":1', b'transacoes":2'),
         "numero_transacoes is 2, not 1",

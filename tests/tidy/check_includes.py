@@ -41,6 +41,8 @@ MAY_INCLUDE = {
         "kafka", "telemetry", "cli", "bench",
     },
     "main": {"base", "app", "cli"},
+    # Only in the preset `planted`.
+    "planted": {"base"},
 }  # fmt: skip
 
 # Third-party headers by the start of their name, and the only places that may include them.
@@ -71,7 +73,7 @@ LOOPS_OWN_HEADERS = {"kstream/core/key_table.hpp", "kstream/core/commit_rhythm.h
 LOOPS_OWN_CODE = re.compile(r"\b(?:add_input|merge_slot|checked_add)\s*\(")
 
 # Only what talks to a person may write to the standard streams.
-PRINTING_MODULES = {"app", "cli", "main", "telemetry"}
+PRINTING_MODULES = {"app", "cli", "main", "telemetry", "planted"}
 PRINTING_HEADERS = {"iostream", "print"}
 PRINTING_CODE = re.compile(
     r"\b(?:v?f?printf|puts|fputs|putchar)\s*\(|\bstd::(?:cout|cerr|clog)\b|\bfmt::print(?:ln)?\s*\("

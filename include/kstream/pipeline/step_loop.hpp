@@ -114,6 +114,7 @@ private:
     void release_revoked();
 
     [[nodiscard]] bool due(Instant now) const;
+    [[nodiscard]] Duration wait() const;
     [[nodiscard]] bool may_submit() const;
     void look_for_control_records(Instant now);
     Result<void> submit_if_due();

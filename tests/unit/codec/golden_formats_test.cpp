@@ -1,11 +1,13 @@
 // Every stored format against its golden file (P12): encoding gives the file's bytes, and the file
 // decodes to the value. tests/golden/README.md says why the files never change.
+#include "kstream/audit/base_file.hpp"
 #include "kstream/codec/changelog.hpp"
 #include "kstream/codec/dead_letter.hpp"
 #include "kstream/codec/delta_batch.hpp"
 #include "kstream/codec/identity.hpp"
 #include "kstream/codec/result_record.hpp"
 #include "kstream/codec/state_key.hpp"
+#include "kstream/codec/wire.hpp"
 #include "kstream/pipeline/totals_state.hpp"
 #include "support/fakes/golden.hpp"
 #include "support/fakes/test_job.hpp"
@@ -180,6 +182,31 @@ TEST_CASE("golden: meta in the changelog", "[golden]") {
     append_meta_value(written, kJob.kinds, meta());
     CHECK(hex(written) == hex(value));
     CHECK(decode_meta_value(value, kJob.kinds) == meta());
+}
+
+TEST_CASE("golden: the base of an audit", "[golden]") {
+    const std::string bytes = golden_bytes("audit_base_1.hex");
+    const audit::AuditedJob job = audit::AuditedJob::of(kJob.spec, kJob.identity);
+    const std::vector<Slot> slots{{-150000000001, true}, {300, true}};
+    std::string written;
+    audit::BaseWriter writer{job};
+    audit::BaseWriter::begin(written);
+    writer.meta(written, 1, meta());
+    writer.total(written, kSeller, 4711, slots);
+    writer.end(written);
+    CHECK(hex(written) == hex(bytes));
+
+    REQUIRE(bytes.starts_with(audit::kBaseMagic));
+    ByteReader frames{std::string_view{bytes}.substr(audit::kBaseMagic.size())};
+    audit::BaseReader reader{job};
+    using Frame = audit::BaseReader::Frame;
+    CHECK(reader.take(frames.raw(frames.u32())) == Frame::meta);
+    CHECK(reader.metas()[1] == meta());
+    CHECK(reader.take(frames.raw(frames.u32())) == Frame::total);
+    CHECK(reader.total().state_key == kSeller);
+    CHECK(reader.total().row == slots);
+    CHECK(reader.take(frames.raw(frames.u32())) == Frame::end);
+    CHECK(frames.at_end());
 }
 
 TEST_CASE("golden: what an entry adds to the state hash", "[golden]") {

@@ -72,6 +72,27 @@ TEST_CASE("slow commits slow the rhythm down, up to the commit interval") {
     CHECK(b.clock.now() - folded < milliseconds{102});
 }
 
+TEST_CASE("a step waits for the rest of what it holds a part of, up to the commit interval") {
+    StepLoopBench b;
+    b.own({0}, 0);
+    b.fold.more_to_come = true;
+    b.add(0, 1);
+    b.run_until([&] { return !b.fold.filling(0).empty(); });
+    const Instant folded = b.clock.now();
+    SECTION("that comes") {
+        b.run_for(milliseconds{50});
+        REQUIRE(b.sink.steps.empty());
+        b.fold.more_to_come = false;
+        b.run_until_submitted();
+        CHECK(b.clock.now() - folded < milliseconds{60});
+    }
+    SECTION("that does not come") {
+        b.run_until_submitted();
+        CHECK(b.clock.now() - folded >= milliseconds{100});
+        CHECK(b.clock.now() - folded < milliseconds{102});
+    }
+}
+
 TEST_CASE("in a backlog a step fills for ten commit intervals") {
     StepLoopBench b;
     b.source.most_records = 10;

@@ -1,0 +1,92 @@
+// Bugs that are planted on purpose, to see that tests find them (docs/adr/0022-planted-bugs.md).
+//
+// In an ordinary build planted() is a constant, and nothing of a bug is in the binary: neither its
+// code nor its name. The preset `planted` builds with KSTREAM_PLANTED_BUGS; there one bug at a time
+// is chosen by name, by the environment variable KSTREAM_PLANTED_BUG or with plant().
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+// BUG(name, the rule that it breaks, what it does). The rules P1 to P12 are those of
+// docs/PROTOCOL.md. `loop` bugs are in pipeline and codec, and there whatever the ports are;
+// `kafka` bugs are in the adapters of src/kafka: what stands in their place has to have them too.
+#define KSTREAM_PLANTED_BUG_LIST(BUG)                                                              \
+    BUG(release_at_revoke, loop, "P1", "revoked partitions are released while a step holds them")  \
+    BUG(drop_on_rebalance, loop, "P1", "what fills when a revocation comes is dropped")            \
+    BUG(from_not_checked, loop, "P2", "a batch is applied wherever its ranges begin")              \
+    BUG(duplicate_batch_applied, loop, "P2", "the deltas of a batch that came again are applied")  \
+    BUG(batch_only_where_deltas, loop, "P2", "a state partition without deltas gets no batch")     \
+    BUG(half_map_step_sealed, loop, "P2", "a totals step is sealed between chunks of a map step")  \
+    BUG(last_record_skipped, loop, "P2", "the last record of each batch is passed over")           \
+    BUG(committed_one_too_low, loop, "P2", "each committed offset is one below the position")      \
+    BUG(committed_one_too_high, loop, "P2", "each committed offset is one above the position")     \
+    BUG(open_step_left_out, loop, "P3", "a new partition is read before its base is committed")    \
+    BUG(chain_end_ignored, loop, "P3", "without a committed offset, reading begins anew")          \
+    BUG(added_partition_from_end, loop, "P3", "a partition that was added is read from its end")   \
+    BUG(topic_id_not_checked, loop, "P4", "a topic that was made again is taken for the old one")  \
+    BUG(generation_not_sent, kafka, "P5", "offsets are sent without generation and member id")     \
+    BUG(producer_kept, kafka, "P6", "a producer with an unanswered request is used again")         \
+    BUG(uncertain_as_committed, loop, "P6", "an unknown outcome is taken for committed")           \
+    BUG(uncertain_as_aborted, loop, "P6", "an unknown outcome is taken for aborted")               \
+    BUG(recovery_too_early, loop, "P6", "committed offsets are read too early in a recovery")      \
+    BUG(takeover_too_early, loop, "P6", "a takeover does not wait for the new producer's epoch")   \
+    BUG(no_rewind_after_abort, loop, "P7", "records of an aborted step are not read again")        \
+    BUG(no_undo_after_abort, loop, "P7", "what an aborted step did to the state stays")            \
+    BUG(undo_in_wrong_order, loop, "P7", "the step in flight is undone before the filling one")    \
+    BUG(old_records_folded, loop, "P7", "records below the expected position are folded again")    \
+    BUG(restored_to_last_stable, loop, "P8", "a restore ends at the last stable offset")           \
+    BUG(end_before_offsets, loop, "P8", "the log's end is asked for before the committed offsets") \
+    BUG(unstable_offsets, kafka, "P8", "committed offsets are read past pending transactions")     \
+    BUG(uncommitted_read, kafka, "P8", "records of open and aborted transactions are read")        \
+    BUG(meta_not_written, loop, "P9", "a totals step writes no meta record")                       \
+    BUG(old_keys_not_in_changelog, loop, "P9", "only keys that are new go to the changelog")       \
+    BUG(partitioned_by_run, loop, "P9", "the state partition of a key depends on the process")     \
+    BUG(unread_deltas_purged, loop, "P10", "deltas are purged by age alone, read or not")          \
+    BUG(end_in_one_partition, loop, "P11", "--until end waits for one state partition, not all")   \
+    BUG(tail_markers_ignored, loop, "P11", "a position does not move over control records")        \
+    BUG(offsets_not_sent, kafka, "P12", "transactions carry no offsets")                           \
+    BUG(offsets_before_outputs, kafka, "P12", "offsets are committed before the outputs")          \
+    BUG(outputs_before_offsets, kafka, "P12", "outputs are committed before the offsets")          \
+    BUG(dead_letters_lost, loop, "accounting", "dead letters are counted and not written")         \
+    BUG(sum_through_float, loop, "decimals", "an amount passes through a floating-point number")   \
+    BUG(repeated_field_accepted, loop, "records", "of a field that is there twice, one counts")    \
+    BUG(flow_stays_closed, loop, "liveness", "fetching that was paused is not resumed")
+
+namespace kstream {
+
+enum class PlantedBug : std::uint8_t {
+    none,
+#define KSTREAM_PLANTED_BUG_ID(name, place, rule, what) name,
+    KSTREAM_PLANTED_BUG_LIST(KSTREAM_PLANTED_BUG_ID)
+#undef KSTREAM_PLANTED_BUG_ID
+};
+
+#ifndef KSTREAM_PLANTED_BUGS
+
+// Whether the code at hand is to be wrong in this way.
+consteval bool planted(PlantedBug) {
+    return false;
+}
+
+#else
+
+[[nodiscard]] bool planted(PlantedBug bug);
+
+// Before any thread that runs planted code is started; `none` takes it away.
+void plant(PlantedBug bug);
+
+struct PlantedBugInfo {
+    PlantedBug bug;
+    std::string name;  // as it is chosen by: release-at-revoke
+    std::string_view place;
+    std::string_view rule;
+    std::string_view what;
+};
+[[nodiscard]] std::span<const PlantedBugInfo> planted_bugs();
+
+#endif
+
+}  // namespace kstream

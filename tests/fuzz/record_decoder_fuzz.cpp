@@ -1,0 +1,71 @@
+// The record decoder against a reader that was written from docs/RECORDS.md and shares no code with
+// it: the same verdict, the same values. An input is several records with 0x1e between them, for
+// one decoder, because it remembers the shape of what came before. A record that begins with a
+// blank is for the second job.
+#include "fuzz/fuzz_target.hpp"
+#include "kstream/codec/record_decoder.hpp"
+#include "support/json_reference.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+
+namespace {
+
+using namespace kstream;
+
+constexpr char kSeparator = 0x1e;
+
+AggregationSpec first_job() {
+    return {.source_topic = "t",
+            .group_by = {"id_vendedor"},
+            .aggregates = {{AggregateKind::sum, "valor", "total"}, {AggregateKind::count, "", "n"}},
+            .scale = 9};
+}
+
+AggregationSpec second_job() {
+    return {.source_topic = "t",
+            .group_by = {"a", "b"},
+            .aggregates = {{AggregateKind::sum, "v", "x"}, {AggregateKind::sum, "a", "y"}},
+            .scale = 2};
+}
+
+// Views of a decoder may point into the record or into its own buffers; reading them is the check.
+testing::ReferenceResult decoded(RecordDecoder& decoder, std::string_view record) {
+    const DecodeVerdict verdict = decoder.decode(record);
+    testing::ReferenceResult result;
+    if (!verdict.ok) {
+        result.reason = bad_reason_name(verdict.reason);
+        return result;
+    }
+    for (const GroupValue& group : decoder.group_values()) {
+        result.groups.push_back(std::string{static_cast<char>(group.type)} + ":" +
+                                std::string{group.text});
+    }
+    for (const Decimal input : decoder.inputs()) {
+        result.inputs.push_back(input.units);
+    }
+    return result;
+}
+
+}  // namespace
+
+KSTREAM_FUZZ_TARGET(record_decoder) {
+    static const AggregationSpec kFirst = first_job();
+    static const AggregationSpec kSecond = second_job();
+    std::optional<RecordDecoder> first;  // made when needed: each has an index of 4 MiB
+    std::optional<RecordDecoder> second;
+    while (!input.empty()) {
+        const std::string_view record = input.substr(0, input.find(kSeparator));
+        input.remove_prefix(std::min(input.size(), record.size() + 1));
+        const bool of_second = record.starts_with(' ');
+        std::optional<RecordDecoder>& decoder = of_second ? second : first;
+        if (!decoder) {
+            decoder.emplace(of_second ? kSecond : kFirst);
+        }
+        KSTREAM_CHECK(
+            decoded(*decoder, record) ==
+                testing::reference_decode(of_second ? kSecond : kFirst, std::string{record}),
+            "decoder and reference agree");
+    }
+}

@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""Runs fuzz targets, and keeps the ledger of what was run.
+
+    cmake --preset fuzz && cmake --build --preset fuzz
+    tests/fuzz/run.py --seconds 60                      every target, one after another
+    tests/fuzz/run.py --target record_decoder --executions 10000000
+    tests/fuzz/run.py --preset fuzz-asan ...            with address and undefined-behaviour checks
+    tests/fuzz/run.py --ledger docs/reliability/ledger.jsonl   adds one line for each run
+
+A run begins with tests/fuzz/corpus/TARGET.txt and what earlier runs have found on this machine
+(build/PRESET/corpus/TARGET). A finding is written there as an escaped line, to be added to the .txt
+file with the fix: from then on every test run replays it. Exit code 1 when there was one.
+"""
+
+import argparse
+import datetime
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CORPUS = ROOT / "tests" / "fuzz" / "corpus"
+MOST_BYTES = {"record_decoder": 256, "options": 512}
+
+
+def unescaped(line):
+    return re.sub(
+        rb"\\(?:\\|x([0-9a-f]{2}))",
+        lambda found: bytes.fromhex(found[1].decode()) if found[1] else b"\\",
+        line.encode("ascii"),
+    )
+
+
+def escaped(data):
+    return "".join(
+        "\\\\" if c == 92 else chr(c) if 32 <= c < 127 else f"\\x{c:02x}" for c in data
+    )
+
+
+def unpack(target, folder):
+    """The inputs that are kept, as files for libFuzzer."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = (CORPUS / f"{target}.txt").read_text(encoding="ascii").splitlines()
+    for number, line in enumerate(lines):
+        (folder / f"kept-{number:03}").write_bytes(unescaped(line))
+
+
+def commit():
+    """What was run: the revision, and whether it was all of it."""
+    git = lambda *words: subprocess.run(  # noqa: E731
+        ["git", *words], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.strip()
+    dirty = git("status", "--porcelain", "--untracked-files=no")
+    return git("rev-parse", "HEAD") + ("-dirty" if dirty else "")
+
+
+def fuzz(target, build, arguments):
+    """One libFuzzer run: (executions, seconds, escaped findings)."""
+    corpus = build / "corpus" / target
+    findings = build / "findings" / target
+    findings.mkdir(parents=True, exist_ok=True)
+    unpack(target, corpus)
+    before = set(findings.iterdir())
+    command = [
+        str(build / "tests" / "fuzz" / f"fuzz_{target}"), str(corpus),
+        f"-artifact_prefix={findings}/", f"-max_len={MOST_BYTES.get(target, 1024)}",
+        f"-runs={arguments.executions or -1}", "-print_final_stats=1", "-timeout=10",
+        "-rss_limit_mb=2048",
+    ]
+    if arguments.seconds:
+        command.append(f"-max_total_time={arguments.seconds}")
+    began = time.monotonic()
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    output = done.stdout.decode(errors="replace")
+    executions = re.findall(r"stat::number_of_executed_units: (\d+)|^#(\d+)\s", output, re.M)
+    counts = [int(a or b) for a, b in executions]
+    found = [escaped(path.read_bytes()) for path in sorted(set(findings.iterdir()) - before)]
+    if done.returncode != 0:
+        print(output[-4000:])
+        found = found or ["the program ended without naming its input"]
+    return max(counts, default=0), time.monotonic() - began, found
+
+
+def main():
+    targets = sorted(path.stem for path in CORPUS.glob("*.txt"))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--target", action="append", choices=targets)
+    parser.add_argument("--preset", default="fuzz", choices=("fuzz", "fuzz-asan"))
+    parser.add_argument("--seconds", type=int, default=0, help="for each target")
+    parser.add_argument("--executions", type=int, default=0, help="for each target")
+    parser.add_argument("--ledger", type=Path, help="add a line for each run to this file")
+    arguments = parser.parse_args()
+    if not arguments.seconds and not arguments.executions:
+        arguments.seconds = 60
+    build = ROOT / "build" / arguments.preset
+    failed = 0
+    revision = commit()
+    chosen = arguments.target or targets
+    for target in chosen:
+        began = datetime.datetime.now(datetime.timezone.utc)
+        executions, seconds, found = fuzz(target, build, arguments)
+        failed += bool(found)
+        line = {
+            "kind": "fuzz", "at": began.strftime("%Y-%m-%dT%H:%M:%SZ"), "commit": revision,
+            "target": target, "preset": arguments.preset, "executions": executions,
+            "seconds": round(seconds), "findings": len(found),
+        }
+        print(json.dumps(line), flush=True)
+        for one in found:
+            print(f"{target}: {one}", flush=True)
+        if arguments.ledger:
+            with arguments.ledger.open("a", encoding="utf-8") as ledger:
+                ledger.write(json.dumps(line) + "\n")
+    print(f"{len(chosen) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
