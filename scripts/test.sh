@@ -120,6 +120,22 @@ full_sanitized_chaos() {
   run_script chaos-asan "chaos under the sanitizers" asan tests/chaos/run.py --minutes 2 --rate 2000
 }
 
+full_planted_bugs() {
+  build planted kstream kstream_unit_tests
+  run_script planted "planted bugs (unit tests)" planted tests/planted/run.py --at-least 24
+  run_script planted-cluster "planted bugs (real cluster)" planted tests/chaos/planted.py
+}
+
+full_fuzzing() {
+  local started status=0
+  "$here/setup.sh" --fuzzing
+  build fuzz-asan
+  started="$(now_ms)"
+  step test-fuzz "fuzzing, ten minutes a target" \
+    python3 tests/fuzz/run.py --preset fuzz-asan --seconds 600 || status=1
+  record fuzzing "$(seconds_since "$started")" $((1 - status)) "$status"
+}
+
 "$here/setup.sh"
 
 build release
@@ -134,6 +150,8 @@ run_ctest sanitizers asan -L '^unit$'
 if [ "$full" = yes ]; then
   full_chaos
   full_sanitized_chaos
+  full_planted_bugs
+  full_fuzzing
 fi
 
 summary

@@ -49,7 +49,7 @@ def recoveries(runs: Runs, times: str) -> list[float]:
 
 
 def counted(entries: Runs, kind: str) -> Runs:
-    return [e for e in entries if e["kind"] == kind and not e["dirty"]]
+    return [e for e in entries if e["kind"] == kind and not e.get("dirty")]
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
@@ -61,6 +61,7 @@ def reached(entries: Runs) -> str:
     runs = [r for r in counted(entries, "chaos") if r["verdict"] == "exact"]
     broken = [r for r in counted(entries, "chaos") if r["verdict"] != "exact"]
     sims = counted(entries, "sim")
+    fuzzed = [e["executions"] for e in counted(entries, "fuzz") if e["target"] == "record_decoder"]
 
     def row(what: str, target: int, found: int) -> list[str]:
         return [what, f"{target:,}", f"{found:,}", "yes" if found >= target else "no"]
@@ -79,6 +80,7 @@ def reached(entries: Runs) -> str:
         row("coordinators moved", 30, done(runs, "group_coordinator", "transaction_coordinator")),
         row("EndTxn held until its producer had gone on", 30, done(runs, "late_commit")),
         row("records through chaos, checked in full", 20_000_000, sum(r["records"] for r in runs)),
+        row("executions of the record decoder by a fuzzer", 100_000_000, sum(fuzzed)),
         quick("recovery after a kill, stock times, p50", "stock", 0.5, 9),
         quick("the same, p99", "stock", 0.99, 30),
         quick("recovery after a kill, short times, p50", "short", 0.5, 3),
