@@ -268,6 +268,8 @@ class _Connection:
             to.write(struct.pack(">i", len(data)) + data[: len(data) // 2])
             await to.drain()
             raise asyncio.IncompleteReadError(b"", None)
+        if to.transport.is_closing():
+            raise ConnectionResetError
         to.write(struct.pack(">i", len(data)) + data)
         await to.drain()
 
