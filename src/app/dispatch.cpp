@@ -76,6 +76,9 @@ ExitCode call(const cli::ResetConfig& config, AppContext& context) {
     return run_reset(config, context);
 }
 
+ExitCode call(const cli::BenchConfig& config, AppContext& context) {
+    return run_bench(config, context);
+}
 ExitCode call(const cli::HealthConfig& config, AppContext& /*context*/) {
     return run_health(config);
 }

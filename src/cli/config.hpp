@@ -125,12 +125,40 @@ struct AuditConfig {
     bool json = false;
 };
 
+enum class BenchScenario : std::uint8_t {
+    all,
+    decode,
+    produce,
+    consume,
+    aggregate,
+    latency,
+    restore
+};
+
+struct BenchConfig {
+    CommonConfig common;
+    BenchScenario scenario = BenchScenario::all;
+    std::uint64_t records = 30'000'000;
+    int rounds = 3;
+    double rate = 20'000;                       // latency: records/s
+    std::chrono::milliseconds duration{20000};  // latency: of each round
+    std::uint32_t keys = 1'000'000;             // restore
+    std::uint64_t seed = 1;
+    std::uint32_t sellers = 3;
+    int threads = 1;
+    int workers = 1;
+    std::string compression = "lz4";
+    std::string percentiles;  // file to write
+    std::string against;      // file to compare with
+    bool json = false;
+};
+
 // Asks a process of this machine: common.http is the address that it listens on.
 struct HealthConfig {
     CommonConfig common;
 };
 
 using Command = std::variant<ProduceConfig, CreateTopicsConfig, AggregateConfig, AuditConfig,
-                             ResetConfig, HealthConfig>;
+                             ResetConfig, BenchConfig, HealthConfig>;
 
 }  // namespace kstream::cli

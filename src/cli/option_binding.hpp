@@ -234,6 +234,8 @@ consteval Subcommand subcommand_of() {
         return Subcommand::audit;
     } else if constexpr (std::same_as<Config, ResetConfig>) {
         return Subcommand::reset;
+    } else if constexpr (std::same_as<Config, BenchConfig>) {
+        return Subcommand::bench;
     } else {
         static_assert(std::same_as<Config, HealthConfig>);
         return Subcommand::health;
@@ -280,9 +282,9 @@ Binding at() {
 // The member of CommonConfig, in every subcommand that has to do with a cluster.
 template <auto Member>
 std::vector<Binding> everywhere() {
-    return {at<&ProduceConfig::common, Member>(), at<&CreateTopicsConfig::common, Member>(),
+    return {at<&ProduceConfig::common, Member>(),   at<&CreateTopicsConfig::common, Member>(),
             at<&AggregateConfig::common, Member>(), at<&AuditConfig::common, Member>(),
-            at<&ResetConfig::common, Member>()};
+            at<&ResetConfig::common, Member>(),     at<&BenchConfig::common, Member>()};
 }
 
 }  // namespace kstream::cli::binding

@@ -34,6 +34,8 @@ constexpr std::array<string_view, 2> kGroupProtocols{"classic", "consumer"};
 constexpr std::array<string_view, 3> kOnBadRecord{"dead-letter", "skip", "fail"};
 constexpr std::array<string_view, 2> kResultsOnReset{"keep", "tombstone"};
 constexpr std::array<string_view, 1> kUntil{"end"};
+constexpr std::array<string_view, 7> kScenarios{"all",       "decode",  "produce", "consume",
+                                                "aggregate", "latency", "restore"};
 
 // ---- forms of their own -------------------------------------------------------------------------
 
@@ -222,9 +224,10 @@ void add_produce_options(std::vector<OptionSpec>& table) {
     table.push_back({.name = "duration",
                      .value = "DURATION",
                      .help = "stop after this time",
+                     .details = "Of bench: how long each round of the scenario latency lasts.",
                      .absent = "no bound",
                      .rules = {.min = 1, .max = 365 * 24 * kHour, .form = duration_or_seconds},
-                     .bindings = {at<&ProduceConfig::duration>()}});
+                     .bindings = {at<&ProduceConfig::duration>(), at<&BenchConfig::duration>()}});
     table.push_back({.name = "rate",
                      .value = "N",
                      .help = "records per second, open loop",
@@ -232,13 +235,13 @@ void add_produce_options(std::vector<OptionSpec>& table) {
                                 "slow broker does not make the figures better.",
                      .absent = "as fast as it goes",
                      .rules = {.min = 0.001, .max = 1e9},
-                     .bindings = {at<&ProduceConfig::rate>()}});
+                     .bindings = {at<&ProduceConfig::rate>(), at<&BenchConfig::rate>()}});
     table.push_back({.name = "seed",
                      .value = "N",
                      .help = "seed of the generator",
                      .details = "The same seed, count and start time give the same records, "
                                 "whatever the threads, rate or batch sizes.",
-                     .bindings = {at<&ProduceConfig::seed>()}});
+                     .bindings = {at<&ProduceConfig::seed>(), at<&BenchConfig::seed>()}});
     table.push_back({.name = "start-time",
                      .value = "TIME",
                      .help = "event time of the first record: RFC 3339 or unix seconds",
@@ -254,7 +257,7 @@ void add_produce_options(std::vector<OptionSpec>& table) {
                      .value = "N",
                      .help = "how many sellers the records name",
                      .rules = {.min = 1, .max = 1e9},
-                     .bindings = {at<&ProduceConfig::sellers>()}});
+                     .bindings = {at<&ProduceConfig::sellers>(), at<&BenchConfig::sellers>()}});
     table.push_back({.name = "locations",
                      .value = "N",
                      .help = "how many locations the records name",
@@ -265,13 +268,14 @@ void add_produce_options(std::vector<OptionSpec>& table) {
                      .group = running,
                      .help = "threads that make records",
                      .rules = {.min = 1, .max = 64},
-                     .bindings = {at<&ProduceConfig::threads>()}});
-    table.push_back({.name = "compression",
-                     .value = "CODEC",
-                     .group = running,
-                     .help = "compression of the batches",
-                     .rules = {.choices = kCompressions},
-                     .bindings = {at<&ProduceConfig::compression>()}});
+                     .bindings = {at<&ProduceConfig::threads>(), at<&BenchConfig::threads>()}});
+    table.push_back(
+        {.name = "compression",
+         .value = "CODEC",
+         .group = running,
+         .help = "compression of the batches",
+         .rules = {.choices = kCompressions},
+         .bindings = {at<&ProduceConfig::compression>(), at<&BenchConfig::compression>()}});
 }
 
 void add_create_topics_options(std::vector<OptionSpec>& table) {
@@ -398,7 +402,7 @@ void add_aggregate_options(std::vector<OptionSpec>& table) {
                      .group = running,
                      .help = "workers in this process, each a map loop and a totals loop",
                      .rules = {.min = 1, .max = 64},
-                     .bindings = {at<&AggregateConfig::workers>()}});
+                     .bindings = {at<&AggregateConfig::workers>(), at<&BenchConfig::workers>()}});
     table.push_back({.name = "commit-interval",
                      .value = "DURATION",
                      .group = running,
@@ -484,6 +488,50 @@ void add_audit_options(std::vector<OptionSpec>& table) {
                      .bindings = {at<&AuditConfig::save_base>()}});
 }
 
+void add_bench_options(std::vector<OptionSpec>& table) {
+    table.push_back({.name = "scenario",
+                     .value = "NAME",
+                     .help = "what is measured",
+                     .details =
+                         "decode: generating, encoding and decoding, without Kafka; produce: "
+                         "to the last acknowledgement; consume: a bare client that throws "
+                         "records away; aggregate: to the last visible total, in turns with "
+                         "consume; latency: from the intended time to the visible total; "
+                         "restore: state read back.",
+                     .rules = {.choices = kScenarios},
+                     .bindings = {at<&BenchConfig::scenario>()}});
+    table.push_back({.name = "records",
+                     .value = "N",
+                     .help = "records of a round; fewer measure the start more than the work",
+                     .rules = {.min = 1'000, .max = 1e12},
+                     .bindings = {at<&BenchConfig::records>()}});
+    table.push_back({.name = "rounds",
+                     .value = "N",
+                     .help = "rounds, of which the median is told",
+                     .rules = {.min = 1, .max = 1'000},
+                     .bindings = {at<&BenchConfig::rounds>()}});
+    table.push_back({.name = "keys",
+                     .value = "N",
+                     .help = "keys of the scenario restore, each with ten updates",
+                     .rules = {.min = 1'000, .max = 1e8},
+                     .bindings = {at<&BenchConfig::keys>()}});
+    table.push_back({.name = "against",
+                     .value = "FILE",
+                     .group = observing,
+                     .help = "compare with an earlier --json result; exit code 10 when slower",
+                     .details = "Slower is a median that is worse by more than half of both "
+                                "spreads, and by more than 5 %.",
+                     .absent = "compare with nothing",
+                     .bindings = {at<&BenchConfig::against>()}});
+    table.push_back({.name = "percentiles",
+                     .value = "FILE",
+                     .group = observing,
+                     .help = "write the latencies in the layout of HdrHistogram (.hgrm)",
+                     .details = "In milliseconds; of the scenario latency.",
+                     .absent = "nothing is written",
+                     .bindings = {at<&BenchConfig::percentiles>()}});
+}
+
 void add_run_options(std::vector<OptionSpec>& table) {
     table.push_back({.name = "results",
                      .value = "WHAT",
@@ -505,7 +553,7 @@ void add_run_options(std::vector<OptionSpec>& table) {
                      .group = observing,
                      .help = "report on stdout as JSON",
                      .bindings = {at<&ProduceConfig::json>(), at<&CreateTopicsConfig::json>(),
-                                  at<&AuditConfig::json>()}});
+                                  at<&AuditConfig::json>(), at<&BenchConfig::json>()}});
 }
 
 void add_observing_options(std::vector<OptionSpec>& table) {
@@ -587,6 +635,11 @@ constexpr std::array<SubcommandSpec, kSubcommandCount> kSubcommands{{
      "Deletes the committed offsets and the internal topics of a job that is not running, so that "
      "it begins anew. Shows what it would do unless --yes is given.",
      "kstream reset --application-id kstream"},
+    {Subcommand::bench, "bench", "measure speed and latency on this cluster",
+     "Makes topics of its own, measures, compares every total with what the generator says, and "
+     "removes them. Nothing is reported of a run whose totals are wrong (exit code 1). produce and "
+     "aggregate are measured as processes of their own. Give the machine nothing else to do.",
+     "kstream bench --scenario aggregate --records 10M --json"},
     {Subcommand::health, "health", "ask the process on this machine whether it is ready",
      "Asks /readyz of the process that listens at --http, for two seconds at most, and prints the "
      "answer in one line: for the health check of a container, which has the options of its "
@@ -617,6 +670,8 @@ Command default_command(Subcommand id) {
             return AuditConfig{};
         case Subcommand::reset:
             return ResetConfig{};
+        case Subcommand::bench:
+            return BenchConfig{};
         case Subcommand::health:
             return HealthConfig{};
     }
@@ -632,6 +687,7 @@ const std::vector<OptionSpec>& option_table() {
         add_create_topics_options(rows);
         add_aggregate_options(rows);
         add_audit_options(rows);
+        add_bench_options(rows);
         add_run_options(rows);
         add_cluster_options(rows);
         add_observing_options(rows);

@@ -15,7 +15,15 @@
 
 namespace kstream::cli {
 
-enum class Subcommand : std::uint8_t { produce, create_topics, aggregate, audit, reset, health };
+enum class Subcommand : std::uint8_t {
+    produce,
+    create_topics,
+    aggregate,
+    audit,
+    reset,
+    bench,
+    health
+};
 
 struct SubcommandSpec {
     Subcommand id;
@@ -24,7 +32,7 @@ struct SubcommandSpec {
     std::string_view details;  // for the manual page
     std::string_view example;
 };
-inline constexpr std::size_t kSubcommandCount = 6;
+inline constexpr std::size_t kSubcommandCount = 7;
 [[nodiscard]] std::span<const SubcommandSpec, kSubcommandCount> subcommands();
 [[nodiscard]] const SubcommandSpec& subcommand(Subcommand id);
 

@@ -68,6 +68,14 @@ void check(const AuditConfig& config, Found& found) {
     }
 }
 
+void check(const BenchConfig& config, Found& found) {
+    const bool measures_latency =
+        config.scenario == BenchScenario::all || config.scenario == BenchScenario::latency;
+    if (!config.percentiles.empty() && !measures_latency) {
+        found.emplace_back("--percentiles: only --scenario latency and all measure latencies");
+    }
+}
+
 // It only asks, so who else can reach the address does not matter.
 void check(const HealthConfig& config, Found& found) {
     if (!config.common.http) {

@@ -306,6 +306,36 @@ void GroupConsumer::retry_seeks() {
     }
 }
 
+// librdkafka reads no more of a partition whose position is not in the log, and does not take a
+// seek for it: only a new assignment starts it again. Not before a revocation is answered, or this
+// unassignment would be taken for that answer.
+void GroupConsumer::drop_out_of_range() {
+    if (out_of_range_.empty() || asked_back_) {
+        return;
+    }
+    SourceEvent event;
+    event.kind = SourceEvent::Kind::out_of_range;
+    std::vector<PartitionPosition> assigned;
+    for (const PartitionId partition : out_of_range_) {
+        if (Track& of = track(partition); of.assigned && !of.seeking) {
+            of = Track{};
+            assigned.push_back({partition, Offset{0}});
+            event.partitions.push_back(partition);
+        }
+    }
+    out_of_range_.clear();
+    if (assigned.empty()) {
+        return;
+    }
+    const PartitionListPtr list = list_of(assigned);
+    if (const ErrorPtr error{rd_kafka_incremental_unassign(client_.get(), list.get())}) {
+        failure_ = map_error(*error, fmt::format("stopping partitions of group {}", config_.group));
+        failure_->disposition = Disposition::stop;
+        return;
+    }
+    events_.push_back(std::move(event));
+}
+
 // By end-of-partition events, which come behind all records before them, and not by
 // rd_kafka_position(), which counts what was handed to us whether we could use it or not.
 Offset GroupConsumer::position(PartitionId partition, Offset last) const {
@@ -398,6 +428,7 @@ std::size_t GroupConsumer::fetch(Duration wait) {
 Result<SourceEvent> GroupConsumer::poll(Duration wait) {
     drop_messages();
     retry_seeks();
+    drop_out_of_range();
     if (failure_) {
         // The group and this member do not agree on who owns what any more.
         return std::unexpected(*failure_);
@@ -474,11 +505,10 @@ Result<void> GroupConsumer::on_message_error(const rd_kafka_message_t& message) 
                                          : message.err;
     if (code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
         code == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
-        return fail(ExitCode::integrity,
-                    fmt::format("{}: the position is not in the log: {}", what,
-                                rd_kafka_message_errstr(&message)),
-                    "records were deleted before they were read, or the log was truncated; run "
-                    "`kstream reset` to begin again");
+        log_.write(LogLevel::warn, "consumer",
+                   {{"reason", fmt::format("{}: {}", what, rd_kafka_message_errstr(&message))}});
+        out_of_range_.push_back(PartitionId{message.partition});
+        return {};
     }
     Error error = map_error(code, what, rd_kafka_message_errstr(&message));
     if (error.disposition == Disposition::stop) {

@@ -90,6 +90,7 @@ private:
     void seek(std::span<const PartitionPosition> positions);
     void forget_seek(PartitionId partition);
     void retry_seeks();
+    void drop_out_of_range();
     void drop_messages();
     std::size_t fetch(Duration wait);
     Result<void> view_messages();
@@ -106,6 +107,7 @@ private:
     std::optional<std::vector<PartitionId>> asked_back_;
     std::optional<Error> failure_;  // a rebalance that went wrong ends the loop
     std::vector<PartitionPosition> pending_seeks_;
+    std::vector<PartitionId> out_of_range_;  // not told yet
     std::vector<rd_kafka_message_t*> messages_;  // of the last fetch; views point into them
     std::size_t message_count_ = 0;
     std::vector<RecordView> views_;

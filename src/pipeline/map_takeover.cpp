@@ -17,6 +17,9 @@ using std::chrono::seconds;
 // Any state partition will do: every map step writes its ranges to all of them.
 constexpr PartitionId kWitness{0};
 
+// Each time the logs have moved. No pause and no rebalance makes it so many.
+constexpr std::uint32_t kMostDoubts = 5;
+
 }  // namespace
 
 MapTakeover::MapTakeover(const Job& job, StartPolicy from, ClusterQueries& queries,
@@ -36,6 +39,7 @@ void MapTakeover::begin(std::span<const PartitionId> partitions) {
 void MapTakeover::cancel(std::span<const PartitionId> partitions) {
     for (const PartitionId partition : partitions) {
         std::erase(waiting_, partition);
+        doubts_.erase(partition);
         active_.erase(partition);
     }
     if (active_.empty()) {
@@ -197,7 +201,7 @@ Result<bool> MapTakeover::take_bounds(Query::Kind kind, Offset Resolving::* into
 }
 
 Result<void> MapTakeover::check_in_log(PartitionId partition, Offset position,
-                                       const Resolving& resolving) {
+                                       const Resolving& resolving) const {
     if (position < resolving.log_start) {
         return fail(ExitCode::integrity,
                     fmt::format("topic {} partition {}: records [{}, {}) were deleted before they "
@@ -218,6 +222,48 @@ Result<void> MapTakeover::check_in_log(PartitionId partition, Offset position,
     return {};
 }
 
+// Whether the position can be started at. False: it is looked for anew; the caller takes the
+// partition out.
+Result<bool> MapTakeover::believe(PartitionId partition, Offset position,
+                                  const Resolving& resolving) {
+    const Result<void> there = check_in_log(partition, position, resolving);
+    if (there) {
+        doubts_.erase(partition);
+        return true;
+    }
+    const Offset bound = position < resolving.log_start ? resolving.log_start : resolving.log_end;
+    if (Result<void> again = doubt(partition, position, bound, there.error()); !again) {
+        return std::unexpected(std::move(again.error()));
+    }
+    return false;
+}
+
+Result<void> MapTakeover::doubt(PartitionId partition, Offset position, Offset bound,
+                                const Error& error) {
+    Doubt& doubt = doubts_[partition];
+    const bool same = doubt.times > 0 && doubt.position == position && doubt.bound == bound;
+    if (same || ++doubt.times > kMostDoubts) {
+        return std::unexpected(error);
+    }
+    log_.write(LogLevel::warn, "the position does not fit the log: looking for it anew",
+               {{"partition", std::int64_t{partition.value}}, {"reason", error.message}});
+    doubt.position = position;
+    doubt.bound = bound;
+    waiting_.push_back(partition);
+    return {};
+}
+
+// A log that is read was purged in the meantime.
+Result<bool> MapTakeover::doubt_all(Offset position, const Error& error) {
+    for (const auto& entry : active_) {
+        if (Result<void> again = doubt(entry.first, position, position, error); !again) {
+            return std::unexpected(std::move(again.error()));
+        }
+    }
+    active_.clear();
+    return true;
+}
+
 Result<bool> MapTakeover::settle_known(std::vector<ReadyPartition>& ready) {
     for (auto entry = active_.begin(); entry != active_.end();) {
         const auto& [partition, resolving] = *entry;
@@ -225,10 +271,13 @@ Result<bool> MapTakeover::settle_known(std::vector<ReadyPartition>& ready) {
             ++entry;
             continue;
         }
-        if (auto there = check_in_log(partition, *resolving.committed, resolving); !there) {
-            return std::unexpected(std::move(there.error()));
+        const Result<bool> there = believe(partition, *resolving.committed, resolving);
+        if (!there) {
+            return there;
         }
-        ready.push_back({partition, *resolving.committed, false});
+        if (*there) {
+            ready.push_back({partition, *resolving.committed, false});
+        }
         entry = active_.erase(entry);
     }
     return true;
@@ -266,6 +315,9 @@ Result<bool> MapTakeover::read_range(TopicRole topic, Range& range) {
     }
     Result<RecordBatch> batch = reader_.poll(topic, Duration::zero());
     if (!batch) {
+        if (batch.error().exit_code == ExitCode::integrity) {
+            return doubt_all(range.from, batch.error());
+        }
         if (batch.error().disposition == Disposition::stop) {
             return std::unexpected(std::move(batch.error()));
         }
@@ -333,15 +385,18 @@ Result<bool> MapTakeover::settle_chained(std::vector<ReadyPartition>& ready) {
             ++entry;
             continue;
         }
-        if (auto there = check_in_log(partition, chained->second, resolving); !there) {
-            return std::unexpected(std::move(there.error()));
+        const Result<bool> there = believe(partition, chained->second, resolving);
+        if (!there) {
+            return there;
         }
-        log_.write(
-            LogLevel::warn,
-            "no committed offset, but the totals know the partition: resuming where its "
-            "chain ends",
-            {{"partition", std::int64_t{partition.value}}, {"position", chained->second.value}});
-        ready.push_back({partition, chained->second, false});
+        if (*there) {
+            log_.write(LogLevel::warn,
+                       "no committed offset, but the totals know the partition: resuming where its "
+                       "chain ends",
+                       {{"partition", std::int64_t{partition.value}},
+                        {"position", chained->second.value}});
+            ready.push_back({partition, chained->second, false});
+        }
         entry = active_.erase(entry);
     }
     return true;

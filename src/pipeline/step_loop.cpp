@@ -237,6 +237,7 @@ Result<void> StepLoop::advance_recovery() {
         return {};
     }
     if (recovery_ == Recovery::none) {
+        advance_out_of_range();
         return {};
     }
     std::optional<Result<QueryAnswer>> answer = ports_.queries.take();
@@ -355,6 +356,24 @@ Result<void> StepLoop::advance_takeover() {
     return {};
 }
 
+// Another member has gone on from here, and what it had committed was deleted, while this one was
+// paused and does not know yet that it has lost the partition. Or records were deleted that nobody
+// has read. Which of the two, the takeover finds out: it asks for what is committed.
+void StepLoop::on_out_of_range(std::span<const PartitionId> partitions) {
+    ports_.log.write(LogLevel::warn, "the position is not in the log any more",
+                     {{"stage", config_.stage == Stage::map ? "map" : "totals"},
+                      {"worker", std::int64_t{config_.worker}},
+                      {"partitions", list_partitions(partitions)}});
+    out_of_range_ = true;
+}
+
+void StepLoop::advance_out_of_range() {
+    if (out_of_range_ && !in_flight_ && recovery_ == Recovery::none) {
+        out_of_range_ = false;
+        take_over_anew();
+    }
+}
+
 void StepLoop::on_revoking(std::span<const PartitionId> partitions, bool lost) {
     ports_.log.write(lost ? LogLevel::warn : LogLevel::info,
                      lost ? "partitions lost" : "partitions revoked",
@@ -452,7 +471,7 @@ void StepLoop::release_revoked() {
 // -------------------------------------------------------------------------------------
 
 bool StepLoop::may_submit() const {
-    return !in_flight_ && recovery_ == Recovery::none && !revoking_lost_ &&
+    return !in_flight_ && recovery_ == Recovery::none && !revoking_lost_ && !out_of_range_ &&
            ports_.sink.state() == TransactionSink::State::ready;
 }
 
@@ -460,12 +479,8 @@ bool StepLoop::due(Instant now) const {
     if (now < not_before_) {
         return false;
     }
-    return stopping_ || revoking_ || fold_.full() || !filling_ || now - filling_since_ >= wait();
-}
-
-// How long the first record of the filling step waits.
-Duration StepLoop::wait() const {
-    return fold_.expects_more() ? rhythm_.wait_for_the_rest() : rhythm_.wait(behind());
+    return stopping_ || revoking_ || fold_.full() || !filling_ ||
+           now - filling_since_ >= rhythm_.wait(behind());
 }
 
 // What waits in the logs is a backlog, and a fair part of what the filling step holds. The ends are
@@ -607,7 +622,7 @@ Duration StepLoop::poll_wait(Instant now) const {
     if (filling_) {
         // Due, but not to be sealed now (back-off, no membership, half a map step): looked at
         // often, without spinning.
-        const Duration left = wait() - (now - filling_since_);
+        const Duration left = rhythm_.wait(behind()) - (now - filling_since_);
         return left > Duration::zero() ? std::min(left, kIdlePoll) : kBusyPoll;
     }
     return config_.commit_tail_at_once ? kPromptTailInterval : kIdlePoll;
@@ -636,6 +651,9 @@ Result<void> StepLoop::read() {
             return {};
         case SourceEvent::Kind::revoking:
             on_revoking(event->partitions, event->lost);
+            return {};
+        case SourceEvent::Kind::out_of_range:
+            on_out_of_range(event->partitions);
             return {};
     }
     return {};

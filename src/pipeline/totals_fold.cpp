@@ -41,7 +41,6 @@ TotalsFold::TotalsFold(const Job& job, TotalsFoldConfig config, Log& log)
 void TotalsFold::install(std::unique_ptr<TotalsState> state) {
     const PartitionId partition = state->partition();
     states_[partition] = std::move(state);
-    arriving_.clear();
     shown_.erase(partition);
     choose_shown_keys();
 }
@@ -130,25 +129,11 @@ Result<bool> TotalsFold::is_duplicate(const RecordView& record, TotalsState& sta
         log_.write(LogLevel::warn, "a map step came again and is dropped", {{"at", where}});
     } else if (Result<void> applied = state.apply_ranges(header); !applied) {
         return std::unexpected(std::move(applied.error()));
-    } else {
-        note_arrival(header);
     }
     if (header.chunks > 1) {
         half_read_.push_back({state.partition(), header.run_id, header.step, 1, duplicate});
     }
     return duplicate;
-}
-
-void TotalsFold::note_arrival(const BatchHeader& header) {
-    auto at = std::ranges::find_if(arriving_, [&header](const Arriving& arriving) {
-        return arriving.run_id == header.run_id && arriving.step == header.step;
-    });
-    if (at == arriving_.end()) {
-        at = arriving_.insert(at, Arriving{header.run_id, header.step});
-    }
-    if (++at->partitions == states_.size()) {
-        arriving_.erase(at);
-    }
 }
 
 void TotalsFold::note_oldest(std::int64_t timestamp_ms) {
@@ -173,11 +158,6 @@ Result<void> TotalsFold::seal(Step& step) {
     }
     flight_oldest_ms_ = filling_oldest_ms_;
     filling_oldest_ms_ = -1;
-    // Waited for once more; a partition that came to us behind a step's batch will never have it.
-    std::erase_if(arriving_, [](const Arriving& arriving) { return arriving.sealed_in_part; });
-    for (Arriving& arriving : arriving_) {
-        arriving.sealed_in_part = true;
-    }
     return {};
 }
 
@@ -204,7 +184,6 @@ void TotalsFold::undo_filling() {
         entry.second->undo_filling();
     }
     half_read_.clear();
-    arriving_.clear();
     filling_oldest_ms_ = -1;
 }
 
@@ -220,7 +199,6 @@ void TotalsFold::drop(std::span<const PartitionId> partitions) {
         states_.erase(partition);
         shown_.erase(partition);
     }
-    arriving_.clear();
 }
 
 void TotalsFold::report(LoopStatus& status) const {

@@ -13,6 +13,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+// Each time the logs have moved. No pause and no rebalance makes it so many.
+constexpr std::uint32_t kMostDoubts = 5;
+
 constexpr std::string_view topic_word(TopicRole topic) {
     return topic == TopicRole::repartition ? "repartition" : "changelog";
 }
@@ -57,6 +60,7 @@ void TotalsTakeover::begin(std::span<const PartitionId> partitions) {
 void TotalsTakeover::cancel(std::span<const PartitionId> partitions) {
     for (const PartitionId partition : partitions) {
         std::erase(waiting_, partition);
+        doubts_.erase(partition);
         if (active_.erase(partition) != 0 && stage_ == Stage::restore) {
             reader_.close(TopicRole::changelog, partition);
         }
@@ -223,7 +227,14 @@ Result<bool> TotalsTakeover::take_offsets(Query::Kind kind, TopicRole topic,
     return true;
 }
 
+// What does not fit, although the logs are where they were when it did not fit before, is wrong.
 Result<bool> TotalsTakeover::open_readers() {
+    for (const auto& [partition, restoring] : active_) {
+        const auto doubt = doubts_.find(partition);
+        if (doubt != doubts_.end() && doubt->second.of.same_moment(restoring)) {
+            return std::unexpected(doubt->second.error);
+        }
+    }
     for (const auto& [partition, restoring] : active_) {
         if (auto opened = reader_.open(TopicRole::changelog, partition, restoring.changelog_start);
             !opened) {
@@ -236,6 +247,9 @@ Result<bool> TotalsTakeover::open_readers() {
 Result<bool> TotalsTakeover::restore(std::vector<ReadyPartition>& ready) {
     Result<RecordBatch> batch = reader_.poll(TopicRole::changelog, Duration::zero());
     if (!batch) {
+        if (batch.error().exit_code == ExitCode::integrity) {
+            return doubt_all(batch.error());
+        }
         if (batch.error().disposition == Disposition::stop) {
             return std::unexpected(std::move(batch.error()));
         }
@@ -264,7 +278,13 @@ Result<bool> TotalsTakeover::restore(std::vector<ReadyPartition>& ready) {
             continue;
         }
         reader_.close(TopicRole::changelog, partition);
-        if (auto finished = finish(partition, entry->second, ready); !finished) {
+        auto finished = finish(partition, entry->second, ready);
+        if (!finished && finished.error().exit_code == ExitCode::integrity) {
+            finished = doubt(partition, std::move(finished.error()));
+        } else {
+            doubts_.erase(partition);
+        }
+        if (!finished) {
             return std::unexpected(std::move(finished.error()));
         }
         entry = active_.erase(entry);
@@ -273,6 +293,34 @@ Result<bool> TotalsTakeover::restore(std::vector<ReadyPartition>& ready) {
         restoring_ += clock_.now() - began_;
     }
     return active_.empty();
+}
+
+// Begins anew for the partition, unless that has been done too often. The caller takes it out.
+Result<void> TotalsTakeover::doubt(PartitionId partition, Error error) {
+    Doubt& doubt = doubts_[partition];
+    if (++doubt.times > kMostDoubts) {
+        return std::unexpected(std::move(error));
+    }
+    log_.write(LogLevel::warn, "restored totals do not fit: restoring anew",
+               {{"partition", std::int64_t{partition.value}}, {"reason", error.message}});
+    doubt.error = std::move(error);
+    doubt.of = std::move(active_.at(partition));
+    doubt.of.state.reset();
+    waiting_.push_back(partition);
+    return {};
+}
+
+// The log of one of them is not what it was a moment ago.
+Result<bool> TotalsTakeover::doubt_all(const Error& error) {
+    while (!active_.empty()) {
+        const PartitionId partition = active_.begin()->first;
+        reader_.close(TopicRole::changelog, partition);
+        if (Result<void> again = doubt(partition, error); !again) {
+            return std::unexpected(std::move(again.error()));
+        }
+        active_.erase(partition);
+    }
+    return true;
 }
 
 // P8: what was restored has to be whole, and it has to be of the same moment as the offsets.

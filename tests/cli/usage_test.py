@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The command line from outside: streams, exit codes, secrets, broken pipes."""
 
+import json
 import os
 import subprocess
 import tempfile
@@ -52,6 +53,44 @@ class Streams(BinaryTest):
                                   stderr=subprocess.PIPE, timeout=TIMEOUT_S, check=False)
         self.assertEqual(done.returncode, 1)
         self.assertIn(b"No space left", done.stderr)
+
+
+class Bench(BinaryTest):
+    def test_decoding_needs_no_cluster(self):
+        few = ["bench", "--scenario", "decode", "--records", "20k", "--rounds", "2"]
+        done = self.check_run([*few, "--json", "-b", "127.0.0.1:1"], 0)
+        result = json.loads(done.stdout)
+        self.assertEqual([s["name"] for s in result["scenarios"]], ["decode"])
+        self.assertIsNone(result["cluster"])
+        for figure in result["scenarios"][0]["figures"]:
+            self.assertEqual(len(figure["rounds"]), 2, figure)
+            self.assertGreater(figure["median"], 0, figure)
+        self.assertIn("decode_records_per_second", self.check_run(few, 0).stdout)
+
+    def test_against_an_earlier_result(self):
+        few = ["bench", "--scenario", "decode", "--records", "20k", "--rounds", "2"]
+        result = json.loads(self.check_run([*few, "--json"], 0).stdout)
+
+        def compare(factor, code, *more):
+            earlier = json.loads(json.dumps(result))
+            for figure in earlier["scenarios"][0]["figures"]:
+                figure["rounds"] = [value * factor for value in figure["rounds"]]
+            with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+                json.dump(earlier, file)
+                file.flush()
+                return self.check_run([*few, *more, "--against", file.name], code)
+
+        self.assertIn("better", compare(0.01, 0).stdout)
+        self.assertIn("worse", compare(100, 10).stdout)
+        machine = compare(100, 10, "--json")
+        json.loads(machine.stdout)
+        self.assertIn("worse", machine.stderr)
+        self.assertIn("sellers 3, now 4", compare(1, 2, "--sellers", "4").stderr)
+        self.check_run([*few, "--against", "/nonexistent"], 2)
+
+    def test_without_a_cluster_nothing_is_reported(self):
+        done = self.check_run(["bench", "--scenario", "consume", "-b", "127.0.0.1:1"], 3)
+        self.assertEqual(done.stdout, "")
 
 
 class Configuration(BinaryTest):

@@ -31,10 +31,6 @@ public:
         return std::min(most_wait_, std::max(kLeastWait, smoothed_));
     }
 
-    // The same where the rest of what a step holds a part of is known to be on its way: what comes
-    // too late pays for a transaction of its own, and waits for this one to end.
-    [[nodiscard]] Duration wait_for_the_rest() const { return std::max(most_wait_, smoothed_); }
-
     // A commit took this long. Weighted 1/4, so that one slow commit does not set the pace.
     void commit_took(Duration duration) {
         smoothed_ =

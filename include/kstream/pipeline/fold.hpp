@@ -28,10 +28,6 @@ public:
     // False while half of something that must stay whole has been folded (chunks of one map step).
     [[nodiscard]] virtual bool can_seal() const = 0;
 
-    // The rest of what the filling step holds a part of is on its way and would cost a transaction
-    // of its own: worth waiting for, not needed.
-    [[nodiscard]] virtual bool expects_more() const = 0;
-
     // The filling step has reached its bound in records or bytes: it is committed as soon as
     // possible, and nothing more is read before it is.
     [[nodiscard]] virtual bool full() const = 0;

@@ -32,7 +32,6 @@ public:
 
     Result<void> fold(RecordBatch records) override;
     [[nodiscard]] bool can_seal() const override { return true; }
-    [[nodiscard]] bool expects_more() const override { return false; }
     [[nodiscard]] bool full() const override;
     Result<void> seal(Step& step) override;
     Result<void> seal_open(Step& step) override;

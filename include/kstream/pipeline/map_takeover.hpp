@@ -66,6 +66,14 @@ private:
         Offset log_start;
         Offset log_end;
     };
+    // A position that is not in the log, by bounds that were asked for before or after it: of a
+    // process that was paused in between, the two can be of different moments. It is looked for
+    // anew, and believed when it comes out the same.
+    struct Doubt {
+        Offset position;
+        Offset bound;
+        std::uint32_t times = 0;
+    };
     // The log of one partition that is read up to an end that was asked for before.
     struct Range {
         Offset from;
@@ -86,7 +94,11 @@ private:
     Result<void> note_record(TopicRole topic, const RecordView& record);
     Result<bool> settle_chained(std::vector<ReadyPartition>& ready);
     Result<bool> resolve_from(std::vector<ReadyPartition>& ready);
-    Result<void> check_in_log(PartitionId partition, Offset position, const Resolving& resolving);
+    [[nodiscard]] Result<void> check_in_log(PartitionId partition, Offset position,
+                                            const Resolving& resolving) const;
+    Result<bool> believe(PartitionId partition, Offset position, const Resolving& resolving);
+    Result<void> doubt(PartitionId partition, Offset position, Offset bound, const Error& error);
+    Result<bool> doubt_all(Offset position, const Error& error);
     Result<bool> check_patience(bool progress);
     void reset_lookup();
 
@@ -100,6 +112,7 @@ private:
 
     std::vector<PartitionId> waiting_;
     std::map<PartitionId, Resolving> active_;
+    std::map<PartitionId, Doubt> doubts_;
     Stage stage_ = Stage::gather;
 
     Range changelog_;

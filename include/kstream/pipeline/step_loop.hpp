@@ -109,12 +109,13 @@ private:
     Result<void> advance_takeover();
     void on_assigned(std::span<const PartitionId> partitions);
     void on_revoking(std::span<const PartitionId> partitions, bool lost);
+    void on_out_of_range(std::span<const PartitionId> partitions);
+    void advance_out_of_range();
     Result<void> advance_revocation();
     [[nodiscard]] bool held_by_a_step(PartitionId partition) const;
     void release_revoked();
 
     [[nodiscard]] bool due(Instant now) const;
-    [[nodiscard]] Duration wait() const;
     [[nodiscard]] bool may_submit() const;
     void look_for_control_records(Instant now);
     Result<void> submit_if_due();
@@ -157,6 +158,8 @@ private:
     Recovery recovery_ = Recovery::none;
     std::deque<Instant> rebuilds_;
     bool fence_pending_ = false;  // a producer was given up without waiting for its successor
+
+    bool out_of_range_ = false;  // a position is not in the log any more
 
     bool revoking_ = false;
     bool revoking_lost_ = false;

@@ -36,7 +36,6 @@ public:
     [[nodiscard]] bool can_seal() const override {
         return half_read_.empty() || planted(PlantedBug::half_map_step_sealed);
     }
-    [[nodiscard]] bool expects_more() const override { return !arriving_.empty(); }
     [[nodiscard]] bool full() const override;
     Result<void> seal(Step& step) override;
     Result<void> seal_open(Step& step) override;
@@ -57,16 +56,6 @@ private:
         bool duplicate = false;
     };
 
-    // A map step that came in some of our partitions. It has a batch for every partition (P2), all
-    // of them visible with one commit; but a broker hands out each partition when its own marker
-    // is written.
-    struct Arriving {
-        std::uint64_t run_id = 0;
-        std::uint64_t step = 0;
-        std::size_t partitions = 0;  // in which it came
-        bool sealed_in_part = false;
-    };
-
     // Which keys of a state the status shows. Once shown, a key stays for as long as the state
     // does, so that the series of a graph do not come and go.
     struct Shown {
@@ -82,7 +71,6 @@ private:
     void report_totals(LoopStatus& status) const;
     Result<void> fold_batch(const RecordView& record, TotalsState& state);
     Result<bool> is_duplicate(const RecordView& record, TotalsState& state);
-    void note_arrival(const BatchHeader& header);
     void note_oldest(std::int64_t timestamp_ms);
 
     const Job& job_;
@@ -91,7 +79,6 @@ private:
     std::map<PartitionId, std::unique_ptr<TotalsState>> states_;
     std::map<PartitionId, Shown> shown_;
     std::vector<HalfRead> half_read_;
-    std::vector<Arriving> arriving_;
     DeltaBatch batch_;
 
     std::vector<PartitionId> in_flight_;  // partitions of the step in flight

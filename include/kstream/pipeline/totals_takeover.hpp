@@ -8,6 +8,11 @@
 // of its data lie below an end that is asked for later. The end of the log and not the last stable
 // offset: a committed transaction's marker can reach __consumer_offsets before it reaches the
 // changelog, and a reader that stops at the last stable offset would miss its totals.
+//
+// A process that was paused can come back to a partition that another one has long taken over: what
+// it asked before the pause and what it reads after it are of two moments, while the logs were
+// written, purged and compacted. So what does not fit is asked for anew, and is believed when
+// nothing has moved in between.
 #pragma once
 
 #include "kstream/pipeline/job.hpp"
@@ -64,6 +69,18 @@ private:
         Offset changelog_end;
         Offset repartition_start;
         Offset repartition_end;
+
+        [[nodiscard]] bool same_moment(const Restoring& other) const {
+            return committed == other.committed && changelog_start == other.changelog_start &&
+                   changelog_end == other.changelog_end &&
+                   repartition_start == other.repartition_start;
+        }
+    };
+    // What did not fit, and the moment that it was restored for.
+    struct Doubt {
+        Error error;
+        Restoring of;
+        std::uint32_t times = 0;
     };
 
     Result<bool> ask(Query::Kind kind, TopicRole topic, QueryAnswer& answer);
@@ -73,6 +90,8 @@ private:
     Result<bool> take_offsets(Query::Kind kind, TopicRole topic, Offset Restoring::* into);
     Result<bool> open_readers();
     Result<bool> restore(std::vector<ReadyPartition>& ready);
+    Result<void> doubt(PartitionId partition, Error error);
+    Result<bool> doubt_all(const Error& error);
     Result<void> finish(PartitionId partition, Restoring& restoring,
                         std::vector<ReadyPartition>& ready);
     Result<bool> check_patience(bool progress);
@@ -87,6 +106,7 @@ private:
 
     std::vector<PartitionId> waiting_;
     std::map<PartitionId, Restoring> active_;
+    std::map<PartitionId, Doubt> doubts_;
     Stage stage_ = Stage::gather;
     Instant progress_;
     Instant began_;

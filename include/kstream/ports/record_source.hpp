@@ -31,6 +31,8 @@ struct SourceEvent {
         records,   // `records` of started partitions, in log order within each
         assigned,  // `partitions` now belong to this member; none is read before start()
         revoking,  // `partitions` are to be given up: answer with release() once no step holds them
+        out_of_range,  // the positions of `partitions` are not in the log; none is read before it
+                       // is started again
     };
     Kind kind = Kind::none;
     RecordBatch records;

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from .waiting import wait_for
@@ -55,6 +58,18 @@ def bring_back(node: str) -> None:
     that has seen a benchmark that takes longer than cluster.sh itself is ready to wait."""
     command("start", node, check=False)
     wait_for(is_ready, 240, f"{node} serves again", poll=1.0)
+
+
+@contextlib.contextmanager
+def paused(node: str) -> Iterator[None]:
+    """The node neither runs nor answers meanwhile; its connections stay."""
+    directory = Path(os.environ.get("KSTREAM_CLUSTER_DIR", ROOT / "build" / "cluster"))
+    pid = int((directory / node / "pid").read_text())
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def tool(name: str, *arguments: str) -> str:

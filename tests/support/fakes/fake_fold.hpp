@@ -31,7 +31,6 @@ public:
         return {};
     }
     [[nodiscard]] bool can_seal() const override { return !half_read; }
-    [[nodiscard]] bool expects_more() const override { return more_to_come; }
     [[nodiscard]] bool full() const override { return count(filling_) >= most_records; }
 
     Result<void> seal(Step& step) override {
@@ -96,7 +95,6 @@ public:
     std::size_t most_records = 1'000'000;
     int written_per_step = 0;  // result records, "k" and "v" each
     bool half_read = false;
-    bool more_to_come = false;
     std::optional<Error> failure;
     std::size_t seals = 0;
     std::size_t open_seals = 0;

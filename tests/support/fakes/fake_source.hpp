@@ -35,6 +35,10 @@ public:
     void revoke(const std::vector<std::int32_t>& partitions, bool lost = false) {
         events_.push_back(event(SourceEvent::Kind::revoking, partitions, lost));
     }
+    // Retention, or another owner's purge, has overtaken these positions.
+    void overtake(const std::vector<std::int32_t>& partitions) {
+        events_.push_back(event(SourceEvent::Kind::out_of_range, partitions, false));
+    }
     // Hands these out as the next batch, wherever the position is: a stale fetch.
     void inject(std::vector<RecordView> records) { injected_.push_back(std::move(records)); }
     void fail_next_poll(Error error) { failure_ = std::move(error); }
@@ -58,8 +62,10 @@ public:
                 if (next.kind == SourceEvent::Kind::assigned) {
                     REQUIRE_FALSE(tracks_.contains(partition));
                     tracks_[partition] = Track{};
-                } else {
+                } else if (next.kind == SourceEvent::Kind::revoking) {
                     tracks_.at(partition).revoking = true;
+                } else {
+                    tracks_.at(partition).started = false;
                 }
             }
             return next;

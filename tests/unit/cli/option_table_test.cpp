@@ -119,7 +119,8 @@ TEST_CASE("The printed configuration is a file that gives the same configuration
         {"aggregate"},
         {"aggregate", "--group-by", "a\"b", "--count", "n", "--sum", "x=y # z", "--until", "end",
          "--from", "2026-11-24T00:00:00.5Z", "--keep-deltas", "48h", "--log-format", "json"},
-        {"reset", "--application-id", "a", "--yes"}};
+        {"reset", "--application-id", "a", "--yes"},
+        {"bench", "--scenario", "restore", "--keys", "5k", "--rounds", "2"}};
     for (const auto& words : runs) {
         std::vector<std::string> printing = words;
         printing.emplace_back("--print-config");

@@ -379,6 +379,19 @@ TEST_CASE("health needs the address of its process and nothing else of its optio
     CHECK(problems_from({"health", "--http", "127.0.0.1:1", "-b", "a:1"}).size() == 1);
 }
 
+TEST_CASE("bench takes options of what it measures, and writes latencies only where it has them") {
+    const auto config = config_from<BenchConfig>({"bench", "--scenario", "latency", "--rate", "5k",
+                                                  "--duration", "3s", "--percentiles", "a.hgrm"});
+    CHECK(config.scenario == BenchScenario::latency);
+    CHECK(config.rate == 5000);
+    CHECK(config.duration == std::chrono::seconds(3));
+    CHECK(config_from<BenchConfig>({"bench"}).scenario == BenchScenario::all);
+    CHECK(config_from<BenchConfig>({"bench", "--records", "5M"}).records == 5'000'000);
+    CHECK(problems_from({"bench", "--scenario", "consume", "--percentiles", "a.hgrm"}).size() == 1);
+    CHECK(problems_from({"bench", "--scenario", "everything"}).size() == 1);
+    CHECK(problems_from({"bench", "--records", "10"}).size() == 1);
+}
+
 TEST_CASE("Help wins over everything that is wrong") {
     CHECK(text_from({"produce", "--nonsense", "--help"}, {{"KSTREAM_NONSENSE", "1"}})
               .starts_with("kstream produce - "));

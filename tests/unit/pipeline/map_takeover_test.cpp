@@ -328,6 +328,89 @@ TEST_CASE("damaged records of the chain's logs stop the loop") {
     }
 }
 
+// ---- while the logs move
+
+TEST_CASE("a chain that ends behind the source's end of before a pause is not a truncated source") {
+    Bench b;
+    b.fill(0, 5);
+    bool paused = false;
+    b.queries.intercept = [&](const Query& query) -> std::optional<Result<QueryAnswer>> {
+        if (query.kind == Query::Kind::log_end && query.topic == kSource && !paused) {
+            paused = true;
+            const QueryAnswer before = b.queries.answer(query);
+            b.fill(0, 4);
+            b.write_meta({{0, 8}}, 0, b.job.identity);
+            return before;
+        }
+        return std::nullopt;
+    };
+    b.takeover.begin(partitions({0}));
+    REQUIRE(b.advance(60));
+    CHECK(b.found() == "0:8");
+    CHECK(b.recorded.count("looking for it anew") == 1);
+    CHECK(b.takeover.idle());
+    CHECK(b.reader.all_closed());
+}
+
+TEST_CASE("records that were read and deleted during a pause are not missed") {
+    Bench b;
+    b.fill(0, 9);
+    b.committed(0, 2);
+    bool paused = false;
+    b.queries.intercept = [&](const Query& query) -> std::optional<Result<QueryAnswer>> {
+        if (query.kind == Query::Kind::log_start && !paused) {
+            paused = true;
+            b.committed(0, 7);
+            b.log.delete_below(kSource, 0, 6);
+        }
+        return std::nullopt;
+    };
+    b.takeover.begin(partitions({0}));
+    REQUIRE(b.advance());
+    CHECK(b.found() == "0:7");
+}
+
+TEST_CASE("a chain that is purged while it is read is read anew (simulator)") {
+    Bench b;
+    b.fill(0, 20);
+    b.fill(1, 20);
+    b.write_batch(open_header({{0, 0}, {1, 3}}));
+    b.write_batch(step_header({source_range(0, 0, 5)}, 1));
+    bool purged = false;
+    b.queries.intercept = [&](const Query& query) -> std::optional<Result<QueryAnswer>> {
+        if (query.kind == Query::Kind::log_end && query.topic == kRepartition && !purged) {
+            purged = true;
+            b.write_meta({{0, 5}, {1, 3}}, 4, b.job.identity);
+            b.log.delete_below(kRepartition, 0, 4);
+            b.reader.fail_next_poll(Error::stop(ExitCode::integrity, "not in the log"));
+        }
+        return std::nullopt;
+    };
+    b.takeover.begin(partitions({0, 1}));
+    REQUIRE(b.advance(60));
+    CHECK(b.found() == "0:5, 1:3");
+    CHECK(b.takeover.idle());
+    CHECK(b.reader.all_closed());
+}
+
+TEST_CASE("a source that moves each time does not keep a takeover going for ever") {
+    Bench b;
+    b.fill(0, 20);
+    b.committed(0, 0);
+    std::int64_t start = 0;
+    b.queries.intercept = [&](const Query& query) -> std::optional<Result<QueryAnswer>> {
+        if (query.kind == Query::Kind::log_start) {
+            b.log.delete_below(kSource, 0, ++start);
+        }
+        return std::nullopt;
+    };
+    b.takeover.begin(partitions({0}));
+    const Result<void> done = b.advance(200);
+    REQUIRE_FALSE(done);
+    CHECK(done.error().exit_code == ExitCode::integrity);
+    CHECK(start == 6);
+}
+
 // ---- never read
 
 TEST_CASE("P3: a partition that was never read begins by --from, with an open step") {

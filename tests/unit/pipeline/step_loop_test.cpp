@@ -72,27 +72,6 @@ TEST_CASE("slow commits slow the rhythm down, up to the commit interval") {
     CHECK(b.clock.now() - folded < milliseconds{102});
 }
 
-TEST_CASE("a step waits for the rest of what it holds a part of, up to the commit interval") {
-    StepLoopBench b;
-    b.own({0}, 0);
-    b.fold.more_to_come = true;
-    b.add(0, 1);
-    b.run_until([&] { return !b.fold.filling(0).empty(); });
-    const Instant folded = b.clock.now();
-    SECTION("that comes") {
-        b.run_for(milliseconds{50});
-        REQUIRE(b.sink.steps.empty());
-        b.fold.more_to_come = false;
-        b.run_until_submitted();
-        CHECK(b.clock.now() - folded < milliseconds{60});
-    }
-    SECTION("that does not come") {
-        b.run_until_submitted();
-        CHECK(b.clock.now() - folded >= milliseconds{100});
-        CHECK(b.clock.now() - folded < milliseconds{102});
-    }
-}
-
 TEST_CASE("in a backlog a step fills for ten commit intervals") {
     StepLoopBench b;
     b.source.most_records = 10;
@@ -722,6 +701,43 @@ TEST_CASE("an error of the fold or of a takeover ends the loop") {
     b.takeover.failure = Error::stop(ExitCode::identity, "another job");
     CHECK(b.run_to_error(3).exit_code == ExitCode::identity);
     CHECK(b.sink.steps.empty());
+}
+
+TEST_CASE(
+    "a position that was purged is taken over anew, not a reason to stop (simulator)") {
+    // A process that was paused: another has gone on, and does not need the records any more.
+    StepLoopBench b;
+    b.own({0, 1}, 0);
+    b.add(0, 3);
+    b.add(1, 2);
+    b.commit();
+    b.add(1, 1);
+    b.source.overtake({0});
+    b.run_until([&] { return b.recorded.has("the position is not in the log any more"); });
+    b.run(2);
+    // Both: the filling step held both, and it is taken back whole.
+    CHECK(b.takeover.under_way.size() == 2);
+    CHECK(b.fold.filling(1).empty());
+    b.takeover.make_ready(0, 5);
+    b.takeover.make_ready(1, 2);
+    b.run(1);
+    CHECK(b.source.starts.back() == PartitionPosition{PartitionId{1}, Offset{2}});
+    b.commit();
+    CHECK(b.ranges() == "1:[2,3)");
+}
+
+TEST_CASE("a position that was purged waits for the step in flight") {
+    StepLoopBench b;
+    b.own({0}, 0);
+    b.add(0, 3);
+    b.run_until_submitted();
+    b.source.overtake({0});
+    b.run(5);
+    CHECK(b.takeover.under_way.empty());
+    b.sink.finish(TransactionResult::committed);
+    b.run(2);
+    CHECK(b.takeover.under_way.size() == 1);
+    CHECK(b.fold.committed_records(0) == Offsets{0, 1, 2});
 }
 
 TEST_CASE("a snapshot is published after each step and once a second") {

@@ -153,38 +153,6 @@ TEST_CASE("each partition has its own state") {
     CHECK(totals_of(b.commit({1})).empty());
 }
 
-TEST_CASE("a map step is expected in all partitions once it came in one") {
-    Bench b;
-    const std::string first = batch_value(step_header({source_range(0, 0, 2)}, 1));
-    const std::string second = batch_value(step_header({source_range(0, 2, 3)}, 2));
-    CHECK_FALSE(b.fold.expects_more());
-    b.open({{0, 0}}, 0);
-    CHECK(b.fold.expects_more());
-    b.open({{0, 0}}, 1);
-    CHECK_FALSE(b.fold.expects_more());
-    REQUIRE(b.add(first, 0));
-    REQUIRE(b.add(second, 0));
-    REQUIRE(b.add(first, 1));
-    CHECK(b.fold.expects_more());
-    SECTION("also behind a seal, which may have left a part of it out") {
-        (void)b.commit({0, 1});
-        CHECK(b.fold.expects_more());
-        REQUIRE(b.add(second, 1));
-        CHECK_FALSE(b.fold.expects_more());
-    }
-    SECTION("but not for ever") {
-        (void)b.commit({0, 1});
-        REQUIRE(b.add(batch_value(step_header({source_range(0, 3, 4)}, 3)), 0));
-        (void)b.commit({0});
-        REQUIRE(b.add(batch_value(step_header({source_range(0, 2, 4)}, 3)), 1));
-        CHECK_FALSE(b.fold.expects_more());
-    }
-    SECTION("and not when it is taken back, to be read again") {
-        b.fold.undo_filling();
-        CHECK_FALSE(b.fold.expects_more());
-    }
-}
-
 TEST_CASE("P2: a step that comes again is counted and dropped") {
     Bench b;
     b.open({{0, 0}});

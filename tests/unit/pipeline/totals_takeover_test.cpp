@@ -36,6 +36,10 @@ std::vector<PartitionId> partitions(std::initializer_list<std::int32_t> numbers)
     return list;
 }
 
+bool asks_repartition_end(const Query& query) {
+    return query.kind == Query::Kind::log_end && query.topic == kRepartition;
+}
+
 struct Bench {
     // A transaction of an earlier owner: one more total, and meta at this repartition position.
     // With its repartition records, as far as they are not there yet.
@@ -129,7 +133,7 @@ TEST_CASE("P8: the end of the changelog is asked for after the committed offsets
     };
     b.takeover.begin(partitions({0}));
     // The answers contradict each other, and that is seen: the newer meta was not missed.
-    const Error error = b.error();
+    const Error error = b.error(200);
     CHECK(error.exit_code == ExitCode::integrity);
     CHECK(error.message.find("committed offset is 3, the changelog is at 5") != std::string::npos);
 }
@@ -222,6 +226,78 @@ TEST_CASE("partitions become ready each in its own time") {
     CHECK(b.ready.size() == 2);
     CHECK(b.takeover.idle());
     CHECK(b.keys() == 2);
+}
+
+// ---- while the logs move
+
+TEST_CASE("totals restored while another owner went on are restored anew (simulator)") {
+    // Paused between the answer and the restore.
+    Bench b;
+    b.write(0, "a", 3);
+    bool paused = false;
+    b.queries.intercept = [&](const Query& query) -> std::optional<Result<QueryAnswer>> {
+        if (asks_repartition_end(query) && !paused) {
+            paused = true;
+            const QueryAnswer before = b.queries.answer(query);
+            b.write(0, "b", 5);
+            b.log.delete_below(kRepartition, 0, 5);
+            return before;
+        }
+        return std::nullopt;
+    };
+    b.takeover.begin(partitions({0}));
+    REQUIRE(b.advance());
+    REQUIRE(b.ready.size() == 1);
+    CHECK(b.ready[0].position == Offset{5});
+    CHECK(b.keys() == 2);
+    CHECK(b.recorded.count("restoring anew") == 1);
+    CHECK(b.reader.all_closed());
+    CHECK(b.takeover.idle());
+}
+
+TEST_CASE("a changelog that is cut while it is read is read anew") {
+    Bench b;
+    b.write(0, "a", 3);
+    b.write(1, "b", 5);
+    bool cut = false;
+    b.queries.intercept = [&](const Query& query) -> std::optional<Result<QueryAnswer>> {
+        if (asks_repartition_end(query) && !cut) {
+            cut = true;
+            b.reader.fail_next_poll(Error::stop(ExitCode::integrity, "not in the log"));
+            b.write(1, "c", 6);
+        }
+        return std::nullopt;
+    };
+    b.takeover.begin(partitions({0, 1}));
+    // Of partition 0 nothing has moved: what did not fit does not fit.
+    CHECK(b.error(60).message == "not in the log");
+
+    Bench once;
+    once.write(0, "a", 3);
+    once.reader.fail_next_poll(Error::stop(ExitCode::integrity, "not in the log"));
+    once.takeover.begin(partitions({0}));
+    REQUIRE(once.advance(9));
+    once.write(0, "c", 6);
+    REQUIRE(once.advance(40));
+    REQUIRE(once.ready.size() == 1);
+    CHECK(once.ready[0].position == Offset{6});
+}
+
+TEST_CASE("logs that move each time do not keep a takeover going for ever") {
+    Bench b;
+    b.write(0, "a", 3);
+    int moves = 0;
+    b.queries.intercept = [&](const Query& query) -> std::optional<Result<QueryAnswer>> {
+        if (asks_repartition_end(query)) {
+            const QueryAnswer before = b.queries.answer(query);
+            b.write(0, "b", 4 + moves++);
+            return before;
+        }
+        return std::nullopt;
+    };
+    b.takeover.begin(partitions({0}));
+    CHECK(b.error(400).exit_code == ExitCode::integrity);
+    CHECK(moves == 6);
 }
 
 // ---- contradictions

@@ -1,0 +1,98 @@
+#include "sim/input.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <utility>
+
+namespace kstream::sim {
+
+using std::chrono::milliseconds;
+
+namespace {
+
+std::optional<std::string> text_of(const Input::Fact& fact) {
+    switch (fact.what) {
+        case Input::Class::valid:
+            return fmt::format(R"({{"id_vendedor":"{}","valor":{}{}.{:02}}})", fact.seller,
+                               fact.cents < 0 ? "-" : "", std::abs(fact.cents) / 100,
+                               std::abs(fact.cents) % 100);
+        case Input::Class::bad:
+            return "{\"id_vendedor\":";
+        case Input::Class::tombstone:
+            break;
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+Input::Input(Cluster& cluster, const Swarm& swarm, const VirtualClock& clock)
+    : cluster_(cluster), swarm_(swarm), clock_(clock), dice_(swarm.seed ^ 0x696e) {}
+
+void Input::begin() {
+    write_some();
+}
+
+Input::Fact Input::draw() {
+    Fact fact;
+    const std::size_t kind = dice_.below(100);
+    fact.what = kind < 92 ? Class::valid : kind < 96 ? Class::bad : Class::tombstone;
+    if (fact.what == Class::valid) {
+        fact.seller = fmt::format("v{}", dice_.below(swarm_.keys));
+        fact.cents = static_cast<std::int64_t>(dice_.below(200'000)) - 50'000;
+    }
+    return fact;
+}
+
+// Some records to one partition, then a pause: on average they last over the span.
+void Input::write_some() {
+    if (written_ >= swarm_.records) {
+        return;
+    }
+    const PartitionId to{static_cast<std::int32_t>(
+        dice_.below(static_cast<std::size_t>(cluster_.partitions(TopicRole::source))))};
+    const std::size_t records =
+        std::min<std::uint64_t>(1 + dice_.below(4), swarm_.records - written_);
+    written_ += records;
+    if (swarm_.transactional_source && dice_.chance(50)) {
+        write_in_transaction(to, records);
+    } else {
+        PartitionLog& log = cluster_.log(TopicRole::source, to);
+        for (std::size_t i = 0; i < records; ++i) {
+            Fact fact = draw();
+            const Offset at = log.end();
+            log.append("k", text_of(fact), clock_.wall_ms());
+            facts_[to][at] = std::move(fact);
+        }
+    }
+    const auto mean = static_cast<std::size_t>(swarm_.produce_for / milliseconds{1} * 5 / 2) /
+                      std::max<std::uint64_t>(1, swarm_.records);
+    cluster_.schedule().after(milliseconds{dice_.below(2 * mean + 1)}, kCluster,
+                              [this] { write_some(); });
+}
+
+void Input::write_in_transaction(PartitionId to, std::size_t records) {
+    PartitionLog& log = cluster_.log(TopicRole::source, to);
+    OutputBatch batch;
+    std::vector<std::uint32_t> indexes;
+    for (std::size_t i = 0; i < records; ++i) {
+        Fact fact = draw();
+        batch.append(TopicRole::source, to, "k", text_of(fact));
+        indexes.push_back(static_cast<std::uint32_t>(i));
+        facts_[to][Offset{log.end().value + static_cast<std::int64_t>(i)}] = std::move(fact);
+    }
+    const ProducerId producer{++producers_, 0};
+    (void)log.append({producer, 0, &batch, &indexes, clock_.wall_ms()});
+    ++open_;
+    cluster_.schedule().after(
+        milliseconds{dice_.below(1500)}, kCluster, [this, to, producer, commit = dice_.chance(70)] {
+            cluster_.log(TopicRole::source, to).marker(producer, commit, clock_.wall_ms());
+            --open_;
+        });
+}
+
+}  // namespace kstream::sim

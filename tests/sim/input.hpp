@@ -1,0 +1,53 @@
+// What is written to the source topic, and the direct fold of it: the oracle's side of the totals.
+// Shares no code with the decoder, the folds or the decimals.
+#pragma once
+
+#include "sim/cluster.hpp"
+#include "support/fakes/seeded.hpp"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace kstream::sim {
+
+class Input {
+public:
+    Input(Cluster& cluster, const Swarm& swarm, const VirtualClock& clock);
+
+    // Schedules all records over the span that the seed has for them.
+    void begin();
+    // No transaction of the source's producers is open, and no record is still to come.
+    [[nodiscard]] bool done() const { return open_ == 0 && written_ >= swarm_.records; }
+
+    enum class Class : std::uint8_t { valid, bad, tombstone };
+    struct Fact {
+        Class what = Class::valid;
+        std::string seller;
+        std::int64_t cents = 0;
+    };
+    using Facts = std::map<Offset, Fact>;
+    // Of all records that were written, aborted or not.
+    [[nodiscard]] const Facts& facts(PartitionId partition) const {
+        static const Facts kNone;
+        const auto found = facts_.find(partition);
+        return found == facts_.end() ? kNone : found->second;
+    }
+
+private:
+    void write_some();
+    void write_in_transaction(PartitionId to, std::size_t records);
+    [[nodiscard]] Fact draw();
+
+    Cluster& cluster_;
+    const Swarm& swarm_;
+    const VirtualClock& clock_;
+    testing::Seeded dice_;
+    std::map<PartitionId, Facts> facts_;
+    std::uint64_t written_ = 0;
+    std::uint64_t open_ = 0;
+    std::uint64_t producers_ = 1'000'000;
+};
+
+}  // namespace kstream::sim

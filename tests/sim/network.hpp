@@ -1,0 +1,57 @@
+// The way between a client and the brokers: slow, lossy, and never in order. A request that is lost
+// is never handled; one that is late is handled after its client has given up waiting, and perhaps
+// asked again; a lost answer leaves the client in the dark about what it did.
+#pragma once
+
+#include "kstream/ports/clock.hpp"
+#include "sim/schedule.hpp"
+#include "sim/swarm.hpp"
+#include "sim/tally.hpp"
+#include "support/fakes/seeded.hpp"
+
+#include <chrono>
+#include <utility>
+
+namespace kstream::sim {
+
+class Network {
+public:
+    Network(Schedule& schedule, const Swarm& swarm, Tally& tally)
+        : schedule_(schedule), swarm_(swarm), tally_(tally), dice_(swarm.seed ^ 0x6e6574) {}
+
+    // To the brokers. `held_up`: this request may be very late.
+    void send(Action handle, bool held_up = true) {
+        if (bad(swarm_.lost_requests, Fault::lost_request)) {
+            return;
+        }
+        Duration delay = usual();
+        if (held_up && bad(swarm_.late_requests, Fault::late_request)) {
+            delay += std::chrono::milliseconds{500 + dice_.below(swarm_.most_late_ms)};
+        }
+        schedule_.after(delay, kCluster, std::move(handle));
+    }
+    // Back to a client, whose process is `owner`.
+    void answer(Owner owner, Action take) {
+        if (!bad(swarm_.lost_answers, Fault::lost_answer)) {
+            schedule_.after(usual(), owner, std::move(take));
+        }
+    }
+
+private:
+    [[nodiscard]] Duration usual() {
+        return std::chrono::microseconds{200 + dice_.below(swarm_.usual_delay_us)};
+    }
+    [[nodiscard]] bool bad(std::uint32_t per_ten_thousand, Fault fault) {
+        if (per_ten_thousand == 0 || dice_.below(10'000) >= per_ten_thousand) {
+            return false;
+        }
+        return tally_.fault(fault);
+    }
+
+    Schedule& schedule_;
+    const Swarm& swarm_;
+    Tally& tally_;
+    testing::Seeded dice_;
+};
+
+}  // namespace kstream::sim

@@ -1,0 +1,260 @@
+#include "sim/oracle.hpp"
+
+#include "kstream/codec/delta_batch.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <map>
+#include <set>
+#include <utility>
+#include <vector>
+
+namespace kstream::sim {
+
+namespace {
+
+PartitionId number(std::int32_t partition) {
+    return PartitionId{partition};
+}
+
+// A reader of results takes it apart by what docs/RECORDS.md says of it.
+bool read_result(const std::string& value, std::string& seller, std::int64_t& cents,
+                 std::int64_t& count) {
+    char name[64] = {};
+    char amount[64] = {};
+    long long number = 0;
+    int used = 0;
+    if (std::sscanf(value.c_str(),
+                    "{\"id_vendedor\":\"%63[^\"]\",\"valor_total_por_vendedor\":%63[-0-9.],"
+                    "\"numero_transacoes\":%lld}%n",
+                    name, amount, &number, &used) != 3 ||
+        used != static_cast<int>(value.size())) {
+        return false;
+    }
+    std::string digits{amount};
+    const std::size_t point = digits.find('.');
+    if (point == std::string::npos || digits.size() - point != 3) {
+        return false;
+    }
+    digits.erase(point, 1);
+    seller = name;
+    cents = std::stoll(digits);
+    count = number;
+    return true;
+}
+
+}  // namespace
+
+std::optional<Meta> Oracle::last_meta(PartitionId state) {
+    const auto& entries = cluster_.log(TopicRole::changelog, state).entries();
+    for (std::size_t at = entries.size(); at-- > 0;) {
+        const PartitionLog::Entry& entry = entries[at];
+        if (entry.kind == PartitionLog::Kind::data && !entry.aborted && entry.key == meta_key()) {
+            Result<Meta> meta = decode_meta_value(entry.value, job_.kinds);
+            return meta ? std::optional{std::move(*meta)} : std::nullopt;
+        }
+    }
+    return std::nullopt;
+}
+
+bool Oracle::drained() {
+    const std::int32_t sources = cluster_.partitions(TopicRole::source);
+    for (std::int32_t q = 0; q < cluster_.partitions(TopicRole::changelog); ++q) {
+        const std::optional<Meta> meta = last_meta(number(q));
+        if (!meta || static_cast<std::int32_t>(meta->sources.size()) < sources) {
+            return false;
+        }
+        for (const SourceProgress& source : meta->sources) {
+            if (source.applied < cluster_.log(TopicRole::source, source.partition).end()) {
+                return false;
+            }
+        }
+    }
+    return cluster_.transactions().all_ended();
+}
+
+std::string Oracle::progress() {
+    std::string text;
+    for (std::int32_t q = 0; q < cluster_.partitions(TopicRole::changelog); ++q) {
+        const std::optional<Meta> meta = last_meta(number(q));
+        text += fmt::format(" state {}:", q);
+        for (std::int32_t p = 0; p < cluster_.partitions(TopicRole::source); ++p) {
+            std::int64_t applied = -1;
+            if (meta) {
+                for (const SourceProgress& source : meta->sources) {
+                    applied = source.partition.value == p ? source.applied.value : applied;
+                }
+            }
+            text += fmt::format(" {}/{}", applied,
+                                cluster_.log(TopicRole::source, number(p)).end().value);
+        }
+    }
+    return text;
+}
+
+std::map<std::string, Oracle::Total> Oracle::expected() {
+    std::map<std::string, Total> totals;
+    for (std::int32_t p = 0; p < cluster_.partitions(TopicRole::source); ++p) {
+        const auto& entries = cluster_.log(TopicRole::source, number(p)).entries();
+        for (const auto& [offset, fact] : input_.facts(number(p))) {
+            if (fact.what == Input::Class::valid &&
+                !entries[static_cast<std::size_t>(offset.value)].aborted) {
+                totals[fact.seller].cents += fact.cents;
+                ++totals[fact.seller].count;
+            }
+        }
+    }
+    return totals;
+}
+
+std::optional<std::string> Oracle::complaint() {
+    if (auto wrong = check_results()) {
+        return wrong;
+    }
+    for (std::int32_t q = 0; q < cluster_.partitions(TopicRole::changelog); ++q) {
+        if (auto wrong = check_chain(number(q))) {
+            return wrong;
+        }
+        if (auto wrong = check_meta(number(q))) {
+            return wrong;
+        }
+    }
+    if (auto wrong = check_dead_letters()) {
+        return wrong;
+    }
+    return check_offsets();
+}
+
+// The last published value of each key, and that none ever went back on the way there.
+std::optional<std::string> Oracle::check_results() {
+    std::map<std::string, Total> published;
+    for (std::int32_t r = 0; r < cluster_.partitions(TopicRole::results); ++r) {
+        for (const PartitionLog::Entry& entry :
+             cluster_.log(TopicRole::results, number(r)).entries()) {
+            if (entry.kind != PartitionLog::Kind::data || entry.aborted) {
+                continue;
+            }
+            std::string seller;
+            Total total;
+            if (!read_result(entry.value, seller, total.cents, total.count) ||
+                seller != entry.key) {
+                return fmt::format("a result that is none: {} {}", entry.key, entry.value);
+            }
+            Total& last = published[seller];
+            if (total.count < last.count) {
+                return fmt::format("the count of {} went back from {} to {}", seller, last.count,
+                                   total.count);
+            }
+            last = total;
+        }
+    }
+    const std::map<std::string, Total> should = expected();
+    for (const auto& [seller, total] : should) {
+        const Total& is = published[seller];
+        if (is != total) {
+            return fmt::format("total of {}: {} cents in {} records, should be {} in {}", seller,
+                               is.cents, is.count, total.cents, total.count);
+        }
+    }
+    if (published.size() != should.size()) {
+        return "a total of a key that was never in the source";
+    }
+    return std::nullopt;
+}
+
+// P2: in log order, the committed steps of each source partition are one chain without a gap and
+// without a step that comes twice.
+std::optional<std::string> Oracle::check_chain(PartitionId state) {
+    std::map<PartitionId, Offset> applied;
+    std::set<std::pair<std::uint64_t, std::uint64_t>> seen;
+    DeltaBatch batch;
+    for (const PartitionLog::Entry& entry : cluster_.log(TopicRole::repartition, state).entries()) {
+        if (entry.kind != PartitionLog::Kind::data || entry.aborted) {
+            continue;
+        }
+        if (!decode_delta_batch(entry.value, job_.kinds, batch)) {
+            return fmt::format("repartition partition {} has a batch that is none", state.value);
+        }
+        if (!seen.emplace(batch.header.run_id, batch.header.step).second) {
+            continue;  // a further chunk
+        }
+        for (const SourceRange& range : batch.header.ranges) {
+            const auto found = applied.find(range.partition);
+            const bool opens = batch.header.kind == BatchKind::open;
+            if (opens != (found == applied.end()) || (!opens && found->second != range.from)) {
+                return fmt::format("state {}: source partition {} has [{}, {}) behind {}",
+                                   state.value, range.partition.value, range.from.value,
+                                   range.to.value,
+                                   found == applied.end() ? -1 : found->second.value);
+            }
+            applied[range.partition] = range.to;
+        }
+    }
+    return std::nullopt;
+}
+
+// Decision 6: every record of the source is accounted for.
+std::optional<std::string> Oracle::check_meta(PartitionId state) {
+    const std::optional<Meta> meta = last_meta(state);
+    for (const SourceProgress& source : meta->sources) {
+        RecordCounts should;
+        const auto& entries = cluster_.log(TopicRole::source, source.partition).entries();
+        for (const auto& [offset, fact] : input_.facts(source.partition)) {
+            if (entries[static_cast<std::size_t>(offset.value)].aborted || offset < source.base) {
+                continue;
+            }
+            ++should.read;
+            should.aggregated += fact.what == Input::Class::valid ? 1 : 0;
+            should.dead_lettered += fact.what == Input::Class::bad ? 1 : 0;
+            should.tombstones += fact.what == Input::Class::tombstone ? 1 : 0;
+        }
+        if (source.counts != should) {
+            return fmt::format(
+                "state {}: source partition {}: {} read and {} aggregated, should "
+                "be {} and {}",
+                state.value, source.partition.value, source.counts.read, source.counts.aggregated,
+                should.read, should.aggregated);
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<std::string> Oracle::check_dead_letters() {
+    std::multiset<std::pair<std::int32_t, std::int64_t>> letters;
+    for (const PartitionLog::Entry& entry :
+         cluster_.log(TopicRole::dead_letters, number(0)).entries()) {
+        if (entry.kind == PartitionLog::Kind::data && !entry.aborted) {
+            letters.emplace(std::stoi(entry.headers.at(2).second),
+                            std::stoll(entry.headers.at(3).second));
+        }
+    }
+    std::multiset<std::pair<std::int32_t, std::int64_t>> should;
+    for (std::int32_t p = 0; p < cluster_.partitions(TopicRole::source); ++p) {
+        const auto& entries = cluster_.log(TopicRole::source, number(p)).entries();
+        for (const auto& [offset, fact] : input_.facts(number(p))) {
+            if (fact.what == Input::Class::bad &&
+                !entries[static_cast<std::size_t>(offset.value)].aborted) {
+                should.emplace(p, offset.value);
+            }
+        }
+    }
+    if (letters != should) {
+        return fmt::format("{} dead letters, should be {}", letters.size(), should.size());
+    }
+    return std::nullopt;
+}
+
+std::optional<std::string> Oracle::check_offsets() {
+    for (const auto& [partition, committed] : cluster_.group(TopicRole::source).committed()) {
+        if (committed.offset != cluster_.log(TopicRole::source, partition).end()) {
+            return fmt::format("the committed offset of source partition {} is {}, the end is {}",
+                               partition.value, committed.offset.value,
+                               cluster_.log(TopicRole::source, partition).end().value);
+        }
+    }
+    return std::nullopt;
+}
+
+}  // namespace kstream::sim

@@ -1,0 +1,49 @@
+// Whether what the job has written is what it should have: the fold of the source, once each.
+#pragma once
+
+#include "kstream/codec/changelog.hpp"
+#include "kstream/pipeline/job.hpp"
+#include "sim/cluster.hpp"
+#include "sim/input.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+namespace kstream::sim {
+
+class Oracle {
+public:
+    Oracle(Cluster& cluster, const Input& input, Job job)
+        : cluster_(cluster), input_(input), job_(std::move(job)) {}
+
+    // The committed meta of every state partition says that all of the source is applied, and no
+    // transaction is open.
+    [[nodiscard]] bool drained();
+    // Of what stands in the way, for the message.
+    [[nodiscard]] std::string progress();
+
+    // What is wrong, in words; nothing when all is well. Precondition: drained().
+    [[nodiscard]] std::optional<std::string> complaint();
+
+private:
+    struct Total {
+        std::int64_t cents = 0;
+        std::int64_t count = 0;
+        friend bool operator==(const Total&, const Total&) = default;
+    };
+    [[nodiscard]] std::optional<Meta> last_meta(PartitionId state);
+    [[nodiscard]] std::map<std::string, Total> expected();
+    [[nodiscard]] std::optional<std::string> check_results();
+    [[nodiscard]] std::optional<std::string> check_chain(PartitionId state);
+    [[nodiscard]] std::optional<std::string> check_meta(PartitionId state);
+    [[nodiscard]] std::optional<std::string> check_dead_letters();
+    [[nodiscard]] std::optional<std::string> check_offsets();
+
+    Cluster& cluster_;
+    const Input& input_;
+    const Job job_;
+};
+
+}  // namespace kstream::sim

@@ -1,0 +1,136 @@
+#include "sim/partition_log.hpp"
+
+#include <algorithm>
+#include <unordered_set>
+
+namespace kstream::sim {
+
+void PartitionLog::append(std::optional<std::string_view> key,
+                          std::optional<std::string_view> value, std::int64_t timestamp_ms) {
+    Entry entry;
+    entry.timestamp_ms = timestamp_ms;
+    entry.has_key = key.has_value();
+    entry.has_value = value.has_value();
+    entry.key = key.value_or("");
+    entry.value = value.value_or("");
+    entries_.push_back(std::move(entry));
+}
+
+Code PartitionLog::append(const Batch& batch) {
+    Producer& known = producers_[batch.producer.id];
+    if (batch.producer.epoch < known.epoch) {
+        return Code::invalid_producer_epoch;
+    }
+    if (batch.producer.epoch > known.epoch) {
+        known = {batch.producer.epoch, 0};
+    }
+    if (batch.sequence < known.next_sequence) {
+        return Code::none;
+    }
+    if (batch.sequence > known.next_sequence) {
+        return Code::out_of_order_sequence;
+    }
+    ++known.next_sequence;
+    open_.emplace(batch.producer.id, end());
+    for (const std::uint32_t index : *batch.records) {
+        const OutputBatch::Record& record = batch.outputs->records()[index];
+        Entry entry;
+        entry.producer = batch.producer.id;
+        entry.timestamp_ms = batch.timestamp_ms;
+        entry.aborted = true;
+        entry.has_key = record.has_key;
+        entry.has_value = record.has_value;
+        entry.key = batch.outputs->key(record).value_or("");
+        entry.value = batch.outputs->value(record).value_or("");
+        if (record.headers != OutputBatch::kNoHeaders) {
+            entry.headers = batch.outputs->header_sets()[record.headers];
+        }
+        entries_.push_back(std::move(entry));
+    }
+    return Code::none;
+}
+
+void PartitionLog::marker(const ProducerId& producer, bool commit, std::int64_t timestamp_ms) {
+    Producer& known = producers_[producer.id];
+    if (producer.epoch < known.epoch) {
+        return;
+    }
+    if (producer.epoch > known.epoch) {
+        known = {producer.epoch, 0};
+    }
+    if (const auto open = open_.find(producer.id); open != open_.end()) {
+        if (commit) {
+            for (auto at = static_cast<std::size_t>(open->second.value); at < entries_.size();
+                 ++at) {
+                if (entries_[at].producer == producer.id) {
+                    entries_[at].aborted = false;
+                }
+            }
+        }
+        open_.erase(open);
+    }
+    Entry control;
+    control.producer = producer.id;
+    control.kind = Kind::control;
+    control.timestamp_ms = timestamp_ms;
+    entries_.push_back(std::move(control));
+}
+
+Offset PartitionLog::last_stable() const {
+    Offset stable = end();
+    for (const auto& [producer, first] : open_) {
+        stable = std::min(stable, first);
+    }
+    return stable;
+}
+
+Offset PartitionLog::first_at(std::int64_t timestamp_ms) const {
+    Offset at = start_;
+    while (at < end() && entries_[static_cast<std::size_t>(at.value)].timestamp_ms < timestamp_ms) {
+        at = at.next();
+    }
+    return at;
+}
+
+Offset PartitionLog::read(PartitionId partition, Offset from, std::size_t most,
+                          std::vector<RecordView>& out) const {
+    const Offset stable = last_stable();
+    Offset at = from;
+    for (; at < stable && most > 0; at = at.next()) {
+        const Entry& entry = entries_[static_cast<std::size_t>(at.value)];
+        if (entry.kind != Kind::data || entry.aborted || entry.compacted) {
+            continue;
+        }
+        RecordView view;
+        view.partition = partition;
+        view.record_offset = at;
+        view.timestamp_ms = entry.timestamp_ms;
+        view.key_data = entry.has_key ? entry.key.data() : nullptr;
+        view.key_size = static_cast<std::uint32_t>(entry.key.size());
+        view.value_data = entry.has_value ? entry.value.data() : nullptr;
+        view.value_size = static_cast<std::uint32_t>(entry.value.size());
+        out.push_back(view);
+        --most;
+    }
+    return at;
+}
+
+void PartitionLog::delete_below(Offset before) {
+    start_ = std::max(start_, std::min(before, end()));
+}
+
+void PartitionLog::compact(std::size_t tail) {
+    const auto stable = static_cast<std::size_t>(last_stable().value);
+    const std::size_t newest = entries_.size() > tail ? entries_.size() - tail : 0;
+    std::unordered_set<std::string_view> seen;
+    for (std::size_t at = std::min(stable, newest);
+         at-- > static_cast<std::size_t>(start_.value);) {
+        Entry& entry = entries_[at];
+        if (entry.kind == Kind::data && !entry.aborted && entry.has_key &&
+            !seen.insert(entry.key).second) {
+            entry.compacted = true;
+        }
+    }
+}
+
+}  // namespace kstream::sim

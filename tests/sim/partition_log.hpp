@@ -1,0 +1,102 @@
+// One partition of a topic as its leader has it: records, control records, open transactions, the
+// last stable offset, sequence numbers and epochs of producers, log start, compaction.
+//
+// Nothing is ever thrown away: what is deleted or compacted is only hidden from readers, so that
+// the oracle still sees all that was ever committed.
+#pragma once
+
+#include "kstream/model/ids.hpp"
+#include "kstream/model/output_batch.hpp"
+#include "kstream/model/record.hpp"
+#include "kstream/ports/cluster_queries.hpp"
+#include "sim/code.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kstream::sim {
+
+// A producer session as the brokers know it.
+struct ProducerId {
+    std::uint64_t id = 0;
+    std::int32_t epoch = -1;
+    friend bool operator==(const ProducerId&, const ProducerId&) = default;
+};
+
+class PartitionLog {
+public:
+    enum class Kind : std::uint8_t { data, control };
+    struct Entry {
+        std::uint64_t producer = 0;  // 0: not of a transaction
+        std::int64_t timestamp_ms = 0;
+        Kind kind = Kind::data;
+        bool aborted = false;    // of an aborted transaction, or still of an open one
+        bool compacted = false;  // hidden from readers
+        bool has_key = false;
+        bool has_value = false;
+        std::string key;
+        std::string value;
+        OutputBatch::Headers headers;
+    };
+
+    // One record that is not part of a transaction.
+    void append(std::optional<std::string_view> key, std::optional<std::string_view> value,
+                std::int64_t timestamp_ms);
+
+    // What Produce does with one batch of a transaction. A batch that came before is acknowledged
+    // again and not appended.
+    struct Batch {
+        ProducerId producer;
+        std::int64_t sequence = 0;
+        const OutputBatch* outputs = nullptr;
+        const std::vector<std::uint32_t>* records = nullptr;  // indexes into outputs
+        std::int64_t timestamp_ms = 0;
+    };
+    [[nodiscard]] Code append(const Batch& batch);
+
+    // Whether a batch of this producer would begin its transaction here; the broker asks the
+    // coordinator then (KIP-890, part 1).
+    [[nodiscard]] bool begins(const ProducerId& producer) const {
+        return !open_.contains(producer.id);
+    }
+
+    // A transaction's end reaches this partition.
+    void marker(const ProducerId& producer, bool commit, std::int64_t timestamp_ms);
+
+    [[nodiscard]] Offset start() const { return start_; }
+    [[nodiscard]] Offset end() const { return Offset{static_cast<std::int64_t>(entries_.size())}; }
+    [[nodiscard]] Offset last_stable() const;
+    [[nodiscard]] Offset end(Isolation isolation) const {
+        return isolation == Isolation::read_committed ? last_stable() : end();
+    }
+    [[nodiscard]] Offset first_at(std::int64_t timestamp_ms) const;
+
+    // Appends up to `most` records that a read_committed reader sees from `from` on; returns the
+    // position behind all that was passed.
+    Offset read(PartitionId partition, Offset from, std::size_t most,
+                std::vector<RecordView>& out) const;
+
+    void delete_below(Offset before);
+    // Hides what a cleaner would remove below the last stable offset, but for the newest `tail`
+    // entries (the active segment).
+    void compact(std::size_t tail);
+
+    [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }
+
+private:
+    struct Producer {
+        std::int32_t epoch = -1;
+        std::int64_t next_sequence = 0;
+    };
+
+    std::vector<Entry> entries_;
+    Offset start_;
+    std::map<std::uint64_t, Producer> producers_;
+    std::map<std::uint64_t, Offset> open_;  // first offset of each open transaction
+};
+
+}  // namespace kstream::sim

@@ -1,0 +1,183 @@
+#include "sim/process.hpp"
+
+#include "kstream/pipeline/map_fold.hpp"
+#include "kstream/pipeline/map_takeover.hpp"
+#include "kstream/pipeline/totals_fold.hpp"
+#include "kstream/pipeline/totals_takeover.hpp"
+#include "support/fakes/test_job.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace kstream::sim {
+
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr Duration kPatience = seconds{60};
+
+TopicRole input_of(Stage stage) {
+    return stage == Stage::map ? TopicRole::source : TopicRole::repartition;
+}
+
+const char* name_of(Stage stage) {
+    return stage == Stage::map ? "map" : "totals";
+}
+
+}  // namespace
+
+void TraceLog::write(LogLevel, std::string_view event, std::initializer_list<LogField> fields) {
+    if (!tally_.trace) {
+        return;
+    }
+    std::string text{event};
+    for (const LogField& field : fields) {
+        text += fmt::format(" {}={}", field.key, field.value);
+    }
+    tally_.show(text);
+}
+
+Job make_job(Cluster& cluster, const Swarm& swarm) {
+    Job job = testing::make_job(static_cast<std::uint32_t>(swarm.state_partitions),
+                                static_cast<std::uint32_t>(swarm.source_partitions));
+    job.identity.results_partitions = static_cast<std::uint32_t>(swarm.results_partitions);
+    job.identity.source_id = cluster.topic_id(TopicRole::source);
+    job.identity.repartition_id = cluster.topic_id(TopicRole::repartition);
+    job.identity.changelog_id = cluster.topic_id(TopicRole::changelog);
+    return job;
+}
+
+WorkerLoop::WorkerLoop(Surroundings& world, Process& process, Owner owner, Stage stage,
+                       const std::string& instance)
+    : world_(world),
+      process_(process),
+      owner_(owner),
+      dice_(world.swarm.seed ^ (std::uint64_t{owner} << 28) ^ static_cast<std::uint64_t>(stage)),
+      job_(make_job(world.cluster, world.swarm)),
+      source_(world.cluster, world.swarm, world.tally, owner, input_of(stage),
+              fmt::format("{}-{}", name_of(stage), owner),
+              world.swarm.static_members ? instance : "", *this),
+      sink_(world.cluster, world.swarm, world.tally, owner, input_of(stage),
+            fmt::format("{}-{}", name_of(stage), instance), *this),
+      recovery_queries_(world.cluster, world.swarm, owner, input_of(stage), *this),
+      takeover_queries_(world.cluster, world.swarm, owner, input_of(stage), *this),
+      purge_queries_(world.cluster, world.swarm, owner, input_of(stage), *this),
+      reader_(world.cluster, world.swarm, owner) {
+    const Swarm& swarm = world.swarm;
+    job_.run_id = ++world.runs;
+    if (stage == Stage::map) {
+        MapFoldConfig config;
+        config.most_batch_bytes = swarm.most_batch_bytes;
+        config.most_step_bytes = swarm.most_step_bytes;
+        fold_ = std::make_unique<MapFold>(job_, config, world.log);
+        takeover_ = std::make_unique<MapTakeover>(job_, StartPolicy{}, takeover_queries_, reader_,
+                                                  world.clock, world.log, kPatience);
+    } else {
+        auto fold = std::make_unique<TotalsFold>(
+            job_, TotalsFoldConfig{.most_step_keys = swarm.most_step_keys}, world.log);
+        takeover_ = std::make_unique<TotalsTakeover>(job_, *fold, takeover_queries_, reader_,
+                                                     world.clock, world.log, kPatience);
+        fold_ = std::move(fold);
+        purge_ = std::make_unique<DeltaPurge>(purge_queries_, world.clock, world.log,
+                                              swarm.keep_deltas, swarm.purge_interval);
+    }
+    StepLoopConfig config;
+    config.stage = stage;
+    config.commit_interval = swarm.commit_interval;
+    config.offset_metadata = identity_text(job_.identity);
+    config.stable_instance = swarm.stable_instances;
+    config.commit_tail_at_once = swarm.commit_tail_at_once;
+    loop_ = std::make_unique<StepLoop>(
+        config,
+        StepLoopPorts{source_, sink_, recovery_queries_, world.status, world.clock, world.log},
+        *fold_, *takeover_);
+    step_after(Duration::zero());
+}
+
+void WorkerLoop::step_after(Duration delay) {
+    world_.schedule.after(delay, owner_, [this, number = ++next_] {
+        if (number == next_) {
+            step();
+        }
+    });
+}
+
+void WorkerLoop::wake() {
+    woken_ = true;
+    if (!stepping_ && !ended_) {
+        step_after(microseconds{dice_.below(200)});
+    }
+}
+
+void WorkerLoop::step() {
+    stepping_ = true;
+    woken_ = false;
+    Result<bool> more = loop_->run_once();
+    stepping_ = false;
+    if (!more) {
+        end();
+        process_.failed(std::move(more.error()));
+        return;
+    }
+    if (!*more) {
+        end();
+        return;
+    }
+    if (purge_ && purge_->due()) {
+        purge_->advance(loop_->committed_positions());
+    }
+    step_after(pause());
+}
+
+// To the next iteration: what this one has cost, or what its poll would have waited.
+Duration WorkerLoop::pause() {
+    const auto most_cost = static_cast<std::size_t>(world_.swarm.loop_cost / microseconds{1});
+    const Duration cost = microseconds{1 + dice_.below(most_cost)};
+    const std::optional<Duration> waits = source_.waits();
+    if (!waits || woken_) {
+        return cost;
+    }
+    // Whoever waits a millisecond only looks whether something has come: it is woken for that, and
+    // looks for what nobody tells it (deadlines) now and then.
+    return *waits <= milliseconds{1} ? world_.swarm.quantum : *waits;
+}
+
+void WorkerLoop::end() {
+    ended_ = true;
+    ++next_;
+    sink_.close(Duration::zero());
+    source_.close(Duration::zero());
+}
+
+Process::Process(Surroundings& world, const std::string& instance)
+    : world_(world), owner_(world.schedule.add_owner()) {
+    for (const Stage stage : {Stage::map, Stage::totals}) {
+        loops_.push_back(std::make_unique<WorkerLoop>(world, *this, owner_, stage, instance));
+    }
+}
+
+void Process::request_stop() {
+    for (const auto& loop : loops_) {
+        loop->request_stop();
+        loop->wake();
+    }
+}
+
+bool Process::ended() const {
+    return std::ranges::all_of(loops_, [](const auto& loop) { return loop->ended(); });
+}
+
+void Process::failed(Error error) {
+    if (!error_) {
+        error_ = std::move(error);
+    }
+    request_stop();
+}
+
+}  // namespace kstream::sim

@@ -1,0 +1,344 @@
+#include "sim/sim_sink.hpp"
+
+#include "kstream/check.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace kstream::sim {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr Duration kRetryPause = milliseconds{30};
+
+Error error_of(Code code, Disposition disposition) {
+    return {disposition, ExitCode::kafka_fatal, code_name(code), "", 0};
+}
+
+}  // namespace
+
+SimSink::SimSink(Cluster& cluster, const Swarm& swarm, Tally& tally, Owner owner, TopicRole input,
+                 std::string transactional_id, Waker& waker)
+    : cluster_(cluster),
+      swarm_(swarm),
+      tally_(tally),
+      owner_(owner),
+      input_(input),
+      id_(std::move(transactional_id)),
+      waker_(waker) {
+    start_producer();
+}
+
+// ---- the port
+// ------------------------------------------------------------------------------------
+
+TransactionSink::State SimSink::state() const {
+    if (failure_) {
+        return State::failed;
+    }
+    if (flight_ != nullptr || result_) {
+        return State::in_flight;
+    }
+    return ready_ ? State::ready : State::starting;
+}
+
+void SimSink::submit(Step step) {
+    KSTREAM_CHECK(state() == State::ready, "a step is submitted to a ready producer");
+    auto flight = std::make_shared<Flight>();
+    flight->id = id_;
+    flight->input = input_;
+    flight->producer = producer_;
+    const auto& membership = static_cast<const SimMembership&>(*step.membership);
+    flight->member = membership.name;
+    flight->generation = membership.generation;
+    flight->step = std::move(step);
+    const std::vector<OutputBatch::Record>& records = flight->step.outputs.records();
+    std::map<TopicPartition, std::vector<std::uint32_t>> by_partition;
+    for (std::uint32_t i = 0; i < records.size(); ++i) {
+        by_partition[{records[i].topic, records[i].partition}].push_back(i);
+    }
+    for (auto& [to, indexes] : by_partition) {
+        flight->targets.push_back({to, sequences_[to]++, std::move(indexes)});
+    }
+    step_ = flight->step.number;
+    flight_ = std::move(flight);
+    calls_.assign(static_cast<std::size_t>(Kind::produce) + flight_->targets.size(), Call{});
+    deadline_ = cluster_.schedule().now() + swarm_.transaction_timeout * 8 / 10;
+    if (flight_->targets.empty()) {
+        calls_[static_cast<std::size_t>(Kind::add_partitions)].done = true;
+    } else {
+        issue(static_cast<std::size_t>(Kind::add_partitions));
+    }
+    issue(static_cast<std::size_t>(Kind::add_offsets));
+}
+
+std::optional<StepResult> SimSink::poll() {
+    if (!result_) {
+        // The watchdog over a producer that hangs.
+        if (flight_ != nullptr &&
+            cluster_.schedule().now() > deadline_ + swarm_.transaction_timeout * 15 / 100) {
+            finish(TransactionResult::uncertain, error_of(Code::none, Disposition::stop));
+        } else {
+            return std::nullopt;
+        }
+    }
+    std::optional<StepResult> result = std::exchange(result_, std::nullopt);
+    if (std::exchange(give_up_after_, false)) {
+        start_producer();
+    }
+    return result;
+}
+
+void SimSink::rebuild() {
+    if (flight_ != nullptr) {
+        result_ = StepResult{step_, TransactionResult::uncertain,
+                             error_of(Code::none, Disposition::rebuild_producer)};
+        flight_.reset();
+    }
+    give_up_after_ = false;
+    start_producer();
+}
+
+void SimSink::close(Duration) {
+    closed_ = true;
+    give_up();
+}
+
+// ---- the producer
+// --------------------------------------------------------------------------------
+
+// What it has on its way stays on its way; nothing is waited for any more.
+void SimSink::give_up() {
+    ++incarnation_;
+    ready_ = false;
+    flight_.reset();
+    calls_.clear();
+    sequences_.clear();
+}
+
+void SimSink::start_producer() {
+    give_up();
+    unanswered_ = false;
+    calls_.assign(1, Call{});
+    issue(static_cast<std::size_t>(Kind::init));
+}
+
+// Sends a request (again), and waits for an answer as long as librdkafka would.
+void SimSink::issue(std::size_t call) {
+    if (closed_) {
+        return;
+    }
+    const std::uint64_t number = ++requests_;
+    calls_[call].number = number;
+    cluster_.schedule().after(swarm_.request_timeout, owner_,
+                              [this, call, number] { on_timeout(call, number); });
+    send(call, number);
+}
+
+// What runs at the brokers must not look at this producer: it may be gone by then.
+void SimSink::send(std::size_t call, std::uint64_t number) {
+    Cluster* const cluster = &cluster_;
+    const auto answer = [this, cluster, owner = owner_, call, number](
+                            Code code, const ProducerId& producer = {}) {
+        cluster->network().answer(owner, [this, call, number, code, producer] {
+            on_answer(call, number, code, producer);
+        });
+    };
+    Network& network = cluster_.network();
+    if (call == static_cast<std::size_t>(Kind::init)) {
+        network.send([cluster, id = id_, answer] {
+            const auto [code, producer] = cluster->transactions().init(id);
+            answer(code, producer);
+        });
+        return;
+    }
+    const std::shared_ptr<const Flight> flight = flight_;
+    if (call >= static_cast<std::size_t>(Kind::produce)) {
+        const std::size_t target = call - static_cast<std::size_t>(Kind::produce);
+        network.send([cluster, flight, target, answer] {
+            answer(produce(*cluster, *flight, flight->targets[target]));
+        });
+        return;
+    }
+    switch (static_cast<Kind>(call)) {
+        case Kind::add_partitions:
+            network.send([cluster, flight, answer] { answer(add_partitions(*cluster, *flight)); });
+            break;
+        case Kind::add_offsets:
+            network.send([cluster, flight, answer] {
+                answer(cluster->transactions().add_offsets(flight->id, flight->producer,
+                                                           cluster->group(flight->input).name()));
+            });
+            break;
+        case Kind::offsets:
+            network.send([cluster, flight, answer] { answer(commit_offsets(*cluster, *flight)); });
+            break;
+        case Kind::end:
+            network.send([cluster, flight, answer, commit = committing_] {
+                answer(cluster->transactions().end(flight->id, flight->producer, commit));
+            });
+            break;
+        case Kind::init:
+        case Kind::produce:
+            break;
+    }
+}
+
+Code SimSink::add_partitions(Cluster& cluster, const Flight& flight) {
+    std::vector<TopicPartition> partitions;
+    for (const Target& target : flight.targets) {
+        partitions.push_back(target.to);
+    }
+    return cluster.transactions().add_partitions(flight.id, flight.producer, partitions);
+}
+
+Code SimSink::produce(Cluster& cluster, const Flight& flight, const Target& target) {
+    return cluster.produce(
+        flight.id, target.to,
+        {flight.producer, target.sequence, &flight.step.outputs, &target.records, 0});
+}
+
+Code SimSink::commit_offsets(Cluster& cluster, const Flight& flight) {
+    Group::Offsets offsets;
+    for (const StepRange& range : flight.step.ranges) {
+        offsets.emplace_back(range.partition, range.to);
+    }
+    return cluster.commit_offsets(flight.id, flight.input, flight.producer, flight.member,
+                                  flight.generation, offsets, flight.step.offset_metadata);
+}
+
+void SimSink::on_timeout(std::size_t call, std::uint64_t number) {
+    if (call >= calls_.size() || calls_[call].number != number) {
+        return;
+    }
+    // Only of transactions: what a predecessor left unanswered is fenced by the new epoch.
+    unanswered_ = unanswered_ || flight_ != nullptr;
+    again(call);
+}
+
+void SimSink::again(std::size_t call) {
+    if (flight_ != nullptr && cluster_.schedule().now() >= deadline_) {
+        finish(TransactionResult::uncertain,
+               error_of(Code::unavailable, Disposition::rebuild_producer));
+        return;
+    }
+    issue(call);
+}
+
+void SimSink::on_answer(std::size_t call, std::uint64_t number, Code code,
+                        const ProducerId& producer) {
+    if (call >= calls_.size() || calls_[call].number != number) {
+        return;  // of a request that was given up, or of a producer that was
+    }
+    switch (code) {
+        case Code::none:
+            calls_[call].number = 0;
+            calls_[call].done = true;
+            on_success(call, producer);
+            return;
+        case Code::unavailable:
+        case Code::concurrent_transactions: {
+            const std::uint64_t pause = ++requests_;
+            calls_[call].number = pause;
+            cluster_.schedule().after(kRetryPause, owner_, [this, call, pause] {
+                if (call < calls_.size() && calls_[call].number == pause) {
+                    again(call);
+                }
+            });
+            return;
+        }
+        case Code::message_refused:
+        case Code::illegal_generation:
+        case Code::unknown_member_id:
+            end(false, error_of(code, Disposition::abort_and_rewind));
+            return;
+        case Code::producer_fenced:
+        case Code::invalid_producer_epoch:
+            finish(TransactionResult::fenced, error_of(code, Disposition::rebuild_producer));
+            return;
+        case Code::fenced_instance_id:
+            end(false, error_of(code, Disposition::stop));
+            return;
+        case Code::invalid_txn_state:
+        case Code::invalid_producer_id_mapping:
+        case Code::out_of_order_sequence:
+        case Code::rebalance_in_progress:
+        case Code::unstable_offset_commit:
+        case Code::offset_out_of_range:
+            finish(TransactionResult::uncertain, error_of(code, Disposition::rebuild_producer));
+            return;
+    }
+}
+
+void SimSink::on_success(std::size_t call, const ProducerId& producer) {
+    if (call == static_cast<std::size_t>(Kind::init)) {
+        if (flight_ == nullptr) {
+            producer_ = producer;
+            ready_ = true;
+            waker_.wake();
+        }
+        return;
+    }
+    if (call == static_cast<std::size_t>(Kind::end)) {
+        if (committing_) {
+            finish(TransactionResult::committed, {});
+        } else {
+            finish(TransactionResult::aborted, std::move(abort_cause_));
+        }
+        return;
+    }
+    if (call == static_cast<std::size_t>(Kind::add_partitions)) {
+        for (std::size_t i = 0; i < flight_->targets.size(); ++i) {
+            issue(static_cast<std::size_t>(Kind::produce) + i);
+        }
+    } else if (call == static_cast<std::size_t>(Kind::add_offsets)) {
+        issue(static_cast<std::size_t>(Kind::offsets));
+    }
+    if (all_written()) {
+        end(true, {});
+    }
+}
+
+bool SimSink::all_written() const {
+    return std::ranges::all_of(calls_, [this](const Call& call) {
+        const auto index = static_cast<std::size_t>(&call - calls_.data());
+        return call.done || index == static_cast<std::size_t>(Kind::init) ||
+               index == static_cast<std::size_t>(Kind::end);
+    });
+}
+
+// Commit, or abort. What an abort leaves on its way was never answered.
+void SimSink::end(bool commit, Error cause) {
+    for (Call& call : calls_) {
+        unanswered_ = unanswered_ || call.number != 0;
+        call.number = 0;
+    }
+    committing_ = commit;
+    abort_cause_ = std::move(cause);
+    issue(static_cast<std::size_t>(Kind::end));
+}
+
+void SimSink::finish(TransactionResult outcome, Error error) {
+    result_ = StepResult{step_, outcome, std::move(error)};
+    flight_.reset();
+    calls_.assign(1, Call{});
+    const bool spent =
+        outcome == TransactionResult::uncertain || outcome == TransactionResult::fenced;
+    if (spent) {
+        tally_.event(Event::uncertain);
+    }
+    give_up_after_ = unanswered_ || spent;
+    if (give_up_after_) {
+        ready_ = false;
+    }
+    tally_.note("outcome", id_, static_cast<std::int64_t>(step_),
+                static_cast<std::int64_t>(outcome));
+    waker_.wake();
+}
+
+}  // namespace kstream::sim

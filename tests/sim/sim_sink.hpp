@@ -1,0 +1,100 @@
+// A transactional producer of the simulated cluster, with the adapter's rules of when a producer is
+// given up (P6): the requests of librdkafka, its silent retries, and its error classes.
+#pragma once
+
+#include "kstream/ports/transaction_sink.hpp"
+#include "sim/cluster.hpp"
+#include "sim/sim_source.hpp"
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace kstream::sim {
+
+class SimSink final : public TransactionSink {
+public:
+    // `wake` is called when something has happened that the loop waits for.
+    SimSink(Cluster& cluster, const Swarm& swarm, Tally& tally, Owner owner, TopicRole input,
+            std::string transactional_id, Waker& waker);
+
+    [[nodiscard]] State state() const override;
+    [[nodiscard]] Error error() const override { return error_; }
+    void submit(Step step) override;
+    [[nodiscard]] std::optional<StepResult> poll() override;
+    void rebuild() override;
+    void close(Duration) override;
+
+private:
+    // One batch to one partition.
+    struct Target {
+        TopicPartition to;
+        std::int64_t sequence = 0;
+        std::vector<std::uint32_t> records;
+    };
+    // All of a transaction; requests on their way hold on to it, also those of a producer that was
+    // given up.
+    struct Flight {
+        std::string id;
+        TopicRole input = TopicRole::source;
+        ProducerId producer;
+        Step step;
+        std::vector<Target> targets;
+        MemberName member;
+        std::int32_t generation = -1;
+    };
+    enum class Kind : std::uint8_t { init, add_partitions, add_offsets, offsets, end, produce };
+    // A request that waits for its answer; produce requests are numbered from Kind::produce on.
+    struct Call {
+        std::uint64_t number = 0;  // of the request; 0: none is open
+        bool done = false;
+    };
+
+    void start_producer();
+    void issue(std::size_t call);
+    void send(std::size_t call, std::uint64_t number);
+    static Code add_partitions(Cluster& cluster, const Flight& flight);
+    static Code produce(Cluster& cluster, const Flight& flight, const Target& target);
+    static Code commit_offsets(Cluster& cluster, const Flight& flight);
+    void on_answer(std::size_t call, std::uint64_t number, Code code, const ProducerId& producer);
+    void on_timeout(std::size_t call, std::uint64_t number);
+    void on_success(std::size_t call, const ProducerId& producer);
+    void again(std::size_t call);
+    void end(bool commit, Error cause);
+    void finish(TransactionResult outcome, Error error);
+    void give_up();
+    [[nodiscard]] bool all_written() const;
+
+    Cluster& cluster_;
+    const Swarm& swarm_;
+    Tally& tally_;
+    const Owner owner_;
+    const TopicRole input_;
+    const std::string id_;
+    Waker& waker_;
+
+    bool ready_ = false;
+    bool closed_ = false;
+    std::optional<Error> failure_;
+    Error error_;
+    ProducerId producer_;
+    std::uint64_t incarnation_ = 0;  // of the producer
+    std::map<TopicPartition, std::int64_t> sequences_;
+    bool unanswered_ = false;  // a request of this producer was never answered
+
+    std::shared_ptr<const Flight> flight_;
+    std::vector<Call> calls_;
+    std::uint64_t requests_ = 0;
+    bool committing_ = false;
+    Error abort_cause_;
+    Instant deadline_;
+    std::uint64_t step_ = 0;
+    std::optional<StepResult> result_;
+    bool give_up_after_ = false;
+};
+
+}  // namespace kstream::sim

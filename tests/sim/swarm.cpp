@@ -1,0 +1,82 @@
+#include "sim/swarm.hpp"
+
+#include "support/fakes/seeded.hpp"
+
+#include <chrono>
+
+namespace kstream::sim {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+Swarm Swarm::of(std::uint64_t seed) {
+    testing::Seeded dice{seed};
+    const auto between = [&dice](std::size_t least, std::size_t most) {
+        return least + dice.below(most - least + 1);
+    };
+    const auto ms = [&between](std::size_t least, std::size_t most) {
+        return Duration{milliseconds{between(least, most)}};
+    };
+    // Half of the seeds have the fault, each at a rate of its own.
+    const auto rate = [&dice, &between](std::size_t most) {
+        return dice.chance(50) ? static_cast<std::uint32_t>(between(1, most)) : 0U;
+    };
+    Swarm swarm;
+    swarm.seed = seed;
+    swarm.source_partitions = static_cast<std::int32_t>(between(1, 4));
+    swarm.state_partitions = static_cast<std::int32_t>(between(1, 3));
+    swarm.results_partitions = static_cast<std::int32_t>(between(1, 3));
+    swarm.processes = static_cast<std::int32_t>(between(2, 4));
+    swarm.records = between(250, 500);
+    swarm.keys = between(1, 12);
+    swarm.most_fetched = between(1, 30);
+    swarm.most_batch_bytes = between(40, 600);
+    swarm.most_step_bytes = dice.chance(20) ? between(50, 500) : 1 << 20;
+    swarm.most_step_keys = dice.chance(20) ? between(1, 5) : 1000;
+
+    swarm.produce_for = ms(20'000, 45'000);
+    swarm.commit_interval = ms(20, 300);
+    swarm.session_timeout = ms(2000, 6000);
+    swarm.rebalance_timeout = ms(5000, 15'000);
+    swarm.transaction_timeout = ms(4000, 10'000);
+    swarm.timeout_scan = ms(500, 5000);
+    swarm.request_timeout = ms(300, 1500);
+    swarm.fault_interval = ms(800, 5000);
+    swarm.loop_cost = Duration{microseconds{between(50, 2000)}};
+    swarm.quantum = ms(5, 30);
+    swarm.usual_delay_us = dice.chance(15) ? between(10'000, 40'000) : between(300, 5000);
+
+    swarm.cooperative = dice.chance(70);
+    swarm.stable_instances = dice.chance(50);
+    swarm.static_members = dice.chance(25);
+    swarm.transactional_source = dice.chance(30);
+    swarm.commit_tail_at_once = dice.chance(50);
+    swarm.keep_deltas = ms(0, 5000);
+    swarm.purge_interval = ms(500, 8000);
+
+    swarm.lost_requests = rate(100);
+    swarm.late_requests = rate(100);
+    swarm.most_late_ms = between(1000, 15'000);
+    swarm.lost_answers = rate(100);
+    swarm.late_markers = rate(1500);
+    swarm.most_marker_ms = between(50, 3000);
+    swarm.refused_messages = 20 + rate(300);
+    swarm.stale_fetches = rate(500);
+
+    swarm.crashes = rate(10);
+    swarm.orderly_stops = rate(5);
+    swarm.pauses = rate(10);
+    swarm.most_pause_ms = between(1000, 25'000);
+    swarm.transaction_coordinator_away = rate(5);
+    swarm.group_coordinator_away = rate(5);
+    swarm.leaders_away = rate(5);
+    swarm.compactions = rate(5);
+    swarm.source_retentions = rate(3);
+    swarm.offsets_expire = dice.chance(25) ? 2 : 0;
+    swarm.partitions_added = dice.chance(15) ? 1 : 0;
+    swarm.wall_clock_moves = rate(2);
+    swarm.members_dropped = rate(6);
+    return swarm;
+}
+
+}  // namespace kstream::sim

@@ -1,0 +1,77 @@
+// The world of one history, drawn from its seed: sizes, times, and which faults there are. Each
+// seed has a subset of the faults and its own rates: what is rare among all faults at once is
+// common where it is the only one (swarm testing).
+#pragma once
+
+#include "kstream/ports/clock.hpp"
+
+#include <cstdint>
+
+namespace kstream::sim {
+
+struct Swarm {
+    static Swarm of(std::uint64_t seed);
+
+    std::uint64_t seed = 1;
+
+    // ---- sizes
+    std::int32_t source_partitions = 3;
+    std::int32_t state_partitions = 2;
+    std::int32_t results_partitions = 2;
+    std::int32_t processes = 2;
+    std::uint64_t records = 300;
+    std::uint64_t keys = 10;
+    std::size_t most_fetched = 20;       // records of one poll
+    std::size_t most_batch_bytes = 400;  // of a delta batch: small ones are cut into chunks
+    std::size_t most_step_bytes = 1 << 20;
+    std::uint64_t most_step_keys = 1000;
+
+    // ---- times
+    Duration produce_for{0};  // records come over this span
+    Duration commit_interval{0};
+    Duration session_timeout{0};
+    Duration rebalance_timeout{0};
+    Duration transaction_timeout{0};
+    Duration timeout_scan{0};  // the coordinator looks for such transactions this often
+    Duration request_timeout{0};
+    Duration fault_interval{0};  // mean
+    Duration loop_cost{0};       // most time of one iteration
+    Duration quantum{0};         // a loop that waits busily looks this often
+    std::uint64_t usual_delay_us = 2000;
+
+    // ---- how the job runs
+    bool cooperative = true;
+    bool stable_instances = false;
+    bool static_members = false;
+    bool transactional_source = false;
+    bool commit_tail_at_once = true;
+    Duration keep_deltas{0};
+    Duration purge_interval{0};
+
+    // ---- faults by chance, per ten thousand
+    std::uint32_t lost_requests = 0;
+    std::uint32_t late_requests = 0;
+    std::uint64_t most_late_ms = 1;
+    std::uint32_t lost_answers = 0;
+    std::uint32_t late_markers = 0;
+    std::uint64_t most_marker_ms = 1;
+    std::uint32_t refused_messages = 0;
+    std::uint32_t stale_fetches = 0;
+
+    // ---- faults by schedule: weights, 0 is never
+    std::uint32_t crashes = 0;
+    std::uint32_t orderly_stops = 0;
+    std::uint32_t pauses = 0;
+    std::uint64_t most_pause_ms = 1;
+    std::uint32_t transaction_coordinator_away = 0;
+    std::uint32_t group_coordinator_away = 0;
+    std::uint32_t leaders_away = 0;
+    std::uint32_t compactions = 0;
+    std::uint32_t source_retentions = 0;
+    std::uint32_t offsets_expire = 0;
+    std::uint32_t partitions_added = 0;
+    std::uint32_t wall_clock_moves = 0;
+    std::uint32_t members_dropped = 0;
+};
+
+}  // namespace kstream::sim
