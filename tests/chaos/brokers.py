@@ -3,9 +3,7 @@ shall. Requests as docs of the Kafka protocol describe them, in versions that 4.
 
 from __future__ import annotations
 
-import os
 import struct
-from pathlib import Path
 
 from harness import cluster
 from harness.waiting import wait_for
@@ -47,14 +45,6 @@ def quorum_leader() -> int:
         return first_answer(ADDRESSES, Broker.quorum)["leader"]
     except (Unanswered, NotReady):
         return -1
-
-
-def pid_of(node: str) -> int:
-    return int((cluster_directory() / node / "pid").read_text())
-
-
-def cluster_directory() -> Path:
-    return Path(os.environ.get("KSTREAM_CLUSTER_DIR", cluster.ROOT / "build" / "cluster"))
 
 
 def move_leader(topic: str, number: int, to: int) -> None:

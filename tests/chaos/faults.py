@@ -10,7 +10,6 @@ import shutil
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -121,7 +120,7 @@ def worker_stop(scene: Scene, dice: random.Random) -> Evidence:
 def broker_kill(scene: Scene, dice: random.Random) -> Evidence:
     number = dice.choice(BROKERS)
     with scene.cluster():
-        led, pid = brokers.led_by(number), brokers.pid_of(f"broker-{number}")
+        led, pid = brokers.led_by(number), cluster.pid_of(f"broker-{number}")
         cluster.command("kill", f"broker-{number}")
         wait_for(lambda: brokers.led_by(number) == 0, PATIENCE, "others lead its partitions")
         pause(dice.uniform(0.0, 6.0), scene.ending.is_set)
@@ -146,11 +145,11 @@ def in_sync() -> bool:
 def rolling_restart(scene: Scene, dice: random.Random) -> Evidence:
     """Each broker stopped and started in good order."""
     with scene.cluster():
-        before = [brokers.pid_of(f"broker-{n}") for n in BROKERS]
+        before = [cluster.pid_of(f"broker-{n}") for n in BROKERS]
         for number in dice.sample(BROKERS, 3):
             cluster.command("stop", f"broker-{number}")
             bring_back(f"broker-{number}")
-        after = [brokers.pid_of(f"broker-{n}") for n in BROKERS]
+        after = [cluster.pid_of(f"broker-{n}") for n in BROKERS]
     return {"pids": before, "then": after} if not set(before) & set(after) else None
 
 
@@ -158,7 +157,7 @@ def controller_kill(scene: Scene, dice: random.Random) -> Evidence:
     with scene.cluster():
         old = wait_for(lambda: max(0, brokers.quorum_leader()), PATIENCE, "the quorum has a leader")
         node = f"controller-{old - 100}"
-        pid = brokers.pid_of(node)
+        pid = cluster.pid_of(node)
         cluster.command("kill", node)
         new = wait_for(
             lambda: (found := brokers.quorum_leader()) not in (-1, old) and found,
@@ -196,7 +195,7 @@ def disk_full(scene: Scene, dice: random.Random) -> Evidence:
         return None
     node = scene.disk.parent.name
     with scene.cluster():
-        pid = brokers.pid_of(node)
+        pid = cluster.pid_of(node)
         used = shutil.disk_usage(scene.disk).used
         remount(scene.disk, used + SPARE_BYTES)
         try:

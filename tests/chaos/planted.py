@@ -17,7 +17,6 @@ import re
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import run  # the environment of a chaos run: folders, namespace
 

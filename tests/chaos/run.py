@@ -237,7 +237,7 @@ def mount_disk() -> Path | None:
     """A file system of its own for one broker, which can get full. Needs our own namespace."""
     if "KSTREAM_CHAOS_NAMESPACE" not in os.environ:
         return None
-    path = brokers.cluster_directory() / "broker-3" / "data"
+    path = cluster.directory() / "broker-3" / "data"
     path.mkdir(parents=True, exist_ok=True)
     size = f"size={faults.DISK_BYTES}"
     subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(path)], check=True)
@@ -277,7 +277,7 @@ def run_once(options: argparse.Namespace) -> int:
 
 def keep_logs(directory: Path) -> None:
     """Those of the cluster as well: the next run wipes them."""
-    for log in brokers.cluster_directory().glob("*/server.log*"):
+    for log in cluster.directory().glob("*/server.log*"):
         shutil.copy(log, directory / f"{log.parent.name}.{log.name}")
 
 

@@ -60,11 +60,19 @@ def bring_back(node: str) -> None:
     wait_for(is_ready, 240, f"{node} serves again", poll=1.0)
 
 
+def directory() -> Path:
+    """Where the data, logs and pids of its nodes are."""
+    return Path(os.environ.get("KSTREAM_CLUSTER_DIR", ROOT / "build" / "cluster"))
+
+
+def pid_of(node: str) -> int:
+    return int((directory() / node / "pid").read_text())
+
+
 @contextlib.contextmanager
 def paused(node: str) -> Iterator[None]:
     """The node neither runs nor answers meanwhile; its connections stay."""
-    directory = Path(os.environ.get("KSTREAM_CLUSTER_DIR", ROOT / "build" / "cluster"))
-    pid = int((directory / node / "pid").read_text())
+    pid = pid_of(node)
     os.kill(pid, signal.SIGSTOP)
     try:
         yield
