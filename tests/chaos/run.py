@@ -28,6 +28,7 @@ import os
 import random
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -304,6 +305,9 @@ def main() -> int:
     enter_namespace()
     what = f"profile {options.profile}, seed {options.seed}, {options.minutes:g} minutes"
     print(what, flush=True)
+    # As Ctrl-C: what was started is ended on the way out.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
     if options.times == "stock":
         os.environ["KSTREAM_CLUSTER_TIMES"] = "stock"
     cluster.command("down", "--wipe", check=False)
