@@ -20,6 +20,8 @@ constexpr int kPollSliceMs = 100;
 constexpr std::chrono::milliseconds kBetweenAttempts{200};
 // One attempt to reach a cluster that is coming up.
 constexpr std::chrono::milliseconds kAttempt{3000};
+// Longer than any client is kept whose call we have ended ourselves.
+constexpr std::chrono::milliseconds kNotByLibrary{std::chrono::minutes{10}};
 
 struct OperationName {
     Operation operation;
@@ -85,15 +87,20 @@ bool Outcome::is_not_there() const {
 // --- plumbing
 
 AdminCall::AdminCall(rd_kafka_t& client, ConnectionTrouble& trouble, rd_kafka_admin_op_t operation,
-                     const AdminSettings& settings)
+                     const AdminSettings& settings, EndedBy ended_by)
     : client_(client),
       trouble_(trouble),
       settings_(settings),
       options_(rd_kafka_AdminOptions_new(&client, operation)),
       queue_(rd_kafka_queue_new(&client)) {
+    std::chrono::milliseconds timeout = settings_.timeout;
+    if (ended_by == EndedBy::us) {
+        end_ = std::chrono::steady_clock::now() + timeout;
+        timeout = kNotByLibrary;
+    }
     std::array<char, 256> reason{};
     const rd_kafka_resp_err_t code = rd_kafka_AdminOptions_set_request_timeout(
-        options_.get(), static_cast<int>(settings_.timeout.count()), reason.data(), reason.size());
+        options_.get(), static_cast<int>(timeout.count()), reason.data(), reason.size());
     KSTREAM_CHECK(code == RD_KAFKA_RESP_ERR_NO_ERROR, "request timeout in librdkafka's range");
 }
 
@@ -108,6 +115,11 @@ void AdminCall::set_operation_timeout() {
 Result<EventPtr> AdminCall::wait(std::string_view what) {
     EventPtr event;
     while (!event) {  // librdkafka answers within the request timeout, if only with an error
+        if (end_ && std::chrono::steady_clock::now() >= *end_) {
+            const bool known = trouble_.code != RD_KAFKA_RESP_ERR_NO_ERROR;
+            return std::unexpected(map_error(known ? trouble_.code : RD_KAFKA_RESP_ERR__TIMED_OUT,
+                                             what, known ? trouble_.text : ""));
+        }
         rd_kafka_poll(&client_, 0);  // on_trouble()
         if (settings_.cancelled && settings_.cancelled()) {
             return fail(ExitCode::unavailable, fmt::format("{}: stopped while waiting", what));

@@ -236,6 +236,8 @@ private:
     // Another client in place of this one, which has forgotten where coordinators are.
     void renew_client();
 
+    template <typename Ask, typename Trouble>
+    auto ask_coordinator(Ask ask, Trouble trouble);
     Result<std::vector<GroupInfo>> ask_groups(const std::vector<std::string>& names);
     Result<std::vector<Outcome>> ask_delete_groups(const std::vector<std::string>& names);
     Result<std::vector<CommittedOffset>> ask_group_offsets(
