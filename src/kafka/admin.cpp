@@ -116,9 +116,9 @@ Result<EventPtr> AdminCall::wait(std::string_view what) {
     EventPtr event;
     while (!event) {  // librdkafka answers within the request timeout, if only with an error
         if (end_ && std::chrono::steady_clock::now() >= *end_) {
-            const bool known = trouble_.code != RD_KAFKA_RESP_ERR_NO_ERROR;
-            return std::unexpected(map_error(known ? trouble_.code : RD_KAFKA_RESP_ERR__TIMED_OUT,
-                                             what, known ? trouble_.text : ""));
+            const std::optional<Error> reason = trouble_.reason(what);
+            return std::unexpected(
+                reason.value_or(map_error(RD_KAFKA_RESP_ERR__TIMED_OUT, what, "")));
         }
         rd_kafka_poll(&client_, 0);  // on_trouble()
         if (settings_.cancelled && settings_.cancelled()) {
