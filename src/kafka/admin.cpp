@@ -61,17 +61,8 @@ bool is_silence(rd_kafka_resp_err_t code) {
            code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
 }
 
-// Keeps the most telling error: a failed login also ends in "all brokers down".
 void on_trouble(rd_kafka_t* /*client*/, int code, const char* text, void* opaque) {
-    auto& trouble = *static_cast<ConnectionTrouble*>(opaque);
-    const auto error = static_cast<rd_kafka_resp_err_t>(code);
-    const bool known_better =
-        trouble.code == RD_KAFKA_RESP_ERR__AUTHENTICATION || trouble.code == RD_KAFKA_RESP_ERR__SSL;
-    if (!known_better && error != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
-        // "... failed: Connection refused (after 0ms in state CONNECT, ...)"
-        const std::string_view whole(text);
-        trouble = {error, std::string(whole.substr(0, whole.find(" (after ")))};
-    }
+    static_cast<ConnectionTrouble*>(opaque)->note(static_cast<rd_kafka_resp_err_t>(code), text);
 }
 
 }  // namespace
@@ -133,33 +124,26 @@ Result<EventPtr> AdminCall::wait(std::string_view what) {
         if (settings_.cancelled && settings_.cancelled()) {
             return fail(ExitCode::unavailable, fmt::format("{}: stopped while waiting", what));
         }
+        if (std::optional<Error> refused = trouble_.hopeless(what)) {
+            return std::unexpected(std::move(*refused));
+        }
         event.reset(rd_kafka_queue_poll(queue_.get(), kPollSliceMs));
     }
     if (const rd_kafka_resp_err_t code = rd_kafka_event_error(event.get());
         code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         rd_kafka_poll(&client_, 0);
-        if (trouble_.code != RD_KAFKA_RESP_ERR_NO_ERROR && is_silence(code)) {
-            return std::unexpected(map_error(trouble_.code, what, trouble_.text));
+        if (std::optional<Error> reason = trouble_.reason(what); reason && is_silence(code)) {
+            return std::unexpected(std::move(*reason));
         }
         const char* const text = rd_kafka_event_error_string(event.get());
         return std::unexpected(map_error(code, what, text == nullptr ? "" : text));
     }
-    trouble_ = {};  // not before: librdkafka reports the same trouble only once in 30 s
+    trouble_.clear();  // not before: librdkafka reports the same trouble only once in 30 s
     return event;
 }
 
 bool is_passing(const Error& error) {
     return error.disposition == Disposition::retry && error.exit_code == ExitCode::unavailable;
-}
-
-Error with_right(Error error, std::string_view right) {
-    const auto code = static_cast<rd_kafka_resp_err_t>(error.kafka_code);
-    if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
-        code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED ||
-        code == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED) {
-        error.hint = fmt::format("the principal needs {}", right);
-    }
-    return error;
 }
 
 Rights rights_of(const rd_kafka_AclOperation_t* operations, std::size_t count) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kafka/client_config.hpp"
+#include "kafka/connection_trouble.hpp"
 #include "kafka/handles.hpp"
 #include "kstream/error.hpp"
 #include "kstream/model/ids.hpp"
@@ -167,12 +168,6 @@ struct AdminSettings {
     std::chrono::milliseconds timeout{15000};  // of each call
     // Asked every 100 ms while a call waits; true ends the wait with an error. May be empty.
     std::function<bool()> cancelled;
-};
-
-// What the client itself has to say about its connections: the reason behind a call that timed out.
-struct ConnectionTrouble {
-    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
-    std::string text;
 };
 
 // One client for administration. Not thread-safe: any thread, one at a time.

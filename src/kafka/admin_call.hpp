@@ -112,9 +112,6 @@ template <typename T>
     return nullptr;
 }
 
-// A missing right, said as the operation and the resource, in place of the general hint.
-[[nodiscard]] Error with_right(Error error, std::string_view right);
-
 // The rights that an answer lists; not known when it lists none.
 [[nodiscard]] Rights rights_of(const rd_kafka_AclOperation_t* operations, std::size_t count);
 
