@@ -8,9 +8,9 @@
     tests/planted/run.py --place loop                  bugs of the loops only, or of `kafka`
     tests/planted/run.py --at-least 24                 exit code 1 when fewer are caught
 
-A suite catches a bug when it ends with an exit code other than 0, or when it has reached the bug and
-does not end within --timeout seconds. It must pass without a bug first, and gets twenty times as
-long as that took, if that is more. A bug that survives is named with whether its code has
+A suite catches a bug when it ends with an exit code other than 0, or when it has reached the bug
+and does not end within --timeout seconds. It must pass without a bug first, and gets twenty times
+as long as that took, if that is more. A bug that survives is named with whether its code has
 run at all: what is not reached cannot be found, whatever the tests look at.
 """
 
