@@ -6,6 +6,8 @@
 #   cluster.sh up                 starts what is not running; returns when the cluster is ready: all
 #                                 brokers unfenced, coordinator topics in full ISR, transactions
 #                                 work
+#   cluster.sh up --secure        the same with a second listener on each broker, where clients need
+#                                 TLS, a password and rights; stays so until `down`
 #   cluster.sh down [--wipe]      brokers first, then controllers; --wipe removes the data as well
 #   cluster.sh status             what runs and how it is; exit code 0 only when it is ready
 #   cluster.sh kill NODE          SIGKILL, as a crash
@@ -15,12 +17,22 @@
 #                                 kafka-topics, kafka-console-consumer, kafka-consumer-groups, ...
 #
 # NODE is controller-1, -2, -3 or broker-1, -2, -3. Brokers listen on localhost:29092, 39092, 49092.
+# The secure listeners are localhost:28092, 38092, 48092 (SASL_SSL, SCRAM-SHA-512), the authority of
+# their certificates is build/cluster/secure/ca.pem. Nobody has a password or rights there before
+# somebody grants them, at a plain listener: who comes in by those is the administrator.
+#
 # Data, logs and pids are in build/cluster; KSTREAM_CLUSTER_DIR names another folder (the ports stay
 # the same, so only one cluster runs at a time).
 #
 # KSTREAM_CLUSTER_JVM_OPTIONS: options for the JVM of each node that is started, divided at blanks.
 # @PORT@ in them becomes a port of the node's own: 29300, 39300, 49300 for the brokers and 29301,
 # 39301, 49301 for the controllers. tests/deploy/seen_metrics.py uses it for the JMX exporter.
+#
+# KSTREAM_CLUSTER_TIMES=stock: nodes that are started keep Kafka's own times for sessions,
+# rebalances and abandoned transactions, instead of the short ones that tests want.
+#
+# Each broker also listens at 29192, 39192, 49192 for clients that come through a proxy of the tests
+# (tests/integration/harness/proxy.py): there it gives 29292, 39292, 49292 as its address.
 set -euo pipefail
 
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
@@ -36,7 +48,10 @@ readonly NODES=("${CONTROLLERS[@]}" "${BROKERS[@]}")
 readonly BROKER_ADDRESSES=127.0.0.1:29092,127.0.0.1:39092,127.0.0.1:49092
 readonly QUORUM=101@127.0.0.1:29093,102@127.0.0.1:39093,103@127.0.0.1:49093
 # As the kernel writes them; the x9300 and x9301 are for KSTREAM_CLUSTER_JVM_OPTIONS.
-readonly RESERVED_PORTS=29092-29093,29300-29301,39092-39093,39300-39301,49092-49093,49300-49301
+readonly RESERVED_PORTS=28092,29092-29093,29192,29292,29300-29301,38092,39092-39093,39192,39292,\
+39300-39301,48092,49092-49093,49192,49292,49300-49301
+# Where the secure listeners' certificates are, and whether there are such listeners.
+secure_dir="$cluster_dir/secure"
 readonly READY_SECONDS=90
 readonly STOP_SECONDS=20
 # The last controllers to go have nobody to hand the quorum to and would wait 5 s for it. Their log
@@ -62,6 +77,9 @@ node_port() {
   if is_controller "$1"; then printf '%s9093' "$tens"; else printf '%s9092' "$tens"; fi
 }
 
+# proxied_port BROKER 1: where it listens for a proxy; BROKER 2: where that listens for clients.
+proxied_port() { printf '%s' "$(($(node_port "$1") + $2 * 100))"; }
+
 require_node() {
   local node
   for node in "${NODES[@]}"; do
@@ -81,20 +99,52 @@ running_pid() {
   printf '%s' "$pid"
 }
 
-write_properties() {
-  local node="$1"
+is_secure() { [ -s "$secure_dir/ca.pem" ]; }
+
+write_listeners() {
+  local node="$1" port secure_port listeners advertised protocols
+  port="$(node_port "$node")"
   if is_controller "$node"; then
     cat <<CONF
 process.roles=controller
-listeners=CONTROLLER://127.0.0.1:$(node_port "$node")
+listeners=CONTROLLER://127.0.0.1:$port
 CONF
   else
+    listeners="PLAINTEXT://127.0.0.1:$port,PROXIED://127.0.0.1:$(proxied_port "$node" 1)"
+    advertised="PLAINTEXT://localhost:$port,PROXIED://127.0.0.1:$(proxied_port "$node" 2)"
+    protocols=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT
+    if is_secure; then
+      secure_port=$((port - 1000))
+      listeners+=",SECURE://127.0.0.1:$secure_port"
+      advertised+=",SECURE://localhost:$secure_port"
+      protocols+=,SECURE:SASL_SSL
+      cat <<CONF
+listener.name.secure.sasl.enabled.mechanisms=SCRAM-SHA-512
+listener.name.secure.scram-sha-512.sasl.jaas.config=\
+org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.secure.ssl.keystore.type=PEM
+listener.name.secure.ssl.keystore.location=$secure_dir/localhost.pem
+CONF
+    fi
     cat <<CONF
 process.roles=broker
-listeners=PLAINTEXT://127.0.0.1:$(node_port "$node")
-advertised.listeners=PLAINTEXT://localhost:$(node_port "$node")
+listeners=$listeners
+advertised.listeners=$advertised
+listener.security.protocol.map=$protocols
 CONF
   fi
+  # Controllers decide as well: they take what brokers pass on to them.
+  if is_secure; then
+    cat <<CONF
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+CONF
+  fi
+}
+
+write_properties() {
+  local node="$1"
+  write_listeners "$node"
   cat <<CONF
 node.id=$(node_id "$node")
 controller.quorum.voters=$QUORUM
@@ -113,21 +163,25 @@ transaction.state.log.min.isr=2
 share.coordinator.state.topic.replication.factor=3
 share.coordinator.state.topic.min.isr=2
 
-# In small: quick to start, quick to notice a dead node or an abandoned transaction.
+# In small: quick to start.
 offsets.topic.num.partitions=12
 transaction.state.log.num.partitions=12
 share.coordinator.state.topic.num.partitions=3
-group.initial.rebalance.delay.ms=0
-group.min.session.timeout.ms=1000
-broker.heartbeat.interval.ms=1000
-broker.session.timeout.ms=6000
-transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
 
 # For a machine of two cores that six JVMs share with what they are for.
 num.network.threads=2
 num.io.threads=4
 background.threads=2
 log.cleaner.dedupe.buffer.size=16777216
+CONF
+  [ "${KSTREAM_CLUSTER_TIMES:-}" = stock ] || cat <<CONF
+
+# Quick to notice a dead node or an abandoned transaction.
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+broker.heartbeat.interval.ms=1000
+broker.session.timeout.ms=6000
+transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
 CONF
 }
 
@@ -244,9 +298,25 @@ wait_for() {
 
 # ---- commands ----------------------------------------------------------------------------------
 
+# Certificates for the secure listeners. A broker reads its listeners only when it starts.
+make_secure() {
+  local node
+  for node in "${NODES[@]}"; do
+    ! running_pid "$node" >/dev/null ||
+      die "the cluster runs without secure listeners: 'cluster.sh down' first"
+  done
+  sh "$KSTREAM_ROOT/deploy/secure/generate.sh" certificates "$secure_dir" localhost 2>/dev/null ||
+    die "no certificates could be made: is openssl there"
+}
+
 command_up() {
   local node started new=0
   started="$(now_ms)"
+  case "${1:-}" in
+    '') ;;
+    --secure) is_secure || make_secure ;;
+    *) die "up knows --secure only, not '$1'" ;;
+  esac
   reserve_ports
   for node in "${NODES[@]}"; do
     running_pid "$node" >/dev/null || {
@@ -273,6 +343,7 @@ command_down() {
   # Brokers need the controllers to hand over their partitions.
   kill_and_wait TERM "$STOP_SECONDS" "${BROKERS[@]}"
   kill_and_wait TERM "$QUORUM_STOP_SECONDS" "${CONTROLLERS[@]}"
+  rm -rf "$secure_dir"
   if [ "${1:-}" = --wipe ]; then
     for node in "${NODES[@]}"; do
       rm -rf "${cluster_dir:?}/$node"
@@ -374,7 +445,7 @@ main() {
       exec {lock}>"$cluster_dir/.lock"
       flock "$lock"
       case "$command" in
-        up) command_up ;;
+        up) command_up "$@" ;;
         down) command_down "$@" ;;
         start) command_start "${1:-}" ;;
         stop) command_end TERM "${1:-}" ;;

@@ -7,6 +7,8 @@
 #
 #   test.sh                        all of it
 #   test.sh --without-integration  what needs no cluster
+#   test.sh --full                 all of it, and what takes long: chaos on a cluster of its own,
+#                                  also under the sanitizers, planted bugs, long fuzzing
 #
 # A stage that fails does not keep the later ones from running, a build that fails does. Ends with a
 # table, one line of totals, and exit code 0 only when everything passed.
@@ -18,9 +20,11 @@ here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 cd "$KSTREAM_ROOT"
 
 with_integration=yes
+full=no
 case "${1:-}" in
   '') ;;
   --without-integration) with_integration=no ;;
+  --full) full=yes ;;
   *) die "unknown option '$1': see the comment at the top of scripts/test.sh" ;;
 esac
 
@@ -85,31 +89,69 @@ run_ctest() {
   record "$name" "$(seconds_since "$started")" $((total - bad)) "$bad"
 }
 
-# The integration suite brings its cluster up and down itself and closes with 'N passed, N failed'.
-run_integration() {
-  local started log="$KSTREAM_LOGS/test-integration.log" status=0 good='' bad=''
+# run_script NAME TITLE PRESET SCRIPT ARGS... : a program that closes with 'N passed, N failed', for
+# the binary of PRESET. It brings its cluster up and down itself.
+run_script() {
+  local name="$1" title="$2" preset="$3" started log="$KSTREAM_LOGS/test-$1.log" status=0
+  local good='' bad=''
+  shift 3
   say ''
-  say "== integration (real cluster)"
+  say "== $title"
+  mkdir -p "$KSTREAM_LOGS"
   started="$(now_ms)"
-  KSTREAM="$KSTREAM_BUILD/release/bin/kstream" python3 tests/integration/run.py 2>&1 |
-    tee "$log" || status=$?
+  KSTREAM="$KSTREAM_BUILD/$preset/bin/kstream" python3 "$@" 2>&1 | tee "$log" || status=$?
   if [[ "$(grep -E '^([A-Za-z]+: )?[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1)" =~ \
     ([0-9]+)\ passed,\ ([0-9]+)\ failed ]]; then
     good="${BASH_REMATCH[1]}"
     bad="${BASH_REMATCH[2]}"
   fi
   [ "$status" -eq 0 ] || [ "${bad:-0}" -gt 0 ] || bad=1
-  record integration "$(seconds_since "$started")" "${good:-0}" "${bad:-0}"
+  record "$name" "$(seconds_since "$started")" "${good:-0}" "${bad:-0}"
+}
+
+# ---- what takes long: --full ---------------------------------------------------------------------
+
+full_chaos() {
+  run_script chaos "chaos (real cluster)" release tests/chaos/run.py --minutes 5
+}
+
+full_sanitized_chaos() {
+  build asan kstream
+  run_script chaos-asan "chaos under the sanitizers" asan tests/chaos/run.py --minutes 2 --rate 2000
+}
+
+full_planted_bugs() {
+  build planted kstream kstream_unit_tests
+  run_script planted "planted bugs (unit tests)" planted tests/planted/run.py --at-least 24
+  run_script planted-cluster "planted bugs (real cluster)" planted tests/chaos/planted.py
+}
+
+full_fuzzing() {
+  local started status=0
+  "$here/setup.sh" --fuzzing
+  build fuzz-asan
+  started="$(now_ms)"
+  step test-fuzz "fuzzing, ten minutes a target" \
+    python3 tests/fuzz/run.py --preset fuzz-asan --seconds 600 || status=1
+  record fuzzing "$(seconds_since "$started")" $((1 - status)) "$status"
 }
 
 "$here/setup.sh"
 
 build release
 run_ctest checks release -L '^(unit|sim|mock|cli|tidy|deploy)$'
-[ "$with_integration" = no ] || run_integration
+[ "$with_integration" = no ] ||
+  run_script integration "integration (real cluster)" release tests/integration/run.py
 
 # The programs behind the label `unit`: with sanitizers on, every other one would cost minutes.
 build asan kstream_unit_tests record_decoder_cases fuzz_replay
 run_ctest sanitizers asan -L '^unit$'
+
+if [ "$full" = yes ]; then
+  full_chaos
+  full_sanitized_chaos
+  full_planted_bugs
+  full_fuzzing
+fi
 
 summary

@@ -1,38 +1,62 @@
 #!/bin/sh
-# Certificates and passwords of compose.secure.yml, into the folder $1: one folder for each reader.
+# Certificates and passwords.
+#
+#   generate.sh FOLDER                       those of compose.secure.yml: one folder for each reader
+#   generate.sh certificates FOLDER NAME...  only an authority's ca.pem, and for each host name a
+#                                            NAME.pem with its key; nobody can sign more later
 #
 # What is there stays, so that a restart changes nothing. To renew it all (certificates are good for
 # 825 days): stop, remove the volumes whose names end in `secrets` and `authority`, start again.
 set -eu
 
-out="$1"
 days=825
+
+# authority KEY: ca.pem, and its key in the file KEY.
+authority() {
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -days "$days" \
+    -subj /CN=kstream-authority -addext basicConstraints=critical,CA:true \
+    -addext keyUsage=critical,keyCertSign,cRLSign -keyout "$1" -out ca.pem
+}
+
+# node KEY NAMES FILE: a certificate for these alternative names, signed with KEY, and its own key.
+# The common name is the role that Kafka's access control sees.
+node() {
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -days "$days" \
+    -CA ca.pem -CAkey "$1" -subj /CN=kafka -addext "subjectAltName=$2" \
+    -addext basicConstraints=critical,CA:false -addext extendedKeyUsage=serverAuth,clientAuth \
+    -keyout node.key -out node.pem
+  cat node.key node.pem ca.pem >"$3"
+}
+
+umask 077
+work="$(mktemp -d)"
+trap 'rm -rf "$work"' EXIT
+
+if [ "$1" = certificates ]; then
+  out="$2"
+  shift 2
+  mkdir -p "$out"
+  cd "$work"
+  authority ca.key
+  for name; do node ca.key "DNS:$name" "$out/$name.pem"; done
+  cp ca.pem "$out/ca.pem"
+  exit
+fi
+
+out="$1"
 uid_kafka=1000    # appuser of the image apache/kafka
 uid_kstream=65532 # of our Dockerfile
 # The broker's file is written last: where it is, all is.
 complete="$out/kafka/users.properties"
 [ ! -s "$complete" ] || exit 0
 
-umask 077
-work="$(mktemp -d)"
-trap 'rm -rf "$work"' EXIT
 cd "$work"
 mkdir -p "$out/authority" "$out/kafka" "$out/admin" "$out/create-topics" "$out/produce" \
   "$out/aggregate"
 
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -days "$days" \
-  -subj /CN=kstream-authority -addext basicConstraints=critical,CA:true \
-  -addext keyUsage=critical,keyCertSign,cRLSign \
-  -keyout "$out/authority/ca.key" -out ca.pem
-
-# The common name is the role that Kafka's access control sees, the host is in the alternative name.
-for node in controller-1 controller-2 controller-3 kafka-1 kafka-2 kafka-3; do
-  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -days "$days" \
-    -CA ca.pem -CAkey "$out/authority/ca.key" -subj /CN=kafka \
-    -addext "subjectAltName=DNS:$node,DNS:localhost,IP:127.0.0.1" \
-    -addext basicConstraints=critical,CA:false -addext extendedKeyUsage=serverAuth,clientAuth \
-    -keyout node.key -out node.pem
-  cat node.key node.pem ca.pem >"$out/kafka/$node.pem"
+authority "$out/authority/ca.key"
+for name in controller-1 controller-2 controller-3 kafka-1 kafka-2 kafka-3; do
+  node "$out/authority/ca.key" "DNS:$name,DNS:localhost,IP:127.0.0.1" "$out/kafka/$name.pem"
 done
 
 password() { openssl rand -hex 24; }

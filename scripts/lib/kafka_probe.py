@@ -74,6 +74,8 @@ class Reader:
 
     def compact_string(self):
         size = self.uvarint() - 1
+        if size < 0:
+            return None
         value = self.data[self.position : self.position + size].decode()
         self.position += size
         return value

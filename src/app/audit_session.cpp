@@ -1,6 +1,7 @@
 #include "app/audit_session.hpp"
 
 #include "app/ensure_topics.hpp"
+#include "kafka/error_map.hpp"
 #include "kstream/check.hpp"
 #include "kstream/codec/result_record.hpp"
 #include "kstream/codec/spec_hash.hpp"
@@ -101,7 +102,7 @@ Result<void> AuditSession::look_at_topics() {
     for (std::size_t i = 0; i < found->size(); ++i) {
         kafka::TopicInfo& info = (*found)[i];
         if (info.error) {
-            return std::unexpected(*info.error);
+            return std::unexpected(kafka::with_right(*info.error, "Read on topic " + info.name));
         }
         if (!info.exists) {
             return fail(ExitCode::unavailable, fmt::format("topic {} is not there", info.name),

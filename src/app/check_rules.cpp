@@ -24,6 +24,12 @@ struct InternalLog {
 
 Findings internal_log_findings(const InternalLog& log, const ClusterFacts& facts) {
     Findings all;
+    if (log.info.error) {
+        all.push_back(Finding::warn(fmt::format("{} was not looked at", log.info.name),
+                                    fmt::format("grant Describe on topic {} to look whether {} "
+                                                "survives the loss of a broker",
+                                                log.info.name, log.purpose)));
+    }
     const std::int64_t replicas =
         log.info.exists
             ? log.info.replication_factor()

@@ -84,6 +84,10 @@ struct TopicUnderTest {
 // would get no partition.
 [[nodiscard]] Findings combination_findings(const std::vector<TopicUnderTest>& topics, int workers);
 
+// What `aggregate` does with a topic, as Kafka names the rights for it: "Read and Write". Any of
+// them allows to look at the topic as well.
+[[nodiscard]] std::string_view needed_on(TopicRole role);
+
 // The rights that `aggregate` needs on a topic and on its groups.
 [[nodiscard]] Findings rights_findings(const TopicUnderTest& topic, cli::OnBadRecord on_bad_record);
 [[nodiscard]] Findings rights_findings(const kafka::GroupInfo& group);

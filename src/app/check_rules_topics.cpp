@@ -1,6 +1,7 @@
 // Rules over topics and rights. See check_rules.hpp.
 
 #include "app/check_rules.hpp"
+#include "kafka/error_map.hpp"
 
 #include <fmt/format.h>
 
@@ -125,7 +126,7 @@ Findings topic_findings(const TopicUnderTest& topic) {
     if (!topic.configs) {
         all.push_back(
             Finding::warn(fmt::format("the configuration of {} was not checked", info.name),
-                          "grant DescribeConfigs on it to check it"));
+                          fmt::format("grant DescribeConfigs on topic {} to check it", info.name)));
         return all;
     }
     add_findings(all, policy_findings(topic, *topic.configs));
@@ -179,6 +180,21 @@ Findings combination_findings(const std::vector<TopicUnderTest>& topics, int wor
     return all;
 }
 
+std::string_view needed_on(TopicRole role) {
+    switch (role) {
+        case TopicRole::source:
+            return "Read";
+        case TopicRole::results:
+            return "Write";
+        case TopicRole::repartition:
+        case TopicRole::changelog:
+            return "Read and Write";
+        case TopicRole::dead_letters:
+            return "Write";
+    }
+    return {};
+}
+
 Findings rights_findings(const TopicUnderTest& topic, cli::OnBadRecord on_bad_record) {
     Findings all;
     if (!topic.info.exists || !topic.info.rights.known()) {
@@ -205,7 +221,7 @@ Findings rights_findings(const TopicUnderTest& topic, cli::OnBadRecord on_bad_re
 
 Findings rights_findings(const kafka::GroupInfo& group) {
     if (group.error) {
-        return {Finding::from(*group.error)};
+        return {Finding::from(kafka::with_right(*group.error, "Read on group " + group.name))};
     }
     if (group.rights.known() && !group.rights.allows(kafka::Operation::read)) {
         return {Finding::error(

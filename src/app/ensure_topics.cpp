@@ -2,6 +2,8 @@
 
 #include "app/ensure_topics.hpp"
 
+#include "kafka/error_map.hpp"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -86,6 +88,19 @@ Result<void> compare_existing(kafka::Admin& admin, const std::vector<kafka::Topi
     return {};
 }
 
+// The same without comparing: what is there is good enough.
+Result<void> take_existing(const std::vector<kafka::TopicInfo>& found,
+                           std::vector<TopicOutcome>& outcomes) {
+    for (TopicOutcome& outcome : outcomes) {
+        const auto info = std::ranges::find(found, outcome.planned.name, &kafka::TopicInfo::name);
+        if (info != found.end() && info->exists) {
+            outcome.state = TopicState::same;
+            outcome.error.reset();
+        }
+    }
+    return {};
+}
+
 kafka::NewTopic to_new_topic(const PlannedTopic& planned) {
     return {planned.name, planned.partitions, planned.replication_factor, planned.configs};
 }
@@ -126,7 +141,8 @@ Result<void> create_missing(kafka::Admin& admin, const EnsureOptions& options,
             return std::unexpected(again.error());
         }
         if (std::ranges::all_of(*again, &kafka::TopicInfo::exists) || looks == kLooksForAnother) {
-            return compare_existing(admin, *again, outcomes);
+            return options.compare ? compare_existing(admin, *again, outcomes)
+                                   : take_existing(*again, outcomes);
         }
         std::this_thread::sleep_for(kBetweenLooks);
     }
@@ -201,7 +217,12 @@ Result<EnsureReport> ensure_topics(kafka::Admin& admin, TopicPlan plan,
     for (std::size_t i = 0, next = 0; i < plan.topics.size(); ++i) {
         const bool make =
             next < missing.topics.size() && missing.topics[next].role == plan.topics[i].role;
-        const std::optional<Error>& error = (*found)[i].error;
+        std::optional<Error> error = (*found)[i].error;
+        if (error) {
+            error = kafka::with_right(
+                std::move(*error), fmt::format("{} on topic {}", options.needs(plan.topics[i].role),
+                                               plan.topics[i].name));
+        }
         report.topics.push_back({make ? missing.topics[next++] : plan.topics[i],
                                  error ? TopicState::failed : TopicState::same,
                                  {},
@@ -210,7 +231,9 @@ Result<EnsureReport> ensure_topics(kafka::Admin& admin, TopicPlan plan,
             to_make.push_back(&report.topics.back());
         }
     }
-    if (auto done = compare_existing(admin, *found, report.topics); !done) {
+    if (auto done =
+            options.compare ? compare_existing(admin, *found, report.topics) : Result<void>{};
+        !done) {
         return std::unexpected(std::move(done.error()));
     }
     if (auto done = create_missing(admin, options, to_make, report.topics); !done) {
@@ -250,9 +273,11 @@ Result<void> wait_for_topics(kafka::Admin& admin, const std::vector<std::string>
     }
 }
 
-Result<void> make_missing_topics(kafka::Admin& admin, const TopicPlan& plan, Log& log,
+Result<void> make_missing_topics(kafka::Admin& admin, const TopicPlan& plan,
+                                 std::string_view (*needs)(TopicRole), Log& log,
                                  const StopSignal& stop) {
-    auto report = ensure_topics(admin, plan, {.dry_run = false, .fit_to_brokers = true});
+    auto report = ensure_topics(
+        admin, plan, {.dry_run = false, .fit_to_brokers = true, .compare = false, .needs = needs});
     if (!report) {
         return std::unexpected(std::move(report.error()));
     }

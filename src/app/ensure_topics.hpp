@@ -12,6 +12,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace kstream::app {
@@ -41,6 +42,10 @@ struct EnsureOptions {
     // Fewer brokers than replicas: make the topics with what there is (development) instead of
     // leaving the refusal to the cluster.
     bool fit_to_brokers = false;
+    // Whether topics that are there are compared with the plan: needs DescribeConfigs on each.
+    bool compare = true;
+    // What the caller needs on a topic that is there, for the words of a refusal to look at it.
+    std::string_view (*needs)(TopicRole) = [](TopicRole) -> std::string_view { return "Describe"; };
 };
 
 struct EnsureReport {
@@ -68,8 +73,9 @@ enum class Readiness : std::uint8_t {
 
 // For produce and aggregate: what ensure_topics() with fit_to_brokers made goes to the log, and it
 // waits for leaders. Topics that are there are left as they are. Errors: the first topic that could
-// not be made, else as above.
-[[nodiscard]] Result<void> make_missing_topics(kafka::Admin& admin, const TopicPlan& plan, Log& log,
+// not be made, or not be looked at (then with what the caller `needs` on it), else as above.
+[[nodiscard]] Result<void> make_missing_topics(kafka::Admin& admin, const TopicPlan& plan,
+                                               std::string_view (*needs)(TopicRole), Log& log,
                                                const StopSignal& stop);
 
 }  // namespace kstream::app

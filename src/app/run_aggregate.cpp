@@ -198,21 +198,26 @@ Result<bool> watch_end(const LoopEnvironment& environment) {
 // How the loops ended: the first error that is more than "could not commit in time".
 ExitCode join_loops(const Loops& loops, std::chrono::steady_clock::time_point deadline, Log& log) {
     ExitCode code = ExitCode::ok;
+    bool all = true;
     for (const auto& loop : loops) {
         if (!loop->wait_until(deadline)) {
-            // The client library does not come back from a call. Nothing is lost by leaving: what
-            // is not committed is read again. The threads must not be waited for, so neither may
-            // the destructors run.
-            std::_Exit(to_int(report(
-                log, Error::stop(ExitCode::incomplete,
-                                 "stopped without the last commit and without leaving the group; "
-                                 "nothing is lost: the next start reads the same records again",
-                                 "the brokers did not answer in time"))));
-        }
-        if (const std::optional<Error>& error = loop->outcome()) {
+            all = false;
+        } else if (const std::optional<Error>& error = loop->outcome()) {
             const ExitCode ended = report(log, *error);
             code = code == ExitCode::ok || code == ExitCode::incomplete ? ended : code;
         }
+    }
+    if (!all) {
+        // The client library does not come back from a call. Nothing is lost by leaving: what is
+        // not committed is read again. The threads must not be waited for, so neither may the
+        // destructors run.
+        const ExitCode left = report(
+            log,
+            Error::stop(ExitCode::incomplete,
+                        "stopped without the last commit and without leaving the group; nothing is "
+                        "lost: the next start reads the same records again",
+                        "the brokers did not answer in time"));
+        std::_Exit(to_int(code == ExitCode::ok ? left : code));
     }
     return code;
 }
@@ -311,7 +316,8 @@ ExitCode run_aggregate(const cli::AggregateConfig& config, AppContext& context) 
     if (const auto reached = admin->wait_for_cluster(1, kClusterWait); !reached) {
         return failed(reached.error());
     }
-    if (const auto made = make_missing_topics(*admin, *plan, log, context.stop); !made) {
+    if (const auto made = make_missing_topics(*admin, *plan, &needed_on, log, context.stop);
+        !made) {
         return failed(made.error());
     }
     const StartReport checked = check_start(*admin, config, {.cluster_wait = kClusterWait});

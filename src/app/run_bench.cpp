@@ -190,7 +190,7 @@ ExitCode compare_with(const EarlierResult& earlier, const BenchReport& report,
     return std::ranges::any_of(
                compared,
                [](const bench::Compared& one) { return one.verdict == bench::Verdict::worse; })
-               ? static_cast<ExitCode>(10)
+               ? ExitCode::slower
                : ExitCode::ok;
 }
 

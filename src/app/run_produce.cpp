@@ -5,6 +5,7 @@
 #include "app/produce_report.hpp"
 #include "app/produce_worker.hpp"
 #include "app/topic_plan.hpp"
+#include "kafka/error_map.hpp"
 #include "kafka/producer.hpp"
 #include "kstream/core/generator.hpp"
 
@@ -42,6 +43,28 @@ void write_error(Log& log, const Error& error) {
     }
 }
 
+// Said before the first record is made, where the answer would be a report of failed records.
+Result<void> check_right(kafka::Admin& admin, const std::string& topic) {
+    const auto found = admin.describe_topics({topic});
+    if (!found) {
+        return std::unexpected(found.error());
+    }
+    const kafka::TopicInfo& info = found->front();
+    const std::string right = "Write on topic " + topic;
+    if (info.error) {
+        return std::unexpected(kafka::with_right(*info.error, right));
+    }
+    if (info.exists && info.rights.known() && !info.rights.allows(kafka::Operation::write)) {
+        return fail(ExitCode::kafka_fatal, fmt::format("not authorised to Write topic {}", topic),
+                    "the principal needs " + right);
+    }
+    return {};
+}
+
+std::string_view needed_on(TopicRole role) {
+    return role == TopicRole::source ? "Write" : "Describe";
+}
+
 Result<void> make_topics(const cli::ProduceConfig& config, AppContext& context) {
     const auto plan = make_topic_plan({.application_id = "kstream",
                                        .source = config.topic,
@@ -70,8 +93,11 @@ Result<void> make_topics(const cli::ProduceConfig& config, AppContext& context) 
         }
         context.log.write(LogLevel::info, "resumed");
     }
+    if (auto allowed = check_right(*admin, config.topic); !allowed) {
+        return allowed;
+    }
     return make_missing_topics(*admin, plan->only({TopicRole::source, TopicRole::results}),
-                               context.log, context.stop);
+                               &needed_on, context.log, context.stop);
 }
 
 using Producers = std::vector<std::unique_ptr<kafka::Producer>>;
@@ -259,19 +285,21 @@ ExitCode produce(const cli::ProduceConfig& config, AppContext& context, Producer
                        {"start_time", options.start_time_s}});
     const Instant begin = context.clock.now();
     const double elapsed = run_workers(config, generator, producers, begin, context);
-    for (const auto& producer : producers) {
-        if (producer->failure()) {
-            write_error(context.log, *producer->failure());
-            break;
-        }
+    const auto failed =
+        std::ranges::find_if(producers, [](const auto& one) { return one->failure().has_value(); });
+    if (failed != producers.end()) {
+        write_error(context.log, *(*failed)->failure());
     }
     const ProduceReport report = report_of(config, options, producers, begin, elapsed);
     fmt::print("{}", config.json ? to_json(report) : to_text(report));
-    const ExitCode code = exit_code_of(report);
+    ExitCode code = exit_code_of(report);
     if (code != ExitCode::ok) {
         context.log.write(LogLevel::error, "not everything was delivered",
                           {{"failed", static_cast<std::int64_t>(report.counts.failed)},
                            {"unknown", static_cast<std::int64_t>(report.counts.unknown)}});
+        if (failed != producers.end() && report.counts.acknowledged == 0) {
+            code = (*failed)->failure()->exit_code;  // not a part is missing: it does not work
+        }
     }
     return code;
 }

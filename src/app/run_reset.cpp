@@ -10,6 +10,7 @@
 #include "app/ensure_topics.hpp"
 #include "app/explain.hpp"
 #include "app/topic_plan.hpp"
+#include "kafka/error_map.hpp"
 #include "kafka/tombstones.hpp"
 
 #include <fmt/format.h>
@@ -18,6 +19,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <initializer_list>
 #include <optional>
 
 namespace kstream::app {
@@ -96,12 +98,43 @@ private:
             return std::unexpected(std::move(topics.error()));
         }
         for (const kafka::TopicInfo& topic : *topics) {
-            if (topic.error) {
-                return std::unexpected(*topic.error);
+            if (auto allowed = check_rights(topic); !allowed) {
+                return allowed;
             }
         }
         state_.topics = std::move(*topics);
         return {};
+    }
+
+    // Before anything is done: a right that is missing must not leave half a reset behind.
+    template <typename Info>  // of a topic or a group
+    static Result<void> require(const Info& info, std::string_view kind,
+                                std::initializer_list<kafka::Operation> operations) {
+        for (const kafka::Operation operation : operations) {
+            const std::string right =
+                fmt::format("{} on {} {}", kafka::operation_name(operation), kind, info.name);
+            if (info.error) {
+                return std::unexpected(kafka::with_right(*info.error, right));
+            }
+            if (info.exists && info.rights.known() && !info.rights.allows(operation)) {
+                return fail(ExitCode::kafka_fatal, "not authorised to " + right,
+                            "the principal needs " + right);
+            }
+        }
+        return {};
+    }
+
+    Result<void> check_rights(const kafka::TopicInfo& topic) const {
+        using enum kafka::Operation;
+        if (topic.name == state_.names.dead_letters) {
+            return require(topic, "topic", {describe});
+        }
+        if (topic.name != state_.names.results) {
+            return require(topic, "topic", {remove});
+        }
+        return config_.results == cli::ResultsOnReset::keep
+                   ? require(topic, "topic", {read})
+                   : require(topic, "topic", {read, write});
     }
 
     Result<void> look_at_group(const std::string& name) {
@@ -110,8 +143,8 @@ private:
             return std::unexpected(std::move(groups.error()));
         }
         GroupState group{std::move(groups->front()), 0};
-        if (group.info.error) {
-            return std::unexpected(*group.info.error);
+        if (auto allowed = require(group.info, "group", {kafka::Operation::remove}); !allowed) {
+            return allowed;
         }
         if (group.info.exists) {
             const auto offsets = admin_.group_offsets(name, {}, kafka::Admin::Stability::any);

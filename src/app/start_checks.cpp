@@ -4,6 +4,7 @@
 
 #include "app/ensure_topics.hpp"
 #include "kafka/client_config.hpp"
+#include "kafka/error_map.hpp"
 
 #include <fmt/format.h>
 
@@ -170,7 +171,9 @@ private:
             facts.max_message_bytes = number_of(*topic.configs, "max.message.bytes").value_or(0);
         }
         if (topic.info.error) {
-            note({Finding::from(*topic.info.error)});
+            note({Finding::from(kafka::with_right(
+                *topic.info.error,
+                fmt::format("{} on topic {}", needed_on(topic.role), topic.info.name)))});
         } else if (topic.info.exists) {
             note(topic_findings(topic));
             note(rights_findings(topic, config_.on_bad_record));

@@ -20,6 +20,8 @@ constexpr int kPollSliceMs = 100;
 constexpr std::chrono::milliseconds kBetweenAttempts{200};
 // One attempt to reach a cluster that is coming up.
 constexpr std::chrono::milliseconds kAttempt{3000};
+// Longer than any client is kept whose call we have ended ourselves.
+constexpr std::chrono::milliseconds kNotByLibrary{std::chrono::minutes{10}};
 
 struct OperationName {
     Operation operation;
@@ -59,17 +61,8 @@ bool is_silence(rd_kafka_resp_err_t code) {
            code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
 }
 
-// Keeps the most telling error: a failed login also ends in "all brokers down".
 void on_trouble(rd_kafka_t* /*client*/, int code, const char* text, void* opaque) {
-    auto& trouble = *static_cast<ConnectionTrouble*>(opaque);
-    const auto error = static_cast<rd_kafka_resp_err_t>(code);
-    const bool known_better =
-        trouble.code == RD_KAFKA_RESP_ERR__AUTHENTICATION || trouble.code == RD_KAFKA_RESP_ERR__SSL;
-    if (!known_better && error != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
-        // "... failed: Connection refused (after 0ms in state CONNECT, ...)"
-        const std::string_view whole(text);
-        trouble = {error, std::string(whole.substr(0, whole.find(" (after ")))};
-    }
+    static_cast<ConnectionTrouble*>(opaque)->note(static_cast<rd_kafka_resp_err_t>(code), text);
 }
 
 }  // namespace
@@ -94,15 +87,20 @@ bool Outcome::is_not_there() const {
 // --- plumbing
 
 AdminCall::AdminCall(rd_kafka_t& client, ConnectionTrouble& trouble, rd_kafka_admin_op_t operation,
-                     const AdminSettings& settings)
+                     const AdminSettings& settings, EndedBy ended_by)
     : client_(client),
       trouble_(trouble),
       settings_(settings),
       options_(rd_kafka_AdminOptions_new(&client, operation)),
       queue_(rd_kafka_queue_new(&client)) {
+    std::chrono::milliseconds timeout = settings_.timeout;
+    if (ended_by == EndedBy::us) {
+        end_ = std::chrono::steady_clock::now() + timeout;
+        timeout = kNotByLibrary;
+    }
     std::array<char, 256> reason{};
     const rd_kafka_resp_err_t code = rd_kafka_AdminOptions_set_request_timeout(
-        options_.get(), static_cast<int>(settings_.timeout.count()), reason.data(), reason.size());
+        options_.get(), static_cast<int>(timeout.count()), reason.data(), reason.size());
     KSTREAM_CHECK(code == RD_KAFKA_RESP_ERR_NO_ERROR, "request timeout in librdkafka's range");
 }
 
@@ -117,37 +115,35 @@ void AdminCall::set_operation_timeout() {
 Result<EventPtr> AdminCall::wait(std::string_view what) {
     EventPtr event;
     while (!event) {  // librdkafka answers within the request timeout, if only with an error
+        if (end_ && std::chrono::steady_clock::now() >= *end_) {
+            const bool known = trouble_.code != RD_KAFKA_RESP_ERR_NO_ERROR;
+            return std::unexpected(map_error(known ? trouble_.code : RD_KAFKA_RESP_ERR__TIMED_OUT,
+                                             what, known ? trouble_.text : ""));
+        }
         rd_kafka_poll(&client_, 0);  // on_trouble()
         if (settings_.cancelled && settings_.cancelled()) {
             return fail(ExitCode::unavailable, fmt::format("{}: stopped while waiting", what));
+        }
+        if (std::optional<Error> refused = trouble_.hopeless(what)) {
+            return std::unexpected(std::move(*refused));
         }
         event.reset(rd_kafka_queue_poll(queue_.get(), kPollSliceMs));
     }
     if (const rd_kafka_resp_err_t code = rd_kafka_event_error(event.get());
         code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         rd_kafka_poll(&client_, 0);
-        if (trouble_.code != RD_KAFKA_RESP_ERR_NO_ERROR && is_silence(code)) {
-            return std::unexpected(map_error(trouble_.code, what, trouble_.text));
+        if (std::optional<Error> reason = trouble_.reason(what); reason && is_silence(code)) {
+            return std::unexpected(std::move(*reason));
         }
         const char* const text = rd_kafka_event_error_string(event.get());
         return std::unexpected(map_error(code, what, text == nullptr ? "" : text));
     }
-    trouble_ = {};  // not before: librdkafka reports the same trouble only once in 30 s
+    trouble_.clear();  // not before: librdkafka reports the same trouble only once in 30 s
     return event;
 }
 
 bool is_passing(const Error& error) {
     return error.disposition == Disposition::retry && error.exit_code == ExitCode::unavailable;
-}
-
-Error with_right(Error error, std::string_view right) {
-    const auto code = static_cast<rd_kafka_resp_err_t>(error.kafka_code);
-    if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
-        code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED ||
-        code == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED) {
-        error.hint = fmt::format("the principal needs {}", right);
-    }
-    return error;
 }
 
 Rights rights_of(const rd_kafka_AclOperation_t* operations, std::size_t count) {

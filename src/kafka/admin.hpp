@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kafka/client_config.hpp"
+#include "kafka/connection_trouble.hpp"
 #include "kafka/handles.hpp"
 #include "kstream/error.hpp"
 #include "kstream/model/ids.hpp"
@@ -169,12 +170,6 @@ struct AdminSettings {
     std::function<bool()> cancelled;
 };
 
-// What the client itself has to say about its connections: the reason behind a call that timed out.
-struct ConnectionTrouble {
-    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
-    std::string text;
-};
-
 // One client for administration. Not thread-safe: any thread, one at a time.
 //
 // What passes by itself (a coordinator that loads, a leader that is being elected) is asked again
@@ -241,6 +236,8 @@ private:
     // Another client in place of this one, which has forgotten where coordinators are.
     void renew_client();
 
+    template <typename Ask, typename Trouble>
+    auto ask_coordinator(Ask ask, Trouble trouble);
     Result<std::vector<GroupInfo>> ask_groups(const std::vector<std::string>& names);
     Result<std::vector<Outcome>> ask_delete_groups(const std::vector<std::string>& names);
     Result<std::vector<CommittedOffset>> ask_group_offsets(

@@ -7,7 +7,9 @@
 #include "kstream/error.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -33,8 +35,17 @@ using ListGroupOffsetsPtr = std::unique_ptr<rd_kafka_ListConsumerGroupOffsets_t,
 // for the answer of the next.
 class AdminCall {
 public:
+    // Who ends a call that gets no answer.
+    //
+    // librdkafka (2.14.2) must not when a coordinator is asked: a call that it has ended while it
+    // was looking for the coordinator stays on its list, and is sent when that broker comes up. It
+    // then finds its request gone and lets go of it twice (rdkafka_admin.c,
+    // rd_kafka_admin_coord_request; rdkafka_coord.c, rd_kafka_coord_req_fsm): a failed assertion
+    // in the best case. We end it, and whoever asks drops the client with all that it has left.
+    enum class EndedBy : std::uint8_t { library, us };
+
     AdminCall(rd_kafka_t& client, ConnectionTrouble& trouble, rd_kafka_admin_op_t operation,
-              const AdminSettings& settings);
+              const AdminSettings& settings, EndedBy ended_by = EndedBy::library);
 
     [[nodiscard]] rd_kafka_AdminOptions_t* options() { return options_.get(); }
     [[nodiscard]] rd_kafka_queue_t* queue() { return queue_.get(); }
@@ -50,6 +61,7 @@ private:
     rd_kafka_t& client_;
     ConnectionTrouble& trouble_;
     const AdminSettings& settings_;
+    std::optional<std::chrono::steady_clock::time_point> end_;  // when we end it
     AdminOptionsPtr options_;
     QueuePtr queue_;
 };
@@ -99,9 +111,6 @@ template <typename T>
     }
     return nullptr;
 }
-
-// A missing right, said as the operation and the resource, in place of the general hint.
-[[nodiscard]] Error with_right(Error error, std::string_view right);
 
 // The rights that an answer lists; not known when it lists none.
 [[nodiscard]] Rights rights_of(const rd_kafka_AclOperation_t* operations, std::size_t count);

@@ -76,16 +76,26 @@ GroupInfo group_info(const rd_kafka_ConsumerGroupDescription_t& description) {
 
 }  // namespace
 
+// With a new client for each turn, and none left behind that still waits for a coordinator: see
+// AdminCall::EndedBy.
+template <typename Ask, typename Trouble>
+auto Admin::ask_coordinator(Ask ask, Trouble trouble) {
+    auto answer = ask_again(settings_, ask, trouble, [this] { renew_client(); });
+    if (trouble(answer) != nullptr) {
+        renew_client();
+    }
+    return answer;
+}
+
 Result<std::vector<GroupInfo>> Admin::describe_groups(const std::vector<std::string>& names) {
-    return ask_again(
-        settings_, [&] { return ask_groups(names); }, &first_passing_error<GroupInfo>,
-        [this] { renew_client(); });
+    return ask_coordinator([&] { return ask_groups(names); }, &first_passing_error<GroupInfo>);
 }
 
 Result<std::vector<GroupInfo>> Admin::ask_groups(const std::vector<std::string>& names) {
     std::vector<const char*> raw = c_strings(names);
     const AdminSettings turn = one_turn(settings_);
-    AdminCall call(*client_, *trouble_, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, turn);
+    AdminCall call(*client_, *trouble_, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, turn,
+                   AdminCall::EndedBy::us);
     const ErrorPtr refused(
         rd_kafka_AdminOptions_set_include_authorized_operations(call.options(), 1));
     KSTREAM_CHECK(!refused, "option valid for DescribeConsumerGroups");
@@ -113,9 +123,7 @@ Result<std::vector<GroupInfo>> Admin::ask_groups(const std::vector<std::string>&
 }
 
 Result<std::vector<Outcome>> Admin::delete_groups(const std::vector<std::string>& names) {
-    return ask_again(
-        settings_, [&] { return ask_delete_groups(names); }, &first_passing_error<Outcome>,
-        [this] { renew_client(); });
+    return ask_coordinator([&] { return ask_delete_groups(names); }, &first_passing_error<Outcome>);
 }
 
 Result<std::vector<Outcome>> Admin::ask_delete_groups(const std::vector<std::string>& names) {
@@ -129,7 +137,8 @@ Result<std::vector<Outcome>> Admin::ask_delete_groups(const std::vector<std::str
         groups.emplace_back(rd_kafka_DeleteGroup_new(name.c_str()));
     }
     const AdminSettings turn = one_turn(settings_);
-    AdminCall call(*client_, *trouble_, RD_KAFKA_ADMIN_OP_DELETEGROUPS, turn);
+    AdminCall call(*client_, *trouble_, RD_KAFKA_ADMIN_OP_DELETEGROUPS, turn,
+                   AdminCall::EndedBy::us);
     auto raw = raw_pointers(groups);
     rd_kafka_DeleteGroups(client_.get(), raw.data(), raw.size(), call.options(), call.queue());
     const Result<EventPtr> event = call.wait("deleting groups");
@@ -152,9 +161,8 @@ Result<std::vector<Outcome>> Admin::ask_delete_groups(const std::vector<std::str
 
 Result<std::vector<CommittedOffset>> Admin::group_offsets(
     const std::string& group, const std::vector<TopicPartition>& partitions, Stability stability) {
-    return ask_again(
-        settings_, [&] { return ask_group_offsets(group, partitions, stability); },
-        &passing_error<std::vector<CommittedOffset>>, [this] { renew_client(); });
+    return ask_coordinator([&] { return ask_group_offsets(group, partitions, stability); },
+                           &passing_error<std::vector<CommittedOffset>>);
 }
 
 Result<std::vector<CommittedOffset>> Admin::ask_group_offsets(
@@ -169,7 +177,8 @@ Result<std::vector<CommittedOffset>> Admin::ask_group_offsets(
     const ListGroupOffsetsPtr request(
         rd_kafka_ListConsumerGroupOffsets_new(group.c_str(), asked.get()));
     const AdminSettings turn = one_turn(settings_);
-    AdminCall call(*client_, *trouble_, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, turn);
+    AdminCall call(*client_, *trouble_, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, turn,
+                   AdminCall::EndedBy::us);
     const ErrorPtr refused(rd_kafka_AdminOptions_set_require_stable_offsets(
         call.options(), stability == Stability::require_stable ? 1 : 0));
     KSTREAM_CHECK(!refused, "option valid for ListConsumerGroupOffsets");

@@ -296,4 +296,15 @@ Error map_error(const rd_kafka_error_t& error, std::string_view what) {
     return mapped;
 }
 
+Error with_right(Error error, std::string_view right) {
+    const auto code = static_cast<rd_kafka_resp_err_t>(error.kafka_code);
+    if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+        code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED ||
+        code == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED ||
+        code == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED) {
+        error.hint = fmt::format("the principal needs {}", right);
+    }
+    return error;
+}
+
 }  // namespace kstream::kafka

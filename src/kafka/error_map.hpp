@@ -25,4 +25,8 @@ namespace kstream::kafka {
 // the caller, who knows which request it was. Any thread.
 [[nodiscard]] Error map_error(const rd_kafka_error_t& error, std::string_view what);
 
+// A missing right, said as the operations and the resource ("Read on topic x"), in place of the
+// general hint. Any other error stays as it is.
+[[nodiscard]] Error with_right(Error error, std::string_view right);
+
 }  // namespace kstream::kafka

@@ -184,7 +184,16 @@ void Producer::poll(Duration wait) {
     wait = hand_over_due(wait);
     reports_since_clock_ = 0;
     rd_kafka_poll(handle_.get(), to_wait_ms(wait));
+    look_for_refusal();
     hand_over_due(wait);
+}
+
+// The cluster's first answers came from the brokers of the list; those that lead the partitions go
+// by names of their own, which their certificates may not have. Records would wait for ever.
+void Producer::look_for_refusal() {
+    if (!failure_ && counts_.acknowledged == 0) {
+        failure_ = trouble_.hopeless(fmt::format("producer for {}", topic_name_));
+    }
 }
 
 // Returns how long to wait for reports: not beyond the time of the next run.
@@ -320,10 +329,14 @@ int Producer::on_statistics(rd_kafka_t* /*handle*/, char* json, std::size_t size
     return 0;  // librdkafka frees the text
 }
 
-// Other errors than fatal ones are passing states of a connection; the client's log has them.
-void Producer::on_error(rd_kafka_t* handle, int code, const char* /*reason*/, void* self) {
+// Other errors than fatal ones are states of a connection that mostly pass; the client's log has
+// them.
+void Producer::on_error(rd_kafka_t* handle, int code, const char* reason, void* self) {
+    auto& producer = *static_cast<Producer*>(self);
     if (code == RD_KAFKA_RESP_ERR__FATAL) {
-        static_cast<Producer*>(self)->note_fatal(handle);
+        producer.note_fatal(handle);
+    } else {
+        producer.trouble_.note(static_cast<rd_kafka_resp_err_t>(code), reason);
     }
 }
 

@@ -18,6 +18,7 @@
 #pragma once
 
 #include "kafka/client_config.hpp"
+#include "kafka/connection_trouble.hpp"
 #include "kafka/handles.hpp"
 #include "kstream/client_status.hpp"
 #include "kstream/error.hpp"
@@ -133,6 +134,7 @@ private:
     void deliver(const rd_kafka_message_t& message);
     void note_failure(rd_kafka_resp_err_t code, std::int32_t partition, const char* reason);
     void note_fatal(rd_kafka_t* handle);
+    void look_for_refusal();
 
     const Clock& clock_;
     std::string topic_name_;
@@ -150,6 +152,7 @@ private:
     DeliveryCounts counts_;
     LatencyHistogram latency_us_;
     std::optional<Error> failure_;
+    ConnectionTrouble trouble_;
     Instant reports_now_;  // time of the reports being served
     std::uint32_t reports_since_clock_ = 0;
 

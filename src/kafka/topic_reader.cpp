@@ -30,12 +30,20 @@ TopicReader::~TopicReader() {
     }
 }
 
+std::string TopicReader::group() const {
+    return client_config_.client_id + "-reader";
+}
+
 Result<void> TopicReader::make_client() {
     // The end-of-partition event has the position behind aborted records, control records and holes
     // of compaction; under read_committed it comes at the last stable offset.
+    //
+    // librdkafka asks for the coordinator of any consumer's group, and a missing right comes out as
+    // an error of the reader: the group has to begin with the application id, as client.id does.
     Result<ConfPtr> conf =
         make_conf(client_config_, ClientKind::reader,
                   {{"enable.partition.eof", "true"},
+                   {"group.id", group()},
                    {"client.id", fmt::format("{}-{}", client_config_.client_id, name_)}});
     if (!conf) {
         return std::unexpected(std::move(conf.error()));
@@ -130,6 +138,9 @@ Result<void> TopicReader::take(const rd_kafka_message_t& message) {
                                                 rd_kafka_topic_name(message.rkt), message.partition)
                                   : std::string{"reading state back"},
                       rd_kafka_message_errstr(&message));
+        if (error.kafka_code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED) {
+            error = with_right(std::move(error), "Describe on group " + group());
+        }
         if (error.disposition == Disposition::stop) {
             return std::unexpected(std::move(error));
         }

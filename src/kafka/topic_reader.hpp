@@ -39,6 +39,7 @@ public:
 private:
     using Key = std::pair<TopicRole, PartitionId>;
 
+    [[nodiscard]] std::string group() const;
     Result<void> make_client();
     void drop_messages();
     Result<void> take(const rd_kafka_message_t& message);

@@ -347,6 +347,15 @@ Result<void> MapTakeover::check_identity(const Identity& stored) const {
                 "choose another --application-id, or run `kstream reset` to begin again");
 }
 
+// The newest step, which need not be the last one in the log: one that came twice stands behind the
+// ones that followed it.
+void MapTakeover::note_chain_end(PartitionId partition, Offset end) {
+    const auto [known, is_new] = chain_end_.emplace(partition, end);
+    if (!is_new) {
+        known->second = std::max(known->second, end);
+    }
+}
+
 Result<void> MapTakeover::note_record(TopicRole topic, const RecordView& record) {
     if (topic == TopicRole::changelog) {
         if (record.key() != meta_key()) {
@@ -360,7 +369,7 @@ Result<void> MapTakeover::note_record(TopicRole topic, const RecordView& record)
             return ours;
         }
         for (const SourceProgress& source : meta->sources) {
-            chain_end_[source.partition] = source.applied;
+            note_chain_end(source.partition, source.applied);
         }
         repartition_.from = meta->repartition_position;
         return {};
@@ -372,7 +381,7 @@ Result<void> MapTakeover::note_record(TopicRole topic, const RecordView& record)
         return ours;
     }
     for (const SourceRange& range : batch_.header.ranges) {
-        chain_end_[range.partition] = range.to;
+        note_chain_end(range.partition, range.to);
     }
     return {};
 }

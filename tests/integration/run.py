@@ -9,7 +9,8 @@
 Every *_test.py of this folder is a unittest module. Modules that set PARALLEL run first, several of
 their tests at once: they spend most of their time in waiting. Then come the others one by one,
 those that stop brokers last. The binary is build/release/bin/kstream, or what KSTREAM names. A
-cluster that this run had to start is stopped at the end. Logs of failed tests stay in
+cluster that this run had to start is stopped at the end; one that is up already has to be up with
+its secure listeners (`cluster.sh up --secure`). Logs of failed tests stay in
 build/integration/.
 
 Prints one line per test and closes with `N passed, N failed`.
@@ -183,7 +184,7 @@ def main() -> int:
     tally = Tally()
     try:
         if not was_up:
-            cluster.up()
+            cluster.command("up", "--secure")
         run_parallel(together, options.jobs, tally)
         for tests in alone:
             unittest.TestSuite(tests).run(Outcome(tally))

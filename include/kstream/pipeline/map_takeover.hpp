@@ -92,6 +92,7 @@ private:
     Result<bool> read_range(TopicRole topic, Range& range);
     [[nodiscard]] Result<void> check_identity(const Identity& stored) const;
     Result<void> note_record(TopicRole topic, const RecordView& record);
+    void note_chain_end(PartitionId partition, Offset end);
     Result<bool> settle_chained(std::vector<ReadyPartition>& ready);
     Result<bool> resolve_from(std::vector<ReadyPartition>& ready);
     [[nodiscard]] Result<void> check_in_log(PartitionId partition, Offset position,

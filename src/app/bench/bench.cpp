@@ -1,5 +1,6 @@
 #include "app/bench/bench.hpp"
 
+#include "app/check_rules.hpp"
 #include "app/ensure_topics.hpp"
 #include "bench/json_document.hpp"
 #include "kafka/bare_consumer.hpp"
@@ -71,8 +72,8 @@ Result<std::unique_ptr<BenchJob>> BenchJob::make(Bench& bench, const std::string
     // From here on its destructor removes what has been made, also when that is not all.
     std::unique_ptr<BenchJob> job(new BenchJob(bench, input.application_id, std::move(*names),
                                                std::move(*plan), source == nullptr));
-    if (auto made =
-            make_missing_topics(bench.admin, job->plan_, bench.context.log, bench.context.stop);
+    if (auto made = make_missing_topics(bench.admin, job->plan_, &needed_on, bench.context.log,
+                                        bench.context.stop);
         !made) {
         return std::unexpected(std::move(made.error()));
     }

@@ -142,6 +142,7 @@ class Watcher(threading.Thread):
         self._topic = topic
         self._ending = threading.Event()
         self._counts: dict[bytes, int] = {}
+        self._next: dict[int, int] = {}  # partition -> offset behind the last record seen
         self.falls: list[str] = []
         self.seen = 0
         self.problem: Exception | None = None
@@ -152,13 +153,17 @@ class Watcher(threading.Thread):
             with ConsoleConsumer(BROKERS, self._topic) as consumer:
                 for lines in consumer.lines(0.1):
                     for line in lines:
-                        self._look(parse(line, consumer.null))
+                        record = parse(line, consumer.null)
+                        # Read again: the console consumer's group has lost its coordinator.
+                        if record.offset >= self._next.get(record.partition, 0):
+                            self._next[record.partition] = record.offset + 1
+                            self.look(record)
                     if self._ending.is_set():
                         return
         except Exception as error:
             self.problem = error
 
-    def _look(self, record: Record) -> None:
+    def look(self, record: Record) -> None:
         assert record.key is not None and record.value is not None
         members = json.loads(record.value, parse_int=Number, parse_float=Number)
         count = int(members[Job().count_name])

@@ -60,11 +60,19 @@ def bring_back(node: str) -> None:
     wait_for(is_ready, 240, f"{node} serves again", poll=1.0)
 
 
+def directory() -> Path:
+    """Where the data, logs and pids of its nodes are."""
+    return Path(os.environ.get("KSTREAM_CLUSTER_DIR", ROOT / "build" / "cluster"))
+
+
+def pid_of(node: str) -> int:
+    return int((directory() / node / "pid").read_text())
+
+
 @contextlib.contextmanager
 def paused(node: str) -> Iterator[None]:
     """The node neither runs nor answers meanwhile; its connections stay."""
-    directory = Path(os.environ.get("KSTREAM_CLUSTER_DIR", ROOT / "build" / "cluster"))
-    pid = int((directory / node / "pid").read_text())
+    pid = pid_of(node)
     os.kill(pid, signal.SIGSTOP)
     try:
         yield
@@ -92,13 +100,19 @@ def extents(topic: str) -> dict[int, Extent]:
     return wait_for(ask, 30, f"an answer about {topic}")
 
 
+def coordinating_partition(name: str, topic: str) -> int:
+    """Which partition of __consumer_offsets or __transaction_state a group or a transactional id
+    belongs to: by Java's String.hashCode without its sign."""
+    number = 0
+    for character in name:
+        number = (31 * number + ord(character)) & 0xFFFFFFFF
+    return (number & 0x7FFFFFFF) % len(LOG.leaders(topic))
+
+
 def coordinator(group: str) -> str:
     """The node that coordinates the group: it leads the partition of the group's offsets."""
     leaders = LOG.leaders("__consumer_offsets")
-    number = 0
-    for character in group:  # Java's String.hashCode, without its sign, as GroupCoordinator does it
-        number = (31 * number + ord(character)) & 0xFFFFFFFF
-    port = leaders[(number & 0x7FFFFFFF) % len(leaders)].rpartition(":")[2]
+    port = leaders[coordinating_partition(group, "__consumer_offsets")].rpartition(":")[2]
     return f"broker-{int(port[0]) - 1}"
 
 

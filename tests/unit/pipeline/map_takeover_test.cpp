@@ -261,6 +261,18 @@ TEST_CASE("P3: without meta the repartition log alone tells where the chain ends
     CHECK(b.found() == "0:7");
 }
 
+TEST_CASE("an old step that stands last in the log is not where the chain ends") {
+    Bench b;
+    b.fill(0, 20);
+    b.write_batch(open_header({{0, 0}}));
+    b.write_batch(step_header({source_range(0, 0, 5)}, 1));
+    b.write_batch(step_header({source_range(0, 5, 9)}, 2));
+    b.write_batch(step_header({source_range(0, 0, 5)}, 1));
+    b.takeover.begin(partitions({0}));
+    REQUIRE(b.advance());
+    CHECK(b.found() == "0:9");
+}
+
 TEST_CASE("P8: the chain's logs are read to ends that were asked for after the offsets") {
     Bench b;
     b.fill(0, 20);

@@ -1,0 +1,308 @@
+"""The faults. Each returns its evidence, what shows that it has happened, or None: then it does not
+count. What a fault has taken away it brings back itself, before it returns."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import re
+import shutil
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import brokers
+from harness import cluster, poison, proxy
+from harness.case import pause, wait_for
+from harness.proxy import Proxy, Rule
+from reader import Reader
+from workers import FENCED, Fleet
+
+Evidence = dict[str, object] | None
+
+BROKERS = (1, 2, 3)
+LOST = re.compile(f"partitions lost|transaction not committed|commit did not end|{FENCED}")
+# How long an effect is waited for, on a machine that has other things to do as well.
+PATIENCE = 60.0
+SHORT_PATIENCE = 15.0
+DISK_BYTES = 3 << 30
+SPARE_BYTES = 1 << 20
+
+
+class TooLate(Exception):
+    """The run ends before this fault had its turn."""
+
+
+@dataclass
+class Scene:
+    """What the faults act upon."""
+
+    application: str
+    source: str
+    session: float
+    fleet: Fleet
+    reader: Reader
+    proxy: Proxy | None
+    disk: Path | None  # a broker's data on a file system of its own
+    ending: threading.Event = field(default_factory=threading.Event)
+    nodes: threading.Lock = field(default_factory=threading.Lock)
+
+    @contextlib.contextmanager
+    def cluster(self) -> Iterator[None]:
+        """One node of the cluster at a time: with two of three brokers away nothing can go on."""
+        while not self.nodes.acquire(timeout=0.5):
+            if self.ending.is_set():
+                raise TooLate
+        try:
+            yield
+        finally:
+            self.nodes.release()
+
+
+# ---- workers -------------------------------------------------------------------------------------
+
+
+def worker_kill(scene: Scene, dice: random.Random) -> Evidence:
+    """SIGKILL; a service manager starts it again. Ends when its partitions have news."""
+    worker = scene.fleet.take(dice)
+    restart_after = dice.uniform(0.1, 3.0)
+    if worker is None:
+        return None
+    pause(dice.uniform(0.0, 0.5))  # at any moment of a commit
+    pid = worker.process.pid
+    killed = scene.fleet.kill(worker, restart_after)
+    if killed is None:
+        return None
+    gone, partitions = killed
+    recovery = scene.reader.begin(gone, partitions)
+    wait_for(
+        lambda: recovery.seconds is not None or scene.ending.is_set(),
+        2 * PATIENCE,
+        f"partitions {sorted(recovery.waiting)} have news after a worker's death",
+    )
+    return {"pid": pid, "partitions": sorted(partitions), "recovery": recovery.seconds}
+
+
+def worker_stop(scene: Scene, dice: random.Random) -> Evidence:
+    """SIGSTOP past the session timeout, some past the transaction's as well; then SIGCONT. It has
+    to see that it has lost its partitions or its transaction."""
+    worker = scene.fleet.take(dice)
+    if worker is None:
+        return None
+    process = worker.process
+    before = len(process.stderr)
+    if not scene.fleet.send(worker, signal.SIGSTOP):
+        return None
+    try:
+        pause(scene.session + dice.choice([1.0, 2.0, 3.0, 11.0]), scene.ending.is_set)
+    finally:
+        process.send(signal.SIGCONT)
+    try:
+        wait_for(
+            lambda: LOST.search(process.stderr[before:]) or not process.is_running(),
+            SHORT_PATIENCE,
+            "a zombie sees it",
+        )
+    except AssertionError:
+        return None  # nobody had missed it
+    finally:
+        scene.fleet.give_back(worker)
+    found = LOST.search(process.stderr[before:])
+    return {"pid": process.pid, "says": found[0]} if found else None
+
+
+# ---- nodes of the cluster ------------------------------------------------------------------------
+
+
+def broker_kill(scene: Scene, dice: random.Random) -> Evidence:
+    number = dice.choice(BROKERS)
+    with scene.cluster():
+        led, pid = brokers.led_by(number), cluster.pid_of(f"broker-{number}")
+        cluster.command("kill", f"broker-{number}")
+        wait_for(lambda: brokers.led_by(number) == 0, PATIENCE, "others lead its partitions")
+        pause(dice.uniform(0.0, 6.0), scene.ending.is_set)
+        bring_back(f"broker-{number}")
+    return {"pid": pid, "leaders_moved": led} if led else None
+
+
+def bring_back(node: str) -> None:
+    """Until all replicas are in sync again: the next fault may take another one."""
+    cluster.bring_back(node)
+    wait_for(in_sync, 2 * PATIENCE, "all replicas are in sync", poll=0.5)
+
+
+def in_sync() -> bool:
+    return all(
+        at_work >= 0 and len(isr) == len(replicas)
+        for found in brokers.partitions().values()
+        for _, at_work, replicas, isr in found
+    )
+
+
+def rolling_restart(scene: Scene, dice: random.Random) -> Evidence:
+    """Each broker stopped and started in good order."""
+    with scene.cluster():
+        before = [cluster.pid_of(f"broker-{n}") for n in BROKERS]
+        for number in dice.sample(BROKERS, 3):
+            cluster.command("stop", f"broker-{number}")
+            bring_back(f"broker-{number}")
+        after = [cluster.pid_of(f"broker-{n}") for n in BROKERS]
+    return {"pids": before, "then": after} if not set(before) & set(after) else None
+
+
+def controller_kill(scene: Scene, dice: random.Random) -> Evidence:
+    with scene.cluster():
+        old = wait_for(lambda: max(0, brokers.quorum_leader()), PATIENCE, "the quorum has a leader")
+        node = f"controller-{old - 100}"
+        pid = cluster.pid_of(node)
+        cluster.command("kill", node)
+        new = wait_for(
+            lambda: (found := brokers.quorum_leader()) not in (-1, old) and found,
+            PATIENCE,
+            "the quorum has another leader",
+        )
+        pause(dice.uniform(0.0, 3.0), scene.ending.is_set)
+        cluster.bring_back(node)
+    return {"pid": pid, "leader": [old, new]}
+
+
+def _coordinator_moves(scene: Scene, dice: random.Random, topic: str, name: str) -> Evidence:
+    number = cluster.coordinating_partition(name, topic)
+    with scene.cluster():
+        old = brokers.leader(topic, number)
+        new = dice.choice([n for n in BROKERS if n != old])
+        brokers.move_leader(topic, number, new)
+    return {"of": name, "partition": number, "leader": [old, new]} if old != new else None
+
+
+def group_coordinator(scene: Scene, dice: random.Random) -> Evidence:
+    name = f"{scene.application}-{dice.choice(['map', 'totals'])}"
+    return _coordinator_moves(scene, dice, "__consumer_offsets", name)
+
+
+def transaction_coordinator(scene: Scene, dice: random.Random) -> Evidence:
+    worker = dice.choice([w for w in scene.fleet.workers if w.instance])
+    name = dice.choice(worker.transactional_ids(scene.application))
+    return _coordinator_moves(scene, dice, "__transaction_state", name)
+
+
+def disk_full(scene: Scene, dice: random.Random) -> Evidence:
+    """The file system of one broker's data shrinks to what is used: the broker ends itself."""
+    if scene.disk is None:
+        return None
+    node = scene.disk.parent.name
+    with scene.cluster():
+        pid = cluster.pid_of(node)
+        used = shutil.disk_usage(scene.disk).used
+        remount(scene.disk, used + SPARE_BYTES)
+        try:
+            wait_for(lambda: not Path(f"/proc/{pid}").exists(), SHORT_PATIENCE, "it has ended")
+            log = (scene.disk.parent / "server.log").read_text(errors="replace")
+            evidence = {"pid": pid, "used": used} if "No space left on device" in log else None
+        except AssertionError:
+            evidence = None
+        remount(scene.disk, DISK_BYTES)
+        bring_back(node)
+    return evidence
+
+
+def remount(path: Path, size: int) -> None:
+    subprocess.run(["mount", "-o", f"remount,size={size}", str(path)], check=True)
+
+
+# ---- the network ---------------------------------------------------------------------------------
+
+LOOP_CLIENTS = r"(map|totals)-0-(producer|consumer)"
+FRAMES = (
+    proxy.PRODUCE, proxy.ADD_PARTITIONS, proxy.ADD_OFFSETS, proxy.TXN_OFFSET_COMMIT, proxy.END_TXN,
+    proxy.INIT_PRODUCER_ID, proxy.FETCH, proxy.OFFSET_FETCH, proxy.JOIN_GROUP, proxy.SYNC_GROUP,
+    proxy.HEARTBEAT,
+)  # fmt: skip
+
+
+def network(scene: Scene, dice: random.Random) -> Evidence:
+    """A few frames of one kind are late, or lost with their connection."""
+    assert scene.proxy
+    verb = dice.choice(["delay", "delay", "hold", "blackhole", "cut"])
+    rule = Rule(
+        verb,
+        dice.choice(FRAMES),
+        response=dice.random() < 0.5,
+        client=LOOP_CLIENTS,
+        count=dice.randint(1, 3),
+        seconds=dice.uniform(0.1, 3.0),
+    )
+    held = dice.uniform(0.5, 7.0)
+    scene.proxy.add(rule)
+    try:
+        wait_for(lambda: rule.hits, SHORT_PATIENCE, "such a frame comes by")
+        if verb in ("hold", "blackhole"):
+            pause(held, scene.ending.is_set)
+    except AssertionError:
+        return None
+    finally:
+        scene.proxy.release(rule)
+    return {
+        "verb": verb,
+        "api": proxy.NAMES[rule.api],
+        "direction": "response" if rule.response else "request",
+        "frames": len(rule.hits),
+    }
+
+
+def late_commit(scene: Scene, dice: random.Random) -> Evidence:
+    """An EndTxn request is held until its client has given it up and has gone on, and arrives in
+    the middle of something later (KAFKA-17754)."""
+    assert scene.proxy
+    through = scene.proxy
+    rule = through.add(Rule("hold", proxy.END_TXN, client=LOOP_CLIENTS))
+    try:
+        wait_for(lambda: rule.hits, SHORT_PATIENCE, "an EndTxn comes by")
+        late = rule.hits[0]
+        wait_for(
+            lambda: through.seen(
+                lambda f: f.transactional_id == late.transactional_id
+                and f.at > late.at
+                and f.api == proxy.INIT_PRODUCER_ID
+                and f.error == 0
+            ),
+            SHORT_PATIENCE,
+            "its producer has a new epoch",
+        )
+        pause(dice.uniform(0.0, 0.4))
+    except AssertionError:
+        return None  # its worker was killed, say
+    finally:
+        through.release(rule)
+    try:
+        wait_for(lambda: late.answered, SHORT_PATIENCE, "the broker answers it")
+    except AssertionError:
+        return None
+    assert late.error != 0, f"the broker takes a late commit of {late.transactional_id}"
+    return {
+        "of": late.transactional_id,
+        "seconds": round((late.answered or late.at) - late.at, 3),
+        "error": late.error,
+    }
+
+
+# ---- records -------------------------------------------------------------------------------------
+
+
+def poison_records(scene: Scene, dice: random.Random) -> Evidence:
+    """Bad records for each reason there is, among the others; the checker finds their letters."""
+    poison.write_all(scene.source)
+    return {"records": sum(map(len, poison.BAD.values()))}
+
+
+Fault = Callable[[Scene, random.Random], Evidence]
+KINDS: dict[str, Fault] = {
+    each.__name__: each
+    for each in (
+        worker_kill, worker_stop, broker_kill, rolling_restart, controller_kill, group_coordinator,
+        transaction_coordinator, disk_full, network, late_commit, poison_records,
+    )
+}  # fmt: skip

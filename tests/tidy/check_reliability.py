@@ -1,0 +1,48 @@
+#!/usr/bin/env python3
+"""Checks that the figures of docs/RELIABILITY.md are what the results ledger says.
+
+    check_reliability.py              exit code 1 when they are not
+    check_reliability.py --self-test  changes a figure, and an entry, and sees it
+"""
+
+import sys
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "chaos"))
+import report  # noqa: E402
+
+PAGE = "".join(f"<!-- figures: {name} -->\n<!-- end -->\n" for name in report.SECTIONS)
+RUN = {
+    "kind": "chaos", "at": "2026-01-02T03:04:05Z", "commit": "abc", "dirty": [],
+    "profile": "workers", "seed": 1, "minutes": 5, "records": 1000, "verdict": "exact",
+    "settings": {"times": "short"}, "recovery_s": [1.5, 2.5], "load_average": 1.0,
+    "faults": {"worker_kill": {"tried": 3, "evidence": 2}},
+}  # fmt: skip
+
+
+class Written(unittest.TestCase):
+    def test_is_stable(self) -> None:
+        page = report.written(PAGE, [RUN])
+        self.assertEqual(report.written(page, [RUN]), page)
+
+    def test_says_what_the_ledger_says(self) -> None:
+        page = report.written(PAGE, [RUN])
+        self.assertIn("| workers killed (SIGKILL) | 300 | 2 | no |", page)
+        self.assertNotEqual(report.written(page, [RUN, RUN]), page)
+        self.assertNotEqual(report.written(page.replace("1,000", "2,000"), [RUN]), PAGE)
+
+    def test_a_dirty_tree_does_not_count(self) -> None:
+        dirty = RUN | {"dirty": ["src/main.cpp"]}
+        self.assertEqual(report.written(PAGE, [RUN, dirty]), report.written(PAGE, [RUN]))
+
+    def test_a_broken_run_is_shown_and_does_not_count(self) -> None:
+        page = report.written(PAGE, [RUN | {"verdict": "broken"}])
+        self.assertIn("| workers killed (SIGKILL) | 300 | 0 | no |", page)
+        self.assertIn("| broken |", page)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--self-test"]:
+        unittest.main(argv=sys.argv[:1])
+    sys.exit(report.main(sys.argv[1:]))
