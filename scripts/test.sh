@@ -8,7 +8,7 @@
 #   test.sh                        all of it
 #   test.sh --without-integration  what needs no cluster
 #   test.sh --full                 all of it, and what takes long: chaos on a cluster of its own,
-#                                  also under the sanitizers, planted bugs, long fuzzing
+#                                  also under the sanitizers, threads, planted bugs, fuzzing
 #
 # A stage that fails does not keep the later ones from running, a build that fails does. Ends with a
 # table, one line of totals, and exit code 0 only when everything passed.
@@ -120,6 +120,11 @@ full_sanitized_chaos() {
   run_script chaos-asan "chaos under the sanitizers" asan tests/chaos/run.py --minutes 2 --rate 2000
 }
 
+full_thread_sanitizer() {
+  build tsan kstream_unit_tests kstream_mock_tests record_decoder_cases fuzz_replay
+  run_ctest threads tsan -L '^(unit|mock)$'
+}
+
 full_planted_bugs() {
   build planted kstream kstream_unit_tests
   run_script planted "planted bugs (unit tests)" planted tests/planted/run.py --at-least 24
@@ -150,6 +155,7 @@ run_ctest sanitizers asan -L '^unit$'
 if [ "$full" = yes ]; then
   full_chaos
   full_sanitized_chaos
+  full_thread_sanitizer
   full_planted_bugs
   full_fuzzing
 fi

@@ -67,8 +67,10 @@ def fuzz(target, build, arguments):
     command = [
         str(build / "tests" / "fuzz" / f"fuzz_{target}"), str(corpus),
         f"-artifact_prefix={findings}/", f"-max_len={MOST_BYTES.get(target, 1024)}",
-        f"-runs={arguments.executions or -1}", "-print_final_stats=1", "-timeout=10",
-        "-rss_limit_mb=2048",
+        f"-runs={arguments.executions or -1}", "-print_final_stats=1",
+        # Of the clock, not of the processor: on a busy machine an input may wait for minutes, and
+        # the report of a false alarm can deadlock in the allocator.
+        "-timeout=600", "-rss_limit_mb=2048",
     ]
     if arguments.seconds:
         command.append(f"-max_total_time={arguments.seconds}")

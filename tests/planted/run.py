@@ -8,8 +8,9 @@
     tests/planted/run.py --place loop                  bugs of the loops only, or of `kafka`
     tests/planted/run.py --at-least 24                 exit code 1 when fewer are caught
 
-A suite catches a bug when it ends with an exit code other than 0, or does not end within --timeout
-seconds. It must pass without a bug first. A bug that survives is named with whether its code has
+A suite catches a bug when it ends with an exit code other than 0, or when it has reached the bug
+and does not end within --timeout seconds. It must pass without a bug first, and gets twenty times
+as long as that took, if that is more. A bug that survives is named with whether its code has
 run at all: what is not reached cannot be found, whatever the tests look at.
 """
 
@@ -91,10 +92,11 @@ def main():
     if verdict != "survived":
         sys.exit(f"{text}\nwithout a bug the suite has to pass: {verdict}")
     print(f"passes without a bug, in {seconds:.1f} s")
+    patience = max(arguments.timeout, 20 * seconds)
 
     def one(bug):
-        verdict, reached, seconds, text = run(arguments.command, bug["name"], arguments.timeout)
-        said = verdict if verdict != "survived" or reached else "not reached"
+        verdict, reached, seconds, text = run(arguments.command, bug["name"], patience)
+        said = verdict if verdict == "caught" or reached else "not reached"
         print(f"{said:<12} {bug['rule']:<11} {bug['name']:<28} {seconds:6.1f} s  {why(text)[:90]}",
               flush=True)
         return bug | {"verdict": said, "reached": reached, "seconds": round(seconds, 1)}
