@@ -28,7 +28,7 @@ def said_by(*command: str | Path, cwd: Path | None = None) -> str:
 
 
 def packages_of(files: set[Path]) -> dict[str, list[Path]]:
-    """Debian package, as `name:architecture` -> those of the files that are its own."""
+    """Debian package, as dpkg names it -> those of the files that are its own."""
     if not files:
         return {}
     # A file may be known under the name that it had before /lib became a link to /usr/lib.
@@ -36,12 +36,11 @@ def packages_of(files: set[Path]) -> dict[str, list[Path]]:
     for file in files:
         spellings[str(file)] = file
         spellings.setdefault(str(file).removeprefix("/usr"), file)
-    done = subprocess.run(["dpkg", "-S", *sorted(spellings)], capture_output=True, text=True)
+    # Read here: dpkg -S takes minutes for thousands of names.
     found: dict[str, list[Path]] = {}
-    for line in done.stdout.splitlines():
-        owners, _, name = line.partition(": ")
-        if name in spellings:
-            found.setdefault(owners.split(", ")[0], []).append(spellings[name])
+    for listing in sorted(Path("/var/lib/dpkg/info").glob("*.list")):
+        for name in spellings.keys() & set(listing.read_text().splitlines()):
+            found.setdefault(listing.stem, []).append(spellings[name])
     return found
 
 
