@@ -11,6 +11,7 @@ library itself. The same build gives the same text: no time, no random number.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import re
@@ -44,11 +45,19 @@ def packages_of(files: set[Path]) -> dict[str, list[Path]]:
     return found
 
 
+@functools.cache
+def installed() -> dict[str, dict[str, str]]:
+    """Of all installed packages: binary name, version, source and architecture. Known by the name of
+    their file lists, which is with the architecture where there may be several."""
+    form = "${binary:Package}\t${Package}\t${Version}\t${source:Package}\t${Architecture}\n"
+    lines = said_by("dpkg-query", "-W", "-f", form).splitlines()
+    fields = [line.split("\t") for line in lines]
+    return {one[0]: dict(zip(("name", "version", "source", "architecture"), one[1:]))
+            for one in fields}  # fmt: skip
+
+
 def package(name: str) -> dict[str, str]:
-    """Of an installed package: its binary name, version, source and architecture."""
-    form = "${Package}\t${Version}\t${source:Package}\t${Architecture}"
-    fields = said_by("dpkg-query", "-W", "-f", form, name).split("\t")
-    return dict(zip(("name", "version", "source", "architecture"), fields))
+    return installed()[name]
 
 
 def distribution() -> dict[str, str]:

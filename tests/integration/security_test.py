@@ -72,7 +72,7 @@ class SecureTest(IntegrationTest):
             "produce": ["--count", str(RECORDS), "--seed", "5"],
             "aggregate": ["--until", "end"],
             "audit": [],
-            "reset": ["--yes"],
+            "reset": ["--yes", "--results", "tombstone"],
         }[subcommand]
         names = {"produce": self.ends(), "reset": ["--output-topic", self.results]}.get(
             subcommand, self.ends()
