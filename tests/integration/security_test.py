@@ -24,7 +24,7 @@ RECORDS = 20_000
 UNAVAILABLE, REFUSED = 3, 4  # the exit codes: kstream help exit-codes
 AT_ONCE = 3  # more processes would only wait for each other
 # Where nothing else runs, a refused login takes 3 to 4 s and everything else less.
-PATIENCE_SECONDS = 90.0
+PATIENCE_SECONDS = 240.0
 ATTEMPTS = 5
 
 
