@@ -10,6 +10,7 @@ from pathlib import Path
 from harness import cluster
 from harness.case import IntegrationTest, pause
 from harness.process import Process
+from harness.waiting import wait_for
 
 FEW = ["--records", "20000", "--rounds", "1"]
 
@@ -22,7 +23,7 @@ class Bench(IntegrationTest):
         """Nothing is left of what it has made."""
         made = re.findall(r"topic created topic=(\S+)", run.stderr)
         self.assertGreaterEqual(len(made), 5, run.describe())
-        self.assertEqual([topic for topic in made if cluster.exists(topic)], [])
+        wait_for(lambda: not any(map(cluster.exists, made)), 30, f"{made} are gone")
 
     def test_aggregate_and_its_ceiling(self) -> None:
         run = self.bench("aggregate", *FEW, "--json").expect(0, 90)
