@@ -47,8 +47,8 @@ def packages_of(files: set[Path]) -> dict[str, list[Path]]:
 
 @functools.cache
 def installed() -> dict[str, dict[str, str]]:
-    """Of all installed packages: binary name, version, source and architecture. Known by the name of
-    their file lists, which is with the architecture where there may be several."""
+    """Of all installed packages: binary name, version, source and architecture. Known by the name
+    of their file lists, which is with the architecture where there may be several."""
     form = "${binary:Package}\t${Package}\t${Version}\t${source:Package}\t${Architecture}\n"
     lines = said_by("dpkg-query", "-W", "-f", form).splitlines()
     fields = [line.split("\t") for line in lines]
