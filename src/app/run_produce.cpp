@@ -297,8 +297,9 @@ ExitCode produce(const cli::ProduceConfig& config, AppContext& context, Producer
         context.log.write(LogLevel::error, "not everything was delivered",
                           {{"failed", static_cast<std::int64_t>(report.counts.failed)},
                            {"unknown", static_cast<std::int64_t>(report.counts.unknown)}});
-        if (failed != producers.end() && report.counts.acknowledged == 0) {
-            code = (*failed)->failure()->exit_code;  // not a part is missing: it does not work
+        // Not a part is missing: no record can be delivered like this.
+        if (failed != producers.end() && kafka::is_refused_connection(*(*failed)->failure())) {
+            code = (*failed)->failure()->exit_code;
         }
     }
     return code;

@@ -296,6 +296,11 @@ Error map_error(const rd_kafka_error_t& error, std::string_view what) {
     return mapped;
 }
 
+bool is_refused_connection(const Error& error) {
+    return error.kafka_code == RD_KAFKA_RESP_ERR__SSL ||
+           error.kafka_code == RD_KAFKA_RESP_ERR__AUTHENTICATION;
+}
+
 Error with_right(Error error, std::string_view right) {
     const auto code = static_cast<rd_kafka_resp_err_t>(error.kafka_code);
     if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||

@@ -25,6 +25,9 @@ namespace kstream::kafka {
 // the caller, who knows which request it was. Any thread.
 [[nodiscard]] Error map_error(const rd_kafka_error_t& error, std::string_view what);
 
+// Whether a broker's certificate or this client's login was refused.
+[[nodiscard]] bool is_refused_connection(const Error& error);
+
 // A missing right, said as the operations and the resource ("Read on topic x"), in place of the
 // general hint. Any other error stays as it is.
 [[nodiscard]] Error with_right(Error error, std::string_view right);
