@@ -7,8 +7,9 @@
 #
 #   test.sh                        all of it
 #   test.sh --without-integration  what needs no cluster
-#   test.sh --full                 all of it, and what takes long: chaos on a cluster of its own,
-#                                  also under the sanitizers, threads, planted bugs, fuzzing
+#   test.sh --full                 all of it, and what takes long: a cluster with TLS and rights,
+#                                  chaos on a cluster of its own, also under the sanitizers,
+#                                  threads, planted bugs, fuzzing
 #
 # A stage that fails does not keep the later ones from running, a build that fails does. Ends with a
 # table, one line of totals, and exit code 0 only when everything passed.
@@ -111,6 +112,10 @@ run_script() {
 
 # ---- what takes long: --full ---------------------------------------------------------------------
 
+full_security() {
+  run_script security "security (real cluster)" release tests/integration/run.py --secure
+}
+
 full_chaos() {
   run_script chaos "chaos (real cluster)" release tests/chaos/run.py --minutes 5
 }
@@ -153,6 +158,7 @@ build asan kstream_unit_tests record_decoder_cases fuzz_replay
 run_ctest sanitizers asan -L '^unit$'
 
 if [ "$full" = yes ]; then
+  full_security
   full_chaos
   full_sanitized_chaos
   full_thread_sanitizer

@@ -5,12 +5,13 @@
     run.py --only PATTERN     those whose name contains the pattern (a regular expression)
     run.py --list             names only
     run.py --jobs N           how many of the tests that allow it run at once (default 2)
+    run.py --secure           those of the listeners with TLS, passwords and rights, and no others
 
 Every *_test.py of this folder is a unittest module. Modules that set PARALLEL run first, several of
 their tests at once: they spend most of their time in waiting. Then come the others one by one,
 those that stop brokers last. The binary is build/release/bin/kstream, or what KSTREAM names. A
-cluster that this run had to start is stopped at the end; one that is up already has to be up with
-its secure listeners (`cluster.sh up --secure`). Logs of failed tests stay in
+cluster that this run had to start is stopped at the end; with --secure, one that is up already has
+to be up with its secure listeners (`cluster.sh up --secure`). Logs of failed tests stay in
 build/integration/.
 
 Prints one line per test and closes with `N passed, N failed`.
@@ -39,6 +40,8 @@ from harness import case, cluster, process  # noqa: E402
 
 # What these do to the brokers would be in everybody's way.
 LAST = ("brokers_test", "unreachable_test")
+# They need a cluster with an authorizer.
+SECURE = ("security_test",)
 
 
 class Outcome(unittest.TestResult):
@@ -152,12 +155,15 @@ def main() -> int:
     parser.add_argument("--only", metavar="PATTERN", default="")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--secure", action="store_true")
     options = parser.parse_args()
 
     together: list[unittest.TestCase] = []
     alone: list[list[unittest.TestCase]] = []
     paths = sorted(HERE.glob("*_test.py"), key=lambda p: (p.stem in LAST, p.stem))
     for path in paths:
+        if (path.stem in SECURE) != options.secure:
+            continue
         module = load(path)
         tests = tests_in(unittest.defaultTestLoader.loadTestsFromModule(module))
         tests = [t for t in tests if re.search(options.only, name_of(t))]
@@ -184,7 +190,7 @@ def main() -> int:
     tally = Tally()
     try:
         if not was_up:
-            cluster.command("up", "--secure")
+            cluster.command("up", *(["--secure"] if options.secure else []))
         run_parallel(together, options.jobs, tally)
         for tests in alone:
             unittest.TestSuite(tests).run(Outcome(tally))
