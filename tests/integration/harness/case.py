@@ -36,7 +36,7 @@ class IntegrationTest(unittest.TestCase):
 
     def setUp(self) -> None:
         name = self.id().rpartition(".")[2].removeprefix("test_")
-        self.application = f"it-{RUN}-{secrets.token_hex(2)}"
+        self.application = f"it-{RUN}-{secrets.token_hex(4)}"
         self.source = f"{self.application}-source"
         self.results = f"{self.application}-results"
         self.directory = LOGS / f"{type(self).__name__}.{name}"
@@ -123,8 +123,8 @@ class IntegrationTest(unittest.TestCase):
         report = self.check(*options)
         self.assertEqual(report.differences, [], report.figures)
         if count is not None:
-            self.assertEqual(report.figures["valid_records"], count)
-            self.assertEqual(report.figures["published_count"], count)
+            self.assertEqual(report.figures["valid_records"], count, report.figures)
+            self.assertEqual(report.figures["published_count"], count, report.figures)
         return report
 
     def watch(self) -> "Watcher":
