@@ -136,7 +136,7 @@ void LoopThread::make_loop() {
     loop.commit_interval = config.commit_interval;
     loop.offset_metadata = identity_text(job_.identity);
     loop.stable_instance = !config.instance_id.empty();
-    loop.commit_tail_at_once = config.until_end;
+    loop.commit_tail_at_once = config.until_end && stage_ == Stage::map;
     loop_ = std::make_unique<StepLoop>(loop,
                                        StepLoopPorts{*consumer_, *session_, *recovery_queries_,
                                                      environment_.snapshots, clock, log},

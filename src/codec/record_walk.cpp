@@ -16,6 +16,9 @@ namespace {
 // record gets a larger index for as long as it is walked.
 constexpr std::size_t kKeptIndexBytes = std::size_t{1} << 20;
 
+// Records walked between two that are learnt from, at most.
+constexpr std::uint64_t kLongestLearningPause = 1024;
+
 // Whether a scalar ends at `at`, when the next token starts at `next`.
 constexpr bool ends_scalar(const char* at, const char* next) {
     return at == next || json::is_whitespace(*at);
@@ -24,7 +27,7 @@ constexpr bool ends_scalar(const char* at, const char* next) {
 }  // namespace
 
 // `raw` is the key between its quotes, escapes and all.
-void RecordWalk::KeyGuess::remember(std::string_view raw, Field* field) {
+void RecordWalk::KeyGuess::remember(std::string_view raw, WantedField* field) {
     if (raw.size() >= kBytes) {
         return;  // what is remembered stays true
     }
@@ -61,7 +64,7 @@ RecordWalk::RecordWalk(int scale) : scale_(scale) {
 
 std::size_t RecordWalk::want(std::string_view name) {
     KSTREAM_CHECK(record_number_ == 0, "guesses point at fields, so fields stay where they are");
-    const auto at = std::ranges::find(fields_, name, &Field::name);
+    const auto at = std::ranges::find(fields_, name, &WantedField::name);
     const auto number = static_cast<std::size_t>(at - fields_.begin());
     if (at == fields_.end()) {
         fields_.emplace_back().name = name;
@@ -76,15 +79,48 @@ void RecordWalk::reserve_index(std::size_t bytes) {
 }
 
 bool RecordWalk::run(std::string_view record) {
+    if (recognise(record)) [[likely]] {
+        return true;
+    }
     const bool large = record.size() > kKeptIndexBytes;
     if (large) {
         reserve_index(record.size());
     }
     const bool good = build_index(record) && members();
+    if (good && has_all() && !has_duplicate_) {
+        learn_shape(record);
+    }
     if (large) {
         reserve_index(kKeptIndexBytes);
     }
     return good;
+}
+
+inline bool RecordWalk::recognise(std::string_view record) {
+    for (std::size_t i = 0; i < kShapes; ++i) {
+        const std::size_t at = (shape_ + i) % kShapes;
+        if (shapes_[at].match(record, scale_, fields_)) {
+            shape_ = at;
+            walked_ = 0;
+            learn_at_ = 1;
+            found_ = fields_.size();
+            has_duplicate_ = false;
+            return true;
+        }
+    }
+    return false;
+}
+
+void RecordWalk::learn_shape(std::string_view record) {
+    if (++walked_ < learn_at_) {
+        return;
+    }
+    walked_ = 0;
+    learn_at_ = std::min(learn_at_ * 2, kLongestLearningPause);
+    shape_ = next_shape_;
+    next_shape_ = (next_shape_ + 1) % kShapes;
+    shapes_[shape_].learn(record, {index_->structural_indexes.get(), index_->n_structural_indexes},
+                          fields_);
 }
 
 // False when stage 1 has found something wrong, or this cannot be an object.
@@ -124,7 +160,7 @@ bool RecordWalk::members() {
             return false;
         }
         KeyGuess* const guess = number < kMaxGuesses ? &guesses_[number] : nullptr;
-        Field* field = nullptr;
+        WantedField* field = nullptr;
         if (guess != nullptr && guess->matches(text + *at + 1, end)) [[likely]] {
             field = guess->field();
         } else if (!look_up_key(at, guess, field)) {
@@ -168,7 +204,7 @@ inline std::string_view RecordWalk::raw_string(Token at) const {
     return {begin, static_cast<std::size_t>(quote - begin)};
 }
 
-bool RecordWalk::look_up_key(Token at, KeyGuess* guess, Field*& field) {
+bool RecordWalk::look_up_key(Token at, KeyGuess* guess, WantedField*& field) {
     const std::string_view raw = raw_string(at);
     std::string_view name = raw;
     if (has_escape(raw.data(), raw.data() + raw.size())) {
@@ -181,7 +217,7 @@ bool RecordWalk::look_up_key(Token at, KeyGuess* guess, Field*& field) {
             name = unescaped_key_;
         }
     }
-    const auto wanted = std::ranges::find(fields_, name, &Field::name);
+    const auto wanted = std::ranges::find(fields_, name, &WantedField::name);
     field = wanted == fields_.end() ? nullptr : &*wanted;
     if (guess != nullptr) {
         guess->remember(raw, field);
@@ -189,7 +225,7 @@ bool RecordWalk::look_up_key(Token at, KeyGuess* guess, Field*& field) {
     return true;
 }
 
-inline RecordWalk::Token RecordWalk::value(Token at, Field* field) {
+inline RecordWalk::Token RecordWalk::value(Token at, WantedField* field) {
     FieldValue* out = nullptr;
     if (field != nullptr) {
         out = &field->value;
@@ -205,6 +241,7 @@ inline RecordWalk::Token RecordWalk::value(Token at, Field* field) {
     if (first == '{' || first == '[') {
         if (out != nullptr) {
             out->kind = ValueKind::other;
+            out->raw = {};
         }
         return container(at);
     }
@@ -272,7 +309,7 @@ inline RecordWalk::Token RecordWalk::word(Token at, std::string_view word, Value
     }
     if (out != nullptr) {
         out->kind = kind;
-        out->raw = word;
+        out->raw = {begin, word.size()};
     }
     return at + 1;
 }

@@ -9,7 +9,8 @@
 // signature from 3.0 to 4.6; nothing else of that namespace is used, and only here.
 #pragma once
 
-#include "kstream/model/decimal.hpp"
+#include "codec/record_shape.hpp"
+#include "codec/wanted_field.hpp"
 
 #include <simdjson.h>
 
@@ -22,17 +23,6 @@
 #include <vector>
 
 namespace kstream {
-
-enum class ValueKind : std::uint8_t { string, number, boolean, other };
-
-// What the current record has in a wanted field. The views point into the record.
-struct FieldValue {
-    ValueKind kind = ValueKind::other;
-    bool escaped = false;                     // the string holds a backslash
-    DecimalError error = DecimalError::none;  // of the number: none, scale or range
-    std::string_view raw;                     // the token; a string's without its quotes
-    Decimal number;
-};
 
 class RecordWalk {
 public:
@@ -59,19 +49,13 @@ private:
     // A token is an entry of the index: where in the record it starts.
     using Token = const std::uint32_t*;
 
-    struct Field {
-        std::string name;
-        std::uint64_t seen_in = 0;  // number of the last record that has it
-        FieldValue value;
-    };
-
     // The key at the same place in the record before, which in nearly all topics is this one's too.
     // Compared 8 bytes at a time, the closing quote included; keys that do not fit are not guessed.
     class KeyGuess {
     public:
-        void remember(std::string_view raw, Field* field);
+        void remember(std::string_view raw, WantedField* field);
         [[nodiscard]] bool matches(const char* at, const char* end) const;
-        [[nodiscard]] Field* field() const { return field_; }
+        [[nodiscard]] WantedField* field() const { return field_; }
 
     private:
         static constexpr std::size_t kWords = 4;
@@ -80,17 +64,22 @@ private:
         std::array<std::uint64_t, kWords> words_{};
         std::array<std::uint64_t, kWords> masks_{};
         std::size_t size_ = 0;  // 0: nothing remembered
-        Field* field_ = nullptr;
+        WantedField* field_ = nullptr;
     };
     static constexpr std::size_t kMaxGuesses = 64;
 
+    // Topics with records of several producers have a few forms.
+    static constexpr std::size_t kShapes = 4;
+
+    [[nodiscard]] bool recognise(std::string_view record);
+    void learn_shape(std::string_view record);
     void reserve_index(std::size_t bytes);
     [[nodiscard]] bool build_index(std::string_view record);
     [[nodiscard]] bool members();
 
     // Each takes the token to begin with and gives the one behind what it read, nullptr for an
     // error. Fields that nobody wants are nullptr.
-    [[nodiscard]] Token value(Token at, Field* field);
+    [[nodiscard]] Token value(Token at, WantedField* field);
     [[nodiscard]] Token scalar(Token at, FieldValue* out);
     [[nodiscard]] Token string(Token at, FieldValue* out);
     [[nodiscard]] Token number(Token at, FieldValue* out);
@@ -98,17 +87,24 @@ private:
     [[nodiscard]] Token container(Token at);
     [[nodiscard]] Token skipped_key(Token at);
 
-    [[nodiscard]] bool look_up_key(Token at, KeyGuess* guess, Field*& field);
+    [[nodiscard]] bool look_up_key(Token at, KeyGuess* guess, WantedField*& field);
     [[nodiscard]] const char* find_backslash(const char* from) const;
     [[nodiscard]] bool has_escape(const char* begin, const char* end);
     [[nodiscard]] std::string_view raw_string(Token at) const;
 
     int scale_;
-    std::vector<Field> fields_;
+    std::vector<WantedField> fields_;
     std::size_t longest_name_ = 0;
     std::unique_ptr<Index> index_;
     std::array<KeyGuess, kMaxGuesses> guesses_;
     std::string unescaped_key_;
+
+    std::array<RecordShape, kShapes> shapes_;
+    std::size_t shape_ = 0;       // the one that was recognised last
+    std::size_t next_shape_ = 0;  // the one that is forgotten next
+    // Learning costs as much as a walk. Where nothing is recognised, it is done ever less often.
+    std::uint64_t walked_ = 0;  // records since one was recognised
+    std::uint64_t learn_at_ = 1;
 
     // Of the current record. `last_` is its closing brace: a token in front of it has one behind
     // it, and no token behind it is ever read.

@@ -60,28 +60,15 @@ Result<void> MapFold::fold_one(const RecordView& record, Filling& into) {
     if (!verdict.ok) {
         return bad_record(record, verdict.reason, into);
     }
-    encode_state_key(decoder_.group_values(), key_buffer_);
-    const KeyTable::Found found = keys_.find_or_insert(key_buffer_);
+    const std::uint32_t key = key_of_record();
     const std::size_t width = job_.kinds.size();
-    if (found.inserted) {
-        slots_.resize(slots_.size() + width);
-        // The key's partition is that of its result record, as Kafka's own clients hash it, so a
-        // reader who looks for a key in the results finds all of it where it expects it.
-        result_key_.clear();
-        append_result_key(result_key_, decoder_.group_values());
-        if (planted(PlantedBug::partitioned_by_run)) {
-            result_key_ += fmt::format("{}", job_.run_id);
-        }
-        key_to_.push_back(
-            partition_for_key(result_key_, static_cast<int>(job_.identity.state_partitions)));
-    }
     const std::span<const Decimal> inputs = decoder_.inputs();
     for (std::size_t i = 0; i < width; ++i) {
         Decimal input = inputs[i];
         if (planted(PlantedBug::sum_through_float)) {
             input.units = static_cast<Int128>(static_cast<float>(input.units));
         }
-        if (!add_input(job_.kinds[i], slots_[found.index * width + i], input) ||
+        if (!add_input(job_.kinds[i], slots_[key * width + i], input) ||
             !add_input(job_.kinds[i], into.slots[i], input)) {
             return fail(ExitCode::bad_record,
                         fmt::format("{} does not fit 128 bits any more: topic {} partition {} "
@@ -94,6 +81,38 @@ Result<void> MapFold::fold_one(const RecordView& record, Filling& into) {
     ++into.counts.aggregated;
     ++counters_.records_aggregated;
     return {};
+}
+
+// The index of the key that the decoded record belongs to; a new key gets its slots.
+std::uint32_t MapFold::key_of_record() {
+    const std::span<const GroupValue> groups = decoder_.group_values();
+    const GroupValue& first = groups.front();
+    const auto kind = static_cast<std::uint8_t>(first.type);
+    const bool single = groups.size() == 1;
+    if (single) {
+        if (const std::uint32_t index = recent_.find(kind, first.text); index != KeyTable::kNone)
+            [[likely]] {
+            return index;
+        }
+    }
+    encode_state_key(groups, key_buffer_);
+    const KeyTable::Found found = keys_.find_or_insert(key_buffer_);
+    if (found.inserted) {
+        slots_.resize(slots_.size() + job_.kinds.size());
+        // The key's partition is that of its result record, as Kafka's own clients hash it, so a
+        // reader who looks for a key in the results finds all of it where it expects it.
+        result_key_.clear();
+        append_result_key(result_key_, groups);
+        if (planted(PlantedBug::partitioned_by_run)) {
+            result_key_ += fmt::format("{}", job_.run_id);
+        }
+        key_to_.push_back(
+            partition_for_key(result_key_, static_cast<int>(job_.identity.state_partitions)));
+    }
+    if (single) {
+        recent_.remember(kind, first.text, found.index);
+    }
+    return found.index;
 }
 
 Result<void> MapFold::bad_record(const RecordView& record, BadReason reason, Filling& into) {
@@ -229,6 +248,7 @@ void MapFold::committed(std::int64_t now_wall_ms) {
 
 void MapFold::clear_filling() {
     keys_.clear();
+    recent_.clear();
     slots_.clear();
     key_to_.clear();
     dead_letters_.clear();

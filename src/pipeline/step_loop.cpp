@@ -475,16 +475,24 @@ bool StepLoop::may_submit() const {
            ports_.sink.state() == TransactionSink::State::ready;
 }
 
-bool StepLoop::due(Instant now) const {
+bool StepLoop::due(Instant now) {
     if (now < not_before_) {
         return false;
     }
-    return stopping_ || revoking_ || fold_.full() || !filling_ ||
-           now - filling_since_ >= rhythm_.wait(behind());
+    if (stopping_ || revoking_ || fold_.full() || !filling_) {
+        return true;
+    }
+    const Duration filled = now - filling_since_;
+    if (filled >= rhythm_.wait(false)) {
+        takes_backlog_ = behind();
+    }
+    return filled >= rhythm_.wait(takes_backlog_);
 }
 
-// What waits in the logs is a backlog, and a fair part of what the filling step holds. The ends are
-// some moments old, which can make this false too early, never true too long.
+// What waits in the logs is a backlog. A step begins to take it along when it is a fair part of
+// what the step holds; then it takes the rest along, too: to read that costs less than the step of
+// its own that it would otherwise become. The ends are some moments old, which can make this false
+// too early, never true too long.
 bool StepLoop::behind() const {
     std::int64_t waiting = 0;
     std::int64_t taken = 0;
@@ -496,7 +504,8 @@ bool StepLoop::behind() const {
             taken += t.next.value - t.sealed.value;
         }
     }
-    return waiting > std::max(kLeastBacklog, taken / kBacklogPart);
+    return waiting >
+           (takes_backlog_ ? kLeastBacklog : std::max(kLeastBacklog, taken / kBacklogPart));
 }
 
 // Control records and aborted records move a position without a record to fold: without this, the
@@ -622,7 +631,7 @@ Duration StepLoop::poll_wait(Instant now) const {
     if (filling_) {
         // Due, but not to be sealed now (back-off, no membership, half a map step): looked at
         // often, without spinning.
-        const Duration left = rhythm_.wait(behind()) - (now - filling_since_);
+        const Duration left = rhythm_.wait(takes_backlog_) - (now - filling_since_);
         return left > Duration::zero() ? std::min(left, kIdlePoll) : kBusyPoll;
     }
     return config_.commit_tail_at_once ? kPromptTailInterval : kIdlePoll;
@@ -678,6 +687,7 @@ Result<void> StepLoop::fold_records(RecordBatch records) {
         t.newest_ms = records[i].timestamp_ms;
         if (!filling_) {
             filling_ = true;
+            takes_backlog_ = false;
             filling_since_ = ports_.clock.now();
         }
     }

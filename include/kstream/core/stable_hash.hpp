@@ -4,6 +4,8 @@
 
 #include "kstream/model/decimal.hpp"
 
+#include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
@@ -23,7 +25,22 @@ constexpr std::uint64_t mix64(std::uint64_t h) {
     return h;
 }
 
+// `size` bytes, at most 8, as a little-endian number.
 inline std::uint64_t load_le64(const char* bytes, std::size_t size) {
+    if constexpr (std::endian::native == std::endian::little) {
+        if (size == sizeof(std::uint64_t)) {
+            std::uint64_t word = 0;
+            std::memcpy(&word, bytes, sizeof word);
+            return word;
+        }
+        if (size >= sizeof(std::uint32_t)) {  // two halves that may overlap
+            std::uint32_t low = 0;
+            std::uint32_t high = 0;
+            std::memcpy(&low, bytes, sizeof low);
+            std::memcpy(&high, bytes + size - sizeof high, sizeof high);
+            return low | std::uint64_t{high} << (8 * (size - sizeof high));
+        }
+    }
     std::uint64_t word = 0;
     for (std::size_t i = 0; i < size; ++i) {
         word |= std::uint64_t{static_cast<unsigned char>(bytes[i])} << (8 * i);

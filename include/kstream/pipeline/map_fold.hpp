@@ -5,6 +5,7 @@
 #include "kstream/codec/delta_batch.hpp"
 #include "kstream/codec/record_decoder.hpp"
 #include "kstream/core/key_table.hpp"
+#include "kstream/core/recent_keys.hpp"
 #include "kstream/pipeline/fold.hpp"
 #include "kstream/pipeline/job.hpp"
 #include "kstream/ports/log.hpp"
@@ -51,6 +52,7 @@ private:
 
     Filling& filling(PartitionId partition);
     Result<void> fold_one(const RecordView& record, Filling& filling);
+    std::uint32_t key_of_record();
     Result<void> bad_record(const RecordView& record, BadReason reason, Filling& filling);
     void clear_filling();
     [[nodiscard]] BatchHeader header(BatchKind kind, const Step& step) const;
@@ -64,6 +66,7 @@ private:
     DeltaBatchWriter writer_;
 
     KeyTable keys_;
+    RecentKeys recent_;
     std::vector<Slot> slots_;          // kinds.size() per key
     std::vector<PartitionId> key_to_;  // repartition partition of each key
     std::vector<Filling> filling_;     // by source partition

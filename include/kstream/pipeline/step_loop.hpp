@@ -37,9 +37,11 @@ struct StepLoopConfig {
     Stage stage = Stage::map;
     int worker = 0;
     Duration commit_interval = std::chrono::milliseconds{100};
-    std::string offset_metadata;       // identity of the committed offsets (P4)
-    bool stable_instance = false;      // the transactional id outlives the process (P5)
-    bool commit_tail_at_once = false;  // --until end: positions behind control records matter (P11)
+    std::string offset_metadata;   // identity of the committed offsets (P4)
+    bool stable_instance = false;  // the transactional id outlives the process (P5)
+    // --until end: positions behind the source's control records matter (P11), so a map loop does
+    // not wait to commit them. Each costs a transaction.
+    bool commit_tail_at_once = false;
     Duration revoke_deadline = std::chrono::seconds{5};        // then the producer is given up (P1)
     Duration stop_deadline = std::chrono::milliseconds{3500};  // for the last commit after a stop
 };
@@ -115,7 +117,7 @@ private:
     [[nodiscard]] bool held_by_a_step(PartitionId partition) const;
     void release_revoked();
 
-    [[nodiscard]] bool due(Instant now) const;
+    [[nodiscard]] bool due(Instant now);
     [[nodiscard]] bool may_submit() const;
     void look_for_control_records(Instant now);
     Result<void> submit_if_due();
@@ -149,8 +151,9 @@ private:
     OutputBatch::Volumes flight_volumes_{};
     bool flight_opens_ = false;  // the step in flight is an open step
     Instant submitted_;
-    Instant filling_since_;  // first record of the filling step
-    bool filling_ = false;   // something was folded since the last seal
+    Instant filling_since_;       // first record of the filling step
+    bool filling_ = false;        // something was folded since the last seal
+    bool takes_backlog_ = false;  // the filling step goes on beyond its usual time
     Instant tail_checked_;
     Instant not_before_;  // back-off after aborted steps
     std::uint32_t aborts_in_a_row_ = 0;

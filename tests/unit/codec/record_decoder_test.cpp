@@ -452,6 +452,67 @@ TEST_CASE("what one record taught about keys never misleads the next", "[decoder
     CHECK(comparison.good > 100);
 }
 
+TEST_CASE("what one record taught about its form never misleads the next", "[decoder]") {
+    Comparison comparison{default_spec()};
+    const std::string long_text(40, 'x');
+    std::string array = "[";
+    for (int i = 0; i < 300; ++i) {
+        array += std::to_string(i) + ",";
+    }
+    array += "0]";
+    std::vector<std::string> records{
+        R"({"a":[1,{"b":"c"},null],"valor":1.5,"id_vendedor":"a"})",
+        R"({"a":[1,{"b":"c"},null],"valor":-2,"id_vendedor":"b"} )",
+        R"({"a":[1,{"b":"c"},true],"valor":0.0,"id_vendedor":""})",
+        R"({"a":[1,{"b":"c"},[]],"valor":1,"id_vendedor":"a"})",
+        R"({"a":[1,{"b":"c"}],"valor":1,"id_vendedor":"a"})",
+        R"({"a":[01,{"b":"c"},null],"valor":1,"id_vendedor":"a"})",
+        R"({"a":[1,{"b":"c"},nul],"valor":1,"id_vendedor":"a"})",
+        R"({"a":[1,{"b":"c"},nulls],"valor":1,"id_vendedor":"a"})",
+        R"({"a":[1,{"b":"c"},null],"valor":"1","id_vendedor":"a"})",
+        R"({"a":[1,{"b":"c"},null],"valor":null,"id_vendedor":"a"})",
+        R"({"a":[1,{"b":"c"},null],"valor":true,"id_vendedor":"a"})",
+        R"({"a":[1,{"b":"c"},null],"valor":1.0000000001,"id_vendedor":"a"})",
+        R"({"a":[1,{"b":"c"},null],"valor":1e40,"id_vendedor":"a"})",
+        R"({"a":[1,{"b":"c"},null],"valor":1e2,"id_vendedor":7})",
+        R"({"a":[1,{"b":"c"},null],"valor":,"id_vendedor":"a"})",
+        R"({"a":[1,{"b":"c"},null],"valor":1,"id_vendedor":"a"}x)",
+        R"({"a":[1,{"b":"c"},null],"valor":1,"id_vendedor":"a")",
+        R"({"a":[1,{"b":"c"},null],"valor":1,"id_vendedor":"a)",
+        R"({"a":[1,{"b":"c"},null],"valor":1,"id_vendedor":"a\"})",
+        R"({"a":[1,{"b":"c"},null],"valor":1,"id_vendedor":"a\\"})",
+        R"({"a":[1,{"b":"c\"},null],"valor":1,"id_vendedor":"a"})",
+        R"({"a":[1,{"b":"c\"},null],\"valor\":1,\"id_vendedor\":\"a"})",
+        R"({"a":[1,{"b":"\u00e3\n\"\\"},null],"valor":1,"id_vendedor":"\u00e3\u0000"})",
+        R"({"a":[1,{"b":"\ud800"},null],"valor":1,"id_vendedor":"a"})",
+        R"({"a":[1,{"b":"c"},null],"valor":1,"id_vendedor":"\ud83d\ude00"})",
+        "{\"a\":[1,{\"b\":\"S\xc3\xa3o\"},null],\"valor\":1,\"id_vendedor\":\"Jo\xc3\xa3o\"}",
+        "{\"a\":[1,{\"b\":\"S\xc3\"},null],\"valor\":1,\"id_vendedor\":\"a\"}",
+        "{\"a\":[1,{\"b\":\"c\x1f\"},null],\"valor\":1,\"id_vendedor\":\"a\"}",
+        "{\"a\":[1,{\"b\":\"" + long_text + "\\t\n\"},null],\"valor\":1,\"id_vendedor\":\"a\"}",
+        R"({"a":[1,{"b":")" + long_text + R"("},null],"valor":1,"id_vendedor":")" + long_text +
+            R"("})",
+        R"({"valor":1,"a":)" + array + R"(,"id_vendedor":"a"})",
+        R"({"id_vendedor":{"x":1},"valor":1})",
+        R"({"id_vendedor":"x","valor":[1]})",
+        R"({"id_vendedor":"x","valor":1})",
+        R"(["id_vendedor","valor"])",
+    };
+    // Values of every length, so that each place is met with each number of bytes behind it.
+    for (std::size_t size = 0; size < 34; ++size) {
+        records.push_back(R"({"valor":1,"id_vendedor":")" + std::string(size, 'v') + R"("})");
+    }
+    for (const std::string& first : records) {
+        for (const std::string& second : records) {
+            comparison.check(first);
+            comparison.check(second);
+            comparison.check(first);
+        }
+    }
+    CHECK(comparison.differences == kNone);
+    CHECK(comparison.good > 1000);
+}
+
 TEST_CASE("keys that differ only at their end are told apart at any length", "[decoder]") {
     for (std::size_t size = 1; size <= 70; ++size) {
         const std::string name(size, 'k');

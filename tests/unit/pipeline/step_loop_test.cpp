@@ -89,7 +89,7 @@ TEST_CASE("in a backlog a step fills for ten commit intervals") {
     CHECK(b.sink.in_flight());
 }
 
-TEST_CASE("a step takes the end of a backlog along, until a quarter of its size is left") {
+TEST_CASE("a step that takes a backlog along takes all of it") {
     StepLoopBench b;
     b.own({0}, 0);
     b.add(0, 100'000);
@@ -97,7 +97,19 @@ TEST_CASE("a step takes the end of a backlog along, until a quarter of its size 
         b.clock.advance(milliseconds{2});
         b.run(1);
     }
-    CHECK(b.ranges() == "0:[0,80000)");
+    // Less than a backlog is left, and no 25,000 as for a step that begins to wait for one.
+    CHECK(b.ranges() == "0:[0,90000)");
+}
+
+TEST_CASE("less than a quarter of what a step holds does not make it wait") {
+    StepLoopBench b;
+    b.source.most_records = 50'000;
+    b.own({0}, 0);
+    b.add(0, 62'000);
+    b.run_until([&] { return !b.fold.filling(0).empty(); });
+    b.clock.advance(milliseconds{2});
+    b.run(1);
+    CHECK(b.ranges() == "0:[0,50000)");
 }
 
 TEST_CASE("what comes in during a fetch is no backlog") {
@@ -703,8 +715,7 @@ TEST_CASE("an error of the fold or of a takeover ends the loop") {
     CHECK(b.sink.steps.empty());
 }
 
-TEST_CASE(
-    "a position that was purged is taken over anew, not a reason to stop (simulator)") {
+TEST_CASE("a position that was purged is taken over anew, not a reason to stop (simulator)") {
     // A process that was paused: another has gone on, and does not need the records any more.
     StepLoopBench b;
     b.own({0, 1}, 0);
