@@ -218,4 +218,36 @@ bool RecordShape::match(std::string_view record, int scale, std::span<WantedFiel
     return at == end;
 }
 
+bool KnownShapes::match(std::string_view record, int scale, std::span<WantedField> fields) {
+    for (std::size_t i = 0; i < kMost; ++i) {
+        const std::size_t at = (last_ + i) % kMost;
+        Known& known = known_[at];
+        if (known.credit == 0) {
+            continue;
+        }
+        if (known.shape.match(record, scale, fields)) {
+            known.credit = std::min(known.credit + kWorth, kMostCredit);
+            last_ = at;
+            if (++hits_ % kHitsToTrust == 0) {
+                pause_ = std::max<std::uint64_t>(pause_ / 2, 1);
+            }
+            return true;
+        }
+        --known.credit;
+    }
+    return false;
+}
+
+void KnownShapes::walked(std::string_view record, std::span<const std::uint32_t> tokens,
+                         std::span<const WantedField> fields) {
+    if (++walked_ < pause_) {
+        return;
+    }
+    walked_ = 0;
+    pause_ = std::min(pause_ * 2, kLongestPause);
+    Known& least = *std::ranges::min_element(known_, {}, &Known::credit);
+    least.shape.learn(record, tokens, fields);
+    least.credit = kTrial;
+}
+
 }  // namespace kstream

@@ -10,6 +10,7 @@
 
 #include "codec/wanted_field.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -55,6 +56,41 @@ private:
     // where the literal is and 0 where it is not.
     std::vector<char> literals_;
     std::vector<char> masks_;
+};
+
+// The forms of a topic: a few, for it may have several producers. A form has to be met in one of
+// some 16 records that are compared with it, else it is given up; and where forms come and go,
+// learning is done ever less often. So records of no form cost hardly more than their walk.
+class KnownShapes {
+public:
+    // As RecordShape::match, by any of them.
+    [[nodiscard]] bool match(std::string_view record, int scale, std::span<WantedField> fields);
+
+    // As RecordShape::learn, now and then: for a record that had to be walked.
+    void walked(std::string_view record, std::span<const std::uint32_t> tokens,
+                std::span<const WantedField> fields);
+
+private:
+    static constexpr std::size_t kMost = 4;
+    // What a record that is met is worth, in records that are not.
+    static constexpr int kWorth = 16;
+    static constexpr int kTrial = 64;
+    static constexpr int kMostCredit = 1024;
+    // Records walked between two that are learnt from, at most.
+    static constexpr std::uint64_t kLongestPause = 1024;
+    // So many recognised records halve the pause.
+    static constexpr std::uint64_t kHitsToTrust = 4096;
+
+    struct Known {
+        RecordShape shape;
+        int credit = 0;  // 0: given up
+    };
+
+    std::array<Known, kMost> known_;
+    std::size_t last_ = 0;  // the one that was met last
+    std::uint64_t hits_ = 0;
+    std::uint64_t walked_ = 0;  // since a record was learnt from
+    std::uint64_t pause_ = 1;
 };
 
 }  // namespace kstream

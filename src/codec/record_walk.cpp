@@ -16,9 +16,6 @@ namespace {
 // record gets a larger index for as long as it is walked.
 constexpr std::size_t kKeptIndexBytes = std::size_t{1} << 20;
 
-// Records walked between two that are learnt from, at most.
-constexpr std::uint64_t kLongestLearningPause = 1024;
-
 // Whether a scalar ends at `at`, when the next token starts at `next`.
 constexpr bool ends_scalar(const char* at, const char* next) {
     return at == next || json::is_whitespace(*at);
@@ -79,7 +76,9 @@ void RecordWalk::reserve_index(std::size_t bytes) {
 }
 
 bool RecordWalk::run(std::string_view record) {
-    if (recognise(record)) [[likely]] {
+    if (shapes_.match(record, scale_, fields_)) [[likely]] {
+        found_ = fields_.size();
+        has_duplicate_ = false;
         return true;
     }
     const bool large = record.size() > kKeptIndexBytes;
@@ -88,39 +87,13 @@ bool RecordWalk::run(std::string_view record) {
     }
     const bool good = build_index(record) && members();
     if (good && has_all() && !has_duplicate_) {
-        learn_shape(record);
+        shapes_.walked(record, {index_->structural_indexes.get(), index_->n_structural_indexes},
+                       fields_);
     }
     if (large) {
         reserve_index(kKeptIndexBytes);
     }
     return good;
-}
-
-inline bool RecordWalk::recognise(std::string_view record) {
-    for (std::size_t i = 0; i < kShapes; ++i) {
-        const std::size_t at = (shape_ + i) % kShapes;
-        if (shapes_[at].match(record, scale_, fields_)) {
-            shape_ = at;
-            walked_ = 0;
-            learn_at_ = 1;
-            found_ = fields_.size();
-            has_duplicate_ = false;
-            return true;
-        }
-    }
-    return false;
-}
-
-void RecordWalk::learn_shape(std::string_view record) {
-    if (++walked_ < learn_at_) {
-        return;
-    }
-    walked_ = 0;
-    learn_at_ = std::min(learn_at_ * 2, kLongestLearningPause);
-    shape_ = next_shape_;
-    next_shape_ = (next_shape_ + 1) % kShapes;
-    shapes_[shape_].learn(record, {index_->structural_indexes.get(), index_->n_structural_indexes},
-                          fields_);
 }
 
 // False when stage 1 has found something wrong, or this cannot be an object.

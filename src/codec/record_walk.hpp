@@ -68,11 +68,6 @@ private:
     };
     static constexpr std::size_t kMaxGuesses = 64;
 
-    // Topics with records of several producers have a few forms.
-    static constexpr std::size_t kShapes = 4;
-
-    [[nodiscard]] bool recognise(std::string_view record);
-    void learn_shape(std::string_view record);
     void reserve_index(std::size_t bytes);
     [[nodiscard]] bool build_index(std::string_view record);
     [[nodiscard]] bool members();
@@ -99,12 +94,7 @@ private:
     std::array<KeyGuess, kMaxGuesses> guesses_;
     std::string unescaped_key_;
 
-    std::array<RecordShape, kShapes> shapes_;
-    std::size_t shape_ = 0;       // the one that was recognised last
-    std::size_t next_shape_ = 0;  // the one that is forgotten next
-    // Learning costs as much as a walk. Where nothing is recognised, it is done ever less often.
-    std::uint64_t walked_ = 0;  // records since one was recognised
-    std::uint64_t learn_at_ = 1;
+    KnownShapes shapes_;
 
     // Of the current record. `last_` is its closing brace: a token in front of it has one behind
     // it, and no token behind it is ever read.
