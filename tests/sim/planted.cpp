@@ -2,6 +2,7 @@
 
 #include "kstream/planted_bug.hpp"
 #include "sim/campaign.hpp"
+#include "sim/history.hpp"
 
 #include <fmt/format.h>
 
@@ -23,16 +24,36 @@ int run_planted(const Options&) {
 
 namespace {
 
+// A seed that fails without the bug as well has found another one.
+bool fails_anyway(const Options& options, std::uint64_t seed) {
+    plant(PlantedBug::none);
+    Replay replay = options.replay;
+    replay.seed = seed;
+    return run_history(replay).failure.has_value();
+}
+
 // In a process of its own: exit code 1 when the bug was found.
 int look_for(const PlantedBugInfo& bug, const Options& options) {
-    plant(bug.bug);
-    const std::optional<Failure> failure = first_failure(options);
-    if (failure) {
-        fmt::print("{:<28} {:<11} {:>6}  {}\n", bug.name, bug.rule,
-                   failure->seed - options.first + 1, failure->reason);
+    Options left = options;
+    const std::uint64_t end = options.first + options.seeds;
+    for (;;) {
+        plant(bug.bug);
+        left.seeds = end - left.first;
+        const std::optional<Failure> failure = first_failure(left);
+        if (!failure) {
+            return 0;
+        }
+        if (!fails_anyway(options, failure->seed)) {
+            fmt::print("{:<28} {:<11} {:>6}  {}\n", bug.name, bug.rule,
+                       failure->seed - options.first + 1, failure->reason);
+            std::fflush(stdout);
+            return 1;
+        }
+        fmt::print("{:<28} {:<11} seed {} fails without it, too\n", bug.name, bug.rule,
+                   failure->seed);
+        std::fflush(stdout);
+        left.first = failure->seed + 1;
     }
-    std::fflush(stdout);
-    return failure ? 1 : 0;
 }
 
 bool found(const PlantedBugInfo& bug, const Options& options) {
