@@ -101,7 +101,7 @@ Result<bool> MapTakeover::run_stage(std::vector<ReadyPartition>& ready) {
         case Stage::read_meta:
             return read_range(TopicRole::changelog, changelog_);
         case Stage::repartition_start:
-            return take_range(Query::Kind::log_start, TopicRole::repartition, repartition_.from);
+            return take_repartition_start();
         case Stage::repartition_end:
             return take_range(Query::Kind::log_end, TopicRole::repartition, repartition_.end);
         case Stage::read_chain:
@@ -254,9 +254,9 @@ Result<void> MapTakeover::doubt(PartitionId partition, Offset position, Offset b
 }
 
 // A log that is read was purged in the meantime.
-Result<bool> MapTakeover::doubt_all(Offset position, const Error& error) {
+Result<bool> MapTakeover::doubt_all(Offset position, Offset bound, const Error& error) {
     for (const auto& entry : active_) {
-        if (Result<void> again = doubt(entry.first, position, position, error); !again) {
+        if (Result<void> again = doubt(entry.first, position, bound, error); !again) {
             return std::unexpected(std::move(again.error()));
         }
     }
@@ -297,10 +297,26 @@ Result<bool> MapTakeover::take_range(Query::Kind kind, TopicRole topic, Offset& 
     QueryAnswer answer;
     Result<bool> there = ask(std::move(query), answer);
     if (there && *there) {
-        // What meta has already said about the repartition log's position stands.
-        into = std::max(into, answer.offsets[0].of_log());
+        into = answer.offsets[0].of_log();
     }
     return there;
+}
+
+// The chain is read from where meta says that the totals are. Steps between that and the start of
+// the log have been applied and purged since meta was read: a newer meta knows of them.
+Result<bool> MapTakeover::take_repartition_start() {
+    Offset start;
+    Result<bool> there = take_range(Query::Kind::log_start, TopicRole::repartition, start);
+    if (!there || !*there || start <= repartition_.from) {
+        return there;
+    }
+    const Error error = Error::stop(
+        ExitCode::integrity,
+        fmt::format("map steps at [{}, {}) of repartition partition {} were deleted before the "
+                    "totals had applied them",
+                    repartition_.from.value, start.value, kWitness.value),
+        "run `kstream reset` to begin again");
+    return doubt_all(changelog_.end, start, error);
 }
 
 Result<bool> MapTakeover::read_range(TopicRole topic, Range& range) {
@@ -316,7 +332,7 @@ Result<bool> MapTakeover::read_range(TopicRole topic, Range& range) {
     Result<RecordBatch> batch = reader_.poll(topic, Duration::zero());
     if (!batch) {
         if (batch.error().exit_code == ExitCode::integrity) {
-            return doubt_all(range.from, batch.error());
+            return doubt_all(range.from, range.from, batch.error());
         }
         if (batch.error().disposition == Disposition::stop) {
             return std::unexpected(std::move(batch.error()));
@@ -442,6 +458,7 @@ Result<bool> MapTakeover::resolve_from(std::vector<ReadyPartition>& ready) {
         }
         log_.write(LogLevel::info, "partition opened",
                    {{"partition", std::int64_t{partition.value}}, {"base", base.value}});
+        doubts_.erase(partition);
         ready.push_back({partition, base, true});
     }
     active_.clear();

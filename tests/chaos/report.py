@@ -122,13 +122,15 @@ def runs(entries: Runs) -> str:
 
 def simulation(entries: Runs) -> str:
     rows = [
-        [e["at"][:16].replace("T", " "), f"`{e['commit']}`", f"{e['seeds']:,}", str(e["misses"]),
-         f"{e['seeds_per_core_second']:.0f}"]
+        [e["at"][:16].replace("T", " "), f"`{e['commit']}`", f"{e['first']:,}", f"{e['seeds']:,}",
+         f"{e['counted_share']:.1%}", str(e["misses"]), f"{e['seeds_per_core_second']:.0f}"]
         for e in counted(entries, "sim")
     ]  # fmt: skip
     if not rows:
         return "No campaign is in the ledger yet.\n"
-    return table(["campaign (UTC)", "commit", "histories", "misses", "per core and second"], rows)
+    head = ["campaign (UTC)", "commit", "first seed", "histories", "of those counted", "misses",
+            "per second of a core"]  # fmt: skip
+    return table(head, rows)
 
 
 def planted(entries: Runs) -> str:

@@ -36,6 +36,21 @@ Outcome run(const Replay& replay) {
     return run_history(replay);
 }
 
+unsigned jobs_of(const Options& options) {
+    return options.jobs != 0 ? options.jobs : std::thread::hardware_concurrency();
+}
+
+template <typename Work>
+void on_threads(const Options& options, const Work& work) {
+    std::vector<std::thread> threads;
+    for (unsigned i = 0; i < jobs_of(options); ++i) {
+        threads.emplace_back(work);
+    }
+    for (std::thread& thread : threads) {
+        thread.join();
+    }
+}
+
 struct Sum {
     std::uint64_t seeds = 0;
     std::uint64_t counted = 0;
@@ -145,9 +160,30 @@ Replay shrink(Replay failing) {
     return failing;
 }
 
+std::optional<Failure> first_failure(const Options& options) {
+    std::signal(SIGABRT, on_abort);
+    std::atomic<std::uint64_t> next{0};
+    std::atomic<bool> found{false};
+    std::mutex mutex;
+    std::optional<Failure> first;
+    on_threads(options, [&] {
+        for (std::uint64_t i = next++; i < options.seeds && !found; i = next++) {
+            Replay replay = options.replay;
+            replay.seed = options.first + i;
+            if (Outcome outcome = run(replay); outcome.failure) {
+                found = true;
+                const std::lock_guard lock{mutex};
+                if (!first || replay.seed < first->seed) {
+                    first = Failure{replay.seed, std::move(*outcome.failure)};
+                }
+            }
+        }
+    });
+    return first;
+}
+
 int run_campaign(const Options& options) {
     std::signal(SIGABRT, on_abort);
-    const unsigned jobs = options.jobs != 0 ? options.jobs : std::thread::hardware_concurrency();
     std::atomic<std::uint64_t> next{0};
     std::mutex mutex;
     Sum sum;
@@ -169,15 +205,9 @@ int run_campaign(const Options& options) {
         }
     };
     const auto begun = std::chrono::steady_clock::now();
-    std::vector<std::thread> threads;
-    for (unsigned i = 0; i < jobs; ++i) {
-        threads.emplace_back(work);
-    }
-    for (std::thread& thread : threads) {
-        thread.join();
-    }
+    on_threads(options, work);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
-    print(sum, took.count(), jobs);
+    print(sum, took.count(), jobs_of(options));
     std::ranges::sort(sum.failures, {}, [](const auto& failure) { return failure.first.seed; });
     for (std::size_t i = 0; i < sum.failures.size(); ++i) {
         const auto& [replay, reason] = sum.failures[i];

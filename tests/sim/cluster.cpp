@@ -1,6 +1,9 @@
 #include "sim/cluster.hpp"
 
+#include "kstream/codec/delta_batch.hpp"
 #include "support/fakes/test_job.hpp"
+
+#include <utility>
 
 namespace kstream::sim {
 
@@ -124,8 +127,56 @@ OffsetAnswer Cluster::offset_of(const Query& query, std::size_t i) {
 }
 
 void Cluster::add_source_partition() {
+    if (partitions(TopicRole::source) > swarm_.source_partitions + 1) {
+        return;
+    }
     topics_[static_cast<std::size_t>(TopicRole::source)].emplace_back();
     map_group_.add_partition();
+}
+
+void Cluster::make_source_again(std::size_t records) {
+    const auto index = static_cast<std::size_t>(TopicRole::source);
+    ids_[index] = testing::topic_id(0xe0);
+    for (PartitionLog& log : topics_[index]) {
+        log = PartitionLog{};
+        for (std::size_t i = 0; i < records; ++i) {
+            log.append("k", R"({"id_vendedor":"v0","valor":1.00})", clock_.wall_ms());
+        }
+    }
+}
+
+void Cluster::double_step(testing::Seeded& dice) {
+    const std::vector<AggregateKind> kinds = Job::kinds_of(testing::seed_spec());
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> steps;  // run id and number
+    DeltaBatch batch;
+    const auto committed = [](const PartitionLog::Entry& entry) {
+        return entry.kind == PartitionLog::Kind::data && !entry.aborted;
+    };
+    for (const PartitionLog::Entry& entry : log(TopicRole::repartition, PartitionId{0}).entries()) {
+        if (committed(entry) && decode_delta_batch(entry.value, kinds, batch) &&
+            batch.header.kind == BatchKind::step) {
+            steps.emplace_back(batch.header.run_id, batch.header.step);
+        }
+    }
+    if (steps.empty()) {
+        return;
+    }
+    const auto which = dice.pick(steps);
+    for (PartitionLog& log : topics_[static_cast<std::size_t>(TopicRole::repartition)]) {
+        std::vector<std::string> again;
+        std::uint32_t next = 0;
+        for (const PartitionLog::Entry& entry : log.entries()) {
+            if (committed(entry) && decode_delta_batch(entry.value, kinds, batch) &&
+                std::pair{batch.header.run_id, batch.header.step} == which &&
+                batch.header.chunk == next && next < batch.header.chunks) {
+                again.push_back(entry.value);
+                ++next;
+            }
+        }
+        for (const std::string& value : again) {
+            log.append(std::nullopt, value, clock_.wall_ms());
+        }
+    }
 }
 
 void Cluster::heal() {

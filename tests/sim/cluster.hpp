@@ -58,6 +58,10 @@ public:
     void leaders_away_until(Instant until) { leaders_away_until_ = until; }
     [[nodiscard]] bool leaders_away() const { return schedule_.now() < leaders_away_until_; }
     void add_source_partition();
+    // The source is deleted and made again, with so many records in each partition.
+    void make_source_again(std::size_t records);
+    // A committed map step comes again, whole, as of a second writer.
+    void double_step(testing::Seeded& dice);
     void heal();  // whatever is away is back
 
 private:

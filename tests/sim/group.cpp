@@ -1,5 +1,7 @@
 #include "sim/group.hpp"
 
+#include "kstream/planted_bug.hpp"
+
 #include <algorithm>
 #include <chrono>
 #include <utility>
@@ -218,16 +220,15 @@ void Group::expire_members() {
     schedule_.after(kExpiryScan, kCluster, [this] { expire_members(); });
 }
 
-bool Group::drop_member(std::size_t number) {
+void Group::drop_member(std::size_t number) {
     if (number >= members_.size() || away()) {
-        return false;
+        return;
     }
     members_.erase(std::next(members_.begin(), static_cast<std::ptrdiff_t>(number)));
     if (!members_.empty()) {
         begin_rebalance();
         complete_if_all_joined();
     }
-    return true;
 }
 
 // ---- offsets
@@ -279,7 +280,7 @@ Code Group::fetch(const std::vector<PartitionId>& partitions,
     }
     for (const PartitionId partition : partitions) {
         for (const auto& [producer, pending] : pending_) {
-            if (pending.offsets.contains(partition)) {
+            if (pending.offsets.contains(partition) && !planted(PlantedBug::unstable_offsets)) {
                 return Code::unstable_offset_commit;
             }
         }

@@ -82,7 +82,7 @@ public:
     // Forgets what is committed, as happens to a group without members.
     [[nodiscard]] bool expire_offsets();
     // Somebody, or a check of the coordinator, removes a member.
-    [[nodiscard]] bool drop_member(std::size_t number);
+    void drop_member(std::size_t number);
     [[nodiscard]] const std::string& name() const { return name_; }
 
 private:

@@ -10,9 +10,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <memory>
+#include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -25,6 +28,7 @@ using std::chrono::seconds;
 
 constexpr Duration kLook = milliseconds{250};
 constexpr Duration kMostToDrain = seconds{240};
+constexpr std::uint64_t kMostActions = 2'000'000;  // some hundred times what a history needs
 
 class History {
 public:
@@ -42,13 +46,17 @@ private:
     void start(std::size_t place);
     void start_after(std::size_t place, Duration delay);
     void next_fault();
+    [[nodiscard]] std::optional<Fault> draw_fault();
     void make_fault();
     void crash(std::size_t place);
     void expire_offsets();
     void look_for_empty_groups(int left);
     void delete_from_source();
     void compact();
+    void make_topic_again();
+    void look_for_refusals();
     void look();
+    void look_for_the_end();
     void begin_calm();
     void take_ended(std::size_t place);
     [[nodiscard]] std::optional<std::string> verdict(const Error& error) const;
@@ -64,11 +72,13 @@ private:
     Input input_;
     Surroundings world_;
     Oracle oracle_;
+    std::optional<EndWatcher> end_watcher_;  // from the calm on
     testing::Seeded dice_;
     std::vector<Place> places_;
     Instant begun_;
     Instant calm_since_;
     bool all_down_ = false;
+    bool made_again_ = false;  // the source is another log: everybody has to stop
     bool done_ = false;
     std::optional<std::string> failure_;
 };
@@ -94,12 +104,17 @@ Outcome History::run() {
     }
     schedule_.after(swarm_.fault_interval, kCluster, [this] { next_fault(); });
     schedule_.after(kLook, kCluster, [this] { look(); });
+    Outcome outcome;
     while (!done_ && schedule_.run_next()) {
+        if (schedule_.happened() > kMostActions) {
+            failure_ = "does not come to rest:" + oracle_.progress();
+            break;
+        }
     }
-    if (!failure_) {
+    if (!failure_ && !made_again_) {
         failure_ = oracle_.complaint();
     }
-    Outcome outcome;
+    outcome.drained = !made_again_;
     outcome.failure = failure_;
     outcome.faults = tally_.faults;
     outcome.events = tally_.events;
@@ -124,7 +139,7 @@ void History::start_after(std::size_t place, Duration delay) {
 void History::start(std::size_t place) {
     Place& here = places_[place];
     here.starting = false;
-    if (here.process != nullptr || all_down_) {
+    if (here.process != nullptr || all_down_ || made_again_) {
         return;
     }
     const std::uint64_t start = ++here.starts;
@@ -153,6 +168,11 @@ std::optional<std::string> History::verdict(const Error& error) const {
         case ExitCode::incomplete:
         case ExitCode::unavailable:
             return std::nullopt;
+        case ExitCode::identity:
+            if (made_again_) {
+                return std::nullopt;
+            }
+            [[fallthrough]];
         default:
             return fmt::format("exit code {}: {}", to_int(error.exit_code), error.message);
     }
@@ -186,8 +206,9 @@ void History::next_fault() {
                     [this] { next_fault(); });
 }
 
-void History::make_fault() {
-    const std::array<std::pair<Fault, std::uint32_t>, 12> weights{
+// Which of the faults that this seed has, by their weights.
+std::optional<Fault> History::draw_fault() {
+    const std::array<std::pair<Fault, std::uint32_t>, 14> weights{
         {{Fault::crash, swarm_.crashes},
          {Fault::orderly_stop, swarm_.orderly_stops},
          {Fault::pause, swarm_.pauses},
@@ -199,70 +220,65 @@ void History::make_fault() {
          {Fault::offsets_expired, swarm_.offsets_expire},
          {Fault::partition_added, swarm_.partitions_added},
          {Fault::wall_clock_moved, swarm_.wall_clock_moves},
-         {Fault::member_dropped, swarm_.members_dropped}}};
+         {Fault::member_dropped, swarm_.members_dropped},
+         {Fault::step_doubled, swarm_.steps_doubled},
+         {Fault::topic_made_again, swarm_.topic_made_again}}};
     std::uint64_t sum = 0;
     for (const auto& [fault, weight] : weights) {
         sum += weight;
     }
+    std::uint64_t at = dice_.below(std::max<std::uint64_t>(1, sum));
+    for (const auto& [fault, weight] : weights) {
+        if (at < weight) {
+            return fault;
+        }
+        at -= weight;
+    }
+    return std::nullopt;
+}
+
+void History::make_fault() {
+    const std::optional<Fault> fault = draw_fault();
     const std::size_t place = dice_.below(places_.size());
-    std::uint64_t at = sum == 0 ? 0 : dice_.below(sum);
     const Instant away = schedule_.now() + some_ms(100, 8000);
     Process* const process = places_[place].process.get();
-    for (const auto& [fault, weight] : weights) {
-        if (at >= weight) {
-            at -= weight;
-            continue;
-        }
-        const bool needs_process =
-            fault == Fault::crash || fault == Fault::orderly_stop || fault == Fault::pause;
-        if (weight == 0 || (needs_process && process == nullptr) || !tally_.fault(fault)) {
-            return;
-        }
-        switch (fault) {
-            case Fault::crash:
-                crash(place);
-                break;
-            case Fault::orderly_stop:
-                process->request_stop();
-                break;
-            case Fault::pause:
-                process->pause(some_ms(100, swarm_.most_pause_ms));
-                break;
-            case Fault::transaction_coordinator_away:
-                cluster_.transactions().away_until(away);
-                break;
-            case Fault::group_coordinator_away:
-                cluster_.group(dice_.chance(50) ? TopicRole::source : TopicRole::repartition)
-                    .away_until(away);
-                break;
-            case Fault::leader_away:
-                cluster_.leaders_away_until(away);
-                break;
-            case Fault::compaction:
-                compact();
-                break;
-            case Fault::source_retention:
-                delete_from_source();
-                break;
-            case Fault::offsets_expired:
-                expire_offsets();
-                break;
-            case Fault::partition_added:
-                if (cluster_.partitions(TopicRole::source) < swarm_.source_partitions + 2) {
-                    cluster_.add_source_partition();
-                }
-                break;
-            case Fault::wall_clock_moved:
-                clock_.move_wall(static_cast<std::int64_t>(dice_.below(7'200'000)) - 3'600'000);
-                break;
-            case Fault::member_dropped:
-                (void)cluster_.group(dice_.chance(50) ? TopicRole::source : TopicRole::repartition)
-                    .drop_member(dice_.below(places_.size()));
-                break;
-            default:
-                break;
-        }
+    Group& group = cluster_.group(dice_.chance(50) ? TopicRole::source : TopicRole::repartition);
+    const bool needs_process =
+        fault == Fault::crash || fault == Fault::orderly_stop || fault == Fault::pause;
+    if (!fault || (needs_process && process == nullptr) || !tally_.fault(*fault)) {
         return;
+    }
+    switch (*fault) {
+        case Fault::crash:
+            return crash(place);
+        case Fault::orderly_stop:
+            return process->request_stop();
+        case Fault::pause:
+            return process->pause(some_ms(100, swarm_.most_pause_ms));
+        case Fault::transaction_coordinator_away:
+            return cluster_.transactions().away_until(away);
+        case Fault::group_coordinator_away:
+            return group.away_until(away);
+        case Fault::leader_away:
+            return cluster_.leaders_away_until(away);
+        case Fault::compaction:
+            return compact();
+        case Fault::source_retention:
+            return delete_from_source();
+        case Fault::offsets_expired:
+            return expire_offsets();
+        case Fault::partition_added:
+            return cluster_.add_source_partition();
+        case Fault::wall_clock_moved:
+            return clock_.move_wall(static_cast<std::int64_t>(dice_.below(7'200'000)) - 3'600'000);
+        case Fault::member_dropped:
+            return group.drop_member(dice_.below(places_.size()));
+        case Fault::step_doubled:
+            return cluster_.double_step(dice_);
+        case Fault::topic_made_again:
+            return make_topic_again();
+        default:
+            return;  // of chance, where it happens
     }
 }
 
@@ -279,6 +295,30 @@ void History::delete_from_source() {
         const auto kept = static_cast<std::int64_t>(dice_.below(5));
         log.delete_below(Offset{committed.offset.value - kept});
     }
+}
+
+// Deleted and made again, under the same name, with other records: nobody may go on. No process is
+// started any more, so that all that is to be done about it is done by those that run.
+void History::make_topic_again() {
+    cluster_.make_source_again(dice_.below(300));
+    made_again_ = true;
+    tally_.calm = true;
+    calm_since_ = schedule_.now();
+    cluster_.heal();
+    for (Place& place : places_) {
+        if (place.process != nullptr) {
+            place.process->go_on();
+        }
+    }
+}
+
+void History::look_for_refusals() {
+    const bool gone =
+        std::ranges::none_of(places_, [](const Place& place) { return place.process != nullptr; });
+    if (!gone && schedule_.now() - calm_since_ > kMostToDrain) {
+        failure_ = "a process goes on although its source was made again";
+    }
+    done_ = done_ || gone || failure_;
 }
 
 // The job is down for so long that its offsets are forgotten.
@@ -319,6 +359,7 @@ void History::begin_calm() {
     calm_since_ = schedule_.now();
     tally_.calm = true;
     cluster_.heal();
+    end_watcher_.emplace(world_);
     for (std::size_t place = 0; place < places_.size(); ++place) {
         if (places_[place].process != nullptr) {
             places_[place].process->go_on();
@@ -331,20 +372,29 @@ void History::look() {
     for (std::size_t place = 0; place < places_.size() && !done_; ++place) {
         take_ended(place);
     }
-    if (!tally_.calm && input_.done() && schedule_.now() - begun_ > swarm_.produce_for) {
+    if (done_) {
+        return;
+    }
+    if (made_again_) {
+        look_for_refusals();
+    } else if (tally_.calm) {
+        look_for_the_end();
+    } else if (input_.done() && schedule_.now() - begun_ > swarm_.produce_for) {
         begin_calm();
     }
-    if (tally_.calm && !done_) {
-        if (oracle_.drained()) {
-            done_ = true;
-        } else if (schedule_.now() - calm_since_ > kMostToDrain) {
-            failure_ = "not drained:" + oracle_.progress();
-            done_ = true;
-        }
+    schedule_.after(kLook, kCluster, [this] { look(); });
+}
+
+void History::look_for_the_end() {
+    const Result<bool>& reached = end_watcher_->reached();
+    if (!reached) {
+        failure_ = "the watch for the end failed: " + reached.error().message;
+    } else if (*reached && !oracle_.applied()) {
+        failure_ = "the watch for the end does not see what is missing:" + oracle_.progress();
+    } else if (schedule_.now() - calm_since_ > kMostToDrain) {
+        failure_ = "not drained:" + oracle_.progress();
     }
-    if (!done_) {
-        schedule_.after(kLook, kCluster, [this] { look(); });
-    }
+    done_ = failure_ || (*reached && oracle_.drained());
 }
 
 }  // namespace

@@ -24,6 +24,7 @@ struct Outcome {
     std::optional<std::string> failure;
     std::array<std::uint64_t, kFaultCount> faults{};
     std::array<std::uint64_t, kEventCount> events{};
+    bool drained = false;
     std::uint64_t records = 0;
     std::uint64_t total_faults = 0;
     std::uint64_t actions = 0;
@@ -33,7 +34,7 @@ struct Outcome {
     // Whether it shows anything that it went well.
     [[nodiscard]] bool counts() const {
         const auto count = [this](Event event) { return events[static_cast<std::size_t>(event)]; };
-        return !failure && count(Event::commit) >= 50 && count(Event::takeover) >= 2 &&
+        return !failure && drained && count(Event::commit) >= 50 && count(Event::takeover) >= 2 &&
                count(Event::abort) >= 1;
     }
 };

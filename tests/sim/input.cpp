@@ -21,7 +21,8 @@ std::optional<std::string> text_of(const Input::Fact& fact) {
                                fact.cents < 0 ? "-" : "", std::abs(fact.cents) / 100,
                                std::abs(fact.cents) % 100);
         case Input::Class::bad:
-            return "{\"id_vendedor\":";
+            return fact.cents % 2 == 0 ? R"({"id_vendedor":)"
+                                       : R"({"id_vendedor":"v0","id_vendedor":"v1","valor":1.5})";
         case Input::Class::tombstone:
             break;
     }
@@ -41,9 +42,9 @@ Input::Fact Input::draw() {
     Fact fact;
     const std::size_t kind = dice_.below(100);
     fact.what = kind < 92 ? Class::valid : kind < 96 ? Class::bad : Class::tombstone;
+    fact.cents = static_cast<std::int64_t>(dice_.below(200'000)) - 50'000;
     if (fact.what == Class::valid) {
         fact.seller = fmt::format("v{}", dice_.below(swarm_.keys));
-        fact.cents = static_cast<std::int64_t>(dice_.below(200'000)) - 50'000;
     }
     return fact;
 }

@@ -8,6 +8,7 @@
 #include "sim/campaign.hpp"
 #include "sim/history.hpp"
 #include "sim/options.hpp"
+#include "sim/planted.hpp"
 
 #include <cstdio>
 
@@ -20,6 +21,9 @@ int main(int argc, char** argv) {
     if (options.help) {
         std::fputs(Options::kHelp, stdout);
         return 0;
+    }
+    if (!options.planted.empty()) {
+        return run_planted(options);
     }
     return options.one ? run_one(options) : run_campaign(options);
 }

@@ -21,6 +21,8 @@ const char* const Options::kHelp =
     "  --most-faults N    with no fault after so many\n"
     "  --without A,B      without these kinds of fault\n"
     "  --trace            print what happens\n"
+    "  --planted NAME     whether a planted bug is found; 'all' for all of them; only in the\n"
+    "                     preset `planted`\n"
     "  --help             this\n";
 
 namespace {
@@ -62,6 +64,9 @@ bool Options::parse(int argc, char** argv) {
         bool good = false;
         if (name == "--without") {
             good = read_faults(value, replay.without);
+        } else if (name == "--planted") {
+            planted = value;
+            good = !value.empty();
         } else if (name == "--least-counted") {
             good = read_number(value, least_counted);
         } else if (read_number(value, number)) {

@@ -20,6 +20,7 @@ struct Options {
     std::uint64_t first = 1;
     std::uint64_t seeds = 100;
     unsigned jobs = 0;         // 0: all cores
+    std::string planted;       // a bug, or all of them: found within `seeds`?
     double least_counted = 0;  // percent; fewer is a failure
 };
 

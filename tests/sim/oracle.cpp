@@ -59,7 +59,7 @@ std::optional<Meta> Oracle::last_meta(PartitionId state) {
     return std::nullopt;
 }
 
-bool Oracle::drained() {
+bool Oracle::applied() {
     const std::int32_t sources = cluster_.partitions(TopicRole::source);
     for (std::int32_t q = 0; q < cluster_.partitions(TopicRole::changelog); ++q) {
         const std::optional<Meta> meta = last_meta(number(q));
@@ -72,7 +72,7 @@ bool Oracle::drained() {
             }
         }
     }
-    return cluster_.transactions().all_ended();
+    return true;
 }
 
 std::string Oracle::progress() {

@@ -18,9 +18,10 @@ public:
     Oracle(Cluster& cluster, const Input& input, Job job)
         : cluster_(cluster), input_(input), job_(std::move(job)) {}
 
-    // The committed meta of every state partition says that all of the source is applied, and no
-    // transaction is open.
-    [[nodiscard]] bool drained();
+    // The committed meta of every state partition says that all of the source is applied.
+    [[nodiscard]] bool applied();
+    // That, and no transaction is open.
+    [[nodiscard]] bool drained() { return applied() && cluster_.transactions().all_ended(); }
     // Of what stands in the way, for the message.
     [[nodiscard]] std::string progress();
 

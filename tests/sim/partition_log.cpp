@@ -93,12 +93,13 @@ Offset PartitionLog::first_at(std::int64_t timestamp_ms) const {
 }
 
 Offset PartitionLog::read(PartitionId partition, Offset from, std::size_t most,
-                          std::vector<RecordView>& out) const {
-    const Offset stable = last_stable();
+                          std::vector<RecordView>& out, Isolation isolation) const {
+    const bool all = isolation == Isolation::read_uncommitted;
+    const Offset limit = end(isolation);
     Offset at = from;
-    for (; at < stable && most > 0; at = at.next()) {
+    for (; at < limit && most > 0; at = at.next()) {
         const Entry& entry = entries_[static_cast<std::size_t>(at.value)];
-        if (entry.kind != Kind::data || entry.aborted || entry.compacted) {
+        if (entry.kind != Kind::data || (entry.aborted && !all) || entry.compacted) {
             continue;
         }
         RecordView view;

@@ -75,10 +75,10 @@ public:
     }
     [[nodiscard]] Offset first_at(std::int64_t timestamp_ms) const;
 
-    // Appends up to `most` records that a read_committed reader sees from `from` on; returns the
-    // position behind all that was passed.
-    Offset read(PartitionId partition, Offset from, std::size_t most,
-                std::vector<RecordView>& out) const;
+    // Appends up to `most` records that a reader sees from `from` on; returns the position behind
+    // all that was passed.
+    Offset read(PartitionId partition, Offset from, std::size_t most, std::vector<RecordView>& out,
+                Isolation isolation = Isolation::read_committed) const;
 
     void delete_below(Offset before);
     // Hides what a cleaner would remove below the last stable offset, but for the newest `tail`

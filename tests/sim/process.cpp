@@ -180,4 +180,21 @@ void Process::failed(Error error) {
     request_stop();
 }
 
+EndWatcher::EndWatcher(Surroundings& world)
+    : world_(world),
+      owner_(world.schedule.add_owner()),
+      job_(make_job(world.cluster, world.swarm)),
+      queries_(world.cluster, world.swarm, owner_, TopicRole::source, *this),
+      reader_(world.cluster, world.swarm, owner_),
+      watch_(job_, queries_, reader_) {
+    step();
+}
+
+void EndWatcher::step() {
+    reached_ = watch_.advance(Duration::zero());
+    if (reached_ && !*reached_) {
+        world_.schedule.after(milliseconds{10}, owner_, [this] { step(); });
+    }
+}
+
 }  // namespace kstream::sim

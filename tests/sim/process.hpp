@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kstream/pipeline/delta_purge.hpp"
+#include "kstream/pipeline/end_watch.hpp"
 #include "kstream/pipeline/job.hpp"
 #include "kstream/pipeline/step_loop.hpp"
 #include "kstream/ports/log.hpp"
@@ -112,6 +113,26 @@ private:
     const Owner owner_;
     std::vector<std::unique_ptr<WorkerLoop>> loops_;
     std::optional<Error> error_;
+};
+
+// What `--until end` waits for, in a process of its own.
+class EndWatcher final : public Waker {
+public:
+    explicit EndWatcher(Surroundings& world);
+    void wake() override {}
+    // Whether the end is reached, as far as is known.
+    [[nodiscard]] const Result<bool>& reached() const { return reached_; }
+
+private:
+    void step();
+
+    Surroundings& world_;
+    const Owner owner_;
+    const Job job_;
+    SimQueries queries_;
+    SimReader reader_;
+    EndWatch watch_;
+    Result<bool> reached_ = false;
 };
 
 // The job of the seed, for the topics of this cluster.

@@ -1,6 +1,7 @@
 #include "sim/sim_sink.hpp"
 
 #include "kstream/check.hpp"
+#include "kstream/planted_bug.hpp"
 
 #include <fmt/format.h>
 
@@ -67,14 +68,28 @@ void SimSink::submit(Step step) {
     }
     step_ = flight->step.number;
     flight_ = std::move(flight);
-    calls_.assign(static_cast<std::size_t>(Kind::produce) + flight_->targets.size(), Call{});
     deadline_ = cluster_.schedule().now() + swarm_.transaction_timeout * 8 / 10;
-    if (flight_->targets.empty()) {
-        calls_[static_cast<std::size_t>(Kind::add_partitions)].done = true;
-    } else {
+    // Of planted bugs: outputs and offsets are not of one transaction.
+    const bool offsets_first = planted(PlantedBug::offsets_before_outputs);
+    const bool outputs_first = planted(PlantedBug::outputs_before_offsets);
+    other_half_ = offsets_first || outputs_first;
+    begin_transaction(!offsets_first, !outputs_first && !planted(PlantedBug::offsets_not_sent));
+}
+
+void SimSink::begin_transaction(bool outputs, bool offsets) {
+    calls_.assign(static_cast<std::size_t>(Kind::produce) + flight_->targets.size(), Call{});
+    for (std::size_t call = 0; call < calls_.size(); ++call) {
+        const bool of_offsets = call == static_cast<std::size_t>(Kind::add_offsets) ||
+                                call == static_cast<std::size_t>(Kind::offsets);
+        calls_[call].done = of_offsets ? !offsets : !outputs;
+    }
+    offsets_written_ = offsets;
+    if (outputs) {
         issue(static_cast<std::size_t>(Kind::add_partitions));
     }
-    issue(static_cast<std::size_t>(Kind::add_offsets));
+    if (offsets) {
+        issue(static_cast<std::size_t>(Kind::add_offsets));
+    }
 }
 
 std::optional<StepResult> SimSink::poll() {
@@ -114,7 +129,6 @@ void SimSink::close(Duration) {
 
 // What it has on its way stays on its way; nothing is waited for any more.
 void SimSink::give_up() {
-    ++incarnation_;
     ready_ = false;
     flight_.reset();
     calls_.clear();
@@ -285,7 +299,9 @@ void SimSink::on_success(std::size_t call, const ProducerId& producer) {
         return;
     }
     if (call == static_cast<std::size_t>(Kind::end)) {
-        if (committing_) {
+        if (committing_ && std::exchange(other_half_, false)) {
+            begin_transaction(offsets_written_, !offsets_written_);
+        } else if (committing_) {
             finish(TransactionResult::committed, {});
         } else {
             finish(TransactionResult::aborted, std::move(abort_cause_));
@@ -332,7 +348,7 @@ void SimSink::finish(TransactionResult outcome, Error error) {
     if (spent) {
         tally_.event(Event::uncertain);
     }
-    give_up_after_ = unanswered_ || spent;
+    give_up_after_ = spent || (unanswered_ && !planted(PlantedBug::producer_kept));
     if (give_up_after_) {
         ready_ = false;
     }

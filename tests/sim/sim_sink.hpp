@@ -55,6 +55,7 @@ private:
     };
 
     void start_producer();
+    void begin_transaction(bool outputs, bool offsets);
     void issue(std::size_t call);
     void send(std::size_t call, std::uint64_t number);
     static Code add_partitions(Cluster& cluster, const Flight& flight);
@@ -82,7 +83,6 @@ private:
     std::optional<Error> failure_;
     Error error_;
     ProducerId producer_;
-    std::uint64_t incarnation_ = 0;  // of the producer
     std::map<TopicPartition, std::int64_t> sequences_;
     bool unanswered_ = false;  // a request of this producer was never answered
 
@@ -90,6 +90,8 @@ private:
     std::vector<Call> calls_;
     std::uint64_t requests_ = 0;
     bool committing_ = false;
+    bool other_half_ = false;  // of a step that is written in two transactions, by a planted bug
+    bool offsets_written_ = false;
     Error abort_cause_;
     Instant deadline_;
     std::uint64_t step_ = 0;

@@ -1,6 +1,6 @@
 #include "sim/sim_source.hpp"
 
-#include "kstream/check.hpp"
+#include "kstream/planted_bug.hpp"
 
 #include <fmt/format.h>
 
@@ -283,6 +283,9 @@ std::unique_ptr<Membership> SimSource::membership() {
     if (lost_ || generation_ < 0 || name_.id.empty() || stage_ == Stage::closed) {
         return nullptr;
     }
+    if (planted(PlantedBug::generation_not_sent)) {
+        return std::make_unique<SimMembership>(MemberName{}, -1);
+    }
     return std::make_unique<SimMembership>(name_, generation_);
 }
 
@@ -320,6 +323,11 @@ Result<SourceEvent> SimSource::poll(Duration wait) {
         }
         return event;
     }
+    if (std::ranges::any_of(tracks_, [this](const Track& of) {
+            return of.started && of.topic != cluster_.topic_id(input_);
+        })) {
+        return fail(ExitCode::identity, "UNKNOWN_TOPIC_ID");
+    }
     for (std::size_t i = 0; flow_ == Flow::open && i < tracks_.size(); ++i) {
         const std::size_t index = (next_partition_ + i) % tracks_.size();
         const PartitionId partition{static_cast<std::int32_t>(index)};
@@ -351,7 +359,10 @@ void SimSource::fetch(PartitionId partition, Track& of) {
         fetch_again(partition, of);
     }
     const std::size_t before = views_.size();
-    of.position = log.read(partition, of.position, 1 + dice_.below(swarm_.most_fetched), views_);
+    const Isolation isolation = planted(PlantedBug::uncommitted_read) ? Isolation::read_uncommitted
+                                                                      : Isolation::read_committed;
+    of.position =
+        log.read(partition, of.position, 1 + dice_.below(swarm_.most_fetched), views_, isolation);
     if (of.position >= log.last_stable()) {
         of.eof = of.position;
     }
@@ -381,6 +392,7 @@ void SimSource::start(std::span<const PartitionPosition> positions) {
         of = Track{};
         of.started = true;
         of.position = position.position;
+        of.topic = cluster_.topic_id(input_);
         of.fetched_at = cluster_.schedule().now() + milliseconds{dice_.below(20)};
     }
 }

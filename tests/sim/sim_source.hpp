@@ -50,6 +50,7 @@ public:
 private:
     struct Track {
         bool started = false;
+        TopicId topic;       // that is fetched by (KIP-516)
         Offset position;     // behind what was handed out
         Offset eof;          // behind all that was read, at the last stable offset
         Instant fetched_at;  // what was asked for comes then

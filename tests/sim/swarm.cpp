@@ -76,6 +76,8 @@ Swarm Swarm::of(std::uint64_t seed) {
     swarm.partitions_added = dice.chance(15) ? 1 : 0;
     swarm.wall_clock_moves = rate(2);
     swarm.members_dropped = rate(6);
+    swarm.steps_doubled = dice.chance(20) ? 3 : 0;
+    swarm.topic_made_again = dice.chance(3) ? 1 : 0;
     return swarm;
 }
 

@@ -72,6 +72,8 @@ struct Swarm {
     std::uint32_t partitions_added = 0;
     std::uint32_t wall_clock_moves = 0;
     std::uint32_t members_dropped = 0;
+    std::uint32_t steps_doubled = 0;
+    std::uint32_t topic_made_again = 0;
 };
 
 }  // namespace kstream::sim

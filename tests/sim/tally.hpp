@@ -32,8 +32,10 @@ enum class Fault : std::uint8_t {
     partition_added,
     wall_clock_moved,
     member_dropped,
+    step_doubled,
+    topic_made_again,
 };
-inline constexpr std::size_t kFaultCount = 18;
+inline constexpr std::size_t kFaultCount = 20;
 inline constexpr std::array<std::string_view, kFaultCount> kFaultNames{
     "lost-request",
     "late-request",
@@ -52,7 +54,9 @@ inline constexpr std::array<std::string_view, kFaultCount> kFaultNames{
     "offsets-expired",
     "partition-added",
     "wall-clock-moved",
-    "member-dropped"};
+    "member-dropped",
+    "step-doubled",
+    "topic-made-again"};
 
 enum class Event : std::uint8_t {
     commit,

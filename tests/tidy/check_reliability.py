@@ -10,6 +10,9 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "chaos"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "sim"))
+import campaign  # noqa: E402
+
 import report  # noqa: E402
 
 PAGE = "".join(f"<!-- figures: {name} -->\n<!-- end -->\n" for name in report.SECTIONS)
@@ -19,6 +22,20 @@ RUN = {
     "settings": {"times": "short"}, "recovery_s": [1.5, 2.5], "load_average": 1.0,
     "faults": {"worker_kill": {"tried": 3, "evidence": 2}},
 }  # fmt: skip
+
+# As tests/sim/campaign.py writes it.
+CAMPAIGN = {
+    "kind": "sim", "at": "2026-01-02T03:04:05Z", "commit": "abc", "dirty": [],
+    **campaign.entry([{"seeds": 1000, "counted": 900, "misses": 0},
+                      {"seeds": 500, "counted": 430, "misses": 2}], 77, 10.0),
+}  # fmt: skip
+SAID = """5 seeds, 1 records, 0 simulated hours, 3 events in 1.0 s: 5 seeds a second on 1 threads
+4 seeds (80.0%) count: at least 50 commits, 2 takeovers, 1 abort, drained
+
+FAILED seed 3: the count of v0 went back from 1 to 0
+
+1 of 5 histories failed
+"""
 
 
 class Written(unittest.TestCase):
@@ -40,6 +57,21 @@ class Written(unittest.TestCase):
         page = report.written(PAGE, [RUN | {"verdict": "broken"}])
         self.assertIn("| workers killed (SIGKILL) | 300 | 0 | no |", page)
         self.assertIn("| broken |", page)
+
+    def test_a_campaign_of_the_simulator_is_shown(self) -> None:
+        page = report.written(PAGE, [CAMPAIGN])
+        self.assertIn("| `abc` | 77 | 1,500 | 88.7% | 2 | 150 |", page)
+        self.assertIn("| simulated histories | 1,000,000 | 1,500 | no |", page)
+
+    def test_a_campaign_of_a_dirty_tree_does_not_count(self) -> None:
+        page = report.written(PAGE, [CAMPAIGN | {"dirty": ["src/main.cpp"]}])
+        self.assertIn("| simulated histories | 1,000,000 | 0 | no |", page)
+        self.assertIn("No campaign is in the ledger yet.", page)
+
+    def test_a_campaign_is_read_off_what_it_says(self) -> None:
+        self.assertEqual(campaign.figures(SAID), {"seeds": 5, "counted": 4, "misses": 1})
+        with self.assertRaises(ValueError):
+            campaign.figures(SAID.replace("of 5 histories", ""))
 
 
 if __name__ == "__main__":

@@ -66,9 +66,9 @@ private:
         Offset log_start;
         Offset log_end;
     };
-    // A position that is not in the log, by bounds that were asked for before or after it: of a
-    // process that was paused in between, the two can be of different moments. It is looked for
-    // anew, and believed when it comes out the same.
+    // A position that is not in the log, by bounds that were asked for before or after it, or a
+    // chain whose beginning is in neither log: of a process that was paused in between, the two can
+    // be of different moments. It is looked for anew, and believed when it comes out the same.
     struct Doubt {
         Offset position;
         Offset bound;
@@ -89,6 +89,7 @@ private:
     Result<bool> take_bounds(Query::Kind kind, Offset Resolving::* into);
     Result<bool> settle_known(std::vector<ReadyPartition>& ready);
     Result<bool> take_range(Query::Kind kind, TopicRole topic, Offset& into);
+    Result<bool> take_repartition_start();
     Result<bool> read_range(TopicRole topic, Range& range);
     [[nodiscard]] Result<void> check_identity(const Identity& stored) const;
     Result<void> note_record(TopicRole topic, const RecordView& record);
@@ -99,7 +100,7 @@ private:
                                             const Resolving& resolving) const;
     Result<bool> believe(PartitionId partition, Offset position, const Resolving& resolving);
     Result<void> doubt(PartitionId partition, Offset position, Offset bound, const Error& error);
-    Result<bool> doubt_all(Offset position, const Error& error);
+    Result<bool> doubt_all(Offset position, Offset bound, const Error& error);
     Result<bool> check_patience(bool progress);
     void reset_lookup();
 

@@ -405,6 +405,52 @@ TEST_CASE("a chain that is purged while it is read is read anew (simulator)") {
     CHECK(b.reader.all_closed());
 }
 
+// Meta is read, then totals commit and their owner purges: meta does not know of the steps, and the
+// log does not have them any more. The partition was opened a second time, which no state accepts.
+TEST_CASE("a chain that is purged after meta was read is read anew (simulator)") {
+    for (const bool had_meta : {false, true}) {
+        Bench b;
+        b.fill(0, 20);
+        b.fill(1, 20);
+        b.write_batch(open_header({{0, 0}, {1, 3}}));
+        b.write_batch(step_header({source_range(0, 0, 5)}, 1));
+        b.write_batch(step_header({source_range(1, 3, 4)}, 2));
+        if (had_meta) {
+            b.write_meta({{0, 0}, {1, 3}}, 2, b.job.identity);
+        }
+        bool purged = false;
+        b.queries.intercept = [&](const Query& query) -> std::optional<Result<QueryAnswer>> {
+            if (query.kind == Query::Kind::log_start && query.topic == kRepartition && !purged) {
+                purged = true;
+                b.write_meta({{0, 5}, {1, 3}}, 4, b.job.identity);
+                b.log.delete_below(kRepartition, 0, 4);
+            }
+            return std::nullopt;
+        };
+        b.takeover.begin(partitions({0, 1}));
+        REQUIRE(b.advance(60));
+        CHECK(b.found() == "0:5, 1:4");
+        CHECK(b.recorded.count("looking for it anew") == 2);
+        CHECK(b.takeover.idle());
+        CHECK(b.reader.all_closed());
+    }
+}
+
+TEST_CASE("map steps that were deleted before they were applied stop a takeover by the chain") {
+    Bench b;
+    b.fill(0, 20);
+    b.write_batch(open_header({{0, 0}}));
+    b.write_batch(step_header({source_range(0, 0, 5)}, 1));
+    b.write_batch(step_header({source_range(0, 5, 9)}, 2));
+    b.write_meta({{0, 0}}, 2, b.job.identity);
+    b.log.delete_below(kRepartition, 0, 4);
+    b.takeover.begin(partitions({0}));
+    const Error error = b.error();
+    CHECK(error.exit_code == ExitCode::integrity);
+    CHECK(error.message.find("map steps at [2, 4) of repartition partition 0") !=
+          std::string::npos);
+}
+
 TEST_CASE("a source that moves each time does not keep a takeover going for ever") {
     Bench b;
     b.fill(0, 20);

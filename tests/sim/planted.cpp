@@ -1,0 +1,100 @@
+#include "sim/planted.hpp"
+
+#include "kstream/planted_bug.hpp"
+#include "sim/campaign.hpp"
+#include "sim/history.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace kstream::sim {
+
+#ifndef KSTREAM_PLANTED_BUGS
+
+int run_planted(const Options&) {
+    std::fputs("kstream-sim: this build has no planted bugs: build the preset `planted`\n", stderr);
+    return 2;
+}
+
+#else
+
+namespace {
+
+// A seed that fails without the bug as well has found another one.
+bool fails_anyway(const Options& options, std::uint64_t seed) {
+    plant(PlantedBug::none);
+    Replay replay = options.replay;
+    replay.seed = seed;
+    return run_history(replay).failure.has_value();
+}
+
+// In a process of its own: exit code 1 when the bug was found.
+int look_for(const PlantedBugInfo& bug, const Options& options) {
+    Options left = options;
+    const std::uint64_t end = options.first + options.seeds;
+    for (;;) {
+        plant(bug.bug);
+        left.seeds = end - left.first;
+        const std::optional<Failure> failure = first_failure(left);
+        if (!failure) {
+            return 0;
+        }
+        if (!fails_anyway(options, failure->seed)) {
+            fmt::print("{:<28} {:<11} {:>6}  {}\n", bug.name, bug.rule,
+                       failure->seed - options.first + 1, failure->reason);
+            std::fflush(stdout);
+            return 1;
+        }
+        fmt::print("{:<28} {:<11} seed {} fails without it, too\n", bug.name, bug.rule,
+                   failure->seed);
+        std::fflush(stdout);
+        left.first = failure->seed + 1;
+    }
+}
+
+bool found(const PlantedBugInfo& bug, const Options& options) {
+    std::fflush(stdout);
+    const pid_t child = fork();
+    if (child == 0) {
+        std::_Exit(look_for(bug, options));
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+        fmt::print("{:<28} {:<11} {:>6}  NOT FOUND: {}\n", bug.name, bug.rule, "-", bug.what);
+        return false;
+    }
+    if (WIFSIGNALED(status)) {
+        fmt::print("{:<28} {:<11} {:>6}  stopped by an invariant, see above\n", bug.name, bug.rule,
+                   "");
+    }
+    return true;
+}
+
+}  // namespace
+
+int run_planted(const Options& options) {
+    std::size_t looked_for = 0;
+    std::size_t found_ones = 0;
+    for (const PlantedBugInfo& bug : planted_bugs()) {
+        if (options.planted == "all" || options.planted == bug.name) {
+            ++looked_for;
+            found_ones += found(bug, options) ? 1U : 0U;
+        }
+    }
+    if (looked_for == 0) {
+        fmt::print(stderr, "kstream-sim: no planted bug is named {}\n", options.planted);
+        return 2;
+    }
+    fmt::print("{} of {} planted bugs found within {} seeds each\n", found_ones, looked_for,
+               options.seeds);
+    return found_ones == looked_for ? 0 : 1;
+}
+
+#endif
+
+}  // namespace kstream::sim
