@@ -16,6 +16,7 @@
 #define KSTREAM_PLANTED_BUG_LIST(BUG)                                                              \
     BUG(release_at_revoke, loop, "P1", "revoked partitions are released while a step holds them")  \
     BUG(drop_on_rebalance, loop, "P1", "what fills when a revocation comes is dropped")            \
+    BUG(generation_missed, loop, "P1", "a generation without this member passes unnoticed")        \
     BUG(from_not_checked, loop, "P2", "a batch is applied wherever its ranges begin")              \
     BUG(duplicate_batch_applied, loop, "P2", "the deltas of a batch that came again are applied")  \
     BUG(batch_only_where_deltas, loop, "P2", "a state partition without deltas gets no batch")     \

@@ -107,8 +107,21 @@ void GroupConsumer::rebalance_cb(rd_kafka_t*, rd_kafka_resp_err_t code,
     static_cast<GroupConsumer*>(self)->on_rebalance(code, partitions);
 }
 
+// A group of KIP-848 gives nothing away before its owner has let go of it, and its epochs leave
+// numbers out.
+void GroupConsumer::note_generation(const rd_kafka_consumer_group_metadata_t* metadata) {
+    if (config_.group_protocol == "classic") {
+        generations_.note(
+            metadata != nullptr ? rd_kafka_consumer_group_metadata_generation_id(metadata) : -1);
+    }
+}
+
 void GroupConsumer::on_rebalance(rd_kafka_resp_err_t code,
                                  rd_kafka_topic_partition_list_t* partitions) {
+    if (!closing_) {
+        const GroupMetadataPtr metadata{rd_kafka_consumer_group_metadata(client_.get())};
+        note_generation(metadata.get());
+    }
     switch (code) {
         case RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS:
             on_assign(*partitions);
@@ -122,7 +135,7 @@ void GroupConsumer::on_rebalance(rd_kafka_resp_err_t code,
             event.kind = SourceEvent::Kind::revoking;
             event.partitions = partitions_of(*partitions);
             asked_back_ = event.partitions;
-            event.lost = rd_kafka_assignment_lost(client_.get()) != 0;
+            event.lost = rd_kafka_assignment_lost(client_.get()) != 0 || generations_.lost();
             events_.push_back(std::move(event));
             return;
         }
@@ -184,6 +197,11 @@ std::unique_ptr<Membership> GroupConsumer::membership() {
     if (planted(PlantedBug::generation_not_sent)) {
         metadata.reset(rd_kafka_consumer_group_metadata_new(config_.group.c_str()));
         return std::make_unique<GroupMembership>(std::move(metadata));
+    }
+    note_generation(metadata.get());
+    // P1: what another member may have had is compared first.
+    if (generations_.pending()) {
+        return nullptr;
     }
     // P5: generation -1 or no member id would commit offsets that nobody checks.
     if (!metadata || rd_kafka_assignment_lost(client_.get()) != 0 ||
@@ -432,6 +450,11 @@ Result<SourceEvent> GroupConsumer::poll(Duration wait) {
     if (failure_) {
         // The group and this member do not agree on who owns what any more.
         return std::unexpected(*failure_);
+    }
+    if (generations_.take()) {
+        SourceEvent missed;
+        missed.kind = SourceEvent::Kind::generation_missed;
+        return missed;
     }
     if (events_.empty()) {
         message_count_ = fetch(wait);

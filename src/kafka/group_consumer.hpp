@@ -13,6 +13,7 @@
 #include "kafka/client_config.hpp"
 #include "kafka/handles.hpp"
 #include "kstream/client_status.hpp"
+#include "kstream/ports/generation_watch.hpp"
 #include "kstream/ports/record_source.hpp"
 
 #include <deque>
@@ -68,7 +69,7 @@ public:
 private:
     struct Track {
         bool assigned = false;  // librdkafka reads it; a partition of ours may not be started yet
-        bool started = false;  // records are handed out
+        bool started = false;   // records are handed out
         // A seek has not been taken yet: what comes meanwhile is from the old position, and to hand
         // it out could leave a gap behind it.
         bool seeking = false;
@@ -83,6 +84,7 @@ private:
     static int stats_cb(rd_kafka_t* client, char* json, std::size_t size, void* self);
     void on_rebalance(rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* partitions);
     void on_assign(const rd_kafka_topic_partition_list_t& partitions);
+    void note_generation(const rd_kafka_consumer_group_metadata_t* metadata);
 
     Track& track(PartitionId partition);
     [[nodiscard]] PartitionListPtr list_of(std::span<const PartitionPosition> positions) const;
@@ -103,11 +105,12 @@ private:
     QueuePtr queue_;
     std::vector<Track> tracks_;  // by partition number
     std::deque<SourceEvent> events_;
+    GenerationWatch generations_;
     // Of a revocation that has not been answered yet.
     std::optional<std::vector<PartitionId>> asked_back_;
     std::optional<Error> failure_;  // a rebalance that went wrong ends the loop
     std::vector<PartitionPosition> pending_seeks_;
-    std::vector<PartitionId> out_of_range_;  // not told yet
+    std::vector<PartitionId> out_of_range_;      // not told yet
     std::vector<rd_kafka_message_t*> messages_;  // of the last fetch; views point into them
     std::size_t message_count_ = 0;
     std::vector<RecordView> views_;

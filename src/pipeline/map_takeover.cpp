@@ -85,6 +85,8 @@ Result<bool> MapTakeover::run_stage(std::vector<ReadyPartition>& ready) {
         case Stage::gather:
             return gather();
         case Stage::source_identity:
+        case Stage::same_source:
+        case Stage::same_source_still:
             return check_source();
         case Stage::committed:
             return take_committed();
@@ -253,12 +255,19 @@ Result<void> MapTakeover::doubt(PartitionId partition, Offset position, Offset b
     return {};
 }
 
-// A log that is read was purged in the meantime.
-Result<bool> MapTakeover::doubt_all(Offset position, Offset bound, const Error& error) {
+// A log that is read was purged in the meantime. As often as the logs have moved since the last
+// time: totals that commit and purge without a pause may well do so, and their chain is found in
+// the end.
+Result<bool> MapTakeover::read_chain_anew(Offset bound, const Error& error) {
+    const std::pair now{changelog_.end, bound};
+    if (chain_doubt_ == now) {
+        return std::unexpected(error);
+    }
+    chain_doubt_ = now;
+    log_.write(LogLevel::warn, "the chain was purged while it was read: looking for it anew",
+               {{"reason", error.message}});
     for (const auto& entry : active_) {
-        if (Result<void> again = doubt(entry.first, position, bound, error); !again) {
-            return std::unexpected(std::move(again.error()));
-        }
+        waiting_.push_back(entry.first);
     }
     active_.clear();
     return true;
@@ -316,7 +325,7 @@ Result<bool> MapTakeover::take_repartition_start() {
                     "totals had applied them",
                     repartition_.from.value, start.value, kWitness.value),
         "run `kstream reset` to begin again");
-    return doubt_all(changelog_.end, start, error);
+    return read_chain_anew(start, error);
 }
 
 Result<bool> MapTakeover::read_range(TopicRole topic, Range& range) {
@@ -332,7 +341,7 @@ Result<bool> MapTakeover::read_range(TopicRole topic, Range& range) {
     Result<RecordBatch> batch = reader_.poll(topic, Duration::zero());
     if (!batch) {
         if (batch.error().exit_code == ExitCode::integrity) {
-            return doubt_all(range.from, range.from, batch.error());
+            return read_chain_anew(range.from, batch.error());
         }
         if (batch.error().disposition == Disposition::stop) {
             return std::unexpected(std::move(batch.error()));
@@ -458,7 +467,6 @@ Result<bool> MapTakeover::resolve_from(std::vector<ReadyPartition>& ready) {
         }
         log_.write(LogLevel::info, "partition opened",
                    {{"partition", std::int64_t{partition.value}}, {"base", base.value}});
-        doubts_.erase(partition);
         ready.push_back({partition, base, true});
     }
     active_.clear();

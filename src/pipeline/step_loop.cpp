@@ -229,8 +229,14 @@ Result<void> StepLoop::advance_recovery() {
         }
         Query query;
         query.kind = Query::Kind::committed;
-        for (const StepRange& range : flight_ranges_) {
-            query.partitions.push_back(range.partition);
+        if (comparing_) {
+            query.partitions = in_state(PartitionState::active);
+            const std::vector<PartitionId> opening = in_state(PartitionState::opening);
+            query.partitions.insert(query.partitions.end(), opening.begin(), opening.end());
+        } else {
+            for (const StepRange& range : flight_ranges_) {
+                query.partitions.push_back(range.partition);
+            }
         }
         ports_.queries.ask(std::move(query));
         recovery_ = Recovery::wait_offsets;
@@ -238,10 +244,15 @@ Result<void> StepLoop::advance_recovery() {
     }
     if (recovery_ == Recovery::none) {
         advance_out_of_range();
+        advance_generation_missed();
         return {};
     }
     std::optional<Result<QueryAnswer>> answer = ports_.queries.take();
     if (!answer) {
+        return {};
+    }
+    if (*answer && comparing_) {
+        compare_with_committed(**answer);
         return {};
     }
     if (*answer) {
@@ -374,6 +385,64 @@ void StepLoop::advance_out_of_range() {
     }
 }
 
+// The group has had a generation for which this member did not say what it owns (GenerationWatch).
+// Another one may have had a partition of it, may have moved it on, and may have lost it again:
+// what is committed tells.
+void StepLoop::on_generation_missed() {
+    ports_.log.write(LogLevel::warn,
+                     "a generation of the group has passed without this member: comparing its "
+                     "positions with what is committed",
+                     {{"stage", config_.stage == Stage::map ? "map" : "totals"},
+                      {"worker", std::int64_t{config_.worker}}});
+    generation_missed_ = true;
+}
+
+std::vector<PartitionId> StepLoop::in_state(PartitionState state) const {
+    std::vector<PartitionId> partitions;
+    for (std::size_t i = 0; i < tracks_.size(); ++i) {
+        if (tracks_[i].state == state && !tracks_[i].revoking) {
+            partitions.push_back(PartitionId{static_cast<std::int32_t>(i)});
+        }
+    }
+    return partitions;
+}
+
+void StepLoop::advance_generation_missed() {
+    if (!generation_missed_ || in_flight_) {
+        return;
+    }
+    generation_missed_ = false;
+    // A takeover may have asked before, and read after it.
+    if (const auto taking = in_state(PartitionState::taking); !taking.empty()) {
+        takeover_.cancel(taking);
+        takeover_.begin(taking);
+    }
+    if (!in_state(PartitionState::active).empty() || !in_state(PartitionState::opening).empty()) {
+        comparing_ = true;
+        recovery_ = Recovery::wait_producer;
+    }
+}
+
+void StepLoop::compare_with_committed(const QueryAnswer& answer) {
+    recovery_ = Recovery::none;
+    comparing_ = false;
+    bool same = true;
+    for (const OffsetAnswer& of : answer.offsets) {
+        const Track& t = track(of.partition);
+        if (t.state == PartitionState::opening) {
+            same = same && !of.offset;
+        } else if (t.state == PartitionState::active) {
+            same = same && of.offset == t.committed;
+        }
+    }
+    if (!same) {
+        ports_.log.write(LogLevel::warn, "another member has gone on from here: taking over anew",
+                         {{"stage", config_.stage == Stage::map ? "map" : "totals"},
+                          {"worker", std::int64_t{config_.worker}}});
+        take_over_anew();
+    }
+}
+
 void StepLoop::on_revoking(std::span<const PartitionId> partitions, bool lost) {
     ports_.log.write(lost ? LogLevel::warn : LogLevel::info,
                      lost ? "partitions lost" : "partitions revoked",
@@ -445,6 +514,7 @@ Result<void> StepLoop::advance_revocation() {
         }
     }
     recovery_ = Recovery::none;
+    comparing_ = false;
     fence_pending_ = true;
     take_over_anew();
     release_revoked();
@@ -472,7 +542,7 @@ void StepLoop::release_revoked() {
 
 bool StepLoop::may_submit() const {
     return !in_flight_ && recovery_ == Recovery::none && !revoking_lost_ && !out_of_range_ &&
-           ports_.sink.state() == TransactionSink::State::ready;
+           !generation_missed_ && ports_.sink.state() == TransactionSink::State::ready;
 }
 
 bool StepLoop::due(Instant now) {
@@ -663,6 +733,9 @@ Result<void> StepLoop::read() {
             return {};
         case SourceEvent::Kind::out_of_range:
             on_out_of_range(event->partitions);
+            return {};
+        case SourceEvent::Kind::generation_missed:
+            on_generation_missed();
             return {};
     }
     return {};

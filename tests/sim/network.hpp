@@ -30,6 +30,16 @@ public:
         }
         schedule_.after(delay, kCluster, std::move(handle));
     }
+    // A JoinGroup, which a seed may have come late more often than other requests.
+    void send_join(Action handle) {
+        Duration delay = usual();
+        if (bad(swarm_.late_joins, Fault::late_request)) {
+            delay += std::chrono::milliseconds{500 + dice_.below(swarm_.most_late_ms)};
+            schedule_.after(delay, kCluster, std::move(handle));
+        } else {
+            send(std::move(handle));
+        }
+    }
     // Back to a client, whose process is `owner`.
     void answer(Owner owner, Action take) {
         if (!bad(swarm_.lost_answers, Fault::lost_answer)) {

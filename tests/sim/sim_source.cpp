@@ -41,6 +41,7 @@ SimSource::SimSource(Cluster& cluster, const Swarm& swarm, Tally& tally, Owner o
       waker_(waker),
       dice_(swarm.seed ^ (std::uint64_t{owner} << 20) ^ static_cast<std::uint64_t>(input)) {
     name_.instance = std::move(instance);
+    topic_ = cluster_.topic_id(input_);
     join();
     beat();
 }
@@ -85,9 +86,9 @@ void SimSource::join() {
 
 void SimSource::send_join() {
     const Group::Sender sender{this, owner_, new_request()};
-    cluster_.network().send([&group = cluster_.group(input_), sender,
-                             name = std::make_unique<MemberName>(name_), fresh = fresh_,
-                             owned = owned_, as_of = owned_as_of_]() mutable {
+    cluster_.network().send_join([&group = cluster_.group(input_), sender,
+                                  name = std::make_unique<MemberName>(name_), fresh = fresh_,
+                                  owned = owned_, as_of = owned_as_of_]() mutable {
         group.join(*name, fresh, {std::move(owned), as_of}, sender);
     });
 }
@@ -148,6 +149,7 @@ void SimSource::on_sync(std::uint64_t request, Code code,
             return;
     }
     heard_ = cluster_.schedule().now();
+    generations_.note(generation_);
     const std::vector<PartitionId> added = without(assigned, owned_);
     std::vector<PartitionId> gone = without(owned_, assigned);
     if (gone.empty()) {
@@ -156,7 +158,7 @@ void SimSource::on_sync(std::uint64_t request, Code code,
         return;
     }
     to_give_ = added;
-    ask_back(std::move(gone), false);
+    ask_back(std::move(gone), generations_.lost());
 }
 
 void SimSource::give(std::vector<PartitionId> partitions) {
@@ -213,6 +215,7 @@ void SimSource::release(std::span<const PartitionId> partitions) {
 void SimSource::lose_all(bool new_member) {
     lost_ = true;
     generation_ = -1;
+    generations_.note(-1);
     ++request_;
     if (new_member) {
         name_.id.clear();
@@ -286,6 +289,10 @@ std::unique_ptr<Membership> SimSource::membership() {
     if (planted(PlantedBug::generation_not_sent)) {
         return std::make_unique<SimMembership>(MemberName{}, -1);
     }
+    generations_.note(generation_);
+    if (generations_.pending()) {
+        return nullptr;
+    }
     return std::make_unique<SimMembership>(name_, generation_);
 }
 
@@ -313,6 +320,10 @@ Result<SourceEvent> SimSource::poll(Duration wait) {
         return std::unexpected(*failure_);
     }
     SourceEvent event;
+    if (generations_.take()) {
+        event.kind = SourceEvent::Kind::generation_missed;
+        return event;
+    }
     if (!events_.empty()) {
         event = std::move(events_.front());
         events_.pop_front();
@@ -392,7 +403,7 @@ void SimSource::start(std::span<const PartitionPosition> positions) {
         of = Track{};
         of.started = true;
         of.position = position.position;
-        of.topic = cluster_.topic_id(input_);
+        of.topic = topic_;
         of.fetched_at = cluster_.schedule().now() + milliseconds{dice_.below(20)};
     }
 }

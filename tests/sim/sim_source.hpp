@@ -2,6 +2,7 @@
 // group is served in the background, the loop is told by events, and a revocation waits for it.
 #pragma once
 
+#include "kstream/ports/generation_watch.hpp"
 #include "kstream/ports/record_source.hpp"
 #include "sim/cluster.hpp"
 
@@ -82,6 +83,7 @@ private:
     const Owner owner_;
     const TopicRole input_;
     const std::string base_name_;
+    TopicId topic_;  // of the name, as the client has looked it up
     Waker& waker_;
     testing::Seeded dice_;
 
@@ -101,6 +103,7 @@ private:
     std::vector<PartitionId> to_give_;  // once what was asked back is there
 
     std::deque<SourceEvent> events_;
+    GenerationWatch generations_;
     std::optional<Error> failure_;
     Flow flow_ = Flow::open;
     std::vector<Track> tracks_;

@@ -23,6 +23,7 @@
 #include <map>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace kstream {
@@ -51,6 +52,7 @@ private:
         committed,
         log_start,
         log_end,
+        same_source,   // it was not made again since the first question
         settle_known,  // partitions with a committed offset are ready
         changelog_start,
         changelog_end,
@@ -58,6 +60,7 @@ private:
         repartition_start,
         repartition_end,
         read_chain,
+        same_source_still,
         settle_chained,
         resolve_from,
     };
@@ -66,9 +69,9 @@ private:
         Offset log_start;
         Offset log_end;
     };
-    // A position that is not in the log, by bounds that were asked for before or after it, or a
-    // chain whose beginning is in neither log: of a process that was paused in between, the two can
-    // be of different moments. It is looked for anew, and believed when it comes out the same.
+    // A position that is not in the log, by bounds that were asked for before or after it: of a
+    // process that was paused in between, the two can be of different moments. It is looked for
+    // anew, and believed when it comes out the same.
     struct Doubt {
         Offset position;
         Offset bound;
@@ -100,7 +103,7 @@ private:
                                             const Resolving& resolving) const;
     Result<bool> believe(PartitionId partition, Offset position, const Resolving& resolving);
     Result<void> doubt(PartitionId partition, Offset position, Offset bound, const Error& error);
-    Result<bool> doubt_all(Offset position, Offset bound, const Error& error);
+    Result<bool> read_chain_anew(Offset bound, const Error& error);
     Result<bool> check_patience(bool progress);
     void reset_lookup();
 
@@ -120,6 +123,9 @@ private:
     Range changelog_;
     Range repartition_;
     std::map<PartitionId, Offset> chain_end_;  // by source partition
+    // Where the changelog ended, and the log that was purged began, when the chain was last in
+    // doubt.
+    std::optional<std::pair<Offset, Offset>> chain_doubt_;
     DeltaBatch batch_;
 
     Instant progress_;

@@ -113,6 +113,10 @@ private:
     void on_revoking(std::span<const PartitionId> partitions, bool lost);
     void on_out_of_range(std::span<const PartitionId> partitions);
     void advance_out_of_range();
+    void on_generation_missed();
+    void advance_generation_missed();
+    void compare_with_committed(const QueryAnswer& answer);
+    [[nodiscard]] std::vector<PartitionId> in_state(PartitionState state) const;
     Result<void> advance_revocation();
     [[nodiscard]] bool held_by_a_step(PartitionId partition) const;
     void release_revoked();
@@ -163,6 +167,8 @@ private:
     bool fence_pending_ = false;  // a producer was given up without waiting for its successor
 
     bool out_of_range_ = false;  // a position is not in the log any more
+    bool generation_missed_ = false;
+    bool comparing_ = false;  // this recovery is of no step: are positions what is committed?
 
     bool revoking_ = false;
     bool revoking_lost_ = false;

@@ -33,6 +33,7 @@ struct SourceEvent {
         revoking,  // `partitions` are to be given up: answer with release() once no step holds them
         out_of_range,  // the positions of `partitions` are not in the log; none is read before it
                        // is started again
+        generation_missed,  // another member may have had some of what this one has, in between
     };
     Kind kind = Kind::none;
     RecordBatch records;

@@ -39,6 +39,9 @@ public:
     void overtake(const std::vector<std::int32_t>& partitions) {
         events_.push_back(event(SourceEvent::Kind::out_of_range, partitions, false));
     }
+    void miss_generation() {
+        events_.push_back(event(SourceEvent::Kind::generation_missed, {}, false));
+    }
     // Hands these out as the next batch, wherever the position is: a stale fetch.
     void inject(std::vector<RecordView> records) { injected_.push_back(std::move(records)); }
     void fail_next_poll(Error error) { failure_ = std::move(error); }

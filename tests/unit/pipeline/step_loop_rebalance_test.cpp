@@ -482,4 +482,141 @@ TEST_CASE("P1: half a map step behind a step in flight is taken back once that i
     CHECK(b.fold.committed_records(0) == Offsets{0, 1});
 }
 
+// ---- a generation without this member
+
+TEST_CASE("P1: after a missed generation, who has what is committed goes on") {
+    StepLoopBench b;
+    b.own({0, 1}, 0);
+    b.add(0, 3);
+    b.commit();
+    b.group[PartitionId{0}] = {Offset{3}, ""};
+    b.group[PartitionId{1}] = {Offset{0}, ""};
+    b.add(0, 2);
+    b.queries.held = true;
+    b.source.miss_generation();
+    b.run_for(seconds{1});
+    CHECK(b.sink.steps.size() == 1);  // nothing is committed before the answer
+    b.queries.held = false;
+    b.commit();
+    CHECK(b.ranges() == "0:[3,5)");
+    CHECK(b.asked_committed() == 1);
+    CHECK(b.takeover.begun.size() == 2);
+    CHECK(b.fold.committed_records(0) == Offsets{0, 1, 2, 3, 4});
+}
+
+TEST_CASE("P1: what another member has moved on in a missed generation is taken over anew") {
+    StepLoopBench b;
+    b.own({0, 1}, 0);
+    b.add(0, 3);
+    b.add(1, 1);
+    b.commit();
+    b.group[PartitionId{0}] = {Offset{8}, ""};
+    b.group[PartitionId{1}] = {Offset{1}, ""};
+    b.add(0, 9);
+    b.run(1);
+    b.source.miss_generation();
+    b.run_until([&b] { return b.takeover.begun.size() == 4; });
+    CHECK(b.fold.filling(0).empty());
+    CHECK(b.sink.steps.size() == 1);
+    b.takeover.make_ready(0, 8);
+    b.takeover.make_ready(1, 1);
+    b.commit();
+    CHECK(b.ranges() == "0:[8,12)");
+}
+
+TEST_CASE("P1: after a missed generation a step in flight is waited for before comparing") {
+    StepLoopBench b;
+    b.own({0}, 0);
+    b.add(0, 3);
+    b.run_until_submitted();
+    b.source.miss_generation();
+    b.run(20);
+    CHECK(b.asked_committed() == 0);
+    b.group[PartitionId{0}] = {Offset{0}, ""};
+    b.sink.finish(TransactionResult::aborted);
+    b.run_until_submitted();
+    CHECK(b.asked_committed() == 1);
+    CHECK(b.ranges() == "0:[0,3)");
+}
+
+TEST_CASE("P1: a partition that was opened in a missed generation is not opened again") {
+    for (const bool opened : {false, true}) {
+        StepLoopBench b;
+        b.source.assign({0});
+        see(b);
+        b.takeover.make_ready(0, 4, true);
+        if (opened) {
+            b.group[PartitionId{0}] = {Offset{4}, ""};
+        }
+        // Before its open step: no membership yet.
+        b.source.member = false;
+        b.run(2);
+        b.source.miss_generation();
+        b.run_until([&b] { return b.asked_committed() == 1; });
+        b.source.member = true;
+        b.run(5);
+        CHECK(b.takeover.begun.size() == (opened ? 2 : 1));
+        CHECK(b.sink.steps.size() == (opened ? 0 : 1));
+    }
+}
+
+TEST_CASE("P1: a takeover that is under way in a missed generation begins again") {
+    StepLoopBench b;
+    b.source.assign({0});
+    see(b);
+    b.source.miss_generation();
+    see(b);
+    b.run(1);
+    CHECK(b.takeover.cancelled == partitions({0}));
+    CHECK(b.takeover.begun == partitions({0, 0}));
+    CHECK(b.asked_committed() == 0);
+}
+
+TEST_CASE("P1: the question after a missed generation is asked again when it fails") {
+    StepLoopBench b;
+    b.own({0}, 0);
+    int failures = 2;
+    b.queries.intercept = [&failures](const Query&) -> std::optional<Result<QueryAnswer>> {
+        if (failures-- > 0) {
+            return std::unexpected(testing::retriable("offsets are not stable"));
+        }
+        return std::nullopt;
+    };
+    b.group[PartitionId{0}] = {Offset{0}, ""};
+    b.source.miss_generation();
+    b.run_until([&b] { return b.asked_committed() == 3; });
+    b.add(0, 1);
+    b.commit();
+    CHECK(b.takeover.begun.size() == 1);
+    CHECK(b.ranges() == "0:[0,1)");
+}
+
+TEST_CASE("P1: a revocation while the committed offsets are compared is answered") {
+    for (const bool lost : {false, true}) {
+        StepLoopBench b;
+        b.own({0, 1}, 0);
+        b.group[PartitionId{0}] = {Offset{0}, ""};
+        b.group[PartitionId{1}] = {Offset{0}, ""};
+        b.add(1, 3);
+        b.run(1);
+        b.queries.held = true;
+        b.source.miss_generation();
+        b.run(3);
+        b.source.revoke({1}, lost);
+        b.run(3);
+        b.queries.held = false;
+        b.run_until([&b] {
+            if (b.sink.in_flight()) {
+                b.sink.finish(TransactionResult::committed);
+            }
+            return !b.source.released.empty();
+        });
+        CHECK(b.sink.steps.size() == (lost ? 0 : 1));
+        b.add(0, 1);
+        b.commit();
+        CHECK(b.ranges() == "0:[0,1)");
+        CHECK(b.takeover.begun.size() == 2);
+    }
+}
+
 }  // namespace kstream
