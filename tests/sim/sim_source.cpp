@@ -150,7 +150,7 @@ void SimSource::on_sync(std::uint64_t request, Code code,
             return;
     }
     heard_ = cluster_.schedule().now();
-    generations_.note(generation_);
+    generations_.assigned(generation_);
     const std::vector<PartitionId> added = without(assigned, owned_);
     std::vector<PartitionId> gone = without(owned_, assigned);
     if (gone.empty()) {
