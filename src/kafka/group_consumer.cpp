@@ -108,11 +108,19 @@ void GroupConsumer::rebalance_cb(rd_kafka_t*, rd_kafka_resp_err_t code,
 }
 
 // A group of KIP-848 gives nothing away before its owner has let go of it, and its epochs leave
-// numbers out.
-void GroupConsumer::note_generation(const rd_kafka_consumer_group_metadata_t* metadata) {
-    if (config_.group_protocol == "classic") {
-        generations_.note(
-            metadata != nullptr ? rd_kafka_consumer_group_metadata_generation_id(metadata) : -1);
+// numbers out. `rebalance`: a callback says what the generation has given this member, which
+// librdkafka does for each, also when that is nothing new.
+void GroupConsumer::note_generation(const rd_kafka_consumer_group_metadata_t* metadata,
+                                    bool rebalance) {
+    if (config_.group_protocol != "classic") {
+        return;
+    }
+    const std::int32_t generation =
+        metadata != nullptr ? rd_kafka_consumer_group_metadata_generation_id(metadata) : -1;
+    if (rebalance) {
+        generations_.assigned(generation);
+    } else {
+        generations_.note(generation);
     }
 }
 
@@ -120,7 +128,7 @@ void GroupConsumer::on_rebalance(rd_kafka_resp_err_t code,
                                  rd_kafka_topic_partition_list_t* partitions) {
     if (!closing_) {
         const GroupMetadataPtr metadata{rd_kafka_consumer_group_metadata(client_.get())};
-        note_generation(metadata.get());
+        note_generation(metadata.get(), true);
     }
     switch (code) {
         case RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS:
@@ -198,7 +206,7 @@ std::unique_ptr<Membership> GroupConsumer::membership() {
         metadata.reset(rd_kafka_consumer_group_metadata_new(config_.group.c_str()));
         return std::make_unique<GroupMembership>(std::move(metadata));
     }
-    note_generation(metadata.get());
+    note_generation(metadata.get(), false);
     // P1: what another member may have had is compared first.
     if (generations_.pending()) {
         return nullptr;

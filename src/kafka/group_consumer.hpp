@@ -84,7 +84,7 @@ private:
     static int stats_cb(rd_kafka_t* client, char* json, std::size_t size, void* self);
     void on_rebalance(rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* partitions);
     void on_assign(const rd_kafka_topic_partition_list_t& partitions);
-    void note_generation(const rd_kafka_consumer_group_metadata_t* metadata);
+    void note_generation(const rd_kafka_consumer_group_metadata_t* metadata, bool rebalance);
 
     Track& track(PartitionId partition);
     [[nodiscard]] PartitionListPtr list_of(std::span<const PartitionPosition> positions) const;

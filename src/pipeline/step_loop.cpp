@@ -429,6 +429,9 @@ void StepLoop::compare_with_committed(const QueryAnswer& answer) {
     bool same = true;
     for (const OffsetAnswer& of : answer.offsets) {
         const Track& t = track(of.partition);
+        if (t.revoking) {
+            continue;
+        }
         if (t.state == PartitionState::opening) {
             same = same && !of.offset;
         } else if (t.state == PartitionState::active) {

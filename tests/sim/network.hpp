@@ -30,12 +30,11 @@ public:
         }
         schedule_.after(delay, kCluster, std::move(handle));
     }
-    // A JoinGroup, which a seed may have come late more often than other requests.
-    void send_join(Action handle) {
-        Duration delay = usual();
-        if (bad(swarm_.late_joins, Fault::late_request)) {
-            delay += std::chrono::milliseconds{500 + dice_.below(swarm_.most_late_ms)};
-            schedule_.after(delay, kCluster, std::move(handle));
+    // A request that a seed may have come late more often than others, per ten thousand.
+    void send_late(std::uint32_t how_often, Action handle) {
+        if (bad(how_often, Fault::late_request)) {
+            const Duration late = std::chrono::milliseconds{500 + dice_.below(swarm_.most_late_ms)};
+            schedule_.after(usual() + late, kCluster, std::move(handle));
         } else {
             send(std::move(handle));
         }

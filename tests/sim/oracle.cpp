@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <map>
 #include <set>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -222,26 +223,28 @@ std::optional<std::string> Oracle::check_meta(PartitionId state) {
 }
 
 std::optional<std::string> Oracle::check_dead_letters() {
-    std::multiset<std::pair<std::int32_t, std::int64_t>> letters;
+    using Letter = std::tuple<std::int32_t, std::int64_t, std::string>;  // and its reason
+    std::multiset<Letter> letters;
     for (const PartitionLog::Entry& entry :
          cluster_.log(TopicRole::dead_letters, number(0)).entries()) {
         if (entry.kind == PartitionLog::Kind::data && !entry.aborted) {
             letters.emplace(std::stoi(entry.headers.at(2).second),
-                            std::stoll(entry.headers.at(3).second));
+                            std::stoll(entry.headers.at(3).second), entry.headers.at(0).second);
         }
     }
-    std::multiset<std::pair<std::int32_t, std::int64_t>> should;
+    std::multiset<Letter> should;
     for (std::int32_t p = 0; p < cluster_.partitions(TopicRole::source); ++p) {
         const auto& entries = cluster_.log(TopicRole::source, number(p)).entries();
         for (const auto& [offset, fact] : input_.facts(number(p))) {
             if (fact.what == Input::Class::bad &&
                 !entries[static_cast<std::size_t>(offset.value)].aborted) {
-                should.emplace(p, offset.value);
+                should.emplace(p, offset.value, input_.reason(fact));
             }
         }
     }
     if (letters != should) {
-        return fmt::format("{} dead letters, should be {}", letters.size(), should.size());
+        return fmt::format("{} dead letters, should be {}, or their reasons differ", letters.size(),
+                           should.size());
     }
     return std::nullopt;
 }

@@ -193,7 +193,7 @@ void SimSink::send(std::size_t call, std::uint64_t number) {
             network.send([cluster, flight, answer] { answer(commit_offsets(*cluster, *flight)); });
             break;
         case Kind::end:
-            network.send([cluster, flight, answer, commit = committing_] {
+            network.send_late(swarm_.late_ends, [cluster, flight, answer, commit = committing_] {
                 answer(cluster->transactions().end(flight->id, flight->producer, commit));
             });
             break;

@@ -86,11 +86,12 @@ void SimSource::join() {
 
 void SimSource::send_join() {
     const Group::Sender sender{this, owner_, new_request()};
-    cluster_.network().send_join([&group = cluster_.group(input_), sender,
-                                  name = std::make_unique<MemberName>(name_), fresh = fresh_,
-                                  owned = owned_, as_of = owned_as_of_]() mutable {
-        group.join(*name, fresh, {std::move(owned), as_of}, sender);
-    });
+    cluster_.network().send_late(
+        swarm_.late_joins,
+        [&group = cluster_.group(input_), sender, name = std::make_unique<MemberName>(name_),
+         fresh = fresh_, owned = owned_, as_of = owned_as_of_]() mutable {
+            group.join(*name, fresh, {std::move(owned), as_of}, sender);
+        });
 }
 
 void SimSource::on_join(std::uint64_t request, Code code, std::int32_t generation) {
@@ -149,7 +150,7 @@ void SimSource::on_sync(std::uint64_t request, Code code,
             return;
     }
     heard_ = cluster_.schedule().now();
-    generations_.note(generation_);
+    generations_.assigned(generation_);
     const std::vector<PartitionId> added = without(assigned, owned_);
     std::vector<PartitionId> gone = without(owned_, assigned);
     if (gone.empty()) {

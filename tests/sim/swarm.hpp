@@ -53,6 +53,7 @@ struct Swarm {
     std::uint32_t late_requests = 0;
     std::uint64_t most_late_ms = 1;
     std::uint32_t late_joins = 0;  // of JoinGroup alone
+    std::uint32_t late_ends = 0;   // of EndTxn alone
     std::uint32_t lost_answers = 0;
     std::uint32_t late_markers = 0;
     std::uint64_t most_marker_ms = 1;

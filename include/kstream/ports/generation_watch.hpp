@@ -22,21 +22,37 @@ public:
     void note(std::int32_t generation) {
         if (known_ >= 0 && generation > known_ + 1 && !planted(PlantedBug::generation_missed)) {
             missed_at_ = generation;
-            pending_ = true;
+            stage_ = Stage::noticed;
+        }
+        if (generation < 0) {
+            stage_ = Stage::none;
         }
         known_ = generation;
+    }
+    // As note(), when the assignment of the generation is known: what is not revoked with it is the
+    // member's. Until then another one may be at work on it, in this very generation.
+    void assigned(std::int32_t generation) {
+        note(generation);
+        if (stage_ == Stage::noticed) {
+            stage_ = Stage::to_tell;
+        }
     }
     // What is revoked in the generation that came after the missed one may have a new owner
     // already.
     [[nodiscard]] bool lost() const { return known_ >= 0 && known_ == missed_at_; }
     // Not told yet: nothing may be committed.
-    [[nodiscard]] bool pending() const { return pending_; }
-    [[nodiscard]] bool take() { return std::exchange(pending_, false); }
+    [[nodiscard]] bool pending() const { return stage_ != Stage::none; }
+    // Whether to tell it now.
+    [[nodiscard]] bool take() {
+        return stage_ == Stage::to_tell && std::exchange(stage_, Stage::none) == Stage::to_tell;
+    }
 
 private:
+    enum class Stage : std::uint8_t { none, noticed, to_tell };
+
     std::int32_t known_ = -1;
     std::int32_t missed_at_ = -1;
-    bool pending_ = false;
+    Stage stage_ = Stage::none;
 };
 
 }  // namespace kstream

@@ -21,18 +21,28 @@ TEST_CASE("a generation that was left out is told once, and counts until the nex
     CHECK(watch.pending());
     CHECK(watch.lost());
     watch.note(9);
+    CHECK_FALSE(watch.take());  // whose the partitions are is not known yet
+    CHECK(watch.pending());
+    watch.assigned(9);
+    CHECK(watch.pending());
     CHECK(watch.take());
     CHECK_FALSE(watch.take());
     CHECK_FALSE(watch.pending());
     CHECK(watch.lost());
-    watch.note(10);
+    watch.assigned(10);
     CHECK_FALSE(watch.lost());
+    CHECK_FALSE(watch.pending());
+    watch.assigned(12);
+    CHECK(watch.lost());
+    CHECK(watch.take());
 }
 
 TEST_CASE("who was in no generation has nothing that a missed one could take") {
     GenerationWatch watch;
     watch.note(7);
+    watch.note(9);
     watch.note(-1);
+    CHECK_FALSE(watch.pending());
     CHECK_FALSE(watch.lost());
     watch.note(12);
     CHECK_FALSE(watch.pending());
