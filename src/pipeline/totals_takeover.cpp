@@ -13,9 +13,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// Each time the logs have moved. No pause and no rebalance makes it so many.
-constexpr std::uint32_t kMostDoubts = 5;
-
 constexpr std::string_view topic_word(TopicRole topic) {
     return topic == TopicRole::repartition ? "repartition" : "changelog";
 }
@@ -295,10 +292,15 @@ Result<bool> TotalsTakeover::restore(std::vector<ReadyPartition>& ready) {
     return active_.empty();
 }
 
-// Begins anew for the partition, unless that has been done too often. The caller takes it out.
+// Begins anew for the partition, as long as a member that has lost it may take to hear of that: in
+// that time its new owner can commit more often than this one restores. The caller takes it out.
 Result<void> TotalsTakeover::doubt(PartitionId partition, Error error) {
     Doubt& doubt = doubts_[partition];
-    if (++doubt.times > kMostDoubts) {
+    const Instant now = clock_.now();
+    if (!doubt.since) {
+        doubt.since = now;
+    }
+    if (now - *doubt.since > patience_) {
         return std::unexpected(std::move(error));
     }
     log_.write(LogLevel::warn, "restored totals do not fit: restoring anew",
@@ -355,7 +357,9 @@ Result<void> TotalsTakeover::finish(PartitionId partition, Restoring& restoring,
                         "choose another --application-id, or run `kstream reset`");
         }
     }
-    const Offset position = meta ? meta->repartition_position : restoring.repartition_start;
+    // Without meta nothing has been applied, so nothing can have been purged either: where the log
+    // begins later, another owner has gone on since the changelog was asked for.
+    const Offset position = meta ? meta->repartition_position : Offset{0};
     if (position < restoring.repartition_start || position > restoring.repartition_end) {
         return fail(ExitCode::integrity,
                     fmt::format("totals partition {}: position {} is not in the repartition log "

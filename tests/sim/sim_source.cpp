@@ -151,6 +151,7 @@ void SimSource::on_sync(std::uint64_t request, Code code,
     }
     heard_ = cluster_.schedule().now();
     generations_.assigned(generation_);
+    owned_as_of_ = generation_;  // also when it takes something away (KIP-792)
     const std::vector<PartitionId> added = without(assigned, owned_);
     std::vector<PartitionId> gone = without(owned_, assigned);
     if (gone.empty()) {
@@ -164,7 +165,6 @@ void SimSource::on_sync(std::uint64_t request, Code code,
 
 void SimSource::give(std::vector<PartitionId> partitions) {
     owned_.insert(owned_.end(), partitions.begin(), partitions.end());
-    owned_as_of_ = generation_;
     lost_ = false;
     for (const PartitionId partition : partitions) {
         track(partition) = Track{};

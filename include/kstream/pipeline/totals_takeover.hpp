@@ -80,7 +80,7 @@ private:
     struct Doubt {
         Error error;
         Restoring of;
-        std::uint32_t times = 0;
+        std::optional<Instant> since;  // the first time
     };
 
     Result<bool> ask(Query::Kind kind, TopicRole topic, QueryAnswer& answer);
