@@ -94,7 +94,7 @@ struct AggregateConfig {
     std::string instance_id;        // empty: random per start
     std::string group_instance_id;  // empty: dynamic membership
     std::string group_protocol = "classic";
-    std::chrono::milliseconds session_timeout{10000};
+    std::chrono::milliseconds session_timeout{8000};
     OnBadRecord on_bad_record = OnBadRecord::dead_letter;
     std::chrono::hours keep_deltas{24};
     std::string http_advertise;                 // --http-advertise HOST:PORT; empty: found out

@@ -31,7 +31,7 @@ struct GroupConsumerConfig {
     std::string client_id_suffix;   // what else the client.id tells others; may be empty
     std::string group_instance_id;  // empty: dynamic membership
     std::string group_protocol = "classic";
-    int session_timeout_ms = 10000;
+    int session_timeout_ms = 8000;
     ClientStatusSink* status = nullptr;  // may be null
 };
 

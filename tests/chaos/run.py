@@ -84,7 +84,7 @@ PROFILES = {
         proxied=True,
     ),
 }  # fmt: skip
-SESSION_SECONDS = {"short": 2.0, "stock": 10.0}  # 10 s is kstream's own
+SESSION_SECONDS = {"short": 2.0, "stock": 8.0}  # 8 s is kstream's own
 WORKERS = 4
 REFUSED = 7  # by the start checks: repartition and changelog topic no longer fit together
 SELLERS = 60  # so that every state partition has news all the time
