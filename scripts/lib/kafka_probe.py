@@ -94,6 +94,21 @@ def string(text):
     return struct.pack(">h", len(data)) + data
 
 
+# The compact forms of "flexible" requests.
+def uvarint(value):
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def compact(data):
+    """A string or bytes; None is null."""
+    return b"\0" if data is None else uvarint(len(data) + 1) + data
+
+
 class Broker:
     def __init__(self, address, timeout=5.0):
         host, port = address.rsplit(":", 1)

@@ -36,8 +36,10 @@ Code Cluster::produce(const std::string& id, const TopicPartition& to, Partition
         return Code::unavailable;
     }
     PartitionLog& log = this->log(to.topic, to.partition);
-    if (log.begins(batch.producer) && !transactions_.is_open(id, batch.producer, to)) {
-        return Code::invalid_txn_state;
+    if (log.begins(batch.producer, batch.sequence)) {
+        if (const Code code = transactions_.verify(id, batch.producer, to); code != Code::none) {
+            return code;
+        }
     }
     if (swarm_.refused_messages > 0 && dice_.below(10'000) < swarm_.refused_messages &&
         tally_.fault(Fault::refused_message)) {
@@ -51,8 +53,11 @@ Code Cluster::commit_offsets(const std::string& id, TopicRole input, const Produ
                              const MemberName& member, std::int32_t generation,
                              const Group::Offsets& offsets, const std::string& metadata) {
     Group& group = this->group(input);
-    if (!transactions_.is_open(id, producer, group.name())) {
-        return Code::invalid_txn_state;
+    if (group.begins(producer)) {
+        if (const Code code = transactions_.verify(id, producer, group.name());
+            code != Code::none) {
+            return code;
+        }
     }
     return group.commit(producer, member, generation, offsets, metadata);
 }
@@ -92,6 +97,10 @@ Code Cluster::answer(const Query& query, TopicRole input, QueryAnswer& answer) {
         return Code::none;
     }
     for (std::size_t i = 0; i < query.partitions.size(); ++i) {
+        if (query.kind == Query::Kind::purge &&
+            query.before[i] > log(query.topic, query.partitions[i]).end()) {
+            return Code::offset_out_of_range;
+        }
         answer.offsets.push_back(offset_of(query, i));
     }
     return Code::none;

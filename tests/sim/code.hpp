@@ -10,7 +10,6 @@ enum class Code : std::uint8_t {
     none,
     unavailable,  // NOT_COORDINATOR, NOT_LEADER_OR_FOLLOWER, COORDINATOR_LOAD_IN_PROGRESS: again
     concurrent_transactions,
-    producer_fenced,
     invalid_producer_epoch,
     invalid_txn_state,
     invalid_producer_id_mapping,
@@ -32,8 +31,6 @@ enum class Code : std::uint8_t {
             return "NOT_COORDINATOR";
         case Code::concurrent_transactions:
             return "CONCURRENT_TRANSACTIONS";
-        case Code::producer_fenced:
-            return "PRODUCER_FENCED";
         case Code::invalid_producer_epoch:
             return "INVALID_PRODUCER_EPOCH";
         case Code::invalid_txn_state:

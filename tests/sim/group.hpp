@@ -66,6 +66,11 @@ public:
     [[nodiscard]] Code commit(const ProducerId& producer, const MemberName& name,
                               std::int32_t generation, const Offsets& offsets,
                               const std::string& metadata);
+    // As PartitionLog::begins, of the partition of __consumer_offsets that the group belongs to.
+    [[nodiscard]] bool begins(const ProducerId& producer) const {
+        const auto pending = pending_.find(producer.id);
+        return pending == pending_.end() || pending->second.offsets.empty();
+    }
     void marker(const ProducerId& producer, bool commit);
     // With require_stable.
     [[nodiscard]] Code fetch(const std::vector<PartitionId>& partitions,

@@ -5,6 +5,13 @@
 
 namespace kstream::sim {
 
+namespace {
+
+// Batches of a producer that a broker knows again (ProducerStateEntry.NUM_BATCHES_TO_RETAIN).
+constexpr std::int64_t kRemembered = 5;
+
+}  // namespace
+
 void PartitionLog::append(std::optional<std::string_view> key,
                           std::optional<std::string_view> value, std::int64_t timestamp_ms) {
     Entry entry;
@@ -16,21 +23,44 @@ void PartitionLog::append(std::optional<std::string_view> key,
     entries_.push_back(std::move(entry));
 }
 
+bool PartitionLog::begins(const ProducerId& producer, std::int64_t sequence) {
+    if (open_.contains(producer.id)) {
+        return false;
+    }
+    const auto [found, fresh] = asked_.try_emplace(producer.id, Asked{producer.epoch, sequence});
+    Asked& asked = found->second;
+    if (producer.epoch > asked.epoch) {
+        asked = {producer.epoch, sequence};
+    } else if (producer.epoch == asked.epoch) {
+        asked.lowest = std::min(asked.lowest, sequence);
+    }
+    return true;
+}
+
 Code PartitionLog::append(const Batch& batch) {
     Producer& known = producers_[batch.producer.id];
     if (batch.producer.epoch < known.epoch) {
         return Code::invalid_producer_epoch;
     }
+    Producer next = known;
     if (batch.producer.epoch > known.epoch) {
-        known = {batch.producer.epoch, 0};
+        // Where nothing is known of a producer any sequence number may be the first one: what came
+        // before may have been deleted.
+        const std::int64_t first = known.epoch < 0 ? batch.sequence : 0;
+        next = {batch.producer.epoch, first, first};
     }
-    if (batch.sequence < known.next_sequence) {
+    if (batch.sequence < next.next_sequence &&
+        batch.sequence >= std::max(next.first_sequence, next.next_sequence - kRemembered)) {
         return Code::none;
     }
-    if (batch.sequence > known.next_sequence) {
+    const auto asked = asked_.find(batch.producer.id);
+    if (batch.sequence != next.next_sequence ||
+        (asked != asked_.end() && batch.sequence > asked->second.lowest)) {
         return Code::out_of_order_sequence;
     }
-    ++known.next_sequence;
+    ++next.next_sequence;
+    known = next;
+    asked_.erase(batch.producer.id);
     open_.emplace(batch.producer.id, end());
     for (const std::uint32_t index : *batch.records) {
         const OutputBatch::Record& record = batch.outputs->records()[index];
@@ -56,8 +86,9 @@ void PartitionLog::marker(const ProducerId& producer, bool commit, std::int64_t 
         return;
     }
     if (producer.epoch > known.epoch) {
-        known = {producer.epoch, 0};
+        known = {producer.epoch, 0, 0};
     }
+    asked_.erase(producer.id);
     if (const auto open = open_.find(producer.id); open != open_.end()) {
         if (commit) {
             for (auto at = static_cast<std::size_t>(open->second.value); at < entries_.size();
@@ -81,7 +112,7 @@ Offset PartitionLog::last_stable() const {
     for (const auto& [producer, first] : open_) {
         stable = std::min(stable, first);
     }
-    return stable;
+    return std::max(stable, start_);  // also of what DeleteRecords has taken a transaction's start
 }
 
 Offset PartitionLog::first_at(std::int64_t timestamp_ms) const {

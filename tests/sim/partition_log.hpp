@@ -47,8 +47,8 @@ public:
     void append(std::optional<std::string_view> key, std::optional<std::string_view> value,
                 std::int64_t timestamp_ms);
 
-    // What Produce does with one batch of a transaction. A batch that came before is acknowledged
-    // again and not appended.
+    // What Produce does with one batch of a transaction. One of the last five that came before is
+    // acknowledged again and not appended.
     struct Batch {
         ProducerId producer;
         std::int64_t sequence = 0;
@@ -58,11 +58,10 @@ public:
     };
     [[nodiscard]] Code append(const Batch& batch);
 
-    // Whether a batch of this producer would begin its transaction here; the broker asks the
-    // coordinator then (KIP-890, part 1).
-    [[nodiscard]] bool begins(const ProducerId& producer) const {
-        return !open_.contains(producer.id);
-    }
+    // Whether this batch would begin its producer's transaction here; the broker asks the
+    // coordinator then (KIP-890, part 1). Until the transaction has begun or ended here it takes no
+    // batch with a higher number than the lowest one that it has asked about, whatever the answer.
+    [[nodiscard]] bool begins(const ProducerId& producer, std::int64_t sequence);
 
     // A transaction's end reaches this partition.
     void marker(const ProducerId& producer, bool commit, std::int64_t timestamp_ms);
@@ -75,6 +74,8 @@ public:
     }
     [[nodiscard]] Offset first_at(std::int64_t timestamp_ms) const;
 
+    // Whether a fetch from here is answered; else OFFSET_OUT_OF_RANGE.
+    [[nodiscard]] bool can_read(Offset from) const { return start_ <= from && from <= end(); }
     // Appends up to `most` records that a reader sees from `from` on; returns the position behind
     // all that was passed.
     Offset read(PartitionId partition, Offset from, std::size_t most, std::vector<RecordView>& out,
@@ -90,12 +91,19 @@ public:
 private:
     struct Producer {
         std::int32_t epoch = -1;
+        std::int64_t first_sequence = 0;  // of this epoch
         std::int64_t next_sequence = 0;
     };
 
     std::vector<Entry> entries_;
     Offset start_;
+    struct Asked {
+        std::int32_t epoch = -1;
+        std::int64_t lowest = 0;
+    };
+
     std::map<std::uint64_t, Producer> producers_;
+    std::map<std::uint64_t, Asked> asked_;
     std::map<std::uint64_t, Offset> open_;  // first offset of each open transaction
 };
 

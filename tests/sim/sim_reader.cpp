@@ -29,7 +29,7 @@ Result<RecordBatch> SimReader::poll(TopicRole topic, Duration) {
             continue;
         }
         const PartitionLog& log = cluster_.log(topic, place.second);
-        if (reading.position < log.start()) {
+        if (!log.can_read(reading.position)) {
             return fail(ExitCode::integrity,
                         fmt::format("reading partition {} offset {}: {}", place.second.value,
                                     reading.position.value, code_name(Code::offset_out_of_range)));

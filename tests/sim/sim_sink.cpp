@@ -271,7 +271,6 @@ void SimSink::on_answer(std::size_t call, std::uint64_t number, Code code,
         case Code::unknown_member_id:
             end(false, error_of(code, Disposition::abort_and_rewind));
             return;
-        case Code::producer_fenced:
         case Code::invalid_producer_epoch:
             finish(TransactionResult::fenced, error_of(code, Disposition::rebuild_producer));
             return;

@@ -347,7 +347,7 @@ Result<SourceEvent> SimSource::poll(Duration wait) {
         if (!of.started || of.fetched_at > cluster_.schedule().now() || cluster_.leaders_away()) {
             continue;
         }
-        if (of.position < cluster_.log(input_, partition).start()) {
+        if (!cluster_.log(input_, partition).can_read(of.position)) {
             of.started = false;
             events_.push_back({SourceEvent::Kind::out_of_range, {}, {partition}, false});
             continue;

@@ -52,7 +52,8 @@ TransactionCoordinator::Transaction* TransactionCoordinator::find(const std::str
     } else if (found == transactions_.end() || found->second.producer.id != producer.id) {
         code = Code::invalid_producer_id_mapping;
     } else if (found->second.producer.epoch != producer.epoch) {
-        code = Code::producer_fenced;
+        // What PRODUCER_FENCED is called in the versions of librdkafka's requests.
+        code = Code::invalid_producer_epoch;
     } else {
         return &found->second;
     }
@@ -176,18 +177,31 @@ void TransactionCoordinator::look_for_timeouts() {
     schedule_.after(swarm_.timeout_scan, kCluster, [this] { look_for_timeouts(); });
 }
 
-bool TransactionCoordinator::is_open(const std::string& id, const ProducerId& producer,
-                                     const TopicPartition& partition) const {
-    const auto found = transactions_.find(id);
-    return found != transactions_.end() && found->second.producer == producer &&
-           found->second.state == State::ongoing && found->second.partitions.contains(partition);
+// While markers are on their way a broker answers NOT_ENOUGH_REPLICAS: clients that do not speak
+// transactions version 2 would take CONCURRENT_TRANSACTIONS for the end.
+TransactionCoordinator::Transaction* TransactionCoordinator::find_open(const std::string& id,
+                                                                       const ProducerId& producer,
+                                                                       Code& code) {
+    Transaction* const transaction = find(id, producer, code);
+    if (transaction == nullptr || transaction->state == State::ongoing) {
+        return transaction;
+    }
+    code = transaction->state == State::preparing ? Code::unavailable : Code::invalid_txn_state;
+    return nullptr;
 }
 
-bool TransactionCoordinator::is_open(const std::string& id, const ProducerId& producer,
-                                     const std::string& group) const {
-    const auto found = transactions_.find(id);
-    return found != transactions_.end() && found->second.producer == producer &&
-           found->second.state == State::ongoing && found->second.groups.contains(group);
+Code TransactionCoordinator::verify(const std::string& id, const ProducerId& producer,
+                                    const TopicPartition& partition) {
+    Code code = Code::none;
+    const Transaction* const open = find_open(id, producer, code);
+    return open == nullptr || open->partitions.contains(partition) ? code : Code::invalid_txn_state;
+}
+
+Code TransactionCoordinator::verify(const std::string& id, const ProducerId& producer,
+                                    const std::string& group) {
+    Code code = Code::none;
+    const Transaction* const open = find_open(id, producer, code);
+    return open == nullptr || open->groups.contains(group) ? code : Code::invalid_txn_state;
 }
 
 bool TransactionCoordinator::all_ended() const {

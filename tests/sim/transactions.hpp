@@ -54,11 +54,12 @@ public:
     Code add_offsets(const std::string& id, const ProducerId& producer, const std::string& group);
     Code end(const std::string& id, const ProducerId& producer, bool commit);
 
-    // KIP-890, part 1: whether this partition or group is part of the producer's open transaction.
-    [[nodiscard]] bool is_open(const std::string& id, const ProducerId& producer,
-                               const TopicPartition& partition) const;
-    [[nodiscard]] bool is_open(const std::string& id, const ProducerId& producer,
-                               const std::string& group) const;
+    // What a broker asks before it lets a batch or offsets begin a transaction on a partition
+    // (KIP-890, part 1): whether it is part of the producer's open transaction.
+    [[nodiscard]] Code verify(const std::string& id, const ProducerId& producer,
+                              const TopicPartition& partition);
+    [[nodiscard]] Code verify(const std::string& id, const ProducerId& producer,
+                              const std::string& group);
 
     void away_until(Instant until) { away_until_ = until; }
     [[nodiscard]] bool all_ended() const;
@@ -77,6 +78,7 @@ private:
 
     [[nodiscard]] bool away() const { return schedule_.now() < away_until_; }
     Code begin_adding(Transaction& transaction);
+    Transaction* find_open(const std::string& id, const ProducerId& producer, Code& code);
     void prepare(const std::string& id, Transaction& transaction, bool commit);
     void marker_written(const std::string& id);
     [[nodiscard]] Duration marker_delay();

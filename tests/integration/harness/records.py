@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from . import cluster
@@ -17,6 +18,8 @@ from .waiting import wait_for
 from kafka_probe import Broker, string
 
 PRODUCE = 0
+# Attributes of a batch.
+TRANSACTIONAL, CONTROL = 0x10, 0x20
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,16 @@ def _sized(data: bytes | None) -> bytes:
     return _varint(-1) if data is None else _varint(len(data)) + data
 
 
-def batch(records: list[Wanted]) -> bytes:
+@dataclass(frozen=True)
+class InTransaction:
+    """Whose transaction a batch is part of, and which of its batches it is."""
+
+    producer: int
+    epoch: int
+    sequence: int
+
+
+def batch(records: list[Wanted], part: InTransaction | None = None) -> bytes:
     now = int(time.time() * 1000)
     times = [now if r.timestamp is None else r.timestamp for r in records]
     body = bytearray()
@@ -72,7 +84,10 @@ def batch(records: list[Wanted]) -> bytes:
         for name, value in record.headers:
             one += _sized(name) + _sized(value)
         body += _varint(len(one)) + one
-    head = struct.pack(">hiqqqhii", 0, len(records) - 1, times[0], max(times), -1, -1, -1,
+    attributes, whose = 0, (-1, -1, -1)
+    if part is not None:
+        attributes, whose = TRANSACTIONAL, (part.producer, part.epoch, part.sequence)
+    head = struct.pack(">hiqqqhii", attributes, len(records) - 1, times[0], max(times), *whose,
                        len(records))  # fmt: skip
     checked = head + bytes(body)
     rest = struct.pack(">ibI", -1, 2, crc32c(checked)) + checked
@@ -135,19 +150,37 @@ def read(topic: str, partition: int) -> list[tuple[int, Wanted]]:
     return found
 
 
-def _batches(data: bytes, position: int, into: list[tuple[int, Wanted]]) -> int:
+@dataclass(frozen=True)
+class Batch:
+    base: int
+    last: int  # its last offset
+    attributes: int
+    producer: int
+    count: int
+    records: bytes
+
+
+def batches(data: bytes) -> Iterator[Batch]:
+    """The whole batches of what a fetch has brought."""
     at = 0
     while at + 61 <= len(data):
         base, length = struct.unpack_from(">qi", data, at)
         if at + 12 + length > len(data):
             break
         attributes, last = struct.unpack_from(">hi", data, at + 21)
+        (producer,) = struct.unpack_from(">q", data, at + 43)
         (count,) = struct.unpack_from(">i", data, at + 57)
-        assert attributes & 7 == 0, "a compressed batch"
-        if not attributes & 0x20:  # no control batch
-            _records(data[at + 61 : at + 12 + length], base, count, into)
-        position = max(position, base + last + 1)
+        body = data[at + 61 : at + 12 + length]
+        yield Batch(base, base + last, attributes, producer, count, body)
         at += 12 + length
+
+
+def _batches(data: bytes, position: int, into: list[tuple[int, Wanted]]) -> int:
+    for each in batches(data):
+        assert each.attributes & 7 == 0, "a compressed batch"
+        if not each.attributes & CONTROL:
+            _records(each.records, each.base, each.count, into)
+        position = max(position, each.last + 1)
     return position
 
 

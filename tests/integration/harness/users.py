@@ -18,7 +18,16 @@ from . import cluster
 from .cluster import BROKERS, ROOT
 from .waiting import wait_for
 
-from kafka_probe import Broker, NotReady, Reader, Unanswered, first_answer, string
+from kafka_probe import (
+    Broker,
+    NotReady,
+    Reader,
+    Unanswered,
+    compact,
+    first_answer,
+    string,
+    uvarint,
+)
 
 sys.path.insert(0, str(ROOT / "tests" / "deploy"))
 from acl_list import Entry  # noqa: E402
@@ -55,26 +64,13 @@ def right(entry: Entry, user: str, application: str, source: str, results: str) 
 # ---- what the brokers know -----------------------------------------------------------------------
 
 
-def _uvarint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def _compact(data: bytes) -> bytes:
-    return _uvarint(len(data) + 1) + data
-
-
 def set_passwords(passwords: dict[str, str]) -> None:
-    body = _uvarint(1) + _uvarint(len(passwords) + 1)
+    body = uvarint(1) + uvarint(len(passwords) + 1)
     for user, password in passwords.items():
         salt = os.urandom(16)
         salted = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, ITERATIONS)
-        body += _compact(user.encode()) + struct.pack(">bi", SCRAM_SHA_512, ITERATIONS)
-        body += _compact(salt) + _compact(salted) + b"\0"
+        body += compact(user.encode()) + struct.pack(">bi", SCRAM_SHA_512, ITERATIONS)
+        body += compact(salt) + compact(salted) + b"\0"
     body += b"\0"
 
     def ask(broker: Broker) -> None:
