@@ -49,6 +49,14 @@ Input::Fact Input::draw() {
     return fact;
 }
 
+Input::Facts& Input::facts_of(PartitionId partition) {
+    const auto index = static_cast<std::size_t>(partition.value);
+    if (index >= facts_.size()) {
+        facts_.resize(index + 1);
+    }
+    return facts_[index];
+}
+
 // Some records to one partition, then a pause: on average they last over the span.
 void Input::write_some() {
     if (written_ >= swarm_.records) {
@@ -67,7 +75,7 @@ void Input::write_some() {
             Fact fact = draw();
             const Offset at = log.end();
             log.append("k", text_of(fact), clock_.wall_ms());
-            facts_[to][at] = std::move(fact);
+            facts_of(to).emplace_back(at, std::move(fact));
         }
     }
     const auto mean = static_cast<std::size_t>(swarm_.produce_for / milliseconds{1} * 5 / 2) /
@@ -84,7 +92,8 @@ void Input::write_in_transaction(PartitionId to, std::size_t records) {
         Fact fact = draw();
         batch.append(TopicRole::source, to, "k", text_of(fact));
         indexes.push_back(static_cast<std::uint32_t>(i));
-        facts_[to][Offset{log.end().value + static_cast<std::int64_t>(i)}] = std::move(fact);
+        facts_of(to).emplace_back(Offset{log.end().value + static_cast<std::int64_t>(i)},
+                                  std::move(fact));
     }
     const ProducerId producer{++producers_, 0};
     (void)log.append({producer, 0, &batch, &indexes, clock_.wall_ms()});

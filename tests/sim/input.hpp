@@ -6,8 +6,8 @@
 #include "support/fakes/seeded.hpp"
 
 #include <cstdint>
-#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace kstream::sim {
@@ -27,7 +27,7 @@ public:
         std::string seller;
         std::int64_t cents = 0;
     };
-    using Facts = std::map<Offset, Fact>;
+    using Facts = std::vector<std::pair<Offset, Fact>>;  // in the order of the log
     // Of a bad one, as docs/RECORDS.md names it.
     [[nodiscard]] static const char* reason(const Fact& fact) {
         return fact.cents % 2 == 0 ? "json" : "duplicate_field";
@@ -35,20 +35,21 @@ public:
     // Of all records that were written, aborted or not.
     [[nodiscard]] const Facts& facts(PartitionId partition) const {
         static const Facts kNone;
-        const auto found = facts_.find(partition);
-        return found == facts_.end() ? kNone : found->second;
+        const auto index = static_cast<std::size_t>(partition.value);
+        return index < facts_.size() ? facts_[index] : kNone;
     }
 
 private:
     void write_some();
     void write_in_transaction(PartitionId to, std::size_t records);
     [[nodiscard]] Fact draw();
+    [[nodiscard]] Facts& facts_of(PartitionId partition);
 
     Cluster& cluster_;
     const Swarm& swarm_;
     const VirtualClock& clock_;
     testing::Seeded dice_;
-    std::map<PartitionId, Facts> facts_;
+    std::vector<Facts> facts_;  // by partition
     std::uint64_t written_ = 0;
     std::uint64_t open_ = 0;
     std::uint64_t producers_ = 1'000'000;

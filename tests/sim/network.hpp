@@ -20,7 +20,8 @@ public:
         : schedule_(schedule), swarm_(swarm), tally_(tally), dice_(swarm.seed ^ 0x6e6574) {}
 
     // To the brokers. `held_up`: this request may be very late.
-    void send(Action handle, bool held_up = true) {
+    template <typename F>
+    void send(F&& handle, bool held_up = true) {
         if (bad(swarm_.lost_requests, Fault::lost_request)) {
             return;
         }
@@ -28,21 +29,23 @@ public:
         if (held_up && bad(swarm_.late_requests, Fault::late_request)) {
             delay += std::chrono::milliseconds{500 + dice_.below(swarm_.most_late_ms)};
         }
-        schedule_.after(delay, kCluster, std::move(handle));
+        schedule_.after(delay, kCluster, std::forward<F>(handle));
     }
     // A request that a seed may have come late more often than others, per ten thousand.
-    void send_late(std::uint32_t how_often, Action handle) {
+    template <typename F>
+    void send_late(std::uint32_t how_often, F&& handle) {
         if (bad(how_often, Fault::late_request)) {
             const Duration late = std::chrono::milliseconds{500 + dice_.below(swarm_.most_late_ms)};
-            schedule_.after(usual() + late, kCluster, std::move(handle));
+            schedule_.after(usual() + late, kCluster, std::forward<F>(handle));
         } else {
-            send(std::move(handle));
+            send(std::forward<F>(handle));
         }
     }
     // Back to a client, whose process is `owner`.
-    void answer(Owner owner, Action take) {
+    template <typename F>
+    void answer(Owner owner, F&& take) {
         if (!bad(swarm_.lost_answers, Fault::lost_answer)) {
-            schedule_.after(usual(), owner, std::move(take));
+            schedule_.after(usual(), owner, std::forward<F>(take));
         }
     }
 

@@ -7,70 +7,50 @@
 
 #include "kstream/ports/clock.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <new>
-#include <queue>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 namespace kstream::sim {
 
-// A call to be made later. Holds what it needs inside itself: no allocation for each event.
+// A call to be made later, once. Holds what it needs inside itself, where it is made, run and
+// destroyed: no allocation for each event, and nothing is moved about.
 class Action {
 public:
     Action() = default;
-    template <typename F>
-        requires(!std::is_same_v<std::remove_cvref_t<F>, Action>)
-    Action(F&& call) {  // NOLINT(google-explicit-constructor): made of a lambda at each call
-        using Held = std::remove_cvref_t<F>;
-        static_assert(sizeof(Held) <= kRoom, "an action holds little");
-        static_assert(std::is_nothrow_move_constructible_v<Held>);
-        new (room_) Held(std::forward<F>(call));
-        run_ = [](void* held) { (*static_cast<Held*>(held))(); };
-        move_ = [](void* from, void* to) {
-            auto* const held = static_cast<Held*>(from);
-            if (to != nullptr) {
-                new (to) Held(std::move(*held));
-            }
-            held->~Held();
-        };
-    }
-    Action(Action&& other) noexcept { take(other); }
-    Action& operator=(Action&& other) noexcept {
-        if (this != &other) {
-            clear();
-            take(other);
-        }
-        return *this;
-    }
     Action(const Action&) = delete;
     Action& operator=(const Action&) = delete;
-    ~Action() { clear(); }
+    ~Action() { drop(); }
 
-    void operator()() { run_(room_); }
+    template <typename F>
+    void emplace(F&& call) {
+        using Held = std::remove_cvref_t<F>;
+        static_assert(sizeof(Held) <= kRoom, "an action holds little");
+        drop();
+        new (room_) Held(std::forward<F>(call));
+        run_ = [](void* held) { (*static_cast<Held*>(held))(); };
+        if constexpr (!std::is_trivially_destructible_v<Held>) {
+            destroy_ = [](void* held) { static_cast<Held*>(held)->~Held(); };
+        }
+    }
+    void run() { run_(room_); }
+    void drop() {
+        if (destroy_ != nullptr) {
+            std::exchange(destroy_, nullptr)(room_);
+        }
+    }
 
 private:
     static constexpr std::size_t kRoom = 96;
 
-    void take(Action& other) noexcept {
-        if (other.run_ != nullptr) {
-            other.move_(other.room_, room_);
-            run_ = std::exchange(other.run_, nullptr);
-            move_ = other.move_;
-        }
-    }
-    void clear() noexcept {
-        if (run_ != nullptr) {
-            move_(room_, nullptr);
-            run_ = nullptr;
-        }
-    }
-
-    alignas(std::max_align_t) std::byte room_[kRoom];
     void (*run_)(void*) = nullptr;
-    void (*move_)(void*, void*) = nullptr;
+    void (*destroy_)(void*) = nullptr;
+    alignas(std::max_align_t) std::byte room_[kRoom];
 };
 
 using Owner = std::uint32_t;
@@ -89,17 +69,17 @@ public:
     [[nodiscard]] bool alive(Owner owner) const { return owners_[owner].alive; }
     [[nodiscard]] bool stopped(Owner owner) const { return owners_[owner].stopped_until > now_; }
 
-    void after(Duration delay, Owner owner, Action action) {
-        std::uint32_t slot = 0;
+    template <typename F>
+    void after(Duration delay, Owner owner, F&& call) {
         if (free_.empty()) {
-            slot = static_cast<std::uint32_t>(actions_.size());
-            actions_.push_back(std::move(action));
-        } else {
-            slot = free_.back();
-            free_.pop_back();
-            actions_[slot] = std::move(action);
+            add_slots();
         }
-        queue_.push({now_ + delay, order_++, slot, owner});
+        const std::uint32_t number = free_.back();
+        free_.pop_back();
+        Slot& slot = this->slot(number);
+        slot.owner = owner;
+        slot.action.emplace(std::forward<F>(call));
+        push({now_ + delay, order_++ << kSlotBits | number});
     }
 
     // Makes the next action happen; false when there is none. `happened`: its owner was there.
@@ -107,15 +87,31 @@ public:
     [[nodiscard]] std::uint64_t happened() const { return happened_; }
 
 private:
+    struct Slot {
+        Owner owner = kCluster;
+        Action action;
+    };
+    static constexpr int kSlotBits = 24;
+    static constexpr std::size_t kChunk = 64;
+
+    // What is due is sorted by this, so it is small. What comes first by order has no equal, so
+    // that the slot behind it decides nothing.
     struct Entry {
         Instant at;
-        std::uint64_t order = 0;
-        std::uint32_t slot = 0;
-        Owner owner = kCluster;
-        friend bool operator<(const Entry& a, const Entry& b) {  // the earliest on top
-            return a.at == b.at ? a.order > b.order : a.at > b.at;
+        std::uint64_t order_and_slot = 0;
+        friend bool operator<(const Entry& a, const Entry& b) {
+            return a.at == b.at ? a.order_and_slot < b.order_and_slot : a.at < b.at;
         }
     };
+
+    // Slots stay where they are: an action may ask for others while it runs.
+    [[nodiscard]] Slot& slot(std::uint32_t number) {
+        return (*slots_[number / kChunk])[number % kChunk];
+    }
+    void add_slots();
+    void push(const Entry& entry);
+    Entry pop();
+
     struct State {
         bool alive = true;
         Instant stopped_until;
@@ -124,8 +120,8 @@ private:
     Instant now_{1'000'000'000};
     std::uint64_t order_ = 0;
     std::uint64_t happened_ = 0;
-    std::priority_queue<Entry> queue_;
-    std::vector<Action> actions_;
+    std::vector<Entry> queue_;  // a heap of four branches, the earliest on top
+    std::vector<std::unique_ptr<std::array<Slot, kChunk>>> slots_;
     std::vector<std::uint32_t> free_;
     std::vector<State> owners_{State{}};
 };

@@ -591,7 +591,7 @@ TEST_CASE("P1: the question after a missed generation is asked again when it fai
     CHECK(b.ranges() == "0:[0,1)");
 }
 
-TEST_CASE("P1: a revocation while the committed offsets are compared is answered") {
+TEST_CASE("P1: what is revoked before the comparison is done is not committed (simulator)") {
     for (const bool lost : {false, true}) {
         StepLoopBench b;
         b.own({0, 1}, 0);
@@ -603,15 +603,9 @@ TEST_CASE("P1: a revocation while the committed offsets are compared is answered
         b.source.miss_generation();
         b.run(3);
         b.source.revoke({1}, lost);
-        b.run(3);
+        b.run_until([&b] { return b.source.released == partitions({1}); });
+        CHECK(b.sink.steps.empty());
         b.queries.held = false;
-        b.run_until([&b] {
-            if (b.sink.in_flight()) {
-                b.sink.finish(TransactionResult::committed);
-            }
-            return !b.source.released.empty();
-        });
-        CHECK(b.sink.steps.size() == (lost ? 0 : 1));
         b.add(0, 1);
         b.commit();
         CHECK(b.ranges() == "0:[0,1)");
