@@ -2,7 +2,7 @@
 
 #include "kafka/error_map.hpp"
 #include "kstream/check.hpp"
-#include "kstream/codec/log_batch.hpp"
+#include "kafka/log_batch.hpp"
 
 #include <fmt/core.h>
 

@@ -1,7 +1,7 @@
 // Records of a batch of the log: any bytes are refused, or are read without looking outside of
 // them. The first byte says how many records are announced.
 #include "fuzz/fuzz_target.hpp"
-#include "kstream/codec/log_batch.hpp"
+#include "kafka/log_batch.hpp"
 
 #include <functional>
 #include <string_view>
@@ -10,6 +10,7 @@
 namespace {
 
 using namespace kstream;
+using namespace kstream::kafka;
 
 bool within(std::string_view part, std::string_view whole) {
     return part.data() == nullptr || (!std::less<>{}(part.data(), whole.data()) &&

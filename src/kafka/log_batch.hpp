@@ -15,7 +15,7 @@
 #include <string_view>
 #include <vector>
 
-namespace kstream {
+namespace kstream::kafka {
 
 // What the batch's header says, and what its reader wants of it.
 struct LogBatch {
@@ -41,4 +41,4 @@ struct LogBatch {
 [[nodiscard]] std::optional<std::string_view> last_header(std::string_view headers,
                                                           std::string_view name);
 
-}  // namespace kstream
+}  // namespace kstream::kafka

@@ -1,4 +1,4 @@
-#include "kstream/codec/log_batch.hpp"
+#include "kafka/log_batch.hpp"
 
 #include "kstream/codec/wire.hpp"
 
@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-namespace kstream {
+namespace kstream::kafka {
 namespace {
 
 using Text = std::optional<std::string>;
@@ -184,6 +184,16 @@ TEST_CASE("a batch of the log whose sizes lie is refused") {
         batch.facts.record_count = 1;
         CHECK(batch.error().find("0 of 1 records") != std::string::npos);
     }
+    SECTION("an offset before its batch") {
+        Batch batch{{{0, -1, "k", "v"}}};
+        CHECK(batch.error().find("0 of 1 records") != std::string::npos);
+    }
+    SECTION("a last record that is damaged, where one fewer is announced") {
+        Batch batch{{{0, 0, "k", "v"}}};
+        zigzag(batch.bytes, 3);
+        batch.bytes += std::string(3, '\0');
+        CHECK(batch.error().find("1 of 1 records") != std::string::npos);
+    }
     SECTION("a size below -1") {
         std::string body(3, '\0');
         zigzag(body, -2);
@@ -208,4 +218,4 @@ TEST_CASE("a batch of the log whose sizes lie is refused") {
     }
 }
 
-}  // namespace kstream
+}  // namespace kstream::kafka

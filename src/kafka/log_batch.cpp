@@ -1,10 +1,11 @@
-#include "kstream/codec/log_batch.hpp"
+#include "kafka/log_batch.hpp"
 
 #include <fmt/core.h>
 
 #include <cstddef>
+#include <limits>
 
-namespace kstream {
+namespace kstream::kafka {
 namespace {
 
 // Reads forward; after a read past the end all reads give zero and failed() is true.
@@ -75,24 +76,34 @@ Result<void> append_records(const LogBatch& batch, std::vector<RecordView>& view
     Cursor records{batch.records};
     std::int32_t count = 0;
     bool whole = true;
-    for (; whole && records.left() > 0; ++count) {
+    while (records.left() > 0) {
         const std::int64_t size = records.zigzag();
         const char* const begin = size < 0 ? nullptr : records.raw(static_cast<std::size_t>(size));
-        if (begin == nullptr || records.failed()) {
+        if (begin == nullptr) {
             whole = false;
             break;
         }
         Cursor record{{begin, static_cast<std::size_t>(size)}};
         record.skip(1);  // attributes: none are defined
         const std::int64_t timestamp_delta = record.zigzag();
+        const std::int64_t offset_delta = record.zigzag();
         RecordView view;
         view.partition = batch.partition;
-        view.record_offset = Offset{batch.base.value + record.zigzag()};
-        view.timestamp_ms =
-            batch.log_append_time ? batch.timestamp_ms : batch.timestamp_ms + timestamp_delta;
         view.key_data = record.sized(view.key_size);
         view.value_data = record.sized(view.value_size);
-        whole = !record.failed();
+        // The protocol's deltas of offsets are of 32 bits; those of timestamps may be anything.
+        if (record.failed() || offset_delta < 0 ||
+            offset_delta > std::numeric_limits<std::int32_t>::max()) {
+            whole = false;
+            break;
+        }
+        view.record_offset = Offset{batch.base.value + offset_delta};
+        view.timestamp_ms =
+            batch.log_append_time
+                ? batch.timestamp_ms
+                : static_cast<std::int64_t>(static_cast<std::uint64_t>(batch.timestamp_ms) +
+                                            static_cast<std::uint64_t>(timestamp_delta));
+        ++count;
         if (view.record_offset < batch.first) {
             continue;
         }
@@ -112,8 +123,8 @@ Result<void> append_records(const LogBatch& batch, std::vector<RecordView>& view
         ExitCode::integrity,
         fmt::format("partition {}: the record batch at offset {} is damaged: {} of {} records in "
                     "{} bytes can be read",
-                    batch.partition.value, batch.base.value, whole ? count : count - 1,
-                    batch.record_count, batch.records.size())));
+                    batch.partition.value, batch.base.value, count, batch.record_count,
+                    batch.records.size())));
 }
 
 std::optional<std::string_view> last_header(std::string_view headers, std::string_view name) {
@@ -132,4 +143,4 @@ std::optional<std::string_view> last_header(std::string_view headers, std::strin
     return cursor.failed() ? std::nullopt : found;
 }
 
-}  // namespace kstream
+}  // namespace kstream::kafka
