@@ -15,6 +15,7 @@ WORKDIR /src
 # Before the sources: a change of them does not build librdkafka again.
 COPY scripts/setup.sh scripts/setup.sh
 COPY scripts/lib/ scripts/lib/
+COPY scripts/librdkafka/ scripts/librdkafka/
 RUN ./scripts/setup.sh --build-only \
     && rm -rf /var/lib/apt/lists/* build/deps/apt build/deps/src
 

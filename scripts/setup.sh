@@ -3,7 +3,7 @@
 # what is there is left alone, and a run with nothing to do takes a fraction of a second.
 #
 #   1. compilers, libraries and tools from the system's own packages (root or sudo, when missing);
-#   2. librdkafka, static, of the minimum version or newer, into build/deps;
+#   2. librdkafka, static, of the minimum version or newer and with a patch, into build/deps;
 #   3. Catch2 v3, into build/deps where the system has only v2;
 #   4. promtool and amtool, into build/deps where they are missing (no service is installed or
 #      started);
@@ -72,7 +72,8 @@ stamp="$KSTREAM_DEPS/.setup-stamp"
 # the place of the checkout a run looks at everything again.
 fingerprint() {
   {
-    cat "$here/setup.sh" "$here"/lib/{common,newer_debian,kafka}.sh /etc/os-release
+    cat "$here/setup.sh" "$here"/lib/{common,newer_debian,kafka}.sh "$here"/librdkafka/* \
+      /etc/os-release
     uname -m
     java -version 2>&1 || true
     printf '%s\n' "$KSTREAM_ROOT"
@@ -110,14 +111,19 @@ apt_install() {
 # ---- librdkafka ---------------------------------------------------------------------------------
 
 rdkafka_prefix="$KSTREAM_DEPS/librdkafka"
+# Whole record batches (docs/adr/0025-whole-batches.md): none of the released versions has it.
+rdkafka_patch="$here/librdkafka/record-batches.patch"
 
 system_rdkafka_is_enough() {
   pkg-config --atleast-version="$RDKAFKA_MINIMUM" rdkafka 2>/dev/null &&
-    [ -e "$(pkg-config --variable=libdir rdkafka)/librdkafka.a" ]
+    [ -e "$(pkg-config --variable=libdir rdkafka)/librdkafka.a" ] &&
+    grep -qs rd_kafka_message_record_batch \
+      "$(pkg-config --variable=includedir rdkafka)/librdkafka/rdkafka.h"
 }
 
 built_rdkafka_is_enough() {
   [ -e "$rdkafka_prefix/lib/librdkafka.a" ] &&
+    cmp -s "$rdkafka_patch" "$rdkafka_prefix/share/doc/librdkafka/${rdkafka_patch##*/}" &&
     PKG_CONFIG_PATH="$rdkafka_prefix/lib/pkgconfig" \
       pkg-config --atleast-version="$RDKAFKA_MINIMUM" rdkafka
 }
@@ -157,6 +163,11 @@ build_rdkafka() {
   mkdir -p "$work/tree"
   tar -xf "$work"/download/*.orig.tar.* -C "$work/tree" --strip-components=1
   cd "$work/tree"
+  if patch --strip=1 --fuzz=0 --dry-run --silent <"$rdkafka_patch" >/dev/null; then
+    patch --strip=1 --fuzz=0 --silent <"$rdkafka_patch"
+  else
+    say "${rdkafka_patch##*/} does not fit this librdkafka: built without, and slower at reading"
+  fi
   # Debian's patches only swap bundled helpers for Debian's copies of them: not needed.
   flags="-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection"
   ./configure --CFLAGS="$flags -ffile-prefix-map=$work/tree=librdkafka" \
@@ -174,7 +185,7 @@ build_rdkafka() {
   sed -e 's|^prefix=.*|prefix=${pcfiledir}/../..|' -e 's|^libdir=.*|libdir=${prefix}/lib|' \
     -e 's|^includedir=.*|includedir=${prefix}/include|' \
     src/rdkafka.pc >"$prefix/lib/pkgconfig/rdkafka.pc"
-  cp LICENSES.txt CONFIGURATION.md STATISTICS.md "$prefix/share/doc/librdkafka/"
+  cp LICENSES.txt CONFIGURATION.md STATISTICS.md "$rdkafka_patch" "$prefix/share/doc/librdkafka/"
   version="$(PKG_CONFIG_PATH="$prefix/lib/pkgconfig" pkg-config --modversion rdkafka)"
   version_at_least "$version" "$RDKAFKA_MINIMUM" ||
     die "built librdkafka $version, but $RDKAFKA_MINIMUM or newer is needed"

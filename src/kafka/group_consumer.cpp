@@ -15,7 +15,6 @@ namespace kstream::kafka {
 namespace {
 
 // Records of one poll: enough to make its fixed costs small, few enough to stay in the L2 cache.
-constexpr std::size_t kBatchRecords = 4096;
 constexpr int kSeekTimeoutMs = 2000;
 
 int to_ms(Duration duration) {
@@ -44,6 +43,7 @@ Result<std::unique_ptr<GroupConsumer>> GroupConsumer::make(const ClientConfig& c
         // compaction, which no record would show.
         {"enable.partition.eof", "true"},
     };
+    add_whole_batches(required);
     if (planted(PlantedBug::uncommitted_read)) {
         required.emplace_back("isolation.level", "read_uncommitted");
     }
@@ -83,9 +83,7 @@ Result<std::unique_ptr<GroupConsumer>> GroupConsumer::make(const ClientConfig& c
 }
 
 GroupConsumer::GroupConsumer(GroupConsumerConfig config, Log& log)
-    : config_(std::move(config)), log_(log), messages_(kBatchRecords) {
-    views_.reserve(kBatchRecords);
-}
+    : config_(std::move(config)), log_(log) {}
 
 GroupConsumer::~GroupConsumer() {
     close(Duration::zero());
@@ -227,7 +225,7 @@ void GroupConsumer::close(Duration deadline) {
         return;
     }
     closing_ = true;
-    drop_messages();
+    fetched_.clear();
     events_.clear();
     if (asked_back_) {
         // librdkafka waits for this answer, also in its destruction, for ever.
@@ -425,34 +423,34 @@ int GroupConsumer::stats_cb(rd_kafka_t*, char* json, std::size_t size, void* opa
 // ---- records
 // -------------------------------------------------------------------------------------
 
-void GroupConsumer::drop_messages() {
-    for (std::size_t i = 0; i < message_count_; ++i) {
-        rd_kafka_message_destroy(messages_[i]);
+// What is there now, else the first that comes within `wait` and what came with it.
+Result<void> GroupConsumer::fetch(Duration wait) {
+    Result<void> viewed = view_what_is_there();
+    if (viewed && fetched_.empty() && events_.empty()) {
+        viewed = view(fetched_.wait(*client_, std::chrono::milliseconds{to_ms(wait)}));
+        if (viewed && events_.empty()) {
+            viewed = view_what_is_there();
+        }
     }
-    message_count_ = 0;
-    views_.clear();
+    return viewed;
 }
 
-// What is there now, else the first that comes within `wait` and what came with it. Not one call
-// with a timeout: consume_batch_queue would wait for the batch to fill.
-std::size_t GroupConsumer::fetch(Duration wait) {
-    ssize_t count =
-        rd_kafka_consume_batch_queue(queue_.get(), 0, messages_.data(), messages_.size());
-    if (count > 0 || !events_.empty()) {
-        return count > 0 ? static_cast<std::size_t>(count) : 0;
+// Until a rebalance is to be told of.
+Result<void> GroupConsumer::view_what_is_there() {
+    while (events_.empty()) {
+        const auto messages = fetched_.take(*queue_);
+        if (messages.empty()) {
+            break;
+        }
+        if (Result<void> viewed = view(messages); !viewed) {
+            return viewed;
+        }
     }
-    rd_kafka_message_t* const first = rd_kafka_consumer_poll(client_.get(), to_ms(wait));
-    if (first == nullptr) {
-        return 0;
-    }
-    messages_[0] = first;
-    count =
-        rd_kafka_consume_batch_queue(queue_.get(), 0, messages_.data() + 1, messages_.size() - 1);
-    return 1 + (count > 0 ? static_cast<std::size_t>(count) : 0);
+    return {};
 }
 
 Result<SourceEvent> GroupConsumer::poll(Duration wait) {
-    drop_messages();
+    fetched_.clear();
     retry_seeks();
     drop_out_of_range();
     if (failure_) {
@@ -465,17 +463,16 @@ Result<SourceEvent> GroupConsumer::poll(Duration wait) {
         return missed;
     }
     if (events_.empty()) {
-        message_count_ = fetch(wait);
-        if (Result<void> viewed = view_messages(); !viewed) {
-            return std::unexpected(std::move(viewed.error()));
+        if (Result<void> fetched = fetch(wait); !fetched) {
+            return std::unexpected(std::move(fetched.error()));
         }
     }
     SourceEvent event;
-    if (!views_.empty()) {
+    if (!fetched_.empty()) {
         // Before any event: the records of a partition that is now being revoked are still its
         // owner's to commit, and the positions count them.
         event.kind = SourceEvent::Kind::records;
-        event.records = views_;
+        event.records = fetched_.records();
         return event;
     }
     if (!events_.empty()) {
@@ -490,28 +487,21 @@ Result<SourceEvent> GroupConsumer::poll(Duration wait) {
     return event;
 }
 
-Result<void> GroupConsumer::view_messages() {
-    for (std::size_t i = 0; i < message_count_; ++i) {
-        const rd_kafka_message_t& message = *messages_[i];
-        if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-            if (Result<void> handled = on_message_error(message); !handled) {
+Result<void> GroupConsumer::view(std::span<rd_kafka_message_t* const> messages) {
+    for (const rd_kafka_message_t* const message : messages) {
+        if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            if (Result<void> handled = on_message_error(*message); !handled) {
                 return handled;
             }
             continue;
         }
-        const Track& from = tracks_[static_cast<std::size_t>(message.partition)];
+        const Track& from = tracks_[static_cast<std::size_t>(message->partition)];
         if (!from.started || from.seeking) {
             continue;
         }
-        RecordView view;
-        view.partition = PartitionId{message.partition};
-        view.record_offset = Offset{message.offset};
-        view.timestamp_ms = rd_kafka_message_timestamp(&message, nullptr);
-        view.key_data = static_cast<const char*>(message.key);
-        view.key_size = static_cast<std::uint32_t>(message.key_len);
-        view.value_data = static_cast<const char*>(message.payload);
-        view.value_size = static_cast<std::uint32_t>(message.len);
-        views_.push_back(view);
+        if (Result<void> viewed = fetched_.view(*message, Offset{0}); !viewed) {
+            return viewed;
+        }
     }
     return {};
 }

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "kafka/client_config.hpp"
+#include "kafka/fetched.hpp"
 #include "kafka/handles.hpp"
 #include "kstream/client_status.hpp"
 #include "kstream/ports/generation_watch.hpp"
@@ -93,9 +94,9 @@ private:
     void forget_seek(PartitionId partition);
     void retry_seeks();
     void drop_out_of_range();
-    void drop_messages();
-    std::size_t fetch(Duration wait);
-    Result<void> view_messages();
+    Result<void> fetch(Duration wait);
+    Result<void> view_what_is_there();
+    Result<void> view(std::span<rd_kafka_message_t* const> messages);
     Result<void> on_message_error(const rd_kafka_message_t& message);
 
     GroupConsumerConfig config_;
@@ -110,10 +111,8 @@ private:
     std::optional<std::vector<PartitionId>> asked_back_;
     std::optional<Error> failure_;  // a rebalance that went wrong ends the loop
     std::vector<PartitionPosition> pending_seeks_;
-    std::vector<PartitionId> out_of_range_;      // not told yet
-    std::vector<rd_kafka_message_t*> messages_;  // of the last fetch; views point into them
-    std::size_t message_count_ = 0;
-    std::vector<RecordView> views_;
+    std::vector<PartitionId> out_of_range_;  // not told yet
+    Fetched fetched_;                        // at the last poll
     Flow flow_ = Flow::open;
     bool closing_ = false;
 };

@@ -6,24 +6,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+#include <chrono>
+#include <utility>
 
 namespace kstream::kafka {
 
-namespace {
-
-constexpr std::size_t kBatchRecords = 4096;
-
-}  // namespace
-
 TopicReader::TopicReader(const ClientConfig& client, TopicNames topics, std::string name)
-    : client_config_(client),
-      topics_(std::move(topics)),
-      name_(std::move(name)),
-      messages_(kBatchRecords) {}
+    : client_config_(client), topics_(std::move(topics)), name_(std::move(name)) {}
 
 TopicReader::~TopicReader() {
-    drop_messages();
+    fetched_.clear();
     queue_.reset();
     if (client_) {
         rd_kafka_consumer_close(client_.get());
@@ -40,11 +32,13 @@ Result<void> TopicReader::make_client() {
     //
     // librdkafka asks for the coordinator of any consumer's group, and a missing right comes out as
     // an error of the reader: the group has to begin with the application id, as client.id does.
-    Result<ConfPtr> conf =
-        make_conf(client_config_, ClientKind::reader,
-                  {{"enable.partition.eof", "true"},
-                   {"group.id", group()},
-                   {"client.id", fmt::format("{}-{}", client_config_.client_id, name_)}});
+    Properties required{
+        {"enable.partition.eof", "true"},
+        {"group.id", group()},
+        {"client.id", fmt::format("{}-{}", client_config_.client_id, name_)},
+    };
+    add_whole_batches(required);
+    Result<ConfPtr> conf = make_conf(client_config_, ClientKind::reader, required);
     if (!conf) {
         return std::unexpected(std::move(conf.error()));
     }
@@ -90,33 +84,23 @@ void TopicReader::close(TopicRole topic, PartitionId partition) {
     KSTREAM_CHECK(!error, "what is open is assigned");
 }
 
-void TopicReader::drop_messages() {
-    for (std::size_t i = 0; i < message_count_; ++i) {
-        rd_kafka_message_destroy(messages_[i]);
-    }
-    message_count_ = 0;
-    views_.clear();
-    viewed_.clear();
-}
-
 Result<RecordBatch> TopicReader::poll(TopicRole topic, Duration wait) {
-    drop_messages();
+    fetched_.clear();
     KSTREAM_CHECK(client_ != nullptr, "something is open");
     asked_ = topic;
-    ssize_t count =
-        rd_kafka_consume_batch_queue(queue_.get(), 0, messages_.data(), messages_.size());
-    if (count <= 0 && wait > Duration::zero()) {
-        const auto ms = std::chrono::ceil<std::chrono::milliseconds>(wait).count();
-        messages_[0] = rd_kafka_consumer_poll(client_.get(), static_cast<int>(ms));
-        count = messages_[0] != nullptr ? 1 : 0;
+    auto messages = fetched_.take(*queue_);
+    if (messages.empty() && wait > Duration::zero()) {
+        messages = fetched_.wait(*client_, std::chrono::ceil<std::chrono::milliseconds>(wait));
     }
-    message_count_ = count > 0 ? static_cast<std::size_t>(count) : 0;
-    for (std::size_t i = 0; i < message_count_; ++i) {
-        if (Result<void> taken = take(*messages_[i]); !taken) {
-            return std::unexpected(std::move(taken.error()));
+    while (!messages.empty()) {
+        for (const rd_kafka_message_t* const message : messages) {
+            if (Result<void> taken = take(*message); !taken) {
+                return std::unexpected(std::move(taken.error()));
+            }
         }
+        messages = fetched_.take(*queue_);
     }
-    return RecordBatch{views_};
+    return fetched_.records();
 }
 
 Result<void> TopicReader::take(const rd_kafka_message_t& message) {
@@ -150,33 +134,8 @@ Result<void> TopicReader::take(const rd_kafka_message_t& message) {
         Offset{message.offset} < entry->second) {
         return {};
     }
-    entry->second = Offset{message.offset}.next();
-    RecordView view;
-    view.partition = PartitionId{message.partition};
-    view.record_offset = Offset{message.offset};
-    view.timestamp_ms = rd_kafka_message_timestamp(&message, nullptr);
-    view.key_data = static_cast<const char*>(message.key);
-    view.key_size = static_cast<std::uint32_t>(message.key_len);
-    view.value_data = static_cast<const char*>(message.payload);
-    view.value_size = static_cast<std::uint32_t>(message.len);
-    views_.push_back(view);
-    viewed_.push_back(&message);
-    return {};
-}
-
-std::optional<std::string_view> TopicReader::header(const RecordView& record,
-                                                    const char* name) const {
-    const auto index = static_cast<std::size_t>(&record - views_.data());
-    KSTREAM_CHECK(index < viewed_.size(), "the record is of the last batch");
-    rd_kafka_headers_t* headers = nullptr;
-    const void* value = nullptr;
-    std::size_t size = 0;
-    if (rd_kafka_message_headers(viewed_[index], &headers) != RD_KAFKA_RESP_ERR_NO_ERROR ||
-        rd_kafka_header_get_last(headers, name, &value, &size) != RD_KAFKA_RESP_ERR_NO_ERROR ||
-        value == nullptr) {
-        return std::nullopt;
-    }
-    return std::string_view{static_cast<const char*>(value), size};
+    const Offset first = std::exchange(entry->second, Offset{message.offset}.next());
+    return fetched_.view(message, first);
 }
 
 Offset TopicReader::position(TopicRole topic, PartitionId partition) const {

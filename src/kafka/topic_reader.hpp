@@ -5,6 +5,7 @@
 #pragma once
 
 #include "kafka/client_config.hpp"
+#include "kafka/fetched.hpp"
 #include "kafka/handles.hpp"
 #include "kafka/topic_names.hpp"
 #include "kstream/ports/log_reader.hpp"
@@ -34,14 +35,15 @@ public:
     // A header of a record of the last poll's batch, the last one of that name; as long valid as
     // the record. Only the audit reads headers: records of the loops' own topics have none.
     [[nodiscard]] std::optional<std::string_view> header(const RecordView& record,
-                                                         const char* name) const;
+                                                         const char* name) const {
+        return fetched_.header(record, name);
+    }
 
 private:
     using Key = std::pair<TopicRole, PartitionId>;
 
     [[nodiscard]] std::string group() const;
     Result<void> make_client();
-    void drop_messages();
     Result<void> take(const rd_kafka_message_t& message);
     [[nodiscard]] PartitionListPtr one(TopicRole topic, PartitionId partition, Offset at) const;
 
@@ -52,10 +54,7 @@ private:
     QueuePtr queue_;
     std::map<Key, Offset> open_;  // position behind what was handed out or passed
     TopicRole asked_ = TopicRole::changelog;
-    std::vector<rd_kafka_message_t*> messages_;
-    std::size_t message_count_ = 0;
-    std::vector<RecordView> views_;
-    std::vector<const rd_kafka_message_t*> viewed_;  // what each of views_ is a view of
+    Fetched fetched_{true};  // at the last poll
 };
 
 }  // namespace kstream::kafka

@@ -12,7 +12,7 @@ struct RefusedProperty {
     std::string_view reason;
 };
 
-inline constexpr std::array<RefusedProperty, 24> kRefusedProperties{{
+inline constexpr std::array<RefusedProperty, 25> kRefusedProperties{{
     {"bootstrap.servers", "use --brokers"},
     {"metadata.broker.list", "use --brokers"},
     {"group.id", "the groups are <application-id>-map and <application-id>-totals"},
@@ -35,6 +35,7 @@ inline constexpr std::array<RefusedProperty, 24> kRefusedProperties{{
     {"enable.gapless.guarantee", "kstream sets it"},
     {"enable.partition.eof", "kstream sets it where it needs it"},
     {"check.crcs", "always on: a corrupt batch must not reach the totals"},
+    {"fetch.record.batches", "kstream sets it where it reads whole batches"},
     {"plugin.library.paths", "loads foreign code into the process"},
     {"test.mock.*", "a mock cluster ignores aborted transactions"},
 }};
