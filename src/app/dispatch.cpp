@@ -7,6 +7,7 @@
 #include "app/stop_signal.hpp"
 #include "app/version_text.hpp"
 #include "cli/parse.hpp"
+#include "kafka/left_behind.hpp"
 #include "telemetry/log.hpp"
 #include "telemetry/metric_table.hpp"
 #include "telemetry/snapshot_store.hpp"
@@ -15,13 +16,18 @@
 #include <fmt/format.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <string_view>
 #include <unistd.h>
 #include <variant>
 
 namespace kstream::app {
 namespace {
+
+// Of clients that do not come to their end.
+constexpr std::chrono::seconds kLeftBehindLimit{1};
 
 // A reader that has left (kstream help metrics | head) has had what it wanted.
 ExitCode print(std::string_view text) {
@@ -114,7 +120,13 @@ ExitCode execute(const cli::Command& command, StopSignal& stop) {
                        .snapshots = snapshots,
                        .states = states,
                        .monitoring = **monitoring};
-    return std::visit([&](const auto& config) { return call(config, context); }, command);
+    const ExitCode code =
+        std::visit([&](const auto& config) { return call(config, context); }, command);
+    if (!kafka::wait_for_left_behind(std::chrono::steady_clock::now() + kLeftBehindLimit)) {
+        std::fflush(nullptr);
+        std::_Exit(to_int(code));  // the log has to stay as long as they do
+    }
+    return code;
 }
 
 }  // namespace

@@ -121,6 +121,9 @@ Result<Identity> parse_identity_text(std::string_view text) {
 
 std::vector<std::string> identity_differences(const Identity& stored, const Identity& now) {
     std::vector<std::string> differences;
+    if (stored == now) {
+        return differences;  // asked for each batch of deltas: no texts for nothing
+    }
     const auto compare = [&differences](std::string_view what, const auto& a, const auto& b) {
         if (a != b) {
             differences.push_back(fmt::format("{}: stored {}, now {}", what, a, b));

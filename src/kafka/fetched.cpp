@@ -1,8 +1,8 @@
 #include "kafka/fetched.hpp"
 
 #include "kafka/error_map.hpp"
-#include "kstream/check.hpp"
 #include "kafka/log_batch.hpp"
+#include "kstream/check.hpp"
 
 #include <fmt/core.h>
 

@@ -1,9 +1,10 @@
-// Clients whose destruction waits for a broker when the process wants to end. LeaveGroup, say, is
-// answered behind the JoinGroup that is open on the same connection, and that one only when the
-// coordinator has missed a dead member: up to its session timeout.
+// Clients whose destruction waits for a broker, when the process wants to end or go on without
+// them. LeaveGroup, say, is answered behind the JoinGroup that is open on the same connection, and
+// that one only when the coordinator has missed a dead member: up to its session timeout.
 //
-// They get the time that is left of a stop, on threads of their own. When it is over the process
-// ends without them (std::_Exit): they use the log and their adapters, which must not go first.
+// They end on threads of their own, and get the time that is left of a stop. When it is over the
+// process ends without them (std::_Exit): they use the log and their adapters, which must not go
+// first.
 #pragma once
 
 #include "kafka/handles.hpp"
@@ -28,7 +29,7 @@ public:
 
 // Gives a consumer that is being closed some more seconds for it, on a thread of its own: a member
 // that has not left is waited for by its group until its session ends. Then it is destroyed as it
-// is.
+// is; at once without a queue.
 void leave_behind(HandlePtr consumer, QueuePtr queue);
 
 // Waits until nothing is left behind; false when the deadline came first.

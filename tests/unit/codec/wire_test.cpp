@@ -57,6 +57,21 @@ TEST_CASE("CRC-32C gives the values of RFC 3720") {
     CHECK(crc32c("") == 0U);
 }
 
+TEST_CASE("CRC-32C of any length is that of the definition, a bit at a time") {
+    std::string text;
+    for (int size = 0; size < 70; ++size) {
+        std::uint32_t crc = 0xffffffffU;
+        for (const char byte : text) {
+            crc ^= static_cast<unsigned char>(byte);
+            for (int bit = 0; bit < 8; ++bit) {
+                crc = (crc >> 1) ^ ((crc & 1U) != 0 ? 0x82f63b78U : 0U);
+            }
+        }
+        CHECK(crc32c(text) == (crc ^ 0xffffffffU));
+        text.push_back(static_cast<char>(size * 37 + 11));
+    }
+}
+
 TEST_CASE("fixed-width integers are big endian") {
     CHECK(written([](ByteWriter& w) { w.u32(0x01020304U); }) == bytes({1, 2, 3, 4}));
     CHECK(written([](ByteWriter& w) { w.u64(0x0102030405060708U); }) ==
