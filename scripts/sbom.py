@@ -123,11 +123,19 @@ def shared_libraries(binary: Path) -> set[Path]:
 
 def librdkafka(binary: Path, archives: set[Path]) -> dict[str, object]:
     """The one library that is in the binary as a whole, from its own source package."""
-    version = re.search(r"librdkafka (\S+)", said_by(binary, "--version"))
+    said = said_by(binary, "--version")
+    version = re.search(r"librdkafka (\S+)", said)
     assert version, "kstream --version names its librdkafka"
     (archive,) = [file for file in archives if file.name == "librdkafka.a"]
     purl = f"pkg:github/confluentinc/librdkafka@v{version[1]}"
+    patched = {
+        "pedigree": {
+            "patches": [{"type": "unofficial"}],
+            "notes": "scripts/librdkafka/record-batches.patch (docs/adr/0025-whole-batches.md)",
+        }
+    }
     return {
+        **(patched if "record-batches" in said else {}),
         "type": "library",
         "bom-ref": purl,
         "name": "librdkafka",
