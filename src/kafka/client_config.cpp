@@ -81,9 +81,9 @@ constexpr Default kReading[] = {
     {"fetch.error.backoff.ms", "100"},
     // Caps the growth of a partition's fetch size over aborted batches (librdkafka PR 4971).
     {"fetch.max.bytes", "16777216"},
-    // Prefetch, bounded by both; what is asked for already comes on top of it. Uncompressed batches,
-    // or values of single records: those have about 320 bytes of overhead each. Twice as much was no
-    // faster, and slower where it left the processor's cache before it was read.
+    // Prefetch, bounded by both; what is asked for already comes on top of it. kbytes counts
+    // uncompressed batches, or values of single records, which have about 320 bytes of overhead
+    // each. Twice as much was no faster, and slower where it left the cache before it was read.
     {"queued.min.messages", "100000"},
     {"queued.max.messages.kbytes", "16384"},
 };
