@@ -70,7 +70,7 @@ def fuzz(target, build, arguments):
         f"-runs={arguments.executions or -1}", "-print_final_stats=1",
         # Of the clock, not of the processor: on a busy machine an input may wait for minutes, and
         # the report of a false alarm can deadlock in the allocator.
-        "-timeout=600", "-rss_limit_mb=2048",
+        "-timeout=600", "-report_slow_units=600", "-rss_limit_mb=2048",
     ]
     if arguments.seconds:
         command.append(f"-max_total_time={arguments.seconds}")
