@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from harness import cluster, proxy
-from harness.case import IntegrationTest, wait_for
+from harness.case import IntegrationTest, assigned, wait_for
 from harness.process import Process
 
 # How a worker may end by itself while brokers are gone or its requests are held: the cluster was
@@ -96,7 +96,7 @@ class Fleet:
             fit = [
                 w for w in self.workers
                 if not w.busy and w.process.is_running()
-                and all(owned(w.process)[stage] for stage in ("map", "totals"))
+                and all(assigned(w.process)[stage] for stage in ("map", "totals"))
             ]  # fmt: skip
             if not fit:
                 return None
@@ -117,7 +117,7 @@ class Fleet:
 
     def kill(self, worker: Worker, restart_after: float) -> tuple[float, set[int]] | None:
         """SIGKILL. When its pid was gone, and the state partitions that it had."""
-        partitions = owned(worker.process)["totals"]
+        partitions = assigned(worker.process)["totals"]
         if not self.send(worker, signal.SIGKILL):
             return None
         assert worker.process.wait(10) == -signal.SIGKILL, worker.process.describe()
@@ -128,7 +128,7 @@ class Fleet:
 
     def wait_for_owners(self, seconds: float) -> None:
         wait_for(
-            lambda: self.wrong or any(owned(w.process)["totals"] for w in self.workers),
+            lambda: self.wrong or any(assigned(w.process)["totals"] for w in self.workers),
             seconds,
             "workers have been given partitions",
         )
@@ -142,18 +142,3 @@ class Fleet:
         for process in running:
             process.wait(15)
             self.judge(process, STOPPED)
-
-
-def owned(process: Process) -> dict[str, set[int]]:
-    """Stage -> partitions that it has now, as its log tells."""
-    found: dict[str, set[int]] = {"map": set(), "totals": set()}
-    for event, stage, text in re.findall(
-        r"partitions (assigned|revoked|lost) stage=(\w+) worker=0 partitions=([\d,]*)",
-        process.stderr,
-    ):
-        partitions = {int(p) for p in text.split(",") if p}
-        if event == "assigned":
-            found[stage] |= partitions
-        else:
-            found[stage] -= partitions
-    return found

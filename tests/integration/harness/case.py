@@ -197,12 +197,17 @@ def pause(seconds: float, interrupted: Callable[[], bool] = lambda: False) -> No
 
 
 def assigned(process: Process) -> dict[str, set[int]]:
-    """Stage -> partitions of its latest assignment, as its log tells (one worker)."""
-    found: dict[str, set[int]] = {}
-    for stage, text in re.findall(
-        r"partitions assigned stage=(\w+) worker=0 partitions=([\d,]*)", process.stderr
+    """Stage -> partitions that it has now, as its log tells (one worker)."""
+    found: dict[str, set[int]] = {"map": set(), "totals": set()}
+    for event, stage, text in re.findall(
+        r"partitions (assigned|revoked|lost) stage=(\w+) worker=0 partitions=([\d,]*)",
+        process.stderr,
     ):
-        found.setdefault(stage, set()).update(int(p) for p in text.split(",") if p)
+        partitions = {int(p) for p in text.split(",") if p}
+        if event == "assigned":
+            found[stage] |= partitions
+        else:
+            found[stage] -= partitions
     return found
 
 
