@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <array>
 #include <thread>
+#include <utility>
 
 namespace kstream::kafka {
 namespace {

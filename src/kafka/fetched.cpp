@@ -1,6 +1,5 @@
 #include "kafka/fetched.hpp"
 
-#include "kafka/error_map.hpp"
 #include "kafka/log_batch.hpp"
 #include "kstream/check.hpp"
 

@@ -2,8 +2,7 @@
 // them.
 //
 // A message is one record, or, where the library can do it, a whole batch of the log whose records
-// are read here: one object for some hundred records instead of one for each, which is two thirds
-// of what reading costs (ADR 0025).
+// are read here: one object for some hundred records instead of one for each (ADR 0025).
 #pragma once
 
 #include "kafka/client_config.hpp"
@@ -54,7 +53,8 @@ public:
                                                          const char* name) const;
 
 private:
-    // At a poll: enough to spread its cost over, little enough to stay in the processor's cache.
+    // At a poll: enough to spread its cost over, little enough to stay in the processor's cache. A
+    // poll has more when batches grow from one to the next, never more than was prefetched.
     static constexpr std::size_t kEnoughRecords = 4096;
 
     bool with_headers_;

@@ -8,21 +8,13 @@ import struct
 from harness import cluster, records
 from harness.case import IntegrationTest, wait_for
 from harness.records import Wanted
+from kafka_probe import uvarint
 
 PARALLEL = True
 
 PROVED, WRONG, CANNOT_TELL = 0, 1, 9
 # So that the tests themselves can read what the job has written.
 PLAIN = ("-X", "compression.type=none")
-
-
-def varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
 
 
 def read_varint(data: bytes, at: int) -> tuple[int, int]:
@@ -189,14 +181,14 @@ class Wrong(Audited):
 
     def test_a_forged_total(self) -> None:
         topic = self.internal("changelog")
-        key = b"\x01s" + varint(len(b"vendedor_3")) + b"vendedor_3\x00"
+        key = b"\x01s" + uvarint(len(b"vendedor_3")) + b"vendedor_3\x00"
         partition, right = self.find(topic, key)
         assert right.value is not None
         transaction, at = read_varint(right.value, 1)
         tag_count = right.value.rindex(b"\x01", at, len(right.value) - 4)
         count, _ = read_varint(right.value, tag_count + 1)
         # One record more than there is, with a checksum that is right.
-        body = right.value[: tag_count + 1] + varint(count + 2)
+        body = right.value[: tag_count + 1] + uvarint(count + 2)
         records.write(topic, partition, [Wanted(checked(body), key)])
         report = self.audit(code=WRONG)
         found = self.findings(report)
@@ -307,7 +299,8 @@ class Stops(Audited):
         _, at = read_varint(value, at)  # partition
         start, behind = read_varint(value, at)
         end, rest = read_varint(value, behind)
-        forged = value[:at] + varint(end + 1_000) + varint(2 * end + 1_000 - start) + value[rest:-4]
+        moved = uvarint(end + 1_000) + uvarint(2 * end + 1_000 - start)
+        forged = value[:at] + moved + value[rest:-4]
         records.write(self.internal("repartition"), 0, [Wanted(checked(forged))])
         self.refused(70, "partition")
 

@@ -15,7 +15,7 @@ from . import cluster
 from .cluster import MOVED, NoSuchTopic, NotNow
 from .waiting import wait_for
 
-from kafka_probe import Broker, string
+from kafka_probe import Broker, Reader, string, uvarint
 
 PRODUCE = 0
 # Attributes of a batch.
@@ -52,13 +52,7 @@ def crc32c(data: bytes) -> int:
 
 
 def _varint(value: int) -> bytes:
-    value = (value << 1) ^ (value >> 63)  # zigzag
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
+    return uvarint((value << 1) ^ (value >> 63))  # zigzag
 
 
 def _sized(data: bytes | None) -> bytes:
@@ -121,6 +115,15 @@ def write(topic: str, partition: int, records: list[Wanted]) -> int:
 FETCH = 1
 
 
+def skip_to_partition(reader: Reader) -> None:
+    """Of an answer about one partition: throttle time, topics, name, partitions, number."""
+    reader.take("i")
+    reader.take("i")
+    reader.string()
+    reader.take("i")
+    reader.take("i")
+
+
 def read(topic: str, partition: int) -> list[tuple[int, Wanted]]:
     """All records of a partition with their offsets, whatever their transactions came to; no
     control records. For small logs that are written without compression, as kstream's own are."""
@@ -132,11 +135,7 @@ def read(topic: str, partition: int) -> list[tuple[int, Wanted]]:
         body += struct.pack(">iiqi", 1, partition, position, 8 << 20)
         with Broker(cluster.LOG.leaders(topic)[partition], timeout=15) as broker:
             reader = broker.ask(FETCH, 4, body)
-        reader.take("i")
-        reader.take("i")
-        reader.string()
-        reader.take("i")
-        reader.take("i")
+        skip_to_partition(reader)
         error = reader.take("h")
         assert error == 0, f"fetch of {topic}-{partition} at {position}: error {error}"
         reader.take("q")
