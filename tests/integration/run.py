@@ -12,7 +12,7 @@ their tests at once: they spend most of their time in waiting. Then come the oth
 those that stop brokers last. The binary is build/release/bin/kstream, or what KSTREAM names. A
 cluster that this run had to start is stopped at the end; with --secure, one that is up already has
 to be up with its secure listeners (`cluster.sh up --secure`). Logs of failed tests stay in
-build/integration/.
+build/integration/; their ends are printed.
 
 Prints one line per test and closes with `N passed, N failed`.
 """
@@ -42,6 +42,8 @@ from harness import case, cluster, process  # noqa: E402
 LAST = ("brokers_test", "unreachable_test")
 # They need a cluster with an authorizer.
 SECURE = ("security_test",)
+# Of each log of a failed test.
+LOG_LINES = 25
 
 
 class Outcome(unittest.TestResult):
@@ -83,8 +85,10 @@ class Outcome(unittest.TestResult):
     def stopTest(self, test: unittest.TestCase) -> None:
         super().stopTest(test)
         seconds = time.monotonic() - self._started
-        self._tally.add(name_of(test), seconds, self._texts, getattr(test, "notes", []))
         directory = getattr(test, "directory", None)
+        if self._texts and directory is not None:
+            self._texts += ends_of_logs(directory)
+        self._tally.add(name_of(test), seconds, self._texts, getattr(test, "notes", []))
         if directory is not None and not self._texts:
             shutil.rmtree(directory, ignore_errors=True)
 
@@ -105,6 +109,16 @@ class Tally:
             print(f"{word} {seconds:6.1f}s  {name}" + "".join(f"; {n}" for n in notes), flush=True)
             for text in texts:
                 print("    " + text.rstrip().replace("\n", "\n    "), flush=True)
+
+
+def ends_of_logs(directory: Path) -> list[str]:
+    """What each process of a failed test said last: elsewhere than here its files are gone soon."""
+    ends = []
+    for log in sorted(directory.glob("*.err")):
+        lines = log.read_text(errors="replace").splitlines()
+        if lines:
+            ends.append("\n".join([f"{log.name}, {len(lines)} lines:", *lines[-LOG_LINES:]]))
+    return ends
 
 
 def name_of(test: unittest.TestCase) -> str:
