@@ -199,10 +199,12 @@ Result<HandlePtr> Admin::make_handle() {
 
 // librdkafka (2.14.2, rdkafka_coord.c) remembers the coordinator of a group for fifteen minutes,
 // also when that broker is gone, and looks again only when the connection changes its state; on a
-// new cluster it may go on waiting for one that was not there yet. Takeovers after the loss of a
-// broker waited until they gave up. Nor does such a client always come to its end: a question that
-// waits for a coordinator can hold on to the broker for ever (2 to 3 of 100 times in
-// tests/mock/admin_test.cpp), so nobody here waits for that.
+// new cluster it may go on waiting for one that was not there yet. And it asks about topics and the
+// cluster by way of the "controller", under KRaft any broker that a metadata answer has named: when
+// that one is lost it is asked until the next such answer, which may be five minutes away.
+// Takeovers after the loss of a broker waited until they gave up. Nor does such a client always
+// come to its end: a question that waits for a coordinator can hold on to the broker for ever (2 to
+// 3 of 100 times in tests/mock/admin_test.cpp), so nobody here waits for that.
 void Admin::renew_client() {
     if (Result<HandlePtr> fresh = make_handle()) {
         leave_behind(std::exchange(client_, std::move(*fresh)), nullptr);
@@ -212,7 +214,12 @@ void Admin::renew_client() {
 // --- the cluster
 
 Result<ClusterInfo> Admin::describe_cluster() {
-    AdminCall call(*client_, *trouble_, RD_KAFKA_ADMIN_OP_DESCRIBECLUSTER, settings_);
+    return ask_in_turns([this](const AdminSettings& turn) { return ask_cluster(turn); },
+                        &passing_error<ClusterInfo>);
+}
+
+Result<ClusterInfo> Admin::ask_cluster(const AdminSettings& turn) {
+    AdminCall call(*client_, *trouble_, RD_KAFKA_ADMIN_OP_DESCRIBECLUSTER, turn);
     const ErrorPtr refused(
         rd_kafka_AdminOptions_set_include_authorized_operations(call.options(), 1));
     KSTREAM_CHECK(!refused, "option valid for DescribeCluster");

@@ -233,16 +233,21 @@ private:
     Admin(ClientConfig config, AdminSettings settings);
 
     [[nodiscard]] Result<HandlePtr> make_handle();
-    // Another client in place of this one, which has forgotten where coordinators are.
+    // Another client in place of this one, which knows nothing of brokers that are gone.
     void renew_client();
 
     template <typename Ask, typename Trouble>
-    auto ask_coordinator(Ask ask, Trouble trouble);
-    Result<std::vector<GroupInfo>> ask_groups(const std::vector<std::string>& names);
-    Result<std::vector<Outcome>> ask_delete_groups(const std::vector<std::string>& names);
+    auto ask_in_turns(Ask ask, Trouble trouble);
+    Result<ClusterInfo> ask_cluster(const AdminSettings& turn);
+    Result<std::vector<TopicInfo>> ask_topics(const std::vector<std::string>& names,
+                                              const AdminSettings& turn);
+    Result<std::vector<GroupInfo>> ask_groups(const std::vector<std::string>& names,
+                                              const AdminSettings& turn);
+    Result<std::vector<Outcome>> ask_delete_groups(const std::vector<std::string>& names,
+                                                   const AdminSettings& turn);
     Result<std::vector<CommittedOffset>> ask_group_offsets(
         const std::string& group, const std::vector<TopicPartition>& partitions,
-        Stability stability);
+        Stability stability, const AdminSettings& turn);
     Result<std::vector<ListedOffset>> ask_offsets(const std::vector<OffsetQuery>& queries,
                                                   Isolation isolation);
 

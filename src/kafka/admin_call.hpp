@@ -6,6 +6,7 @@
 #include "kafka/handles.hpp"
 #include "kstream/error.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -90,6 +91,29 @@ template <typename Ask, typename Trouble, typename Prepare>
 template <typename Ask, typename Trouble>
 [[nodiscard]] auto ask_again(const AdminSettings& settings, Ask ask, Trouble trouble) {
     return ask_again(settings, std::move(ask), std::move(trouble), [] {});
+}
+
+// For questions that librdkafka may send to a broker that is gone: see Admin::renew_client(). Each
+// repetition has a new client, and none is left behind that still waits. A turn without an answer
+// is given up after as long as has been asked already, so that a lost broker costs about a second
+// and slow brokers are waited for all the same.
+template <typename Ask, typename Trouble>
+auto Admin::ask_in_turns(Ask ask, Trouble trouble) {
+    constexpr std::chrono::milliseconds kFirst{1000};
+    constexpr std::chrono::milliseconds kLongest{4000};
+    const auto began = std::chrono::steady_clock::now();
+    const auto one_turn = [&] {
+        const auto asked = std::chrono::duration_cast<std::chrono::milliseconds>(
+            std::chrono::steady_clock::now() - began);
+        AdminSettings turn = settings_;
+        turn.timeout = std::min(settings_.timeout, std::clamp(asked, kFirst, kLongest));
+        return ask(turn);
+    };
+    auto answer = ask_again(settings_, one_turn, trouble, [this] { renew_client(); });
+    if (trouble(answer) != nullptr) {
+        renew_client();
+    }
+    return answer;
 }
 
 // The passing error of a call as a whole.

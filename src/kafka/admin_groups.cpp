@@ -13,16 +13,6 @@
 namespace kstream::kafka {
 namespace {
 
-// What a coordinator is asked is given up after this long and asked anew, by a new client: see
-// Admin::renew_client().
-constexpr std::chrono::milliseconds kCoordinatorTurn{4000};
-
-AdminSettings one_turn(const AdminSettings& settings) {
-    AdminSettings turn = settings;
-    turn.timeout = std::min(turn.timeout, kCoordinatorTurn);
-    return turn;
-}
-
 std::string text_of(const char* text) {
     return text == nullptr ? std::string() : std::string(text);
 }
@@ -76,24 +66,14 @@ GroupInfo group_info(const rd_kafka_ConsumerGroupDescription_t& description) {
 
 }  // namespace
 
-// With a new client for each turn, and none left behind that still waits for a coordinator: see
-// AdminCall::EndedBy.
-template <typename Ask, typename Trouble>
-auto Admin::ask_coordinator(Ask ask, Trouble trouble) {
-    auto answer = ask_again(settings_, ask, trouble, [this] { renew_client(); });
-    if (trouble(answer) != nullptr) {
-        renew_client();
-    }
-    return answer;
-}
-
 Result<std::vector<GroupInfo>> Admin::describe_groups(const std::vector<std::string>& names) {
-    return ask_coordinator([&] { return ask_groups(names); }, &first_passing_error<GroupInfo>);
+    return ask_in_turns([&](const AdminSettings& turn) { return ask_groups(names, turn); },
+                        &first_passing_error<GroupInfo>);
 }
 
-Result<std::vector<GroupInfo>> Admin::ask_groups(const std::vector<std::string>& names) {
+Result<std::vector<GroupInfo>> Admin::ask_groups(const std::vector<std::string>& names,
+                                                 const AdminSettings& turn) {
     std::vector<const char*> raw = c_strings(names);
-    const AdminSettings turn = one_turn(settings_);
     AdminCall call(*client_, *trouble_, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, turn,
                    AdminCall::EndedBy::us);
     const ErrorPtr refused(
@@ -123,10 +103,12 @@ Result<std::vector<GroupInfo>> Admin::ask_groups(const std::vector<std::string>&
 }
 
 Result<std::vector<Outcome>> Admin::delete_groups(const std::vector<std::string>& names) {
-    return ask_coordinator([&] { return ask_delete_groups(names); }, &first_passing_error<Outcome>);
+    return ask_in_turns([&](const AdminSettings& turn) { return ask_delete_groups(names, turn); },
+                        &first_passing_error<Outcome>);
 }
 
-Result<std::vector<Outcome>> Admin::ask_delete_groups(const std::vector<std::string>& names) {
+Result<std::vector<Outcome>> Admin::ask_delete_groups(const std::vector<std::string>& names,
+                                                      const AdminSettings& turn) {
     std::vector<Outcome> all;
     if (names.empty()) {
         return all;
@@ -136,7 +118,6 @@ Result<std::vector<Outcome>> Admin::ask_delete_groups(const std::vector<std::str
     for (const std::string& name : names) {
         groups.emplace_back(rd_kafka_DeleteGroup_new(name.c_str()));
     }
-    const AdminSettings turn = one_turn(settings_);
     AdminCall call(*client_, *trouble_, RD_KAFKA_ADMIN_OP_DELETEGROUPS, turn,
                    AdminCall::EndedBy::us);
     auto raw = raw_pointers(groups);
@@ -161,12 +142,16 @@ Result<std::vector<Outcome>> Admin::ask_delete_groups(const std::vector<std::str
 
 Result<std::vector<CommittedOffset>> Admin::group_offsets(
     const std::string& group, const std::vector<TopicPartition>& partitions, Stability stability) {
-    return ask_coordinator([&] { return ask_group_offsets(group, partitions, stability); },
-                           &passing_error<std::vector<CommittedOffset>>);
+    return ask_in_turns(
+        [&](const AdminSettings& turn) {
+            return ask_group_offsets(group, partitions, stability, turn);
+        },
+        &passing_error<std::vector<CommittedOffset>>);
 }
 
 Result<std::vector<CommittedOffset>> Admin::ask_group_offsets(
-    const std::string& group, const std::vector<TopicPartition>& partitions, Stability stability) {
+    const std::string& group, const std::vector<TopicPartition>& partitions, Stability stability,
+    const AdminSettings& turn) {
     PartitionListPtr asked;
     if (!partitions.empty()) {
         asked.reset(rd_kafka_topic_partition_list_new(static_cast<int>(partitions.size())));
@@ -176,7 +161,6 @@ Result<std::vector<CommittedOffset>> Admin::ask_group_offsets(
     }
     const ListGroupOffsetsPtr request(
         rd_kafka_ListConsumerGroupOffsets_new(group.c_str(), asked.get()));
-    const AdminSettings turn = one_turn(settings_);
     AdminCall call(*client_, *trouble_, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, turn,
                    AdminCall::EndedBy::us);
     const ErrorPtr refused(rd_kafka_AdminOptions_set_require_stable_offsets(

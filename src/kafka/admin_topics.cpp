@@ -132,10 +132,16 @@ int TopicInfo::under_replicated() const {
 }
 
 Result<std::vector<TopicInfo>> Admin::describe_topics(const std::vector<std::string>& names) {
+    return ask_in_turns([&](const AdminSettings& turn) { return ask_topics(names, turn); },
+                        &passing_error<std::vector<TopicInfo>>);
+}
+
+Result<std::vector<TopicInfo>> Admin::ask_topics(const std::vector<std::string>& names,
+                                                 const AdminSettings& turn) {
     std::vector<const char*> raw = c_strings(names);
     const TopicCollectionPtr topics(
         rd_kafka_TopicCollection_of_topic_names(raw.data(), raw.size()));
-    AdminCall call(*client_, *trouble_, RD_KAFKA_ADMIN_OP_DESCRIBETOPICS, settings_);
+    AdminCall call(*client_, *trouble_, RD_KAFKA_ADMIN_OP_DESCRIBETOPICS, turn);
     const ErrorPtr refused(
         rd_kafka_AdminOptions_set_include_authorized_operations(call.options(), 1));
     KSTREAM_CHECK(!refused, "option valid for DescribeTopics");
@@ -273,10 +279,10 @@ Result<std::vector<ListedOffset>> Admin::ask_offsets(const std::vector<OffsetQue
         // out of its answer, or says -1: that is no answer, and never "at 0".
         const bool may_have_none = query.at >= 0;
         if (answer == by_partition.end() || (!answer->second && !may_have_none)) {
-            return std::unexpected(Error{Disposition::retry, ExitCode::unavailable,
-                                         "asking for offsets of " + to_text(query.of) +
-                                             ": no broker has answered for it",
-                                         "its leader may be moving; look at the brokers", 0});
+            return std::unexpected(Error{
+                Disposition::retry, ExitCode::unavailable,
+                "asking for offsets of " + to_text(query.of) + ": no broker has answered for it",
+                "its leader may be moving; look at the brokers", 0});
         }
         all.push_back(ListedOffset{query.of, answer->second});
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 import secrets
+import time
 
 from harness import cluster
 from harness.case import IntegrationTest
@@ -30,7 +31,9 @@ class Brokers(IntegrationTest):
             watcher.wait_for_total(watcher.total() + 1, 60)
             cluster.command("kill", node)
             # Everything that it led has another leader, and goes on while it is away.
+            killed = time.monotonic()
             watcher.wait_for_total(watcher.total() + 10_000, 60)
+            self.note(f"{node}: 10,000 records in {time.monotonic() - killed:.1f} s")
             cluster.bring_back(node)
             watcher.wait_for_total(watcher.total() + 10_000, 60)
         producer.terminate(30)

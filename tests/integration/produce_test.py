@@ -22,7 +22,7 @@ import time
 import unittest
 import uuid
 
-from harness.cluster import record_count
+from harness.cluster import pid_of, record_count
 from harness.waiting import wait_for
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
@@ -135,20 +135,11 @@ def cluster(*args):
     subprocess.run([CLUSTER, *args], check=True, capture_output=True, timeout=180)
 
 
-def broker_pids():
-    folder = os.environ.get("KSTREAM_CLUSTER_DIR", os.path.join(ROOT, "build", "cluster"))
-    pids = []
-    for number in (1, 2, 3):
-        with open(os.path.join(folder, f"broker-{number}", "pid"), encoding="ascii") as file:
-            pids.append(int(file.read()))
-    return pids
-
-
 class PausedBrokers:
     """All three brokers stopped (SIGSTOP) within the block: connections stay, nobody answers."""
 
     def __enter__(self):
-        self.pids = broker_pids()
+        self.pids = [pid_of(f"broker-{number}") for number in (1, 2, 3)]
         for pid in self.pids:
             os.kill(pid, signal.SIGSTOP)
         return self

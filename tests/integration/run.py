@@ -10,9 +10,9 @@
 Every *_test.py of this folder is a unittest module. Modules that set PARALLEL run first, several of
 their tests at once: they spend most of their time in waiting. Then come the others one by one,
 those that stop brokers last. The binary is build/release/bin/kstream, or what KSTREAM names. A
-cluster that this run had to start is stopped at the end; with --secure, one that is up already has
-to be up with its secure listeners (`cluster.sh up --secure`). Logs of failed tests stay in
-build/integration/; their ends are printed.
+cluster that this run has to start keeps its data in memory, where there is room for it, and is
+stopped at the end; with --secure, one that is up already has to be up with its secure listeners
+(`cluster.sh up --secure`). Logs of failed tests stay in build/integration/; their ends are printed.
 
 Prints one line per test and closes with `N passed, N failed`.
 """
@@ -172,6 +172,10 @@ def main() -> int:
     parser.add_argument("--secure", action="store_true")
     options = parser.parse_args()
 
+    # Modules look for its certificates when they are loaded.
+    was_up = not options.list and cluster.is_ready()
+    in_memory = not options.list and not was_up and cluster.keep_in_memory()
+
     together: list[unittest.TestCase] = []
     alone: list[list[unittest.TestCase]] = []
     paths = sorted(HERE.glob("*_test.py"), key=lambda p: (p.stem in LAST, p.stem))
@@ -200,7 +204,6 @@ def main() -> int:
     # As Ctrl-C: what was started is ended on the way out.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     started = time.monotonic()
-    was_up = cluster.is_ready()
     tally = Tally()
     try:
         if not was_up:
@@ -213,9 +216,12 @@ def main() -> int:
     finally:
         process.discard_all()
         if not was_up:
-            cluster.command("down", check=False)
+            wipe = ["--wipe"] if in_memory and not tally.failed else []
+            cluster.command("down", *wipe, check=False)
+    if in_memory and tally.failed:
+        print(f"the cluster's logs stay in {cluster.directory()}")
     for name in tally.failed:
-        print(f"failed: {name}, logs in {case.LOGS.relative_to(cluster.ROOT)}/")
+        print(f"failed: {name}, logs in {os.path.relpath(case.LOGS)}/")
     print(f"{time.monotonic() - started:.0f} s")
     print(f"{tally.passed} passed, {len(tally.failed)} failed")
     return 1 if tally.failed else 0

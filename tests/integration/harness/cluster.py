@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +25,9 @@ from kafka_probe import NotReady, Unanswered  # noqa: E402
 BROKERS = "localhost:29092,localhost:39092,localhost:49092"
 LOG = Log(BROKERS)
 COMMAND_SECONDS = 150
+DIRECTORY = "KSTREAM_CLUSTER_DIR"
+MEMORY = Path("/dev/shm")
+MEMORY_BYTES = 6 << 30  # the whole suite leaves 1.5 GiB
 
 
 def command(
@@ -45,6 +49,19 @@ def command(
     return done
 
 
+def keep_in_memory() -> bool:
+    """Where its next start puts the data: in memory, if there is room and no other place was
+    asked for. A test ends processes, never the machine, so a disk adds nothing to what it shows;
+    but one on which an fsync takes ten seconds, as after a large build, stops controllers and
+    brokers, and with them whatever a test waits for."""
+    if DIRECTORY in os.environ or not MEMORY.is_dir():
+        return False
+    if shutil.disk_usage(MEMORY).free < MEMORY_BYTES:
+        return False
+    os.environ[DIRECTORY] = str(MEMORY / f"kstream-tests-{os.getuid()}")
+    return True
+
+
 def is_ready() -> bool:
     return command("status", check=False).returncode == 0
 
@@ -62,7 +79,7 @@ def bring_back(node: str) -> None:
 
 def directory() -> Path:
     """Where the data, logs and pids of its nodes are."""
-    return Path(os.environ.get("KSTREAM_CLUSTER_DIR", ROOT / "build" / "cluster"))
+    return Path(os.environ.get(DIRECTORY, ROOT / "build" / "cluster"))
 
 
 def pid_of(node: str) -> int:

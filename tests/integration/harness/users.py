@@ -33,9 +33,7 @@ sys.path.insert(0, str(ROOT / "tests" / "deploy"))
 from acl_list import Entry  # noqa: E402
 
 SECURE_BROKERS = "localhost:28092,localhost:38092,localhost:48092"
-CERTIFICATES = Path(
-    os.environ.get("KSTREAM_CLUSTER_DIR", ROOT / "build" / "cluster")
-).resolve() / "secure"  # fmt: skip
+CERTIFICATES = cluster.directory().resolve() / "secure"
 
 CREATE_ACLS, DESCRIBE_ACLS, DELETE_ACLS, ALTER_SCRAM = 30, 29, 31, 51
 ANY, ALLOW, LITERAL, PREFIXED = 1, 3, 3, 4
