@@ -27,7 +27,7 @@ LOG = Log(BROKERS)
 COMMAND_SECONDS = 150
 DIRECTORY = "KSTREAM_CLUSTER_DIR"
 MEMORY = Path("/dev/shm")
-MEMORY_BYTES = 6 << 30  # the whole suite leaves 1.5 GiB
+MEMORY_BYTES = 6 << 30  # the whole suite leaves half a GiB
 
 
 def command(
