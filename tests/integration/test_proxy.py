@@ -11,7 +11,16 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from harness.proxy import END_TXN, FETCH, INIT_PRODUCER_ID, PRODUCE, Proxy, Rule, read_request
+from harness.proxy import (
+    END_TXN,
+    FETCH,
+    INIT_PRODUCER_ID,
+    PRODUCE,
+    Proxy,
+    Rule,
+    first_partition_error,
+    read_request,
+)
 from harness.waiting import wait_for
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts" / "lib"))
@@ -131,6 +140,14 @@ class Proxied(unittest.TestCase):
         self.client.sendall(framed(request(PRODUCE, 1, string("t"), version=3)))
         self.assertEqual(receive(self.client), b"")
         self.assertEqual(self.broker.got, [])
+
+    def test_errors_of_partitions(self) -> None:
+        error = struct.pack(">ih", 3, 22)
+        plain = bytes(8) + struct.pack(">i", 1) + string("topic") + struct.pack(">i", 1) + error
+        flexible = bytes(9) + b"\x02\x06topic\x02" + error
+        for data in (plain, flexible):
+            at = first_partition_error(data, data is flexible)
+            self.assertEqual(data[at:], error[4:])
 
     def test_transactional_ids(self) -> None:
         self.client.sendall(framed(request(END_TXN, 1, string("app-map-a-0"))))

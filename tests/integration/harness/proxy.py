@@ -63,7 +63,7 @@ class Frame:
     transactional_id: str
     at: float = field(default_factory=time.monotonic)
     answered: float | None = None  # when the broker's response came
-    error: int | None = None  # of EndTxn and InitProducerId
+    error: int | None = None  # of EndTxn, InitProducerId and TxnOffsetCommit (first partition)
 
 
 @dataclass(eq=False)
@@ -247,7 +247,10 @@ class _Connection:
                 frame = self._waiting.pop(correlation)
                 frame.answered = time.monotonic()
                 flexible = frame.version >= TRANSACTIONAL.get(frame.api, frame.version + 1)
-                if at := ERROR_AT.get((frame.api, flexible)):
+                at = ERROR_AT.get((frame.api, flexible))
+                if frame.api == TXN_OFFSET_COMMIT:
+                    at = first_partition_error(data, flexible)
+                if at:
                     (frame.error,) = struct.unpack_from(">h", data, at)
                 rule = self._proxy.rule_for(frame, response=True)
                 with contextlib.suppress(ConnectionError):
@@ -290,6 +293,17 @@ def read_request(connection: int, data: bytes) -> Frame:
     if api in TRANSACTIONAL:
         name = _transactional_id(data, at, version >= TRANSACTIONAL[api])
     return Frame(connection, api, version, correlation, client, name)
+
+
+def first_partition_error(data: bytes, flexible: bool) -> int:
+    """Where it stands in the response of a TxnOffsetCommit: topics of (name, partitions of
+    (index, error))."""
+    if flexible:
+        name = 10  # correlation id, tagged fields, throttle time, one byte for the number of topics
+        assert data[name] < 0x80, data[:name]
+        return name + data[name] + 1 + 4  # the name's size is counted from 1
+    (size,) = struct.unpack_from(">h", data, 12)
+    return 14 + size + 4 + 4
 
 
 def _transactional_id(data: bytes, at: int, flexible: bool) -> str:
