@@ -113,6 +113,10 @@ apt_install() {
 rdkafka_prefix="$KSTREAM_DEPS/librdkafka"
 # Whole record batches (docs/adr/0025-whole-batches.md): none of the released versions has it.
 rdkafka_patch="$here/librdkafka/record-batches.patch"
+# POSIX threads and not C11's: ThreadSanitizer does not know of the latter, so that each thread of
+# librdkafka ends in SIGSEGV under it, and no lock of theirs orders anything.
+rdkafka_options=(--disable-c11threads --enable-ssl --enable-gssapi --enable-zstd --enable-curl
+  --enable-lz4-ext)
 
 system_rdkafka_is_enough() {
   pkg-config --atleast-version="$RDKAFKA_MINIMUM" rdkafka 2>/dev/null &&
@@ -122,8 +126,10 @@ system_rdkafka_is_enough() {
 }
 
 built_rdkafka_is_enough() {
+  local notes="$rdkafka_prefix/share/doc/librdkafka"
   [ -e "$rdkafka_prefix/lib/librdkafka.a" ] &&
-    cmp -s "$rdkafka_patch" "$rdkafka_prefix/share/doc/librdkafka/${rdkafka_patch##*/}" &&
+    cmp -s "$rdkafka_patch" "$notes/${rdkafka_patch##*/}" &&
+    cmp -s <(printf '%s\n' "${rdkafka_options[@]}") "$notes/options" &&
     PKG_CONFIG_PATH="$rdkafka_prefix/lib/pkgconfig" \
       pkg-config --atleast-version="$RDKAFKA_MINIMUM" rdkafka
 }
@@ -170,8 +176,7 @@ build_rdkafka() {
   fi
   # Debian's patches only swap bundled helpers for Debian's copies of them: not needed.
   flags="-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection"
-  ./configure --CFLAGS="$flags -ffile-prefix-map=$work/tree=librdkafka" \
-    --enable-ssl --enable-gssapi --enable-zstd --enable-curl --enable-lz4-ext
+  ./configure --CFLAGS="$flags -ffile-prefix-map=$work/tree=librdkafka" "${rdkafka_options[@]}"
   make -C src -j"$(nproc)" librdkafka.a rdkafka.pc
 
   # Into place in one rename, so that a build that is interrupted leaves nothing half made.
@@ -186,6 +191,7 @@ build_rdkafka() {
     -e 's|^includedir=.*|includedir=${prefix}/include|' \
     src/rdkafka.pc >"$prefix/lib/pkgconfig/rdkafka.pc"
   cp LICENSES.txt CONFIGURATION.md STATISTICS.md "$rdkafka_patch" "$prefix/share/doc/librdkafka/"
+  printf '%s\n' "${rdkafka_options[@]}" >"$prefix/share/doc/librdkafka/options"
   version="$(PKG_CONFIG_PATH="$prefix/lib/pkgconfig" pkg-config --modversion rdkafka)"
   version_at_least "$version" "$RDKAFKA_MINIMUM" ||
     die "built librdkafka $version, but $RDKAFKA_MINIMUM or newer is needed"

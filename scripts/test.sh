@@ -126,8 +126,9 @@ full_sanitized_chaos() {
 }
 
 full_thread_sanitizer() {
-  build tsan kstream_unit_tests kstream_mock_tests record_decoder_cases fuzz_replay
-  run_ctest threads tsan -L '^(unit|mock)$'
+  build tsan kstream_unit_tests kstream_sim_tests kstream_mock_tests kstream-sim \
+    record_decoder_cases fuzz_replay
+  run_ctest threads tsan -L '^(unit|sim|mock)$'
 }
 
 full_planted_bugs() {
