@@ -9,13 +9,15 @@
 
 A run begins with tests/fuzz/corpus/TARGET.txt and what earlier runs have found on this machine
 (build/PRESET/corpus/TARGET). A finding is written there as an escaped line, to be added to the .txt
-file with the fix: from then on every test run replays it. Exit code 1 when there was one.
+file with the fix: from then on every test run replays it. Exit code 1 when there was one. Ended
+early (SIGTERM, Ctrl-C), it counts what was done.
 """
 
 import argparse
 import datetime
 import json
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -48,6 +50,10 @@ def unpack(target, folder):
         (folder / f"kept-{number:03}").write_bytes(unescaped(line))
 
 
+# libFuzzer's exit code after a signal that asked it to end.
+INTERRUPTED = 72
+
+
 def commit():
     """What was run: the revision, and whether it was all of it."""
     git = lambda *words: subprocess.run(  # noqa: E731
@@ -75,12 +81,14 @@ def fuzz(target, build, arguments):
     if arguments.seconds:
         command.append(f"-max_total_time={arguments.seconds}")
     began = time.monotonic()
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-    output = done.stdout.decode(errors="replace")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as fuzzer:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: fuzzer.terminate())
+        output = fuzzer.communicate()[0].decode(errors="replace")
     executions = re.findall(r"stat::number_of_executed_units: (\d+)|^#(\d+)\s", output, re.M)
     counts = [int(a or b) for a, b in executions]
     found = [escaped(path.read_bytes()) for path in sorted(set(findings.iterdir()) - before)]
-    if done.returncode != 0:
+    if fuzzer.returncode not in (0, INTERRUPTED):
         print(output[-4000:])
         found = found or ["the program ended without naming its input"]
     return max(counts, default=0), time.monotonic() - began, found
