@@ -61,11 +61,11 @@ class Written(unittest.TestCase):
     def test_a_campaign_of_the_simulator_is_shown(self) -> None:
         page = report.written(PAGE, [CAMPAIGN])
         self.assertIn("| `abc` | 77 | 1,500 | 88.7% | 2 | 150 |", page)
-        self.assertIn("| simulated histories | 1,000,000 | 1,500 | no |", page)
+        self.assertIn("| simulated histories that count | 1,000,000 | 1,330 | no |", page)
 
     def test_a_campaign_of_a_dirty_tree_does_not_count(self) -> None:
         page = report.written(PAGE, [CAMPAIGN | {"dirty": ["src/main.cpp"]}])
-        self.assertIn("| simulated histories | 1,000,000 | 0 | no |", page)
+        self.assertIn("| simulated histories that count | 1,000,000 | 0 | no |", page)
         self.assertIn("No campaign is in the ledger yet.", page)
 
     def test_a_campaign_is_read_off_what_it_says(self) -> None:
