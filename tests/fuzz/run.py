@@ -10,7 +10,7 @@
 A run begins with tests/fuzz/corpus/TARGET.txt and what earlier runs have found on this machine
 (build/PRESET/corpus/TARGET). A finding is written there as an escaped line, to be added to the .txt
 file with the fix: from then on every test run replays it. Exit code 1 when there was one. Ended
-early (SIGTERM, Ctrl-C), it counts what was done.
+early (SIGTERM, Ctrl-C), it counts what was done and leaves out the targets that are left.
 """
 
 import argparse
@@ -64,7 +64,7 @@ def commit():
 
 
 def fuzz(target, build, arguments):
-    """One libFuzzer run: (executions, seconds, escaped findings)."""
+    """One libFuzzer run: (executions, seconds, escaped findings, whether it was ended early)."""
     corpus = build / "corpus" / target
     findings = build / "findings" / target
     findings.mkdir(parents=True, exist_ok=True)
@@ -91,7 +91,8 @@ def fuzz(target, build, arguments):
     if fuzzer.returncode not in (0, INTERRUPTED):
         print(output[-4000:])
         found = found or ["the program ended without naming its input"]
-    return max(counts, default=0), time.monotonic() - began, found
+    ended = fuzzer.returncode == INTERRUPTED
+    return max(counts, default=0), time.monotonic() - began, found, ended
 
 
 def main():
@@ -106,13 +107,13 @@ def main():
     if not arguments.seconds and not arguments.executions:
         arguments.seconds = 60
     build = ROOT / "build" / arguments.preset
-    failed = 0
+    passed = failed = 0
     revision = commit()
-    chosen = arguments.target or targets
-    for target in chosen:
+    for target in arguments.target or targets:
         began = datetime.datetime.now(datetime.timezone.utc)
-        executions, seconds, found = fuzz(target, build, arguments)
+        executions, seconds, found, ended = fuzz(target, build, arguments)
         failed += bool(found)
+        passed += not found
         line = {
             "kind": "fuzz", "at": began.strftime("%Y-%m-%dT%H:%M:%SZ"), "commit": revision,
             "target": target, "preset": arguments.preset, "executions": executions,
@@ -124,7 +125,10 @@ def main():
         if arguments.ledger:
             with arguments.ledger.open("a", encoding="utf-8") as ledger:
                 ledger.write(json.dumps(line) + "\n")
-    print(f"{len(chosen) - failed} passed, {failed} failed")
+        if ended:
+            print("ended early", flush=True)
+            break
+    print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 
 
