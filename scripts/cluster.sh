@@ -8,6 +8,8 @@
 #                                 work
 #   cluster.sh up --secure        the same with a second listener on each broker, where clients need
 #                                 TLS, a password and rights; stays so until `down`
+#   cluster.sh up --single        broker-1 alone, which is its own controller, without replication;
+#                                 stays so until `down --wipe`
 #   cluster.sh down [--wipe]      brokers first, then controllers; --wipe removes the data as well
 #   cluster.sh status             what runs and how it is; exit code 0 only when it is ready
 #   cluster.sh kill NODE          SIGKILL, as a crash
@@ -20,6 +22,9 @@
 # The secure listeners are localhost:28092, 38092, 48092 (SASL_SSL, SCRAM-SHA-512), the authority of
 # their certificates is build/cluster/secure/ca.pem. Nobody has a password or rights there before
 # somebody grants them, at a plain listener: who comes in by those is the administrator.
+#
+# Nodes use Java's quick compiler alone, which is best for tests of minutes. For measurements:
+# KSTREAM_CLUSTER_JVM_OPTIONS=-XX:TieredStopAtLevel=4, as every Kafka in production has it.
 #
 # Data, logs and pids are in build/cluster; KSTREAM_CLUSTER_DIR names another folder (the ports stay
 # the same, so only one cluster runs at a time).
@@ -42,11 +47,8 @@ here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 . "$here/lib/kafka.sh"
 
 cluster_dir="$(realpath -m -- "${KSTREAM_CLUSTER_DIR:-$KSTREAM_BUILD/cluster}")"
-readonly CONTROLLERS=(controller-1 controller-2 controller-3)
-readonly BROKERS=(broker-1 broker-2 broker-3)
-readonly NODES=("${CONTROLLERS[@]}" "${BROKERS[@]}")
-readonly BROKER_ADDRESSES=127.0.0.1:29092,127.0.0.1:39092,127.0.0.1:49092
-readonly QUORUM=101@127.0.0.1:29093,102@127.0.0.1:39093,103@127.0.0.1:49093
+# There while the cluster is one broker.
+single_mark="$cluster_dir/single"
 # As the kernel writes them; the x9300 and x9301 are for KSTREAM_CLUSTER_JVM_OPTIONS.
 readonly RESERVED_PORTS=28092,29092-29093,29192,29292,29300-29301,38092,39092-39093,39192,39292,\
 39300-39301,48092,49092-49093,49192,49292,49300-49301
@@ -61,6 +63,26 @@ readonly QUORUM_STOP_SECONDS=1
 usage() {
   # The comment at the top, without its marks.
   sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"
+}
+
+is_single() { [ -e "$single_mark" ]; }
+
+choose_nodes() {
+  if is_single; then
+    CONTROLLERS=()
+    BROKERS=(broker-1)
+    BROKER_ADDRESSES=127.0.0.1:29092
+    QUORUM=1@127.0.0.1:29093
+    REPLICAS=1 MIN_INSYNC=1
+  else
+    CONTROLLERS=(controller-1 controller-2 controller-3)
+    BROKERS=(broker-1 broker-2 broker-3)
+    BROKER_ADDRESSES=127.0.0.1:29092,127.0.0.1:39092,127.0.0.1:49092
+    QUORUM=101@127.0.0.1:29093,102@127.0.0.1:39093,103@127.0.0.1:49093
+    REPLICAS=3 MIN_INSYNC=2
+  fi
+  NODES=("${CONTROLLERS[@]}" "${BROKERS[@]}")
+  readonly CONTROLLERS BROKERS NODES BROKER_ADDRESSES QUORUM REPLICAS MIN_INSYNC
 }
 
 probe() { python3 "$here/lib/kafka_probe.py" "$@"; }
@@ -102,7 +124,7 @@ running_pid() {
 is_secure() { [ -s "$secure_dir/ca.pem" ]; }
 
 write_listeners() {
-  local node="$1" port secure_port listeners advertised protocols
+  local node="$1" port secure_port listeners advertised protocols roles=broker
   port="$(node_port "$node")"
   if is_controller "$node"; then
     cat <<CONF
@@ -126,8 +148,12 @@ listener.name.secure.ssl.keystore.type=PEM
 listener.name.secure.ssl.keystore.location=$secure_dir/localhost.pem
 CONF
     fi
+    if is_single; then
+      roles=broker,controller
+      listeners+=",CONTROLLER://${QUORUM#*@}"
+    fi
     cat <<CONF
-process.roles=broker
+process.roles=$roles
 listeners=$listeners
 advertised.listeners=$advertised
 listener.security.protocol.map=$protocols
@@ -152,16 +178,16 @@ controller.listener.names=CONTROLLER
 log.dirs=$cluster_dir/$node/data
 
 # As in production: nothing acknowledged is lost while one of three brokers is gone.
-default.replication.factor=3
-min.insync.replicas=2
+default.replication.factor=$REPLICAS
+min.insync.replicas=$MIN_INSYNC
 unclean.leader.election.enable=false
 auto.create.topics.enable=false
 num.partitions=6
-offsets.topic.replication.factor=3
-transaction.state.log.replication.factor=3
-transaction.state.log.min.isr=2
-share.coordinator.state.topic.replication.factor=3
-share.coordinator.state.topic.min.isr=2
+offsets.topic.replication.factor=$REPLICAS
+transaction.state.log.replication.factor=$REPLICAS
+transaction.state.log.min.isr=$MIN_INSYNC
+share.coordinator.state.topic.replication.factor=$REPLICAS
+share.coordinator.state.topic.min.isr=$MIN_INSYNC
 
 # In small: quick to start.
 offsets.topic.num.partitions=12
@@ -309,13 +335,21 @@ make_secure() {
     die "no certificates could be made: is openssl there"
 }
 
+make_single() {
+  [ ! -e "$cluster_dir/controller-1" ] ||
+    die "the data of three brokers are there: 'cluster.sh down --wipe' first"
+  : >"$single_mark"
+}
+
 command_up() {
   local node started new=0
   started="$(now_ms)"
+  [ "${1:-}" != --single ] || is_single || make_single
+  choose_nodes
   case "${1:-}" in
-    '') ;;
+    '' | --single) ;;
     --secure) is_secure || make_secure ;;
-    *) die "up knows --secure only, not '$1'" ;;
+    *) die "up knows --secure and --single only, not '$1'" ;;
   esac
   reserve_ports
   for node in "${NODES[@]}"; do
@@ -325,12 +359,12 @@ command_up() {
     }
   done
   if [ "$new" -eq 0 ] && probe check "$BROKER_ADDRESSES" 2>/dev/null; then
-    say "cluster: already up, brokers at localhost:29092,localhost:39092,localhost:49092"
+    say "cluster: already up, brokers at ${BROKER_ADDRESSES//127.0.0.1/localhost}"
     return
   fi
   wait_for "${NODES[*]}" wait-ready "$BROKER_ADDRESSES"
   say "cluster: ready after $(seconds_since "$started") s, brokers at" \
-    "localhost:29092,localhost:39092,localhost:49092"
+    "${BROKER_ADDRESSES//127.0.0.1/localhost}"
 }
 
 command_down() {
@@ -348,7 +382,7 @@ command_down() {
     for node in "${NODES[@]}"; do
       rm -rf "${cluster_dir:?}/$node"
     done
-    rm -f "$cluster_dir/cluster.id"
+    rm -f "$cluster_dir/cluster.id" "$single_mark"
   fi
   say "cluster: down after $(seconds_since "$started") s${1:+, data removed}"
 }
@@ -436,6 +470,8 @@ main() {
       ;;
   esac
   [ -s "$KAFKA_BOOTSTRAP_CHECKPOINT" ] || die "Apache Kafka is not there: run scripts/setup.sh"
+  # `up` may yet decide which.
+  [ "$command" = up ] || choose_nodes
   case "$command" in
     tool) command_tool "$@" ;;
     status) command_status ;;
