@@ -16,6 +16,10 @@ struct Quantile {
 constexpr std::array<Quantile, 3> kQuantiles{
     {{"p50", "p50", 0.5}, {"p99", "p99", 0.99}, {"p99.9", "p99_9", 0.999}}};
 
+std::string_view skew_name(Skew skew) {
+    return skew == Skew::zipf ? "zipf" : "even";
+}
+
 double per_second(const ProduceReport& report, std::uint64_t amount) {
     return report.seconds > 0 ? static_cast<double>(amount) / report.seconds : 0;
 }
@@ -60,6 +64,9 @@ std::string to_text(const ProduceReport& report) {
     std::string again =
         fmt::format("--seed {} --start-time {} --users {} --sellers {} --locations {}", report.seed,
                     report.start_time_s, report.users, report.sellers, report.locations);
+    if (report.skew != Skew::even) {
+        again += fmt::format(" --skew {}", skew_name(report.skew));
+    }
     if (report.count) {
         again += fmt::format(" --count {}", *report.count);
     }
@@ -81,12 +88,13 @@ std::string to_json(const ProduceReport& report) {
         "\"behind\":{},\"seconds\":{:.6f},\"records_per_second\":{:.1f},\"bytes\":{},"
         "\"megabytes_per_second\":{:.3f},\"latency_ms\":{{{}}},\"latency_from\":\"{}\","
         "\"seed\":{},\"start_time\":{},\"users\":{},\"sellers\":{},\"locations\":{},"
-        "\"count\":{},\"rate\":{},\"threads\":{}}}\n",
+        "\"skew\":\"{}\",\"count\":{},\"rate\":{},\"threads\":{}}}\n",
         report.topic, report.made, counts.acknowledged, counts.failed, counts.unknown,
         report.behind, report.seconds, per_second(report, counts.acknowledged),
         counts.acknowledged_bytes, per_second(report, counts.acknowledged_bytes) / 1e6, latency,
         report.rate ? "intended_time" : "made", report.seed, report.start_time_s, report.users,
-        report.sellers, report.locations, report.count ? fmt::format("{}", *report.count) : "null",
+        report.sellers, report.locations, skew_name(report.skew),
+        report.count ? fmt::format("{}", *report.count) : "null",
         report.rate ? fmt::format("{}", *report.rate) : "null", report.threads);
 }
 

@@ -5,6 +5,7 @@
 #include "kafka/producer.hpp"
 #include "kstream/exit_code.hpp"
 #include "kstream/latency_histogram.hpp"
+#include "kstream/model/skew.hpp"
 #include "kstream/produce_status.hpp"
 
 #include <cstdint>
@@ -21,6 +22,7 @@ struct ProduceReport {
     std::uint32_t users = 0;
     std::uint32_t sellers = 0;
     std::uint32_t locations = 0;
+    Skew skew = Skew::even;
     // The records are those with numbers below this; absent when several threads were stopped each
     // at a number of its own.
     std::optional<std::uint64_t> count;
@@ -45,8 +47,8 @@ struct ProduceReport {
 // One object on one line, ended. Fields are only ever added:
 //   topic; made = acknowledged + failed + unknown; behind; seconds; records_per_second, bytes and
 //   megabytes_per_second (10^6) of acknowledged keys and values; latency_ms {p50, p99, p99_9,
-//   max} and latency_from "intended_time" | "made"; seed, start_time, users, sellers, locations and
-//   count (null: not a prefix); rate (null: none asked for); threads.
+//   max} and latency_from "intended_time" | "made"; seed, start_time, users, sellers, locations,
+//   skew "even" | "zipf" and count (null: not a prefix); rate (null: none asked for); threads.
 [[nodiscard]] std::string to_json(const ProduceReport& report);
 
 // One line, not ended. `rate` is acknowledged records per second of late.

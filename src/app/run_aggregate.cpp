@@ -222,6 +222,22 @@ ExitCode join_loops(const Loops& loops, std::chrono::steady_clock::time_point de
     return code;
 }
 
+void say_stopped(const AppContext& context) {
+    std::uint64_t read = 0;
+    OutputBatch::Volume written;
+    for (const auto& loop : context.snapshots.read().loops) {
+        read += loop.status->stage == Stage::map ? loop.status->records_read : 0;
+        for (const OutputBatch::Volume& topic : loop.status->written) {
+            written.records += topic.records;
+            written.bytes += topic.bytes;
+        }
+    }
+    context.log.write(LogLevel::info, "stopped; everything that was read is committed",
+                      {{"records", static_cast<std::int64_t>(read)},
+                       {"records_written", static_cast<std::int64_t>(written.records)},
+                       {"bytes_written", static_cast<std::int64_t>(written.bytes)}});
+}
+
 ExitCode run_loops(const cli::AggregateConfig& config, const StartReport& facts,
                    const Identity& identity, AppContext& context) {
     const kafka::ClientConfig client{config.common.brokers, config.application_id,
@@ -278,7 +294,7 @@ ExitCode run_loops(const cli::AggregateConfig& config, const StartReport& facts,
         code = code == ExitCode::ok ? watch_code : code;
     }
     if (code == ExitCode::ok) {
-        context.log.write(LogLevel::info, "stopped; everything that was read is committed");
+        say_stopped(context);
         code = *watched ? code : before_the_end(context.log);
     }
     if (!kafka::wait_for_left_behind(deadline)) {

@@ -68,7 +68,7 @@ Result<void> measure_streams(Bench& bench, BenchReport& report) {
         return {};
     }
     if (!data.job) {
-        auto made = make_dataset(bench);
+        auto made = make_dataset(bench, even_records(bench.config));
         if (!made) {
             return std::unexpected(std::move(made.error()));
         }
@@ -116,6 +116,13 @@ Result<void> measure_on_cluster(Bench& bench, BenchReport& report) {
                 return written;
             }
         }
+    }
+    if (wants(bench.config, BenchScenario::keys)) {
+        auto result = measure_keys(bench);
+        if (!result) {
+            return std::unexpected(std::move(result.error()));
+        }
+        append(report, std::move(*result));
     }
     if (wants(bench.config, BenchScenario::restore)) {
         auto result = measure_restore(bench);

@@ -246,6 +246,7 @@ ProduceReport report_of(const cli::ProduceConfig& config, const GeneratorOptions
     report.users = options.users;
     report.sellers = options.sellers;
     report.locations = options.locations;
+    report.skew = options.skew;
     report.threads = config.threads;
     report.rate = config.rate;
     report.seconds = elapsed;
@@ -276,7 +277,8 @@ ExitCode produce(const cli::ProduceConfig& config, AppContext& context, Producer
         .start_time_s = config.start_time.value_or(context.clock.wall_ms() / 1000),
         .users = config.users,
         .sellers = config.sellers,
-        .locations = config.locations};
+        .locations = config.locations,
+        .skew = config.skew};
     const TransactionGenerator generator(options);
     context.log.write(LogLevel::info, "producing",
                       {{"topic", config.topic},

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kstream/model/aggregation_spec.hpp"
+#include "kstream/model/skew.hpp"
 #include "kstream/ports/log.hpp"
 
 #include <chrono>
@@ -41,6 +42,7 @@ struct ProduceConfig {
     std::uint32_t users = 1000;
     std::uint32_t sellers = 3;
     std::uint32_t locations = 50;
+    Skew skew = Skew::even;
     std::string compression = "lz4";
     bool json = false;
 };
@@ -132,6 +134,7 @@ enum class BenchScenario : std::uint8_t {
     consume,
     aggregate,
     latency,
+    keys,
     restore
 };
 
@@ -140,9 +143,9 @@ struct BenchConfig {
     BenchScenario scenario = BenchScenario::all;
     std::uint64_t records = 30'000'000;
     int rounds = 3;
-    double rate = 20'000;                       // latency: records/s
-    std::chrono::milliseconds duration{20000};  // latency: of each round
-    std::uint32_t keys = 1'000'000;             // restore
+    double rate = 20'000;                       // latency, keys: records/s
+    std::chrono::milliseconds duration{20000};  // latency, keys: of each round
+    std::uint32_t keys = 1'000'000;             // keys, restore
     std::uint64_t seed = 1;
     std::uint32_t sellers = 3;
     int threads = 1;

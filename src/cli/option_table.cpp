@@ -34,8 +34,9 @@ constexpr std::array<string_view, 2> kGroupProtocols{"classic", "consumer"};
 constexpr std::array<string_view, 3> kOnBadRecord{"dead-letter", "skip", "fail"};
 constexpr std::array<string_view, 2> kResultsOnReset{"keep", "tombstone"};
 constexpr std::array<string_view, 1> kUntil{"end"};
-constexpr std::array<string_view, 7> kScenarios{"all",       "decode",  "produce", "consume",
-                                                "aggregate", "latency", "restore"};
+constexpr std::array<string_view, 8> kScenarios{"all",       "decode",  "produce", "consume",
+                                                "aggregate", "latency", "keys",    "restore"};
+constexpr std::array<string_view, 2> kSkews{"even", "zipf"};
 
 // ---- forms of their own -------------------------------------------------------------------------
 
@@ -258,6 +259,13 @@ void add_produce_options(std::vector<OptionSpec>& table) {
                      .help = "how many sellers the records name",
                      .rules = {.min = 1, .max = 1e9},
                      .bindings = {at<&ProduceConfig::sellers>(), at<&BenchConfig::sellers>()}});
+    table.push_back({.name = "skew",
+                     .value = "LAW",
+                     .help = "how the records spread over the sellers",
+                     .details = "even: the same for each; zipf: seller n has 1/n of the records of "
+                                "seller 1.",
+                     .rules = {.choices = kSkews},
+                     .bindings = {at<&ProduceConfig::skew>()}});
     table.push_back({.name = "locations",
                      .value = "N",
                      .help = "how many locations the records name",
@@ -515,7 +523,8 @@ void add_bench_options(std::vector<OptionSpec>& table) {
                      .bindings = {at<&BenchConfig::rounds>()}});
     table.push_back({.name = "keys",
                      .value = "N",
-                     .help = "keys of the scenario restore, each with ten updates",
+                     .help = "keys of the scenarios keys, by Zipf's law, and restore, each with "
+                             "ten updates",
                      .rules = {.min = 1'000, .max = 1e8},
                      .bindings = {at<&BenchConfig::keys>()}});
     table.push_back({.name = "against",

@@ -20,12 +20,14 @@ bool merge_slot(AggregateKind kind, Slot& into, const Slot& delta) {
     }
     switch (kind) {
         case AggregateKind::count:
-        case AggregateKind::sum:
-            if (!checked_add(into.value, delta.value, into.value)) {
+        case AggregateKind::sum: {
+            Int128 sum = 0;
+            if (!checked_add(into.value, delta.value, sum)) {
                 return false;
             }
-            into.present = true;
+            into = {sum, true};
             return true;
+        }
     }
     return false;
 }

@@ -39,6 +39,9 @@ TransactionGenerator::TransactionGenerator(const GeneratorOptions& options)
     KSTREAM_CHECK(options.event_rate >= 1, "event_rate divides");
     KSTREAM_CHECK(options.users >= 1 && options.sellers >= 1 && options.locations >= 1,
                   "a field has at least one value");
+    if (options.skew == Skew::zipf) {
+        zipf_.emplace(options.sellers);
+    }
 }
 
 Transaction TransactionGenerator::record(std::uint64_t index) const {
@@ -57,7 +60,8 @@ Transaction TransactionGenerator::record(std::uint64_t index) const {
     made.user = one_of(streams_[2].at(index), options_.users);
     made.value_cents =
         kMinValueCents + static_cast<std::uint32_t>(to_range(streams_[3].at(index), kValues));
-    made.seller = one_of(streams_[4].at(index), options_.sellers);
+    const std::uint64_t seller = streams_[4].at(index);
+    made.seller = zipf_ ? zipf_->rank(seller) : one_of(seller, options_.sellers);
     made.location = one_of(streams_[5].at(index), options_.locations);
     std::uint64_t digits = to_range(streams_[6].at(index), kSmallFields);
     made.type = take<TransactionType>(digits, kTransactionTypes);

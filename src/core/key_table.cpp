@@ -1,10 +1,12 @@
 #include "kstream/core/key_table.hpp"
 
 #include "kstream/check.hpp"
+#include "kstream/core/make_room.hpp"
 #include "kstream/core/stable_hash.hpp"
 #include "kstream/model/decimal.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 namespace kstream {
@@ -12,6 +14,8 @@ namespace kstream {
 namespace {
 
 constexpr std::size_t kInitialCells = 64;
+// Cells and keys of fewer are in the second-level cache of most machines, a megabyte.
+constexpr std::size_t kCellsInCache = std::size_t{1} << 15;
 
 // Folded multiply: the high and the low half of a 128-bit product, mixed. One multiplication for
 // eight bytes; the seed makes the multiplicand unknown to whoever chooses the keys.
@@ -45,7 +49,7 @@ std::uint64_t KeyTable::hash(std::string_view key) const {
 
 std::string_view KeyTable::key(std::uint32_t index) const {
     const std::uint64_t begin = index == 0 ? 0 : ends_[index - 1];
-    return std::string_view{bytes_}.substr(begin, ends_[index] - begin);
+    return std::string_view{bytes_.data(), bytes_.size()}.substr(begin, ends_[index] - begin);
 }
 
 KeyTable::Found KeyTable::find_or_insert(std::string_view wanted) {
@@ -60,7 +64,9 @@ KeyTable::Found KeyTable::find_or_insert(std::string_view wanted) {
     }
     const std::uint32_t index = size();
     KSTREAM_CHECK(index != kNone, "more keys than an index can name");
-    bytes_.append(wanted);
+    make_room(bytes_, wanted.size());
+    bytes_.insert(bytes_.end(), wanted.begin(), wanted.end());
+    make_room(ends_, 1);
     ends_.push_back(bytes_.size());
     cells_[at] = Cell{tag, index};
     if (ends_.size() * 8 > cells_.size() * 5) {
@@ -79,6 +85,42 @@ std::uint32_t KeyTable::find(std::string_view wanted) const {
         }
     }
     return kNone;
+}
+
+bool KeyTable::outgrows_caches() const {
+    return cells_.size() > kCellsInCache;
+}
+
+void KeyTable::prefetch(std::span<const std::string_view> keys,
+                        std::span<std::uint32_t> likely) const {
+    KSTREAM_CHECK(keys.size() <= kTogether && likely.size() == keys.size(), "a group of keys");
+    std::ranges::fill(likely, kNone);
+    if (!outgrows_caches()) {
+        return;
+    }
+    // Each pass needs what the one before has asked for.
+    const std::size_t mask = cells_.size() - 1;
+    std::array<std::uint64_t, kTogether> hashes;
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+        hashes[i] = hash(keys[i]);
+        __builtin_prefetch(&cells_[hashes[i] & mask]);
+    }
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+        const auto tag = static_cast<std::uint32_t>(hashes[i] >> 32);
+        std::size_t at = hashes[i] & mask;
+        while (cells_[at].index != kNone && cells_[at].tag != tag) {
+            at = (at + 1) & mask;
+        }
+        likely[i] = cells_[at].index;
+        if (likely[i] != kNone) {
+            __builtin_prefetch(&ends_[likely[i]]);
+        }
+    }
+    for (const std::uint32_t index : likely) {
+        if (index != kNone) {
+            __builtin_prefetch(key(index).data());
+        }
+    }
 }
 
 std::size_t KeyTable::slot_of(std::uint32_t index) const {

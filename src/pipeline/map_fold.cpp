@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 namespace kstream {
 
@@ -41,7 +42,7 @@ Result<void> MapFold::fold(RecordBatch records) {
             return done;
         }
     }
-    return {};
+    return add_waiting();
 }
 
 Result<void> MapFold::fold_one(const RecordView& record, Filling& into) {
@@ -60,9 +61,61 @@ Result<void> MapFold::fold_one(const RecordView& record, Filling& into) {
     if (!verdict.ok) {
         return bad_record(record, verdict.reason, into);
     }
-    const std::uint32_t key = key_of_record();
-    const std::size_t width = job_.kinds.size();
+    const std::span<const GroupValue> groups = decoder_.group_values();
+    if (groups.size() == 1) {
+        const GroupValue& only = groups.front();
+        const std::uint32_t key = recent_.find(static_cast<std::uint8_t>(only.type), only.text);
+        if (key != KeyTable::kNone) [[likely]] {
+            return add(record, key, decoder_.inputs(), into);
+        }
+    }
+    encode_state_key(groups, key_buffer_);
+    if (keys_.outgrows_caches()) {
+        let_wait(record);
+        return waiting_.size() == KeyTable::kTogether ? add_waiting() : Result<void>{};
+    }
+    return add(record, key_of(key_buffer_), decoder_.inputs(), into);
+}
+
+// The decoded record, whose state key is in key_buffer_.
+void MapFold::let_wait(const RecordView& record) {
+    waiting_.push_back({&record, static_cast<std::uint32_t>(waiting_keys_.size()),
+                        static_cast<std::uint32_t>(key_buffer_.size())});
+    waiting_keys_ += key_buffer_;
     const std::span<const Decimal> inputs = decoder_.inputs();
+    waiting_inputs_.insert(waiting_inputs_.end(), inputs.begin(), inputs.end());
+}
+
+Result<void> MapFold::add_waiting() {
+    const std::size_t width = job_.kinds.size();
+    std::array<std::string_view, KeyTable::kTogether> keys;
+    std::array<std::uint32_t, KeyTable::kTogether> likely;
+    const std::size_t count = waiting_.size();
+    for (std::size_t i = 0; i < count; ++i) {
+        keys[i] = std::string_view{waiting_keys_}.substr(waiting_[i].key_at, waiting_[i].key_size);
+    }
+    keys_.prefetch(std::span{keys}.first(count), std::span{likely}.first(count));
+    for (const std::uint32_t key : std::span{likely}.first(count)) {
+        if (key < keys_.size()) {
+            __builtin_prefetch(&slots_[key * width]);
+            __builtin_prefetch(&slots_[(key + 1) * width - 1]);
+        }
+    }
+    Result<void> done;
+    for (std::size_t i = 0; i < count && done; ++i) {
+        const RecordView& record = *waiting_[i].record;
+        done = add(record, key_of(keys[i]), std::span{waiting_inputs_}.subspan(i * width, width),
+                   filling(record.partition));
+    }
+    waiting_.clear();
+    waiting_keys_.clear();
+    waiting_inputs_.clear();
+    return done;
+}
+
+Result<void> MapFold::add(const RecordView& record, std::uint32_t key,
+                          std::span<const Decimal> inputs, Filling& into) {
+    const std::size_t width = job_.kinds.size();
     for (std::size_t i = 0; i < width; ++i) {
         Decimal input = inputs[i];
         if (planted(PlantedBug::sum_through_float)) {
@@ -83,34 +136,26 @@ Result<void> MapFold::fold_one(const RecordView& record, Filling& into) {
     return {};
 }
 
-// The index of the key that the decoded record belongs to; a new key gets its slots.
-std::uint32_t MapFold::key_of_record() {
-    const std::span<const GroupValue> groups = decoder_.group_values();
-    const GroupValue& first = groups.front();
-    const auto kind = static_cast<std::uint8_t>(first.type);
-    const bool single = groups.size() == 1;
-    if (single) {
-        if (const std::uint32_t index = recent_.find(kind, first.text); index != KeyTable::kNone)
-            [[likely]] {
-            return index;
-        }
-    }
-    encode_state_key(groups, key_buffer_);
-    const KeyTable::Found found = keys_.find_or_insert(key_buffer_);
+// The index of a key; a new one gets its slots.
+std::uint32_t MapFold::key_of(std::string_view state_key) {
+    const KeyTable::Found found = keys_.find_or_insert(state_key);
+    KSTREAM_CHECK(decode_state_key(state_key, job_.spec.group_by.size(), group_),
+                  "it was encoded a moment ago");
     if (found.inserted) {
         slots_.resize(slots_.size() + job_.kinds.size());
         // The key's partition is that of its result record, as Kafka's own clients hash it, so a
         // reader who looks for a key in the results finds all of it where it expects it.
         result_key_.clear();
-        append_result_key(result_key_, groups);
+        append_result_key(result_key_, group_);
         if (planted(PlantedBug::partitioned_by_run)) {
             result_key_ += fmt::format("{}", job_.run_id);
         }
         key_to_.push_back(
             partition_for_key(result_key_, static_cast<int>(job_.identity.state_partitions)));
     }
-    if (single) {
-        recent_.remember(kind, first.text, found.index);
+    if (group_.size() == 1) {
+        const GroupValue& only = group_.front();
+        recent_.remember(static_cast<std::uint8_t>(only.type), only.text, found.index);
     }
     return found.index;
 }
@@ -247,6 +292,9 @@ void MapFold::committed(std::int64_t now_wall_ms) {
 }
 
 void MapFold::clear_filling() {
+    waiting_.clear();
+    waiting_keys_.clear();
+    waiting_inputs_.clear();
     keys_.clear();
     recent_.clear();
     slots_.clear();

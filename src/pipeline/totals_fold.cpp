@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 
 namespace kstream {
@@ -81,15 +82,30 @@ Result<void> TotalsFold::fold_batch(const RecordView& record, TotalsState& state
     if (*duplicate && !planted(PlantedBug::duplicate_batch_applied)) {
         return {};
     }
-    const std::size_t width = job_.kinds.size();
-    for (const DeltaView& delta : batch_.deltas) {
-        const auto slots = std::span{batch_.slots}.subspan(delta.first_slot, width);
-        if (Result<void> done = state.apply_delta(delta.state_key, slots); !done) {
-            return at_record(std::move(done.error()));
-        }
+    if (Result<void> done = apply_deltas(state); !done) {
+        return at_record(std::move(done.error()));
     }
     counters_.records_aggregated += batch_.deltas.size();
     note_oldest(batch_.header.oldest_timestamp_ms);
+    return {};
+}
+
+// Those of batch_.
+Result<void> TotalsFold::apply_deltas(TotalsState& state) {
+    const std::size_t width = job_.kinds.size();
+    std::array<std::string_view, KeyTable::kTogether> keys;
+    for (std::size_t at = 0; at < batch_.deltas.size(); at += keys.size()) {
+        const auto group =
+            std::span{batch_.deltas}.subspan(at, std::min(keys.size(), batch_.deltas.size() - at));
+        std::ranges::transform(group, keys.begin(), &DeltaView::state_key);
+        state.expect(std::span{keys}.first(group.size()));
+        for (const DeltaView& delta : group) {
+            const auto slots = std::span{batch_.slots}.subspan(delta.first_slot, width);
+            if (Result<void> done = state.apply_delta(delta.state_key, slots); !done) {
+                return done;
+            }
+        }
+    }
     return {};
 }
 

@@ -3,12 +3,14 @@
 #include "kstream/check.hpp"
 #include "kstream/codec/result_record.hpp"
 #include "kstream/codec/state_key.hpp"
+#include "kstream/core/make_room.hpp"
 #include "kstream/core/murmur2.hpp"
 #include "kstream/planted_bug.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 namespace kstream {
 
@@ -37,6 +39,19 @@ std::unexpected<Error> TotalsState::broken(std::string_view what) const {
 // ---- restoring
 // -----------------------------------------------------------------------------------
 
+void TotalsState::expect(std::span<const std::string_view> state_keys) const {
+    std::array<std::uint32_t, KeyTable::kTogether> likely;
+    const std::span<std::uint32_t> indexes = std::span{likely}.first(state_keys.size());
+    keys_.prefetch(state_keys, indexes);
+    for (const std::uint32_t index : indexes) {
+        if (index < keys_.size()) {
+            __builtin_prefetch(&slots_[index * width()]);
+            __builtin_prefetch(&slots_[(index + 1) * width() - 1]);
+            __builtin_prefetch(&touched_in_[index]);
+        }
+    }
+}
+
 Result<void> TotalsState::restore(std::string_view key, std::string_view value) {
     const Result<ChangelogKeyKind> kind = changelog_key_kind(key);
     if (!kind) {
@@ -59,7 +74,9 @@ Result<void> TotalsState::restore(std::string_view key, std::string_view value) 
         if (Result<void> known = check_key(total_state_key(key)); !known) {
             return known;
         }
+        make_room(slots_, width());
         slots_.insert(slots_.end(), scratch_.begin(), scratch_.end());
+        make_room(touched_in_, 1);
         touched_in_.push_back(0);
     } else {
         std::ranges::copy(scratch_, slots_of(found.index).begin());
@@ -183,7 +200,9 @@ Result<void> TotalsState::check_key(std::string_view state_key) {
 KeyTable::Found TotalsState::touch(std::string_view state_key) {
     const KeyTable::Found found = keys_.find_or_insert(state_key);
     if (found.inserted) {
+        make_room(slots_, width());
         slots_.resize(slots_.size() + width());
+        make_room(touched_in_, 1);
         touched_in_.push_back(0);
     }
     if (touched_in_[found.index] != generation_) {

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 namespace kstream {
 
@@ -12,6 +13,15 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+
+// The first records of `batch` that are of one partition and few enough for TotalsState::expect().
+RecordBatch together(RecordBatch batch) {
+    const RecordBatch few = batch.first(std::min(batch.size(), KeyTable::kTogether));
+    const auto other = std::ranges::find_if(few, [&few](const RecordView& record) {
+        return record.partition != few.front().partition;
+    });
+    return few.first(static_cast<std::size_t>(other - few.begin()));
+}
 
 constexpr std::string_view topic_word(TopicRole topic) {
     return topic == TopicRole::repartition ? "repartition" : "changelog";
@@ -252,18 +262,14 @@ Result<bool> TotalsTakeover::restore(std::vector<ReadyPartition>& ready) {
         }
         return check_patience(false);
     }
-    for (const RecordView& record : *batch) {
-        const auto entry = active_.find(record.partition);
-        if (entry == active_.end() || record.is_tombstone()) {
-            continue;
+    for (std::size_t at = 0; at < batch->size();) {
+        const RecordBatch group = together(batch->subspan(at));
+        at += group.size();
+        if (const auto entry = active_.find(group.front().partition); entry != active_.end()) {
+            if (auto restored = restore_records(group, *entry->second.state); !restored) {
+                return std::unexpected(std::move(restored.error()));
+            }
         }
-        if (auto restored = entry->second.state->restore(record.key(), record.value()); !restored) {
-            Error error = std::move(restored.error());
-            error.message = fmt::format("{} (changelog partition {} offset {})", error.message,
-                                        record.partition.value, record.record_offset.value);
-            return std::unexpected(std::move(error));
-        }
-        ++restored_records_;
     }
     if (auto patient = check_patience(!batch->empty()); !patient) {
         return patient;
@@ -290,6 +296,30 @@ Result<bool> TotalsTakeover::restore(std::vector<ReadyPartition>& ready) {
         restoring_ += clock_.now() - began_;
     }
     return active_.empty();
+}
+
+Result<void> TotalsTakeover::restore_records(RecordBatch group, TotalsState& state) {
+    std::array<std::string_view, KeyTable::kTogether> keys;
+    std::size_t totals = 0;
+    for (const RecordView& record : group) {
+        if (record.key() != meta_key() && record.key_size > 0) {
+            keys[totals++] = total_state_key(record.key());
+        }
+    }
+    state.expect(std::span{keys}.first(totals));
+    for (const RecordView& record : group) {
+        if (record.is_tombstone()) {
+            continue;
+        }
+        if (auto restored = state.restore(record.key(), record.value()); !restored) {
+            Error error = std::move(restored.error());
+            error.message = fmt::format("{} (changelog partition {} offset {})", error.message,
+                                        record.partition.value, record.record_offset.value);
+            return std::unexpected(std::move(error));
+        }
+        ++restored_records_;
+    }
+    return {};
 }
 
 // Begins anew for the partition, as long as a member that has lost it may take to hear of that: in

@@ -12,10 +12,13 @@
 #pragma once
 
 #include "kstream/core/prng.hpp"
+#include "kstream/core/zipf.hpp"
+#include "kstream/model/skew.hpp"
 #include "kstream/model/transaction.hpp"
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
 namespace kstream {
 
@@ -33,6 +36,7 @@ struct GeneratorOptions {
     std::uint32_t users = 1000;                    // these three at least 1
     std::uint32_t sellers = 3;
     std::uint32_t locations = 50;
+    Skew skew = Skew::even;
 };
 
 // Immutable once made; safe from any thread.
@@ -48,6 +52,7 @@ private:
     static constexpr int kStreams = 7;
 
     GeneratorOptions options_;
+    std::optional<ZipfRanks> zipf_;  // of the sellers, unless they are even
     std::array<SplitMix64, kStreams> streams_;
 };
 

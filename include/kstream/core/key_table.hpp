@@ -8,7 +8,7 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -29,6 +29,17 @@ public:
     // The index, or kNone.
     static constexpr std::uint32_t kNone = 0xffffffffU;
     [[nodiscard]] std::uint32_t find(std::string_view key) const;
+
+    // How many keys are best asked for together: what they touch has to fit the first-level cache.
+    static constexpr std::size_t kTogether = 32;
+    // Begins to load what finding these keys will touch, so that the memory answers for all of them
+    // at once and not for one after another; a table of a million keys is in no cache. `likely`
+    // gets for each key the index that it has by its hash alone, or kNone: for what the caller
+    // holds by index. At most kTogether keys; a table that a cache holds does nothing and says
+    // kNone.
+    void prefetch(std::span<const std::string_view> keys, std::span<std::uint32_t> likely) const;
+    // Whether that pays: the table is too large for a cache that is a core's own.
+    [[nodiscard]] bool outgrows_caches() const;
 
     [[nodiscard]] std::string_view key(std::uint32_t index) const;
     [[nodiscard]] std::uint32_t size() const { return static_cast<std::uint32_t>(ends_.size()); }
@@ -55,7 +66,7 @@ private:
 
     std::uint64_t seed_;
     std::vector<Cell> cells_;          // power of two, at most 5/8 full
-    std::string bytes_;                // all keys, one behind the other
+    std::vector<char> bytes_;          // all keys, one behind the other
     std::vector<std::uint64_t> ends_;  // end of key i in bytes_
 };
 

@@ -50,9 +50,21 @@ private:
         std::vector<Slot> slots;
     };
 
+    // A decoded record whose key is looked up together with others. `record` is one of the batch
+    // that fold() was called with, before whose return none is left waiting.
+    struct Waiting {
+        const RecordView* record = nullptr;
+        std::uint32_t key_at = 0;  // in waiting_keys_
+        std::uint32_t key_size = 0;
+    };
+
     Filling& filling(PartitionId partition);
     Result<void> fold_one(const RecordView& record, Filling& filling);
-    std::uint32_t key_of_record();
+    void let_wait(const RecordView& record);
+    Result<void> add_waiting();
+    std::uint32_t key_of(std::string_view state_key);
+    Result<void> add(const RecordView& record, std::uint32_t key, std::span<const Decimal> inputs,
+                     Filling& filling);
     Result<void> bad_record(const RecordView& record, BadReason reason, Filling& filling);
     void clear_filling();
     [[nodiscard]] BatchHeader header(BatchKind kind, const Step& step) const;
@@ -71,6 +83,10 @@ private:
     std::vector<PartitionId> key_to_;  // repartition partition of each key
     std::vector<Filling> filling_;     // by source partition
     OutputBatch dead_letters_;
+    std::vector<Waiting> waiting_;         // at most KeyTable::kTogether
+    std::string waiting_keys_;             // their state keys, one behind the other
+    std::vector<Decimal> waiting_inputs_;  // their inputs, kinds.size() each
+    std::vector<GroupValue> group_;
     std::string key_buffer_;
     std::string result_key_;
 

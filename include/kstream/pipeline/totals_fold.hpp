@@ -63,6 +63,7 @@ private:
         std::uint32_t looked_at = 0;      // committed keys that were shown or passed over
     };
 
+    [[nodiscard]] Result<void> apply_deltas(TotalsState& state);
     [[nodiscard]] StateEntry entry(const TotalsState& state, std::uint32_t index,
                                    std::span<const Slot> slots) const;
     void find_entry(const StateQuestion& question, StateAnswer& answer) const;

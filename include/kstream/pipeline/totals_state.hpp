@@ -29,6 +29,10 @@ public:
     // what compaction does, so compacted or not makes no difference).
     [[nodiscard]] Result<void> restore(std::string_view key, std::string_view value);
 
+    // Says what is about to be restored or applied: KeyTable::kTogether state keys at most. Only
+    // for speed.
+    void expect(std::span<const std::string_view> state_keys) const;
+
     // After the last record: whether what was restored is what meta says (P8): key count, merged
     // slots and state hash. integrity, naming the partition, when not.
     [[nodiscard]] Result<void> finish_restore();

@@ -90,6 +90,7 @@ private:
     Result<bool> take_offsets(Query::Kind kind, TopicRole topic, Offset Restoring::* into);
     Result<bool> open_readers();
     Result<bool> restore(std::vector<ReadyPartition>& ready);
+    Result<void> restore_records(RecordBatch group, TotalsState& state);
     Result<void> doubt(PartitionId partition, Error error);
     Result<bool> doubt_all(const Error& error);
     Result<void> finish(PartitionId partition, Restoring& restoring,

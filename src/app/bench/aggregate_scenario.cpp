@@ -54,7 +54,7 @@ Result<void> run_round(Bench& bench, const Dataset& data, const std::string& nam
     if (!job) {
         return std::unexpected(job.error());
     }
-    ResultsView view(bench, **job, bench.config.sellers);
+    ResultsView view(bench, **job, static_cast<std::uint32_t>(data.expected.sellers.size()));
     if (auto polled = view.poll(Duration(0)); !polled) {  // connects
         return polled;
     }
@@ -96,6 +96,11 @@ Result<void> run_round(Bench& bench, const Dataset& data, const std::string& nam
     add_cpu(result, records, end->cpu_seconds, broker_cpu_used);
     result.add("log_entries_per_1000_records", "", neither,
                static_cast<double>(*entries) / records * kThousand);
+    if (const auto bytes = (*child)->said_number("stopped; everything that was read is committed",
+                                                 "bytes_written")) {
+        result.add("bytes_written_per_record", "bytes", neither,
+                   static_cast<double>(*bytes) / records);
+    }
     return {};
 }
 

@@ -33,8 +33,12 @@ Error proved_wrong(std::string message) {
 
 }  // namespace
 
-GeneratorOptions bench_generator(std::uint64_t seed, std::uint32_t sellers) {
-    return {.seed = seed, .start_time_s = kStartTime, .sellers = sellers};
+GeneratorOptions bench_generator(std::uint64_t seed, std::uint32_t sellers, Skew skew) {
+    return {.seed = seed, .start_time_s = kStartTime, .sellers = sellers, .skew = skew};
+}
+
+GeneratorOptions even_records(const cli::BenchConfig& config) {
+    return bench_generator(config.seed, config.sellers);
 }
 
 void Bench::say(std::string_view what, std::initializer_list<LogField> fields) const {
@@ -177,14 +181,28 @@ Result<ChildEnd> wait_for_child(Bench& bench, ChildProcess& child, std::string_v
 Result<Produced> produce_records(Bench& bench, const BenchJob& job, const GeneratorOptions& options,
                                  std::uint64_t count) {
     const std::optional<double> broker_cpu = bench.brokers.cpu_seconds();
-    auto child = ChildProcess::start(
-        bench.config.common,
-        {"produce", "--topic", job.names().source, "--output-topic", job.names().results, "--count",
-         fmt::format("{}", count), "--seed", fmt::format("{}", options.seed), "--start-time",
-         fmt::format("{}", options.start_time_s), "--sellers", fmt::format("{}", options.sellers),
-         "--threads", fmt::format("{}", bench.config.threads), "--compression",
-         bench.config.compression, "--json"},
-        bench.context.clock);
+    auto child = ChildProcess::start(bench.config.common,
+                                     {"produce",
+                                      "--topic",
+                                      job.names().source,
+                                      "--output-topic",
+                                      job.names().results,
+                                      "--count",
+                                      fmt::format("{}", count),
+                                      "--seed",
+                                      fmt::format("{}", options.seed),
+                                      "--start-time",
+                                      fmt::format("{}", options.start_time_s),
+                                      "--sellers",
+                                      fmt::format("{}", options.sellers),
+                                      "--skew",
+                                      options.skew == Skew::zipf ? "zipf" : "even",
+                                      "--threads",
+                                      fmt::format("{}", bench.config.threads),
+                                      "--compression",
+                                      bench.config.compression,
+                                      "--json"},
+                                     bench.context.clock);
     if (!child) {
         return std::unexpected(std::move(child.error()));
     }

@@ -41,8 +41,12 @@ struct Bench {
     void say(std::string_view what, std::initializer_list<LogField> fields = {}) const;
 };
 
-// What all records are made from but the seed and the number of sellers.
-[[nodiscard]] GeneratorOptions bench_generator(std::uint64_t seed, std::uint32_t sellers);
+// What all records are made from but the seed and the sellers.
+[[nodiscard]] GeneratorOptions bench_generator(std::uint64_t seed, std::uint32_t sellers,
+                                               Skew skew = Skew::even);
+
+// The records of produce, consume and aggregate.
+[[nodiscard]] GeneratorOptions even_records(const cli::BenchConfig& config);
 
 // What stopped the benchmark before its end, when a signal did.
 [[nodiscard]] Error interrupted_bench();

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstring>
@@ -185,6 +186,21 @@ std::optional<Instant> ChildProcess::said(std::string_view event, int nth) const
         if (line.text.contains(wanted) && --nth == 0) {
             return line.at;
         }
+    }
+    return std::nullopt;
+}
+
+std::optional<std::uint64_t> ChildProcess::said_number(std::string_view event,
+                                                       std::string_view name) const {
+    for (const ChildLine& line : lines()) {
+        const auto document = bench::JsonDocument::read(line.text);
+        if (!document || document->text("/event") != event) {
+            continue;
+        }
+        const std::string digits = document->text(fmt::format("/{}", name)).value_or("");
+        std::uint64_t number = 0;
+        const auto end = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+        return end.ec == std::errc{} ? std::optional(number) : std::nullopt;
     }
     return std::nullopt;
 }

@@ -53,6 +53,9 @@ public:
 
     // When the child said `event` for the nth time (from 1 on).
     [[nodiscard]] std::optional<Instant> said(std::string_view event, int nth) const;
+    // The whole number in the field `name` of the first `event` that it said.
+    [[nodiscard]] std::optional<std::uint64_t> said_number(std::string_view event,
+                                                           std::string_view name) const;
     [[nodiscard]] std::vector<ChildLine> lines() const;
     [[nodiscard]] std::string output() const;  // stdout up to now
     // Its last words: error lines of its log, for a message.

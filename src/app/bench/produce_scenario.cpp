@@ -40,9 +40,8 @@ Result<void> warm_up(Bench& bench) {
     if (!job) {
         return std::unexpected(job.error());
     }
-    const GeneratorOptions options = bench_generator(bench.config.seed, bench.config.sellers);
-    const auto produced =
-        produce_records(bench, **job, options, bench.config.records / kWarmUpShare);
+    const auto produced = produce_records(bench, **job, even_records(bench.config),
+                                          bench.config.records / kWarmUpShare);
     if (!produced) {
         return std::unexpected(produced.error());
     }
@@ -50,17 +49,15 @@ Result<void> warm_up(Bench& bench) {
 }
 
 // One round: a fresh topic, the records, the check.
-Result<Dataset> produce_round(Bench& bench, int round, const bench::Expected& expected,
-                              bench::ScenarioResult& result) {
+Result<Dataset> produce_round(Bench& bench, int round, const GeneratorOptions& options,
+                              const bench::Expected& expected, bench::ScenarioResult& result) {
     Dataset data;
     auto job = BenchJob::make(bench, fmt::format("produce-{}", round));
     if (!job) {
         return std::unexpected(std::move(job.error()));
     }
     data.job = std::move(*job);
-    const auto produced =
-        produce_records(bench, *data.job, bench_generator(bench.config.seed, bench.config.sellers),
-                        expected.records);
+    const auto produced = produce_records(bench, *data.job, options, expected.records);
     if (!produced) {
         return std::unexpected(produced.error());
     }
@@ -77,16 +74,17 @@ Result<Dataset> produce_round(Bench& bench, int round, const bench::Expected& ex
     return data;
 }
 
-bench::Expected expected_of(const Bench& bench) {
+bench::Expected expected_of(const Bench& bench, const GeneratorOptions& options) {
     bench::Expected expected;
-    expected.add(bench_generator(bench.config.seed, bench.config.sellers), bench.config.records);
+    expected.add(options, bench.config.records);
     return expected;
 }
 
 }  // namespace
 
 Result<bench::ScenarioResult> measure_produce(Bench& bench, Dataset& kept) {
-    const bench::Expected expected = expected_of(bench);
+    const GeneratorOptions options = even_records(bench.config);
+    const bench::Expected expected = expected_of(bench, options);
     if (auto warm = warm_up(bench); !warm) {
         return std::unexpected(std::move(warm.error()));
     }
@@ -94,7 +92,7 @@ Result<bench::ScenarioResult> measure_produce(Bench& bench, Dataset& kept) {
         .name = "produce", .checked = "number, bytes and contents of all records", .figures = {}};
     for (int i = 0; i < bench.config.rounds; ++i) {
         kept = {};  // the topics of the round before
-        auto data = produce_round(bench, i, expected, result);
+        auto data = produce_round(bench, i, options, expected, result);
         if (!data) {
             return std::unexpected(std::move(data.error()));
         }
@@ -104,9 +102,9 @@ Result<bench::ScenarioResult> measure_produce(Bench& bench, Dataset& kept) {
     return result;
 }
 
-Result<Dataset> make_dataset(Bench& bench) {
+Result<Dataset> make_dataset(Bench& bench, const GeneratorOptions& options) {
     bench::ScenarioResult not_reported;
-    return produce_round(bench, 0, expected_of(bench), not_reported);
+    return produce_round(bench, 0, options, expected_of(bench, options), not_reported);
 }
 
 }  // namespace kstream::app

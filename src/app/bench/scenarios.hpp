@@ -21,8 +21,8 @@ struct Dataset {
 // `kept` gets the records of the last round.
 [[nodiscard]] Result<bench::ScenarioResult> measure_produce(Bench& bench, Dataset& kept);
 
-// The same records without measuring, for the two scenarios below.
-[[nodiscard]] Result<Dataset> make_dataset(Bench& bench);
+// --records of them without measuring, for scenarios that read.
+[[nodiscard]] Result<Dataset> make_dataset(Bench& bench, const GeneratorOptions& options);
 
 [[nodiscard]] Result<bench::ScenarioResult> measure_consume(Bench& bench, const Dataset& data);
 
@@ -32,6 +32,8 @@ struct Dataset {
 
 // Leaves the distribution in bench.latency_us.
 [[nodiscard]] Result<bench::ScenarioResult> measure_latency(Bench& bench);
+
+[[nodiscard]] Result<bench::ScenarioResult> measure_keys(Bench& bench);
 
 [[nodiscard]] Result<bench::ScenarioResult> measure_restore(Bench& bench);
 

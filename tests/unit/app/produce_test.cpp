@@ -158,7 +158,9 @@ TEST_CASE("the report for people says what is certain and how to repeat the run"
     report.behind = 12;
     report.rate = 500.5;
     report.count.reset();
+    report.skew = Skew::zipf;
     const std::string text = to_text(report);
+    CHECK(text.ends_with("--locations 50 --skew zipf\n"));
     CHECK(text.find("failed       40  (certainly not in the log)\n") != std::string::npos);
     CHECK(text.find("unknown      60  (sent, never answered: may be in the log)\n") !=
           std::string::npos);
@@ -176,7 +178,7 @@ TEST_CASE("the report for machines is one JSON object on one line") {
           R"("megabytes_per_second":0.002,)"
           R"("latency_ms":{"p50":0.500,"p99":1.000,"p99_9":1.000,"max":1.000},)"
           R"("latency_from":"made","seed":7,"start_time":1700000000,"users":1000,"sellers":3,)"
-          R"("locations":50,"count":10,"rate":null,"threads":1})"
+          R"("locations":50,"skew":"even","count":10,"rate":null,"threads":1})"
           "\n");
     report.count.reset();
     report.rate = 20000;

@@ -101,6 +101,23 @@ TEST_CASE("cardinalities, a start before 1970 and the event rate are honoured") 
     CHECK(made.value_cents == 600208);
 }
 
+TEST_CASE("skewed sellers change nothing but the seller") {
+    const TransactionGenerator even({.seed = 5, .start_time_s = kStart, .sellers = 1000});
+    const TransactionGenerator skewed(
+        {.seed = 5, .start_time_s = kStart, .sellers = 1000, .skew = Skew::zipf});
+    int of_the_first = 0;
+    for (std::uint64_t i = 0; i < 10'000; ++i) {
+        const Transaction a = even.record(i);
+        Transaction b = skewed.record(i);
+        of_the_first += b.seller == 1 ? 1 : 0;
+        b.seller = a.seller;
+        REQUIRE(a == b);
+    }
+    // 1 / (1 + 1/2 + ... + 1/1000) of all, in the mean 1336; five standard deviations.
+    CHECK(of_the_first > 1336 - 170);
+    CHECK(of_the_first < 1336 + 170);
+}
+
 TEST_CASE("event time moves on by one second every event_rate records") {
     const TransactionGenerator generator({.seed = 1, .start_time_s = kStart, .event_rate = 250});
     CHECK(generator.record(0).time_s == kStart);

@@ -6,8 +6,10 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <array>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -240,6 +242,31 @@ TEST_CASE("a cleared table is empty, keeps its memory and counts from zero again
     CHECK(table.find_or_insert("999").index == 0);
     table.truncate(1);
     CHECK(table.find("999") == 0);
+}
+
+TEST_CASE("what is loaded ahead of a lookup is what the lookup finds") {
+    constexpr std::uint32_t kKeys = 50'000;
+    KeyTable table{3};
+    std::array<std::uint32_t, KeyTable::kTogether> likely{};
+    for (std::uint32_t i = 0; i < kKeys; ++i) {
+        const std::string key = std::to_string(i);
+        const std::string_view asked = key;
+        (void)table.find_or_insert(key);
+        table.prefetch({&asked, 1}, std::span{likely}.first(1));
+        REQUIRE(likely[0] == (table.outgrows_caches() ? i : KeyTable::kNone));
+    }
+    REQUIRE(table.outgrows_caches());
+    std::vector<std::string> texts;
+    std::vector<std::string_view> keys;
+    for (std::uint32_t i = 0; i < KeyTable::kTogether; ++i) {
+        texts.push_back(std::to_string(i % 2 == 0 ? i * 1000 : kKeys + i));  // there or not
+    }
+    keys.assign(texts.begin(), texts.end());
+    table.prefetch(keys, likely);
+    for (std::uint32_t i = 0; i < KeyTable::kTogether; ++i) {
+        CHECK(likely[i] == table.find(keys[i]));
+    }
+    table.prefetch({}, {});
 }
 
 }  // namespace kstream

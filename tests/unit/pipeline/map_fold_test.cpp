@@ -121,6 +121,55 @@ struct Batches {
 
 }  // namespace
 
+// A key table beyond the caches looks its keys up in groups (KeyTable::prefetch).
+TEST_CASE("of many keys each has what its records say") {
+    constexpr std::uint64_t kKeys = 30'000;
+    constexpr int kRecords = 100'000;
+    Bench b;
+    Seeded random(1);
+    Totals expected;
+    std::vector<std::pair<std::int32_t, Offset>> written;
+    std::uint64_t bad = 0;
+    for (int i = 0; i < kRecords; ++i) {
+        const auto partition = static_cast<std::int32_t>(random.below(2));
+        const std::string seller = "s" + std::to_string(random.below(kKeys));
+        const std::uint64_t amount = 1 + random.below(1'000);
+        std::string value = json(seller, std::to_string(amount));
+        if (random.below(50) == 0) {
+            value.pop_back();
+            ++bad;
+        } else {
+            auto& total = expected[seller_key(seller)];
+            const Int128 units = Int128{amount} * 1'000'000'000;
+            total = total.empty() ? amounts(units, 1)
+                                  : amounts(total[0].value + units,
+                                            static_cast<std::int64_t>(total[1].value) + 1);
+        }
+        written.emplace_back(partition,
+                             b.log.append(TopicRole::source, partition, "tx", value, 1000));
+    }
+    // In calls of all sizes, also of none.
+    for (std::size_t at = 0; at < written.size();) {
+        std::vector<RecordView> records;
+        for (std::uint64_t left = random.below(200); left > 0 && at < written.size(); --left) {
+            const auto& [partition, offset] = written[at++];
+            records.push_back(b.log.view(TopicRole::source, PartitionId{partition}, offset));
+        }
+        REQUIRE(b.fold.fold(records));
+    }
+    const Batches batches{b.seal({0, 1})};
+    CHECK(batches.deltas == expected);
+    CHECK(batches.dead_letters == bad);
+    CHECK(b.status().records_aggregated == kRecords - bad);
+    std::uint64_t aggregated = 0;
+    for (const SourceRange& range : batches.header().ranges) {
+        aggregated += range.counts.aggregated;
+    }
+    CHECK(aggregated == kRecords - bad);
+    // Nothing of it is in the next step.
+    CHECK(Batches{b.seal({0, 1})}.deltas.empty());
+}
+
 TEST_CASE("records of a step become one delta per key") {
     Bench b;
     REQUIRE(b.add(0, json("a", "1.5")));
