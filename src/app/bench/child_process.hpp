@@ -30,7 +30,7 @@ struct ChildLine {
 struct ChildEnd {
     int exit_code = 0;  // -N when signal N ended it
     double cpu_seconds = 0;
-    std::uint64_t peak_memory = 0;  // bytes
+    std::uint64_t peak_memory = 0;  // bytes, as last seen: some milliseconds before its end
     Instant at;
 };
 
@@ -68,6 +68,7 @@ private:
     const Clock& clock_;
     Instant started_;
     int pid_ = -1;
+    std::uint64_t peak_memory_ = 0;
     std::optional<ChildEnd> end_;
     mutable std::mutex mutex_;  // of the two below
     std::string output_;
