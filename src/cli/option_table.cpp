@@ -225,7 +225,8 @@ void add_produce_options(std::vector<OptionSpec>& table) {
     table.push_back({.name = "duration",
                      .value = "DURATION",
                      .help = "stop after this time",
-                     .details = "Of bench: how long each round of the scenario latency lasts.",
+                     .details = "Of bench: how long each round of the scenarios latency and "
+                                "keys lasts.",
                      .absent = "no bound",
                      .rules = {.min = 1, .max = 365 * 24 * kHour, .form = duration_or_seconds},
                      .bindings = {at<&ProduceConfig::duration>(), at<&BenchConfig::duration>()}});
@@ -508,7 +509,7 @@ void add_bench_options(std::vector<OptionSpec>& table) {
                          "to the last acknowledgement; consume: a bare client that throws "
                          "records away; aggregate: to the last visible total, in turns with "
                          "consume; latency: from the intended time to the visible total; "
-                         "restore: state read back.",
+                         "keys: both with many keys; restore: state read back.",
                      .rules = {.choices = kScenarios},
                      .bindings = {at<&BenchConfig::scenario>()}});
     table.push_back({.name = "records",

@@ -38,6 +38,20 @@ class Bench(IntegrationTest):
         self.assertEqual(result["cluster"]["brokers"], 3)
         self.assert_clean(run)
 
+    def test_many_keys(self) -> None:
+        run = self.bench("keys", *FEW, "--keys", "5000", "--rate", "500", "--duration", "2s",
+                         "--json").expect(0, 90)  # fmt: skip
+        result = json.loads(run.stdout)
+        self.assertEqual([s["name"] for s in result["scenarios"]], ["keys"])
+        figures = {f["name"]: f["median"] for f in result["scenarios"][0]["figures"]}
+        # By Zipf's law 20,000 records name 3,186 of 5,000 keys in the mean, evenly they name 4,908.
+        self.assertGreater(figures["distinct_keys"], 3050)
+        self.assertLess(figures["distinct_keys"], 3350)
+        self.assertGreater(figures["visible_p99"], figures["visible_p50"])
+        # Each of the keys is written at least once to each of three topics, in some 25 bytes.
+        self.assertGreater(figures["bytes_written_per_record"], 3 * 3000 * 20 / 20000)
+        self.assert_clean(run)
+
     def test_foreign_records_are_refused(self) -> None:
         """One record too many in the source: nothing is reported."""
         run = self.bench("consume", "--records", "1000000", "--rounds", "1")
