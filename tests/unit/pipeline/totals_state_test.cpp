@@ -360,6 +360,57 @@ TEST_CASE("what was committed restores to the same state, compacted or not") {
     }
 }
 
+// More than caches hold, so that what is expected is loaded ahead (KeyTable::prefetch).
+TEST_CASE("a state of many keys is what a copy would be, and restores to the same") {
+    constexpr std::size_t kKeys = 30'000;
+    Seeded random(8);
+    TotalsState state{kJob, kHere};
+    TotalsState restored{kJob, kHere};
+    Model model;
+    const auto in_groups = [](const std::vector<std::string>& keys, TotalsState& into,
+                              const auto& use) {
+        for (std::size_t at = 0; at < keys.size(); at += KeyTable::kTogether) {
+            const std::size_t end = std::min(keys.size(), at + KeyTable::kTogether);
+            const std::vector<std::string_view> group(
+                keys.begin() + static_cast<std::ptrdiff_t>(at),
+                keys.begin() + static_cast<std::ptrdiff_t>(end));
+            into.expect(group);
+            for (std::size_t i = at; i < end; ++i) {
+                use(i);
+            }
+        }
+    };
+    for (int step = 0; step < 3; ++step) {
+        std::vector<std::string> keys;
+        for (std::size_t i = 0; i < kKeys; ++i) {
+            keys.push_back(seller_key(std::to_string(random.below(2 * kKeys))));
+        }
+        in_groups(keys, state, [&](std::size_t i) {
+            const auto delta = amounts(1 + static_cast<Int128>(random.below(1000)), 1);
+            REQUIRE(state.apply_delta(keys[i], delta));
+            auto& total = model.totals.try_emplace(keys[i], amounts(0, 0)).first->second;
+            for (std::size_t k = 0; k < total.size(); ++k) {
+                REQUIRE(merge_slot(kJob.kinds[k], total[k], delta[k]));
+            }
+        });
+        OutputBatch out;
+        state.seal(Offset{step}, out);
+        state.committed();
+        ++model.transaction;
+        const Changelog changelog = changelog_of(out);
+        std::vector<std::string> changed;
+        for (const auto& [key, value] : changelog) {
+            changed.push_back(key == meta_key() ? key : std::string{total_state_key(key)});
+        }
+        in_groups(changed, restored, [&](std::size_t i) {
+            REQUIRE(restored.restore(changelog[i].first, changelog[i].second));
+        });
+    }
+    REQUIRE(restored.finish_restore());
+    check_equal(state, model);
+    check_equal(restored, model);
+}
+
 TEST_CASE("a key that was new in a step that is taken back is gone") {
     TotalsState state = opened();
     REQUIRE(state.apply_delta(seller_key("a"), amounts(1, 1)));
