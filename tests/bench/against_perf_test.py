@@ -7,8 +7,8 @@
 Both have acks=all, idempotence, the same codec, the same linger and the same size of a batch (those
 of kstream's defaults), six partitions, the same brokers, and send records of the same bytes:
 kstream makes and encodes each while it sends, with a key; the tool, without keys, picks from
-100,000 that kstream has made before and that it holds in memory. The tool gets 100,000 records to warm up
-before its clock starts and 256 MB for its queue. Each round has topics of its own.
+100,000 that kstream has made before and that it holds in memory. The tool gets 100,000 records to
+warm up before its clock starts and 256 MB for its queue. Each round has topics of its own.
 
 Prints each round and the ratio of the best of both. Needs a cluster of scripts/cluster.sh (tools of
 Kafka are started through it) and a machine where nothing else runs; the binary is
