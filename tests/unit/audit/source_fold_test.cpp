@@ -55,7 +55,7 @@ TEST_CASE("Each state partition is counted up to where that one is") {
     CHECK(counted(world, sellers.of[1]) == 6);  // 1, 3, .. 11
     CHECK(world.source.progress(0)[0].counts.read == 7);
     CHECK(world.source.progress(1)[0].counts.read == 12);
-    CHECK(world.source.progress(1)[0].slots[1].value == 12);
+    CHECK(world.source.progress(1)[0].slots[1] == Slot{12, true});
 
     // From there to a later cut, in batches that break anywhere; only what is missing is read.
     CHECK(world.source.aim(cut_at(world, 20, 15)) ==
