@@ -16,10 +16,6 @@ struct Quantile {
 constexpr std::array<Quantile, 3> kQuantiles{
     {{"p50", "p50", 0.5}, {"p99", "p99", 0.99}, {"p99.9", "p99_9", 0.999}}};
 
-std::string_view skew_name(Skew skew) {
-    return skew == Skew::zipf ? "zipf" : "even";
-}
-
 double per_second(const ProduceReport& report, std::uint64_t amount) {
     return report.seconds > 0 ? static_cast<double>(amount) / report.seconds : 0;
 }

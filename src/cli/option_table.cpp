@@ -36,7 +36,6 @@ constexpr std::array<string_view, 2> kResultsOnReset{"keep", "tombstone"};
 constexpr std::array<string_view, 1> kUntil{"end"};
 constexpr std::array<string_view, 8> kScenarios{"all",       "decode",  "produce", "consume",
                                                 "aggregate", "latency", "keys",    "restore"};
-constexpr std::array<string_view, 2> kSkews{"even", "zipf"};
 
 // ---- forms of their own -------------------------------------------------------------------------
 
@@ -265,7 +264,7 @@ void add_produce_options(std::vector<OptionSpec>& table) {
                      .help = "how the records spread over the sellers",
                      .details = "even: the same for each; zipf: seller n has 1/n of the records of "
                                 "seller 1.",
-                     .rules = {.choices = kSkews},
+                     .rules = {.choices = kSkewNames},
                      .bindings = {at<&ProduceConfig::skew>()}});
     table.push_back({.name = "locations",
                      .value = "N",

@@ -31,6 +31,7 @@ MapFold::Filling& MapFold::filling(PartitionId partition) {
 }
 
 Result<void> MapFold::fold(RecordBatch records) {
+    KSTREAM_CHECK(waiting_.empty(), "a record waits no longer than its batch is there");
     Filling* current = nullptr;
     PartitionId of;
     for (const RecordView& record : records) {
@@ -97,8 +98,7 @@ Result<void> MapFold::add_waiting() {
     keys_.prefetch(std::span{keys}.first(count), std::span{likely}.first(count));
     for (const std::uint32_t key : std::span{likely}.first(count)) {
         if (key < keys_.size()) {
-            __builtin_prefetch(&slots_[key * width]);
-            __builtin_prefetch(&slots_[(key + 1) * width - 1]);
+            prefetch_row(slots_, width, key);
         }
     }
     Result<void> done;
@@ -139,8 +139,10 @@ Result<void> MapFold::add(const RecordView& record, std::uint32_t key,
 // The index of a key; a new one gets its slots.
 std::uint32_t MapFold::key_of(std::string_view state_key) {
     const KeyTable::Found found = keys_.find_or_insert(state_key);
-    KSTREAM_CHECK(decode_state_key(state_key, job_.spec.group_by.size(), group_),
-                  "it was encoded a moment ago");
+    const std::size_t fields = job_.spec.group_by.size();
+    if (found.inserted || fields == 1) {  // who needs its values
+        KSTREAM_CHECK(decode_state_key(state_key, fields, group_), "it was encoded a moment ago");
+    }
     if (found.inserted) {
         slots_.resize(slots_.size() + job_.kinds.size());
         // The key's partition is that of its result record, as Kafka's own clients hash it, so a
@@ -153,7 +155,7 @@ std::uint32_t MapFold::key_of(std::string_view state_key) {
         key_to_.push_back(
             partition_for_key(result_key_, static_cast<int>(job_.identity.state_partitions)));
     }
-    if (group_.size() == 1) {
+    if (fields == 1) {
         const GroupValue& only = group_.front();
         recent_.remember(static_cast<std::uint8_t>(only.type), only.text, found.index);
     }

@@ -45,8 +45,7 @@ void TotalsState::expect(std::span<const std::string_view> state_keys) const {
     keys_.prefetch(state_keys, indexes);
     for (const std::uint32_t index : indexes) {
         if (index < keys_.size()) {
-            __builtin_prefetch(&slots_[index * width()]);
-            __builtin_prefetch(&slots_[(index + 1) * width() - 1]);
+            prefetch_row(slots_, width(), index);
             __builtin_prefetch(&touched_in_[index]);
         }
     }

@@ -32,6 +32,8 @@ CLUSTER = str(ROOT / "scripts/cluster.sh")
 PAYLOADS = 100_000
 WARM_UP = 100_000
 PATIENCE_SECONDS = 600
+# Said to both sides; the names are the same in both clients. These are kstream's defaults.
+BOTH = {"linger.ms": "10", "batch.size": "1000000"}
 
 
 def run(*command: str, **options) -> str:
@@ -48,6 +50,7 @@ class Comparison:
         self.options = options
         self.name = f"kstream-against-{os.getpid()}"
         self.made: list[str] = []
+        self.results = ""
 
     def kafka(self, tool: str, *arguments: str) -> str:
         return run(CLUSTER, "tool", tool, "--bootstrap-server", self.options.brokers, *arguments)
@@ -70,23 +73,19 @@ class Comparison:
             BINARY, "produce", "--brokers", self.options.brokers, "--topic", topic,
             "--output-topic", self.results, "--count", str(records), "--json",
             "--compression", self.options.compression, "--log-level", "warn",
+            *(word for name, value in BOTH.items() for word in ("-X", f"{name}={value}")),
         )  # fmt: skip
         return json.loads(said)
 
-    def settings(self) -> dict[str, str]:
-        """What both sides have; linger and batch as kstream's documents say."""
-        return {
+    def perf_test(self, topic: str, payloads: Path) -> float:
+        """Records a second, without the warm-up."""
+        settings = BOTH | {
             "acks": "all",
             "enable.idempotence": "true",
             "compression.type": self.options.compression,
-            "linger.ms": "10",
-            "batch.size": "1000000",
             "buffer.memory": "268435456",
         }
-
-    def perf_test(self, topic: str, payloads: Path) -> float:
-        """Records a second, without the warm-up."""
-        properties = [f"{name}={value}" for name, value in self.settings().items()]
+        properties = [f"{name}={value}" for name, value in settings.items()]
         said = self.kafka(
             "kafka-producer-perf-test", "--topic", topic, "--throughput", "-1",
             "--num-records", str(self.options.records + WARM_UP),

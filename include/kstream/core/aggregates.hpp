@@ -6,6 +6,7 @@
 #include "kstream/model/aggregation_spec.hpp"
 #include "kstream/model/decimal.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -24,6 +25,13 @@ struct Slot {
     bool present = false;
     friend constexpr bool operator==(const Slot&, const Slot&) = default;
 };
+
+// Begins to load row `index` of `slots`, which holds rows of `width` slots, at least one each.
+inline void prefetch_row(std::span<const Slot> slots, std::size_t width, std::size_t index) {
+    const std::span<const Slot> row = slots.subspan(index * width, width);
+    __builtin_prefetch(&row.front());
+    __builtin_prefetch(&row.back());
+}
 
 // Puts one record's input into the slot. `input` is ignored by aggregates without an input.
 // false: the result does not fit 128 bits; the slot is then unchanged (decision 2: never wraps).

@@ -83,8 +83,11 @@ Result<void> run_round(Bench& bench, const Dataset& data, const std::string& nam
         return std::unexpected(entries.error());
     }
     const std::optional<Instant> opened = (*child)->said("partition opened", 1);
-    if (!opened) {
-        return fail(ExitCode::internal, "aggregate has not said when it opened a partition");
+    const std::optional<std::uint64_t> bytes =
+        (*child)->said_number("stopped; everything that was read is committed", "bytes_written");
+    if (!opened || !bytes) {
+        return fail(ExitCode::internal,
+                    "aggregate has not said when it opened a partition, or what it has written");
     }
     using enum bench::Better;
     const auto records = static_cast<double>(data.expected.records);
@@ -96,11 +99,7 @@ Result<void> run_round(Bench& bench, const Dataset& data, const std::string& nam
     add_cpu(result, records, end->cpu_seconds, broker_cpu_used);
     result.add("log_entries_per_1000_records", "", neither,
                static_cast<double>(*entries) / records * kThousand);
-    if (const auto bytes = (*child)->said_number("stopped; everything that was read is committed",
-                                                 "bytes_written")) {
-        result.add("bytes_written_per_record", "bytes", neither,
-                   static_cast<double>(*bytes) / records);
-    }
+    result.add("bytes_written_per_record", "bytes", neither, static_cast<double>(*bytes) / records);
     return {};
 }
 

@@ -196,7 +196,7 @@ Result<Produced> produce_records(Bench& bench, const BenchJob& job, const Genera
                                       "--sellers",
                                       fmt::format("{}", options.sellers),
                                       "--skew",
-                                      options.skew == Skew::zipf ? "zipf" : "even",
+                                      std::string(skew_name(options.skew)),
                                       "--threads",
                                       fmt::format("{}", bench.config.threads),
                                       "--compression",

@@ -17,24 +17,6 @@
 
 namespace kstream::app {
 
-namespace {
-
-constexpr double kMicrosecondsPerMillisecond = 1000;
-
-void add_visible(bench::ScenarioResult& result, const std::vector<LatencyHistogram>& rounds) {
-    using enum bench::Better;
-    const auto ms = [](std::uint64_t us) {
-        return static_cast<double>(us) / kMicrosecondsPerMillisecond;
-    };
-    for (const LatencyHistogram& round : rounds) {
-        result.add("visible_p50", "ms", lower, ms(round.value_at(0.5)));
-        result.add("visible_p99", "ms", lower, ms(round.value_at(0.99)));
-        result.add("visible_max", "ms", neither, ms(round.max()));
-    }
-}
-
-}  // namespace
-
 Result<bench::ScenarioResult> measure_keys(Bench& bench) {
     const GeneratorOptions options =
         bench_generator(bench.config.seed, bench.config.keys, Skew::zipf);
@@ -57,7 +39,7 @@ Result<bench::ScenarioResult> measure_keys(Bench& bench) {
     if (!seen) {
         return std::unexpected(seen.error());
     }
-    add_visible(result, seen->rounds);
+    add_latencies(result, "visible_", seen->rounds);
     return result;
 }
 

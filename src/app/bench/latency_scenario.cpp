@@ -13,25 +13,7 @@ namespace kstream::app {
 
 namespace {
 
-constexpr double kMicrosecondsPerMillisecond = 1000;
 constexpr double kMebibyte = 1 << 20;
-
-void add_figures(bench::ScenarioResult& result, const std::vector<LatencyHistogram>& rounds,
-                 const LatencyHistogram& delivery) {
-    using enum bench::Better;
-    const auto ms = [](std::uint64_t us) {
-        return static_cast<double>(us) / kMicrosecondsPerMillisecond;
-    };
-    for (const LatencyHistogram& round : rounds) {
-        result.add("p50", "ms", lower, ms(round.value_at(0.5)));
-        result.add("p90", "ms", neither, ms(round.value_at(0.9)));
-        result.add("p99", "ms", lower, ms(round.value_at(0.99)));
-        result.add("p99_9", "ms", neither, ms(round.value_at(0.999)));
-        result.add("max", "ms", neither, ms(round.max()));
-    }
-    result.add("delivery_p50", "ms", neither, ms(delivery.value_at(0.5)));
-    result.add("delivery_p99", "ms", neither, ms(delivery.value_at(0.99)));
-}
 
 }  // namespace
 
@@ -43,7 +25,11 @@ Result<bench::ScenarioResult> measure_latency(Bench& bench) {
     }
     bench::ScenarioResult result{
         .name = "latency", .checked = "total and count of every key", .figures = {}};
-    add_figures(result, seen->rounds, seen->delivery_us);
+    add_latencies(result, "", seen->rounds);
+    result.add("delivery_p50", "ms", bench::Better::neither,
+               milliseconds_of(seen->delivery_us.value_at(0.5)));
+    result.add("delivery_p99", "ms", bench::Better::neither,
+               milliseconds_of(seen->delivery_us.value_at(0.99)));
     for (const LatencyHistogram& round : seen->rounds) {
         bench.latency_us.merge(round);
     }

@@ -217,4 +217,20 @@ Result<OpenLoop> run_open_loop(Bench& bench, const std::string& name, GeneratorO
                     .peak_memory = end->peak_memory};
 }
 
+void add_latencies(bench::ScenarioResult& result, const std::string& prefix,
+                   const std::vector<LatencyHistogram>& rounds) {
+    using enum bench::Better;
+    for (const LatencyHistogram& round : rounds) {
+        result.add(prefix + "p50", "ms", lower, milliseconds_of(round.value_at(0.5)));
+        result.add(prefix + "p90", "ms", neither, milliseconds_of(round.value_at(0.9)));
+        result.add(prefix + "p99", "ms", lower, milliseconds_of(round.value_at(0.99)));
+        result.add(prefix + "p99_9", "ms", neither, milliseconds_of(round.value_at(0.999)));
+        result.add(prefix + "max", "ms", neither, milliseconds_of(round.max()));
+    }
+}
+
+double milliseconds_of(std::uint64_t microseconds) {
+    return static_cast<double>(microseconds) / 1000;
+}
+
 }  // namespace kstream::app

@@ -39,4 +39,11 @@ struct OpenLoop {
 [[nodiscard]] Result<OpenLoop> run_open_loop(Bench& bench, const std::string& name,
                                              GeneratorOptions options);
 
+// Adds p50, p90, p99, p99_9 and max of each round, in milliseconds, `prefix` before their names.
+void add_latencies(bench::ScenarioResult& result, const std::string& prefix,
+                   const std::vector<LatencyHistogram>& rounds);
+
+// Of a histogram's microseconds.
+[[nodiscard]] double milliseconds_of(std::uint64_t microseconds);
+
 }  // namespace kstream::app
