@@ -131,7 +131,9 @@ struct AuditConfig {
 struct ResultsConfig {
     CommonConfig common;
     std::string application_id = "kstream";
-    AggregationSpec spec;  // without group-by and aggregates: rows of any one job are shown
+    // Without group-by and aggregates: rows of any one job are shown.
+    AggregationSpec spec{
+        .source_topic = "financial_transactions", .group_by = {}, .aggregates = {}};
     std::string results_topic = "aggregated_transactions";
     std::optional<std::string> key;        // only this key's row
     bool follow = false;                   // go on with what is committed later

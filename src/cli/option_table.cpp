@@ -353,6 +353,7 @@ void add_job_options(std::vector<OptionSpec>& table) {
                      .details = "As soon as one of --group-by, --sum and --count is given, the "
                                 "three together are the job and nothing of the default one "
                                 "remains.",
+                     .absent = "the rows of any job",
                      .rules = {.check = check_field},
                      .bindings = {at<&AggregateConfig::spec, &AggregationSpec::group_by>(),
                                   at<&AuditConfig::spec, &AggregationSpec::group_by>(),
@@ -364,6 +365,7 @@ void add_job_options(std::vector<OptionSpec>& table) {
          .help = "sum a field, exactly; NAME is the field of the result",
          .details = "NAME is sum_<FIELD> when it is not given. --sum and --count make the fields "
                     "of the result in the order in which they are given.",
+         .absent = "the rows of any job",
          .bindings = {at_as<Sum, &AggregateConfig::spec, &AggregationSpec::aggregates>(),
                       at_as<Sum, &AuditConfig::spec, &AggregationSpec::aggregates>(),
                       at_as<Sum, &ResultsConfig::spec, &AggregationSpec::aggregates>()}});
@@ -374,6 +376,7 @@ void add_job_options(std::vector<OptionSpec>& table) {
          .optional_value = true,
          .help = "count the records; NAME is the field of the result",
          .details = "NAME is count when it is not given.",
+         .absent = "the rows of any job",
          .environment_override = "KSTREAM_AGGREGATE_COUNT",
          .section_only = true,
          .bindings = {at_as<Count, &AggregateConfig::spec, &AggregationSpec::aggregates>(),

@@ -24,7 +24,8 @@ class Results(IntegrationTest):
         table = self.results_of()
         self.assertEqual(printed, table)
         self.assertEqual(table.splitlines()[-1], "(50 rows)")
-        rows = [json.loads(line, parse_float=str) for line in self.results_of("--json").splitlines()]
+        lines = self.results_of("--json").splitlines()
+        rows = [json.loads(line, parse_float=str) for line in lines]
         self.assertEqual(len(rows), 50)
         self.assertEqual(sum(row["numero_transacoes"] for row in rows), 20_000)
         self.assertEqual([row["id_vendedor"] for row in rows],

@@ -62,7 +62,10 @@ THIRD_PARTY = {
 }
 
 # Modules that a seed alone must be able to replay: no threads, clocks or randomness of their own.
-PURE = {"base", "model", "core", "codec", "ports", "pipeline", "audit", "bench", "status", "results", "text"}
+PURE = {
+    "base", "model", "core", "codec", "ports", "pipeline", "audit", "bench", "status", "results",
+    "text",
+}  # fmt: skip
 IMPURE_HEADERS = {
     "atomic", "barrier", "condition_variable", "filesystem", "fstream", "future", "latch", "mutex",
     "random", "semaphore", "shared_mutex", "stop_token", "thread",

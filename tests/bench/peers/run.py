@@ -7,10 +7,10 @@
 
 The job is kstream's default one: sum and count per seller. Each system reads the same topic with
 the settings that suit it best (its program says which and why) and publishes to a results topic of
-its own, as often as kstream does while it reads a backlog: once a second. Measured is from the start
-of the process to the moment at which a read_committed reader has seen every record in the totals,
-with the CPU time and the memory of that process; the broker's are not in it. The totals of kstream
-are proved by `kstream audit`, those of the others compared with them number by number.
+its own, as often as kstream does while it reads a backlog: once a second. Measured is from the
+start of the process to the moment at which a read_committed reader has seen every record in the
+totals, with the CPU time and the memory of that process; the broker's are not in it. The totals of
+kstream are proved by `kstream audit`, those of the others compared with them number by number.
 
 Starts a broker of its own (scripts/cluster.sh up --single, data in memory) and removes it. Builds
 the others from Maven and the Go module proxy into build/peers; Java 17, Maven and Go have to be

@@ -30,7 +30,7 @@ TEST_CASE("a table aligns its columns, numbers at the right") {
 TEST_CASE("a table counts characters, and shows what would act on a terminal") {
     CHECK(written(Format::table,
                   {"{\"s\":\"\xc3\xa3\xc3\xa9\",\"n\":1}", R"({"s":"\u001b[2J","n":2})"}) ==
-          "s           n\n"
+          "s          n\n"
           "---------  -\n"
           "\xc3\xa3\xc3\xa9         1\n"
           "\\u001b[2J  2\n"
