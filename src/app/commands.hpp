@@ -32,6 +32,7 @@ struct AppContext {
                                          AppContext& context);
 [[nodiscard]] ExitCode run_aggregate(const cli::AggregateConfig& config, AppContext& context);
 [[nodiscard]] ExitCode run_audit(const cli::AuditConfig& config, AppContext& context);
+[[nodiscard]] ExitCode run_results(const cli::ResultsConfig& config, AppContext& context);
 [[nodiscard]] ExitCode run_reset(const cli::ResetConfig& config, AppContext& context);
 [[nodiscard]] ExitCode run_bench(const cli::BenchConfig& config, AppContext& context);
 // Prints one line on stdout, whatever the answer.

@@ -4,6 +4,7 @@
 #include "app/commands.hpp"
 #include "app/explain.hpp"
 #include "app/monitoring.hpp"
+#include "app/standard_output.hpp"
 #include "app/stop_signal.hpp"
 #include "app/version_text.hpp"
 #include "cli/parse.hpp"
@@ -15,12 +16,10 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
-#include <unistd.h>
 #include <variant>
 
 namespace kstream::app {
@@ -29,18 +28,10 @@ namespace {
 // Of clients that do not come to their end.
 constexpr std::chrono::seconds kLeftBehindLimit{1};
 
-// A reader that has left (kstream help metrics | head) has had what it wanted.
 ExitCode print(std::string_view text) {
-    while (!text.empty()) {
-        const ssize_t written = ::write(STDOUT_FILENO, text.data(), text.size());
-        if (written > 0) {
-            text.remove_prefix(static_cast<std::size_t>(written));
-        } else if (errno == EPIPE) {
-            return ExitCode::ok;
-        } else if (errno != EINTR) {
-            std::perror("kstream: cannot write to standard output");
-            return ExitCode::internal;
-        }
+    if (const Result<bool> written = write_to_stdout(text); !written) {
+        fmt::print(stderr, "kstream: {}\n", written.error().message);
+        return written.error().exit_code;
     }
     return ExitCode::ok;
 }
@@ -77,6 +68,9 @@ ExitCode call(const cli::AggregateConfig& config, AppContext& context) {
 }
 ExitCode call(const cli::AuditConfig& config, AppContext& context) {
     return run_audit(config, context);
+}
+ExitCode call(const cli::ResultsConfig& config, AppContext& context) {
+    return run_results(config, context);
 }
 ExitCode call(const cli::ResetConfig& config, AppContext& context) {
     return run_reset(config, context);

@@ -5,6 +5,7 @@
 #include "app/ensure_topics.hpp"
 #include "app/loop_thread.hpp"
 #include "app/peer_watch.hpp"
+#include "app/print_results.hpp"
 #include "app/start_checks.hpp"
 #include "app/topic_plan.hpp"
 #include "kafka/left_behind.hpp"
@@ -238,8 +239,19 @@ void say_stopped(const AppContext& context) {
                        {"bytes_written", static_cast<std::int64_t>(written.bytes)}});
 }
 
+// --print: while the loops still run, as a stop would end the reading as well.
+ExitCode print_what_is_there(const cli::AggregateConfig& config, kafka::Admin& admin,
+                             AppContext& context) {
+    cli::ResultsConfig wanted;
+    wanted.common = config.common;
+    wanted.application_id = config.application_id;
+    wanted.spec = config.spec;
+    wanted.results_topic = config.results_topic;
+    return print_results(wanted, admin, context.log, context.stop);
+}
+
 ExitCode run_loops(const cli::AggregateConfig& config, const StartReport& facts,
-                   const Identity& identity, AppContext& context) {
+                   const Identity& identity, kafka::Admin& admin, AppContext& context) {
     const kafka::ClientConfig client{config.common.brokers, config.application_id,
                                      config.common.client_properties, &context.log};
     auto queries = kafka::QueryService::make(client, topic_names(facts.names));
@@ -281,8 +293,12 @@ ExitCode run_loops(const cli::AggregateConfig& config, const StartReport& facts,
         return report(context.log, loops.error());
     }
     Result<bool> watched = true;
+    ExitCode printed = ExitCode::ok;
     if (config.until_end) {
         watched = watch_end(environment);
+        if (watched && *watched && config.print_results) {
+            printed = print_what_is_there(config, admin, context);
+        }
         context.stop.request();
     }
     while (!context.stop.wait_for(seconds{1})) {
@@ -295,7 +311,7 @@ ExitCode run_loops(const cli::AggregateConfig& config, const StartReport& facts,
     }
     if (code == ExitCode::ok) {
         say_stopped(context);
-        code = *watched ? code : before_the_end(context.log);
+        code = *watched ? printed : before_the_end(context.log);
     }
     if (!kafka::wait_for_left_behind(deadline)) {
         context.log.write(LogLevel::info, "left the groups without waiting for their answer");
@@ -348,7 +364,7 @@ ExitCode run_aggregate(const cli::AggregateConfig& config, AppContext& context) 
     if (const Result<void> same = check_stored_identity(checked, identity); !same) {
         return report(log, same.error());
     }
-    return run_loops(config, checked, identity, context);
+    return run_loops(config, checked, identity, *admin, context);
 }
 
 }  // namespace kstream::app

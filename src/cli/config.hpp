@@ -93,6 +93,7 @@ struct AggregateConfig {
     std::chrono::milliseconds commit_interval{100};
     StartAt from;
     bool until_end = false;
+    bool print_results = false;     // --print, with until_end
     std::string instance_id;        // empty: random per start
     std::string group_instance_id;  // empty: dynamic membership
     std::string group_protocol = "classic";
@@ -124,6 +125,20 @@ struct AuditConfig {
     std::uint64_t memory = 1'000'000'000;  // bytes for the accounts of the keys
     std::string base;                      // what an earlier proved audit has saved
     std::string save_base;
+    bool json = false;
+};
+
+struct ResultsConfig {
+    CommonConfig common;
+    std::string application_id = "kstream";
+    // Without group-by and aggregates: rows of any one job are shown.
+    AggregationSpec spec{
+        .source_topic = "financial_transactions", .group_by = {}, .aggregates = {}};
+    std::string results_topic = "aggregated_transactions";
+    std::optional<std::string> key;        // only this key's row
+    bool follow = false;                   // go on with what is committed later
+    std::uint64_t memory = 1'000'000'000;  // bytes for rows
+    bool csv = false;
     bool json = false;
 };
 
@@ -162,6 +177,6 @@ struct HealthConfig {
 };
 
 using Command = std::variant<ProduceConfig, CreateTopicsConfig, AggregateConfig, AuditConfig,
-                             ResetConfig, BenchConfig, HealthConfig>;
+                             ResultsConfig, ResetConfig, BenchConfig, HealthConfig>;
 
 }  // namespace kstream::cli

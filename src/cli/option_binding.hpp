@@ -232,6 +232,8 @@ consteval Subcommand subcommand_of() {
         return Subcommand::aggregate;
     } else if constexpr (std::same_as<Config, AuditConfig>) {
         return Subcommand::audit;
+    } else if constexpr (std::same_as<Config, ResultsConfig>) {
+        return Subcommand::results;
     } else if constexpr (std::same_as<Config, ResetConfig>) {
         return Subcommand::reset;
     } else if constexpr (std::same_as<Config, BenchConfig>) {
@@ -284,7 +286,8 @@ template <auto Member>
 std::vector<Binding> everywhere() {
     return {at<&ProduceConfig::common, Member>(),   at<&CreateTopicsConfig::common, Member>(),
             at<&AggregateConfig::common, Member>(), at<&AuditConfig::common, Member>(),
-            at<&ResetConfig::common, Member>(),     at<&BenchConfig::common, Member>()};
+            at<&ResultsConfig::common, Member>(),   at<&ResetConfig::common, Member>(),
+            at<&BenchConfig::common, Member>()};
 }
 
 }  // namespace kstream::cli::binding

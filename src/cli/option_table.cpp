@@ -193,7 +193,7 @@ void add_topic_options(std::vector<OptionSpec>& table) {
          .rules = {.check = check_application_id},
          .bindings = {at<&CreateTopicsConfig::application_id>(),
                       at<&AggregateConfig::application_id>(), at<&AuditConfig::application_id>(),
-                      at<&ResetConfig::application_id>()}});
+                      at<&ResultsConfig::application_id>(), at<&ResetConfig::application_id>()}});
     table.push_back(
         {.name = "topic",
          .short_name = 't',
@@ -202,7 +202,8 @@ void add_topic_options(std::vector<OptionSpec>& table) {
          .rules = {.check = check_topic},
          .bindings = {at<&ProduceConfig::topic>(), at<&CreateTopicsConfig::source_topic>(),
                       at<&AggregateConfig::spec, &AggregationSpec::source_topic>(),
-                      at<&AuditConfig::spec, &AggregationSpec::source_topic>()}});
+                      at<&AuditConfig::spec, &AggregationSpec::source_topic>(),
+                      at<&ResultsConfig::spec, &AggregationSpec::source_topic>()}});
     table.push_back(
         {.name = "output-topic",
          .value = "TOPIC",
@@ -210,7 +211,7 @@ void add_topic_options(std::vector<OptionSpec>& table) {
          .rules = {.check = check_topic},
          .bindings = {at<&ProduceConfig::results_topic>(), at<&CreateTopicsConfig::results_topic>(),
                       at<&AggregateConfig::results_topic>(), at<&AuditConfig::results_topic>(),
-                      at<&ResetConfig::results_topic>()}});
+                      at<&ResultsConfig::results_topic>(), at<&ResetConfig::results_topic>()}});
 }
 
 void add_produce_options(std::vector<OptionSpec>& table) {
@@ -352,9 +353,11 @@ void add_job_options(std::vector<OptionSpec>& table) {
                      .details = "As soon as one of --group-by, --sum and --count is given, the "
                                 "three together are the job and nothing of the default one "
                                 "remains.",
+                     .absent = "the rows of any job",
                      .rules = {.check = check_field},
                      .bindings = {at<&AggregateConfig::spec, &AggregationSpec::group_by>(),
-                                  at<&AuditConfig::spec, &AggregationSpec::group_by>()}});
+                                  at<&AuditConfig::spec, &AggregationSpec::group_by>(),
+                                  at<&ResultsConfig::spec, &AggregationSpec::group_by>()}});
     table.push_back(
         {.name = "sum",
          .value = "FIELD[=NAME]",
@@ -362,8 +365,10 @@ void add_job_options(std::vector<OptionSpec>& table) {
          .help = "sum a field, exactly; NAME is the field of the result",
          .details = "NAME is sum_<FIELD> when it is not given. --sum and --count make the fields "
                     "of the result in the order in which they are given.",
+         .absent = "the rows of any job",
          .bindings = {at_as<Sum, &AggregateConfig::spec, &AggregationSpec::aggregates>(),
-                      at_as<Sum, &AuditConfig::spec, &AggregationSpec::aggregates>()}});
+                      at_as<Sum, &AuditConfig::spec, &AggregationSpec::aggregates>(),
+                      at_as<Sum, &ResultsConfig::spec, &AggregationSpec::aggregates>()}});
     table.push_back(
         {.name = "count",
          .value = "[NAME]",
@@ -371,17 +376,20 @@ void add_job_options(std::vector<OptionSpec>& table) {
          .optional_value = true,
          .help = "count the records; NAME is the field of the result",
          .details = "NAME is count when it is not given.",
+         .absent = "the rows of any job",
          .environment_override = "KSTREAM_AGGREGATE_COUNT",
          .section_only = true,
          .bindings = {at_as<Count, &AggregateConfig::spec, &AggregationSpec::aggregates>(),
-                      at_as<Count, &AuditConfig::spec, &AggregationSpec::aggregates>()}});
+                      at_as<Count, &AuditConfig::spec, &AggregationSpec::aggregates>(),
+                      at_as<Count, &ResultsConfig::spec, &AggregationSpec::aggregates>()}});
     table.push_back({.name = "scale",
                      .value = "DIGITS",
                      .help = "digits behind the decimal point that sums keep",
                      .details = "A record with more is a bad record: nothing is ever rounded.",
                      .rules = {.min = 0, .max = kMaxScale},
                      .bindings = {at<&AggregateConfig::spec, &AggregationSpec::scale>(),
-                                  at<&AuditConfig::spec, &AggregationSpec::scale>()}});
+                                  at<&AuditConfig::spec, &AggregationSpec::scale>(),
+                                  at<&ResultsConfig::spec, &AggregationSpec::scale>()}});
     table.push_back({.name = "from",
                      .value = "WHERE",
                      .help = "where a new job begins: earliest, latest, a time",
@@ -395,6 +403,10 @@ void add_job_options(std::vector<OptionSpec>& table) {
                      .absent = "run until stopped",
                      .rules = {.choices = kUntil},
                      .bindings = {at_as<Until, &AggregateConfig::until_end>()}});
+    table.push_back({.name = "print",
+                     .help = "with --until end: print the results when all is in the totals",
+                     .details = "The table that kstream results prints.",
+                     .bindings = {at<&AggregateConfig::print_results>()}});
     table.push_back({.name = "on-bad-record",
                      .value = "POLICY",
                      .help = "what happens to a record that breaks the contract",
@@ -480,7 +492,7 @@ void add_audit_options(std::vector<OptionSpec>& table) {
                      .details = "Where they do not fit, the logs are read once more for each part "
                                 "of the keys. What the client library buffers comes on top.",
                      .rules = {.min = 1e6, .max = 1e15},
-                     .bindings = {at<&AuditConfig::memory>()}});
+                     .bindings = {at<&AuditConfig::memory>(), at<&ResultsConfig::memory>()}});
     table.push_back({.name = "base",
                      .value = "FILE",
                      .group = running,
@@ -497,6 +509,24 @@ void add_audit_options(std::vector<OptionSpec>& table) {
                                 "all, and may be the one that --base names.",
                      .absent = "nothing is written",
                      .bindings = {at<&AuditConfig::save_base>()}});
+}
+
+void add_results_options(std::vector<OptionSpec>& table) {
+    table.push_back({.name = "key",
+                     .value = "KEY",
+                     .help = "show the row of this key only",
+                     .details = "As the results topic has it: the text of a single string field, "
+                                "else a JSON array of the group-by values.",
+                     .absent = "all keys",
+                     .bindings = {at<&ResultsConfig::key>()}});
+    table.push_back({.name = "follow",
+                     .group = running,
+                     .help = "go on with each row that is committed, until stopped",
+                     .bindings = {at<&ResultsConfig::follow>()}});
+    table.push_back({.name = "csv",
+                     .group = observing,
+                     .help = "print CSV with a header (RFC 4180)",
+                     .bindings = {at<&ResultsConfig::csv>()}});
 }
 
 void add_bench_options(std::vector<OptionSpec>& table) {
@@ -565,7 +595,8 @@ void add_run_options(std::vector<OptionSpec>& table) {
                      .group = observing,
                      .help = "report on stdout as JSON",
                      .bindings = {at<&ProduceConfig::json>(), at<&CreateTopicsConfig::json>(),
-                                  at<&AuditConfig::json>(), at<&BenchConfig::json>()}});
+                                  at<&AuditConfig::json>(), at<&ResultsConfig::json>(),
+                                  at<&BenchConfig::json>()}});
 }
 
 void add_observing_options(std::vector<OptionSpec>& table) {
@@ -643,6 +674,14 @@ constexpr std::array<SubcommandSpec, kSubcommandCount> kSubcommands{{
      "aggregate. Writes nothing to the cluster, joins no group, and may run beside the workers. "
      "Exit code 0: proved; 1: something differs, and is named; 9: it cannot be told.",
      "kstream audit --application-id kstream"},
+    {Subcommand::results, "results", "print the committed totals",
+     "Reads the results topic, read_committed, from its beginning to its end, and prints the "
+     "newest "
+     "row of each key: a table, JSON lines with --json, or CSV. The options of the job may be "
+     "given "
+     "as aggregate has them; rows with other columns are then left out, said, and end in exit code "
+     "78, as are records that another program wrote there.",
+     "kstream results --key vendedor_1"},
     {Subcommand::reset, "reset", "forget the state of a job",
      "Deletes the committed offsets and the internal topics of a job that is not running, so that "
      "it begins anew. Shows what it would do unless --yes is given.",
@@ -680,6 +719,8 @@ Command default_command(Subcommand id) {
             return AggregateConfig{};
         case Subcommand::audit:
             return AuditConfig{};
+        case Subcommand::results:
+            return ResultsConfig{};
         case Subcommand::reset:
             return ResetConfig{};
         case Subcommand::bench:
@@ -699,6 +740,7 @@ const std::vector<OptionSpec>& option_table() {
         add_create_topics_options(rows);
         add_aggregate_options(rows);
         add_audit_options(rows);
+        add_results_options(rows);
         add_bench_options(rows);
         add_run_options(rows);
         add_cluster_options(rows);

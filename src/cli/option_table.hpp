@@ -20,6 +20,7 @@ enum class Subcommand : std::uint8_t {
     create_topics,
     aggregate,
     audit,
+    results,
     reset,
     bench,
     health
@@ -32,7 +33,7 @@ struct SubcommandSpec {
     std::string_view details;  // for the manual page
     std::string_view example;
 };
-inline constexpr std::size_t kSubcommandCount = 7;
+inline constexpr std::size_t kSubcommandCount = 8;
 [[nodiscard]] std::span<const SubcommandSpec, kSubcommandCount> subcommands();
 [[nodiscard]] const SubcommandSpec& subcommand(Subcommand id);
 

@@ -89,6 +89,9 @@ const AggregationSpec& spec_of(const Command& command) {
     if (const auto* const audit = std::get_if<AuditConfig>(&command)) {
         return audit->spec;
     }
+    if (const auto* const results = std::get_if<ResultsConfig>(&command)) {
+        return results->spec;
+    }
     return std::get<AggregateConfig>(command).spec;
 }
 
@@ -103,7 +106,8 @@ std::string print_config(const Command& command, Subcommand id, const std::vecto
         if (option.binding(id) == nullptr || option.name == "client-property") {
             continue;
         }
-        const bool of_job = id == Subcommand::aggregate || id == Subcommand::audit;
+        const bool of_job =
+            id == Subcommand::aggregate || id == Subcommand::audit || id == Subcommand::results;
         if (of_job && (option.name == "sum" || option.name == "count")) {
             if (option.name == "sum") {
                 append_aggregates(out, spec_of(command), given);

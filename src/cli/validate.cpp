@@ -49,6 +49,9 @@ void check(const CreateTopicsConfig& config, Found& found) {
 void check(const AggregateConfig& config, Found& found) {
     check_common(config.common, found);
     check_topics(config.spec.source_topic, config.results_topic, found);
+    if (config.print_results && !config.until_end) {
+        found.emplace_back("--print without --until end: without an end there is no last result");
+    }
     if (!config.http_advertise.empty() && !config.common.http) {
         found.emplace_back("--http-advertise without --http: there is nothing to reach");
     }
@@ -65,6 +68,13 @@ void check(const AuditConfig& config, Found& found) {
     }
     for (const std::string& problem : problems(config.spec)) {
         found.push_back(fmt::format("--group-by, --sum, --count: {}", problem));
+    }
+}
+
+void check(const ResultsConfig& config, Found& found) {
+    check_common(config.common, found);
+    if (config.json && config.csv) {
+        found.emplace_back("--json and --csv: choose one");
     }
 }
 

@@ -1,6 +1,8 @@
 // Lines are built outside the lock and written under it.
 #include "telemetry/log.hpp"
 
+#include "text/utf8.hpp"
+
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
@@ -16,48 +18,6 @@ namespace {
 
 constexpr std::size_t kMaxValueBytes = 256;
 constexpr std::string_view kCut = "...";
-constexpr char32_t kNotUtf8 = 0xffffffff;
-
-struct CodePoint {
-    char32_t value = kNotUtf8;
-    std::size_t bytes = 1;
-};
-
-// The code point at the front of a text that is not empty; kNotUtf8 with one byte when there is
-// none (overlong forms and surrogates included).
-CodePoint decode(std::string_view text) {
-    const auto lead = static_cast<unsigned char>(text[0]);
-    if (lead < 0x80) {
-        return {lead, 1};
-    }
-    const std::size_t bytes = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 0;
-    if (bytes == 0 || bytes > text.size()) {
-        return {};
-    }
-    char32_t value = lead & (0x7fU >> bytes);
-    for (std::size_t i = 1; i < bytes; ++i) {
-        const auto next = static_cast<unsigned char>(text[i]);
-        if ((next & 0xc0U) != 0x80) {
-            return {};
-        }
-        value = value << 6 | (next & 0x3fU);
-    }
-    constexpr char32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
-    const bool surrogate = value >= 0xd800 && value <= 0xdfff;
-    if (value < kSmallest[bytes] || value > 0x10ffff || surrogate) {
-        return {};
-    }
-    return {value, bytes};
-}
-
-// Characters that act on a terminal or a reader instead of standing for themselves.
-bool is_active(char32_t c) {
-    const bool control = c < 0x20 || (c >= 0x7f && c <= 0x9f);
-    const bool bidirectional = c == 0x061c || c == 0x200e || c == 0x200f ||
-                               (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
-    const bool separator = c == 0x2028 || c == 0x2029;
-    return control || bidirectional || separator || c == 0xfeff;
-}
 
 using Line = fmt::memory_buffer;
 
@@ -68,10 +28,10 @@ void append(Line& line, std::string_view text) {
 // Appends `text` as it stands inside a pair of double quotes, in both formats.
 void append_escaped(Line& line, std::string_view text, LogFormat format) {
     while (!text.empty()) {
-        const CodePoint c = decode(text);
+        const text::CodePoint c = text::first_code_point(text);
         const std::string_view raw = text.substr(0, c.bytes);
         text.remove_prefix(c.bytes);
-        if (c.value == kNotUtf8) {
+        if (c.value == text::kNotUtf8) {
             if (format == LogFormat::json) {
                 append(line, "\\ufffd");
             } else {
@@ -83,7 +43,7 @@ void append_escaped(Line& line, std::string_view text, LogFormat format) {
             append(line, raw);
         } else if (c.value == '\n') {
             append(line, "\\n");
-        } else if (is_active(c.value)) {  // all of these are below U+10000
+        } else if (text::is_active(c.value)) {  // all of these are below U+10000
             fmt::format_to(std::back_inserter(line), "\\u{:04x}",
                            static_cast<std::uint32_t>(c.value));
         } else {

@@ -1,0 +1,93 @@
+"""`kstream results`: what a person sees of the committed totals."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+from harness.case import IntegrationTest, wait_for
+from harness.records import Wanted, write
+
+PARALLEL = True
+
+
+class Results(IntegrationTest):
+    def results_of(self, *options: str, code: int = 0) -> str:
+        return self.start("results", *self.names(), *options).expect(code, 60).stdout
+
+    def test_table_json_and_csv_agree_with_the_topic(self) -> None:
+        self.create_topics()
+        self.produce(20_000, "--sellers", "50")
+        printed = self.aggregate("--until", "end", "--print", name="printed").expect(0, 90).stdout
+        self.assert_exact(count=20_000)
+        table = self.results_of()
+        self.assertEqual(printed, table)
+        self.assertEqual(table.splitlines()[-1], "(50 rows)")
+        lines = self.results_of("--json").splitlines()
+        rows = [json.loads(line, parse_float=str) for line in lines]
+        self.assertEqual(len(rows), 50)
+        self.assertEqual(sum(row["numero_transacoes"] for row in rows), 20_000)
+        self.assertEqual([row["id_vendedor"] for row in rows],
+                         sorted(row["id_vendedor"] for row in rows))  # fmt: skip
+        read = list(csv.DictReader(io.StringIO(self.results_of("--csv"), newline="")))
+        self.assertEqual(read, [{name: str(cell) for name, cell in row.items()} for row in rows])
+        words = [line.split() for line in table.splitlines()]
+        self.assertEqual(words[0], list(rows[0]))
+        self.assertEqual(words[2:-1], [[str(cell) for cell in row.values()] for row in rows])
+        # One key; and one that nobody has.
+        one = json.loads(self.results_of("--json", "--key", "vendedor_7"), parse_float=str)
+        self.assertEqual(one, next(row for row in rows if row["id_vendedor"] == "vendedor_7"))
+        self.start("results", *self.names(), "--key", "nobody").expect(3, 60)
+        # Memory for a part of the rows only: all of them still, each once.
+        parts = self.results_of("--json", "--memory", "1M").splitlines()
+        self.assertEqual(sorted(parts), sorted(self.results_of("--json").splitlines()))
+
+    def test_more_keys_than_the_bound_on_memory_holds(self) -> None:
+        self.create_topics()
+        self.produce(60_000, "--sellers", "30000")
+        self.settle()
+        whole = self.results_of("--json").splitlines()
+        self.assertGreater(len(whole), 20_000)
+        parts = self.results_of("--json", "--memory", "1M").splitlines()
+        self.assertNotEqual(parts, whole)  # in several parts, each in order
+        self.assertEqual(sorted(parts), whole)
+
+    def test_follow_shows_what_is_committed_later(self) -> None:
+        self.create_topics()
+        self.produce(1_000)
+        worker = self.aggregate()
+        self.settle()
+        follower = self.start("results", *self.names(), "--json", "--follow")
+        wait_for(lambda: follower.stdout.count("\n") >= 3, 30, "the totals that are there")
+        self.produce(500, "--seed", "2")
+
+        def count() -> int:
+            latest = {}
+            for line in follower.stdout.splitlines():
+                row = json.loads(line)
+                latest[row["id_vendedor"]] = row["numero_transacoes"]
+            return sum(latest.values())
+
+        wait_for(lambda: count() == 1_500, 30, "the later totals")
+        follower.terminate()
+        worker.terminate()
+
+    def test_records_of_others_are_left_out_and_end_the_run(self) -> None:
+        self.create_topics()
+        self.produce(1_000)
+        self.settle()
+        before = self.results_of("--json")
+        write(self.results, 0, [Wanted(b"garbage", key=b"vendedor_1"), Wanted(b"{}", key=None)])
+        for partition in range(6):  # in one of them it has its place, and other columns
+            write(self.results, partition, [Wanted(b'{"other":1}', key=b"vendedor_9")])
+        left_out = self.start("results", *self.names(), "--json").expect(78, 60)
+        self.assertEqual(left_out.stdout, before)
+        self.assertIn("8 record(s)", left_out.stderr.splitlines()[-1])
+        # A job that is named: the rows are of another.
+        other = self.start("results", *self.names(), "--group-by", "loja", "--count")
+        self.assertEqual(other.expect(78, 60).stdout, "(0 rows)\n")
+
+    def test_a_topic_that_does_not_exist(self) -> None:
+        gone = self.start("results", *self.names()).expect(3, 60)
+        self.assertIn("does not exist", gone.stderr.splitlines()[-1])
