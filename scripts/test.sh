@@ -141,10 +141,18 @@ run_program() {
   record "$name" "$(seconds_since "$started")" "${good:-0}" "${bad:-0}"
 }
 
+# run_step NAME TITLE COMMAND... : one thing that passes or fails, its output in a log.
+run_step() {
+  local name="$1" started status=0
+  started="$(now_ms)"
+  step "test-$1" "${@:2}" || status=1
+  record "$name" "$(seconds_since "$started")" $((1 - status)) "$status"
+}
+
 # ---- what takes long: --full ---------------------------------------------------------------------
 
 full_tidy() {
-  build tidy
+  run_step clang-tidy "clang-tidy, every file" build_preset tidy
 }
 
 # As root on Debian only: docker_host.sh brings an engine and makes Debian's image.
@@ -186,20 +194,17 @@ full_planted_bugs() {
 }
 
 full_fuzzing() {
-  local started status=0
   build fuzz-asan
-  started="$(now_ms)"
-  step test-fuzz "fuzzing, ten minutes a target" \
-    python3 tests/fuzz/run.py --preset fuzz-asan --seconds 600 || status=1
-  record fuzzing "$(seconds_since "$started")" $((1 - status)) "$status"
+  run_step fuzzing "fuzzing, ten minutes a target" \
+    python3 tests/fuzz/run.py --preset fuzz-asan --seconds 600
 }
 
 if [ "$full" = yes ]; then "$here/setup.sh" --full; else "$here/setup.sh"; fi
 
 build release
 run_ctest checks release -L '^(unit|sim|mock|cli|tidy|deploy)$'
-cmake --build --preset release --target instruction_bench >/dev/null &&
-  run_script instructions "instructions, and bytes of a key" release tests/bench/instructions.py
+build release instruction_bench
+run_script instructions "instructions, and bytes of a key" release tests/bench/instructions.py
 [ "$with_integration" = no ] ||
   run_script integration "integration (real cluster)" release tests/integration/run.py
 
