@@ -209,9 +209,11 @@ std::unique_ptr<Membership> GroupConsumer::membership() {
     if (generations_.pending()) {
         return nullptr;
     }
-    // P5: generation -1 or no member id would commit offsets that nobody checks.
+    // P5: generation -1 or no member id would commit offsets that nobody checks. Members of KIP-848
+    // name themselves, and have epoch 0 until they are in the group.
+    const std::int32_t first = config_.group_protocol == "classic" ? 0 : 1;
     if (!metadata || rd_kafka_assignment_lost(client_.get()) != 0 ||
-        rd_kafka_consumer_group_metadata_generation_id(metadata.get()) < 0 ||
+        rd_kafka_consumer_group_metadata_generation_id(metadata.get()) < first ||
         rd_kafka_consumer_group_metadata_member_id(metadata.get())[0] == '\0') {
         return nullptr;
     }
