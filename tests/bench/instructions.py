@@ -46,6 +46,9 @@ def said_by(*command: str | Path, **options: object) -> str:
 def environment() -> str:
     """What decides the numbers beside the sources, as one line."""
     parts = [said_by(os.environ.get("CXX", "c++"), "--version").splitlines()[0], os.uname().machine]
+    # What valgrind shows of the processor decides which kernel simdjson takes, and which memcpy.
+    wide = re.search(r"^flags\b.*\bavx2\b", Path("/proc/cpuinfo").read_text(), re.M)
+    parts.append("with AVX2" if wide else "without AVX2")
     for package in PACKAGES:
         parts.append(said_by("dpkg-query", "-W", "-f", "${Package} ${Version}", package))
     return "; ".join(parts)
