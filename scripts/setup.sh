@@ -15,7 +15,7 @@
 #   setup.sh --full         all of it, and clang 19 with its run-time libraries for libFuzzer,
 #                           clang-tidy and, on Debian, chromium: for `test.sh --full`
 #
-# Knows Debian 12 and 13 and Ubuntu 24.04. Needs no variable; these are for machines that reach less:
+# Knows Debian 12 and 13 and Ubuntu 24.04. Needs no variable; for machines that reach less:
 #   KSTREAM_RDKAFKA_TARBALL   the file that step 2 would fetch with npm; its SHA-256 is checked
 #   KSTREAM_DEBIAN_MIRROR     address of a Debian mirror, on Debian 12 only; otherwise derived from
 #                             apt's own settings
@@ -29,9 +29,9 @@ here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 # shellcheck source=scripts/lib/kafka.sh
 . "$here/lib/kafka.sh"
 
-# A package whose maker is librdkafka's and which carries its source, whole. A registry never changes
-# a version that it has given out, and every system reaches it with the same client; a suite of a
-# distribution moves on, and its old versions are gone.
+# A package whose maker is librdkafka's and which carries its source, whole. A registry never
+# changes a version that it has given out, and every system reaches it with the same client; a suite
+# of a distribution moves on, and its old versions are gone.
 readonly RDKAFKA_VERSION=2.15.1
 readonly RDKAFKA_PACKAGE=@confluentinc/kafka-javascript@1.10.1
 readonly RDKAFKA_PACKAGE_FILE=confluentinc-kafka-javascript-1.10.1.tgz

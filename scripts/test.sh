@@ -7,9 +7,9 @@
 #
 #   test.sh                        all of it
 #   test.sh --without-integration  what needs no cluster
-#   test.sh --full                 all of it, and what takes long: clang-tidy, a cluster with TLS and
-#                                  rights, deploy/ in Docker, chaos on a cluster of its own, also
-#                                  under the sanitizers, threads, planted bugs, fuzzing
+#   test.sh --full                 all of it, and what takes long: clang-tidy, a cluster with TLS
+#                                  and rights, deploy/ in Docker, chaos on a cluster of its own,
+#                                  also under the sanitizers, threads, planted bugs, fuzzing
 #
 # A stage that fails does not keep the later ones from running, a build that fails does. Ends with a
 # table, what was not run and why, one line of totals, and exit code 0 only when everything passed.
@@ -32,7 +32,7 @@ esac
 
 # What some machines truly cannot run: the name of the test, and what it needs.
 declare -rA MAY_BE_SKIPPED=(
-  ["cli: page_test"]="chromium, which setup.sh --full installs on Debian; Ubuntu has no package of it"
+  ["cli: page_test"]="chromium: setup.sh --full installs it on Debian, Ubuntu has no package of it"
 )
 
 table=()
@@ -104,8 +104,8 @@ run_ctest() {
   record "$name" "$(seconds_since "$started")" $((total - bad)) $((bad + forbidden_skips))
 }
 
-# Of the tests of a JUnit report, those of which something was skipped into `not_run`, and the number
-# of those that had to run into `forbidden_skips`.
+# Of the tests of a JUnit report, puts those of which something was skipped into `not_run`, and the
+# number of those that had to run into `forbidden_skips`.
 skipped_tests() {
   local test
   forbidden_skips=0

@@ -1,10 +1,10 @@
 # shellcheck shell=bash
 # Packages of a newer Debian suite, without touching the system's apt.
 #
-# Debian 12 carries a Catch2 and a docker compose that are too old for us; its backports and the next
-# release have both, on the same mirror, under the same archive keys. So we read them through apt
-# itself, which checks the signatures, but with a configuration, lists and caches of our own. Nothing
-# is installed from here: we only download.
+# Debian 12 carries a Catch2 and a docker compose that are too old for us; its backports and the
+# next release have both, on the same mirror, under the same archive keys. So we read them through
+# apt itself, which checks the signatures, but with a configuration, lists and caches of our own.
+# Nothing is installed from here: we only download.
 
 NEWER_APT="$KSTREAM_DEPS/apt"
 NEWER_KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fails when the work for each record has become more since the last release.
 
-    instructions.py             counts, and compares with what instructions.json says of this machine
+    instructions.py             counts, and compares with what instructions.json says for this set
     instructions.py --record    writes the counts of the base into it, for this compiler and these
                                 libraries
 

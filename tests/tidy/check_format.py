@@ -19,8 +19,12 @@ FOLDERS = ("include", "src", "tests")
 
 
 def complaints(files: list[Path]) -> str:
-    done = subprocess.run([TOOL, f"--style=file:{ROOT / '.clang-format'}", "--dry-run", "-Werror",
-                           *map(str, files)], capture_output=True, text=True, check=False)  # fmt: skip
+    done = subprocess.run(
+        [TOOL, f"--style=file:{ROOT / '.clang-format'}", "--dry-run", "-Werror", *map(str, files)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     return done.stderr if done.returncode != 0 else ""
 
 
