@@ -8,8 +8,9 @@
 #   test.sh                        all of it
 #   test.sh --without-integration  what needs no cluster
 #   test.sh --full                 all of it, and what takes long: clang-tidy, a cluster with TLS
-#                                  and rights, deploy/ in Docker, chaos on a cluster of its own,
-#                                  also under the sanitizers, threads, planted bugs, fuzzing
+#                                  and rights, groups of KIP-848, deploy/ in Docker, chaos on a
+#                                  cluster of its own, also under the sanitizers, threads, planted
+#                                  bugs, fuzzing
 #
 # A stage that fails does not keep the later ones from running, a build that fails does. Ends with a
 # table, what was not run and why, one line of totals, and exit code 0 only when everything passed.
@@ -169,6 +170,11 @@ full_security() {
   run_script security "security (real cluster)" release tests/integration/run.py --secure
 }
 
+full_group_protocol() {
+  KSTREAM_TEST_GROUP_PROTOCOL=consumer run_script kip-848 "groups of KIP-848" release \
+    tests/integration/run.py --only 'faults_test|late_requests_test|brokers_test|status_test'
+}
+
 full_chaos() {
   run_script chaos "chaos (real cluster)" release tests/chaos/run.py --minutes 5
 }
@@ -215,6 +221,7 @@ run_ctest sanitizers asan -L '^unit$'
 if [ "$full" = yes ]; then
   full_tidy
   full_security
+  full_group_protocol
   full_docker
   full_chaos
   full_sanitized_chaos
