@@ -12,11 +12,17 @@ find_path(RdKafka_INCLUDE_DIR librdkafka/rdkafka.h
   HINTS ${PC_RDKAFKA_INCLUDEDIR} NO_DEFAULT_PATH)
 find_library(RdKafka_LIBRARY librdkafka.a
   HINTS ${PC_RDKAFKA_LIBDIR} NO_DEFAULT_PATH)
+# With scripts/librdkafka/record-batches.patch, as scripts/setup.sh builds it: one without does not
+# count as found (ADR 0025).
+if(RdKafka_INCLUDE_DIR)
+  file(STRINGS "${RdKafka_INCLUDE_DIR}/librdkafka/rdkafka.h" RdKafka_RECORD_BATCHES
+    REGEX "rd_kafka_message_record_batch" LIMIT_COUNT 1)
+endif()
 
 include(FindPackageHandleStandardArgs)
 set(RdKafka_VERSION "${PC_RDKAFKA_VERSION}")
 find_package_handle_standard_args(RdKafka
-  REQUIRED_VARS RdKafka_LIBRARY RdKafka_INCLUDE_DIR
+  REQUIRED_VARS RdKafka_LIBRARY RdKafka_INCLUDE_DIR RdKafka_RECORD_BATCHES
   VERSION_VAR RdKafka_VERSION)
 mark_as_advanced(RdKafka_INCLUDE_DIR RdKafka_LIBRARY)
 
@@ -37,14 +43,4 @@ if(RdKafka_FOUND AND NOT TARGET RdKafka::rdkafka)
     IMPORTED_LOCATION "${RdKafka_LIBRARY}"
     INTERFACE_INCLUDE_DIRECTORIES "${RdKafka_INCLUDE_DIR}"
     INTERFACE_LINK_LIBRARIES "PkgConfig::RDKAFKA_NEEDS;Threads::Threads;${CMAKE_DL_LIBS};m")
-  # With scripts/librdkafka/record-batches.patch, as scripts/setup.sh builds it. Without, everything
-  # works, and reading is slower (ADR 0025).
-  file(STRINGS "${RdKafka_INCLUDE_DIR}/librdkafka/rdkafka.h" rdkafka_batches
-    REGEX "rd_kafka_message_record_batch" LIMIT_COUNT 1)
-  if(rdkafka_batches)
-    set_property(TARGET RdKafka::rdkafka APPEND PROPERTY
-      INTERFACE_COMPILE_DEFINITIONS KSTREAM_RDKAFKA_RECORD_BATCHES)
-  else()
-    message(STATUS "librdkafka hands out records one by one: scripts/setup.sh builds a faster one")
-  endif()
 endif()

@@ -205,6 +205,10 @@ CONF
 # Quick to notice a dead node or an abandoned transaction.
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
+group.consumer.min.session.timeout.ms=1000
+group.consumer.session.timeout.ms=5000
+group.consumer.min.heartbeat.interval.ms=500
+group.consumer.heartbeat.interval.ms=1000
 broker.heartbeat.interval.ms=1000
 broker.session.timeout.ms=6000
 transaction.abort.timed.out.transaction.cleanup.interval.ms=1000

@@ -128,14 +128,7 @@ def librdkafka(binary: Path, archives: set[Path]) -> dict[str, object]:
     assert version, "kstream --version names its librdkafka"
     (archive,) = [file for file in archives if file.name == "librdkafka.a"]
     purl = f"pkg:github/confluentinc/librdkafka@v{version[1]}"
-    patched = {
-        "pedigree": {
-            "patches": [{"type": "unofficial"}],
-            "notes": "scripts/librdkafka/record-batches.patch (docs/adr/0025-whole-batches.md)",
-        }
-    }
     return {
-        **(patched if "record-batches" in said else {}),
         "type": "library",
         "bom-ref": purl,
         "name": "librdkafka",
@@ -143,6 +136,10 @@ def librdkafka(binary: Path, archives: set[Path]) -> dict[str, object]:
         "scope": "required",
         "hashes": sha256(archive),
         "purl": purl,
+        "pedigree": {
+            "patches": [{"type": "unofficial"}],
+            "notes": "scripts/librdkafka/record-batches.patch (docs/adr/0025-whole-batches.md)",
+        },
         "properties": [{"name": "kstream:linked", "value": "static"}],
     }
 

@@ -3,7 +3,7 @@
 # what is there is left alone, and a run with nothing to do takes a fraction of a second.
 #
 #   1. compilers, libraries and tools from the system's own packages (root or sudo, when missing);
-#   2. librdkafka, static, of the minimum version or newer and with a patch, into build/deps;
+#   2. librdkafka, static, one version from one source with a patch, into build/deps;
 #   3. Catch2 v3, into build/deps where the system has only v2;
 #   4. promtool and amtool, into build/deps where they are missing (no service is installed or
 #      started);
@@ -12,12 +12,13 @@
 #
 #   setup.sh                all of it
 #   setup.sh --build-only   what the binary is built from, nothing for tests: 2 and the half of 1
-#   setup.sh --fuzzing      all of it, and clang 19 with its run-time libraries for libFuzzer
+#   setup.sh --full         all of it, and clang 19 with its run-time libraries for libFuzzer,
+#                           clang-tidy and, on Debian, chromium: for `test.sh --full`
 #
-# Knows Debian 12 and 13 and Ubuntu 24.04. Environment:
-#   KSTREAM_DEBIAN_MIRROR     address of a Debian mirror; derived from apt's own settings on Debian
-#   KSTREAM_RDKAFKA_TARBALL   file or URL of librdkafka_2.14.2.orig.tar.gz, for systems that reach
-#                             no Debian mirror; its SHA-256 is checked
+# Knows Debian 12 and 13 and Ubuntu 24.04. Needs no variable; for machines that reach less:
+#   KSTREAM_RDKAFKA_TARBALL   the file that step 2 would fetch with npm; its SHA-256 is checked
+#   KSTREAM_DEBIAN_MIRROR     address of a Debian mirror, on Debian 12 only; otherwise derived from
+#                             apt's own settings
 set -euo pipefail
 
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
@@ -28,13 +29,22 @@ here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 # shellcheck source=scripts/lib/kafka.sh
 . "$here/lib/kafka.sh"
 
-readonly RDKAFKA_MINIMUM=2.14.2
-readonly RDKAFKA_SUITE=forky
-readonly RDKAFKA_TARBALL_SHA256=4d53568c13717b167d12c7b2a0fe12aeb5d6bfe02de53df5b68f86d870a81b33
+# A package whose maker is librdkafka's and which carries its source, whole. A registry never
+# changes a version that it has given out, and every system reaches it with the same client; a suite
+# of a distribution moves on, and its old versions are gone.
+readonly RDKAFKA_VERSION=2.15.1
+readonly RDKAFKA_PACKAGE=@confluentinc/kafka-javascript@1.10.1
+readonly RDKAFKA_PACKAGE_FILE=confluentinc-kafka-javascript-1.10.1.tgz
+readonly RDKAFKA_PACKAGE_FOLDER=package/deps/librdkafka
+readonly RDKAFKA_PACKAGE_SHA256=ada7d703bb1d3237e2292bfabf438d663b6160c9f1ac2a2406b5dc4257c81b66
 readonly CATCH2_MINIMUM=3.0.0
+# What Debian 12 has not: from its own backports and from the release after it. A version that is no
+# longer there is an error, not another version.
 readonly CATCH2_SUITE=bookworm-backports
+readonly CATCH2_VERSION=3.7.1-0.4~bpo12+1
 readonly COMPOSE_MINIMUM=2.20
 readonly COMPOSE_SUITE=trixie
+readonly COMPOSE_VERSION=2.26.1-4
 readonly KAFKA_VERSION=4.3.1
 # The logging binding that this Kafka release itself is packaged with.
 readonly LOG4J_VERSION=2.25.4
@@ -42,11 +52,11 @@ readonly DEPENDENCY_PLUGIN_VERSION=3.8.1
 readonly JAVA_MINIMUM=17
 
 build_only=no
-fuzzing=no
+full=no
 case "${1:-}" in
   '') ;;
   --build-only) build_only=yes ;;
-  --fuzzing) fuzzing=yes ;;
+  --full) full=yes ;;
   *) die "unknown option '$1': see the comment at the top of scripts/setup.sh" ;;
 esac
 
@@ -56,17 +66,17 @@ system_packages=(
   libsimdjson-dev libfmt-dev libcli11-dev prometheus-cpp-dev libssl-dev
   # librdkafka is built against these
   zlib1g-dev liblz4-dev libzstd-dev libsasl2-dev libcurl4-openssl-dev
-  # source packages of newer suites, and the keys they are signed with
-  dpkg-dev debian-archive-keyring
-  # a source archive that is given as an address
-  curl
 )
-[ "$build_only" = yes ] || system_packages+=(python3 python3-yaml) # scripts and tests
-[ "$fuzzing" = no ] || system_packages+=(clang-19 libclang-rt-19-dev)
+# Scripts and tests; the form of the sources; the count of instructions.
+[ "$build_only" = yes ] || system_packages+=(python3 python3-yaml groff-base clang-format-19
+  valgrind)
+[ "$full" = no ] || system_packages+=(clang-19 libclang-rt-19-dev clang-tidy-19)
+# Ubuntu's package of that name brings another packaging system's, which no container runs.
+[ "$full" = no ] || ! grep -qx 'ID=debian' /etc/os-release || system_packages+=(chromium)
 
 stamp="$KSTREAM_DEPS/.setup-stamp"
 [ "$build_only" = no ] || stamp+=-build
-[ "$fuzzing" = no ] || stamp+=-fuzzing
+[ "$full" = no ] || stamp+=-full
 
 # Everything that decides the outcome of a run. After a change of the scripts, the system, Java or
 # the place of the checkout a run looks at everything again.
@@ -96,14 +106,20 @@ missing_system_packages() {
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
       printf '%s\n' "$package"
   done
+  # Of any origin. In a distribution npm is some hundred packages: only where its file is wanted.
+  rdkafka_is_built || [ -n "${KSTREAM_RDKAFKA_TARBALL:-}" ] || have npm || printf '%s\n' npm
   [ "$build_only" = no ] || return 0
   java_is_enough || printf '%s\n' default-jre-headless
   # A mvn of any origin will do.
   have mvn || printf '%s\n' maven
 }
 
-apt_install() {
+apt_update() {
   as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 update
+}
+
+apt_install() {
+  apt_update
   as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 \
     install -y --no-install-recommends "$@"
 }
@@ -111,70 +127,46 @@ apt_install() {
 # ---- librdkafka ---------------------------------------------------------------------------------
 
 rdkafka_prefix="$KSTREAM_DEPS/librdkafka"
-# Whole record batches (docs/adr/0025-whole-batches.md): none of the released versions has it.
+# Whole record batches (docs/adr/0025-whole-batches.md): no released version has them.
 rdkafka_patch="$here/librdkafka/record-batches.patch"
 # POSIX threads and not C11's: ThreadSanitizer does not know of the latter, so that each thread of
 # librdkafka ends in SIGSEGV under it, and no lock of theirs orders anything.
 rdkafka_options=(--disable-c11threads --enable-ssl --enable-gssapi --enable-zstd --enable-curl
   --enable-lz4-ext)
 
-system_rdkafka_is_enough() {
-  pkg-config --atleast-version="$RDKAFKA_MINIMUM" rdkafka 2>/dev/null &&
-    [ -e "$(pkg-config --variable=libdir rdkafka)/librdkafka.a" ] &&
-    grep -qs rd_kafka_message_record_batch \
-      "$(pkg-config --variable=includedir rdkafka)/librdkafka/rdkafka.h"
+# What a library was built from, and how.
+rdkafka_recipe() {
+  printf '%s\n' "$RDKAFKA_PACKAGE $RDKAFKA_PACKAGE_SHA256" "${rdkafka_options[@]}"
+  cat "$rdkafka_patch"
 }
 
-built_rdkafka_is_enough() {
-  local notes="$rdkafka_prefix/share/doc/librdkafka"
+rdkafka_is_built() {
   [ -e "$rdkafka_prefix/lib/librdkafka.a" ] &&
-    cmp -s "$rdkafka_patch" "$notes/${rdkafka_patch##*/}" &&
-    cmp -s <(printf '%s\n' "${rdkafka_options[@]}") "$notes/options" &&
-    PKG_CONFIG_PATH="$rdkafka_prefix/lib/pkgconfig" \
-      pkg-config --atleast-version="$RDKAFKA_MINIMUM" rdkafka
+    cmp -s <(rdkafka_recipe) "$rdkafka_prefix/share/doc/librdkafka/recipe"
 }
 
-# Leaves the source archive in $1.
+# Leaves the tree in $1/tree.
 fetch_rdkafka_source() {
-  local into="$1" mirror
-  mkdir -p "$into"
-  if [ -n "${KSTREAM_RDKAFKA_TARBALL:-}" ]; then
-    local tarball="$into/librdkafka.orig.tar.gz"
-    if [[ "$KSTREAM_RDKAFKA_TARBALL" == *://* ]]; then
-      curl --fail --location --no-progress-meter -o "$tarball" "$KSTREAM_RDKAFKA_TARBALL"
-    else
-      cp -- "$KSTREAM_RDKAFKA_TARBALL" "$tarball"
-    fi
-    printf '%s  %s\n' "$RDKAFKA_TARBALL_SHA256" "$tarball" | sha256sum --check --quiet ||
-      die "KSTREAM_RDKAFKA_TARBALL is not the librdkafka_2.14.2.orig.tar.gz that is expected here"
-    return
+  local into="$1" file="${KSTREAM_RDKAFKA_TARBALL:-}"
+  mkdir -p "$into/tree"
+  if [ -z "$file" ]; then
+    # Nothing of the package is run, and nothing is left in the user's cache.
+    (cd "$into" && npm pack --ignore-scripts --loglevel=error --cache="$into/cache" \
+      "$RDKAFKA_PACKAGE")
+    file="$into/$RDKAFKA_PACKAGE_FILE"
   fi
-  mirror="$(newer_debian_mirror)" || die "$(
-    cat <<'TEXT'
-this system's librdkafka is too old, and no Debian mirror is known to take its source from.
-Set one of these and run scripts/setup.sh again:
-  KSTREAM_DEBIAN_MIRROR    the address of any Debian mirror (the folder that has dists/ and pool/)
-  KSTREAM_RDKAFKA_TARBALL  a file or URL of librdkafka_2.14.2.orig.tar.gz, as in a mirror's
-                           pool/main/libr/librdkafka/
-TEXT
-  )"
-  newer_apt_setup "$mirror" "deb-src @MIRROR@ $RDKAFKA_SUITE main"
-  (cd "$into" && newer_apt apt-get source --download-only librdkafka)
+  printf '%s  %s\n' "$RDKAFKA_PACKAGE_SHA256" "$file" | sha256sum --check --quiet ||
+    die "$file is not the $RDKAFKA_PACKAGE_FILE that is expected here"
+  tar -xf "$file" -C "$into/tree" --strip-components=3 "$RDKAFKA_PACKAGE_FOLDER"
 }
 
 build_rdkafka() {
   local work="$KSTREAM_DEPS/src/librdkafka" prefix version flags
   rm -rf "$work"
-  fetch_rdkafka_source "$work/download"
-  mkdir -p "$work/tree"
-  tar -xf "$work"/download/*.orig.tar.* -C "$work/tree" --strip-components=1
+  fetch_rdkafka_source "$work"
   cd "$work/tree"
-  if patch --strip=1 --fuzz=0 --dry-run --silent <"$rdkafka_patch" >/dev/null; then
-    patch --strip=1 --fuzz=0 --silent <"$rdkafka_patch"
-  else
-    say "${rdkafka_patch##*/} does not fit this librdkafka: built without, and slower at reading"
-  fi
-  # Debian's patches only swap bundled helpers for Debian's copies of them: not needed.
+  patch --strip=1 --fuzz=0 <"$rdkafka_patch" ||
+    die "${rdkafka_patch##*/} does not fit librdkafka $RDKAFKA_VERSION"
   flags="-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection"
   ./configure --CFLAGS="$flags -ffile-prefix-map=$work/tree=librdkafka" "${rdkafka_options[@]}"
   make -C src -j"$(nproc)" librdkafka.a rdkafka.pc
@@ -190,11 +182,11 @@ build_rdkafka() {
   sed -e 's|^prefix=.*|prefix=${pcfiledir}/../..|' -e 's|^libdir=.*|libdir=${prefix}/lib|' \
     -e 's|^includedir=.*|includedir=${prefix}/include|' \
     src/rdkafka.pc >"$prefix/lib/pkgconfig/rdkafka.pc"
-  cp LICENSES.txt CONFIGURATION.md STATISTICS.md "$rdkafka_patch" "$prefix/share/doc/librdkafka/"
-  printf '%s\n' "${rdkafka_options[@]}" >"$prefix/share/doc/librdkafka/options"
+  cp LICENSES.txt CONFIGURATION.md STATISTICS.md "$prefix/share/doc/librdkafka/"
+  rdkafka_recipe >"$prefix/share/doc/librdkafka/recipe"
   version="$(PKG_CONFIG_PATH="$prefix/lib/pkgconfig" pkg-config --modversion rdkafka)"
-  version_at_least "$version" "$RDKAFKA_MINIMUM" ||
-    die "built librdkafka $version, but $RDKAFKA_MINIMUM or newer is needed"
+  [ "$version" = "$RDKAFKA_VERSION" ] ||
+    die "$RDKAFKA_PACKAGE_FILE made librdkafka $version, not $RDKAFKA_VERSION"
   rm -rf "$rdkafka_prefix"
   mv "$prefix" "$rdkafka_prefix"
   cd "$KSTREAM_ROOT"
@@ -232,11 +224,11 @@ distribution_catch2_v3() {
 unpack_catch2() {
   local mirror work="$KSTREAM_DEPS/src/catch2"
   mirror="$(newer_debian_mirror)" ||
-    die "no Debian mirror is known to take Catch2 v3 from: set KSTREAM_DEBIAN_MIRROR"
+    die "no package of this system holds Catch2 v3, and it is not Debian 12"
   newer_apt_setup "$mirror" "deb @MIRROR@ $CATCH2_SUITE main"
   rm -rf "$work" "$catch2_prefix"
   mkdir -p "$work"
-  (cd "$work" && newer_apt apt-get download libcatch2-dev)
+  (cd "$work" && newer_apt apt-get download "libcatch2-dev=$CATCH2_VERSION")
   dpkg-deb -x "$work"/libcatch2-dev_*.deb "$catch2_prefix"
   touch "$catch2_prefix/.complete"
   rm -rf "$work"
@@ -252,9 +244,6 @@ tools_are_there() {
 
 unpack_tools() {
   mkdir -p "$KSTREAM_DEPS/bin"
-  if ! have promtool || ! have amtool; then
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 update
-  fi
   if apt-cache show promtool >/dev/null 2>&1; then
     unpack_tool promtool promtool
   else
@@ -305,9 +294,9 @@ unpack_compose() {
     (cd "$work" && apt-get download "$package")
   else
     mirror="$(newer_debian_mirror)" ||
-      die "no Debian mirror is known to take docker compose from: set KSTREAM_DEBIAN_MIRROR"
+      die "no package of this system holds docker compose v2, and it is not Debian 12"
     newer_apt_setup "$mirror" "deb @MIRROR@ $COMPOSE_SUITE main"
-    (cd "$work" && newer_apt apt-get download docker-compose)
+    (cd "$work" && newer_apt apt-get download "docker-compose=$COMPOSE_VERSION")
   fi
   dpkg-deb -x "$work"/docker-compose*.deb "$work/tree"
   install -m 0755 "$(find "$work/tree" -path '*/cli-plugins/docker-compose' -type f)" \
@@ -375,12 +364,14 @@ end_kafka() {
 }
 
 what_builds() {
-  if ! system_rdkafka_is_enough && ! built_rdkafka_is_enough; then
-    step setup-librdkafka "librdkafka, static" build_rdkafka
-  fi
+  rdkafka_is_built || step setup-librdkafka "librdkafka $RDKAFKA_VERSION, static" build_rdkafka
 }
 
 what_tests() {
+  # What a distribution has is asked of apt's lists, which an image may come without.
+  if ! catch2_is_there || ! tools_are_there || [ ! -x "$compose_program" ]; then
+    step setup-lists "the lists of the system's packages" apt_update
+  fi
   if ! catch2_is_there; then
     local catch2_package
     catch2_package="$(distribution_catch2_v3)"

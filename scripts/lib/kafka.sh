@@ -48,7 +48,7 @@ CONF
     -Dlog4j2.configurationFile="$KSTREAM_ROOT/scripts/lib/log4j2.properties" \
     -cp "$KAFKA_HOME/libs/*" kafka.Kafka "$work/server.properties" &
   pid=$!
-  python3 "$KSTREAM_ROOT/scripts/lib/kafka_probe.py" wait-ready 60 "127.0.0.1:${ports% *}" || {
+  python3 "$KSTREAM_ROOT/scripts/lib/kafka_probe.py" wait-ready 240 "127.0.0.1:${ports% *}" || {
     kill "$pid"
     return 1
   }

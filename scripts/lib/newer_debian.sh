@@ -1,16 +1,16 @@
 # shellcheck shell=bash
-# Packages and source packages of a newer Debian suite, without touching the system's apt.
+# Packages of a newer Debian suite, without touching the system's apt.
 #
-# Debian 12 and 13 and Ubuntu 24.04 carry a librdkafka that is too old for us, and Debian 12 a
-# Catch2 that is. Debian's newer suites have both, on the same mirror, under the same archive keys.
-# So we read them through apt itself, which checks the signatures, but with a configuration, lists
-# and caches of our own. Nothing is installed from here: we only download.
+# Debian 12 carries a Catch2 and a docker compose that are too old for us; its backports and the
+# next release have both, on the same mirror, under the same archive keys. So we read them through
+# apt itself, which checks the signatures, but with a configuration, lists and caches of our own.
+# Nothing is installed from here: we only download.
 
 NEWER_APT="$KSTREAM_DEPS/apt"
 NEWER_KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
 # Prints the address of the mirror that this machine's apt already uses for Debian's main archive,
-# or fails. KSTREAM_DEBIAN_MIRROR comes first; on a system that is not Debian it is the only way.
+# or fails. KSTREAM_DEBIAN_MIRROR comes first.
 newer_debian_mirror() {
   if [ -n "${KSTREAM_DEBIAN_MIRROR:-}" ]; then
     printf '%s\n' "$KSTREAM_DEBIAN_MIRROR"
@@ -26,7 +26,7 @@ newer_debian_mirror() {
   # shellcheck disable=SC2016 # these are apt's variables
   mirror="$(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' |
     awk -v codename="$codename" '
-      ($2 == codename || $2 == "stable" || $2 == "testing") && !found { print $1; found = 1 }')"
+      ($2 == codename || $2 ~ /^((old)*stable|testing)$/) && !found { print $1; found = 1 }')"
   [ -n "$mirror" ] && printf '%s\n' "$mirror"
 }
 

@@ -21,14 +21,7 @@ constexpr std::array<TopicRole, kTopicRoleCount> kRoles{TopicRole::source, Topic
 constexpr int kLooksForNewTopics = 100;
 constexpr std::chrono::milliseconds kBetweenLooks{100};
 
-Findings library_findings(const cli::AggregateConfig& config) {
-    if (config.group_protocol == "consumer" && !kafka::library_has_consumer_protocol()) {
-        return {Finding::error(ExitCode::usage,
-                               fmt::format("--group-protocol consumer needs librdkafka 2.15 or "
-                                           "newer, this is {}",
-                                           kafka::library_version()),
-                               "leave --group-protocol out: classic is the default")};
-    }
+Findings library_findings() {
     if (!kafka::library_is_recent()) {
         return {Finding::error(ExitCode::kafka_fatal,
                                fmt::format("librdkafka {} is too old: {} or newer is needed",
@@ -54,7 +47,7 @@ public:
         : admin_(admin), config_(config), options_(options) {}
 
     StartReport run() {
-        note(library_findings(config_));
+        note(library_findings());
         Result<Names> names =
             make_names(config_.application_id, config_.spec.source_topic, config_.results_topic);
         if (!names) {

@@ -2,7 +2,6 @@
 #include "app/version_text.hpp"
 
 #include "kafka/client_config.hpp"
-#include "kafka/fetched.hpp"
 #include "kstream/version.hpp"
 
 #include <fmt/format.h>
@@ -10,10 +9,10 @@
 namespace kstream::app {
 
 std::string version_text() {
-    return fmt::format("kstream {} (revision {})\nlibrdkafka {} (features: {}{})\n",
+    // The last feature is the patch of scripts/librdkafka, without which this does not compile.
+    return fmt::format("kstream {} (revision {})\nlibrdkafka {} (features: {},record-batches)\n",
                        version().number, version().revision, kafka::library_version(),
-                       kafka::library_features(),
-                       kafka::library_has_whole_batches() ? ",record-batches" : "");
+                       kafka::library_features());
 }
 
 }  // namespace kstream::app

@@ -453,7 +453,10 @@ void add_aggregate_options(std::vector<OptionSpec>& table) {
                      .value = "PROTOCOL",
                      .group = running,
                      .help = "rebalance protocol of the groups",
-                     .details = "consumer (KIP-848) needs librdkafka 2.15 or newer.",
+                     .details =
+                         "With consumer (KIP-848) the brokers assign, and how long a member may be "
+                         "silent is theirs to say: group.consumer.session.timeout.ms, 45 s "
+                         "unless they are told otherwise.",
                      .rules = {.choices = kGroupProtocols},
                      .bindings = {at<&AggregateConfig::group_protocol>()}});
     table.push_back({.name = "session-timeout",

@@ -55,6 +55,12 @@ void check(const AggregateConfig& config, Found& found) {
     if (!config.http_advertise.empty() && !config.common.http) {
         found.emplace_back("--http-advertise without --http: there is nothing to reach");
     }
+    if (config.group_protocol == "consumer" &&
+        config.session_timeout != AggregateConfig{}.session_timeout) {
+        found.emplace_back(
+            "--session-timeout with --group-protocol consumer: there it is the brokers' "
+            "group.consumer.session.timeout.ms");
+    }
     for (const std::string& problem : problems(config.spec)) {
         found.push_back(fmt::format("--group-by, --sum, --count: {}", problem));
     }

@@ -287,13 +287,8 @@ std::string library_version() {
 }
 
 bool library_is_recent() {
-    constexpr int kMinimum = 0x020e02ff;  // kMinimumLibrary as librdkafka numbers releases
+    constexpr int kMinimum = 0x020f01ff;  // kMinimumLibrary as librdkafka numbers releases
     return rd_kafka_version() >= kMinimum;
-}
-
-bool library_has_consumer_protocol() {
-    constexpr int kFirst = 0x020f00ff;
-    return rd_kafka_version() >= kFirst;
 }
 
 std::string library_features() {

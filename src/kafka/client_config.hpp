@@ -62,10 +62,7 @@ enum class ClientKind { plain_producer, transactional_producer, consumer, reader
 [[nodiscard]] std::string library_features();
 // Whether the library that was loaded is at least kMinimumLibrary: older ones lack fixes for
 // duplicate fetches, lost assignments and stuck coordinators.
-inline constexpr const char* kMinimumLibrary = "2.14.2";
+inline constexpr const char* kMinimumLibrary = "2.15.1";
 [[nodiscard]] bool library_is_recent();
-// Whether it is fit for --group-protocol consumer (KIP-848): 2.15 mends its heartbeat errors
-// (librdkafka #5541, #5488).
-[[nodiscard]] bool library_has_consumer_protocol();
 
 }  // namespace kstream::kafka

@@ -11,8 +11,7 @@ namespace kstream::kafka {
 namespace {
 
 // The batch that a message is; none where it is one record.
-std::optional<LogBatch> batch_of([[maybe_unused]] const rd_kafka_message_t& message) {
-#ifdef KSTREAM_RDKAFKA_RECORD_BATCHES
+std::optional<LogBatch> batch_of(const rd_kafka_message_t& message) {
     rd_kafka_record_batch_t facts{};
     if (rd_kafka_message_record_batch(&message, &facts) == 0) {
         return std::nullopt;
@@ -27,9 +26,6 @@ std::optional<LogBatch> batch_of([[maybe_unused]] const rd_kafka_message_t& mess
     batch.log_append_time = type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME;
     batch.records = {static_cast<const char*>(message.payload), message.len};
     return batch;
-#else
-    return std::nullopt;
-#endif
 }
 
 RecordView view_of(const rd_kafka_message_t& message) {
@@ -46,18 +42,8 @@ RecordView view_of(const rd_kafka_message_t& message) {
 
 }  // namespace
 
-bool library_has_whole_batches() {
-#ifdef KSTREAM_RDKAFKA_RECORD_BATCHES
-    return true;
-#else
-    return false;
-#endif
-}
-
 void add_whole_batches(Properties& properties) {
-    if (library_has_whole_batches()) {
-        properties.emplace_back("fetch.record.batches", "true");
-    }
+    properties.emplace_back("fetch.record.batches", "true");
 }
 
 void Fetched::clear() {

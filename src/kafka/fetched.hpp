@@ -1,8 +1,9 @@
 // What a consumer has handed out at one poll: librdkafka's messages, and a view of each record in
 // them.
 //
-// A message is one record, or, where the library can do it, a whole batch of the log whose records
-// are read here: one object for some hundred records instead of one for each (ADR 0025).
+// A message is a whole batch of the log whose records are read here: one object for some hundred
+// records instead of one for each (ADR 0025). It is one record in message formats 0 and 1, and for
+// a consumer without add_whole_batches().
 #pragma once
 
 #include "kafka/client_config.hpp"
@@ -18,10 +19,7 @@
 
 namespace kstream::kafka {
 
-// Whether the librdkafka that this was built with hands out whole batches.
-[[nodiscard]] bool library_has_whole_batches();
-
-// Adds what makes a consumer hand out whole batches, where the library can: for a Fetched only.
+// Adds what makes a consumer hand out whole batches: for a Fetched only.
 void add_whole_batches(Properties& properties);
 
 class Fetched {

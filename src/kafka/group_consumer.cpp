@@ -122,8 +122,25 @@ void GroupConsumer::note_generation(const rd_kafka_consumer_group_metadata_t* me
     }
 }
 
+// A member of a KIP-848 group that gets no partition hears nothing of it, where a classic one is
+// given an empty assignment: with more workers than partitions, some were never ready.
+void GroupConsumer::tell_of_the_group() {
+    if (in_group_ || config_.group_protocol == "classic" || asked_back_ ||
+        rd_kafka_assignment_lost(client_.get()) != 0) {
+        return;
+    }
+    const GroupMetadataPtr metadata{rd_kafka_consumer_group_metadata(client_.get())};
+    if (metadata && rd_kafka_consumer_group_metadata_generation_id(metadata.get()) >= 1) {
+        in_group_ = true;
+        SourceEvent event;
+        event.kind = SourceEvent::Kind::assigned;
+        events_.push_back(std::move(event));
+    }
+}
+
 void GroupConsumer::on_rebalance(rd_kafka_resp_err_t code,
                                  rd_kafka_topic_partition_list_t* partitions) {
+    in_group_ = true;
     if (!closing_) {
         const GroupMetadataPtr metadata{rd_kafka_consumer_group_metadata(client_.get())};
         note_generation(metadata.get(), true);
@@ -142,6 +159,7 @@ void GroupConsumer::on_rebalance(rd_kafka_resp_err_t code,
             event.partitions = partitions_of(*partitions);
             asked_back_ = event.partitions;
             event.lost = rd_kafka_assignment_lost(client_.get()) != 0 || generations_.lost();
+            in_group_ = !event.lost;
             events_.push_back(std::move(event));
             return;
         }
@@ -209,9 +227,11 @@ std::unique_ptr<Membership> GroupConsumer::membership() {
     if (generations_.pending()) {
         return nullptr;
     }
-    // P5: generation -1 or no member id would commit offsets that nobody checks.
+    // P5: generation -1 or no member id would commit offsets that nobody checks. Members of KIP-848
+    // name themselves, and have epoch 0 until they are in the group.
+    const std::int32_t first = config_.group_protocol == "classic" ? 0 : 1;
     if (!metadata || rd_kafka_assignment_lost(client_.get()) != 0 ||
-        rd_kafka_consumer_group_metadata_generation_id(metadata.get()) < 0 ||
+        rd_kafka_consumer_group_metadata_generation_id(metadata.get()) < first ||
         rd_kafka_consumer_group_metadata_member_id(metadata.get())[0] == '\0') {
         return nullptr;
     }
@@ -461,6 +481,9 @@ Result<SourceEvent> GroupConsumer::poll(Duration wait) {
         SourceEvent missed;
         missed.kind = SourceEvent::Kind::generation_missed;
         return missed;
+    }
+    if (events_.empty()) {
+        tell_of_the_group();
     }
     if (events_.empty()) {
         if (Result<void> fetched = fetch(wait); !fetched) {

@@ -85,6 +85,7 @@ private:
     static int stats_cb(rd_kafka_t* client, char* json, std::size_t size, void* self);
     void on_rebalance(rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* partitions);
     void on_assign(const rd_kafka_topic_partition_list_t& partitions);
+    void tell_of_the_group();
     void note_generation(const rd_kafka_consumer_group_metadata_t* metadata, bool rebalance);
 
     Track& track(PartitionId partition);
@@ -114,6 +115,7 @@ private:
     std::vector<PartitionId> out_of_range_;  // not told yet
     Fetched fetched_;                        // at the last poll
     Flow flow_ = Flow::open;
+    bool in_group_ = false;  // an assignment was told since the last loss, be it of nothing
     bool closing_ = false;
 };
 

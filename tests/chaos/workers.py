@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from harness import cluster, proxy
-from harness.case import IntegrationTest, assigned, wait_for
+from harness.case import IntegrationTest, assigned, membership, wait_for
 from harness.process import Process
 
 # How a worker may end by itself while brokers are gone or its requests are held: the cluster was
@@ -62,7 +62,7 @@ class Fleet:
     def _start(self, number: int, instance: str, options: tuple[str, ...]) -> Process:
         with self._lock:
             return self._test.aggregate(
-                "-b", self._brokers, "--session-timeout", f"{self._session:g}s", *options,
+                "-b", self._brokers, *membership(self._session), *options,
                 *(("--instance-id", instance) if instance else ()), name=f"worker-{number}",
             )  # fmt: skip
 

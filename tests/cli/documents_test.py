@@ -5,7 +5,6 @@
     documents_test.py --write   writes docs/CONFIGURATION.md and docs/METRICS.md anew
 """
 
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -39,7 +38,6 @@ class InStep(BinaryTest):
 
 
 class WellFormed(BinaryTest):
-    @unittest.skipUnless(shutil.which("groff"), "needs groff")
     def test_manual_page(self):
         done = subprocess.run(["groff", "-man", "-Tascii", "-ww", "-z"], input=generate("man"),
                               capture_output=True, text=True, timeout=TIMEOUT_S, check=False)

@@ -28,17 +28,26 @@ class BadRecords(IntegrationTest):
     def test_counters_tell_reasons_and_tombstones(self) -> None:
         self.create_topics()
         write_all(self.source)
+        # Alone, so that every record is its own to count.
         one = self.replicas(1, "--http", "127.0.0.1:0")[0]
-        self.settle()
-        # The one that settled may have had some of the partitions: then fewer are ours.
-        bad = sum(map(len, BAD.values()))
+        expected = {reason: len(values) for reason, values in sorted(BAD.items())}
 
-        def counted() -> bool:
-            metrics = one.metrics()
-            found = metrics.total("kstream_bad_records_total", stage="map")
-            return 0 < found <= bad
+        def counted(name: str, **labels: str) -> float:
+            return one.metrics().total(name, stage="map", **labels)
 
-        wait_for(counted, 20, "the metrics count bad records")
+        def by_reason() -> dict[str, float]:
+            return {reason: counted("kstream_bad_records_total", reason=reason)
+                    for reason in expected}  # fmt: skip
+
+        wait_for(lambda: by_reason() == expected, 30, f"the metrics count {expected}")
+        self.assertEqual(counted("kstream_bad_records_total"), sum(expected.values()))
+        self.assertEqual(counted("kstream_tombstones_total"), 3)
+        wait_for(
+            lambda: cluster.record_count(f"{self.application}-dead-letters")
+            >= sum(expected.values()),
+            30,
+            "the dead letters are written",
+        )
         one.terminate()
         self.assert_exact()
 

@@ -34,9 +34,19 @@ class Harness(IntegrationTest):
         write(self.results, partition, [Wanted(total("a", "1.10", 1), b"a")])
         write(self.results, partition, [Wanted(total("a", "3.30", 3), b"a")])
         watcher.wait_for_total(3, 30)
-        wait_for(lambda: watcher.falls, 10, "the watcher sees the count fall")
+        with self.assertRaises(AssertionError):
+            watcher.require_no_fall(3, 10)
         with self.assertRaises(AssertionError):
             self.assert_exact()  # the last total is right, the history is not
+
+    def test_a_watcher_that_has_died_does_not_say_that_all_is_well(self) -> None:
+        self.create_topics()
+        watcher = self.watch()
+        with self.assertRaises(AssertionError):
+            watcher.require_no_fall(1, 0.5)  # it has seen nothing fall, and nothing at all
+        watcher.problem = ValueError("a line that is no record")
+        with self.assertRaises(ValueError):
+            watcher.require_no_fall(0)
 
     def test_dead_letters_that_are_wrong_are_found(self) -> None:
         self.create_topics()

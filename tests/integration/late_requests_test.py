@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 
 from harness import proxy
-from harness.case import SESSION_SECONDS, IntegrationTest, assigned, wait_for
+from harness.case import SESSION_SECONDS, IntegrationTest, assigned, membership, wait_for
 from harness.process import Process
 from harness.proxy import ADD_OFFSETS, END_TXN, PRODUCE, TXN_OFFSET_COMMIT, Frame, Rule
 
@@ -26,7 +26,7 @@ class LateRequests(IntegrationTest):
         """Another of the same instance id fences what the first has left open."""
         return self.start(
             "aggregate", *self.names(), "-b", brokers, "--instance-id", instance,
-            "--session-timeout", f"{SESSION_SECONDS}s", *options,
+            *membership(), *options,
         )  # fmt: skip
 
     def hold_a_commit(self, stage: str) -> None:

@@ -23,6 +23,7 @@ const char* const Options::kHelp =
     "  --trace            print what happens\n"
     "  --planted NAME     whether a planted bug is found; 'all' for all of them; only in the\n"
     "                     preset `planted`\n"
+    "  --at-least N       with --planted all: so many have to be found (default: all of them)\n"
     "  --help             this\n";
 
 namespace {
@@ -69,6 +70,8 @@ bool Options::parse(int argc, char** argv) {
             good = !value.empty();
         } else if (name == "--least-counted") {
             good = read_number(value, least_counted);
+        } else if (name == "--at-least") {
+            good = read_number(value, at_least.emplace());
         } else if (read_number(value, number)) {
             good = true;
             if (name == "--seeds") {

@@ -19,9 +19,10 @@ struct Options {
     Replay replay;     // of one history, or what holds for all
     std::uint64_t first = 1;
     std::uint64_t seeds = 100;
-    unsigned jobs = 0;         // 0: all cores
-    std::string planted;       // a bug, or all of them: found within `seeds`?
-    double least_counted = 0;  // percent; fewer is a failure
+    unsigned jobs = 0;                    // 0: all cores
+    std::string planted;                  // a bug, or all of them: found within `seeds`?
+    std::optional<std::size_t> at_least;  // of them; all
+    double least_counted = 0;             // percent; fewer is a failure
 };
 
 // The command that replays a history.

@@ -29,6 +29,15 @@ RUN = secrets.token_hex(3)
 LOGS = Path(os.environ.get("KSTREAM_TEST_LOGS", ROOT / "build" / "integration"))
 # Short, so that a dead member is noticed soon; not so short that a busy machine looks like one.
 SESSION_SECONDS = 5
+# Of the groups of every worker: with `consumer` (KIP-848) the session is scripts/cluster.sh's.
+GROUP_PROTOCOL = os.environ.get("KSTREAM_TEST_GROUP_PROTOCOL", "classic")
+
+
+def membership(session: float = SESSION_SECONDS) -> list[str]:
+    """How a worker joins its groups, and how long it may be silent where that is its own to say."""
+    if GROUP_PROTOCOL == "classic":
+        return ["--session-timeout", f"{session:g}s"]
+    return ["--group-protocol", GROUP_PROTOCOL]
 
 
 class IntegrationTest(unittest.TestCase):
@@ -94,14 +103,7 @@ class IntegrationTest(unittest.TestCase):
         return self.start("produce", *self.ends(), *options)
 
     def aggregate(self, *options: str, name: str = "aggregate") -> Process:
-        return self.start(
-            "aggregate",
-            *self.names(),
-            "--session-timeout",
-            f"{SESSION_SECONDS}s",
-            *options,
-            name=name,
-        )
+        return self.start("aggregate", *self.names(), *membership(), *options, name=name)
 
     def replicas(self, number: int, *options: str) -> list[Process]:
         found = [self.aggregate(*options, name="replica") for _ in range(number)]
@@ -184,6 +186,13 @@ class Watcher(threading.Thread):
 
         wait_for(reached, seconds, f"counts of {self._topic} sum to {least}")
 
+    def require_no_fall(self, total: int, seconds: float = 20.0) -> None:
+        """That no count has fallen on the way to `total`, which it has to have seen: a reader that
+        died at the start has seen none fall either."""
+        self.wait_for_total(total, seconds)
+        assert not self.falls, self.falls
+        assert self.total() == total, f"saw counts that sum to {self.total()}, not {total}"
+
     def stop(self) -> None:
         self._ending.set()
         self.join(10)
@@ -211,4 +220,4 @@ def assigned(process: Process) -> dict[str, set[int]]:
     return found
 
 
-__all__ = ["IntegrationTest", "Watcher", "assigned", "pause", "wait_for"]
+__all__ = ["IntegrationTest", "Watcher", "assigned", "membership", "pause", "wait_for"]

@@ -355,6 +355,11 @@ TEST_CASE("Rules between options") {
     CHECK(config_from<ProduceConfig>({"produce", "-b", "a,b:2,[::1]:3"}).common.brokers ==
           "a,b:2,[::1]:3");
     CHECK(problems_from({"create-topics", "--topic-config", "sink.a=b"}).size() == 1);
+    CHECK(problems_from({"aggregate", "--group-protocol", "consumer", "--session-timeout", "9s"}) ==
+          Lines{"--session-timeout with --group-protocol consumer: there it is the brokers' "
+                "group.consumer.session.timeout.ms"});
+    CHECK(config_from<AggregateConfig>({"aggregate", "--group-protocol", "consumer"})
+              .group_protocol == "consumer");
     CHECK(config_from<CreateTopicsConfig>(
               {"create-topics", "--topic-config", "source.cleanup.policy=compact,delete"})
               .topic_configs == Pairs{{"source.cleanup.policy", "compact,delete"}});
