@@ -111,8 +111,9 @@ apt_install() {
 # ---- librdkafka ---------------------------------------------------------------------------------
 
 rdkafka_prefix="$KSTREAM_DEPS/librdkafka"
-# Whole record batches (docs/adr/0025-whole-batches.md): none of the released versions has it.
-rdkafka_patch="$here/librdkafka/record-batches.patch"
+# Whole record batches (docs/adr/0025-whole-batches.md) and leaving in the middle of a rebalance
+# (docs/adr/0034-leave-group.md): none of the released versions has either.
+rdkafka_patches=("$here"/librdkafka/*.patch)
 # POSIX threads and not C11's: ThreadSanitizer does not know of the latter, so that each thread of
 # librdkafka ends in SIGSEGV under it, and no lock of theirs orders anything.
 rdkafka_options=(--disable-c11threads --enable-ssl --enable-gssapi --enable-zstd --enable-curl
@@ -128,7 +129,7 @@ system_rdkafka_is_enough() {
 built_rdkafka_is_enough() {
   local notes="$rdkafka_prefix/share/doc/librdkafka"
   [ -e "$rdkafka_prefix/lib/librdkafka.a" ] &&
-    cmp -s "$rdkafka_patch" "$notes/${rdkafka_patch##*/}" &&
+    cmp -s <(cat "${rdkafka_patches[@]}") "$notes/patches" &&
     cmp -s <(printf '%s\n' "${rdkafka_options[@]}") "$notes/options" &&
     PKG_CONFIG_PATH="$rdkafka_prefix/lib/pkgconfig" \
       pkg-config --atleast-version="$RDKAFKA_MINIMUM" rdkafka
@@ -163,17 +164,19 @@ TEXT
 }
 
 build_rdkafka() {
-  local work="$KSTREAM_DEPS/src/librdkafka" prefix version flags
+  local work="$KSTREAM_DEPS/src/librdkafka" prefix version flags change
   rm -rf "$work"
   fetch_rdkafka_source "$work/download"
   mkdir -p "$work/tree"
   tar -xf "$work"/download/*.orig.tar.* -C "$work/tree" --strip-components=1
   cd "$work/tree"
-  if patch --strip=1 --fuzz=0 --dry-run --silent <"$rdkafka_patch" >/dev/null; then
-    patch --strip=1 --fuzz=0 --silent <"$rdkafka_patch"
-  else
-    say "${rdkafka_patch##*/} does not fit this librdkafka: built without, and slower at reading"
-  fi
+  for change in "${rdkafka_patches[@]}"; do
+    if patch --strip=1 --fuzz=0 --dry-run --silent <"$change" >/dev/null; then
+      patch --strip=1 --fuzz=0 --silent <"$change"
+    else
+      say "${change##*/} does not fit this librdkafka: built without"
+    fi
+  done
   # Debian's patches only swap bundled helpers for Debian's copies of them: not needed.
   flags="-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection"
   ./configure --CFLAGS="$flags -ffile-prefix-map=$work/tree=librdkafka" "${rdkafka_options[@]}"
@@ -190,7 +193,8 @@ build_rdkafka() {
   sed -e 's|^prefix=.*|prefix=${pcfiledir}/../..|' -e 's|^libdir=.*|libdir=${prefix}/lib|' \
     -e 's|^includedir=.*|includedir=${prefix}/include|' \
     src/rdkafka.pc >"$prefix/lib/pkgconfig/rdkafka.pc"
-  cp LICENSES.txt CONFIGURATION.md STATISTICS.md "$rdkafka_patch" "$prefix/share/doc/librdkafka/"
+  cp LICENSES.txt CONFIGURATION.md STATISTICS.md "$prefix/share/doc/librdkafka/"
+  cat "${rdkafka_patches[@]}" >"$prefix/share/doc/librdkafka/patches"
   printf '%s\n' "${rdkafka_options[@]}" >"$prefix/share/doc/librdkafka/options"
   version="$(PKG_CONFIG_PATH="$prefix/lib/pkgconfig" pkg-config --modversion rdkafka)"
   version_at_least "$version" "$RDKAFKA_MINIMUM" ||

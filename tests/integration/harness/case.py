@@ -111,14 +111,10 @@ class IntegrationTest(unittest.TestCase):
         return self.start("produce", *self.ends(), *options)
 
     def aggregate(self, *options: str, name: str = "aggregate") -> Process:
-        return self.start(
-            "aggregate",
-            *self.names(),
-            "--session-timeout",
-            f"{SESSION_SECONDS}s",
-            *options,
-            name=name,
-        )
+        session = ["--session-timeout", f"{SESSION_SECONDS}s"]
+        if "--session-timeout" in options:
+            session = []
+        return self.start("aggregate", *self.names(), *session, *options, name=name)
 
     def replicas(self, number: int, *options: str) -> list[Process]:
         found = [self.aggregate(*options, name="replica") for _ in range(number)]
