@@ -121,11 +121,13 @@ def extents(topic: str) -> dict[int, Extent]:
 
 def coordinating_partition(name: str, topic: str) -> int:
     """Which partition of __consumer_offsets or __transaction_state a group or a transactional id
-    belongs to: by Java's String.hashCode without its sign."""
+    belongs to: by the absolute value of Java's String.hashCode (Utils.abs; keys of records lose their
+    sign bit instead)."""
     number = 0
     for character in name:
         number = (31 * number + ord(character)) & 0xFFFFFFFF
-    return (number & 0x7FFFFFFF) % len(LOG.leaders(topic))
+    signed = number - (1 << 32) if number >> 31 else number
+    return (0 if signed == -(1 << 31) else abs(signed)) % len(LOG.leaders(topic))
 
 
 def coordinator(group: str) -> str:
