@@ -121,8 +121,8 @@ def extents(topic: str) -> dict[int, Extent]:
 
 def coordinating_partition(name: str, topic: str) -> int:
     """Which partition of __consumer_offsets or __transaction_state a group or a transactional id
-    belongs to: by the absolute value of Java's String.hashCode (Utils.abs; keys of records lose their
-    sign bit instead)."""
+    belongs to: by the absolute value of Java's String.hashCode (Kafka's Utils.abs, and not
+    toPositive, by which keys of records are placed)."""
     number = 0
     for character in name:
         number = (31 * number + ord(character)) & 0xFFFFFFFF
