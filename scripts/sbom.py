@@ -131,7 +131,8 @@ def librdkafka(binary: Path, archives: set[Path]) -> dict[str, object]:
     patched = {
         "pedigree": {
             "patches": [{"type": "unofficial"}],
-            "notes": "scripts/librdkafka/record-batches.patch (docs/adr/0025-whole-batches.md)",
+            "notes": "scripts/librdkafka/record-batches.patch (docs/adr/0025-whole-batches.md), "
+            "scripts/librdkafka/leave-group.patch (docs/adr/0034-leave-group.md)",
         }
     }
     return {
