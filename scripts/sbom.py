@@ -138,7 +138,8 @@ def librdkafka(binary: Path, archives: set[Path]) -> dict[str, object]:
         "purl": purl,
         "pedigree": {
             "patches": [{"type": "unofficial"}],
-            "notes": "scripts/librdkafka/record-batches.patch (docs/adr/0025-whole-batches.md)",
+            "notes": "scripts/librdkafka/record-batches.patch (docs/adr/0025-whole-batches.md), "
+            "scripts/librdkafka/leave-group.patch (docs/adr/0034-leave-group.md)",
         },
         "properties": [{"name": "kstream:linked", "value": "static"}],
     }

@@ -127,8 +127,9 @@ apt_install() {
 # ---- librdkafka ---------------------------------------------------------------------------------
 
 rdkafka_prefix="$KSTREAM_DEPS/librdkafka"
-# Whole record batches (docs/adr/0025-whole-batches.md): no released version has them.
-rdkafka_patch="$here/librdkafka/record-batches.patch"
+# Whole record batches (docs/adr/0025-whole-batches.md) and leaving in the middle of a rebalance
+# (docs/adr/0034-leave-group.md): no released version has either.
+rdkafka_patches=("$here"/librdkafka/*.patch)
 # POSIX threads and not C11's: ThreadSanitizer does not know of the latter, so that each thread of
 # librdkafka ends in SIGSEGV under it, and no lock of theirs orders anything.
 rdkafka_options=(--disable-c11threads --enable-ssl --enable-gssapi --enable-zstd --enable-curl
@@ -137,7 +138,7 @@ rdkafka_options=(--disable-c11threads --enable-ssl --enable-gssapi --enable-zstd
 # What a library was built from, and how.
 rdkafka_recipe() {
   printf '%s\n' "$RDKAFKA_PACKAGE $RDKAFKA_PACKAGE_SHA256" "${rdkafka_options[@]}"
-  cat "$rdkafka_patch"
+  cat "${rdkafka_patches[@]}"
 }
 
 rdkafka_is_built() {
@@ -161,12 +162,14 @@ fetch_rdkafka_source() {
 }
 
 build_rdkafka() {
-  local work="$KSTREAM_DEPS/src/librdkafka" prefix version flags
+  local work="$KSTREAM_DEPS/src/librdkafka" prefix version flags change
   rm -rf "$work"
   fetch_rdkafka_source "$work"
   cd "$work/tree"
-  patch --strip=1 --fuzz=0 <"$rdkafka_patch" ||
-    die "${rdkafka_patch##*/} does not fit librdkafka $RDKAFKA_VERSION"
+  for change in "${rdkafka_patches[@]}"; do
+    patch --strip=1 --fuzz=0 <"$change" ||
+      die "${change##*/} does not fit librdkafka $RDKAFKA_VERSION"
+  done
   flags="-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection"
   ./configure --CFLAGS="$flags -ffile-prefix-map=$work/tree=librdkafka" "${rdkafka_options[@]}"
   make -C src -j"$(nproc)" librdkafka.a rdkafka.pc

@@ -14,8 +14,12 @@ import time
 from kafka_probe import GROUP, METADATA, Broker, NotReady, Unanswered, first_answer, string, wait
 
 DELETE_TOPICS, DELETE_GROUPS = 20, 42
-UNKNOWN_TOPIC, GROUP_ID_NOT_FOUND = 3, 69
+UNKNOWN_TOPIC, NON_EMPTY_GROUP, GROUP_ID_NOT_FOUND = 3, 68, 69
 SECONDS = 60
+
+
+class NotEmpty(NotReady):
+    """A group has members: some may have to be missed first."""
 
 
 def known(broker, topics):
@@ -61,6 +65,8 @@ def delete_group(addresses, group):
     reader.take("i")
     reader.string()
     error = reader.take("h")
+    if error == NON_EMPTY_GROUP:
+        raise NotEmpty(f"group {group} has members")
     if error not in (0, GROUP_ID_NOT_FOUND):
         raise NotReady(f"group {group} cannot be deleted yet (error {error})")
 

@@ -27,7 +27,9 @@ double milliseconds(std::uint64_t microseconds) {
 }  // namespace
 
 ExitCode exit_code_of(const ProduceReport& report) {
-    return report.counts.acknowledged == report.made ? ExitCode::ok : ExitCode::incomplete;
+    const bool all_made = !report.asked || report.cut_off || report.made == *report.asked;
+    return all_made && report.counts.acknowledged == report.made ? ExitCode::ok
+                                                                 : ExitCode::incomplete;
 }
 
 std::string to_text(const ProduceReport& report) {
@@ -36,12 +38,16 @@ std::string to_text(const ProduceReport& report) {
     const auto line = [&text](std::string_view name, const std::string& value) {
         text += fmt::format("{:<13}{}\n", name, value);
     };
+    line("made", fmt::format("{}{}", report.made,
+                             report.asked && *report.asked != report.made
+                                 ? fmt::format("  (of {} asked for)", *report.asked)
+                                 : ""));
     line("acknowledged", fmt::format("{}", counts.acknowledged));
     line("failed", fmt::format("{}{}", counts.failed,
                                counts.failed > 0 ? "  (certainly not in the log)" : ""));
     line("unknown",
          fmt::format("{}{}", counts.unknown,
-                     counts.unknown > 0 ? "  (sent, never answered: may be in the log)" : ""));
+                     counts.unknown > 0 ? "  (sent, not surely answered: may be in the log)" : ""));
     if (report.behind > 0) {
         line("not made",
              fmt::format("{}  (due before the end: the rate was not kept)", report.behind));
@@ -84,14 +90,15 @@ std::string to_json(const ProduceReport& report) {
         "\"behind\":{},\"seconds\":{:.6f},\"records_per_second\":{:.1f},\"bytes\":{},"
         "\"megabytes_per_second\":{:.3f},\"latency_ms\":{{{}}},\"latency_from\":\"{}\","
         "\"seed\":{},\"start_time\":{},\"users\":{},\"sellers\":{},\"locations\":{},"
-        "\"skew\":\"{}\",\"count\":{},\"rate\":{},\"threads\":{}}}\n",
+        "\"skew\":\"{}\",\"count\":{},\"rate\":{},\"threads\":{},\"asked\":{}}}\n",
         report.topic, report.made, counts.acknowledged, counts.failed, counts.unknown,
         report.behind, report.seconds, per_second(report, counts.acknowledged),
         counts.acknowledged_bytes, per_second(report, counts.acknowledged_bytes) / 1e6, latency,
         report.rate ? "intended_time" : "made", report.seed, report.start_time_s, report.users,
         report.sellers, report.locations, skew_name(report.skew),
         report.count ? fmt::format("{}", *report.count) : "null",
-        report.rate ? fmt::format("{}", *report.rate) : "null", report.threads);
+        report.rate ? fmt::format("{}", *report.rate) : "null", report.threads,
+        report.asked ? fmt::format("{}", *report.asked) : "null");
 }
 
 std::string progress_line(const ProduceStatus& status, double rate) {

@@ -28,7 +28,9 @@ struct ProduceReport {
     std::optional<std::uint64_t> count;
 
     int threads = 1;
-    std::optional<double> rate;  // asked for
+    std::optional<double> rate;          // asked for
+    std::optional<std::uint64_t> asked;  // --count
+    bool cut_off = false;                // by a signal, a failure or the end of --duration
     std::uint64_t made = 0;
     // Under a schedule: due before the end of the run and not made, because the queue was full.
     std::uint64_t behind = 0;
@@ -38,7 +40,8 @@ struct ProduceReport {
                                   // from the moment when the record was made
 };
 
-// ok only when everything that was made was acknowledged.
+// ok only when everything that was made was acknowledged, and everything that was asked for was
+// made, unless the run was cut off.
 [[nodiscard]] ExitCode exit_code_of(const ProduceReport& report);
 
 // Several lines, the last one ended.
@@ -48,7 +51,9 @@ struct ProduceReport {
 //   topic; made = acknowledged + failed + unknown; behind; seconds; records_per_second, bytes and
 //   megabytes_per_second (10^6) of acknowledged keys and values; latency_ms {p50, p99, p99_9,
 //   max} and latency_from "intended_time" | "made"; seed, start_time, users, sellers, locations,
-//   skew "even" | "zipf" and count (null: not a prefix); rate (null: none asked for); threads.
+//   skew "even" | "zipf" and count (null: not a prefix); rate (null: none asked for); threads;
+//   asked
+//   (--count, or null).
 [[nodiscard]] std::string to_json(const ProduceReport& report);
 
 // One line, not ended. `rate` is acknowledged records per second of late.

@@ -238,9 +238,11 @@ double run_workers(const cli::ProduceConfig& config, const TransactionGenerator&
 }
 
 ProduceReport report_of(const cli::ProduceConfig& config, const GeneratorOptions& options,
-                        const Producers& producers, Instant begin, double elapsed) {
+                        const Producers& producers, Instant begin, double elapsed, bool stopped) {
     ProduceReport report;
     report.topic = config.topic;
+    report.asked = config.count;
+    report.cut_off = stopped || config.duration.has_value();
     report.seed = options.seed;
     report.start_time_s = options.start_time_s;
     report.users = options.users;
@@ -292,12 +294,15 @@ ExitCode produce(const cli::ProduceConfig& config, AppContext& context, Producer
     if (failed != producers.end()) {
         write_error(context.log, *(*failed)->failure());
     }
-    const ProduceReport report = report_of(config, options, producers, begin, elapsed);
+    const ProduceReport report =
+        report_of(config, options, producers, begin, elapsed, context.stop.requested());
     fmt::print("{}", config.json ? to_json(report) : to_text(report));
     ExitCode code = exit_code_of(report);
     if (code != ExitCode::ok) {
         context.log.write(LogLevel::error, "not everything was delivered",
-                          {{"failed", static_cast<std::int64_t>(report.counts.failed)},
+                          {{"made", static_cast<std::int64_t>(report.made)},
+                           {"acknowledged", static_cast<std::int64_t>(report.counts.acknowledged)},
+                           {"failed", static_cast<std::int64_t>(report.counts.failed)},
                            {"unknown", static_cast<std::int64_t>(report.counts.unknown)}});
         // Not a part is missing: no record can be delivered like this.
         if (failed != producers.end() && kafka::is_refused_connection(*(*failed)->failure())) {

@@ -64,7 +64,7 @@ bool is_silence(rd_kafka_resp_err_t code) {
 }
 
 void on_trouble(rd_kafka_t* /*client*/, int code, const char* text, void* opaque) {
-    static_cast<ConnectionTrouble*>(opaque)->note(static_cast<rd_kafka_resp_err_t>(code), text);
+    static_cast<SharedTrouble*>(opaque)->note(static_cast<rd_kafka_resp_err_t>(code), text);
 }
 
 }  // namespace
@@ -78,7 +78,13 @@ bool Outcome::is_there_already() const {
 }
 
 bool is_unknown_topic(const Error& error) {
-    return error.kafka_code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    return error.kafka_code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+           error.kafka_code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
+           error.kafka_code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
+}
+
+Error unknown_topic(std::string_view name) {
+    return map_error(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, fmt::format("topic {}", name), "");
 }
 
 bool Outcome::is_not_there() const {
@@ -88,13 +94,11 @@ bool Outcome::is_not_there() const {
 
 // --- plumbing
 
-AdminCall::AdminCall(rd_kafka_t& client, ConnectionTrouble& trouble, rd_kafka_admin_op_t operation,
-                     const AdminSettings& settings, EndedBy ended_by)
-    : client_(client),
-      trouble_(trouble),
-      settings_(settings),
-      options_(rd_kafka_AdminOptions_new(&client, operation)),
-      queue_(rd_kafka_queue_new(&client)) {
+AdminCall::AdminCall(const AdminTurn& turn, rd_kafka_admin_op_t operation, EndedBy ended_by)
+    : client_(*turn.client),
+      settings_(turn.settings),
+      options_(rd_kafka_AdminOptions_new(client_.get(), operation)),
+      queue_(rd_kafka_queue_new(client_.get())) {
     std::chrono::milliseconds timeout = settings_.timeout;
     if (ended_by == EndedBy::us) {
         end_ = std::chrono::steady_clock::now() + timeout;
@@ -118,29 +122,30 @@ Result<EventPtr> AdminCall::wait(std::string_view what) {
     EventPtr event;
     while (!event) {  // librdkafka answers within the request timeout, if only with an error
         if (end_ && std::chrono::steady_clock::now() >= *end_) {
-            const std::optional<Error> reason = trouble_.reason(what);
+            const std::optional<Error> reason = client_.trouble().reason(what);
             return std::unexpected(
                 reason.value_or(map_error(RD_KAFKA_RESP_ERR__TIMED_OUT, what, "")));
         }
-        rd_kafka_poll(&client_, 0);  // on_trouble()
+        rd_kafka_poll(client_.get(), 0);  // on_trouble()
         if (settings_.cancelled && settings_.cancelled()) {
             return fail(ExitCode::unavailable, fmt::format("{}: stopped while waiting", what));
         }
-        if (std::optional<Error> refused = trouble_.hopeless(what)) {
+        if (std::optional<Error> refused = client_.trouble().hopeless(what)) {
             return std::unexpected(std::move(*refused));
         }
         event.reset(rd_kafka_queue_poll(queue_.get(), kPollSliceMs));
     }
     if (const rd_kafka_resp_err_t code = rd_kafka_event_error(event.get());
         code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        rd_kafka_poll(&client_, 0);
-        if (std::optional<Error> reason = trouble_.reason(what); reason && is_silence(code)) {
+        rd_kafka_poll(client_.get(), 0);
+        if (std::optional<Error> reason = client_.trouble().reason(what);
+            reason && is_silence(code)) {
             return std::unexpected(std::move(*reason));
         }
         const char* const text = rd_kafka_event_error_string(event.get());
         return std::unexpected(map_error(code, what, text == nullptr ? "" : text));
     }
-    trouble_.clear();  // not before: librdkafka reports the same trouble only once in 30 s
+    client_.trouble().clear();  // not before: librdkafka reports the same trouble only once in 30 s
     return event;
 }
 
@@ -172,11 +177,18 @@ std::string to_text(const TopicPartition& of) {
 Admin::Admin(ClientConfig config, AdminSettings settings)
     : config_(std::move(config)),
       settings_(std::move(settings)),
-      trouble_(std::make_unique<ConnectionTrouble>()) {}
+      trouble_(std::make_shared<SharedTrouble>()),
+      mutex_(std::make_unique<std::mutex>()) {}
+
+AdminClient::~AdminClient() {
+    if (spent_) {
+        leave_behind(std::move(handle_), nullptr);
+    }
+}
 
 Result<Admin> Admin::make(const ClientConfig& config, AdminSettings settings) {
     Admin admin(config, std::move(settings));
-    Result<HandlePtr> client = admin.make_handle();
+    Result<std::shared_ptr<AdminClient>> client = admin.make_client();
     if (!client) {
         return std::unexpected(std::move(client.error()));
     }
@@ -187,14 +199,23 @@ Result<Admin> Admin::make(const ClientConfig& config, AdminSettings settings) {
 // A consumer, though it never reads: on a handle without a group librdkafka (2.14.2) follows a null
 // pointer when a broker answers ListConsumerGroupOffsets with NOT_COORDINATOR (rdkafka_request.c,
 // rd_kafka_handle_OffsetFetch).
-Result<HandlePtr> Admin::make_handle() {
+Result<std::shared_ptr<AdminClient>> Admin::make_client() {
     Result<ConfPtr> conf = make_conf(config_, ClientKind::admin, {{"group.id", kReaderGroup}});
     if (!conf) {
         return std::unexpected(std::move(conf.error()));
     }
     rd_kafka_conf_set_opaque(conf->get(), trouble_.get());
     rd_kafka_conf_set_error_cb(conf->get(), &on_trouble);
-    return make_client(std::move(*conf), RD_KAFKA_CONSUMER);
+    Result<HandlePtr> handle = kafka::make_client(std::move(*conf), RD_KAFKA_CONSUMER);
+    if (!handle) {
+        return std::unexpected(std::move(handle.error()));
+    }
+    return std::make_shared<AdminClient>(trouble_, std::move(*handle));
+}
+
+AdminTurn Admin::turn() const {
+    const std::lock_guard lock{*mutex_};
+    return {client_, settings_};
 }
 
 // librdkafka (2.14.2, rdkafka_coord.c) remembers the coordinator of a group for fifteen minutes,
@@ -205,25 +226,31 @@ Result<HandlePtr> Admin::make_handle() {
 // Takeovers after the loss of a broker waited until they gave up. Nor does such a client always
 // come to its end: a question that waits for a coordinator can hold on to the broker for ever (2 to
 // 3 of 100 times in tests/mock/admin_test.cpp), so nobody here waits for that.
-void Admin::renew_client() {
-    if (Result<HandlePtr> fresh = make_handle()) {
-        leave_behind(std::exchange(client_, std::move(*fresh)), nullptr);
+void Admin::replace(const AdminClient& spent) {
+    std::shared_ptr<AdminClient> old;  // let go of without the lock
+    const std::lock_guard lock{*mutex_};
+    if (client_.get() != &spent) {
+        return;
+    }
+    if (Result<std::shared_ptr<AdminClient>> fresh = make_client()) {
+        old = std::exchange(client_, std::move(*fresh));
+        old->spend();
     }
 }
 
 // --- the cluster
 
 Result<ClusterInfo> Admin::describe_cluster() {
-    return ask_in_turns([this](const AdminSettings& turn) { return ask_cluster(turn); },
+    return ask_in_turns([this](const AdminTurn& turn) { return ask_cluster(turn); },
                         &passing_error<ClusterInfo>);
 }
 
-Result<ClusterInfo> Admin::ask_cluster(const AdminSettings& turn) {
-    AdminCall call(*client_, *trouble_, RD_KAFKA_ADMIN_OP_DESCRIBECLUSTER, turn);
+Result<ClusterInfo> Admin::ask_cluster(const AdminTurn& turn) {
+    AdminCall call(turn, RD_KAFKA_ADMIN_OP_DESCRIBECLUSTER);
     const ErrorPtr refused(
         rd_kafka_AdminOptions_set_include_authorized_operations(call.options(), 1));
     KSTREAM_CHECK(!refused, "option valid for DescribeCluster");
-    rd_kafka_DescribeCluster(client_.get(), call.options(), call.queue());
+    rd_kafka_DescribeCluster(turn.client->get(), call.options(), call.queue());
     const Result<EventPtr> event = call.wait("asking for the cluster");
     if (!event) {
         return std::unexpected(event.error());
@@ -287,9 +314,11 @@ Result<std::vector<std::expected<ConfigMap, Error>>> Admin::topic_configs(
     for (const std::string& name : names) {
         resources.emplace_back(rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, name.c_str()));
     }
-    AdminCall call(*client_, *trouble_, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, settings_);
+    const AdminTurn turn = this->turn();
+    AdminCall call(turn, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
     auto raw = raw_pointers(resources);
-    rd_kafka_DescribeConfigs(client_.get(), raw.data(), raw.size(), call.options(), call.queue());
+    rd_kafka_DescribeConfigs(turn.client->get(), raw.data(), raw.size(), call.options(),
+                             call.queue());
     const Result<EventPtr> event = call.wait("reading the configuration of topics");
     if (!event) {
         return std::unexpected(event.error());
@@ -324,9 +353,10 @@ Result<ConfigMap> Admin::broker_config(std::int32_t broker) {
     const std::string what = fmt::format("reading the configuration of broker {}", broker);
     const ConfigResourcePtr resource(
         rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_BROKER, std::to_string(broker).c_str()));
-    AdminCall call(*client_, *trouble_, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, settings_);
+    const AdminTurn turn = this->turn();
+    AdminCall call(turn, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
     rd_kafka_ConfigResource_t* raw = resource.get();
-    rd_kafka_DescribeConfigs(client_.get(), &raw, 1, call.options(), call.queue());
+    rd_kafka_DescribeConfigs(turn.client->get(), &raw, 1, call.options(), call.queue());
     const Result<EventPtr> event = call.wait(what);
     if (!event) {
         return std::unexpected(event.error());

@@ -3,7 +3,6 @@
 #pragma once
 
 #include "kafka/client_config.hpp"
-#include "kafka/connection_trouble.hpp"
 #include "kafka/handles.hpp"
 #include "kstream/error.hpp"
 #include "kstream/model/ids.hpp"
@@ -14,6 +13,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -103,6 +103,8 @@ struct NewTopic {
 
 // Whether the error only says that there is no such topic, as far as the asked broker knows.
 [[nodiscard]] bool is_unknown_topic(const Error& error);
+// What describe_topics() tells by `exists` being false, as an error of that kind.
+[[nodiscard]] Error unknown_topic(std::string_view name);
 
 // What became of one of the things that a call was about.
 struct Outcome {
@@ -170,7 +172,12 @@ struct AdminSettings {
     std::function<bool()> cancelled;
 };
 
-// One client for administration. Not thread-safe: any thread, one at a time.
+class AdminClient;
+struct AdminTurn;
+class SharedTrouble;
+
+// One client for administration. Its calls block; threads may call it at the same time, and wait
+// for their own answers only.
 //
 // What passes by itself (a coordinator that loads, a leader that is being elected) is asked again
 // for as long as one call may take. Errors of a whole call (not reachable, timeout, cluster right
@@ -185,7 +192,8 @@ public:
     [[nodiscard]] Result<ClusterInfo> describe_cluster();
 
     // Asks until the cluster answers with at least `brokers` brokers or `limit` has passed. Errors:
-    // unavailable with the last reason; an error that waiting does not cure at once.
+    // unavailable with the last reason; an error that waiting does not cure at once. Not beside
+    // other calls.
     [[nodiscard]] Result<ClusterInfo> wait_for_cluster(int brokers,
                                                        std::chrono::milliseconds limit);
 
@@ -232,29 +240,32 @@ public:
 private:
     Admin(ClientConfig config, AdminSettings settings);
 
-    [[nodiscard]] Result<HandlePtr> make_handle();
-    // Another client in place of this one, which knows nothing of brokers that are gone.
-    void renew_client();
+    [[nodiscard]] Result<std::shared_ptr<AdminClient>> make_client();
+    [[nodiscard]] AdminTurn turn() const;
+    // Another client in place of that one, unless somebody has replaced it already: one that knows
+    // nothing of brokers that are gone.
+    void replace(const AdminClient& spent);
 
     template <typename Ask, typename Trouble>
     auto ask_in_turns(Ask ask, Trouble trouble);
-    Result<ClusterInfo> ask_cluster(const AdminSettings& turn);
+    Result<ClusterInfo> ask_cluster(const AdminTurn& turn);
     Result<std::vector<TopicInfo>> ask_topics(const std::vector<std::string>& names,
-                                              const AdminSettings& turn);
+                                              const AdminTurn& turn);
     Result<std::vector<GroupInfo>> ask_groups(const std::vector<std::string>& names,
-                                              const AdminSettings& turn);
+                                              const AdminTurn& turn);
     Result<std::vector<Outcome>> ask_delete_groups(const std::vector<std::string>& names,
-                                                   const AdminSettings& turn);
+                                                   const AdminTurn& turn);
     Result<std::vector<CommittedOffset>> ask_group_offsets(
         const std::string& group, const std::vector<TopicPartition>& partitions,
-        Stability stability, const AdminSettings& turn);
+        Stability stability, const AdminTurn& turn);
     Result<std::vector<ListedOffset>> ask_offsets(const std::vector<OffsetQuery>& queries,
                                                   Isolation isolation);
 
     ClientConfig config_;
     AdminSettings settings_;
-    std::unique_ptr<ConnectionTrouble> trouble_;  // before client_, whose callback writes to it
-    HandlePtr client_;
+    std::shared_ptr<SharedTrouble> trouble_;
+    std::unique_ptr<std::mutex> mutex_;  // of client_, the pointer
+    std::shared_ptr<AdminClient> client_;
 };
 
 }  // namespace kstream::kafka

@@ -3,13 +3,16 @@
 #pragma once
 
 #include "kafka/admin.hpp"
+#include "kafka/connection_trouble.hpp"
 #include "kafka/handles.hpp"
 #include "kstream/error.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,6 +35,57 @@ using ConfigResourcePtr =
 using ListGroupOffsetsPtr = std::unique_ptr<rd_kafka_ListConsumerGroupOffsets_t,
                                             Deleter<&rd_kafka_ListConsumerGroupOffsets_destroy>>;
 
+// What the clients of one Admin have to say about their connections, to all who wait.
+class SharedTrouble {
+public:
+    void note(rd_kafka_resp_err_t code, std::string_view text) {
+        const std::lock_guard lock{mutex_};
+        trouble_.note(code, text);
+    }
+    void clear() {
+        const std::lock_guard lock{mutex_};
+        trouble_.clear();
+    }
+    [[nodiscard]] std::optional<Error> reason(std::string_view what) const {
+        const std::lock_guard lock{mutex_};
+        return trouble_.reason(what);
+    }
+    [[nodiscard]] std::optional<Error> hopeless(std::string_view what) const {
+        const std::lock_guard lock{mutex_};
+        return trouble_.hopeless(what);
+    }
+
+private:
+    mutable std::mutex mutex_;
+    ConnectionTrouble trouble_;
+};
+
+// A client, for as long as a call or the Admin uses it. From any thread.
+class AdminClient {
+public:
+    AdminClient(std::shared_ptr<SharedTrouble> trouble, HandlePtr handle)
+        : trouble_(std::move(trouble)), handle_(std::move(handle)) {}
+    ~AdminClient();
+    AdminClient(const AdminClient&) = delete;
+    AdminClient& operator=(const AdminClient&) = delete;
+
+    [[nodiscard]] rd_kafka_t* get() const { return handle_.get(); }
+    [[nodiscard]] SharedTrouble& trouble() const { return *trouble_; }
+    // Its end may wait for ever (Admin::replace()): whoever lets go of it last does not.
+    void spend() { spent_.store(true); }
+
+private:
+    std::shared_ptr<SharedTrouble> trouble_;  // before the handle, whose callback writes to it
+    HandlePtr handle_;
+    std::atomic<bool> spent_ = false;
+};
+
+// What one attempt of a call goes by.
+struct AdminTurn {
+    std::shared_ptr<AdminClient> client;
+    AdminSettings settings;
+};
+
 // The queue belongs to the call, so that the late answer of one that was given up cannot be taken
 // for the answer of the next.
 class AdminCall {
@@ -45,8 +99,9 @@ public:
     // in the best case. We end it, and whoever asks drops the client with all that it has left.
     enum class EndedBy : std::uint8_t { library, us };
 
-    AdminCall(rd_kafka_t& client, ConnectionTrouble& trouble, rd_kafka_admin_op_t operation,
-              const AdminSettings& settings, EndedBy ended_by = EndedBy::library);
+    // `turn` outlives the call.
+    AdminCall(const AdminTurn& turn, rd_kafka_admin_op_t operation,
+              EndedBy ended_by = EndedBy::library);
 
     [[nodiscard]] rd_kafka_AdminOptions_t* options() { return options_.get(); }
     [[nodiscard]] rd_kafka_queue_t* queue() { return queue_.get(); }
@@ -59,8 +114,7 @@ public:
     [[nodiscard]] Result<EventPtr> wait(std::string_view what);
 
 private:
-    rd_kafka_t& client_;
-    ConnectionTrouble& trouble_;
+    AdminClient& client_;
     const AdminSettings& settings_;
     std::optional<std::chrono::steady_clock::time_point> end_;  // when we end it
     AdminOptionsPtr options_;
@@ -93,7 +147,7 @@ template <typename Ask, typename Trouble>
     return ask_again(settings, std::move(ask), std::move(trouble), [] {});
 }
 
-// For questions that librdkafka may send to a broker that is gone: see Admin::renew_client(). Each
+// For questions that librdkafka may send to a broker that is gone: see Admin::replace(). Each
 // repetition has a new client, and none is left behind that still waits. A turn without an answer
 // is given up after as long as has been asked already, so that a lost broker costs about a second
 // and slow brokers are waited for all the same.
@@ -102,16 +156,17 @@ auto Admin::ask_in_turns(Ask ask, Trouble trouble) {
     constexpr std::chrono::milliseconds kFirst{1000};
     constexpr std::chrono::milliseconds kLongest{4000};
     const auto began = std::chrono::steady_clock::now();
+    AdminTurn turn;
     const auto one_turn = [&] {
         const auto asked = std::chrono::duration_cast<std::chrono::milliseconds>(
             std::chrono::steady_clock::now() - began);
-        AdminSettings turn = settings_;
-        turn.timeout = std::min(settings_.timeout, std::clamp(asked, kFirst, kLongest));
-        return ask(turn);
+        turn = this->turn();
+        turn.settings.timeout = std::min(settings_.timeout, std::clamp(asked, kFirst, kLongest));
+        return ask(std::as_const(turn));
     };
-    auto answer = ask_again(settings_, one_turn, trouble, [this] { renew_client(); });
+    auto answer = ask_again(settings_, one_turn, trouble, [&] { replace(*turn.client); });
     if (trouble(answer) != nullptr) {
-        renew_client();
+        replace(*turn.client);
     }
     return answer;
 }

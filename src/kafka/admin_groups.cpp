@@ -67,19 +67,18 @@ GroupInfo group_info(const rd_kafka_ConsumerGroupDescription_t& description) {
 }  // namespace
 
 Result<std::vector<GroupInfo>> Admin::describe_groups(const std::vector<std::string>& names) {
-    return ask_in_turns([&](const AdminSettings& turn) { return ask_groups(names, turn); },
+    return ask_in_turns([&](const AdminTurn& turn) { return ask_groups(names, turn); },
                         &first_passing_error<GroupInfo>);
 }
 
 Result<std::vector<GroupInfo>> Admin::ask_groups(const std::vector<std::string>& names,
-                                                 const AdminSettings& turn) {
+                                                 const AdminTurn& turn) {
     std::vector<const char*> raw = c_strings(names);
-    AdminCall call(*client_, *trouble_, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, turn,
-                   AdminCall::EndedBy::us);
+    AdminCall call(turn, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, AdminCall::EndedBy::us);
     const ErrorPtr refused(
         rd_kafka_AdminOptions_set_include_authorized_operations(call.options(), 1));
     KSTREAM_CHECK(!refused, "option valid for DescribeConsumerGroups");
-    rd_kafka_DescribeConsumerGroups(client_.get(), raw.data(), raw.size(), call.options(),
+    rd_kafka_DescribeConsumerGroups(turn.client->get(), raw.data(), raw.size(), call.options(),
                                     call.queue());
     const Result<EventPtr> event = call.wait("asking for groups");
     if (!event) {
@@ -103,12 +102,12 @@ Result<std::vector<GroupInfo>> Admin::ask_groups(const std::vector<std::string>&
 }
 
 Result<std::vector<Outcome>> Admin::delete_groups(const std::vector<std::string>& names) {
-    return ask_in_turns([&](const AdminSettings& turn) { return ask_delete_groups(names, turn); },
+    return ask_in_turns([&](const AdminTurn& turn) { return ask_delete_groups(names, turn); },
                         &first_passing_error<Outcome>);
 }
 
 Result<std::vector<Outcome>> Admin::ask_delete_groups(const std::vector<std::string>& names,
-                                                      const AdminSettings& turn) {
+                                                      const AdminTurn& turn) {
     std::vector<Outcome> all;
     if (names.empty()) {
         return all;
@@ -118,10 +117,9 @@ Result<std::vector<Outcome>> Admin::ask_delete_groups(const std::vector<std::str
     for (const std::string& name : names) {
         groups.emplace_back(rd_kafka_DeleteGroup_new(name.c_str()));
     }
-    AdminCall call(*client_, *trouble_, RD_KAFKA_ADMIN_OP_DELETEGROUPS, turn,
-                   AdminCall::EndedBy::us);
+    AdminCall call(turn, RD_KAFKA_ADMIN_OP_DELETEGROUPS, AdminCall::EndedBy::us);
     auto raw = raw_pointers(groups);
-    rd_kafka_DeleteGroups(client_.get(), raw.data(), raw.size(), call.options(), call.queue());
+    rd_kafka_DeleteGroups(turn.client->get(), raw.data(), raw.size(), call.options(), call.queue());
     const Result<EventPtr> event = call.wait("deleting groups");
     if (!event) {
         return std::unexpected(event.error());
@@ -143,7 +141,7 @@ Result<std::vector<Outcome>> Admin::ask_delete_groups(const std::vector<std::str
 Result<std::vector<CommittedOffset>> Admin::group_offsets(
     const std::string& group, const std::vector<TopicPartition>& partitions, Stability stability) {
     return ask_in_turns(
-        [&](const AdminSettings& turn) {
+        [&](const AdminTurn& turn) {
             return ask_group_offsets(group, partitions, stability, turn);
         },
         &passing_error<std::vector<CommittedOffset>>);
@@ -151,7 +149,7 @@ Result<std::vector<CommittedOffset>> Admin::group_offsets(
 
 Result<std::vector<CommittedOffset>> Admin::ask_group_offsets(
     const std::string& group, const std::vector<TopicPartition>& partitions, Stability stability,
-    const AdminSettings& turn) {
+    const AdminTurn& turn) {
     PartitionListPtr asked;
     if (!partitions.empty()) {
         asked.reset(rd_kafka_topic_partition_list_new(static_cast<int>(partitions.size())));
@@ -161,13 +159,12 @@ Result<std::vector<CommittedOffset>> Admin::ask_group_offsets(
     }
     const ListGroupOffsetsPtr request(
         rd_kafka_ListConsumerGroupOffsets_new(group.c_str(), asked.get()));
-    AdminCall call(*client_, *trouble_, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, turn,
-                   AdminCall::EndedBy::us);
+    AdminCall call(turn, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, AdminCall::EndedBy::us);
     const ErrorPtr refused(rd_kafka_AdminOptions_set_require_stable_offsets(
         call.options(), stability == Stability::require_stable ? 1 : 0));
     KSTREAM_CHECK(!refused, "option valid for ListConsumerGroupOffsets");
     rd_kafka_ListConsumerGroupOffsets_t* raw = request.get();
-    rd_kafka_ListConsumerGroupOffsets(client_.get(), &raw, 1, call.options(), call.queue());
+    rd_kafka_ListConsumerGroupOffsets(turn.client->get(), &raw, 1, call.options(), call.queue());
     const Result<EventPtr> event = call.wait("asking for the offsets of group " + group);
     if (!event) {
         return std::unexpected(event.error());

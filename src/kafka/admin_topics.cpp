@@ -132,20 +132,20 @@ int TopicInfo::under_replicated() const {
 }
 
 Result<std::vector<TopicInfo>> Admin::describe_topics(const std::vector<std::string>& names) {
-    return ask_in_turns([&](const AdminSettings& turn) { return ask_topics(names, turn); },
+    return ask_in_turns([&](const AdminTurn& turn) { return ask_topics(names, turn); },
                         &passing_error<std::vector<TopicInfo>>);
 }
 
 Result<std::vector<TopicInfo>> Admin::ask_topics(const std::vector<std::string>& names,
-                                                 const AdminSettings& turn) {
+                                                 const AdminTurn& turn) {
     std::vector<const char*> raw = c_strings(names);
     const TopicCollectionPtr topics(
         rd_kafka_TopicCollection_of_topic_names(raw.data(), raw.size()));
-    AdminCall call(*client_, *trouble_, RD_KAFKA_ADMIN_OP_DESCRIBETOPICS, turn);
+    AdminCall call(turn, RD_KAFKA_ADMIN_OP_DESCRIBETOPICS);
     const ErrorPtr refused(
         rd_kafka_AdminOptions_set_include_authorized_operations(call.options(), 1));
     KSTREAM_CHECK(!refused, "option valid for DescribeTopics");
-    rd_kafka_DescribeTopics(client_.get(), topics.get(), call.options(), call.queue());
+    rd_kafka_DescribeTopics(turn.client->get(), topics.get(), call.options(), call.queue());
     const Result<EventPtr> event = call.wait("asking for topics");
     if (!event) {
         return std::unexpected(event.error());
@@ -183,7 +183,8 @@ Result<std::vector<Outcome>> Admin::create_topics(const std::vector<NewTopic>& t
     if (made.empty()) {
         return std::vector<Outcome>{};
     }
-    AdminCall call(*client_, *trouble_, RD_KAFKA_ADMIN_OP_CREATETOPICS, settings_);
+    const AdminTurn turn = this->turn();
+    AdminCall call(turn, RD_KAFKA_ADMIN_OP_CREATETOPICS);
     call.set_operation_timeout();
     if (apply == Apply::validate_only) {
         std::array<char, 256> text{};
@@ -192,7 +193,7 @@ Result<std::vector<Outcome>> Admin::create_topics(const std::vector<NewTopic>& t
         KSTREAM_CHECK(code == RD_KAFKA_RESP_ERR_NO_ERROR, "option valid for CreateTopics");
     }
     auto raw = raw_pointers(made);
-    rd_kafka_CreateTopics(client_.get(), raw.data(), raw.size(), call.options(), call.queue());
+    rd_kafka_CreateTopics(turn.client->get(), raw.data(), raw.size(), call.options(), call.queue());
     const Result<EventPtr> event = call.wait("making topics");
     if (!event) {
         return std::unexpected(event.error());
@@ -212,10 +213,11 @@ Result<std::vector<Outcome>> Admin::delete_topics(const std::vector<std::string>
     for (const std::string& name : names) {
         topics.emplace_back(rd_kafka_DeleteTopic_new(name.c_str()));
     }
-    AdminCall call(*client_, *trouble_, RD_KAFKA_ADMIN_OP_DELETETOPICS, settings_);
+    const AdminTurn turn = this->turn();
+    AdminCall call(turn, RD_KAFKA_ADMIN_OP_DELETETOPICS);
     call.set_operation_timeout();
     auto raw = raw_pointers(topics);
-    rd_kafka_DeleteTopics(client_.get(), raw.data(), raw.size(), call.options(), call.queue());
+    rd_kafka_DeleteTopics(turn.client->get(), raw.data(), raw.size(), call.options(), call.queue());
     const Result<EventPtr> event = call.wait("deleting topics");
     if (!event) {
         return std::unexpected(event.error());
@@ -246,13 +248,14 @@ Result<std::vector<ListedOffset>> Admin::ask_offsets(const std::vector<OffsetQue
                                           query.of.partition.value)
             ->offset = query.at;
     }
-    AdminCall call(*client_, *trouble_, RD_KAFKA_ADMIN_OP_LISTOFFSETS, settings_);
+    const AdminTurn turn = this->turn();
+    AdminCall call(turn, RD_KAFKA_ADMIN_OP_LISTOFFSETS);
     const ErrorPtr refused(rd_kafka_AdminOptions_set_isolation_level(
         call.options(), isolation == Isolation::read_committed
                             ? RD_KAFKA_ISOLATION_LEVEL_READ_COMMITTED
                             : RD_KAFKA_ISOLATION_LEVEL_READ_UNCOMMITTED));
     KSTREAM_CHECK(!refused, "option valid for ListOffsets");
-    rd_kafka_ListOffsets(client_.get(), asked.get(), call.options(), call.queue());
+    rd_kafka_ListOffsets(turn.client->get(), asked.get(), call.options(), call.queue());
     const Result<EventPtr> event = call.wait("asking for offsets of " + queries.front().of.topic);
     if (!event) {
         return std::unexpected(event.error());
@@ -302,10 +305,11 @@ Result<std::vector<PurgeOutcome>> Admin::delete_records(
             ->offset = offset.value;
     }
     const DeleteRecordsPtr request(rd_kafka_DeleteRecords_new(offsets.get()));
-    AdminCall call(*client_, *trouble_, RD_KAFKA_ADMIN_OP_DELETERECORDS, settings_);
+    const AdminTurn turn = this->turn();
+    AdminCall call(turn, RD_KAFKA_ADMIN_OP_DELETERECORDS);
     call.set_operation_timeout();
     rd_kafka_DeleteRecords_t* raw = request.get();
-    rd_kafka_DeleteRecords(client_.get(), &raw, 1, call.options(), call.queue());
+    rd_kafka_DeleteRecords(turn.client->get(), &raw, 1, call.options(), call.queue());
     const Result<EventPtr> event = call.wait("purging " + before.front().first.topic);
     if (!event) {
         return std::unexpected(event.error());

@@ -39,6 +39,11 @@ constexpr Default kCommon[] = {
 constexpr Default kPlainProducer[] = {
     {"enable.idempotence", "true"},
     {"acks", "all"},
+    // One request at a time for each broker. With more, the first records of a new producer can be
+    // refused and the request behind them taken, and librdkafka then reports both as delivered
+    // (delivery.hpp): its own limit for a partition counts messages where it should count requests.
+    // A broker answers one request of a connection at a time, so nothing is lost by it.
+    {"max.in.flight.requests.per.connection", "1"},
     // A message waits for a broker as long as it takes: produce never drops (its queue is bounded).
     {"message.timeout.ms", "0"},
     {"linger.ms", "10"},

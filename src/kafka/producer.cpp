@@ -1,6 +1,7 @@
 #include "kafka/producer.hpp"
 
 #include "kafka/client_stats.hpp"
+#include "kafka/delivery.hpp"
 #include "kafka/error_map.hpp"
 #include "kstream/check.hpp"
 
@@ -278,21 +279,30 @@ void Producer::deliver(const rd_kafka_message_t& message) {
     if (reports_since_clock_++ % kReportsPerClock == 0) {
         reports_now_ = clock_.now();
     }
-    const rd_kafka_msg_status_t status = rd_kafka_message_status(&message);
-    if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR || status == RD_KAFKA_MSG_STATUS_PERSISTED)
-        [[likely]] {
-        ++counts_.acknowledged;
-        counts_.acknowledged_bytes += message.len + message.key_len;
-        const Duration latency = reports_now_ - from_opaque(message._private);
-        latency_us_.record(static_cast<std::uint64_t>(std::max<std::int64_t>(
-            std::chrono::duration_cast<std::chrono::microseconds>(latency).count(), 0)));
-    } else {
-        ++(status == RD_KAFKA_MSG_STATUS_NOT_PERSISTED ? counts_.failed : counts_.unknown);
-        // Not rd_kafka_message_errstr(): for a produced message that is the payload.
-        note_failure(message.err, message.partition, rd_kafka_message_produce_errstr(&message));
-    }
+    Lane& lane = lanes_[static_cast<std::size_t>(message.partition)];
+    // A report that comes twice would hide one that never comes.
+    KSTREAM_CHECK(lane.in_flight > 0 && outstanding_bytes_ >= message.len,
+                  "one report for each record that was handed over");
+    --lane.in_flight;
     outstanding_bytes_ -= message.len;
-    --lanes_[static_cast<std::size_t>(message.partition)].in_flight;
+    switch (delivery_of(message)) {
+        [[likely]] case Delivery::acknowledged: {
+            ++counts_.acknowledged;
+            counts_.acknowledged_bytes += message.len + message.key_len;
+            const Duration latency = reports_now_ - from_opaque(message._private);
+            latency_us_.record(static_cast<std::uint64_t>(std::max<std::int64_t>(
+                std::chrono::duration_cast<std::chrono::microseconds>(latency).count(), 0)));
+            return;
+        }
+        case Delivery::failed:
+            ++counts_.failed;
+            break;
+        case Delivery::unknown:
+            ++counts_.unknown;
+            break;
+    }
+    // Not rd_kafka_message_errstr(): for a produced message that is the payload.
+    note_failure(message.err, message.partition, rd_kafka_message_produce_errstr(&message));
 }
 
 void Producer::note_failure(rd_kafka_resp_err_t code, std::int32_t partition, const char* reason) {
@@ -305,8 +315,14 @@ void Producer::note_failure(rd_kafka_resp_err_t code, std::int32_t partition, co
         note_fatal(handle_.get());
         return;
     }
-    failure_ = map_error(code, fmt::format("record for {} [{}]", topic_name_, partition),
-                         reason == nullptr ? std::string_view{} : reason);
+    const std::string what = fmt::format("record for {} [{}]", topic_name_, partition);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        failure_ = Error{Disposition::stop, ExitCode::incomplete,
+                         what + ": reported as delivered, but at no offset",
+                         "it may be in the log or not: compare the topic with this report", 0};
+        return;
+    }
+    failure_ = map_error(code, what, reason == nullptr ? std::string_view{} : reason);
 }
 
 // The idempotent producer cannot go on without risking order or a second copy (an acknowledged

@@ -15,6 +15,11 @@ constexpr std::chrono::milliseconds kCallTimeout{5000};
 // Between an answer that says "ask again" and the next question: pending transactional offsets, a
 // coordinator that moves, a broker that is away.
 constexpr std::chrono::milliseconds kRetryPause{20};
+// The same for a topic that a broker does not know: each learns it in its own time, and one that
+// has just come back knows nothing for a while. So long it may take; librdkafka's readers and
+// writers are as patient (topic.metadata.propagation.max.ms).
+constexpr std::chrono::milliseconds kUnknownPause{200};
+constexpr std::chrono::seconds kUnknownLimit{30};
 
 }  // namespace
 
@@ -23,6 +28,7 @@ struct QueryService::Ticket {
     std::string group;
     std::mutex mutex;
     std::optional<Result<QueryAnswer>> answer;
+    std::atomic<bool> ended = false;  // the last thing that its thread does
 };
 
 class QueryService::Client final : public ClusterQueries {
@@ -38,9 +44,7 @@ public:
             ticket_->query.topic = input_;
         }
         ticket_->group = group_;
-        const std::lock_guard lock{service_.mutex_};
-        service_.open_.push_back(ticket_);
-        service_.wake_.notify_one();
+        service_.start(ticket_);
     }
     std::optional<Result<QueryAnswer>> take() override {
         if (ticket_ == nullptr) {
@@ -76,49 +80,77 @@ Result<std::unique_ptr<QueryService>> QueryService::make(const ClientConfig& cli
         return std::unexpected(std::move(admin.error()));
     }
     return std::unique_ptr<QueryService>{
-        new QueryService(std::move(*admin), std::move(topics), std::move(closing))};
+        new QueryService(std::move(*admin), std::move(topics), *client.log, std::move(closing))};
 }
 
-QueryService::QueryService(Admin admin, TopicNames topics,
+QueryService::QueryService(Admin admin, TopicNames topics, Log& log,
                            std::shared_ptr<std::atomic<bool>> closing)
     : admin_(std::move(admin)),
       topics_(std::move(topics)),
-      closing_(std::move(closing)),
-      thread_([this] { run(); }) {}
+      log_(log),
+      closing_(std::move(closing)) {}
 
 QueryService::~QueryService() {
     {
         const std::lock_guard lock{mutex_};
         closing_->store(true);
-        wake_.notify_one();
+        wake_.notify_all();
     }
-    thread_.join();
+    for (Asking& asking : asking_) {
+        asking.thread.join();
+    }
 }
 
 std::unique_ptr<ClusterQueries> QueryService::client(std::string group, TopicRole input) {
     return std::make_unique<Client>(*this, std::move(group), input);
 }
 
-void QueryService::run() {
-    for (;;) {
-        std::shared_ptr<Ticket> ticket;
-        {
-            std::unique_lock lock{mutex_};
-            wake_.wait(lock, [this] { return *closing_ || !open_.empty(); });
-            if (*closing_) {
-                return;
-            }
-            ticket = std::move(open_.front());
-            open_.pop_front();
+void QueryService::start(std::shared_ptr<Ticket> ticket) {
+    const std::lock_guard lock{mutex_};
+    std::erase_if(asking_, [](Asking& asking) {
+        const bool ended = asking.ticket->ended;
+        if (ended) {
+            asking.thread.join();
         }
-        Result<QueryAnswer> result = answer(ticket->query, ticket->group);
-        if (!result && result.error().disposition != Disposition::stop) {
-            std::unique_lock lock{mutex_};
-            wake_.wait_for(lock, kRetryPause, [this] { return closing_->load(); });
-        }
-        const std::lock_guard lock{ticket->mutex};
-        ticket->answer = std::move(result);
+        return ended;
+    });
+    asking_.push_back({ticket, std::thread{[this, ticket] { run(*ticket); }}});
+}
+
+void QueryService::run(Ticket& ticket) {
+    Result<QueryAnswer> result = answer(ticket.query, ticket.group);
+    if (result) {
+        note_known(ticket.query.topic);
+    } else if (is_unknown_topic(result.error())) {
+        result = std::unexpected(unknown(ticket.query.topic, std::move(result.error())));
     }
+    if (!result && result.error().disposition != Disposition::stop) {
+        std::unique_lock lock{mutex_};
+        wake_.wait_for(lock, is_unknown_topic(result.error()) ? kUnknownPause : kRetryPause,
+                       [this] { return closing_->load(); });
+    }
+    {
+        const std::lock_guard lock{ticket.mutex};
+        ticket.answer = std::move(result);
+    }
+    ticket.ended = true;
+}
+
+void QueryService::note_known(TopicRole topic) {
+    const std::lock_guard lock{mutex_};
+    if (unknown_.known(topic)) {
+        log_.write(LogLevel::info, "the topic is known again", {{"topic", topics_.of(topic)}});
+    }
+}
+
+// Says one broker; the next question may meet another.
+Error QueryService::unknown(TopicRole topic, Error error) {
+    const std::lock_guard lock{mutex_};
+    if (!unknown_.waits_for(topic)) {
+        log_.write(LogLevel::warn, "a broker does not know the topic: asking again",
+                   {{"topic", topics_.of(topic)}});
+    }
+    return unknown_.unknown(topic, topics_.of(topic), std::move(error));
 }
 
 Result<QueryAnswer> QueryService::answer(const Query& query, const std::string& group) {
@@ -199,9 +231,7 @@ Result<QueryAnswer> QueryService::describe(const Query& query) {
         return std::unexpected(*topic.error);
     }
     if (!topic.exists) {
-        return fail(ExitCode::unavailable, fmt::format("topic {} is not there", topic.name),
-                    "it was deleted while this job runs; `kstream create-topics` makes it, and "
-                    "`kstream reset` is needed when it held state");
+        return std::unexpected(unknown_topic(topic.name));
     }
     QueryAnswer answer;
     answer.topic_id = topic.id;

@@ -1,26 +1,28 @@
-// ClusterQueries over the Admin client: questions are asked on one thread of the process, one after
-// the other, and picked up by the loops when they are answered.
+// ClusterQueries over the Admin client. Each question is asked on a thread of its own and picked up
+// by its loop when it is answered: a coordinator or a leader that does not answer holds up whoever
+// needs it, and nobody else.
 #pragma once
 
 #include "kafka/admin.hpp"
 #include "kafka/topic_names.hpp"
+#include "kafka/unknown_topics.hpp"
 #include "kstream/ports/cluster_queries.hpp"
+#include "kstream/ports/log.hpp"
 
 #include <atomic>
 #include <condition_variable>
-#include <deque>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace kstream::kafka {
 
 class QueryService {
 public:
-    // Makes the admin client; the thread runs until destroyed.
+    // Makes the admin client. `client.log` must outlive this.
     [[nodiscard]] static Result<std::unique_ptr<QueryService>> make(const ClientConfig& client,
                                                                     TopicNames topics);
     ~QueryService();
@@ -35,23 +37,34 @@ private:
     class Client;
     struct Ticket;
 
-    QueryService(Admin admin, TopicNames topics, std::shared_ptr<std::atomic<bool>> closing);
-    void run();
+    // A question and the thread that asks it.
+    struct Asking {
+        std::shared_ptr<Ticket> ticket;
+        std::thread thread;
+    };
+
+    QueryService(Admin admin, TopicNames topics, Log& log,
+                 std::shared_ptr<std::atomic<bool>> closing);
+    void start(std::shared_ptr<Ticket> ticket);
+    void run(Ticket& ticket);
     [[nodiscard]] Result<QueryAnswer> answer(const Query& query, const std::string& group);
     [[nodiscard]] Result<QueryAnswer> committed(const Query& query, const std::string& group);
     [[nodiscard]] Result<QueryAnswer> list(const Query& query);
     [[nodiscard]] Result<QueryAnswer> describe(const Query& query);
     [[nodiscard]] Result<QueryAnswer> purge(const Query& query);
     [[nodiscard]] std::vector<TopicPartition> targets(const Query& query) const;
+    void note_known(TopicRole topic);
+    [[nodiscard]] Error unknown(TopicRole topic, Error error);
 
-    Admin admin_;  // used by the thread only
+    Admin admin_;
     TopicNames topics_;
+    Log& log_;
 
     std::mutex mutex_;
     std::condition_variable wake_;
-    std::deque<std::shared_ptr<Ticket>> open_;
-    std::shared_ptr<std::atomic<bool>> closing_;  // also ends the call that is under way
-    std::thread thread_;
+    std::vector<Asking> asking_;                  // at most one for each client, and what has ended
+    std::shared_ptr<std::atomic<bool>> closing_;  // also ends the calls that are under way
+    UnknownTopics unknown_;
 };
 
 }  // namespace kstream::kafka

@@ -2,20 +2,23 @@
 
 #include "kafka/tombstones.hpp"
 
+#include "kafka/delivery.hpp"
 #include "kafka/error_map.hpp"
+#include "kstream/check.hpp"
 
 #include <fmt/format.h>
 
 #include <optional>
+#include <thread>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 namespace kstream::kafka {
 namespace {
 
 constexpr int kPollMs = 100;
-// Acknowledgements that take longer are not waited for: the command can be given again.
-constexpr std::chrono::milliseconds kDelivery{30000};
+constexpr int kMetadataMs = 15000;
 
 using Keys = std::unordered_set<std::string>;
 
@@ -25,19 +28,40 @@ struct Range {
     Offset end;  // of the log, also behind what is not committed yet
 };
 
-Result<std::vector<Range>> ranges_of(Admin& admin, const std::string& topic) {
-    const auto topics = admin.describe_topics({topic});
-    if (!topics) {
-        return std::unexpected(topics.error());
+bool is_cancelled(const TombstoneTask& task) {
+    return task.cancelled && task.cancelled();
+}
+
+Result<std::vector<PartitionId>> partitions_of(rd_kafka_t& client, const std::string& topic) {
+    const std::string what = fmt::format("partitions of topic {}", topic);
+    const TopicPtr asked(rd_kafka_topic_new(&client, topic.c_str(), nullptr));
+    const rd_kafka_metadata_t* answer = nullptr;
+    rd_kafka_resp_err_t code = rd_kafka_metadata(&client, 0, asked.get(), &answer, kMetadataMs);
+    const MetadataPtr metadata(answer);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        KSTREAM_CHECK(metadata->topic_cnt == 1, "metadata of one topic was asked for");
+        code = metadata->topics[0].err;
     }
-    if (topics->front().error) {
-        return std::unexpected(*topics->front().error);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return std::unexpected(map_error(code, what));
+    }
+    std::vector<PartitionId> partitions;
+    for (int i = 0; i < metadata->topics[0].partition_cnt; ++i) {
+        partitions.push_back(PartitionId{metadata->topics[0].partitions[i].id});
+    }
+    return partitions;
+}
+
+Result<std::vector<Range>> ask_ranges(rd_kafka_t& client, Admin& admin, const std::string& topic) {
+    const auto partitions = partitions_of(client, topic);
+    if (!partitions) {
+        return std::unexpected(partitions.error());
     }
     std::vector<OffsetQuery> first;
     std::vector<OffsetQuery> last;
-    for (const PartitionInfo& partition : topics->front().partitions) {
-        first.push_back({{topic, partition.id}, OffsetQuery::kEarliest});
-        last.push_back({{topic, partition.id}, OffsetQuery::kLatest});
+    for (const PartitionId partition : *partitions) {
+        first.push_back({{topic, partition}, OffsetQuery::kEarliest});
+        last.push_back({{topic, partition}, OffsetQuery::kLatest});
     }
     const auto begins = admin.list_offsets(first, Isolation::read_uncommitted);
     if (!begins) {
@@ -52,6 +76,19 @@ Result<std::vector<Range>> ranges_of(Admin& admin, const std::string& topic) {
     for (std::size_t i = 0; i < begins->size(); ++i) {
         ranges.push_back({(*begins)[i].of.partition, (*begins)[i].offset.value_or(Offset{}),
                           (*ends)[i].offset.value_or(Offset{})});
+    }
+    return ranges;
+}
+
+// A topic that is not there has no keys, and one that a broker has not heard of yet may have many:
+// the first is told only when it stays so.
+Result<std::vector<Range>> ranges_of(rd_kafka_t& client, Admin& admin, const TombstoneTask& task) {
+    const auto deadline = std::chrono::steady_clock::now() + task.unknown;
+    auto ranges = ask_ranges(client, admin, task.topic);
+    while (!ranges && is_unknown_topic(ranges.error()) && !is_cancelled(task) &&
+           std::chrono::steady_clock::now() < deadline) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(2 * kPollMs));
+        ranges = ask_ranges(client, admin, task.topic);
     }
     return ranges;
 }
@@ -74,6 +111,8 @@ public:
         return KeyReader(std::move(*client), task);
     }
 
+    [[nodiscard]] rd_kafka_t& client() { return *client_; }
+
     // Leaves in `live` the keys of the range whose last record has a value; returns the number of
     // records.
     Result<std::uint64_t> read(const Range& range, Keys& live) {
@@ -88,7 +127,7 @@ public:
         // behind range.end means that nothing is hidden any more.
         auto deadline = std::chrono::steady_clock::now() + task_.patience;
         while (true) {
-            if (task_.cancelled && task_.cancelled()) {
+            if (is_cancelled(task_)) {
                 return fail(ExitCode::incomplete, "stopped while reading " + task_.topic);
             }
             const MessagePtr message(rd_kafka_consumer_poll(client_.get(), kPollMs));
@@ -153,7 +192,7 @@ private:
 };
 
 // What the delivery reports have said.
-struct Delivery {
+struct Reports {
     std::uint64_t acknowledged = 0;
     rd_kafka_resp_err_t first_error = RD_KAFKA_RESP_ERR_NO_ERROR;
 };
@@ -163,52 +202,65 @@ public:
     static Result<TombstoneWriter> open(const ClientConfig& config, const TombstoneTask& task) {
         Result<ConfPtr> conf =
             make_conf(config, ClientKind::plain_producer,
-                      {{"message.timeout.ms", std::to_string(kDelivery.count())}});
+                      {{"message.timeout.ms", std::to_string(task.delivery.count())}});
         if (!conf) {
             return std::unexpected(std::move(conf.error()));
         }
-        auto delivery = std::make_unique<Delivery>();
-        rd_kafka_conf_set_opaque(conf->get(), delivery.get());
+        auto reports = std::make_unique<Reports>();
+        rd_kafka_conf_set_opaque(conf->get(), reports.get());
         rd_kafka_conf_set_dr_msg_cb(conf->get(), &on_delivery);
         Result<HandlePtr> client = make_client(std::move(*conf), RD_KAFKA_PRODUCER);
         if (!client) {
             return std::unexpected(std::move(client.error()));
         }
-        return TombstoneWriter(std::move(delivery), std::move(*client), task.topic);
+        return TombstoneWriter(std::move(reports), std::move(*client), task);
     }
 
-    // Returns when all are acknowledged.
+    // Returns when all are acknowledged: not when librdkafka has nothing more to say, which is also
+    // so when it has given records up.
     Result<void> write(PartitionId partition, const Keys& keys) {
         for (const std::string& key : keys) {
             if (auto done = produce(partition, key); !done) {
                 return done;
             }
+            ++wanted_;
             rd_kafka_poll(client_.get(), 0);
         }
-        rd_kafka_flush(client_.get(), static_cast<int>(kDelivery.count()) + 1000);
-        if (delivery_->first_error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-            Error error = map_error(delivery_->first_error, writing(partition));
-            error.exit_code = ExitCode::incomplete;
-            return std::unexpected(std::move(error));
+        // The records' own time-out comes first.
+        const auto deadline =
+            std::chrono::steady_clock::now() + task_.delivery + std::chrono::seconds(1);
+        while (rd_kafka_flush(client_.get(), kPollMs) != RD_KAFKA_RESP_ERR_NO_ERROR &&
+               !is_cancelled(task_) && std::chrono::steady_clock::now() < deadline) {
         }
-        return {};
+        if (reports_->acknowledged == wanted_) {
+            return {};
+        }
+        const std::string what = fmt::format("{}: {} of {} were acknowledged", writing(partition),
+                                             reports_->acknowledged, wanted_);
+        Error error = reports_->first_error != RD_KAFKA_RESP_ERR_NO_ERROR
+                          ? map_error(reports_->first_error, what)
+                          : Error{Disposition::stop, ExitCode::incomplete, what, "", 0};
+        error.exit_code = ExitCode::incomplete;
+        error.hint = "give the command again: a tombstone that is written twice does no harm";
+        return std::unexpected(std::move(error));
     }
 
-    [[nodiscard]] std::uint64_t acknowledged() const { return delivery_->acknowledged; }
+    [[nodiscard]] std::uint64_t acknowledged() const { return reports_->acknowledged; }
 
 private:
-    TombstoneWriter(std::unique_ptr<Delivery> delivery, HandlePtr client, const std::string& topic)
-        : delivery_(std::move(delivery)),
+    TombstoneWriter(std::unique_ptr<Reports> reports, HandlePtr client, const TombstoneTask& task)
+        : task_(task),
+          reports_(std::move(reports)),
           client_(std::move(client)),
-          topic_(rd_kafka_topic_new(client_.get(), topic.c_str(), nullptr)) {}
+          topic_(rd_kafka_topic_new(client_.get(), task.topic.c_str(), nullptr)) {}
 
     static void on_delivery(rd_kafka_t* /*client*/, const rd_kafka_message_t* message,
                             void* opaque) {
-        auto& delivery = *static_cast<Delivery*>(opaque);
-        if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-            ++delivery.acknowledged;
-        } else if (delivery.first_error == RD_KAFKA_RESP_ERR_NO_ERROR) {
-            delivery.first_error = message->err;
+        auto& reports = *static_cast<Reports*>(opaque);
+        if (delivery_of(*message) == Delivery::acknowledged) {
+            ++reports.acknowledged;
+        } else if (reports.first_error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            reports.first_error = message->err;
         }
     }
 
@@ -218,6 +270,9 @@ private:
             const rd_kafka_resp_err_t code = rd_kafka_last_error();
             if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
                 return std::unexpected(map_error(code, writing(partition)));
+            }
+            if (is_cancelled(task_)) {
+                return fail(ExitCode::incomplete, "stopped while " + writing(partition));
             }
             rd_kafka_poll(client_.get(), kPollMs);
         }
@@ -230,22 +285,24 @@ private:
     }
 
     // In this order: the topic goes before the client, the client before what its callback fills.
-    std::unique_ptr<Delivery> delivery_;
+    const TombstoneTask& task_;
+    std::unique_ptr<Reports> reports_;
     HandlePtr client_;
     TopicPtr topic_;
+    std::uint64_t wanted_ = 0;
 };
 
 }  // namespace
 
 Result<TombstoneCounts> tombstone_keys(const ClientConfig& config, Admin& admin,
                                        const TombstoneTask& task) {
-    const Result<std::vector<Range>> ranges = ranges_of(admin, task.topic);
-    if (!ranges) {
-        return std::unexpected(ranges.error());
-    }
     Result<KeyReader> reader = KeyReader::open(config, task);
     if (!reader) {
         return std::unexpected(std::move(reader.error()));
+    }
+    const Result<std::vector<Range>> ranges = ranges_of(reader->client(), admin, task);
+    if (!ranges) {
+        return std::unexpected(ranges.error());
     }
     std::optional<TombstoneWriter> writer;
     if (task.write) {

@@ -20,19 +20,23 @@ struct TombstoneTask {
     // How long the end of the topic may stay out of reach: an open transaction of a process that
     // died holds readers back until the broker aborts it.
     std::chrono::milliseconds patience{30000};
-    std::function<bool()> cancelled;  // asked between records; may be empty
+    // Acknowledgements that take longer are not waited for: the command can be given again.
+    std::chrono::milliseconds delivery{30000};
+    // A broker that has just come back does not know the topic for a while.
+    std::chrono::milliseconds unknown{30000};
+    std::function<bool()> cancelled;  // asked between records and while waiting; may be empty
 };
 
 struct TombstoneCounts {
     std::uint64_t records = 0;     // read, tombstones included
     std::uint64_t live_keys = 0;   // keys whose last committed record has a value
-    std::uint64_t tombstones = 0;  // written and acknowledged by all replicas in sync
+    std::uint64_t tombstones = 0;  // written and acknowledged by all replicas in sync: live_keys
 };
 
 // Reads all of the topic read_committed, one partition after the other, and writes a null value for
 // each live key to the partition where it was found. Holds the keys of one partition in memory.
 // Repeating it is harmless. Blocks; one thread.
-// Errors: try_again when the end stays out of reach; incomplete when tombstones were not
+// Errors: try_again when the end stays out of reach; incomplete when not each tombstone was
 // acknowledged or it was cancelled; else as map_error().
 [[nodiscard]] Result<TombstoneCounts> tombstone_keys(const ClientConfig& config, Admin& admin,
                                                      const TombstoneTask& task);

@@ -1,6 +1,7 @@
 #include "kafka/transaction_session.hpp"
 
 #include "kafka/client_stats.hpp"
+#include "kafka/delivery.hpp"
 #include "kafka/error_map.hpp"
 #include "kafka/group_consumer.hpp"
 #include "kafka/left_behind.hpp"
@@ -122,6 +123,7 @@ private:
     [[nodiscard]] std::optional<Error> produce_one(const OutputBatch& outputs,
                                                    const OutputBatch::Record& record);
     [[nodiscard]] StepResult send_offsets(const Step& step, TimePoint deadline);
+    [[nodiscard]] std::optional<Error> flush(TimePoint deadline);
     [[nodiscard]] StepResult commit(TimePoint deadline);
     [[nodiscard]] StepResult abort(Error cause, TimePoint deadline);
     [[nodiscard]] StepResult failed(Error cause, TimePoint deadline);
@@ -328,6 +330,9 @@ StepResult TransactionSession::Producer::write(const Step& step) {
         sent.outcome != TransactionResult::committed) {
         return sent;
     }
+    if (std::optional<Error> error = flush(deadline)) {
+        return failed(std::move(*error), deadline);
+    }
     if (is_given_up()) {
         return given_up();
     }
@@ -426,6 +431,24 @@ StepResult TransactionSession::Producer::send_offsets(const Step& step, TimePoin
     }
 }
 
+// Every record's own answer is looked at before the commit: rd_kafka_commit_transaction() would
+// flush and commit in one, also what was reported as delivered and is in no log (delivery.hpp).
+std::optional<Error> TransactionSession::Producer::flush(TimePoint deadline) {
+    while (!is_given_up()) {
+        const rd_kafka_resp_err_t code = rd_kafka_flush(client_.get(), to_ms(kSlice));
+        if (delivery_error_) {
+            return delivery_error_;
+        }
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            return std::nullopt;
+        }
+        if (Clock::now() >= deadline) {
+            return map_error(code, "waiting for the records of a step to be written");
+        }
+    }
+    return std::nullopt;
+}
+
 StepResult TransactionSession::Producer::commit(TimePoint deadline) {
     for (;;) {
         const ErrorPtr error{rd_kafka_commit_transaction(client_.get(), to_ms(kSlice))};
@@ -490,13 +513,17 @@ void TransactionSession::Producer::delivery_cb(rd_kafka_t*, const rd_kafka_messa
     auto& self = *static_cast<Producer*>(opaque);
     const rd_kafka_resp_err_t code = message->err;
     // Purged messages are those of an abort: their cause is known already.
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
+    if (delivery_of(*message) == Delivery::acknowledged || code == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
         code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT || self.delivery_error_) {
         return;
     }
+    const std::string what = fmt::format("writing to topic {} partition {}",
+                                         rd_kafka_topic_name(message->rkt), message->partition);
     self.delivery_error_ =
-        map_error(code, fmt::format("writing to topic {} partition {}",
-                                    rd_kafka_topic_name(message->rkt), message->partition));
+        code == RD_KAFKA_RESP_ERR_NO_ERROR
+            ? Error{Disposition::abort_and_rewind, ExitCode::incomplete,
+                    what + ": a record was reported as delivered, but at no offset", "", 0}
+            : map_error(code, what);
 }
 
 int TransactionSession::Producer::stats_cb(rd_kafka_t*, char* json, std::size_t size,

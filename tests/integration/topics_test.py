@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness import cluster
-from harness.case import IntegrationTest, wait_for
+from harness.case import IntegrationTest
 
 PARALLEL = True
 
@@ -74,14 +74,6 @@ class Reset(IntegrationTest):
         return ["reset", "--application-id", self.application, "--output-topic", self.results,
                 *options]  # fmt: skip
 
-    def reset_when_empty(self, results: str) -> None:
-        """Who ended in the middle of a rebalance may be a member until its session has ended."""
-        wait_for(
-            lambda: self.start(*self.reset("--yes", "--results", results)).wait(30) == 0,
-            20,
-            "both groups are empty, and the job is forgotten",
-        )
-
     def test_reset_begins_anew(self) -> None:
         self.create_topics()
         self.produce(50_000)
@@ -99,7 +91,7 @@ class Reset(IntegrationTest):
         self.settle()
         self.assert_exact(count=50_000)
 
-        self.reset_when_empty("tombstone")
+        self.start(*self.reset("--yes", "--results", "tombstone")).expect(0)
         self.assertTrue(cluster.exists(self.source))
         self.assertTrue(cluster.exists(self.results))
         report = self.check()
@@ -115,7 +107,7 @@ class Reset(IntegrationTest):
         self.produce(20_000)
         self.settle()
         before = cluster.record_count(self.results)
-        self.reset_when_empty("keep")
+        self.start(*self.reset("--yes", "--results", "keep")).expect(0)
         self.assertEqual(cluster.record_count(self.results), before)
         self.create_topics()
         job = ["--group-by", "localizacao", "--sum", "valor=total", "--count", "n"]

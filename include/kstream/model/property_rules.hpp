@@ -12,7 +12,7 @@ struct RefusedProperty {
     std::string_view reason;
 };
 
-inline constexpr std::array<RefusedProperty, 25> kRefusedProperties{{
+inline constexpr std::array<RefusedProperty, 27> kRefusedProperties{{
     {"bootstrap.servers", "use --brokers"},
     {"metadata.broker.list", "use --brokers"},
     {"group.id", "the groups are <application-id>-map and <application-id>-totals"},
@@ -23,6 +23,10 @@ inline constexpr std::array<RefusedProperty, 25> kRefusedProperties{{
     {"enable.idempotence", "always on: without it a retry can write a record twice"},
     {"acks", "always all: an acknowledged record must survive the loss of a broker"},
     {"request.required.acks", "always all: an acknowledged record must survive a lost broker"},
+    {"max.in.flight.requests.per.connection",
+     "with another number a record that was not written can be reported as delivered"},
+    {"max.in.flight",
+     "with another number a record that was not written can be reported as delivered"},
     {"isolation.level", "decided per reader: aborted records must never be counted"},
     {"enable.auto.commit", "offsets travel only inside the transaction (protocol P12)"},
     {"auto.commit.enable", "offsets travel only inside the transaction (protocol P12)"},

@@ -96,14 +96,32 @@ class IntegrationTest(unittest.TestCase):
         return made
 
     def produce(self, count: int, *options: str) -> Process:
-        """Writes `count` records and waits until they are acknowledged."""
-        return self.start_produce("--count", str(count), *options).expect(0)
+        """Writes `count` records, waits until they are acknowledged, and sees that the source has
+        grown by what was: everything that is judged later rests on it."""
+        alone = not any(p.is_running() and p.arguments[0] == "produce" for p in self._started)
+        before = self.source_end()
+        made = self.start_produce("--count", str(count), *options).expect(0)
+        acknowledged = acknowledged_by(made)
+        self.assertEqual(acknowledged, count, made.describe())
+        grown = self.source_end() - before
+        if alone:
+            self.assertEqual(grown, acknowledged, f"{self.source} against what was acknowledged")
+        else:
+            self.assertGreaterEqual(grown, acknowledged, self.source)
+        return made
+
+    def source_end(self) -> int:
+        """The sum of the source's end offsets; 0 where there is no source yet."""
+        if not cluster.exists(self.source):
+            return 0
+        return sum(extent.end for extent in cluster.extents(self.source).values())
 
     def start_produce(self, *options: str) -> Process:
         return self.start("produce", *self.ends(), *options)
 
     def aggregate(self, *options: str, name: str = "aggregate") -> Process:
-        return self.start("aggregate", *self.names(), *membership(), *options, name=name)
+        session = [] if "--session-timeout" in options else membership()
+        return self.start("aggregate", *self.names(), *session, *options, name=name)
 
     def replicas(self, number: int, *options: str) -> list[Process]:
         found = [self.aggregate(*options, name="replica") for _ in range(number)]
@@ -203,6 +221,13 @@ def pause(seconds: float, interrupted: Callable[[], bool] = lambda: False) -> No
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and not interrupted():
         time.sleep(0.02)
+
+
+def acknowledged_by(produce: Process) -> int:
+    """How many records it has said are in the log; it has ended, without --json."""
+    found = re.search(r"^acknowledged +(\d+)$", produce.stdout, re.M)
+    assert found, produce.describe()
+    return int(found[1])
 
 
 def assigned(process: Process) -> dict[str, set[int]]:

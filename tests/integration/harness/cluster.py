@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,11 +21,12 @@ from totals_check.log_ends import MOVED, Extent, Log, NoSuchTopic, NotNow  # noq
 
 sys.path.insert(0, str(ROOT / "scripts" / "lib"))
 import kafka_admin  # noqa: E402
-from kafka_probe import NotReady, Unanswered  # noqa: E402
+from kafka_probe import Broker, NotReady, Reader, Unanswered, string  # noqa: E402
 
 BROKERS = "localhost:29092,localhost:39092,localhost:49092"
 LOG = Log(BROKERS)
 COMMAND_SECONDS = 150
+DESCRIBE_GROUPS = 15
 DIRECTORY = "KSTREAM_CLUSTER_DIR"
 MEMORY = Path("/dev/shm")
 MEMORY_BYTES = 6 << 30  # the whole suite leaves half a GiB
@@ -119,11 +121,13 @@ def extents(topic: str) -> dict[int, Extent]:
 
 def coordinating_partition(name: str, topic: str) -> int:
     """Which partition of __consumer_offsets or __transaction_state a group or a transactional id
-    belongs to: by Java's String.hashCode without its sign."""
+    belongs to: by the absolute value of Java's String.hashCode (Kafka's Utils.abs, and not
+    toPositive, by which keys of records are placed)."""
     number = 0
     for character in name:
         number = (31 * number + ord(character)) & 0xFFFFFFFF
-    return (number & 0x7FFFFFFF) % len(LOG.leaders(topic))
+    signed = number - (1 << 32) if number >> 31 else number
+    return (0 if signed == -(1 << 31) else abs(signed)) % len(LOG.leaders(topic))
 
 
 def coordinator(group: str) -> str:
@@ -131,6 +135,38 @@ def coordinator(group: str) -> str:
     leaders = LOG.leaders("__consumer_offsets")
     port = leaders[coordinating_partition(group, "__consumer_offsets")].rpartition(":")[2]
     return f"broker-{int(port[0]) - 1}"
+
+
+def group_members(group: str) -> list[str]:
+    """The client ids of a group's members, as its coordinator has them; none of a group that is not
+    there."""
+
+    def one_member(r: Reader) -> str:
+        r.string()
+        client = r.string()
+        r.string()
+        for _ in range(2):  # metadata, assignment
+            size = r.take("i")
+            r.position += size
+        return client or ""
+
+    def ask() -> tuple[list[str]] | None:
+        try:
+            address = LOG.leaders("__consumer_offsets")[
+                coordinating_partition(group, "__consumer_offsets")
+            ]
+            with Broker(address) as broker:
+                reader = broker.ask(DESCRIBE_GROUPS, 0, struct.pack(">i", 1) + string(group))
+        except (Unanswered, NotNow):
+            return None
+        reader.take("i")
+        if reader.take("h") != 0:
+            return None
+        for _ in range(4):  # group, state, protocol type, protocol
+            reader.string()
+        return (reader.array(one_member),)
+
+    return wait_for(ask, 30, f"an answer about group {group}")[0]
 
 
 def record_count(topic: str) -> int:
@@ -175,16 +211,19 @@ def delete_topics(topics: list[str]) -> None:
 
 
 def delete_group(group: str) -> None:
-    """Its committed offsets go with it. One that is not there is fine; one with members is not."""
+    """Its committed offsets go with it. One that is not there is fine; one with members is not: who
+    has ended has left."""
 
     def ask() -> bool:
         try:
             kafka_admin.delete_group(BROKERS.split(","), group)
             return True
+        except kafka_admin.NotEmpty as error:
+            raise AssertionError(str(error)) from error
         except (Unanswered, NotReady):
-            return False  # its last members have not been missed yet
+            return False  # its coordinator moves
 
-    wait_for(ask, 60, f"group {group} is gone")
+    wait_for(ask, 30, f"group {group} is gone")
 
 
 def delete_topic(topic: str) -> None:

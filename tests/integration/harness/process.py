@@ -115,6 +115,10 @@ class Process:
         self.expect(0, within)
         return time.monotonic() - started
 
+    def terminate_later(self) -> None:
+        """SIGTERM; `expect` says how it ended."""
+        self.send(signal.SIGTERM)
+
     def discard(self) -> None:
         """End it, whatever it does: for cleaning up."""
         if self.is_running():

@@ -140,8 +140,19 @@ TEST_CASE("only a run whose records were all acknowledged ends with ok") {
     CHECK(exit_code_of(report_with(100, 99)) == ExitCode::incomplete);
 }
 
+TEST_CASE("a run that made less than was asked for, and was not cut off, is incomplete") {
+    ProduceReport report = report_with(100, 100);
+    report.asked = 100;
+    CHECK(exit_code_of(report) == ExitCode::ok);
+    report.asked = 101;
+    CHECK(exit_code_of(report) == ExitCode::incomplete);
+    report.cut_off = true;
+    CHECK(exit_code_of(report) == ExitCode::ok);
+}
+
 TEST_CASE("the report for people says what is certain and how to repeat the run") {
     CHECK(to_text(report_with(1000, 1000)) ==
+          "made         1000\n"
           "acknowledged 1000\n"
           "failed       0\n"
           "unknown      0\n"
@@ -158,11 +169,13 @@ TEST_CASE("the report for people says what is certain and how to repeat the run"
     report.behind = 12;
     report.rate = 500.5;
     report.count.reset();
+    report.asked = 1500;
     report.skew = Skew::zipf;
     const std::string text = to_text(report);
     CHECK(text.ends_with("--locations 50 --skew zipf\n"));
+    CHECK(text.starts_with("made         1000  (of 1500 asked for)\nacknowledged 900\n"));
     CHECK(text.find("failed       40  (certainly not in the log)\n") != std::string::npos);
-    CHECK(text.find("unknown      60  (sent, never answered: may be in the log)\n") !=
+    CHECK(text.find("unknown      60  (sent, not surely answered: may be in the log)\n") !=
           std::string::npos);
     CHECK(text.find("not made     12  (due before the end: the rate was not kept)\n") !=
           std::string::npos);
@@ -178,12 +191,15 @@ TEST_CASE("the report for machines is one JSON object on one line") {
           R"("megabytes_per_second":0.002,)"
           R"("latency_ms":{"p50":0.500,"p99":1.000,"p99_9":1.000,"max":1.000},)"
           R"("latency_from":"made","seed":7,"start_time":1700000000,"users":1000,"sellers":3,)"
-          R"("locations":50,"skew":"even","count":10,"rate":null,"threads":1})"
+          R"("locations":50,"skew":"even","count":10,"rate":null,"threads":1,"asked":null})"
           "\n");
     report.count.reset();
     report.rate = 20000;
+    report.asked = 11;
     const std::string json = to_json(report);
     CHECK(json.find(R"("count":null,"rate":20000,)") != std::string::npos);
+    CHECK(json.find(R"("made":10,"acknowledged":10,)") != std::string::npos);
+    CHECK(json.find(R"("asked":11)") != std::string::npos);
     CHECK(json.find(R"("latency_from":"intended_time")") != std::string::npos);
 }
 
