@@ -75,9 +75,9 @@ TEST_CASE("the option that differs is named, with what it was and what it is") {
     other.source_topic = "returns";
     other.group_by = {"cust", "caf\xc3\xa9\n"};
     other.scale = 2;
-    CHECK(differences(job(), other) ==
-          Texts{"--topic was sales, is returns", "--group-by was cust, is cust, caf\\xc3\\xa9\\x0a",
-                "--scale was 9, is 2"});
+    CHECK(differences(job(), other) == Texts{"--topic was sales, is returns",
+                                             "--group-by was cust, is cust, caf\\xc3\\xa9\\x0a",
+                                             "--scale was 9, is 2"});
 }
 
 TEST_CASE("two jobs with the same options in another order differ by it") {
