@@ -62,8 +62,15 @@ std::string audit_text(const audit::Report& report) {
     if (!report.saved_base.empty()) {
         line("base saved: {}", report.saved_base);
     }
+    for (const std::string& doubt : report.doubts) {
+        line("{}", doubt);
+    }
     if (report.findings.count() > 0) {
-        line("{}: {} finding(s)", verdict(report), report.findings.count());
+        line("{}: {} finding(s){}{}", verdict(report), report.findings.count(),
+             report.source_doubt.empty() ? "" : ": ", report.source_doubt);
+    } else if (!report.doubts.empty()) {
+        line("{}: {} kind(s) of difference that cannot be told", verdict(report),
+             report.doubts.size());
     } else {
         line("{}: {}{}{}", verdict(report), audit::proof_name(report.proof),
              report.why_not_full.empty() ? "" : ": ", report.why_not_full);
@@ -76,9 +83,11 @@ std::string audit_json(const audit::Report& report) {
     json.begin_object()
         .field("application_id", report.application_id)
         .field("verdict", verdict(report))
-        .field("proved", report.findings.count() > 0 ? audit::proof_name(audit::Proof::nothing)
-                                                     : audit::proof_name(report.proof))
-        .field("why_not_full", report.why_not_full)
+        .field("proved", report.findings.count() > 0 || !report.doubts.empty()
+                             ? audit::proof_name(audit::Proof::nothing)
+                             : audit::proof_name(report.proof))
+        .field("why_not_full",
+               report.source_doubt.empty() ? report.why_not_full : report.source_doubt)
         .field("exit_code", to_int(report.exit_code()));
     json.key("source").begin_array();
     for (const audit::AuditedPartition& p : report.partitions) {
@@ -128,6 +137,11 @@ std::string audit_json(const audit::Report& report) {
         .field("purged", report.ledger.purged)
         .field("duplicates", report.ledger.duplicates)
         .end_object();
+    json.key("doubts").begin_array();
+    for (const std::string& doubt : report.doubts) {
+        json.value(doubt);
+    }
+    json.end_array();
     json.field("finding_count", report.findings.count()).key("findings").begin_array();
     for (const audit::Finding& finding : report.findings.kept()) {
         json.begin_object()

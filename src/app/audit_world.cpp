@@ -28,6 +28,18 @@ Result<audit::Surroundings::Topic> AuditWorld::describe(TopicRole topic) {
     return Topic{.id = info.id, .partitions = static_cast<std::int32_t>(info.partitions.size())};
 }
 
+// Asked for only where something differs: DescribeConfigs is no right that an audit needs.
+std::optional<bool> AuditWorld::compacted(TopicRole topic) {
+    const auto configs = admin_.topic_configs({name(topic)});
+    if (!configs || !configs->front()) {
+        return std::nullopt;
+    }
+    const auto policy = configs->front()->find("cleanup.policy");
+    return policy == configs->front()->end()
+               ? std::nullopt
+               : std::optional{policy->second.value.contains("compact")};
+}
+
 Result<audit::Positions> AuditWorld::list(TopicRole topic, std::int32_t partitions, std::int64_t at,
                                           Isolation isolation) {
     std::vector<kafka::OffsetQuery> queries;

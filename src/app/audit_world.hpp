@@ -8,6 +8,7 @@
 #include "kstream/audit/surroundings.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,7 @@ public:
 
     [[nodiscard]] std::string name(TopicRole topic) const override { return names_.topic(topic); }
     [[nodiscard]] Result<Topic> describe(TopicRole topic) override;
+    [[nodiscard]] std::optional<bool> compacted(TopicRole topic) override;
     [[nodiscard]] Result<audit::Positions> starts(TopicRole topic,
                                                   std::int32_t partitions) override;
     [[nodiscard]] Result<audit::Positions> ends(TopicRole topic, std::int32_t partitions,

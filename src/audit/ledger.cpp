@@ -1,5 +1,9 @@
 #include "kstream/audit/ledger.hpp"
 
+#include "kstream/codec/result_record.hpp"
+#include "kstream/codec/state_key.hpp"
+#include "kstream/core/murmur2.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -22,6 +26,12 @@ void Ledger::take(const RecordView& record) {
             fmt::format("repartition partition {}, offset {}", q_, record.record_offset.value),
             "a batch of deltas", read.error().message);
         return;
+    }
+    if (record.has_key()) {
+        findings_.add(
+            FindingKind::foreign,
+            fmt::format("repartition partition {}, offset {}", q_, record.record_offset.value),
+            "a batch without a key", shown(record.key()));
     }
     const BatchHeader& header = batch_.header;
     if (const auto differences = identity_differences(header.identity, job_.identity);
@@ -49,8 +59,31 @@ void Ledger::take(const RecordView& record) {
     const std::span<const Slot> slots{batch_.slots};
     const std::size_t width = job_.kinds.size();
     for (const DeltaView& delta : batch_.deltas) {
+        check_place(delta.state_key, record.record_offset);
         (void)add_row(job_.kinds, deltas_, slots.subspan(delta.first_slot, width));
     }
+}
+
+// The job itself applies a delta to the totals of the partition that it stands in.
+void Ledger::check_place(std::string_view state_key, Offset record_offset) {
+    values_.clear();
+    result_key_.clear();
+    if (decode_state_key(state_key, job_.spec.group_by.size(), values_)) {
+        append_result_key(result_key_, values_);
+        const PartitionId home =
+            partition_for_key(result_key_, static_cast<int>(job_.state_partitions));
+        if (home.value == static_cast<std::int32_t>(q_)) {
+            return;
+        }
+        findings_.add(FindingKind::misplaced,
+                      fmt::format("repartition partition {}, offset {}", q_, record_offset.value),
+                      fmt::format("key {} in partition {} only", shown(result_key_), home.value),
+                      "a delta");
+        return;
+    }
+    findings_.add(FindingKind::damaged,
+                  fmt::format("repartition partition {}, offset {}", q_, record_offset.value),
+                  "keys of the job", shown(state_key));
 }
 
 // Whether the step is part of the chain: false for one that was written again, all of it behind

@@ -1,7 +1,6 @@
 #include "kstream/audit/session.hpp"
 
 #include "audit/session_pass.hpp"
-#include "kstream/codec/identity.hpp"
 #include "kstream/codec/result_record.hpp"
 #include "kstream/codec/spec_hash.hpp"
 
@@ -30,9 +29,10 @@ std::string_view proof_name(Proof proof) {
 
 ExitCode Report::exit_code() const {
     if (findings.count() > 0) {
-        return ExitCode::proved_wrong;
+        return source_doubt.empty() || !findings.all_rest_on_source() ? ExitCode::proved_wrong
+                                                                      : ExitCode::cannot_tell;
     }
-    return proof == Proof::ledger_only ? ExitCode::cannot_tell : ExitCode::ok;
+    return proof == Proof::ledger_only || !doubts.empty() ? ExitCode::cannot_tell : ExitCode::ok;
 }
 
 namespace {
@@ -61,11 +61,45 @@ Result<Report> Session::run() {
     if (Result<void> looked = look_at_topics(); !looked) {
         return std::unexpected(std::move(looked.error()));
     }
-    if (Result<void> done = options_.quick ? quick() : whole(); !done) {
+    Result<void> done = options_.quick ? quick() : whole();
+    // Whatever was read of a topic that is another one by now says nothing, and may be why it
+    // failed.
+    if (Result<void> same = look_again();
+        !same && (done || same.error().exit_code == ExitCode::cannot_tell)) {
+        done = std::move(same);
+    }
+    if (done) {
+        done = finish_base();
+    }
+    if (!done) {
         return std::unexpected(std::move(done.error()));
     }
     report_.seconds = seconds_since(begin);
     return std::move(report_);
+}
+
+// The topics are those that were there when it began. The source may have got partitions: those
+// that the totals did not hold then are not asked for.
+Result<void> Session::look_again() {
+    for (const auto& [role, before] : topics_) {
+        const Result<Surroundings::Topic> now = world_.describe(role);
+        const bool gone = !now && now.error().exit_code == ExitCode::unavailable &&
+                          now.error().disposition == Disposition::stop;
+        if (!now && !gone) {
+            return std::unexpected(now.error());
+        }
+        const bool grew = now && now->partitions != before.partitions;
+        if (gone || now->id != before.id || (grew && role != TopicRole::source)) {
+            return cannot_tell(
+                fmt::format("topic {} was {} while it was audited", world_.name(role),
+                            gone                   ? "deleted"
+                            : now->id != before.id ? "deleted and made again"
+                                                   : "given partitions"),
+                "audit again when nobody changes the topics, after a reset when the job has "
+                "committed");
+        }
+    }
+    return {};
 }
 
 double Session::seconds_since(Instant begin) const {
@@ -150,7 +184,11 @@ Result<void> Session::read_until(LogReader& from, TopicRole topic, Positions end
         }
         const Result<RecordBatch> batch = from.poll(topic, kPollWait);
         if (!batch) {
-            return std::unexpected(batch.error());
+            Error error = batch.error();
+            if (error.exit_code == ExitCode::integrity) {
+                error.exit_code = ExitCode::cannot_tell;  // deleted, or lost, while it was read
+            }
+            return std::unexpected(std::move(error));
         }
         if (!batch->empty()) {
             last_progress = world_.clock().now();
@@ -248,7 +286,7 @@ Result<void> Session::whole() {
             }
         }
     }
-    return finish_base();
+    return {};
 }
 
 Result<void> Session::run_pass(KeyClass keys) {
@@ -281,6 +319,9 @@ Result<void> Session::run_round(Pass& pass) {
     if (Result<void> known = check_cut(cut); !known) {
         return known;
     }
+    if (Result<void> known = know_partitions(cut); !known) {
+        return known;
+    }
     const bool is_first = pass.first && pass.round == 1;
     if (is_first) {
         first_ = cut;
@@ -294,16 +335,22 @@ Result<void> Session::run_round(Pass& pass) {
     if (Result<void> counted = count_source(pass); !counted) {
         return counted;
     }
-    if (is_first) {
-        if (report_.proof != Proof::ledger_only) {
-            pass.source.compare(cut, report_.findings);
+    if (pass.round == 1 && report_.proof != Proof::ledger_only) {
+        if (Result<void> compared = compare_source(pass); !compared) {
+            return compared;
         }
+    }
+    if (is_first) {
         if (Result<void> read = read_ledger(cut); !read) {
             return read;
         }
     }
     const bool last = pass.round == kMostRounds;
     const Comparison found = accounts_->compare(last);
+    if (found.excused > 0) {
+        report_.doubts.push_back(
+            fmt::format("{} key(s) differ and it cannot be told: {}", found.excused, found.excuse));
+    }
     if (pass.round == 1) {
         report_.keys += found.keys;
         report_.again += found.again;
@@ -314,7 +361,73 @@ Result<void> Session::run_round(Pass& pass) {
     return {};
 }
 
+// The totals may hold records of partitions that were added after the first look.
+Result<void> Session::know_partitions(const Metas& cut) {
+    std::int32_t needed = 0;
+    for (const auto& meta : cut) {
+        for (const SourceProgress& source : meta->sources) {
+            needed = std::max(needed, source.partition.value + 1);
+        }
+    }
+    auto& known = *std::ranges::find(topics_, TopicRole::source,
+                                     [](const auto& topic) { return topic.first; });
+    if (needed <= known.second.partitions) {
+        return {};
+    }
+    const Result<Surroundings::Topic> now = world_.describe(TopicRole::source);
+    if (!now) {
+        return std::unexpected(now.error());
+    }
+    if (now->id != known.second.id || now->partitions < needed) {
+        return cannot_tell(fmt::format("topic {} has no partition {}, and the totals hold its "
+                                       "records",
+                                       world_.name(TopicRole::source), needed - 1),
+                           "try again: it was made again, or a broker does not know it yet");
+    }
+    known.second.partitions = now->partitions;
+    return {};
+}
+
+Result<void> Session::compare_source(Pass& pass) {
+    const Metas& cut = accounts_->cut();
+    if (!pass.first) {
+        // The first pass has had its say; what another one reads otherwise has changed since.
+        Findings found;
+        pass.source.compare(cut, found);
+        if (found.count() > 0) {
+            const Finding& one = found.kept().front();
+            return cannot_tell(
+                fmt::format("topic {} reads otherwise than before: {}: {}, not {}",
+                            world_.name(TopicRole::source), one.what, one.found, one.expected),
+                "it changed while it was audited, or the job has just gone wrong: audit again");
+        }
+        return {};
+    }
+    pass.source.compare(cut, report_.findings);
+    if (const std::optional<std::string> fewer = pass.source.fewer_records(cut)) {
+        const std::optional<bool> compacted = world_.compacted(TopicRole::source);
+        if (compacted.value_or(true)) {
+            report_.source_doubt = fmt::format(
+                "topic {} {}: {}", world_.name(TopicRole::source),
+                compacted ? "is compacted, so records of it may be gone"
+                          : "may be compacted, which its settings would say and may not be read",
+                *fewer);
+        }
+    }
+    return {};
+}
+
 Result<void> Session::check_cut(const Metas& cut) const {
+    for (std::size_t q = 0; q < cut.size(); ++q) {
+        if (const auto& differences = accounts_->strangers()[q]; !differences.empty()) {
+            return fail(
+                ExitCode::identity,
+                fmt::format("topic {} partition {} belongs to another job, or topics were "
+                            "replaced: {}",
+                            world_.name(TopicRole::changelog), q, fmt::join(differences, "; ")),
+                "give the audit the options of the job");
+        }
+    }
     if (std::ranges::none_of(cut, [](const auto& meta) { return meta.has_value(); })) {
         return cannot_tell("the job has committed nothing yet",
                            "start kstream aggregate first, or name another --application-id");
@@ -324,15 +437,6 @@ Result<void> Session::check_cut(const Metas& cut) const {
             return cannot_tell(fmt::format("topic {} partition {} has no meta record",
                                            world_.name(TopicRole::changelog), q),
                                "the job begins just now, or the changelog was cut: try again");
-        }
-        const auto differences = identity_differences(cut[q]->identity, job_.identity);
-        if (!differences.empty()) {
-            return fail(
-                ExitCode::identity,
-                fmt::format("topic {} partition {} belongs to another job, or topics were "
-                            "replaced: {}",
-                            world_.name(TopicRole::changelog), q, fmt::join(differences, "; ")),
-                "give the audit the options of the job");
         }
     }
     return {};
@@ -357,6 +461,7 @@ Result<void> Session::read_changelog(Pass& pass) {
         if (!starts) {
             return std::unexpected(starts.error());
         }
+        accounts_->begin_changelog(*starts);
         if (Result<void> opened = open(*pass.changelog, TopicRole::changelog, *starts); !opened) {
             return opened;
         }
@@ -382,42 +487,57 @@ Result<void> Session::read_results(Pass& pass) {
         if (!starts) {
             return std::unexpected(starts.error());
         }
+        accounts_->begin_results(*starts);
         if (Result<void> opened = open(*pass.results, TopicRole::results, *starts); !opened) {
             return opened;
         }
     }
-    return read_until(*pass.results, TopicRole::results, std::move(*ends),
-                      [this, &pass](RecordBatch batch) -> Result<void> {
-                          for (const RecordView& record : batch) {
-                              accounts_->take_result(
-                                  record, pass.results->header(record, kTransactionHeader.data()));
-                          }
-                          halve_while_too_large(pass);
-                          return {};
-                      });
+    return read_until(
+        *pass.results, TopicRole::results, std::move(*ends),
+        [this, &pass](RecordBatch batch) -> Result<void> {
+            for (const RecordView& record : batch) {
+                accounts_->take_result(
+                    record, {.transaction = pass.results->header(record, kTransactionHeader.data()),
+                             .run_id = pass.results->header(record, kRunIdHeader.data())});
+            }
+            halve_while_too_large(pass);
+            return {};
+        });
 }
 
-Result<void> Session::check_source_starts(const std::vector<Piece>& pieces) {
+// Whether the source still has what the totals hold. In the first pass the answer is part of the
+// report; afterwards half of a proof rests on what has gone.
+Result<void> Session::check_source(const Pass& pass, const std::vector<Piece>& pieces) {
     const Result<Positions> starts = starts_of(TopicRole::source);
-    if (!starts) {
-        return std::unexpected(starts.error());
+    const Result<Positions> ends = ends_of(TopicRole::source, Isolation::read_uncommitted);
+    if (!starts || !ends) {
+        return std::unexpected(starts ? ends.error() : starts.error());
     }
     for (const Piece& piece : pieces) {
-        const auto start = starts->find(piece.partition);
-        if (start == starts->end()) {
-            return fail(ExitCode::integrity,
-                        fmt::format("topic {} has no partition {} any more",
-                                    world_.name(TopicRole::source), piece.partition.value));
-        }
-        if (start->second > piece.from) {
-            report_.proof = Proof::ledger_only;
-            report_.why_not_full = fmt::format(
+        const Offset start = starts->at(piece.partition);
+        const Offset end = ends->at(piece.partition);
+        std::string gone;
+        if (start > piece.from) {
+            gone = fmt::format(
                 "topic {} partition {} begins at offset {} now, and the totals hold its records "
                 "from {}{} on",
-                world_.name(TopicRole::source), piece.partition.value, start->second.value,
+                world_.name(TopicRole::source), piece.partition.value, start.value,
                 piece.from.value, options_.base.empty() ? "" : ", where the base ends,");
-            return {};
+        } else if (end < piece.to) {
+            gone = fmt::format(
+                "topic {} partition {} ends at offset {}, and the totals hold its records up to "
+                "{}: the cluster has lost records",
+                world_.name(TopicRole::source), piece.partition.value, end.value, piece.to.value);
         }
+        if (gone.empty()) {
+            continue;
+        }
+        if (!pass.first || pass.round > 1) {
+            return cannot_tell(std::move(gone), "it was there when the audit began: audit again");
+        }
+        report_.proof = Proof::ledger_only;
+        report_.why_not_full = std::move(gone);
+        return {};
     }
     return {};
 }
@@ -434,8 +554,8 @@ Result<void> Session::count_source(Pass& pass) {
         }
     }
     const std::vector<Piece> pieces = pass.source.aim(accounts_->cut());
-    if (pass.first && pass.round == 1) {
-        if (Result<void> checked = check_source_starts(pieces); !checked) {
+    if (report_.proof != Proof::ledger_only) {
+        if (Result<void> checked = check_source(pass, pieces); !checked) {
             return checked;
         }
     }
@@ -473,14 +593,7 @@ Result<void> Session::read_source(Pass& pass, const std::vector<Piece>& pieces) 
                                        return {};
                                    });
     report_.source_seconds += seconds_since(begin);
-    if (!read) {
-        // Retention was faster than the audit.
-        if (read.error().exit_code == ExitCode::integrity) {
-            read.error().exit_code = ExitCode::cannot_tell;
-        }
-        return read;
-    }
-    return pass.source.arrive();
+    return read ? pass.source.arrive() : read;
 }
 
 // ---- what totals, meta and ledger say of each other ---------------------------------------------

@@ -37,6 +37,11 @@ struct Report {
     std::string application_id;
     Proof proof = Proof::nothing;
     std::string why_not_full;  // for ledger_only
+    // Why what differs may not be wrong, once for each kind of reason: with nothing else found, it
+    // cannot be told.
+    std::vector<std::string> doubts;
+    // Why the records of the source prove nothing where they differ; empty when they do.
+    std::string source_doubt;
     std::vector<std::optional<Meta>> cut;
     std::vector<AuditedPartition> partitions;
     RecordCounts counts;  // of all source partitions, where all state partitions are

@@ -43,6 +43,7 @@ private:
     struct Pass;
 
     [[nodiscard]] Result<void> look_at_topics();
+    [[nodiscard]] Result<void> look_again();
     [[nodiscard]] std::int32_t partitions(TopicRole topic) const;
     [[nodiscard]] Result<Positions> starts_of(TopicRole topic);
     [[nodiscard]] Result<Positions> ends_of(TopicRole topic, Isolation isolation);
@@ -61,7 +62,9 @@ private:
     [[nodiscard]] Result<void> read_source(Pass& pass, const std::vector<Piece>& pieces);
     [[nodiscard]] Result<void> count_source(Pass& pass);
     [[nodiscard]] Result<void> check_cut(const Metas& cut) const;
-    [[nodiscard]] Result<void> check_source_starts(const std::vector<Piece>& pieces);
+    [[nodiscard]] Result<void> know_partitions(const Metas& cut);
+    [[nodiscard]] Result<void> check_source(const Pass& pass, const std::vector<Piece>& pieces);
+    [[nodiscard]] Result<void> compare_source(Pass& pass);
     void halve_while_too_large(Pass& pass);
     // Whether every state is what its meta says; a difference is a finding when `is_final`.
     bool check_states(const Pass& pass, const Comparison& found, bool is_final);

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -35,6 +36,8 @@ public:
     [[nodiscard]] virtual std::string name(TopicRole topic) const = 0;
     // Errors: unavailable, when there is no such topic; those of the cluster.
     [[nodiscard]] virtual Result<Topic> describe(TopicRole topic) = 0;
+    // Whether records are removed because there are newer ones; none when it may not be asked.
+    [[nodiscard]] virtual std::optional<bool> compacted(TopicRole topic) = 0;
     // Of the partitions [0, partitions).
     [[nodiscard]] virtual Result<Positions> starts(TopicRole topic, std::int32_t partitions) = 0;
     [[nodiscard]] virtual Result<Positions> ends(TopicRole topic, std::int32_t partitions,
