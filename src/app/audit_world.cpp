@@ -11,7 +11,7 @@
 
 namespace kstream::app {
 
-Result<audit::Surroundings::Topic> AuditWorld::describe(TopicRole topic) {
+Result<std::optional<audit::Surroundings::Topic>> AuditWorld::describe(TopicRole topic) {
     Result<std::vector<kafka::TopicInfo>> found = admin_.describe_topics({name(topic)});
     if (!found) {
         return std::unexpected(std::move(found.error()));
@@ -21,9 +21,7 @@ Result<audit::Surroundings::Topic> AuditWorld::describe(TopicRole topic) {
         return std::unexpected(kafka::with_right(*info.error, "Read on topic " + info.name));
     }
     if (!info.exists) {
-        return fail(ExitCode::unavailable, fmt::format("topic {} is not there", info.name),
-                    "give the audit the --application-id and topics of the job, as kstream "
-                    "aggregate has them");
+        return std::nullopt;
     }
     return Topic{.id = info.id, .partitions = static_cast<std::int32_t>(info.partitions.size())};
 }

@@ -22,7 +22,7 @@ public:
         : config_(config), names_(std::move(names)), admin_(admin), context_(context) {}
 
     [[nodiscard]] std::string name(TopicRole topic) const override { return names_.topic(topic); }
-    [[nodiscard]] Result<Topic> describe(TopicRole topic) override;
+    [[nodiscard]] Result<std::optional<Topic>> describe(TopicRole topic) override;
     [[nodiscard]] std::optional<bool> compacted(TopicRole topic) override;
     [[nodiscard]] Result<audit::Positions> starts(TopicRole topic,
                                                   std::int32_t partitions) override;

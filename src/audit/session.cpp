@@ -82,19 +82,18 @@ Result<Report> Session::run() {
 // that the totals did not hold then are not asked for.
 Result<void> Session::look_again() {
     for (const auto& [role, before] : topics_) {
-        const Result<Surroundings::Topic> now = world_.describe(role);
-        const bool gone = !now && now.error().exit_code == ExitCode::unavailable &&
-                          now.error().disposition == Disposition::stop;
-        if (!now && !gone) {
+        const auto now = world_.describe(role);
+        if (!now) {
             return std::unexpected(now.error());
         }
-        const bool grew = now && now->partitions != before.partitions;
-        if (gone || now->id != before.id || (grew && role != TopicRole::source)) {
+        const bool is_other = *now && (*now)->id != before.id;
+        const bool grew = *now && (*now)->partitions != before.partitions;
+        if (!*now || is_other || (grew && role != TopicRole::source)) {
             return cannot_tell(
                 fmt::format("topic {} was {} while it was audited", world_.name(role),
-                            gone                   ? "deleted"
-                            : now->id != before.id ? "deleted and made again"
-                                                   : "given partitions"),
+                            !*now      ? "deleted"
+                            : is_other ? "deleted and re-created"
+                                       : "given partitions"),
                 "audit again when nobody changes the topics, after a reset when the job has "
                 "committed");
         }
@@ -107,13 +106,18 @@ double Session::seconds_since(Instant begin) const {
 }
 
 Result<void> Session::look_at_topics() {
-    std::vector<TopicId> ids;
     for (const TopicRole role : kRead) {
-        Result<Surroundings::Topic> found = world_.describe(role);
+        const auto found = world_.describe(role);
         if (!found) {
-            return std::unexpected(std::move(found.error()));
+            return std::unexpected(found.error());
         }
-        topics_.emplace_back(role, *found);
+        if (!*found) {
+            return fail(ExitCode::unavailable,
+                        fmt::format("topic {} does not exist", world_.name(role)),
+                        "give the audit the --application-id and topics of the job, as kstream "
+                        "aggregate has them");
+        }
+        topics_.emplace_back(role, **found);
     }
     const auto id = [this](TopicRole role) {
         return std::ranges::find(topics_, role, [](const auto& topic) { return topic.first; })
@@ -374,17 +378,17 @@ Result<void> Session::know_partitions(const Metas& cut) {
     if (needed <= known.second.partitions) {
         return {};
     }
-    const Result<Surroundings::Topic> now = world_.describe(TopicRole::source);
+    const auto now = world_.describe(TopicRole::source);
     if (!now) {
         return std::unexpected(now.error());
     }
-    if (now->id != known.second.id || now->partitions < needed) {
+    if (!*now || (*now)->id != known.second.id || (*now)->partitions < needed) {
         return cannot_tell(fmt::format("topic {} has no partition {}, and the totals hold its "
                                        "records",
                                        world_.name(TopicRole::source), needed - 1),
-                           "try again: it was made again, or a broker does not know it yet");
+                           "try again: it was re-created, or a broker does not know it yet");
     }
-    known.second.partitions = now->partitions;
+    known.second.partitions = (*now)->partitions;
     return {};
 }
 
@@ -546,7 +550,11 @@ Result<void> Session::count_source(Pass& pass) {
     // What is saved is of one cut, whichever pass a key falls into.
     const bool behind_first = !pass.first && pass.round == 1 && base_writer_.has_value();
     if (report_.proof != Proof::ledger_only && behind_first) {
-        if (Result<void> read = read_source(pass, pass.source.aim(*first_)); !read) {
+        const std::vector<Piece> pieces = pass.source.aim(*first_);
+        if (Result<void> checked = check_source(pass, pieces); !checked) {
+            return checked;
+        }
+        if (Result<void> read = read_source(pass, pieces); !read) {
             return read;
         }
         if (Result<void> saved = save_accounts(pass); !saved) {

@@ -114,7 +114,7 @@ std::string SimAudit::name(TopicRole topic) const {
     return "";
 }
 
-Result<audit::Surroundings::Topic> SimAudit::describe(TopicRole topic) {
+Result<std::optional<audit::Surroundings::Topic>> SimAudit::describe(TopicRole topic) {
     pass(milliseconds{dice_.below(10)});
     return Topic{.id = world_.cluster.topic_id(topic),
                  .partitions = world_.cluster.partitions(topic)};

@@ -27,7 +27,7 @@ public:
                                             bool save = false);
 
     [[nodiscard]] std::string name(TopicRole topic) const override;
-    [[nodiscard]] Result<Topic> describe(TopicRole topic) override;
+    [[nodiscard]] Result<std::optional<Topic>> describe(TopicRole topic) override;
     [[nodiscard]] std::optional<bool> compacted(TopicRole) override { return source_is_compacted; }
     [[nodiscard]] Result<audit::Positions> starts(TopicRole topic,
                                                   std::int32_t partitions) override;

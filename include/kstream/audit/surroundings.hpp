@@ -34,8 +34,8 @@ public:
     virtual ~Surroundings() = default;
 
     [[nodiscard]] virtual std::string name(TopicRole topic) const = 0;
-    // Errors: unavailable, when there is no such topic; those of the cluster.
-    [[nodiscard]] virtual Result<Topic> describe(TopicRole topic) = 0;
+    // None: it does not exist.
+    [[nodiscard]] virtual Result<std::optional<Topic>> describe(TopicRole topic) = 0;
     // Whether records are removed because there are newer ones; none when it may not be asked.
     [[nodiscard]] virtual std::optional<bool> compacted(TopicRole topic) = 0;
     // Of the partitions [0, partitions).
