@@ -89,13 +89,18 @@ void Ledger::check_place(std::string_view state_key, Offset record_offset) {
 // Whether the step is part of the chain: false for one that was written again, all of it behind
 // the chain, which the totals loop drops.
 bool Ledger::take_ranges(const BatchHeader& header, Offset record_offset) {
-    const bool behind = header.kind == BatchKind::step &&
-                        std::ranges::all_of(header.ranges, [this](const SourceRange& range) {
-                            const auto chain = chains_.find(range.partition);
-                            return chain != chains_.end() && range.to <= chain->second.to &&
-                                   range.from < chain->second.to;
-                        });
-    if (behind) {
+    const auto known_behind = [this](const SourceRange& range) {
+        const auto chain = chains_.find(range.partition);
+        return chain != chains_.end() && range.to <= chain->second.to &&
+               range.from < chain->second.to;
+    };
+    // The step that a chain came to here before may have been purged.
+    const auto maybe_behind = [&](const SourceRange& range) {
+        return known_behind(range) ||
+               (log_start_ > Offset{0} && !chains_.contains(range.partition));
+    };
+    if (header.kind == BatchKind::step && std::ranges::any_of(header.ranges, known_behind) &&
+        std::ranges::all_of(header.ranges, maybe_behind)) {
         return false;
     }
     for (const SourceRange& range : header.ranges) {
@@ -120,7 +125,8 @@ bool Ledger::take_range(const BatchHeader& header, const SourceRange& range, Off
                                     .to = range.to,
                                     .counts = range.counts,
                                     .sums = range.slots,
-                                    .from_base = opens};
+                                    .from_base = opens,
+                                    .may_be_behind = !opens && log_start_ > Offset{0}};
         return true;
     }
     Chain& chain = known->second;
@@ -132,6 +138,10 @@ bool Ledger::take_range(const BatchHeader& header, const SourceRange& range, Off
     }
     chain.counts += range.counts;
     (void)add_row(job_.kinds, chain.sums, range.slots);
+    if (chain.may_be_behind && range.from > chain.to) {
+        chain = {.base = range.from, .to = range.to, .counts = range.counts, .sums = range.slots};
+        return true;
+    }
     if (range.from != chain.to) {
         findings_.add(range.from < chain.to ? FindingKind::overlap : FindingKind::gap,
                       where(range.partition, record_offset), expected, covered);
@@ -163,7 +173,8 @@ void Ledger::close(const Meta& meta, LedgerReport& report) {
         const std::string what =
             fmt::format("state partition {}, source partition {}", q_, source.partition.value);
         ++report.chains;
-        if (chain.to != source.applied) {
+        const bool may_be_further = chain.may_be_behind && chain.to < source.applied;
+        if (chain.to != source.applied && !may_be_further) {
             findings_.add(chain.to < source.applied ? FindingKind::gap : FindingKind::overlap, what,
                           fmt::format("ranges up to {}, as meta says", source.applied.value),
                           fmt::format("ranges up to {}", chain.to.value));

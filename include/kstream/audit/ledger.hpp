@@ -47,6 +47,9 @@ private:
         RecordCounts counts;
         std::vector<Slot> sums;
         bool from_base = false;  // its open step was seen
+        // What it has begun with may be a step that was written again, of which the first time has
+        // been purged: nothing in the log says so. Then the chain is further on.
+        bool may_be_behind = false;
     };
 
     [[nodiscard]] std::string where(PartitionId p, Offset record_offset) const;

@@ -167,6 +167,36 @@ TEST_CASE("What the owner has purged is no gap") {
     CHECK(world.report.purged == 1);
 }
 
+TEST_CASE("A doubled step whose first time was purged is neither a gap nor an overlap") {
+    World world{10};
+    world.cover(40, 49);  // again; the chain was at 56
+    SECTION("and the chain goes on") {
+        world.cover(56, 59);
+        world.cover(59, 60);
+        CHECK(world.close(60) == Kinds{});
+    }
+    SECTION("and nothing follows") {
+        CHECK(world.close(56) == Kinds{});
+    }
+    SECTION("and a gap behind it is one") {
+        world.cover(56, 59);
+        world.cover(60, 61);
+        CHECK(world.close(61) == Kinds{FindingKind::gap});
+    }
+}
+
+TEST_CASE("A doubled step of which only one range is known to be behind is a duplicate") {
+    World world{10};
+    world.cover(40, 49);
+    BatchHeader header;
+    header.step = 77;
+    header.ranges = {World::range(20, 30), World::range(5, 9)};
+    header.ranges[1].partition = PartitionId{1};
+    world.write(header, 0);
+    CHECK(world.close(49) == Kinds{});
+    CHECK(world.report.duplicates == 1);
+}
+
 TEST_CASE("Deltas that are not those of the totals are found") {
     World world;
     world.open(0);
