@@ -9,7 +9,8 @@ Shares nothing with kstream: it is written from docs/RECORDS.md, stands on Pytho
 library, adds integers, and reads what Kafka's own console consumer prints with read_committed.
 Compared are, both ways:
 
-  - the last result of each key, byte for byte, and that the key stands in its partition;
+  - the last result of each key, byte for byte, and that every record of a key stands in its
+    partition, whatever replaces it;
   - that no key's count ever falls in the history of the results topic;
   - that the counts of all keys sum to the number of valid records;
   - the dead letters: one for each bad record, its bytes unchanged, the headers as they should be.

@@ -11,18 +11,18 @@ namespace kstream {
 // back-off, or leave the process down until a person has looked.
 enum class ExitCode : std::uint8_t {
     ok = 0,             // done, or drained and committed after SIGINT/SIGTERM
-    internal = 1,       // a bug; a failed invariant aborts with a core dump instead
-    proved_wrong = 1,   // audit, which has `cannot_tell` for its own troubles; bench: wrong totals
+    proved_wrong = 1,   // audit, bench: a total is wrong. A verdict, and never anything else
     usage = 2,          // bad option, environment value or configuration file
     unavailable = 3,    // cluster or topic not there at the start; trying again later may help
     kafka_fatal = 4,    // not authorised, fenced by a newer instance, unknown Kafka error
     bad_record = 5,     // a bad record under --on-bad-record fail
     incomplete = 6,     // produce: not all delivered; aggregate: stopped before the last commit or
                         // before the end of --until end, nothing lost
-    differs = 7,        // create-topics: a topic is there and differs
+    differs = 7,        // create-topics, aggregate at its start: a topic is there and differs
     not_ready = 8,      // health: the process does not do its work, or does not answer
     cannot_tell = 9,    // audit: neither proved nor disproved
     slower = 10,        // bench: worse than --against by more than noise
+    internal = 13,      // a bug, or out of memory; a failed invariant aborts with a core dump
     integrity = 70,     // the log contradicts what was committed; never continue on its own
     try_again = 75,     // a bounded wait ended (an open transaction of another process)
     identity = 78,      // the application id belongs to another job, or a topic was replaced
@@ -35,21 +35,21 @@ struct ExitCodeText {
     std::string_view meaning;
 };
 
-inline constexpr std::array<ExitCodeText, 15> kExitCodes{{
+inline constexpr std::array<ExitCodeText, 16> kExitCodes{{
     {ExitCode::ok, "ok", "done, or drained and committed after SIGINT or SIGTERM"},
-    {ExitCode::internal, "internal",
-     "internal error: please report it; audit, bench: totals differ from the source"},
+    {ExitCode::proved_wrong, "proved_wrong", "audit, bench: totals differ from the source"},
     {ExitCode::usage, "usage", "bad option, environment value or configuration file"},
     {ExitCode::unavailable, "unavailable", "cluster or topic not there at the start; try later"},
     {ExitCode::kafka_fatal, "kafka_fatal", "not authorised, fenced, or an unknown Kafka error"},
     {ExitCode::bad_record, "bad_record", "a bad record met --on-bad-record fail"},
     {ExitCode::incomplete, "incomplete",
      "produce: not all delivered; aggregate: stopped before commit or --until end; nothing lost"},
-    {ExitCode::differs, "differs", "create-topics: a topic is there and differs"},
+    {ExitCode::differs, "differs", "a topic is there and differs from what is needed"},
     {ExitCode::not_ready, "not_ready", "health: the process is not ready or does not answer"},
     {ExitCode::cannot_tell, "cannot_tell",
      "audit: neither proved nor disproved: records of the source are gone, or it was cut off"},
     {ExitCode::slower, "slower", "bench: slower than --against, by more than noise"},
+    {ExitCode::internal, "internal", "a bug: please report it; or out of memory"},
     {ExitCode::integrity, "integrity",
      "the log contradicts what was committed; look before restart"},
     {ExitCode::try_again, "try_again", "a bounded wait ended; start again"},

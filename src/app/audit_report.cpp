@@ -1,5 +1,6 @@
 #include "app/audit_report.hpp"
 
+#include "kstream/audit/audited_job.hpp"
 #include "telemetry/json_writer.hpp"
 
 #include <fmt/format.h>
@@ -10,16 +11,16 @@ namespace kstream::app {
 
 namespace {
 
-double per_second(const AuditReport& report) {
+double per_second(const audit::Report& report) {
     return report.source_seconds > 0
                ? static_cast<double>(report.source_records) / report.source_seconds
                : 0.0;
 }
 
-std::string_view verdict(const AuditReport& report) {
+std::string_view verdict(const audit::Report& report) {
     switch (report.exit_code()) {
         case ExitCode::ok:
-            return report.proof == Proof::nothing ? "not audited" : "proved";
+            return report.proof == audit::Proof::nothing ? "not audited" : "proved";
         case ExitCode::proved_wrong:
             return "differs";
         default:
@@ -29,39 +30,18 @@ std::string_view verdict(const AuditReport& report) {
 
 }  // namespace
 
-std::string_view proof_name(Proof proof) {
-    switch (proof) {
-        case Proof::nothing:
-            return "nothing";
-        case Proof::ledger_only:
-            return "ledger only";
-        case Proof::since_base:
-            return "since a base";
-        case Proof::full:
-            return "full";
-    }
-    return "unknown";
-}
-
-ExitCode AuditReport::exit_code() const {
-    if (findings.count() > 0) {
-        return ExitCode::proved_wrong;
-    }
-    return proof == Proof::ledger_only ? ExitCode::cannot_tell : ExitCode::ok;
-}
-
-std::string audit_text(const AuditReport& report) {
+std::string audit_text(const audit::Report& report) {
     std::string out;
     const auto line = [&out]<typename... Args>(fmt::format_string<Args...> format, Args&&... args) {
         fmt::format_to(std::back_inserter(out), format, std::forward<Args>(args)...);
         out.push_back('\n');
     };
     line("application {}", report.application_id);
-    for (const AuditedPartition& p : report.partitions) {
+    for (const audit::AuditedPartition& p : report.partitions) {
         line("source partition {}: from {} up to {}, end {}, lag {}", p.partition.value,
              p.base.value, p.applied.value, p.end.value, p.lag);
     }
-    if (report.proof == Proof::nothing) {
+    if (report.proof == audit::Proof::nothing) {
         line("nothing was compared: --quick");
         return out;
     }
@@ -82,26 +62,35 @@ std::string audit_text(const AuditReport& report) {
     if (!report.saved_base.empty()) {
         line("base saved: {}", report.saved_base);
     }
+    for (const std::string& doubt : report.doubts) {
+        line("{}", doubt);
+    }
     if (report.findings.count() > 0) {
-        line("{}: {} finding(s)", verdict(report), report.findings.count());
+        line("{}: {} finding(s){}{}", verdict(report), report.findings.count(),
+             report.source_doubt.empty() ? "" : ": ", report.source_doubt);
+    } else if (!report.doubts.empty()) {
+        line("{}: {} kind(s) of difference that cannot be told", verdict(report),
+             report.doubts.size());
     } else {
-        line("{}: {}{}{}", verdict(report), proof_name(report.proof),
+        line("{}: {}{}{}", verdict(report), audit::proof_name(report.proof),
              report.why_not_full.empty() ? "" : ": ", report.why_not_full);
     }
     return out;
 }
 
-std::string audit_json(const AuditReport& report) {
+std::string audit_json(const audit::Report& report) {
     telemetry::JsonWriter json;
     json.begin_object()
         .field("application_id", report.application_id)
         .field("verdict", verdict(report))
-        .field("proved",
-               report.findings.count() > 0 ? proof_name(Proof::nothing) : proof_name(report.proof))
-        .field("why_not_full", report.why_not_full)
+        .field("proved", report.findings.count() > 0 || !report.doubts.empty()
+                             ? audit::proof_name(audit::Proof::nothing)
+                             : audit::proof_name(report.proof))
+        .field("why_not_full",
+               report.source_doubt.empty() ? report.why_not_full : report.source_doubt)
         .field("exit_code", to_int(report.exit_code()));
     json.key("source").begin_array();
-    for (const AuditedPartition& p : report.partitions) {
+    for (const audit::AuditedPartition& p : report.partitions) {
         json.begin_object()
             .field("partition", p.partition.value)
             .field("base", p.base.value)
@@ -148,6 +137,11 @@ std::string audit_json(const AuditReport& report) {
         .field("purged", report.ledger.purged)
         .field("duplicates", report.ledger.duplicates)
         .end_object();
+    json.key("doubts").begin_array();
+    for (const std::string& doubt : report.doubts) {
+        json.value(doubt);
+    }
+    json.end_array();
     json.field("finding_count", report.findings.count()).key("findings").begin_array();
     for (const audit::Finding& finding : report.findings.kept()) {
         json.begin_object()

@@ -2,35 +2,51 @@
 // the cluster and joins no group, so it may run whenever somebody wants to know.
 
 #include "app/audit_report.hpp"
-#include "app/audit_session.hpp"
+#include "app/audit_world.hpp"
 #include "app/commands.hpp"
 #include "app/ensure_topics.hpp"
 #include "app/explain.hpp"
+#include "kstream/audit/session.hpp"
 
+#include <chrono>
 #include <cstdio>
 
 namespace kstream::app {
 
 namespace {
 
-// 1 is the audit's verdict; its own bugs must not look like one.
-ExitCode not_audited(Log& log, Error error) {
-    if (error.exit_code == ExitCode::internal) {
-        error.exit_code = ExitCode::cannot_tell;
+constexpr std::chrono::milliseconds kClusterWait{30000};
+
+Result<audit::Report> audit_job(const cli::AuditConfig& config, AppContext& context) {
+    Result<Names> names =
+        make_names(config.application_id, config.spec.source_topic, config.results_topic);
+    if (!names) {
+        return std::unexpected(std::move(names.error()));
     }
-    return explain(log, "not audited", error);
+    Result<kafka::Admin> admin = make_admin(config.common, context.log, context.stop);
+    if (!admin) {
+        return std::unexpected(std::move(admin.error()));
+    }
+    if (const auto reached = admin->wait_for_cluster(1, kClusterWait); !reached) {
+        return std::unexpected(reached.error());
+    }
+    AuditWorld world(config, std::move(*names), *admin, context);
+    return audit::Session({.application_id = config.application_id,
+                           .spec = config.spec,
+                           .memory = config.memory,
+                           .quick = config.quick,
+                           .base = config.base,
+                           .save_base = config.save_base},
+                          world)
+        .run();
 }
 
 }  // namespace
 
 ExitCode run_audit(const cli::AuditConfig& config, AppContext& context) {
-    Result<kafka::Admin> admin = make_admin(config.common, context.log, context.stop);
-    if (!admin) {
-        return not_audited(context.log, std::move(admin.error()));
-    }
-    const Result<AuditReport> report = AuditSession(config, context, std::move(*admin)).run();
+    const Result<audit::Report> report = audit_job(config, context);
     if (!report) {
-        return not_audited(context.log, report.error());
+        return explain(context.log, "not audited", report.error());
     }
     const std::string text = config.json ? audit_json(*report) : audit_text(*report);
     std::fputs(text.c_str(), stdout);

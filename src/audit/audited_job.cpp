@@ -2,6 +2,7 @@
 
 #include "kstream/audit/finding.hpp"
 #include "kstream/codec/result_record.hpp"
+#include "kstream/codec/spec_difference.hpp"
 #include "kstream/codec/state_key.hpp"
 
 #include <fmt/format.h>
@@ -39,8 +40,35 @@ std::string_view finding_name(FindingKind kind) {
             return "broken state";
         case FindingKind::damaged:
             return "damaged record";
+        case FindingKind::foreign:
+            return "foreign record";
+        case FindingKind::misplaced:
+            return "misplaced record";
     }
     return "unknown";
+}
+
+bool rests_on_source(FindingKind kind) {
+    switch (kind) {
+        case FindingKind::wrong_total:
+        case FindingKind::missing_total:
+        case FindingKind::extra_total:
+        case FindingKind::wrong_result:
+        case FindingKind::missing_result:
+        case FindingKind::extra_result:
+        case FindingKind::stale_result:
+        case FindingKind::wrong_counts:
+            return true;
+        case FindingKind::unbalanced:
+        case FindingKind::gap:
+        case FindingKind::overlap:
+        case FindingKind::broken_state:
+        case FindingKind::damaged:
+        case FindingKind::foreign:
+        case FindingKind::misplaced:
+            return false;
+    }
+    return false;
 }
 
 AuditedJob AuditedJob::of(AggregationSpec spec, const Identity& identity) {
@@ -52,6 +80,24 @@ AuditedJob AuditedJob::of(AggregationSpec spec, const Identity& identity) {
         job.kinds.push_back(aggregate.kind);
     }
     return job;
+}
+
+std::vector<std::string> job_differences(const AuditedJob& job, const Identity& stored,
+                                         std::string_view stored_spec) {
+    // The hash decides; the text only says in which words.
+    std::vector<std::string> differences;
+    if (stored.spec_hash != job.identity.spec_hash) {
+        differences = spec_differences(stored_spec, canonical_text(job.spec));
+    }
+    const bool said = !differences.empty();
+    for (std::string& difference : identity_differences(stored, job.identity)) {
+        const bool of_spec =
+            difference.starts_with("specification") || difference.starts_with("decimal scale");
+        if (!said || !of_spec) {
+            differences.push_back(std::move(difference));
+        }
+    }
+    return differences;
 }
 
 bool count_in(std::span<const AggregateKind> kinds, std::span<Slot> row,

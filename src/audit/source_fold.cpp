@@ -220,6 +220,24 @@ void SourceFold::compare(const std::vector<std::optional<Meta>>& cut, Findings& 
     }
 }
 
+std::optional<std::string> SourceFold::fewer_records(
+    const std::vector<std::optional<Meta>>& cut) const {
+    for (std::size_t q = 0; q < cut.size(); ++q) {
+        for (const SourceProgress& source : cut[q]->sources) {
+            const Window& window = partitions_.at(source.partition).windows[q];
+            // More than offsets were never there: then they were counted twice.
+            const auto most = static_cast<std::uint64_t>(source.applied.value - source.base.value);
+            if (window.base == source.base && window.from == source.applied &&
+                window.counts.read < source.counts.read && source.counts.read <= most) {
+                return fmt::format("partition {} has {} records below offset {}, {} were read",
+                                   source.partition.value, window.counts.read, source.applied.value,
+                                   source.counts.read);
+            }
+        }
+    }
+    return std::nullopt;
+}
+
 std::vector<SourceProgress> SourceFold::progress(std::size_t q) const {
     std::vector<SourceProgress> all;
     for (const auto& [p, in] : partitions_) {

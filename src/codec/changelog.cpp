@@ -135,6 +135,24 @@ void append_meta_value(std::string& out, std::span<const AggregateKind> kinds, c
     writer.crc_since(begin);
 }
 
+Result<MetaOwner> decode_meta_owner(std::string_view value) {
+    std::string_view body;
+    if (!strip_crc(value, body)) {
+        return bad_record("the checksum of meta does not match");
+    }
+    ByteReader reader{body};
+    if (reader.u8() != kFormat) {
+        return bad_record("the format of meta is not known to this version");
+    }
+    MetaOwner owner;
+    const bool has_identity = read_identity(reader, owner.identity);
+    owner.spec_text = reader.text();
+    if (!has_identity || reader.failed()) {
+        return bad_record("meta does not parse");
+    }
+    return owner;
+}
+
 Result<Meta> decode_meta_value(std::string_view value, std::span<const AggregateKind> kinds) {
     std::string_view body;
     if (!strip_crc(value, body)) {

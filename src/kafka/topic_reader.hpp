@@ -31,11 +31,8 @@ public:
     void close(TopicRole topic, PartitionId partition) override;
     Result<RecordBatch> poll(TopicRole topic, Duration wait) override;
     [[nodiscard]] Offset position(TopicRole topic, PartitionId partition) const override;
-
-    // A header of a record of the last poll's batch, the last one of that name; as long valid as
-    // the record. Only the audit reads headers: records of the loops' own topics have none.
     [[nodiscard]] std::optional<std::string_view> header(const RecordView& record,
-                                                         const char* name) const {
+                                                         const char* name) const override {
         return fetched_.header(record, name);
     }
 

@@ -3,11 +3,14 @@
 
 import json
 import os
+import resource
 import subprocess
 import tempfile
 import unittest
 
 from support import KSTREAM, TIMEOUT_S, BinaryTest, clean_environment
+
+INTERNAL = 13
 
 
 class Streams(BinaryTest):
@@ -50,8 +53,20 @@ class Streams(BinaryTest):
         with open("/dev/full", "w", encoding="utf-8") as full:
             done = subprocess.run([KSTREAM, "--help"], env=clean_environment(), stdout=full,
                                   stderr=subprocess.PIPE, timeout=TIMEOUT_S, check=False)
-        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.returncode, INTERNAL)
         self.assertIn(b"No space left", done.stderr)
+
+
+class OutOfMemory(BinaryTest):
+    def test_it_is_no_verdict_about_totals(self):
+        """It ended with 1, which is what bench and audit say of wrong totals."""
+        def little_memory():
+            resource.setrlimit(resource.RLIMIT_AS, (100 << 20, 100 << 20))
+
+        done = self.check_run(["bench", "--scenario", "decode", "--records", "1M",
+                               "--sellers", "3000000", "--rounds", "1"], INTERNAL,
+                              preexec_fn=little_memory)
+        self.assertIn("bad_alloc", done.stderr)
 
 
 class Bench(BinaryTest):

@@ -9,6 +9,7 @@ from harness import cluster, records
 from harness.case import IntegrationTest, wait_for
 from harness.records import Wanted
 from kafka_probe import uvarint
+from totals_check.compare import partition_of
 
 PARALLEL = True
 
@@ -97,7 +98,12 @@ class Proved(Audited):
         self.produce(1_000)
         self.settle()
         said = self.audit("--scale", "2", code=78)["said"]
-        self.assertIn("scale", said)
+        self.assertIn("--scale was 9, is 2", said)
+        # With other aggregates the totals cannot even be read; it said "committed nothing".
+        said = self.audit(
+            "--group-by", "id_vendedor", "--count", "numero_transacoes", code=78
+        )["said"]
+        self.assertIn("--sum was valor=valor_total_por_vendedor, is not given", said)
 
     def test_in_passes_where_memory_is_short(self) -> None:
         self.create_topics()
@@ -173,6 +179,28 @@ class Wrong(Audited):
         self.assertIn(("extra result", "key nobody"), found)
         self.assertIn("extra result", [kind for kind, what in found if "offset" in what])
 
+    def test_a_result_in_a_partition_of_another_client(self) -> None:
+        """The right one replaced it in the account when its partition was read later."""
+        partition, right = self.find(self.results, b"vendedor_2")
+        assert right.value is not None
+        wrong = right.value.replace(b'"numero_transacoes":', b'"numero_transacoes":1')
+        for other in {0, len(cluster.extents(self.results)) - 1} - {partition}:
+            forged = Wanted(wrong, b"vendedor_2", headers=right.headers)
+            records.write(self.results, other, [forged])
+        report = self.audit(code=WRONG)
+        self.assertEqual(set(self.findings(report)), {("extra result", "key vendedor_2")})
+        self.assertIn(f"partition {partition} only", report["findings"][0]["expected"])
+
+    def test_an_outsiders_results_that_the_job_has_replaced(self) -> None:
+        partition, right = self.find(self.results, b"vendedor_2")
+        assert right.value is not None
+        records.write(self.results, partition, [Wanted(right.value, b"vendedor_2")])
+        self.produce(5_000, "--seed", "2")
+        self.settle(90.0, *PLAIN)
+        report = self.audit(code=WRONG)
+        self.assertEqual([kind for kind, _ in self.findings(report)], ["foreign record"])
+        self.assertIn("without the headers", report["findings"][0]["found"])
+
     def test_a_result_that_was_deleted(self) -> None:
         partition, _ = self.find(self.results, b"vendedor_1")
         records.write(self.results, partition, [Wanted(None, b"vendedor_1")])
@@ -204,6 +232,54 @@ class Wrong(Audited):
         records.write(topic, 2, [Wanted(b"\x01nothing", b"\x01nothing")])
         report = self.audit(code=WRONG)
         self.assertEqual([kind for kind, _ in self.findings(report)], ["damaged record"])
+
+
+class Gone(Audited):
+    """What is missing or too much for a reason proves nothing: 1 is for a wrong total alone."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.create_topics()
+        self.produce(20_000)
+        self.settle()
+
+    def doubts(self, *options: str) -> str:
+        report = self.audit(*options, code=CANNOT_TELL)
+        self.assertEqual(report["findings"], [])
+        return " ".join(report["doubts"])
+
+    def test_results_that_were_emptied(self) -> None:
+        # Brokers delete no records of a topic that is compacted only.
+        cluster.tool(
+            "kafka-configs", "--alter", "--entity-type", "topics", "--entity-name", self.results,
+            "--add-config", "cleanup.policy=[compact,delete]",
+        )  # fmt: skip
+        self.delete_records(
+            self.results, {p: e.end for p, e in cluster.extents(self.results).items()}
+        )
+        self.assertIn("was emptied or re-created", self.doubts())
+
+    def test_results_of_another_application(self) -> None:
+        headers = ((b"kstream.transaction", b"3"), (b"kstream.run.id", b"0123456789abcdef"))
+        records.write(
+            self.results,
+            partition_of(b"nobody", len(cluster.extents(self.results))),
+            [Wanted(b"{}", b"nobody", headers=headers)],
+        )
+        self.assertIn("0123456789abcdef", self.doubts())
+
+    def test_a_reset_that_keeps_the_results(self) -> None:
+        def done() -> bool:
+            """Refused for as long as the group has members."""
+            reset = self.start(
+                "reset", "--application-id", self.application, "--output-topic", self.results,
+                "--results", "keep", "--yes",
+            )  # fmt: skip
+            return reset.wait(60) == 0
+
+        wait_for(done, 60, "the application is reset")
+        self.settle()
+        self.assertEqual(self.audit()["proved"], "full")
 
 
 class Truncated(Audited):

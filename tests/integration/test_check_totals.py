@@ -166,6 +166,19 @@ def add_copy(topic: str, index: int, **fields: Any) -> Damage:
     return damage
 
 
+def misplaced(place: Callable[[list[Record], Record], None]) -> Damage:
+    """A result as another client would write it, whose partitioner is not Kafka's."""
+
+    def damage(published: Published) -> None:
+        records = published["results"]
+        # Where neither the key itself nor `nobody` can be.
+        homes = {partition_of(key, RESULT_PARTITIONS) for key in (records[5].key, b"nobody")}
+        other = next(p for p in range(RESULT_PARTITIONS) if p not in homes)
+        place(records, dataclasses.replace(records[5], partition=other, offset=50))
+
+    return damage
+
+
 def swap_totals(published: Published) -> None:
     results = published["results"]
     second, first = results.pop(4), results.pop(2)
@@ -299,6 +312,25 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     ),
     "a key in the wrong partition": (
         change("results", 5, partition=(partition_of(b"vendedor_3", 6) + 1) % 6),
+        "is in partition",
+    ),
+    "a key in the wrong partition, read before the right one": (
+        misplaced(lambda records, wrong: records.insert(0, wrong)),
+        "is in partition",
+    ),
+    "a key in the wrong partition, read after the right one": (
+        misplaced(lambda records, wrong: records.append(wrong)),
+        "is in partition",
+    ),
+    "a key in the wrong partition, and deleted there": (
+        misplaced(
+            lambda records, wrong: records.extend(
+                [
+                    dataclasses.replace(wrong, key=b"nobody"),
+                    dataclasses.replace(wrong, key=b"nobody", value=None, offset=51),
+                ]
+            ),
+        ),
         "is in partition",
     ),
     "a result without a key": (change("results", 0, key=None), "has no key"),

@@ -130,7 +130,6 @@ const std::vector<Expectation>& expectations() {
           RD_KAFKA_RESP_ERR_INVALID_GROUP_ID, RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION,
           RD_KAFKA_RESP_ERR_INVALID_PARTITIONS, RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR,
           RD_KAFKA_RESP_ERR_INVALID_CONFIG}},
-        {stop, ExitCode::differs, {RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS}},
         {stop,
          ExitCode::internal,
          {RD_KAFKA_RESP_ERR__INVALID_ARG, RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE}},

@@ -27,13 +27,14 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr Duration kLook = milliseconds{250};
+constexpr Duration kOnlook = seconds{3};
 constexpr Duration kMostToDrain = seconds{240};
 constexpr std::uint64_t kMostActions = 2'000'000;  // some hundred times what a history needs
 
 class History {
 public:
     History(const Swarm& swarm, const Replay& replay);
-    Outcome run();
+    Outcome run(Onlooker* onlooker);
 
 private:
     // A place for a process, which is there, or comes back.
@@ -97,7 +98,7 @@ History::History(const Swarm& swarm, const Replay& replay)
     tally_.trace = replay.trace;
 }
 
-Outcome History::run() {
+Outcome History::run(Onlooker* onlooker) {
     input_.begin();
     for (std::size_t place = 0; place < places_.size(); ++place) {
         start_after(place, some_ms(0, 3000));
@@ -105,7 +106,12 @@ Outcome History::run() {
     schedule_.after(swarm_.fault_interval, kCluster, [this] { next_fault(); });
     schedule_.after(kLook, kCluster, [this] { look(); });
     Outcome outcome;
+    Instant next_look = schedule_.now() + kOnlook;
     while (!done_ && schedule_.run_next()) {
+        if (onlooker != nullptr && schedule_.now() >= next_look) {
+            onlooker->in_between(world_);
+            next_look = schedule_.now() + kOnlook;
+        }
         if (schedule_.happened() > kMostActions) {
             failure_ = "does not come to rest:" + oracle_.progress();
             break;
@@ -113,6 +119,9 @@ Outcome History::run() {
     }
     if (!failure_ && !made_again_) {
         failure_ = oracle_.complaint();
+    }
+    if (onlooker != nullptr && !failure_ && !made_again_) {
+        onlooker->at_end(world_);
     }
     outcome.drained = !made_again_;
     outcome.failure = failure_;
@@ -399,11 +408,11 @@ void History::look_for_the_end() {
 
 }  // namespace
 
-Outcome run_history(const Replay& replay) {
+Outcome run_history(const Replay& replay, Onlooker* onlooker) {
     Swarm swarm = Swarm::of(replay.seed);
     swarm.records = replay.records.value_or(swarm.records);
     History history{swarm, replay};
-    return history.run();
+    return history.run(onlooker);
 }
 
 }  // namespace kstream::sim

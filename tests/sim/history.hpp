@@ -39,6 +39,18 @@ struct Outcome {
     }
 };
 
-[[nodiscard]] Outcome run_history(const Replay& replay);
+struct Surroundings;
+
+// Looks at a history from outside, between two of its actions; it may let time go on.
+class Onlooker {
+public:
+    virtual ~Onlooker() = default;
+    // Every few seconds, faults or not.
+    virtual void in_between(Surroundings& /*world*/) {}
+    // All is drained and the oracle has nothing against it.
+    virtual void at_end(Surroundings& /*world*/) {}
+};
+
+[[nodiscard]] Outcome run_history(const Replay& replay, Onlooker* onlooker = nullptr);
 
 }  // namespace kstream::sim

@@ -13,13 +13,15 @@ constexpr std::int64_t kRemembered = 5;
 }  // namespace
 
 void PartitionLog::append(std::optional<std::string_view> key,
-                          std::optional<std::string_view> value, std::int64_t timestamp_ms) {
+                          std::optional<std::string_view> value, std::int64_t timestamp_ms,
+                          OutputBatch::Headers headers) {
     Entry entry;
     entry.timestamp_ms = timestamp_ms;
     entry.has_key = key.has_value();
     entry.has_value = value.has_value();
     entry.key = key.value_or("");
     entry.value = value.value_or("");
+    entry.headers = std::move(headers);
     entries_.push_back(std::move(entry));
 }
 

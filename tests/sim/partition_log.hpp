@@ -45,7 +45,7 @@ public:
 
     // One record that is not part of a transaction.
     void append(std::optional<std::string_view> key, std::optional<std::string_view> value,
-                std::int64_t timestamp_ms);
+                std::int64_t timestamp_ms, OutputBatch::Headers headers = {});
 
     // What Produce does with one batch of a transaction. One of the last five that came before is
     // acknowledged again and not appended.

@@ -23,6 +23,7 @@ void SimReader::close(TopicRole topic, PartitionId partition) {
 
 Result<RecordBatch> SimReader::poll(TopicRole topic, Duration) {
     views_.clear();
+    polled_ = topic;
     for (auto& [place, reading] : open_) {
         if (place.first != topic || reading.fetched_at > cluster_.schedule().now() ||
             cluster_.leaders_away()) {
@@ -39,6 +40,19 @@ Result<RecordBatch> SimReader::poll(TopicRole topic, Duration) {
         reading.fetched_at = cluster_.schedule().now() + microseconds{dice_.below(5'000)};
     }
     return RecordBatch{views_};
+}
+
+std::optional<std::string_view> SimReader::header(const RecordView& record,
+                                                  const char* name) const {
+    const auto& entry = cluster_.log(polled_, record.partition)
+                            .entries()[static_cast<std::size_t>(record.record_offset.value)];
+    std::optional<std::string_view> found;
+    for (const auto& [key, value] : entry.headers) {
+        if (key == name) {
+            found = value;
+        }
+    }
+    return found;
 }
 
 Offset SimReader::position(TopicRole topic, PartitionId partition) const {

@@ -6,6 +6,8 @@
 #include "support/fakes/seeded.hpp"
 
 #include <map>
+#include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -19,6 +21,8 @@ public:
     Result<void> open(TopicRole topic, PartitionId partition, Offset from) override;
     void close(TopicRole topic, PartitionId partition) override;
     [[nodiscard]] Result<RecordBatch> poll(TopicRole topic, Duration wait) override;
+    [[nodiscard]] std::optional<std::string_view> header(const RecordView& record,
+                                                         const char* name) const override;
     [[nodiscard]] Offset position(TopicRole topic, PartitionId partition) const override;
 
 private:
@@ -32,6 +36,7 @@ private:
     testing::Seeded dice_;
     std::map<std::pair<TopicRole, PartitionId>, Open> open_;
     std::vector<RecordView> views_;
+    TopicRole polled_ = TopicRole::changelog;  // what views_ are of
 };
 
 }  // namespace kstream::sim

@@ -130,6 +130,13 @@ class Comparison:
             self._differs("result form", f"{where} has no key")
             return
         name = show(record.key)
+        if self.results_partitions:
+            right = partition_of(record.key, self.results_partitions)
+            if record.partition != right:
+                self._differs(
+                    "partition",
+                    f"{where}: key {name} is in partition {record.partition}, not {right}",
+                )
         last = self._last.get(record.key)
         if last is not None and last.partition != record.partition:
             self._differs(
@@ -258,13 +265,6 @@ class Comparison:
         if published is None:
             self._differs("key", f"key {name} has no result")
             return
-        assert record is not None
-        if self.results_partitions:
-            right = partition_of(key, self.results_partitions)
-            if record.partition != right:
-                self._differs(
-                    "partition", f"key {name} is in partition {record.partition}, not {right}"
-                )
         wanted = result_value(self.job, *expected)
         if published == wanted:
             return

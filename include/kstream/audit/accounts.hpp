@@ -8,6 +8,7 @@
 
 #include "kstream/audit/audited_job.hpp"
 #include "kstream/audit/finding.hpp"
+#include "kstream/audit/origin.hpp"
 #include "kstream/codec/changelog.hpp"
 #include "kstream/model/ids.hpp"
 #include "kstream/model/record.hpp"
@@ -15,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -40,6 +42,7 @@ struct KeyClass {
 struct Published {
     std::string value;
     std::uint64_t transaction = 0;
+    std::uint64_t run_id = 0;
     int round = 0;  // of the look that saw it first
     bool there = false;
 };
@@ -51,9 +54,10 @@ struct Account {
     std::uint64_t total_transaction = 0;
     std::vector<Slot> newer_total;  // of a transaction whose meta has not been seen yet
     std::uint64_t newer_total_transaction = 0;
-    int newer_total_round = 0;  // of the look that saw it
-    Published result;           // the last one at the cut
-    Published newer;            // the last one of a transaction behind the cut
+    int newer_total_round = 0;   // of the look that saw it
+    Published result;            // the last one at the cut
+    Published newer;             // the last one of a transaction behind the cut
+    bool was_published = false;  // the log holds a record of the key, if only a tombstone
 
     // How it was at the comparison that asked for another look.
     bool look_again = false;
@@ -70,9 +74,12 @@ struct StateSum {
 };
 
 struct Comparison {
-    std::uint64_t keys = 0;          // compared
-    std::uint64_t again = 0;         // to be compared once more at a later cut
-    std::uint64_t newer = 0;         // results that are newer than the cut
+    std::uint64_t keys = 0;   // compared
+    std::uint64_t again = 0;  // to be compared once more at a later cut
+    std::uint64_t newer = 0;  // results that are newer than the cut
+    // Differences that prove nothing, and why the first of them does not.
+    std::uint64_t excused = 0;
+    std::string excuse;
     std::vector<StateSum> by_state;  // of all totals at the cut
 };
 
@@ -96,10 +103,16 @@ public:
 
     // A record of the changelog. Totals become the cut's with the meta record behind them.
     void take_changelog(const RecordView& record);
-    // A record of the results topic; `transaction` is its header, which a foreign record lacks.
-    void take_result(const RecordView& record, std::optional<std::string_view> transaction);
+    // A record of the results topic, with the headers that a foreign one lacks.
+    void take_result(const RecordView& record, const ResultHeaders& headers);
     // What an earlier audit has counted for the key.
     [[nodiscard]] bool take_base(std::string_view state_key, std::span<const Slot> row);
+
+    // Where records were deleted from the front of a log, what is missing may have been there.
+    void begin_changelog(const std::map<PartitionId, Offset>& starts) {
+        changelog_starts_ = starts;
+    }
+    void begin_results(const std::map<PartitionId, Offset>& starts) { results_starts_ = starts; }
 
     // Where the source cannot be read: takes the changelog at its word, so that comparing shows
     // whether what is published is what it says.
@@ -107,6 +120,10 @@ public:
 
     // Of each state partition, the last meta record.
     [[nodiscard]] const std::vector<std::optional<Meta>>& cut() const { return metas_; }
+    // How the job that wrote the last meta record of each differs from this one; empty: it is it.
+    [[nodiscard]] const std::vector<std::vector<std::string>>& strangers() const {
+        return strangers_;
+    }
 
     // Compares at the cut. In the first round nothing is final that a later record can explain (a
     // reader sees a compacted topic at several moments at once); from the second round on only
@@ -142,6 +159,10 @@ private:
     void judge_newer(std::string_view state_key, const Account& account,
                      std::vector<Finding>& found) const;
     void settle_newer_total(Account& account);
+    // Why a difference proves nothing; empty when it does.
+    [[nodiscard]] std::string excuse(const Finding& finding, std::string_view state_key,
+                                     const Account& account) const;
+    void add_foreign(std::string_view state_key, Finding finding);
 
     const AuditedJob& job_;
     std::uint64_t most_bytes_;
@@ -150,7 +171,13 @@ private:
     Map accounts_;
     std::uint64_t bytes_ = 0;
     std::vector<std::optional<Meta>> metas_;
+    std::vector<std::vector<std::string>> strangers_;
     std::vector<std::vector<Entry*>> newer_totals_;  // by state partition
+    Origins origins_;
+    // What is foreign among the records of a key, said when nothing else is wrong with it.
+    std::map<std::string, Finding, std::less<>> foreign_;
+    std::map<PartitionId, Offset> changelog_starts_;
+    std::map<PartitionId, Offset> results_starts_;
     int round_ = 0;
     std::string key_buffer_;
 };

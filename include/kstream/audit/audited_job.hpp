@@ -26,6 +26,12 @@ struct AuditedJob {
     [[nodiscard]] static AuditedJob of(AggregationSpec spec, const Identity& identity);
 };
 
+// How the job that meta belongs to differs from this one, in the words of the options where those
+// make the difference; empty when it is this one.
+[[nodiscard]] std::vector<std::string> job_differences(const AuditedJob& job,
+                                                       const Identity& stored,
+                                                       std::string_view stored_spec);
+
 // One record's inputs, or another row of slots, into a row. false when a sum does not fit 128 bits
 // any more; the row is then of no use.
 [[nodiscard]] bool count_in(std::span<const AggregateKind> kinds, std::span<Slot> row,

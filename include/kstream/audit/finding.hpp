@@ -4,8 +4,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -25,8 +27,12 @@ enum class FindingKind : std::uint8_t {
     overlap,         // they cover a piece twice
     broken_state,    // meta and the totals of its state partition do not belong together
     damaged,         // a record that cannot be read
+    foreign,         // a record that the job has not written, whatever has replaced it since
+    misplaced,       // a key in a partition where it cannot be
 };
 [[nodiscard]] std::string_view finding_name(FindingKind kind);
+// Whether it says what the records of the source come to, and so nothing where some are gone.
+[[nodiscard]] bool rests_on_source(FindingKind kind);
 
 struct Finding {
     FindingKind kind;
@@ -36,23 +42,33 @@ struct Finding {
     friend bool operator==(const Finding&, const Finding&) = default;
 };
 
-// All findings are counted; the first kMostKept keep their words.
+// All findings are counted; the first kMostKept keep their words. A log that is read in several
+// passes says the same each time: it is one finding.
 class Findings {
 public:
     static constexpr std::size_t kMostKept = 10'000;
 
     void add(FindingKind kind, std::string what, std::string expected, std::string found) {
-        ++count_;
         if (kept_.size() < kMostKept) {
+            if (!known_.emplace(kind, what, found).second) {
+                return;
+            }
             kept_.push_back({kind, std::move(what), std::move(expected), std::move(found)});
+        }
+        ++count_;
+        if (rests_on_source(kind)) {
+            ++resting_;
         }
     }
     [[nodiscard]] std::size_t count() const { return count_; }
+    [[nodiscard]] bool all_rest_on_source() const { return resting_ == count_; }
     [[nodiscard]] const std::vector<Finding>& kept() const { return kept_; }
 
 private:
     std::size_t count_ = 0;
+    std::size_t resting_ = 0;
     std::vector<Finding> kept_;
+    std::set<std::tuple<FindingKind, std::string, std::string>> known_;  // of kept_
 };
 
 }  // namespace kstream::audit

@@ -7,6 +7,7 @@
 #include "kstream/audit/finding.hpp"
 #include "kstream/codec/changelog.hpp"
 #include "kstream/codec/delta_batch.hpp"
+#include "kstream/codec/state_key.hpp"
 #include "kstream/model/ids.hpp"
 #include "kstream/model/record.hpp"
 
@@ -15,6 +16,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -45,12 +47,16 @@ private:
         RecordCounts counts;
         std::vector<Slot> sums;
         bool from_base = false;  // its open step was seen
+        // What it has begun with may be a step that was written again, of which the first time has
+        // been purged: nothing in the log says so. Then the chain is further on.
+        bool may_be_behind = false;
     };
 
     [[nodiscard]] std::string where(PartitionId p, Offset record_offset) const;
     [[nodiscard]] bool take_ranges(const BatchHeader& header, Offset record_offset);
     [[nodiscard]] bool take_range(const BatchHeader& header, const SourceRange& range,
                                   Offset record_offset);
+    void check_place(std::string_view state_key, Offset record_offset);
 
     const AuditedJob& job_;
     std::size_t q_;
@@ -63,6 +69,8 @@ private:
     std::uint64_t steps_ = 0;
     std::uint64_t duplicates_ = 0;
     DeltaBatch batch_;
+    std::vector<GroupValue> values_;
+    std::string result_key_;
 };
 
 }  // namespace kstream::audit

@@ -48,6 +48,10 @@ public:
     [[nodiscard]] Result<void> arrive();
 
     // Compares counts and sums of each source partition with what each meta record says.
+    // Where fewer records were found than were read, and there may have been so many: records of
+    // the source are gone from between others.
+    [[nodiscard]] std::optional<std::string> fewer_records(
+        const std::vector<std::optional<Meta>>& cut) const;
     void compare(const std::vector<std::optional<Meta>>& cut, Findings& findings) const;
 
     // How far state partition q is folded: what --save-base keeps, and what the report shows.

@@ -73,4 +73,13 @@ void append_meta_value(std::string& out, std::span<const AggregateKind> kinds, c
 [[nodiscard]] Result<Meta> decode_meta_value(std::string_view value,
                                              std::span<const AggregateKind> kinds);
 
+// Whose meta it is: what a reader may know of it before it knows the job's aggregates.
+struct MetaOwner {
+    Identity identity;
+    std::string spec_text;
+};
+
+// integrity when it is damaged.
+[[nodiscard]] Result<MetaOwner> decode_meta_owner(std::string_view value);
+
 }  // namespace kstream

@@ -9,7 +9,8 @@
 #include "kstream/model/record.hpp"
 #include "kstream/ports/clock.hpp"
 
-#include <span>
+#include <optional>
+#include <string_view>
 
 namespace kstream {
 
@@ -24,6 +25,11 @@ public:
     // Committed records of the open partitions of `topic`; empty when there are none within `wait`.
     // Valid until the next call of any method.
     [[nodiscard]] virtual Result<RecordBatch> poll(TopicRole topic, Duration wait) = 0;
+
+    // A header of a record of the last poll's batch, the last one of that name; as long valid as
+    // the record. Records of the loops' own topics have none: for those who read results.
+    [[nodiscard]] virtual std::optional<std::string_view> header(const RecordView& record,
+                                                                 const char* name) const = 0;
 
     // Position behind all that was read, aborted records and control records included: it reaches
     // the end of the log when no open transaction holds the reader back (P8).

@@ -25,10 +25,11 @@ constexpr int kDeleteAttempts = 50;
 constexpr std::chrono::milliseconds kBetweenAttempts{200};
 constexpr std::size_t kMostWords = 500;  // of a child that failed
 
-Error proved_wrong(std::string message) {
-    return Error::stop(ExitCode::proved_wrong, std::move(message),
-                       "somebody else has written to the topics of this run, or this is a bug: "
-                       "nothing of the run is reported");
+// Not a verdict about totals: nothing has been aggregated yet.
+Error other_records(std::string message) {
+    return Error::stop(ExitCode::integrity, std::move(message),
+                       "somebody else has written to the topics of this run, the cluster has lost "
+                       "records, or this is a bug: nothing of the run is reported");
 }
 
 }  // namespace
@@ -148,7 +149,7 @@ Result<void> check_source(Bench& bench, const BenchJob& job, const bench::Expect
     }
     if (read->records != expected.records || read->bytes != expected.bytes ||
         read->checksum != expected.checksum) {
-        return std::unexpected(proved_wrong(
+        return std::unexpected(other_records(
             fmt::format("{} holds {} records of {} bytes, {} of {} were made{}", job.names().source,
                         read->records, read->bytes, expected.records, expected.bytes,
                         read->checksum != expected.checksum ? ", and their contents differ" : "")));

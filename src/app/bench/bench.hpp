@@ -84,7 +84,7 @@ private:
 [[nodiscard]] Result<std::vector<Offset>> source_ends(Bench& bench, const BenchJob& job);
 
 // Reads the source back: every record that was made is there once and undamaged, and nothing else.
-// Errors: proved_wrong.
+// Errors: integrity.
 [[nodiscard]] Result<void> check_source(Bench& bench, const BenchJob& job,
                                         const bench::Expected& expected);
 

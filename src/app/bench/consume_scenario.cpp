@@ -104,7 +104,7 @@ Result<void> Ceiling::run_round(Bench& bench, const Dataset& data,
         return std::unexpected(counts.error());
     }
     if (counts->records != data.expected.records || counts->bytes != data.expected.bytes) {
-        return fail(ExitCode::proved_wrong,
+        return fail(ExitCode::integrity,
                     fmt::format("read {} records of {} bytes, {} of {} were made", counts->records,
                                 counts->bytes, data.expected.records, data.expected.bytes));
     }

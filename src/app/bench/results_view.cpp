@@ -111,7 +111,8 @@ Result<void> wait_for_totals(Bench& bench, ResultsView& view, ChildProcess& chil
                                                           end->exit_code, child.trouble()));
         }
         if (bench.context.clock.now() - view.changed() > kPatience) {
-            return fail(ExitCode::proved_wrong,
+            // Only an aggregate that says it is done has totals that can be wrong.
+            return fail(end ? ExitCode::proved_wrong : ExitCode::incomplete,
                         fmt::format("{} of {} records are in the totals, and no more come",
                                     view.count(), records));
         }

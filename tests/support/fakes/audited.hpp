@@ -68,6 +68,7 @@ struct AuditedWorld {
     std::vector<RecordView> log;  // of the source
     std::map<std::string, std::vector<Slot>> totals;
     std::int64_t changelog_offset = 0;
+    std::int64_t results_offset = 0;
     std::uint64_t transaction = 0;
 
     [[nodiscard]] PartitionId state_of(std::string_view seller) const {
@@ -128,8 +129,21 @@ struct AuditedWorld {
         const std::vector<GroupValue> values{{GroupValueType::string, seller}};
         std::string value;
         append_result_value(value, job.spec, values, total);
-        accounts.take_result(bytes.record(PartitionId{0}, 0, seller, value),
-                             std::to_string(of_transaction));
+        publish_record(results_of(seller), seller, value, of_transaction);
+    }
+
+    [[nodiscard]] PartitionId results_of(std::string_view key) const {
+        return partition_for_key(key, static_cast<int>(job.identity.results_partitions));
+    }
+    // Anything, anywhere: with the job's run id unless told otherwise.
+    void publish_record(PartitionId partition, std::string key, std::optional<std::string> value,
+                        std::uint64_t of_transaction,
+                        std::optional<std::string> run_id = "0000000000000000") {
+        const std::string number = std::to_string(of_transaction);
+        accounts.take_result(
+            bytes.record(partition, results_offset++, std::move(key), std::move(value)),
+            {.transaction = run_id ? std::optional<std::string_view>{number} : std::nullopt,
+             .run_id = run_id});
     }
 
     // A step in which both state partitions write all of their totals.

@@ -8,6 +8,7 @@
 
 #include <map>
 #include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -48,6 +49,11 @@ public:
             }
         }
         return RecordBatch{batch_};
+    }
+
+    [[nodiscard]] std::optional<std::string_view> header(const RecordView&,
+                                                         const char*) const override {
+        return std::nullopt;
     }
 
     [[nodiscard]] Offset position(TopicRole topic, PartitionId partition) const override {

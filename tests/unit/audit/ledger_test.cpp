@@ -24,12 +24,22 @@ struct World : AuditedWorld {
     std::uint64_t step = 0;
     std::int64_t offset = 0;
     Identity identity = job.identity;
+    std::string seller = of_state(0);
+
+    // A key of state partition q.
+    [[nodiscard]] std::string of_state(std::int32_t q) const {
+        std::string key = "a";
+        while (state_of(key).value != q) {
+            key += "a";
+        }
+        return key;
+    }
 
     void write(BatchHeader header, Int128 sales) {
         header.identity = identity;
         DeltaBatchWriter writer{job.kinds};
         if (sales > 0) {
-            writer.add_delta(state_key("ana"), row(sales, sales));
+            writer.add_delta(state_key(seller), row(sales, sales));
         }
         ledger.take(bytes.record(PartitionId{0}, offset++, std::nullopt,
                                  std::string{writer.finish(header)}));
@@ -157,6 +167,36 @@ TEST_CASE("What the owner has purged is no gap") {
     CHECK(world.report.purged == 1);
 }
 
+TEST_CASE("A doubled step whose first time was purged is neither a gap nor an overlap") {
+    World world{10};
+    world.cover(40, 49);  // again; the chain was at 56
+    SECTION("and the chain goes on") {
+        world.cover(56, 59);
+        world.cover(59, 60);
+        CHECK(world.close(60) == Kinds{});
+    }
+    SECTION("and nothing follows") {
+        CHECK(world.close(56) == Kinds{});
+    }
+    SECTION("and a gap behind it is one") {
+        world.cover(56, 59);
+        world.cover(60, 61);
+        CHECK(world.close(61) == Kinds{FindingKind::gap});
+    }
+}
+
+TEST_CASE("A doubled step of which only one range is known to be behind is a duplicate") {
+    World world{10};
+    world.cover(40, 49);
+    BatchHeader header;
+    header.step = 77;
+    header.ranges = {World::range(20, 30), World::range(5, 9)};
+    header.ranges[1].partition = PartitionId{1};
+    world.write(header, 0);
+    CHECK(world.close(49) == Kinds{});
+    CHECK(world.report.duplicates == 1);
+}
+
 TEST_CASE("Deltas that are not those of the totals are found") {
     World world;
     world.open(0);
@@ -194,4 +234,22 @@ TEST_CASE("Damaged batches and those of another job are found") {
     world.identity.spec_hash ^= 1;
     world.cover(0, 10);
     CHECK(world.kinds() == Kinds{FindingKind::damaged, FindingKind::damaged});
+}
+
+TEST_CASE("A delta in a partition where its key cannot be, and a batch with a key, are found") {
+    World world;
+    world.open(0);
+    world.cover(0, 10);
+    world.seller = world.of_state(1);
+    world.cover(10, 20);
+    CHECK(world.close(20) == Kinds{FindingKind::misplaced});
+    CHECK(world.findings.kept()[0].what == "repartition partition 0, offset 2");
+    BatchHeader header;
+    header.identity = world.identity;
+    header.step = 9;
+    header.ranges = {World::range(20, 20)};
+    DeltaBatchWriter writer{world.job.kinds};
+    world.ledger.take(
+        world.bytes.record(PartitionId{0}, 3, "key", std::string{writer.finish(header)}));
+    CHECK(world.kinds() == Kinds{FindingKind::misplaced, FindingKind::foreign});
 }

@@ -1,0 +1,92 @@
+#include "app/audit_world.hpp"
+
+#include "app/whole_file.hpp"
+#include "kafka/error_map.hpp"
+#include "kafka/topic_reader.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+#include <vector>
+
+namespace kstream::app {
+
+Result<std::optional<audit::Surroundings::Topic>> AuditWorld::describe(TopicRole topic) {
+    Result<std::vector<kafka::TopicInfo>> found = admin_.describe_topics({name(topic)});
+    if (!found) {
+        return std::unexpected(std::move(found.error()));
+    }
+    const kafka::TopicInfo& info = found->front();
+    if (info.error) {
+        return std::unexpected(kafka::with_right(*info.error, "Read on topic " + info.name));
+    }
+    if (!info.exists) {
+        return std::nullopt;
+    }
+    return Topic{.id = info.id, .partitions = static_cast<std::int32_t>(info.partitions.size())};
+}
+
+// Asked for only where something differs: DescribeConfigs is no right that an audit needs.
+std::optional<bool> AuditWorld::compacted(TopicRole topic) {
+    const auto configs = admin_.topic_configs({name(topic)});
+    if (!configs || !configs->front()) {
+        return std::nullopt;
+    }
+    const auto policy = configs->front()->find("cleanup.policy");
+    return policy == configs->front()->end()
+               ? std::nullopt
+               : std::optional{policy->second.value.contains("compact")};
+}
+
+Result<audit::Positions> AuditWorld::list(TopicRole topic, std::int32_t partitions, std::int64_t at,
+                                          Isolation isolation) {
+    std::vector<kafka::OffsetQuery> queries;
+    for (std::int32_t partition = 0; partition < partitions; ++partition) {
+        queries.push_back({{name(topic), PartitionId{partition}}, at});
+    }
+    Result<std::vector<kafka::ListedOffset>> listed = admin_.list_offsets(queries, isolation);
+    if (!listed) {
+        return std::unexpected(std::move(listed.error()));
+    }
+    audit::Positions found;
+    for (const kafka::ListedOffset& one : *listed) {
+        found[one.of.partition] = one.offset.value_or(Offset{0});
+    }
+    return found;
+}
+
+Result<audit::Positions> AuditWorld::starts(TopicRole topic, std::int32_t partitions) {
+    return list(topic, partitions, kafka::OffsetQuery::kEarliest, Isolation::read_committed);
+}
+
+Result<audit::Positions> AuditWorld::ends(TopicRole topic, std::int32_t partitions,
+                                          Isolation isolation) {
+    return list(topic, partitions, kafka::OffsetQuery::kLatest, isolation);
+}
+
+std::unique_ptr<LogReader> AuditWorld::reader(std::string_view name) {
+    kafka::TopicNames topics;
+    for (const TopicRole role :
+         {TopicRole::source, TopicRole::repartition, TopicRole::changelog, TopicRole::results}) {
+        topics.set(role, names_.topic(role));
+    }
+    return std::make_unique<kafka::TopicReader>(
+        kafka::ClientConfig{config_.common.brokers, config_.application_id,
+                            config_.common.client_properties, &context_.log},
+        std::move(topics), fmt::format("audit-{}", name));
+}
+
+Result<std::unique_ptr<ByteSource>> AuditWorld::open_base() {
+    auto file = std::make_unique<FileSource>(config_.base);
+    if (!file->is_open()) {
+        return fail(ExitCode::cannot_tell, fmt::format("--base {}: cannot be read", config_.base),
+                    "name a file that --save-base has written");
+    }
+    return file;
+}
+
+Result<std::unique_ptr<ByteSink>> AuditWorld::save_base() {
+    return write_whole_file(config_.save_base, "--save-base " + config_.save_base);
+}
+
+}  // namespace kstream::app
