@@ -1,0 +1,180 @@
+#include "kstream/codec/spec_difference.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstddef>
+#include <iterator>
+#include <limits>
+#include <span>
+
+namespace kstream {
+
+namespace {
+
+// Takes a canonical text apart, from the front; once something is not as it has to be, nothing more
+// is taken. parse_canonical_text() compares what came out with the text, so this may be lenient.
+class Cursor {
+public:
+    explicit Cursor(std::string_view text) : left_(text) {}
+
+    bool word(std::string_view expected) {
+        if (!left_.starts_with(expected)) {
+            return false;
+        }
+        left_.remove_prefix(expected.size());
+        return true;
+    }
+
+    template <typename T>
+    bool number(T& value) {
+        const auto [end, error] = std::from_chars(left_.data(), left_.data() + left_.size(), value);
+        if (error != std::errc{}) {
+            return false;
+        }
+        left_.remove_prefix(static_cast<std::size_t>(end - left_.data()));
+        return true;
+    }
+
+    // " <bytes>:<text>"
+    bool text(std::string& value) {
+        std::size_t size = 0;
+        if (!word(" ") || !number(size) || !word(":") || size > left_.size()) {
+            return false;
+        }
+        value = left_.substr(0, size);
+        left_.remove_prefix(size);
+        return true;
+    }
+
+private:
+    std::string_view left_;
+};
+
+bool parse(Cursor at, AggregationSpec& spec) {
+    if (!at.word("kstream-job 1\nsource") || !at.text(spec.source_topic) || !at.word("\nscale ") ||
+        !at.number(spec.scale)) {
+        return false;
+    }
+    while (at.word("\ngroup")) {
+        if (!at.text(spec.group_by.emplace_back())) {
+            return false;
+        }
+    }
+    while (at.word("\naggregate ")) {
+        AggregateSpec& aggregate = spec.aggregates.emplace_back();
+        unsigned kind = 0;
+        if (!at.number(kind) || kind > std::numeric_limits<std::uint8_t>::max() ||
+            !at.text(aggregate.input_field) || !at.text(aggregate.output_name)) {
+            return false;
+        }
+        aggregate.kind = static_cast<AggregateKind>(kind);
+        if (aggregate.kind != AggregateKind::count && aggregate.kind != AggregateKind::sum) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// Names of fields are anybody's text, and messages are ASCII.
+std::string shown(std::string_view name) {
+    constexpr std::size_t kMost = 200;
+    std::string text;
+    for (const char c : name.substr(0, kMost)) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x20 || byte >= 0x7f) {
+            fmt::format_to(std::back_inserter(text), "\\x{:02x}", byte);
+        } else {
+            text.push_back(c);
+        }
+    }
+    return name.size() > kMost ? text + "..." : text;
+}
+
+// What is given to an option, as a user would write it: the name only where it is not the default.
+std::string value_of(const AggregateSpec& aggregate) {
+    if (aggregate.kind == AggregateKind::count) {
+        return aggregate.output_name == "count" ? "given" : shown(aggregate.output_name);
+    }
+    return aggregate.output_name == "sum_" + aggregate.input_field
+               ? shown(aggregate.input_field)
+               : shown(aggregate.input_field) + "=" + shown(aggregate.output_name);
+}
+
+std::string joined(std::span<const std::string> texts) {
+    std::string all;
+    for (const std::string& text : texts) {
+        all += (all.empty() ? "" : ", ") + text;
+    }
+    return all.empty() ? "not given" : all;
+}
+
+std::string values_of(const AggregationSpec& spec, AggregateKind kind) {
+    std::vector<std::string> texts;
+    for (const AggregateSpec& aggregate : spec.aggregates) {
+        if (aggregate.kind == kind) {
+            texts.push_back(value_of(aggregate));
+        }
+    }
+    return joined(texts);
+}
+
+std::string group_of(const AggregationSpec& spec) {
+    std::vector<std::string> texts;
+    for (const std::string& field : spec.group_by) {
+        texts.push_back(shown(field));
+    }
+    return joined(texts);
+}
+
+std::string order_of(const AggregationSpec& spec) {
+    std::string text;
+    for (const AggregateSpec& aggregate : spec.aggregates) {
+        const bool is_count = aggregate.kind == AggregateKind::count;
+        text += text.empty() ? "" : " ";
+        text += is_count ? "--count" : "--sum";
+        if (!is_count || aggregate.output_name != "count") {
+            text += (is_count ? "=" : " ") + value_of(aggregate);
+        }
+    }
+    return text;
+}
+
+}  // namespace
+
+std::optional<AggregationSpec> parse_canonical_text(std::string_view text) {
+    AggregationSpec spec;
+    if (!parse(Cursor{text}, spec) || canonical_text(spec) != text) {
+        return std::nullopt;
+    }
+    return spec;
+}
+
+std::vector<std::string> spec_differences(std::string_view stored, std::string_view now) {
+    std::vector<std::string> found;
+    if (stored == now) {
+        return found;
+    }
+    const auto differ = [&found](std::string_view what, const auto& was, const auto& is) {
+        if (was != is) {
+            found.push_back(fmt::format("{} was {}, is {}", what, was, is));
+        }
+    };
+    const std::optional<AggregationSpec> was = parse_canonical_text(stored);
+    const std::optional<AggregationSpec> is = parse_canonical_text(now);
+    if (!was || !is) {
+        differ("the job", shown(stored), shown(now));
+        return found;
+    }
+    differ("--topic", shown(was->source_topic), shown(is->source_topic));
+    differ("--group-by", group_of(*was), group_of(*is));
+    differ("--sum", values_of(*was, AggregateKind::sum), values_of(*is, AggregateKind::sum));
+    differ("--count", values_of(*was, AggregateKind::count), values_of(*is, AggregateKind::count));
+    differ("--scale", was->scale, is->scale);
+    if (found.empty()) {
+        differ("the order", order_of(*was), order_of(*is));
+    }
+    return found;
+}
+
+}  // namespace kstream
