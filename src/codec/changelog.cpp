@@ -135,6 +135,26 @@ void append_meta_value(std::string& out, std::span<const AggregateKind> kinds, c
     writer.crc_since(begin);
 }
 
+Result<MetaHead> decode_meta_head(std::string_view value) {
+    std::string_view body;
+    if (!strip_crc(value, body)) {
+        return bad_record("the checksum of meta does not match");
+    }
+    ByteReader reader{body};
+    if (reader.u8() != kFormat) {
+        return bad_record("the format of meta is not known to this version");
+    }
+    MetaHead head;
+    if (!read_identity(reader, head.identity)) {
+        return bad_record("meta does not parse");
+    }
+    head.spec_text = reader.text();
+    if (reader.failed()) {
+        return bad_record("meta does not parse");
+    }
+    return head;
+}
+
 Result<Meta> decode_meta_value(std::string_view value, std::span<const AggregateKind> kinds) {
     std::string_view body;
     if (!strip_crc(value, body)) {
@@ -155,7 +175,8 @@ Result<Meta> decode_meta_value(std::string_view value, std::span<const Aggregate
     if (!read_sources(reader, kinds, meta.sources)) {
         return fail(ExitCode::identity,
                     fmt::format("the stored totals belong to another job: {}", meta.spec_text),
-                    "choose another --application-id, or run `kstream reset`");
+                    "choose another --application-id and another --output-topic, or run `kstream "
+                    "reset`");
     }
     meta.keys = reader.varint();
     const bool slots_ok = read_slots(reader, kinds, meta.slots);
