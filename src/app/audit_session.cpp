@@ -1,6 +1,7 @@
 #include "app/audit_session.hpp"
 
 #include "app/ensure_topics.hpp"
+#include "app/stored_job.hpp"
 #include "kafka/error_map.hpp"
 #include "kstream/check.hpp"
 #include "kstream/codec/result_record.hpp"
@@ -105,7 +106,10 @@ Result<void> AuditSession::look_at_topics() {
             return std::unexpected(kafka::with_right(*info.error, "Read on topic " + info.name));
         }
         if (!info.exists) {
-            return fail(ExitCode::unavailable, fmt::format("topic {} is not there", info.name),
+            auto existing = admin_.topic_names();
+            return fail(ExitCode::unavailable,
+                        fmt::format("topic {} does not exist{}", info.name,
+                                    existing ? did_you_mean_topics(info.name, *existing) : ""),
                         "give the audit the --application-id and topics of the job, as kstream "
                         "aggregate has them");
         }

@@ -24,6 +24,12 @@ ExitCode not_audited(Log& log, Error error) {
 }  // namespace
 
 ExitCode run_audit(const cli::AuditConfig& config, AppContext& context) {
+    // Before anything is waited for: a topic with two roles is a mistake of the options.
+    if (const auto names =
+            make_names(config.application_id, config.spec.source_topic, config.results_topic);
+        !names) {
+        return not_audited(context.log, names.error());
+    }
     Result<kafka::Admin> admin = make_admin(config.common, context.log, context.stop);
     if (!admin) {
         return not_audited(context.log, std::move(admin.error()));
