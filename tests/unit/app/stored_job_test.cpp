@@ -258,6 +258,12 @@ TEST_CASE("the cause is the last line") {
     CHECK(ordered[2].text == "another");
     CHECK(ordered[3].text == "cause");
     CHECK(findings_text(findings).ends_with("error  cause\n"));
+    // The exit code is of the findings as they were found: of ordered ones it would be another.
+    StartReport report;
+    report.findings = {Finding::error(ExitCode::differs, "cause"),
+                       Finding::error(ExitCode::identity, "another")};
+    CHECK(exit_code_of(report.all()) == ExitCode::differs);
+    CHECK(findings_text(report.all()).ends_with("error  cause\n"));
 }
 
 }  // namespace
