@@ -1,5 +1,6 @@
 #include "app/audit_world.hpp"
 
+#include "app/stored_job.hpp"
 #include "app/whole_file.hpp"
 #include "kafka/error_map.hpp"
 #include "kafka/topic_reader.hpp"
@@ -24,6 +25,11 @@ Result<std::optional<audit::Surroundings::Topic>> AuditWorld::describe(TopicRole
         return std::nullopt;
     }
     return Topic{.id = info.id, .partitions = static_cast<std::int32_t>(info.partitions.size())};
+}
+
+std::string AuditWorld::suggestion(TopicRole topic) {
+    const auto existing = admin_.topic_names();
+    return existing ? did_you_mean_topics(name(topic), *existing) : std::string{};
 }
 
 // Asked for only where something differs: DescribeConfigs is no right that an audit needs.

@@ -23,6 +23,7 @@ public:
 
     [[nodiscard]] std::string name(TopicRole topic) const override { return names_.topic(topic); }
     [[nodiscard]] Result<std::optional<Topic>> describe(TopicRole topic) override;
+    [[nodiscard]] std::string suggestion(TopicRole topic) override;
     [[nodiscard]] std::optional<bool> compacted(TopicRole topic) override;
     [[nodiscard]] Result<audit::Positions> starts(TopicRole topic,
                                                   std::int32_t partitions) override;

@@ -184,8 +184,9 @@ Findings plan_findings(const TopicPlan& plan, int brokers) {
             ExitCode::unavailable,
             fmt::format("replication factor {} needs more brokers than the {} that are up: {}",
                         plan.topics.front().replication_factor, brokers, fmt::join(too_many, ", ")),
-            "start more brokers, wait for them with --wait, or choose a lower "
-            "--replication-factor"));
+            fmt::format("start more brokers, wait for them with --wait, or choose "
+                        "--replication-factor {} --min-insync-replicas {}",
+                        std::max(1, brokers), std::max(1, brokers - 1))));
     }
     return all;
 }

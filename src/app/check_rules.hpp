@@ -78,7 +78,8 @@ struct TopicUnderTest {
     std::optional<kafka::ConfigMap> configs;  // none without DescribeConfigs
 };
 // Existence is not among these: a topic that is not there gives nothing.
-[[nodiscard]] Findings topic_findings(const TopicUnderTest& topic);
+[[nodiscard]] Findings topic_findings(
+    const TopicUnderTest& topic, cli::OnBadRecord on_bad_record = cli::OnBadRecord::dead_letter);
 
 // Rules over several topics: equal counts (protocol P9), room for dead letters (P10), workers that
 // would get no partition.

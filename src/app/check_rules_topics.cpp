@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 
 namespace kstream::app {
 namespace {
@@ -67,10 +68,13 @@ Findings policy_findings(const TopicUnderTest& topic, const kafka::ConfigMap& co
             break;
         case TopicRole::dead_letters:
             if (compacted) {
-                all.push_back(
-                    Finding::warn(fmt::format("{} is compacted: dead letters with equal keys "
-                                              "replace each other",
-                                              name)));
+                all.push_back(Finding::error(
+                    ExitCode::differs,
+                    fmt::format("{} has cleanup.policy={}: a bad record without a key would be "
+                                "refused and the job would stop, dead letters with equal keys "
+                                "replace each other",
+                                name, policy),
+                    "set cleanup.policy=delete on it"));
             }
             break;
     }
@@ -94,6 +98,52 @@ std::vector<kafka::Operation> operations_of(TopicRole role, cli::OnBadRecord on_
     return {};
 }
 
+// Whether aggregate writes to it: then it has to be able to.
+bool is_written(TopicRole role, cli::OnBadRecord on_bad_record) {
+    return role != TopicRole::source &&
+           (role != TopicRole::dead_letters || on_bad_record == cli::OnBadRecord::dead_letter);
+}
+
+// What would keep every write waiting for ever, or for now.
+Findings writable_findings(const TopicUnderTest& topic, std::int64_t in_sync) {
+    const kafka::TopicInfo& info = topic.info;
+    if (in_sync > info.replication_factor()) {
+        return {Finding::error(
+            ExitCode::differs,
+            fmt::format("{} cannot be written: min.insync.replicas is {}, and it has {} replica(s)",
+                        info.name, in_sync, info.replication_factor()),
+            fmt::format("set min.insync.replicas={} on it, or give it more replicas",
+                        std::max(1, info.replication_factor() - 1)))};
+    }
+    const auto below =
+        std::ranges::count_if(info.partitions, [in_sync](const kafka::PartitionInfo& partition) {
+            return partition.leader != -1 && std::cmp_less(partition.in_sync.size(), in_sync);
+        });
+    if (below > 0) {
+        return {Finding::error(
+            ExitCode::unavailable,
+            fmt::format("{} cannot be written now: {} partition(s) have fewer replicas in sync "
+                        "than min.insync.replicas, {}",
+                        info.name, below, in_sync),
+            "are all brokers up")};
+    }
+    return {};
+}
+
+// A batch of deltas has up to 512 KiB, and what Kafka puts around it.
+Findings size_findings(const TopicUnderTest& topic, const kafka::ConfigMap& configs) {
+    constexpr std::int64_t kLeast = 512 * 1024 + 64 * 1024;
+    const auto most = number_of(configs, "max.message.bytes");
+    if (topic.role != TopicRole::repartition || !most || *most >= kLeast) {
+        return {};
+    }
+    return {Finding::error(ExitCode::differs,
+                           fmt::format("{} takes records of up to {} bytes, batches of deltas have "
+                                       "up to {}",
+                                       topic.info.name, *most, kLeast),
+                           fmt::format("set max.message.bytes={} or more on it", kLeast))};
+}
+
 const TopicUnderTest* find_role(const std::vector<TopicUnderTest>& topics, TopicRole role) {
     const auto found = std::ranges::find(topics, role, &TopicUnderTest::role);
     return found == topics.end() || !found->info.exists ? nullptr : &*found;
@@ -101,7 +151,7 @@ const TopicUnderTest* find_role(const std::vector<TopicUnderTest>& topics, Topic
 
 }  // namespace
 
-Findings topic_findings(const TopicUnderTest& topic) {
+Findings topic_findings(const TopicUnderTest& topic, cli::OnBadRecord on_bad_record) {
     Findings all;
     const kafka::TopicInfo& info = topic.info;
     if (!info.exists) {
@@ -129,10 +179,17 @@ Findings topic_findings(const TopicUnderTest& topic) {
                           fmt::format("grant DescribeConfigs on topic {} to check it", info.name)));
         return all;
     }
-    add_findings(all, policy_findings(topic, *topic.configs));
-    add_findings(all,
-                 durability_findings(info.name, info.replication_factor(),
-                                     number_of(*topic.configs, "min.insync.replicas").value_or(1)));
+    if (topic.role != TopicRole::dead_letters || on_bad_record == cli::OnBadRecord::dead_letter) {
+        add_findings(all, policy_findings(topic, *topic.configs));
+    }
+    add_findings(all, size_findings(topic, *topic.configs));
+    const std::int64_t in_sync = number_of(*topic.configs, "min.insync.replicas").value_or(1);
+    Findings unwritable =
+        is_written(topic.role, on_bad_record) ? writable_findings(topic, in_sync) : Findings{};
+    if (unwritable.empty()) {
+        unwritable = durability_findings(info.name, info.replication_factor(), in_sync);
+    }
+    add_findings(all, std::move(unwritable));
     if (text_of(*topic.configs, "unclean.leader.election.enable") == "true") {
         all.push_back(
             Finding::warn(fmt::format("{} has unclean.leader.election.enable=true: acknowledged "

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <thread>
+#include <utility>
 
 namespace kstream::app {
 namespace {
@@ -102,7 +103,26 @@ Result<void> take_existing(const std::vector<kafka::TopicInfo>& found,
 }
 
 kafka::NewTopic to_new_topic(const PlannedTopic& planned) {
-    return {planned.name, planned.partitions, planned.replication_factor, planned.configs};
+    kafka::NewTopic topic{planned.name, planned.partitions, planned.replication_factor,
+                          planned.configs};
+    topic.configs.insert(topic.configs.end(), planned.when_made.begin(), planned.when_made.end());
+    return topic;
+}
+
+// A cluster that refuses a setting mostly says which one; which ones there were, nobody else can.
+Error with_settings(Error error, const kafka::NewTopic& topic) {
+    if (!kafka::is_refused_setting(error)) {
+        return error;
+    }
+    std::vector<std::string> settings;
+    for (const auto& [key, value] : topic.configs) {
+        settings.push_back(fmt::format("{}={}", key, value));
+    }
+    error.hint = fmt::format(
+        "if it keeps a setting for itself: 'kstream create-topics --topic-config ROLE.KEY={}' "
+        "leaves it out and says what that costs; asked for: {} replicas, {}",
+        kBrokerDefault, topic.replication_factor, fmt::join(settings, " "));
+    return error;
 }
 
 // Makes those of `outcomes` that are `missing`. What somebody else has made at the same moment is
@@ -127,6 +147,9 @@ Result<void> create_missing(kafka::Admin& admin, const EnsureOptions& options,
             made_by_another.push_back(outcome.name);
         }
         missing[i]->error = outcome.error;
+        if (outcome.error) {
+            missing[i]->error = with_settings(*outcome.error, topics[i]);
+        }
         missing[i]->state = outcome.error     ? TopicState::failed
                             : options.dry_run ? TopicState::would_create
                                               : TopicState::created;
@@ -203,8 +226,15 @@ Result<EnsureReport> ensure_topics(kafka::Admin& admin, TopicPlan plan,
         return std::unexpected(found.error());
     }
     TopicPlan missing;
+    std::vector<std::optional<Error>> refused(plan.topics.size());
     for (std::size_t i = 0; i < plan.topics.size(); ++i) {
-        if (!(*found)[i].exists && !(*found)[i].error) {
+        if ((*found)[i].exists || (*found)[i].error) {
+            continue;
+        }
+        if (options.refuse) {
+            refused[i] = options.refuse(plan.topics[i]);
+        }
+        if (!refused[i]) {
             missing.topics.push_back(plan.topics[i]);
         }
     }
@@ -217,8 +247,8 @@ Result<EnsureReport> ensure_topics(kafka::Admin& admin, TopicPlan plan,
     for (std::size_t i = 0, next = 0; i < plan.topics.size(); ++i) {
         const bool make =
             next < missing.topics.size() && missing.topics[next].role == plan.topics[i].role;
-        std::optional<Error> error = (*found)[i].error;
-        if (error) {
+        std::optional<Error> error = refused[i] ? refused[i] : (*found)[i].error;
+        if ((*found)[i].error) {
             error = kafka::with_right(
                 std::move(*error), fmt::format("{} on topic {}", options.needs(plan.topics[i].role),
                                                plan.topics[i].name));
@@ -273,11 +303,23 @@ Result<void> wait_for_topics(kafka::Admin& admin, const std::vector<std::string>
     }
 }
 
-Result<void> make_missing_topics(kafka::Admin& admin, const TopicPlan& plan,
+Result<void> make_missing_topics(kafka::Admin& admin, const TopicPlan& plan, MissingSource source,
                                  std::string_view (*needs)(TopicRole), Log& log,
                                  const StopSignal& stop) {
-    auto report = ensure_topics(
-        admin, plan, {.dry_run = false, .fit_to_brokers = true, .compare = false, .needs = needs});
+    const auto refuse = [source](const PlannedTopic& topic) -> std::optional<Error> {
+        if (topic.role != TopicRole::source || source == MissingSource::make) {
+            return std::nullopt;
+        }
+        return Error::stop(ExitCode::unavailable,
+                           fmt::format("source topic {} does not exist", topic.name),
+                           "it was deleted a moment ago");
+    };
+    auto report = ensure_topics(admin, plan,
+                                {.dry_run = false,
+                                 .fit_to_brokers = true,
+                                 .compare = false,
+                                 .refuse = refuse,
+                                 .needs = needs});
     if (!report) {
         return std::unexpected(std::move(report.error()));
     }

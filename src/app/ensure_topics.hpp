@@ -10,6 +10,7 @@
 #include "kstream/ports/log.hpp"
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -44,6 +45,8 @@ struct EnsureOptions {
     bool fit_to_brokers = false;
     // Whether topics that are there are compared with the plan: needs DescribeConfigs on each.
     bool compare = true;
+    // Why a topic that is not there must not be made; none when it may. May be empty.
+    std::function<std::optional<Error>(const PlannedTopic&)> refuse = {};
     // What the caller needs on a topic that is there, for the words of a refusal to look at it.
     std::string_view (*needs)(TopicRole) = [](TopicRole) -> std::string_view { return "Describe"; };
 };
@@ -71,10 +74,16 @@ enum class Readiness : std::uint8_t {
                                            Readiness readiness, std::chrono::milliseconds limit,
                                            const StopSignal& stop);
 
-// For produce and aggregate: what ensure_topics() with fit_to_brokers made goes to the log, and it
-// waits for leaders. Topics that are there are left as they are. Errors: the first topic that could
-// not be made, or not be looked at (then with what the caller `needs` on it), else as above.
+// Whether a command that finds no source makes it: who writes to it does, who reads it does not,
+// or a misspelt name would be made and waited on.
+enum class MissingSource : std::uint8_t { make, refuse };
+
+// For produce, aggregate and bench: what ensure_topics() with fit_to_brokers made goes to the log,
+// and it waits for leaders. Topics that are there are left as they are. Errors: the first topic
+// that could not be made, or not be looked at (then with what the caller `needs` on it), else as
+// above.
 [[nodiscard]] Result<void> make_missing_topics(kafka::Admin& admin, const TopicPlan& plan,
+                                               MissingSource source,
                                                std::string_view (*needs)(TopicRole), Log& log,
                                                const StopSignal& stop);
 

@@ -51,6 +51,7 @@ LoopThread::LoopThread(const LoopEnvironment& environment, Stage stage, int work
       stage_(stage),
       worker_(worker),
       name_(fmt::format("{}-{}", stage == Stage::map ? "map" : "totals", worker)) {
+    job_.application_id = environment.config.application_id;
     job_.spec = environment.config.spec;
     job_.spec_text = canonical_text(job_.spec);
     job_.kinds = Job::kinds_of(job_.spec);

@@ -57,7 +57,9 @@ Result<TopicPlan> plan_topics(const cli::AggregateConfig& config) {
     return make_topic_plan(input);
 }
 
-Identity identity_of(const cli::AggregateConfig& config, const StartReport& report) {
+// What this start is, compared with what is stored (P4): a difference becomes a finding. Only where
+// all topics are there, or their absence would look like another difference.
+Identity identity_of(const cli::AggregateConfig& config, StartReport& report) {
     Identity identity;
     identity.spec_hash = spec_hash(config.spec);
     identity.scale = static_cast<std::uint8_t>(config.spec.scale);
@@ -70,38 +72,16 @@ Identity identity_of(const cli::AggregateConfig& config, const StartReport& repo
     identity.source_id = report.topic(TopicRole::source).id;
     identity.repartition_id = report.topic(TopicRole::repartition).id;
     identity.changelog_id = report.topic(TopicRole::changelog).id;
-    return identity;
-}
-
-// P4: whoever committed under this application id must have been this job, on these logs. Also
-// finds how many source partitions there were at the first start, which every process must agree on
-// (P3).
-Result<void> check_stored_identity(const StartReport& report, Identity& identity) {
-    for (const GroupFacts* group : {&report.map_group, &report.totals_group}) {
-        for (const kafka::CommittedOffset& committed : group->committed) {
-            if (!committed.offset) {
-                continue;
-            }
-            const Result<Identity> stored = parse_identity_text(committed.metadata);
-            if (!stored) {
-                return std::unexpected(stored.error());
-            }
-            std::string all;
-            for (const std::string& difference : identity_differences(*stored, identity)) {
-                all += fmt::format("{}{}", all.empty() ? "" : "; ", difference);
-            }
-            if (!all.empty()) {
-                return fail(ExitCode::identity,
-                            fmt::format("group {} belongs to another job or to topics that were "
-                                        "replaced: {}",
-                                        group->name, all),
-                            "choose another --application-id, or run `kstream reset` to begin "
-                            "again");
-            }
-            identity.initial_source_partitions = stored->initial_source_partitions;
-        }
+    const bool all_there = std::ranges::all_of(report.topics, &TopicFacts::exists);
+    if (!all_there) {
+        return identity;
     }
-    return {};
+    if (const Result<void> same =
+            check_stored_identity(report.stored, report.names, config.spec, identity);
+        !same) {
+        report.findings.push_back(Finding::from(same.error()));
+    }
+    return identity;
 }
 
 MapFoldConfig map_fold_config(const cli::AggregateConfig& config, const StartReport& report) {
@@ -332,37 +312,45 @@ ExitCode run_aggregate(const cli::AggregateConfig& config, AppContext& context) 
     if (!admin) {
         return report(log, admin.error());
     }
-    if (config.dry_run) {
-        StartReport checked = check_start(
-            *admin, config, {.cluster_wait = kClusterWait, .missing_topics_will_be_made = true});
-        Identity identity = identity_of(config, checked);
-        if (const Result<void> same = check_stored_identity(checked, identity); !same) {
-            checked.findings.push_back(Finding::from(same.error()));
-        }
-        fmt::print("{}", findings_text(checked.findings));
-        return checked.exit_code();
-    }
     const auto failed = [&](const Error& error) {
         return context.stop.requested() ? stopped_at_start(config, log) : report(log, error);
     };
-    if (const auto reached = admin->wait_for_cluster(1, kClusterWait); !reached) {
-        return failed(reached.error());
+    if (!config.dry_run) {
+        if (const auto reached = admin->wait_for_cluster(1, kClusterWait); !reached) {
+            return failed(reached.error());
+        }
     }
-    if (const auto made = make_missing_topics(*admin, *plan, &needed_on, log, context.stop);
-        !made) {
-        return failed(made.error());
+    StartReport checked = check_start(*admin, config, {.cluster_wait = kClusterWait}, log);
+    Identity identity = identity_of(config, checked);
+    if (config.dry_run) {
+        Findings findings = checked.all();
+        fmt::print("{}", findings_text(findings));
+        return exit_code_of(findings);
     }
-    const StartReport checked = check_start(*admin, config, {.cluster_wait = kClusterWait});
     if (context.stop.requested()) {
         return stopped_at_start(config, log);
     }
-    log_findings(checked.findings, log);
-    if (!checked.ok()) {
-        return checked.exit_code();
+    if (checked.ok() && !checked.missing.empty()) {
+        log_findings(checked.missing_findings, log);
+        if (const auto made = make_missing_topics(*admin, *plan, MissingSource::refuse, &needed_on,
+                                                  log, context.stop);
+            !made) {
+            return failed(made.error());
+        }
+        checked = check_start(*admin, config,
+                              {.cluster_wait = kClusterWait, .all_topics_were_made = true}, log);
+        if (context.stop.requested()) {
+            return stopped_at_start(config, log);
+        }
+        identity = identity_of(config, checked);
     }
-    Identity identity = identity_of(config, checked);
-    if (const Result<void> same = check_stored_identity(checked, identity); !same) {
-        return report(log, same.error());
+    const Findings findings = checked.all();
+    log_findings(findings, log);
+    if (!checked.ok()) {
+        return exit_code_of(findings);
+    }
+    if (config.from.kind != cli::StartAt::Kind::earliest && checked.stored.exists()) {
+        log.write(LogLevel::info, "--from is for the first start: going on from what is committed");
     }
     return run_loops(config, checked, identity, *admin, context);
 }

@@ -2,6 +2,8 @@
 
 #include "app/commands.hpp"
 #include "app/explain.hpp"
+#include "app/start_checks.hpp"
+#include "app/stored_job.hpp"
 #include "app/topic_report.hpp"
 
 #include <fmt/format.h>
@@ -9,6 +11,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <utility>
 
 namespace kstream::app {
 namespace {
@@ -41,6 +44,88 @@ ClusterFacts cluster_facts(kafka::Admin& admin, const kafka::ClusterInfo& cluste
         facts.offsets_log = std::move((*logs)[1]);
     }
     return facts;
+}
+
+// What is kept of the application: a topic of it that was deleted is not made again as if nothing
+// had been. What could not be asked becomes a warning.
+Result<StoredJob> look_at_state(kafka::Admin& admin, const Names& names, const TopicPlan& plan,
+                                const ClusterFacts& cluster, Findings& findings) {
+    StoredJob stored;
+    std::vector<std::string> asked;
+    for (const PlannedTopic& topic : plan.topics) {
+        asked.push_back(topic.name);
+    }
+    const auto found = admin.describe_topics(asked);
+    if (!found) {
+        return std::unexpected(found.error());
+    }
+    for (std::size_t i = 0; i < plan.topics.size(); ++i) {
+        const TopicRole role = plan.topics[i].role;
+        if ((role == TopicRole::repartition || role == TopicRole::changelog) &&
+            (*found)[i].exists) {
+            stored.has_records = stored.has_records || has_records(admin, (*found)[i]);
+        }
+    }
+    // Before the first group there is no log of offsets, and to ask would have it made.
+    if (!cluster.offsets_log.exists && !cluster.offsets_log.error) {
+        return stored;
+    }
+    stored.map_group.name = names.map_group;
+    stored.totals_group.name = names.totals_group;
+    for (GroupFacts* const group : {&stored.map_group, &stored.totals_group}) {
+        auto committed = admin.group_offsets(group->name, {}, kafka::Admin::Stability::any);
+        if (committed) {
+            group->committed = std::move(*committed);
+        } else if (committed.error().exit_code == ExitCode::kafka_fatal) {
+            findings.push_back(Finding::warn(
+                fmt::format("it was not looked whether application topics were deleted: {}",
+                            committed.error().message),
+                fmt::format("grant Describe on group {}", group->name)));
+        } else {
+            return std::unexpected(std::move(committed.error()));
+        }
+    }
+    return stored;
+}
+
+// Asked for each topic that is not there. What making it again loses becomes a warning.
+std::optional<Error> why_not_made(const PlannedTopic& topic, const cli::CreateTopicsConfig& config,
+                                  const StoredJob& stored, Findings& findings) {
+    const auto identity = stored.identity();
+    if (topic.role == TopicRole::results && identity &&
+        std::cmp_not_equal(identity->results_partitions, topic.partitions)) {
+        return Error::stop(
+            ExitCode::identity,
+            fmt::format("results topic {} does not exist, and application {} has published to one "
+                        "of {} partitions",
+                        topic.name, config.application_id, identity->results_partitions),
+            fmt::format("make it with --results-partitions {}: the application refuses another "
+                        "count",
+                        identity->results_partitions));
+    }
+    Finding finding = missing_topic_finding(
+        {topic.role, topic.name},
+        {.application_id = config.application_id, .stored = stored, .job = nullptr, .near = {}});
+    if (finding.severity == Severity::error) {
+        return Error::stop(finding.exit_code, std::move(finding.text), std::move(finding.hint));
+    }
+    if (finding.severity == Severity::warn) {
+        findings.push_back(std::move(finding));
+    }
+    return std::nullopt;
+}
+
+// What is left to the brokers on the user's wish, and what that costs.
+Findings left_out_findings(const TopicPlan& plan) {
+    Findings all;
+    for (const PlannedTopic& topic : plan.topics) {
+        for (const std::string& key : topic.left_out) {
+            const std::string cost = cost_of_leaving_out(topic.role, key);
+            all.push_back(Finding::warn(fmt::format("{} of {} is left to the brokers{}{}", key,
+                                                    topic.name, cost.empty() ? "" : ": ", cost)));
+        }
+    }
+    return all;
 }
 
 std::vector<std::string> names_with(const EnsureReport& report,
@@ -77,26 +162,40 @@ Result<TopicReport> create_topics(const cli::CreateTopicsConfig& config, AppCont
     report.dry_run = config.dry_run;
     report.findings = plan_findings(*plan, report.brokers);
     const bool possible = exit_code_of(report.findings) == ExitCode::ok;
-    add_findings(report.findings, cluster_findings(cluster_facts(*admin, *cluster)));
+    const ClusterFacts facts = cluster_facts(*admin, *cluster);
+    add_findings(report.findings, left_out_findings(*plan));
+    add_findings(report.findings, cluster_findings(facts));
     if (!possible) {
         return report;  // the cluster would refuse each topic for the same reason
     }
-    Result<EnsureReport> topics = ensure_topics(*admin, *plan, {.dry_run = config.dry_run});
+    const Result<Names> names =
+        make_names(config.application_id, config.source_topic, config.results_topic);
+    if (!names) {
+        return std::unexpected(names.error());
+    }
+    const Result<StoredJob> stored = look_at_state(*admin, *names, *plan, facts, report.findings);
+    if (!stored) {
+        return std::unexpected(stored.error());
+    }
+    Result<EnsureReport> topics = ensure_topics(
+        *admin, *plan, {.dry_run = config.dry_run, .refuse = [&](const PlannedTopic& topic) {
+                            return why_not_made(topic, config, *stored, report.findings);
+                        }});
     if (!topics) {
         return std::unexpected(std::move(topics.error()));
     }
     report.topics = std::move(*topics);
     // Also without --wait, what was made can be used when the command has ended.
-    const std::vector<std::string> names =
+    const std::vector<std::string> made =
         waiting ? names_with(report.topics,
                              {TopicState::created, TopicState::same, TopicState::differs})
                 : names_with(report.topics, {TopicState::created});
-    if (names.empty() || config.dry_run) {
+    if (made.empty() || config.dry_run) {
         return report;
     }
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
         deadline - std::chrono::steady_clock::now());
-    auto ready = wait_for_topics(*admin, names, waiting ? Readiness::full_isr : Readiness::leaders,
+    auto ready = wait_for_topics(*admin, made, waiting ? Readiness::full_isr : Readiness::leaders,
                                  waiting ? std::max(left, kLastLook) : kReach, context.stop);
     if (!ready) {
         report.not_ready = std::move(ready.error());
@@ -104,24 +203,29 @@ Result<TopicReport> create_topics(const cli::CreateTopicsConfig& config, AppCont
     return report;
 }
 
-// stdout has the whole report; the log says what made the exit code.
+// stdout has the whole report; the log says what made the exit code, and the cause last, in the
+// reverse order of exit_code_of().
 void log_problems(const TopicReport& report, Log& log) {
     for (const TopicOutcome& topic : report.topics.topics) {
-        if (topic.error) {
-            static_cast<void>(explain(log, "topic was not made", *topic.error));
-        } else if (topic.state == TopicState::differs) {
+        if (!topic.error && topic.state == TopicState::differs) {
             log.write(LogLevel::error, "topic differs",
                       {{"topic", topic.planned.name},
                        {"differences", static_cast<std::int64_t>(topic.differences.size())}});
         }
     }
-    for (const Finding& finding : report.findings) {
+    if (report.not_ready) {
+        static_cast<void>(explain(log, "topics are not ready", *report.not_ready));
+    }
+    for (const Finding& finding : in_order_of_gravity(report.findings)) {
         if (finding.severity == Severity::error) {
             log.write(LogLevel::error, finding.text, {{"hint", finding.hint}});
         }
     }
-    if (report.not_ready) {
-        static_cast<void>(explain(log, "topics are not ready", *report.not_ready));
+    const std::vector<TopicOutcome>& topics = report.topics.topics;
+    for (auto topic = topics.rbegin(); topic != topics.rend(); ++topic) {
+        if (topic->error) {
+            static_cast<void>(explain(log, "topic was not made", *topic->error));
+        }
     }
 }
 

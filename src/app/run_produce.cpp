@@ -97,7 +97,7 @@ Result<void> make_topics(const cli::ProduceConfig& config, AppContext& context) 
         return allowed;
     }
     return make_missing_topics(*admin, plan->only({TopicRole::source, TopicRole::results}),
-                               &needed_on, context.log, context.stop);
+                               MissingSource::make, &needed_on, context.log, context.stop);
 }
 
 using Producers = std::vector<std::unique_ptr<kafka::Producer>>;

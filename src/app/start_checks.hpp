@@ -3,6 +3,7 @@
 #pragma once
 
 #include "app/check_rules.hpp"
+#include "app/stored_job.hpp"
 #include "app/topic_plan.hpp"
 #include "cli/config.hpp"
 #include "kafka/admin.hpp"
@@ -20,9 +21,8 @@ struct StartCheckOptions {
     // How long to wait for a cluster that is coming up; the first reason for a supervisor to try
     // again later (ExitCode::unavailable).
     std::chrono::milliseconds cluster_wait{30000};
-    // A topic that is not there is an error, unless it will be made (--dry-run, before it would
-    // be).
-    bool missing_topics_will_be_made = false;
+    // After missing topics were made: they are waited for, and then there are none.
+    bool all_topics_were_made = false;
 };
 
 struct TopicFacts {
@@ -34,38 +34,42 @@ struct TopicFacts {
     std::int64_t max_message_bytes = 0;
 };
 
-// What a group has committed, with the identity strings (protocol P4) as they were stored.
-struct GroupFacts {
-    std::string name;
-    std::vector<kafka::GroupMember> members;
-    std::vector<kafka::CommittedOffset> committed;
-};
-
 struct StartReport {
     Findings findings;
+    // About topics that are not there: what is wrong with that, or what making them again loses.
+    Findings missing_findings;
+    std::vector<TopicRole> missing;
     Names names;
     std::string cluster_id;
     int brokers = 0;
     std::array<TopicFacts, kTopicRoleCount> topics;  // by TopicRole
-    GroupFacts map_group;
-    GroupFacts totals_group;
+    StoredJob stored;
 
     [[nodiscard]] const TopicFacts& topic(TopicRole role) const {
         return topics[static_cast<std::size_t>(role)];
     }
-    [[nodiscard]] bool ok() const { return exit_code() == ExitCode::ok; }
-    [[nodiscard]] ExitCode exit_code() const { return exit_code_of(findings); }
+    // All of them.
+    [[nodiscard]] Findings all() const;
+    [[nodiscard]] bool ok() const { return exit_code_of(all()) == ExitCode::ok; }
 };
 
 // Never fails as a whole: what could not be asked is a finding. About ten requests, one after the
-// other.
+// other. Nothing is made. What comes to the wrong conclusion for a moment, because a broker has not
+// heard of a topic yet, is asked again before it is an error.
 [[nodiscard]] StartReport check_start(kafka::Admin& admin, const cli::AggregateConfig& config,
-                                      const StartCheckOptions& options);
+                                      const StartCheckOptions& options, Log& log);
 
-// For a person: "error  text" with the hint on a line of its own, the gravest first.
+// Whether the topic has ever had a record, as far as an answer tells.
+[[nodiscard]] bool has_records(kafka::Admin& admin, const kafka::TopicInfo& topic);
+
+// The order in which a person reads them: what is in order, warnings, errors, and last the errors
+// that exit_code_of() is of. So the last line is the cause.
+[[nodiscard]] Findings in_order_of_gravity(Findings findings);
+
+// For a person: "error  text" with the hint on a line of its own, in that order.
 [[nodiscard]] std::string findings_text(const Findings& findings);
 
-// Warnings and errors to the log, one line each.
+// Warnings and errors to the log, one line each, in that order.
 void log_findings(const Findings& findings, Log& log);
 
 }  // namespace kstream::app

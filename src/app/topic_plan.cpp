@@ -61,12 +61,19 @@ void set_config(Configs& configs, std::string_view key, std::string value) {
     }
 }
 
-// What protocol P10 asks for, beside min.insync.replicas.
+void remove_config(Configs& configs, std::string_view key) {
+    std::erase_if(configs, [key](const auto& entry) { return entry.first == key; });
+}
+
+// What protocol P10 asks for, beside min.insync.replicas. All of it is said, also what is Kafka's
+// own default: clusters have defaults of their own, and with cleanup.policy=compact,delete a bad
+// record without a key was refused by the dead-letter topic, and the job stopped.
 Configs policy_of(TopicRole role) {
     switch (role) {
         case TopicRole::source:
+            return {};  // the user's affair
         case TopicRole::dead_letters:
-            return {};  // how long to keep these is the user's affair
+            return {{"cleanup.policy", "delete"}};  // how long to keep them is the user's affair
         case TopicRole::repartition:
             // A delta may go only when it has been applied: the owner purges by DeleteRecords.
             return {
@@ -77,9 +84,25 @@ Configs policy_of(TopicRole role) {
             return {{"cleanup.policy", "compact"},
                     {"segment.bytes", "67108864"},
                     {"segment.ms", "86400000"},
-                    {"min.cleanable.dirty.ratio", "0.1"}};
+                    {"min.cleanable.dirty.ratio", "0.1"},
+                    {"min.compaction.lag.ms", "0"}};
         case TopicRole::results:
             return {{"cleanup.policy", "compact"}};
+    }
+    return {};
+}
+
+// Of a topic that we make, where another value may be the user's choice on one that is there.
+Configs policy_when_made(TopicRole role) {
+    switch (role) {
+        case TopicRole::source:
+            return {{"cleanup.policy", "delete"}};  // what is compacted away is not counted
+        case TopicRole::repartition:
+        case TopicRole::changelog:
+        case TopicRole::results:
+            return {{"max.message.bytes", "1048588"}};  // a batch of deltas has up to 512 KiB
+        case TopicRole::dead_letters:
+            return {};
     }
     return {};
 }
@@ -110,9 +133,18 @@ void apply_override(TopicPlan& plan, std::string_view key, const std::string& va
             key));
         return;
     }
+    const std::string_view name = key.substr(dot + 1);
     for (PlannedTopic& topic : plan.topics) {
-        if (topic.role == *role) {
-            set_config(topic.configs, key.substr(dot + 1), value);
+        if (topic.role != *role) {
+            continue;
+        }
+        remove_config(topic.when_made, name);
+        std::erase(topic.left_out, name);
+        if (value == kBrokerDefault) {
+            remove_config(topic.configs, name);
+            topic.left_out.emplace_back(name);
+        } else {
+            set_config(topic.configs, name, value);
         }
     }
 }
@@ -272,8 +304,12 @@ Result<TopicPlan> make_topic_plan(const PlanInput& input) {
     }
     TopicPlan plan;
     for (const auto& [role, role_text] : kRoles) {
-        PlannedTopic topic{role, names->topic(role), partitions_of(role, input),
-                           input.policy.replication_factor, policy_of(role)};
+        PlannedTopic topic{role,
+                           names->topic(role),
+                           partitions_of(role, input),
+                           input.policy.replication_factor,
+                           policy_of(role),
+                           policy_when_made(role)};
         if (topic.partitions < 1) {
             problems.push_back(fmt::format("{} needs 1 partition or more", role_text));
         }
@@ -289,9 +325,46 @@ Result<TopicPlan> make_topic_plan(const PlanInput& input) {
     return plan;
 }
 
+std::string cost_of_leaving_out(TopicRole role, std::string_view key) {
+    const bool is_state = role == TopicRole::changelog;
+    if (key == kMinInSync) {
+        return "with 1 there, what only one broker has acknowledged goes with it";
+    }
+    if (key == kMaxMessage) {
+        return role == TopicRole::dead_letters
+                   ? "a bad record that does not fit leaves a stub without its bytes"
+                   : "below 589824, batches of deltas may be refused and the job stops";
+    }
+    if (key == "cleanup.policy") {
+        switch (role) {
+            case TopicRole::repartition:
+            case TopicRole::changelog:
+                return "a start refuses another policy than the planned one, which would lose "
+                       "totals";
+            case TopicRole::results:
+                return "where records are deleted by age, totals that do not change are forgotten";
+            case TopicRole::dead_letters:
+                return "a start refuses a compacted topic, which takes no record without a key";
+            case TopicRole::source:
+                return "where it is compacted, a record that is replaced before it was read is not "
+                       "counted";
+        }
+    }
+    if (role == TopicRole::repartition && key.starts_with("retention.")) {
+        return "a start refuses a topic that forgets deltas before they are applied";
+    }
+    if (is_state && (key.starts_with("segment.") || key.starts_with("min."))) {
+        return "the changelog is compacted later: it grows, and takeovers read more of it";
+    }
+    return {};
+}
+
 void set_dead_letter_limit(TopicPlan& plan, std::int64_t source_max_message_bytes) {
     for (PlannedTopic& topic : plan.topics) {
-        if (topic.role == TopicRole::dead_letters && config_of(topic, kMaxMessage).empty()) {
+        const bool left_out =
+            std::ranges::find(topic.left_out, kMaxMessage) != topic.left_out.end();
+        if (topic.role == TopicRole::dead_letters && config_of(topic, kMaxMessage).empty() &&
+            !left_out) {
             set_config(topic.configs, kMaxMessage,
                        std::to_string(source_max_message_bytes + kDeadLetterHeadroom));
         }
@@ -312,7 +385,9 @@ std::vector<std::string> fit_to_brokers(TopicPlan& plan, int brokers) {
             "broker(s) are up",
             topic.name, brokers, topic.replication_factor, in_sync, wanted_in_sync, brokers));
         topic.replication_factor = brokers;
-        set_config(topic.configs, kMinInSync, std::to_string(in_sync));
+        if (!config_of(topic, kMinInSync).empty()) {
+            set_config(topic.configs, kMinInSync, std::to_string(in_sync));
+        }
     }
     return changes;
 }

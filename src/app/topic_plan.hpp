@@ -56,6 +56,9 @@ struct PlannedTopic {
     int partitions = 1;
     int replication_factor = 1;
     Configs configs;  // what is set on the topic; all else is the broker's default
+    // Set as well when the topic is made, but not expected of one that is there.
+    Configs when_made = {};
+    std::vector<std::string> left_out = {};  // keys that the user leaves to the broker
 };
 
 // Key and value of a planned topic's configuration; an empty view when it does not set the key.
@@ -69,8 +72,14 @@ struct PlanInput {
     std::optional<int> source_partitions;       // each defaults to policy.partitions
     std::optional<int> repartition_partitions;  // of repartition and changelog
     std::optional<int> results_partitions;
-    Configs overrides;  // "ROLE.KEY" -> value, last one wins
+    Configs overrides;  // "ROLE.KEY" -> value, last one wins; kBrokerDefault: not set at all
 };
+
+// Providers refuse settings that they keep for themselves: such a one can be left to the broker.
+inline constexpr std::string_view kBrokerDefault = "broker-default";
+
+// What it costs to leave a setting of a topic to the broker; empty when nothing rests on it.
+[[nodiscard]] std::string cost_of_leaving_out(TopicRole role, std::string_view key);
 
 struct TopicPlan {
     std::vector<PlannedTopic> topics;  // in the order of TopicRole

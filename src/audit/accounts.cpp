@@ -173,7 +173,7 @@ void Accounts::take_meta(const RecordView& record) {
     if (q >= metas_.size()) {
         return;  // counts are compared with the identity, which says so
     }
-    if (const Result<MetaOwner> owner = decode_meta_owner(record.value()); owner) {
+    if (const Result<MetaHead> owner = decode_meta_head(record.value()); owner) {
         strangers_[q] = job_differences(job_, owner->identity, owner->spec_text);
         if (!strangers_[q].empty()) {
             return;

@@ -113,7 +113,8 @@ Result<void> Session::look_at_topics() {
         }
         if (!*found) {
             return fail(ExitCode::unavailable,
-                        fmt::format("topic {} does not exist", world_.name(role)),
+                        fmt::format("topic {} does not exist{}", world_.name(role),
+                                    world_.suggestion(role)),
                         "give the audit the --application-id and topics of the job, as kstream "
                         "aggregate has them");
         }

@@ -57,6 +57,12 @@ bool is_broker(std::string_view text) {
 }  // namespace
 
 Check check_topic(std::string_view text) {
+    // __consumer_offsets, __transaction_state, and what providers and tools keep in the same way:
+    // to read or write one as a topic of records ended in "please report it".
+    if (text.starts_with("__")) {
+        return fmt::format("{} is one of Kafka's own: names that begin with __ are reserved",
+                           in_quotes(text));
+    }
     return check_name(text, kMaxTopicBytes);
 }
 

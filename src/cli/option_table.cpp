@@ -333,7 +333,9 @@ void add_create_topics_options(std::vector<OptionSpec>& table) {
                      .help = "set a configuration of one topic",
                      .details = "ROLE is one of source, repartition, changelog, results, "
                                 "dead-letters; KEY is a topic configuration of Kafka: "
-                                "source.retention.ms=86400000.",
+                                "source.retention.ms=86400000. The value broker-default leaves "
+                                "the setting to the brokers, where a provider keeps it for itself; "
+                                "what that costs is said.",
                      .absent = "none",
                      .rules = {.check = check_topic_config},
                      .bindings = {at<&CreateTopicsConfig::topic_configs>()}});

@@ -31,10 +31,26 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
     return last[b.size()];
 }
 
+namespace {
+
+// The most that a name may differ from the one that was meant.
+std::size_t farthest(std::string_view name) {
+    return std::max<std::size_t>(1, name.size() / 3);
+}
+
+// What is part of everything says nothing.
+constexpr std::size_t kLeastPart = 4;
+
+bool is_part_of(std::string_view part, std::string_view whole) {
+    return part.size() >= kLeastPart && whole.find(part) != std::string_view::npos;
+}
+
+}  // namespace
+
 std::optional<std::string_view> nearest(std::string_view name,
                                         std::span<const std::string_view> candidates) {
     std::optional<std::string_view> best;
-    std::size_t best_distance = std::max<std::size_t>(1, name.size() / 3) + 1;
+    std::size_t best_distance = farthest(name) + 1;
     for (const std::string_view candidate : candidates) {
         const std::size_t distance = edit_distance(name, candidate);
         if (distance < best_distance) {
@@ -43,6 +59,27 @@ std::optional<std::string_view> nearest(std::string_view name,
         }
     }
     return best;
+}
+
+std::vector<std::string_view> nearest_names(std::string_view name,
+                                            std::span<const std::string> candidates,
+                                            std::size_t most) {
+    std::vector<std::pair<std::size_t, std::string_view>> near;
+    for (const std::string& candidate : candidates) {
+        const std::size_t distance = edit_distance(name, candidate);
+        if (distance <= farthest(name) || is_part_of(name, candidate) ||
+            is_part_of(candidate, name)) {
+            near.emplace_back(distance, candidate);
+        }
+    }
+    std::ranges::sort(near);
+    std::vector<std::string_view> names;
+    for (const auto& [distance, candidate] : near) {
+        if (names.size() < most) {
+            names.push_back(candidate);
+        }
+    }
+    return names;
 }
 
 std::string did_you_mean(std::string_view name, std::string_view prefix,

@@ -135,7 +135,7 @@ void append_meta_value(std::string& out, std::span<const AggregateKind> kinds, c
     writer.crc_since(begin);
 }
 
-Result<MetaOwner> decode_meta_owner(std::string_view value) {
+Result<MetaHead> decode_meta_head(std::string_view value) {
     std::string_view body;
     if (!strip_crc(value, body)) {
         return bad_record("the checksum of meta does not match");
@@ -144,7 +144,7 @@ Result<MetaOwner> decode_meta_owner(std::string_view value) {
     if (reader.u8() != kFormat) {
         return bad_record("the format of meta is not known to this version");
     }
-    MetaOwner owner;
+    MetaHead owner;
     const bool has_identity = read_identity(reader, owner.identity);
     owner.spec_text = reader.text();
     if (!has_identity || reader.failed()) {
@@ -173,7 +173,8 @@ Result<Meta> decode_meta_value(std::string_view value, std::span<const Aggregate
     if (!read_sources(reader, kinds, meta.sources)) {
         return fail(ExitCode::identity,
                     fmt::format("the stored totals belong to another job: {}", meta.spec_text),
-                    "choose another --application-id, or run `kstream reset`");
+                    "choose another --application-id and another --output-topic, or run `kstream "
+                    "reset`");
     }
     meta.keys = reader.varint();
     const bool slots_ok = read_slots(reader, kinds, meta.slots);

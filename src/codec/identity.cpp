@@ -9,6 +9,7 @@ namespace kstream {
 namespace {
 
 constexpr std::string_view kPrefix = "ks1 ";
+constexpr std::string_view kAnyPrefix = "ks";
 constexpr std::string_view kAlphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -102,13 +103,19 @@ std::string identity_text(const Identity& identity) {
         topic_id_text(identity.changelog_id));
 }
 
+bool is_identity_text(std::string_view text) {
+    return text.starts_with(kAnyPrefix);
+}
+
 Result<Identity> parse_identity_text(std::string_view text) {
     Identity identity;
     if (!text.starts_with(kPrefix)) {
         return fail(ExitCode::identity,
                     "a committed offset carries no kstream identity (or one of a newer version)",
-                    "another program committed offsets under this application id: choose another "
-                    "--application-id, or run `kstream reset`");
+                    "if offsets were set by hand: stop every worker and delete the group; its "
+                    "positions are found again in the logs, nothing is lost or counted twice. If "
+                    "another program uses the group: choose another --application-id and another "
+                    "--output-topic");
     }
     // One spelling for each identity: no leading zeros, no capitals, nothing behind it.
     if (!parse_fields(text.substr(kPrefix.size()), identity) || identity_text(identity) != text) {

@@ -201,6 +201,9 @@ public:
     [[nodiscard]] Result<std::vector<TopicInfo>> describe_topics(
         const std::vector<std::string>& names);
 
+    // Of all topics that this principal may see, Kafka's own left out.
+    [[nodiscard]] Result<std::vector<std::string>> topic_names();
+
     // All configuration values of each topic, in that order; needs DescribeConfigs on each.
     [[nodiscard]] Result<std::vector<std::expected<ConfigMap, Error>>> topic_configs(
         const std::vector<std::string>& names);

@@ -14,6 +14,9 @@
 namespace kstream::kafka {
 namespace {
 
+// Only ever asked to make a message better.
+constexpr std::chrono::milliseconds kNamesWait{2000};
+
 TopicId topic_id(const rd_kafka_Uuid_t* uuid) {
     TopicId id;
     if (uuid == nullptr) {
@@ -165,6 +168,25 @@ Result<std::vector<TopicInfo>> Admin::ask_topics(const std::vector<std::string>&
         }
     }
     return all;
+}
+
+Result<std::vector<std::string>> Admin::topic_names() {
+    const AdminTurn now = turn();
+    const rd_kafka_metadata_t* raw = nullptr;
+    const rd_kafka_resp_err_t code = rd_kafka_metadata(now.client->get(), 1, nullptr, &raw,
+                                                       static_cast<int>(kNamesWait.count()));
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return std::unexpected(map_error(code, "asking for the names of topics"));
+    }
+    const MetadataPtr metadata(raw);
+    std::vector<std::string> names;
+    for (int i = 0; i < metadata->topic_cnt; ++i) {
+        const std::string_view name = metadata->topics[i].topic;
+        if (!name.starts_with("__")) {
+            names.emplace_back(name);
+        }
+    }
+    return names;
 }
 
 Result<std::vector<Outcome>> Admin::create_topics(const std::vector<NewTopic>& topics,

@@ -302,6 +302,11 @@ bool is_refused_connection(const Error& error) {
            error.kafka_code == RD_KAFKA_RESP_ERR__AUTHENTICATION;
 }
 
+bool is_refused_setting(const Error& error) {
+    return error.kafka_code == RD_KAFKA_RESP_ERR_POLICY_VIOLATION ||
+           error.kafka_code == RD_KAFKA_RESP_ERR_INVALID_CONFIG;
+}
+
 Error with_right(Error error, std::string_view right) {
     const auto code = static_cast<rd_kafka_resp_err_t>(error.kafka_code);
     if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||

@@ -25,6 +25,9 @@ namespace kstream::kafka {
 // the caller, who knows which request it was. Any thread.
 [[nodiscard]] Error map_error(const rd_kafka_error_t& error, std::string_view what);
 
+// Whether the cluster does not allow the settings with which a topic was to be made.
+[[nodiscard]] bool is_refused_setting(const Error& error);
+
 // Whether a broker's certificate or this client's login was refused.
 [[nodiscard]] bool is_refused_connection(const Error& error);
 

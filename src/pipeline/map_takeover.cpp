@@ -369,7 +369,8 @@ Result<void> MapTakeover::check_identity(const Identity& stored) const {
     }
     return fail(ExitCode::identity,
                 fmt::format("the map steps in the log belong to another job: {}", differences[0]),
-                "choose another --application-id, or run `kstream reset` to begin again");
+                "choose another --application-id and another --output-topic, or run `kstream "
+                "reset` to begin again");
 }
 
 // The newest step, which need not be the last one in the log: one that came twice stands behind the

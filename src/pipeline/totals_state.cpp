@@ -260,9 +260,13 @@ Meta TotalsState::meta(Offset position) const {
 
 void TotalsState::seal(Offset position, OutputBatch& out) {
     ++transaction_;
-    const std::uint32_t headers =
-        out.add_headers({{std::string{kTransactionHeader}, fmt::format("{}", transaction_)},
-                         {std::string{kRunIdHeader}, fmt::format("{:016x}", job_.run_id)}});
+    OutputBatch::Headers of_results{
+        {std::string{kTransactionHeader}, fmt::format("{}", transaction_)},
+        {std::string{kRunIdHeader}, fmt::format("{:016x}", job_.run_id)}};
+    if (!job_.application_id.empty()) {
+        of_results.emplace_back(kApplicationHeader, job_.application_id);
+    }
+    const std::uint32_t headers = out.add_headers(std::move(of_results));
     std::string key;
     std::string value;
     for (std::size_t i = 0; i < filling_.touched.size(); ++i) {

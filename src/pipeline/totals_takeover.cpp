@@ -1,5 +1,6 @@
 #include "kstream/pipeline/totals_takeover.hpp"
 
+#include "kstream/codec/spec_difference.hpp"
 #include "kstream/planted_bug.hpp"
 
 #include <fmt/format.h>
@@ -47,7 +48,8 @@ Result<void> check_offset_identity(const Job& job, const OffsetAnswer& answer,
                 fmt::format("the committed offset of group ...-{} partition {} belongs to another "
                             "job or log: {}",
                             group_suffix, answer.partition.value, all),
-                "choose another --application-id, or run `kstream reset` to begin again");
+                "choose another --application-id and another --output-topic, or run `kstream "
+                "reset` to begin again");
 }
 
 TotalsTakeover::TotalsTakeover(const Job& job, TotalsFold& fold, ClusterQueries& queries,
@@ -381,10 +383,13 @@ Result<void> TotalsTakeover::finish(PartitionId partition, Restoring& restoring,
     if (meta) {
         if (const auto differences = identity_differences(meta->identity, job_.identity);
             !differences.empty()) {
+            const auto of_job = spec_differences(meta->spec_text, job_.spec_text);
             return fail(ExitCode::identity,
-                        fmt::format("the stored totals belong to another job: {}; stored job: {}",
-                                    differences[0], meta->spec_text),
-                        "choose another --application-id, or run `kstream reset`");
+                        fmt::format("the stored totals belong to another job: {}{}{}",
+                                    of_job.empty() ? "" : of_job[0], of_job.empty() ? "" : "; ",
+                                    differences[0]),
+                        "change it back, or choose another --application-id and another "
+                        "--output-topic, or run `kstream reset`");
         }
     }
     // Without meta nothing has been applied, so nothing can have been purged either: where the log

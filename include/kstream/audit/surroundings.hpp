@@ -36,6 +36,9 @@ public:
     [[nodiscard]] virtual std::string name(TopicRole topic) const = 0;
     // None: it does not exist.
     [[nodiscard]] virtual Result<std::optional<Topic>> describe(TopicRole topic) = 0;
+
+    // Names of topics that exist and are close to this one's, as the end of a sentence; or nothing.
+    [[nodiscard]] virtual std::string suggestion(TopicRole /*topic*/) { return {}; }
     // Whether records are removed because there are newer ones; none when it may not be asked.
     [[nodiscard]] virtual std::optional<bool> compacted(TopicRole topic) = 0;
     // Of the partitions [0, partitions).

@@ -67,19 +67,18 @@ struct Meta {
     friend bool operator==(const Meta&, const Meta&) = default;
 };
 
+// The front of a meta record, which reads the same whatever aggregates the job has.
+struct MetaHead {
+    Identity identity;
+    std::string spec_text;
+};
+// integrity when it is damaged or of another format.
+[[nodiscard]] Result<MetaHead> decode_meta_head(std::string_view value);
+
 void append_meta_value(std::string& out, std::span<const AggregateKind> kinds, const Meta& meta);
 
 // integrity when it is damaged; identity when its aggregates are not `kinds` (another job).
 [[nodiscard]] Result<Meta> decode_meta_value(std::string_view value,
                                              std::span<const AggregateKind> kinds);
-
-// Whose meta it is: what a reader may know of it before it knows the job's aggregates.
-struct MetaOwner {
-    Identity identity;
-    std::string spec_text;
-};
-
-// integrity when it is damaged.
-[[nodiscard]] Result<MetaOwner> decode_meta_owner(std::string_view value);
 
 }  // namespace kstream

@@ -35,6 +35,9 @@ struct Identity {
 // 4096, offset.metadata.max.bytes).
 [[nodiscard]] std::string identity_text(const Identity& identity);
 
+// Whether kstream wrote it, in this format or in a newer one.
+[[nodiscard]] bool is_identity_text(std::string_view text);
+
 // identity, naming the problem, for a string that kstream did not write or a newer format.
 [[nodiscard]] Result<Identity> parse_identity_text(std::string_view text);
 

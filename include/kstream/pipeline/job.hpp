@@ -11,6 +11,7 @@
 namespace kstream {
 
 struct Job {
+    std::string application_id;  // of the results' headers; without one, they do not say
     AggregationSpec spec;
     std::string spec_text;             // canonical_text(spec)
     std::vector<AggregateKind> kinds;  // of spec.aggregates, in order

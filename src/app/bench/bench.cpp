@@ -77,8 +77,8 @@ Result<std::unique_ptr<BenchJob>> BenchJob::make(Bench& bench, const std::string
     // From here on its destructor removes what has been made, also when that is not all.
     std::unique_ptr<BenchJob> job(new BenchJob(bench, input.application_id, std::move(*names),
                                                std::move(*plan), source == nullptr));
-    if (auto made = make_missing_topics(bench.admin, job->plan_, &needed_on, bench.context.log,
-                                        bench.context.stop);
+    if (auto made = make_missing_topics(bench.admin, job->plan_, MissingSource::make, &needed_on,
+                                        bench.context.log, bench.context.stop);
         !made) {
         return std::unexpected(std::move(made.error()));
     }

@@ -211,12 +211,51 @@ TEST_CASE("a policy that only loses comfort is a warning") {
     TopicUnderTest source = good_topic(TopicRole::source);
     (*source.configs)["cleanup.policy"] = {"compact", false};
     CHECK(find(topic_findings(source), Severity::warn, "compacted") != nullptr);
-    TopicUnderTest dead = good_topic(TopicRole::dead_letters);
-    (*dead.configs)["cleanup.policy"] = {"compact", false};
-    CHECK(find(topic_findings(dead), Severity::warn, "compacted") != nullptr);
     source = good_topic(TopicRole::source);
     (*source.configs)["unclean.leader.election.enable"] = {"true", false};
     CHECK(find(topic_findings(source), Severity::warn, "unclean") != nullptr);
+}
+
+// Broker default cleanup.policy=compact,delete: the first bad record without a key stopped the job.
+TEST_CASE("dead letters in a compacted topic are an error, as long as any are written") {
+    TopicUnderTest dead = good_topic(TopicRole::dead_letters);
+    for (const char* policy : {"compact", "compact,delete"}) {
+        (*dead.configs)["cleanup.policy"] = {policy, false};
+        const Findings findings = topic_findings(dead);
+        REQUIRE(find(findings, Severity::error, "without a key") != nullptr);
+        CHECK(exit_code_of(findings) == ExitCode::differs);
+        CHECK(only_ok(topic_findings(dead, cli::OnBadRecord::skip)));
+    }
+}
+
+TEST_CASE("a topic that can never be written, or not now, is an error where it is written") {
+    for (const TopicRole role : {TopicRole::repartition, TopicRole::changelog, TopicRole::results,
+                                 TopicRole::dead_letters}) {
+        CAPTURE(role_name(role));
+        // As a broker's default of min.insync.replicas=2 on a topic of one replica.
+        TopicUnderTest topic = good_topic(role);
+        topic.info = topic_with(6, 1);
+        CHECK(find(topic_findings(topic), Severity::error, "min.insync.replicas is 2") != nullptr);
+        topic = good_topic(role);
+        topic.info.partitions[3].in_sync.resize(1);
+        const Findings findings = topic_findings(topic);
+        CHECK(find(findings, Severity::error, "cannot be written now") != nullptr);
+        CHECK(exit_code_of(findings) == ExitCode::unavailable);
+    }
+    TopicUnderTest source = good_topic(TopicRole::source);
+    source.info = topic_with(6, 1);
+    CHECK(exit_code_of(topic_findings(source)) == ExitCode::ok);
+    TopicUnderTest dead = good_topic(TopicRole::dead_letters);
+    dead.info = topic_with(6, 1);
+    CHECK(exit_code_of(topic_findings(dead, cli::OnBadRecord::skip)) == ExitCode::ok);
+}
+
+TEST_CASE("a repartition topic that does not take a whole batch of deltas is an error") {
+    TopicUnderTest repartition = good_topic(TopicRole::repartition);
+    (*repartition.configs)["max.message.bytes"] = {"589824", false};
+    CHECK(topic_findings(repartition).empty());
+    (*repartition.configs)["max.message.bytes"] = {"589823", false};
+    CHECK(exit_code_of(topic_findings(repartition)) == ExitCode::differs);
 }
 
 TEST_CASE("partitions without a leader are an error, replicas out of sync a warning") {
@@ -316,7 +355,11 @@ TEST_CASE("equal findings of planned topics are told once") {
     REQUIRE(findings.size() == 1);
     CHECK(findings[0].severity == Severity::warn);
     CHECK(findings[0].text.find("a-totals-changelog") != std::string::npos);
-    CHECK(exit_code_of(plan_findings(*plan, 1)) == ExitCode::unavailable);
+    const Findings too_few = plan_findings(*plan, 1);
+    CHECK(exit_code_of(too_few) == ExitCode::unavailable);
+    // Both, or the next refusal is about the other one.
+    CHECK(too_few.back().hint.find("--replication-factor 1 --min-insync-replicas 1") !=
+          std::string::npos);
 }
 
 TEST_CASE("the exit code is that of the error that waiting does not cure") {

@@ -100,6 +100,58 @@ TEST_CASE("the default plan has the counts and policies of the protocol") {
     CHECK(config_of(plan->of(TopicRole::repartition), "retention.bytes") == "-1");
 }
 
+std::string_view when_made(const PlannedTopic& topic, std::string_view key) {
+    const auto found = std::ranges::find(topic.when_made, key, &Configs::value_type::first);
+    return found == topic.when_made.end() ? std::string_view() : std::string_view(found->second);
+}
+
+// A cluster may have cleanup.policy=compact,delete for topics that do not say.
+TEST_CASE("whatever a topic of ours needs is said, also what is Kafka's own default") {
+    const Result<TopicPlan> plan = make_topic_plan(seed_input());
+    REQUIRE(plan.has_value());
+    CHECK(config_of(plan->of(TopicRole::dead_letters), "cleanup.policy") == "delete");
+    CHECK(config_of(plan->of(TopicRole::changelog), "min.compaction.lag.ms") == "0");
+    CHECK(when_made(plan->of(TopicRole::source), "cleanup.policy") == "delete");
+    for (const TopicRole role :
+         {TopicRole::repartition, TopicRole::changelog, TopicRole::results}) {
+        CHECK(when_made(plan->of(role), "max.message.bytes") == "1048588");
+    }
+    // A source that is there may have any policy.
+    kafka::ConfigMap configs = configs_of(plan->of(TopicRole::source));
+    configs["cleanup.policy"] = {"compact", false};
+    CHECK(differences(plan->of(TopicRole::source), existing(plan->of(TopicRole::source)), configs)
+              .empty());
+}
+
+TEST_CASE("a setting that a provider keeps for itself can be left out, and the cost is known") {
+    PlanInput input = seed_input();
+    input.overrides = {{"changelog.min.cleanable.dirty.ratio", "broker-default"},
+                       {"repartition.max.message.bytes", "broker-default"},
+                       {"dead-letters.max.message.bytes", "broker-default"},
+                       {"results.min.insync.replicas", "broker-default"}};
+    Result<TopicPlan> plan = make_topic_plan(input);
+    REQUIRE(plan.has_value());
+    const PlannedTopic& changelog = plan->of(TopicRole::changelog);
+    CHECK(config_of(changelog, "min.cleanable.dirty.ratio").empty());
+    CHECK(changelog.left_out == std::vector<std::string>{"min.cleanable.dirty.ratio"});
+    CHECK(when_made(plan->of(TopicRole::repartition), "max.message.bytes").empty());
+    // Neither comes back later.
+    set_dead_letter_limit(*plan, 1048588);
+    CHECK(config_of(plan->of(TopicRole::dead_letters), "max.message.bytes").empty());
+    CHECK_FALSE(fit_to_brokers(*plan, 1).empty());
+    CHECK(config_of(plan->of(TopicRole::results), "min.insync.replicas").empty());
+    // Not compared either.
+    kafka::ConfigMap configs = configs_of(changelog);
+    configs["min.cleanable.dirty.ratio"] = {"0.5", true};
+    CHECK(differences(changelog, existing(changelog), configs).empty());
+    for (const PlannedTopic& topic : plan->topics) {
+        for (const auto& [key, value] : topic.configs) {
+            CAPTURE(topic.name, key);
+            CHECK_FALSE(cost_of_leaving_out(topic.role, key).empty());
+        }
+    }
+}
+
 TEST_CASE("repartition and changelog always have the same count") {
     PlanInput input = seed_input();
     input.source_partitions = 12;

@@ -342,6 +342,21 @@ TEST_CASE("HTTP stays on this machine unless the user says otherwise") {
     }
 }
 
+// __consumer_offsets as a source ended in an exit code that says "please report it".
+TEST_CASE("Topics of Kafka's own are refused by name, wherever a topic is named") {
+    for (const char* command : {"produce", "create-topics", "aggregate", "audit"}) {
+        for (const char* option : {"--topic", "--output-topic"}) {
+            for (const char* topic : {"__consumer_offsets", "__transaction_state", "__own"}) {
+                CAPTURE(command, option, topic);
+                const Lines problems = problems_from({command, option, topic});
+                REQUIRE(problems.size() == 1);
+                CHECK(problems[0].contains(topic));
+                CHECK(problems[0].contains("Kafka's own"));
+            }
+        }
+    }
+}
+
 TEST_CASE("Rules between options") {
     CHECK(problems_from({"reset"}) ==
           Lines{"--application-id must be given: it says which job is to be forgotten"});

@@ -97,4 +97,17 @@ TEST_CASE("The nearest name is suggested when it is near") {
     CHECK(did_you_mean("zzz", "--", kNames).empty());
 }
 
+TEST_CASE("Names that people have given are near by distance or as a part, the nearest first") {
+    const std::vector<std::string> names{"payments-eu-v2", "payments-us", "payment-eu",
+                                         "orders",         "payments-eu", "a"};
+    const auto near = nearest_names("payments-eu", names, 3);
+    REQUIRE(near.size() == 3);
+    CHECK(near[0] == "payments-eu");
+    CHECK(near[1] == "payment-eu");
+    CHECK(near[2] == "payments-us");
+    CHECK(nearest_names("orders-of-today-and-tomorrow", names, 3) ==
+          std::vector<std::string_view>{"orders"});
+    CHECK(nearest_names("zzzz", names, 3).empty());
+}
+
 }  // namespace kstream::cli

@@ -92,6 +92,25 @@ void damage(const std::string& value, Check check) {
     check(value + '\0');
 }
 
+// Which job the totals are of has to be readable by another job, to say what differs.
+TEST_CASE("the head of meta reads whatever aggregates the reader has, and damage is refused") {
+    const std::string value = meta_value(sample_meta());
+    const Result<MetaHead> head = decode_meta_head(value);
+    REQUIRE(head);
+    CHECK(head->identity == sample_meta().identity);
+    CHECK(head->spec_text == sample_meta().spec_text);
+    for (std::size_t size = 0; size < value.size(); ++size) {
+        CAPTURE(size);
+        REQUIRE_FALSE(decode_meta_head(value.substr(0, size)));
+    }
+    for (std::size_t at = 0; at < value.size(); ++at) {
+        CAPTURE(at);
+        std::string damaged = value;
+        damaged[at] = static_cast<char>(damaged[at] ^ 1);
+        REQUIRE_FALSE(decode_meta_head(damaged));
+    }
+}
+
 }  // namespace
 
 TEST_CASE("the first byte of a changelog key says what it is") {

@@ -452,6 +452,15 @@ TEST_CASE("a step writes each changed total and result once, and meta last") {
         out.header_sets().at(result.headers) ==
         OutputBatch::Headers{{"kstream.transaction", "1"}, {"kstream.run.id", "1122334455667788"}});
     CHECK(out.key(out.records()[3]) == "b");
+    // Only a loop of a real application has a name to say.
+    Job named = kJob;
+    named.application_id = "loja";
+    TotalsState state_of_named{named, kHere};
+    REQUIRE(state_of_named.apply_delta(seller_key("a"), amounts(1, 1)));
+    OutputBatch of_named;
+    state_of_named.seal(Offset{12}, of_named);
+    CHECK(of_named.header_sets().at(of_named.records()[1].headers).back() ==
+          std::pair<std::string, std::string>{"kstream.application", "loja"});
     const auto& meta = out.records()[4];
     CHECK(meta.topic == TopicRole::changelog);
     CHECK(meta.partition == kHere);
