@@ -7,6 +7,7 @@
 #include "app/stop_signal.hpp"
 #include "app/version_text.hpp"
 #include "cli/parse.hpp"
+#include "cli/validate.hpp"
 #include "kafka/left_behind.hpp"
 #include "telemetry/log.hpp"
 #include "telemetry/metric_table.hpp"
@@ -108,6 +109,9 @@ ExitCode execute(const cli::Command& command, StopSignal& stop) {
     telemetry::LineLog log(clock, {.level = common.log_level,
                                    .format = common.log_json ? telemetry::LogFormat::json
                                                              : telemetry::LogFormat::text});
+    for (const std::string& warning : cli::warnings(command)) {
+        log.write(LogLevel::warn, warning);
+    }
     telemetry::SnapshotStore snapshots(clock);
     telemetry::StateBoard states;
     const auto monitoring = Monitoring::start(command, snapshots, states, clock, log);

@@ -3,6 +3,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import tempfile
 import unittest
@@ -20,7 +21,9 @@ class Streams(BinaryTest):
 
     def test_problems_are_messages(self):
         for arguments in ([], ["--nonsense"], ["nonsense"], ["produce", "--nonsense"],
-                          ["help", "nonsense"], ["produce", "extra"], ["reset"]):
+                          ["help", "nonsense"], ["produce", "extra"], ["reset"],
+                          ["nonsense", "--help"], ["version"], ["--help", "nonsense"],
+                          ["aggregate", "--group-by", "a", "--count", "5"]):
             done = self.check_run(arguments, 2)
             self.assertEqual(done.stdout, "", arguments)
             self.assertTrue(done.stderr.startswith("kstream: "), done.stderr)
@@ -33,6 +36,20 @@ class Streams(BinaryTest):
             "kstream: --sede: unknown option, did you mean --seed?\n"
             "kstream: KSTREAM_COUNT: 'y' is not a whole number from 0\n"
             "kstream: --rate: 'x' is not a number\n")
+
+    def test_signals_of_daemons_and_other_programs_end_nothing(self):
+        """Not even where there is no handler yet that waits: they are set before all else."""
+        for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+            with subprocess.Popen([KSTREAM, "produce", "-b", "127.0.0.1:1"],
+                                  env=clean_environment(), stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, text=True) as process:
+                process.stderr.readline()  # it has begun
+                process.send_signal(number)
+                process.stderr.readline()
+                process.send_signal(signal.SIGTERM)
+                process.stdout.close()
+                process.stderr.read()
+                self.assertGreaterEqual(process.wait(TIMEOUT_S), 0, number)
 
     def test_version_names_the_library(self):
         lines = self.check_run(["--version"], 0).stdout.splitlines()
