@@ -239,6 +239,8 @@ private:
     template <typename Ask, typename Trouble>
     auto ask_in_turns(Ask ask, Trouble trouble);
     Result<ClusterInfo> ask_cluster(const AdminSettings& turn);
+    Result<ClusterInfo> explained(Result<ClusterInfo> cluster);
+    void say_once(const Error& error);
     Result<std::vector<TopicInfo>> ask_topics(const std::vector<std::string>& names,
                                               const AdminSettings& turn);
     Result<std::vector<GroupInfo>> ask_groups(const std::vector<std::string>& names,
@@ -255,6 +257,7 @@ private:
     AdminSettings settings_;
     std::unique_ptr<ConnectionTrouble> trouble_;  // before client_, whose callback writes to it
     HandlePtr client_;
+    std::string said_;  // what has been waited for last
 };
 
 }  // namespace kstream::kafka
