@@ -488,7 +488,8 @@ void add_aggregate_options(std::vector<OptionSpec>& table) {
                      .help = "a member that is silent for this long loses its partitions",
                      .details = "A crash is noticed after this time, so recovery takes little "
                                 "longer. Heartbeats are five times as frequent; no work of the "
-                                "loops delays them.",
+                                "loops delays them. Under --group-protocol consumer the brokers' "
+                                "group.consumer.session.timeout.ms counts instead.",
                      .rules = {.min = kSecond, .max = 30 * kMinute, .form = duration},
                      .bindings = {at<&AggregateConfig::session_timeout>()}});
     table.push_back({.name = "keep-deltas",
