@@ -4,6 +4,7 @@
 #include "app/commands.hpp"
 #include "app/explain.hpp"
 #include "app/monitoring.hpp"
+#include "app/process_limits.hpp"
 #include "app/stop_signal.hpp"
 #include "app/version_text.hpp"
 #include "cli/parse.hpp"
@@ -148,6 +149,7 @@ ExitCode run(std::span<const std::string> arguments, const cli::Environment& env
     if (const auto* const shown = std::get_if<cli::Show>(&parsed)) {
         return show(*shown);
     }
+    raise_open_files();
     return execute(beside_others(std::get<cli::Command>(parsed)), **stop);
 }
 

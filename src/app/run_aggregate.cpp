@@ -5,8 +5,10 @@
 #include "app/ensure_topics.hpp"
 #include "app/loop_thread.hpp"
 #include "app/peer_watch.hpp"
+#include "app/process_limits.hpp"
 #include "app/start_checks.hpp"
 #include "app/topic_plan.hpp"
+#include "kafka/broker_clock.hpp"
 #include "kafka/left_behind.hpp"
 #include "kstream/codec/spec_hash.hpp"
 #include "kstream/pipeline/end_watch.hpp"
@@ -196,14 +198,15 @@ Result<bool> watch_end(const LoopEnvironment& environment) {
 }
 
 // How the loops ended: the first error that is more than "could not commit in time".
-ExitCode join_loops(const Loops& loops, std::chrono::steady_clock::time_point deadline, Log& log) {
+ExitCode join_loops(const Loops& loops, std::chrono::steady_clock::time_point deadline,
+                    const kafka::ClientConfig& client, Log& log) {
     ExitCode code = ExitCode::ok;
     bool all = true;
     for (const auto& loop : loops) {
         if (!loop->wait_until(deadline)) {
             all = false;
         } else if (const std::optional<Error>& error = loop->outcome()) {
-            const ExitCode ended = report(log, *error);
+            const ExitCode ended = report(log, kafka::with_clocks(*error, client));
             code = code == ExitCode::ok || code == ExitCode::incomplete ? ended : code;
         }
     }
@@ -288,7 +291,7 @@ ExitCode run_loops(const cli::AggregateConfig& config, const StartReport& facts,
     while (!context.stop.wait_for(seconds{1})) {
     }
     const auto deadline = std::chrono::steady_clock::now() + kStopLimit;
-    ExitCode code = join_loops(*loops, deadline, context.log);
+    ExitCode code = join_loops(*loops, deadline, client, context.log);
     if (!watched) {
         const ExitCode watch_code = report(context.log, watched.error());
         code = code == ExitCode::ok ? watch_code : code;
@@ -347,6 +350,12 @@ ExitCode run_aggregate(const cli::AggregateConfig& config, AppContext& context) 
     Identity identity = identity_of(config, checked);
     if (const Result<void> same = check_stored_identity(checked, identity); !same) {
         return report(log, same.error());
+    }
+    if (const Result<void> fits =
+            check_limits(needs_of_aggregate(config.workers, checked.brokers), read_process_limits(),
+                         config.workers, checked.brokers);
+        !fits) {
+        return report(log, fits.error());
     }
     return run_loops(config, checked, identity, context);
 }

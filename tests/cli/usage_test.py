@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
 """The command line from outside: streams, exit codes, secrets, broken pipes."""
 
+import http.server
 import json
 import os
 import signal
+import socket
 import subprocess
 import tempfile
+import threading
+import time
 import unittest
 
 from support import KSTREAM, TIMEOUT_S, BinaryTest, clean_environment
@@ -108,6 +112,56 @@ class Bench(BinaryTest):
     def test_without_a_cluster_nothing_is_reported(self):
         done = self.check_run(["bench", "--scenario", "consume", "-b", "127.0.0.1:1"], 3)
         self.assertEqual(done.stdout, "")
+
+
+class Files(BinaryTest):
+    def test_files_that_stand_in_the_way_are_named_at_once(self):
+        """Without a cluster, which would be waited for first."""
+        nowhere = ("-b", "127.0.0.1:1")
+        tls = ("-X", "security.protocol=ssl", "-X", "ssl.ca.location=/nowhere/ca.pem")
+        for arguments, words in (
+            (["audit", "--base", "/nowhere/base", *nowhere],
+             "--base /nowhere/base: cannot be read: No such file or directory"),
+            (["audit", "--save-base", "/nowhere/base", *nowhere],
+             "nothing can be written in /nowhere: No such file or directory"),
+            (["produce", *tls, *nowhere],
+             "client property ssl.ca.location: /nowhere/ca.pem cannot be read"),
+            (["aggregate", "--config", "/nowhere/kstream.conf"],
+             "/nowhere/kstream.conf: cannot be opened: No such file or directory"),
+        ):
+            began = time.monotonic()
+            done = self.check_run(arguments, 2)
+            self.assertIn(words, done.stderr.splitlines()[-1])
+            self.assertLess(time.monotonic() - began, 5, arguments)
+
+
+class Ports(BinaryTest):
+    def test_a_port_in_use_is_the_last_word(self):
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", 0))
+            other.listen()
+            address = f"127.0.0.1:{other.getsockname()[1]}"
+            done = self.check_run(["produce", "--http", address, "-b", "127.0.0.1:1"], 2)
+        self.assertIn("Address already in use", done.stderr.splitlines()[-1])
+
+    def test_a_port_that_is_no_broker_is_named_within_five_seconds(self):
+        """Every subcommand that talks to a cluster, and not only what stands on stderr at last."""
+        with http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as web:
+            thread = threading.Thread(target=web.serve_forever)
+            thread.start()
+            address = f"127.0.0.1:{web.server_address[1]}"
+            try:
+                for arguments in (["produce"], ["aggregate"], ["audit"], ["create-topics"],
+                                  ["reset", "--application-id", "a"],
+                                  ["bench", "--scenario", "consume"]):
+                    began = time.monotonic()
+                    done = self.check_run([*arguments, "-b", address], 4)
+                    self.assertIn(f"{address} speaks HTTP, not Kafka's protocol",
+                                  done.stderr.splitlines()[-1])
+                    self.assertLess(time.monotonic() - began, 5, arguments)
+            finally:
+                web.shutdown()
+                thread.join()
 
 
 class Configuration(BinaryTest):

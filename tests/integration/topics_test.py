@@ -40,6 +40,15 @@ class CreateTopics(IntegrationTest):
         self.assertEqual(self.states(same.stdout)["changelog"], "differs")
         self.assertEqual(self.states(same.stdout)["source"], "same")
 
+    def test_times_that_the_brokers_refuse_are_a_question_about_the_clock(self) -> None:
+        """As a clock that is far ahead; here a topic that takes no time but the brokers' own."""
+        narrow = [f"{role}.message.timestamp.before.max.ms=0" for role in ("source", "repartition")]
+        self.create_topics(*(word for one in narrow for word in ("--topic-config", one)))
+        both = r"clock right\? it says \d{4}-.*the brokers wrote last at \d{4}-\d\d-\d\dT"
+        produce = self.start("produce", *self.ends(), "--count", "1000").expect(6)
+        self.assertRegex(produce.stderr.splitlines()[-1], both)
+        self.assertNotIn("_TIMED_OUT", produce.stderr)
+
     def test_dry_run(self) -> None:
         dry = self.start("create-topics", *self.names(), "--dry-run").expect(0)
         self.assertEqual(set(self.states(dry.stdout)), set(ROLES), dry.stdout)
