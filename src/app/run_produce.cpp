@@ -84,11 +84,12 @@ Result<void> make_topics(const cli::ProduceConfig& config, AppContext& context) 
         return std::unexpected(std::move(admin.error()));
     }
     if (auto cluster = admin->wait_for_cluster(1, kFirstLook); !cluster) {
-        if (cluster.error().disposition == Disposition::retry) {
-            context.log.write(
-                LogLevel::warn, "waiting for brokers",
-                {{"brokers", config.common.brokers}, {"reason", cluster.error().message}});
+        if (cluster.error().disposition != Disposition::retry) {
+            return std::unexpected(std::move(cluster.error()));
         }
+        context.log.write(
+            LogLevel::warn, "waiting for brokers",
+            {{"brokers", config.common.brokers}, {"reason", cluster.error().message}});
         cluster = admin->wait_for_cluster(1, kBrokersAtStart);
         if (!cluster) {
             return std::unexpected(std::move(cluster.error()));
