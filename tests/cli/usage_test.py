@@ -146,7 +146,10 @@ class Ports(BinaryTest):
 
     def test_a_port_that_is_no_broker_is_named_within_five_seconds(self):
         """Every subcommand that talks to a cluster, and not only what stands on stderr at last."""
-        with http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as web:
+        with http.server.ThreadingHTTPServer(
+                ("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as web:
+            web.handle_error = lambda *_: None  # connections that were closed meanwhile
+            web.block_on_close = False  # the client library keeps connections without a word
             thread = threading.Thread(target=web.serve_forever)
             thread.start()
             address = f"127.0.0.1:{web.server_address[1]}"

@@ -16,6 +16,7 @@
 #include <arpa/inet.h>
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <functional>
@@ -82,6 +83,7 @@ class Server {
 public:
     explicit Server(Handler handler, SSL_CTX* tls = nullptr)
         : handler_(std::move(handler)), tls_(tls), listener_(::socket(AF_INET, SOCK_STREAM, 0)) {
+        ::signal(SIGPIPE, SIG_IGN);  // as in kstream: OpenSSL writes without MSG_NOSIGNAL
         sockaddr_in address{};
         address.sin_family = AF_INET;
         address.sin_addr.s_addr = ::htonl(INADDR_LOOPBACK);
