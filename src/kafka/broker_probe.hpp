@@ -27,7 +27,7 @@ struct Speech {
 };
 
 struct ProbeLimits {
-    std::chrono::milliseconds whole{1500};
+    std::chrono::milliseconds whole{2000};
     std::function<bool()> cancelled = {};
 };
 
