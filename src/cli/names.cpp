@@ -123,7 +123,7 @@ Read<std::string> read_name(string_view text) {
             return std::unexpected(
                 fmt::format("{} is not the name of a field: {}; what belongs to the name stands "
                             "behind a backslash (\\{})",
-                            in_quotes(text), reason_of(c), c));
+                            in_quotes(text), reason_of(c), printable(text.substr(at, 1))));
         } else {
             name += c;
         }

@@ -158,6 +158,7 @@ TEST_CASE("What is not the name of a field is refused, and said how to write it"
     CHECK(problem({"--sum", "sum(amount)"}).contains("--sum amount"));
     CHECK(problem({"--count", "*"}).contains("--count alone counts the records"));
     CHECK(problem({"--group-by", "\"a\""}).contains("without quotes"));
+    CHECK(problem({"--group-by", "a\tb"}).ends_with(R"(behind a backslash (\\x09))"));
     CHECK(problem({"--group-by", "a=b"}).contains("only --sum has FIELD=NAME"));
     CHECK(problem({"--group-by", "a,,b"}) == "--group-by: a name is missing");
     CHECK(problem({"--sum", "a,"}) == "--sum: not of the form FIELD or FIELD=NAME");
