@@ -261,7 +261,7 @@ Findings rights_findings(const TopicUnderTest& topic, cli::OnBadRecord on_bad_re
         if (!topic.info.rights.allows(operation)) {
             all.push_back(
                 Finding::error(ExitCode::kafka_fatal,
-                               fmt::format("not authorised to {} topic {}",
+                               fmt::format("not authorized to {} topic {}",
                                            kafka::operation_name(operation), topic.info.name),
                                fmt::format("grant {} on topic {} to this principal",
                                            kafka::operation_name(operation), topic.info.name)));
@@ -270,7 +270,7 @@ Findings rights_findings(const TopicUnderTest& topic, cli::OnBadRecord on_bad_re
     if (topic.role == TopicRole::repartition &&
         !topic.info.rights.allows(kafka::Operation::remove)) {
         all.push_back(Finding::warn(
-            fmt::format("not authorised to purge topic {}: it will only grow", topic.info.name),
+            fmt::format("not authorized to purge topic {}: it will only grow", topic.info.name),
             fmt::format("grant Delete on topic {} to this principal", topic.info.name)));
     }
     return all;
@@ -282,7 +282,7 @@ Findings rights_findings(const kafka::GroupInfo& group) {
     }
     if (group.rights.known() && !group.rights.allows(kafka::Operation::read)) {
         return {Finding::error(
-            ExitCode::kafka_fatal, fmt::format("not authorised to join group {}", group.name),
+            ExitCode::kafka_fatal, fmt::format("not authorized to join group {}", group.name),
             fmt::format("grant Read on group {} to this principal", group.name))};
     }
     return {};

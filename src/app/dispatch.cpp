@@ -4,10 +4,12 @@
 #include "app/commands.hpp"
 #include "app/explain.hpp"
 #include "app/monitoring.hpp"
+#include "app/process_limits.hpp"
 #include "app/standard_output.hpp"
 #include "app/stop_signal.hpp"
 #include "app/version_text.hpp"
 #include "cli/parse.hpp"
+#include "cli/validate.hpp"
 #include "kafka/left_behind.hpp"
 #include "telemetry/log.hpp"
 #include "telemetry/metric_table.hpp"
@@ -102,6 +104,9 @@ ExitCode execute(const cli::Command& command, StopSignal& stop) {
     telemetry::LineLog log(clock, {.level = common.log_level,
                                    .format = common.log_json ? telemetry::LogFormat::json
                                                              : telemetry::LogFormat::text});
+    for (const std::string& warning : cli::warnings(command)) {
+        log.write(LogLevel::warn, warning);
+    }
     telemetry::SnapshotStore snapshots(clock);
     telemetry::StateBoard states;
     const auto monitoring = Monitoring::start(command, snapshots, states, clock, log);
@@ -138,6 +143,7 @@ ExitCode run(std::span<const std::string> arguments, const cli::Environment& env
     if (const auto* const shown = std::get_if<cli::Show>(&parsed)) {
         return show(*shown);
     }
+    raise_open_files();
     return execute(beside_others(std::get<cli::Command>(parsed)), **stop);
 }
 

@@ -6,8 +6,10 @@
 #include "app/loop_thread.hpp"
 #include "app/peer_watch.hpp"
 #include "app/print_results.hpp"
+#include "app/process_limits.hpp"
 #include "app/start_checks.hpp"
 #include "app/topic_plan.hpp"
+#include "kafka/broker_clock.hpp"
 #include "kafka/left_behind.hpp"
 #include "kstream/codec/spec_hash.hpp"
 #include "kstream/pipeline/end_watch.hpp"
@@ -177,14 +179,15 @@ Result<bool> watch_end(const LoopEnvironment& environment) {
 }
 
 // How the loops ended: the first error that is more than "could not commit in time".
-ExitCode join_loops(const Loops& loops, std::chrono::steady_clock::time_point deadline, Log& log) {
+ExitCode join_loops(const Loops& loops, std::chrono::steady_clock::time_point deadline,
+                    const kafka::ClientConfig& client, Log& log) {
     ExitCode code = ExitCode::ok;
     bool all = true;
     for (const auto& loop : loops) {
         if (!loop->wait_until(deadline)) {
             all = false;
         } else if (const std::optional<Error>& error = loop->outcome()) {
-            const ExitCode ended = report(log, *error);
+            const ExitCode ended = report(log, kafka::with_clocks(*error, client));
             code = code == ExitCode::ok || code == ExitCode::incomplete ? ended : code;
         }
     }
@@ -284,7 +287,7 @@ ExitCode run_loops(const cli::AggregateConfig& config, const StartReport& facts,
     while (!context.stop.wait_for(seconds{1})) {
     }
     const auto deadline = std::chrono::steady_clock::now() + kStopLimit;
-    ExitCode code = join_loops(*loops, deadline, context.log);
+    ExitCode code = join_loops(*loops, deadline, client, context.log);
     if (!watched) {
         const ExitCode watch_code = report(context.log, watched.error());
         code = code == ExitCode::ok ? watch_code : code;
@@ -351,6 +354,12 @@ ExitCode run_aggregate(const cli::AggregateConfig& config, AppContext& context) 
     }
     if (config.from.kind != cli::StartAt::Kind::earliest && checked.stored.exists()) {
         log.write(LogLevel::info, "--from is for the first start: going on from what is committed");
+    }
+    if (const Result<void> fits =
+            check_limits(needs_of_aggregate(config.workers, checked.brokers), read_process_limits(),
+                         config.workers, checked.brokers);
+        !fits) {
+        return report(log, fits.error());
     }
     return run_loops(config, checked, identity, *admin, context);
 }

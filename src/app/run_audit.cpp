@@ -8,8 +8,14 @@
 #include "app/explain.hpp"
 #include "kstream/audit/session.hpp"
 
+#include <fmt/format.h>
+
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <cstring>
+#include <string>
+#include <unistd.h>
 
 namespace kstream::app {
 
@@ -41,9 +47,35 @@ Result<audit::Report> audit_job(const cli::AuditConfig& config, AppContext& cont
         .run();
 }
 
+// What stands in the way of files is said at once, not when the cluster has been read.
+Result<void> check_files(const cli::AuditConfig& config) {
+    if (!config.base.empty() && ::access(config.base.c_str(), R_OK) != 0) {
+        return fail(ExitCode::usage,
+                    fmt::format("--base {}: cannot be read: {}", config.base, std::strerror(errno)),
+                    "name a file that --save-base has written");
+    }
+    if (config.save_base.empty()) {
+        return {};
+    }
+    const std::size_t slash = config.save_base.rfind('/');
+    const std::string folder = slash == std::string::npos ? "."
+                               : slash == 0               ? "/"
+                                                          : config.save_base.substr(0, slash);
+    if (::access(folder.c_str(), W_OK | X_OK) != 0) {
+        return fail(ExitCode::usage,
+                    fmt::format("--save-base {}: nothing can be written in {}: {}",
+                                config.save_base, folder, std::strerror(errno)),
+                    "name a file in a folder that this user may write to");
+    }
+    return {};
+}
+
 }  // namespace
 
 ExitCode run_audit(const cli::AuditConfig& config, AppContext& context) {
+    if (const Result<void> files = check_files(config); !files) {
+        return explain(context.log, "not audited", files.error());
+    }
     const Result<audit::Report> report = audit_job(config, context);
     if (!report) {
         return explain(context.log, "not audited", report.error());

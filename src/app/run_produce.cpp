@@ -5,6 +5,7 @@
 #include "app/produce_report.hpp"
 #include "app/produce_worker.hpp"
 #include "app/topic_plan.hpp"
+#include "kafka/broker_clock.hpp"
 #include "kafka/error_map.hpp"
 #include "kafka/producer.hpp"
 #include "kstream/core/generator.hpp"
@@ -15,6 +16,7 @@
 #include <chrono>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <unistd.h>
@@ -55,7 +57,7 @@ Result<void> check_right(kafka::Admin& admin, const std::string& topic) {
         return std::unexpected(kafka::with_right(*info.error, right));
     }
     if (info.exists && info.rights.known() && !info.rights.allows(kafka::Operation::write)) {
-        return fail(ExitCode::kafka_fatal, fmt::format("not authorised to Write topic {}", topic),
+        return fail(ExitCode::kafka_fatal, fmt::format("not authorized to Write topic {}", topic),
                     "the principal needs " + right);
     }
     return {};
@@ -82,11 +84,12 @@ Result<void> make_topics(const cli::ProduceConfig& config, AppContext& context) 
         return std::unexpected(std::move(admin.error()));
     }
     if (auto cluster = admin->wait_for_cluster(1, kFirstLook); !cluster) {
-        if (cluster.error().disposition == Disposition::retry) {
-            context.log.write(
-                LogLevel::warn, "waiting for brokers",
-                {{"brokers", config.common.brokers}, {"reason", cluster.error().message}});
+        if (cluster.error().disposition != Disposition::retry) {
+            return std::unexpected(std::move(cluster.error()));
         }
+        context.log.write(
+            LogLevel::warn, "waiting for brokers",
+            {{"brokers", config.common.brokers}, {"reason", cluster.error().message}});
         cluster = admin->wait_for_cluster(1, kBrokersAtStart);
         if (!cluster) {
             return std::unexpected(std::move(cluster.error()));
@@ -291,8 +294,11 @@ ExitCode produce(const cli::ProduceConfig& config, AppContext& context, Producer
     const double elapsed = run_workers(config, generator, producers, begin, context);
     const auto failed =
         std::ranges::find_if(producers, [](const auto& one) { return one->failure().has_value(); });
+    std::optional<Error> cause;
     if (failed != producers.end()) {
-        write_error(context.log, *(*failed)->failure());
+        cause = kafka::with_clocks(*(*failed)->failure(),
+                                   {config.common.brokers, "kstream-produce",
+                                    config.common.client_properties, &context.log});
     }
     const ProduceReport report =
         report_of(config, options, producers, begin, elapsed, context.stop.requested());
@@ -304,9 +310,12 @@ ExitCode produce(const cli::ProduceConfig& config, AppContext& context, Producer
                            {"acknowledged", static_cast<std::int64_t>(report.counts.acknowledged)},
                            {"failed", static_cast<std::int64_t>(report.counts.failed)},
                            {"unknown", static_cast<std::int64_t>(report.counts.unknown)}});
+    }
+    if (cause) {  // the last word is why
+        write_error(context.log, *cause);
         // Not a part is missing: no record can be delivered like this.
-        if (failed != producers.end() && kafka::is_refused_connection(*(*failed)->failure())) {
-            code = (*failed)->failure()->exit_code;
+        if (code != ExitCode::ok && kafka::is_refused_connection(*cause)) {
+            code = cause->exit_code;
         }
     }
     return code;

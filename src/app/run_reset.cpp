@@ -117,7 +117,7 @@ private:
                 return std::unexpected(kafka::with_right(*info.error, right));
             }
             if (info.exists && info.rights.known() && !info.rights.allows(operation)) {
-                return fail(ExitCode::kafka_fatal, "not authorised to " + right,
+                return fail(ExitCode::kafka_fatal, "not authorized to " + right,
                             "the principal needs " + right);
             }
         }

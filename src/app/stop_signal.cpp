@@ -19,7 +19,10 @@
 namespace kstream::app {
 namespace {
 
-constexpr int kSignals[] = {SIGINT, SIGTERM, SIGPIPE};
+// SIGHUP, SIGUSR1 and SIGUSR2 would end the process where it stands: what sends them is meant for
+// daemons that read their files anew (logrotate) or for other programs (a thread dump of a JVM).
+// SIGQUIT keeps its default, a core dump of a process that hangs.
+constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGUSR1, SIGUSR2};
 
 std::atomic<bool> g_requested{false};
 std::atomic<int> g_signals{0};
@@ -46,6 +49,16 @@ extern "C" void on_signal(int /*number*/) {
     errno = saved;
 }
 
+// A terminal that goes away takes what runs on it along, unless it was begun with nohup.
+bool asks_to_stop(int number) {
+    if (number == SIGHUP) {
+        struct sigaction before{};
+        sigaction(SIGHUP, nullptr, &before);
+        return ::isatty(STDERR_FILENO) == 1 && before.sa_handler != SIG_IGN;
+    }
+    return number == SIGINT || number == SIGTERM;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<StopSignal>> StopSignal::install() {
@@ -58,7 +71,7 @@ Result<std::unique_ptr<StopSignal>> StopSignal::install() {
     g_signals = 0;
     for (std::size_t i = 0; i < std::size(kSignals); ++i) {
         struct sigaction action{};
-        action.sa_handler = kSignals[i] == SIGPIPE ? SIG_IGN : on_signal;
+        action.sa_handler = asks_to_stop(kSignals[i]) ? on_signal : SIG_IGN;
         action.sa_flags = SA_RESTART;
         sigaction(kSignals[i], &action, &g_previous[i]);
     }

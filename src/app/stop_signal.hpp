@@ -1,5 +1,6 @@
 // How the process is asked to end. The first SIGINT or SIGTERM asks the loops to finish what they
-// have begun; the second leaves at once with ExitCode::interrupted.
+// have begun; the second leaves at once with ExitCode::interrupted. SIGHUP is the same as SIGTERM
+// where stderr is a terminal, which is gone then, and ignored elsewhere.
 #pragma once
 
 #include "kstream/error.hpp"
@@ -12,8 +13,8 @@ namespace kstream::app {
 // One at a time in a process: signal handlers are the process's. Safe from any thread.
 class StopSignal {
 public:
-    // Takes over SIGINT and SIGTERM and ignores SIGPIPE (a reader of stdout that left is not an
-    // error), until destroyed.
+    // Takes over SIGINT, SIGTERM and SIGHUP and ignores SIGPIPE (a reader of stdout that left is
+    // not an error), SIGUSR1 and SIGUSR2, until destroyed.
     [[nodiscard]] static Result<std::unique_ptr<StopSignal>> install();
 
     ~StopSignal();

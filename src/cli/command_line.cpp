@@ -5,6 +5,7 @@
 
 #include "cli/suggest.hpp"
 #include "cli/values.hpp"
+#include "cli/wishes.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -98,8 +99,9 @@ std::string unknown_option(std::string_view argument, std::optional<Subcommand> 
                                 subcommand(found->bindings.front().subcommand).name)
                   : fmt::format("{}: this option stands behind a subcommand", printable(option));
     }
+    const std::string wish = option_wish(name, "--", id);
     return fmt::format("{}: unknown option{}", printable(option),
-                       did_you_mean(name, "--", option_candidates(id)));
+                       wish.empty() ? did_you_mean(name, "--", option_candidates(id)) : wish);
 }
 
 // What CLI11 could not place. A word behind an unknown option is taken for its value.
@@ -124,8 +126,9 @@ void report_subcommand(const std::vector<std::string>& extras, std::vector<std::
     std::ranges::transform(subcommands(), std::back_inserter(names), &SubcommandSpec::name);
     for (const std::string& extra : extras) {
         if (!extra.starts_with('-')) {
+            const std::string wish = subcommand_wish(extra);
             problems.push_back(fmt::format("{}: unknown subcommand{}", in_quotes(extra),
-                                           did_you_mean(extra, "", names)));
+                                           wish.empty() ? did_you_mean(extra, "", names) : wish));
             return;
         }
     }
@@ -201,8 +204,12 @@ CommandLine read_command_line(std::span<const std::string> arguments) {
             return line;
         }
     }
-    if (!line.help && !line.version && !line.generate) {
-        report_subcommand(root.remaining(), line.problems);
+    const std::vector<std::string> rest = root.remaining();
+    if ((!line.help && !line.version && !line.generate) || !rest.empty()) {
+        report_subcommand(rest, line.problems);
+        line.help = false;  // of what is not there: the general help would hide the mistake
+        line.version = false;
+        line.generate.reset();
     }
     return line;
 }

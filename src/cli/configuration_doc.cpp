@@ -31,8 +31,7 @@ Unknown options, keys and `KSTREAM_*` variables are errors, with the nearest nam
 
 - **Command line**: `--rate 5000` or `--rate=5000`; flags also `--json=false`. Of an option that is
   given twice the last one counts, unless it is one that can be repeated.
-- **Environment**: `KSTREAM_RATE=5000`; flags `true` or `false`; repeatable options take a list with
-  commas. A list on one level replaces the one below it, it does not add to it.
+- **Environment**: `KSTREAM_RATE=5000`; flags `true` or `false`.
 - **Configuration file**: `--config FILE` or `KSTREAM_CONFIG`.
 
 ```ini
@@ -60,6 +59,18 @@ Blank lines and lines that begin with `#` or `;` are passed over. A value may st
 (escapes `\"`, `\\`, `\n`, `\t`) or single quotes (no escapes), with a comment behind it; a `#`
 behind a blank in a value without quotes is an error, because it could be either. The section of a
 subcommand wins over what stands above the first section.
+
+Lists are divided alike on the command line, in the environment and in the file: several values of
+`group-by`, `sum`, `count` and `topic-config` stand behind each other with commas
+(`--group-by a,b`, `sum = price, freight`), or the option is repeated. A list on one level replaces
+the one below it, it does not add to it.
+
+Names of fields that are more than a plain word are written with a backslash: before a comma, a
+blank, `=`, a quote, a parenthesis, `*` or another backslash, and before a name that looks like a
+number. `--group-by 'first\ name,a\,b'` are the two fields `first name` and `a,b`; `--count '\5'`
+counts into a field `5`. In double quotes in the file each backslash is written twice. Only fields
+at the top of a record are read: `payload.seller` is a field whose name has a dot, and a warning
+says so at the start.
 
 Numbers may have `_` between digits and one of the suffixes `k`, `M`, `G` (powers of 1000).
 Durations are whole numbers with `ms`, `s`, `m` or `h`; where seconds are what everybody expects

@@ -85,6 +85,8 @@ std::string help_text() {
         "\nEach option can also be given as KSTREAM_<OPTION> in the environment and in a\n"
         "configuration file (--config): the command line wins over the environment, that\n"
         "over the file. --print-config shows what is in effect, and from where.\n\n"
+        "SIGINT and SIGTERM: what was begun is finished first. SIGHUP: the same where\n"
+        "stderr is a terminal, elsewhere ignored, as are SIGUSR1 and SIGUSR2.\n\n"
         "kstream SUBCOMMAND --help shows the options of a subcommand.\n";
     return out;
 }

@@ -1,6 +1,7 @@
 // The rows of the table. Defaults are not here: they are the member initialisers of config.hpp.
 #include "cli/option_table.hpp"
 
+#include "cli/names.hpp"
 #include "cli/option_binding.hpp"
 #include "cli/option_checks.hpp"
 #include "cli/values.hpp"
@@ -10,6 +11,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <utility>
 
@@ -106,12 +108,32 @@ struct Until {
     }
 };
 
+// --group-by FIELD
+struct Field {
+    static Problem set(std::vector<std::string>& member, const ValueRules& rules,
+                       string_view text) {
+        auto name = read_name(text);
+        if (!name) {
+            return name.error();
+        }
+        if (auto problem = rules.check(*name)) {
+            return problem;
+        }
+        member.push_back(std::move(*name));
+        return std::nullopt;
+    }
+    static Texts get(const std::vector<std::string>& member, const ValueRules& /*rules*/) {
+        Texts texts;
+        std::ranges::transform(member, std::back_inserter(texts), &print_name);
+        return texts;
+    }
+};
+
 Texts aggregates_of(const std::vector<AggregateSpec>& aggregates, AggregateKind kind) {
     Texts texts;
     for (const AggregateSpec& one : aggregates) {
         if (one.kind == kind) {
-            texts.push_back(kind == AggregateKind::count ? one.output_name
-                                                         : one.input_field + "=" + one.output_name);
+            texts.push_back(aggregate_text(one));
         }
     }
     return texts;
@@ -121,15 +143,23 @@ Texts aggregates_of(const std::vector<AggregateSpec>& aggregates, AggregateKind 
 struct Sum {
     static Problem set(std::vector<AggregateSpec>& member, const ValueRules& /*rules*/,
                        string_view text) {
-        const std::size_t equals = text.find('=');
-        const string_view field = text.substr(0, equals);
-        const string_view name =
+        const std::size_t equals = find_bare(text, '=');
+        const string_view field_text = text.substr(0, equals);
+        const string_view name_text =
             equals == string_view::npos ? string_view() : text.substr(equals + 1);
-        if (field.empty() || (equals != string_view::npos && name.empty())) {
+        if (field_text.empty() || (equals != string_view::npos && name_text.empty())) {
             return "not of the form FIELD or FIELD=NAME";
         }
-        member.push_back({AggregateKind::sum, std::string(field),
-                          name.empty() ? fmt::format("sum_{}", field) : std::string(name)});
+        auto field = read_name(field_text);
+        if (!field) {
+            return field.error();
+        }
+        auto name = name_text.empty() ? Read<std::string>(fmt::format("sum_{}", *field))
+                                      : read_name(name_text);
+        if (!name) {
+            return name.error();
+        }
+        member.push_back({AggregateKind::sum, std::move(*field), std::move(*name)});
         return std::nullopt;
     }
     static Texts get(const std::vector<AggregateSpec>& member, const ValueRules& /*rules*/) {
@@ -141,8 +171,11 @@ struct Sum {
 struct Count {
     static Problem set(std::vector<AggregateSpec>& member, const ValueRules& /*rules*/,
                        string_view text) {
-        member.push_back(
-            {AggregateKind::count, "", text.empty() ? std::string("count") : std::string(text)});
+        auto name = text.empty() ? Read<std::string>("count") : read_name(text);
+        if (!name) {
+            return name.error();
+        }
+        member.push_back({AggregateKind::count, "", std::move(*name)});
         return std::nullopt;
     }
     static Texts get(const std::vector<AggregateSpec>& member, const ValueRules& /*rules*/) {
@@ -330,6 +363,7 @@ void add_create_topics_options(std::vector<OptionSpec>& table) {
     table.push_back({.name = "topic-config",
                      .value = "ROLE.KEY=VALUE",
                      .repeatable = true,
+                     .list = ListForm::settings,
                      .help = "set a configuration of one topic",
                      .details = "ROLE is one of source, repartition, changelog, results, "
                                 "dead-letters; KEY is a topic configuration of Kafka: "
@@ -348,22 +382,25 @@ void add_create_topics_options(std::vector<OptionSpec>& table) {
 }
 
 void add_job_options(std::vector<OptionSpec>& table) {
-    table.push_back({.name = "group-by",
-                     .value = "FIELD",
-                     .repeatable = true,
-                     .help = "field that the totals are grouped by; each time one more",
-                     .details = "As soon as one of --group-by, --sum and --count is given, the "
-                                "three together are the job and nothing of the default one "
-                                "remains.",
-                     .absent = "the rows of any job",
-                     .rules = {.check = check_field},
-                     .bindings = {at<&AggregateConfig::spec, &AggregationSpec::group_by>(),
-                                  at<&AuditConfig::spec, &AggregationSpec::group_by>(),
-                                  at<&ResultsConfig::spec, &AggregationSpec::group_by>()}});
+    table.push_back(
+        {.name = "group-by",
+         .value = "FIELD,...",
+         .repeatable = true,
+         .list = ListForm::names,
+         .help = "fields that the totals are grouped by; each time more",
+         .details = "As soon as one of --group-by, --sum and --count is given, the "
+                    "three together are the job and nothing of the default one "
+                    "remains.",
+         .absent = "the rows of any job",
+         .rules = {.check = check_field},
+         .bindings = {at_as<Field, &AggregateConfig::spec, &AggregationSpec::group_by>(),
+                      at_as<Field, &AuditConfig::spec, &AggregationSpec::group_by>(),
+                      at_as<Field, &ResultsConfig::spec, &AggregationSpec::group_by>()}});
     table.push_back(
         {.name = "sum",
-         .value = "FIELD[=NAME]",
+         .value = "FIELD[=NAME],...",
          .repeatable = true,
+         .list = ListForm::names,
          .help = "sum a field, exactly; NAME is the field of the result",
          .details = "NAME is sum_<FIELD> when it is not given. --sum and --count make the fields "
                     "of the result in the order in which they are given.",
@@ -375,6 +412,7 @@ void add_job_options(std::vector<OptionSpec>& table) {
         {.name = "count",
          .value = "[NAME]",
          .repeatable = true,
+         .list = ListForm::names,
          .optional_value = true,
          .help = "count the records; NAME is the field of the result",
          .details = "NAME is count when it is not given.",
@@ -467,7 +505,8 @@ void add_aggregate_options(std::vector<OptionSpec>& table) {
                      .help = "a member that is silent for this long loses its partitions",
                      .details = "A crash is noticed after this time, so recovery takes little "
                                 "longer. Heartbeats are five times as frequent; no work of the "
-                                "loops delays them.",
+                                "loops delays them. Under --group-protocol consumer the brokers' "
+                                "group.consumer.session.timeout.ms counts instead.",
                      .rules = {.min = kSecond, .max = 30 * kMinute, .form = duration},
                      .bindings = {at<&AggregateConfig::session_timeout>()}});
     table.push_back({.name = "keep-deltas",
@@ -784,6 +823,13 @@ std::string range_text(const ValueRules& rules) {
                    : print_duration(std::chrono::milliseconds(static_cast<std::int64_t>(value)));
     };
     return fmt::format("{} .. {}", print(rules.min), print(rules.max));
+}
+
+std::string aggregate_text(const AggregateSpec& aggregate) {
+    return aggregate.kind == AggregateKind::count
+               ? print_name(aggregate.output_name)
+               : fmt::format("{}={}", print_name(aggregate.input_field),
+                             print_name(aggregate.output_name));
 }
 
 std::string default_text(const OptionSpec& option, Subcommand id) {

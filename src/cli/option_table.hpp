@@ -70,6 +70,9 @@ struct Binding {
     std::vector<std::string> (*get)(const Command&, const ValueRules&);
 };
 
+// How several values of a repeatable option stand in one text.
+enum class ListForm : std::uint8_t { none, names, settings };
+
 enum class OptionGroup : std::uint8_t { job, cluster, running, observing };
 inline constexpr std::array<std::string_view, 4> kOptionGroupTitles{"The job", "The cluster",
                                                                     "Running", "Observing"};
@@ -79,7 +82,8 @@ struct OptionSpec {
     char short_name = '\0';       // -n
     std::string_view value = {};  // what help shows for the value; empty: a flag
     OptionGroup group = OptionGroup::job;
-    bool repeatable = false;        // each time adds a value
+    bool repeatable = false;  // each time adds a value
+    ListForm list = ListForm::none;
     bool optional_value = false;    // --name alone stands for --name=""
     std::string_view help = {};     // one line
     std::string_view details = {};  // further sentences
@@ -119,6 +123,9 @@ inline constexpr std::array<MetaOption, 3> kMetaOptions{{
     {"help", 'h', "", "show this help"},
 }};
 inline constexpr std::string_view kConfigEnvironment = "KSTREAM_CONFIG";
+
+// An aggregate as the value of --sum or --count.
+[[nodiscard]] std::string aggregate_text(const AggregateSpec& aggregate);
 
 // The default as text, or what its absence means.
 [[nodiscard]] std::string default_text(const OptionSpec& option, Subcommand id);

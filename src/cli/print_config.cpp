@@ -58,9 +58,8 @@ void append_aggregates(std::string& out, const AggregationSpec& spec,
     for (const AggregateSpec& one : spec.aggregates) {
         const bool count = one.kind == AggregateKind::count;
         const OptionSpec& option = option_named(count ? "count" : "sum", Subcommand::aggregate);
-        const std::string value = count ? one.output_name : one.input_field + "=" + one.output_name;
         fmt::format_to(std::back_inserter(out), "{} = {}  # {}\n", option.name,
-                       in_double_quotes(value), origin_of(option, given));
+                       in_double_quotes(aggregate_text(one)), origin_of(option, given));
     }
 }
 

@@ -3,8 +3,10 @@
 #include "cli/sources.hpp"
 
 #include "cli/config_file.hpp"
+#include "cli/names.hpp"
 #include "cli/suggest.hpp"
 #include "cli/values.hpp"
+#include "cli/wishes.hpp"
 #include "kstream/model/secret_property.hpp"
 
 #include <fmt/format.h>
@@ -51,13 +53,23 @@ std::string property_of(string_view environment_name) {
     return property;
 }
 
+// KSTREAM_BOOTSTRAP_SERVERS -> bootstrap-servers
+std::string option_named_by(string_view environment_name) {
+    std::string option;
+    for (const char c : environment_name.substr(kPrefix.size())) {
+        option += c == '_' ? '-' : (c >= 'A' && c <= 'Z') ? static_cast<char>(c - 'A' + 'a') : c;
+    }
+    return option;
+}
+
 void unknown_variable(string_view name, std::vector<std::string>& problems) {
     std::vector<std::string> names{std::string(kConfigEnvironment)};
     std::ranges::transform(option_table(), std::back_inserter(names),
                            &OptionSpec::environment_name);
     const std::vector<string_view> views(names.begin(), names.end());
+    const std::string wish = option_wish(option_named_by(name), "--", std::nullopt);
     problems.push_back(fmt::format("{}: unknown environment variable{}", printable(name),
-                                   did_you_mean(name, "", views)));
+                                   wish.empty() ? did_you_mean(name, "", views) : wish));
 }
 
 void read_environment(const Environment& environment, Subcommand id, Sources& sources) {
@@ -81,16 +93,7 @@ void read_environment(const Environment& environment, Subcommand id, Sources& so
             if (option.binding(id) == nullptr) {
                 continue;
             }
-            if (!option.repeatable) {
-                sources.values.push_back({&option, value, Origin::environment, name});
-                continue;
-            }
-            for (std::size_t begin = 0; begin <= value.size();) {
-                const std::size_t end = std::min(value.size(), value.find(',', begin));
-                sources.values.push_back(
-                    {&option, value.substr(begin, end - begin), Origin::environment, name});
-                begin = end + 1;
-            }
+            sources.values.push_back({&option, value, Origin::environment, name});
         }
         if (!known) {
             unknown_variable(name, sources.problems);
@@ -137,8 +140,13 @@ const OptionSpec* option_of(const FileEntry& entry, Subcommand running, string_v
                         "means something else in each",
                         where));
     } else if (!known) {
+        std::string wish = option_wish(entry.key, "", section);
+        if (wish.empty() && entry.key.contains('.')) {
+            wish = ": properties of the client library stand in the section [client]";
+        }
         problems.push_back(
-            fmt::format("{}: unknown key{}", where, did_you_mean(entry.key, "", candidates)));
+            fmt::format("{}: unknown key{}", where,
+                        wish.empty() ? did_you_mean(entry.key, "", candidates) : wish));
     }
     return section && *section != running ? nullptr : found;
 }
@@ -235,6 +243,23 @@ void read_arguments(const CommandLine& line, Sources& sources) {
     }
 }
 
+// Lists are divided in one place, whatever they come from.
+void divide_lists(std::vector<Given>& values) {
+    std::vector<Given> divided;
+    for (Given& given : values) {
+        if (given.option->list == ListForm::none) {
+            divided.push_back(std::move(given));
+            continue;
+        }
+        for (std::string& entry : given.option->list == ListForm::names
+                                      ? split_names(given.text)
+                                      : split_settings(given.text)) {
+            divided.push_back({given.option, std::move(entry), given.origin, given.where});
+        }
+    }
+    values = std::move(divided);
+}
+
 // Leaves of each option the values of its highest origin, and the last one where only one counts.
 void keep_highest(std::vector<Given>& values) {
     std::map<const OptionSpec*, Origin> highest;
@@ -267,6 +292,7 @@ Sources collect(const CommandLine& line, const Environment& environment) {
         return given.option->binding(*line.subcommand) == nullptr;
     });
     keep_highest(sources.values);
+    divide_lists(sources.values);
     return sources;
 }
 

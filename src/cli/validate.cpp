@@ -2,6 +2,8 @@
 #include "cli/validate.hpp"
 
 #include "cli/listen_address.hpp"
+#include "cli/names.hpp"
+#include "cli/values.hpp"
 
 #include <fmt/format.h>
 
@@ -114,7 +116,32 @@ void check(const ResetConfig& config, Found& found) {
     }
 }
 
+void warn_if_nested(std::string_view option, std::string_view field, Found& found) {
+    if (looks_nested(field)) {
+        found.push_back(fmt::format(
+            "{} {}: nested fields are not read; this is taken for one field of that name at the "
+            "top of each record",
+            option, in_quotes(field)));
+    }
+}
+
 }  // namespace
+
+std::vector<std::string> warnings(const Command& command) {
+    Found found;
+    const auto look = [&found](const auto& config) {
+        if constexpr (requires { config.spec; }) {
+            for (const std::string& field : config.spec.group_by) {
+                warn_if_nested("--group-by", field, found);
+            }
+            for (const AggregateSpec& aggregate : config.spec.aggregates) {
+                warn_if_nested("--sum", aggregate.input_field, found);
+            }
+        }
+    };
+    std::visit(look, command);
+    return found;
+}
 
 std::vector<std::string> validate(const Command& command) {
     Found found;

@@ -11,4 +11,7 @@ namespace kstream::cli {
 // All problems, each naming the options it is about; empty when the configuration can be run.
 [[nodiscard]] std::vector<std::string> validate(const Command& command);
 
+// What can be run and is probably not what was meant; said once at the start.
+[[nodiscard]] std::vector<std::string> warnings(const Command& command);
+
 }  // namespace kstream::cli

@@ -4,6 +4,7 @@
 #include "kafka/admin.hpp"
 
 #include "kafka/admin_call.hpp"
+#include "kafka/cluster_trouble.hpp"
 #include "kafka/error_map.hpp"
 #include "kafka/left_behind.hpp"
 #include "kstream/check.hpp"
@@ -20,7 +21,9 @@ namespace {
 
 constexpr int kPollSliceMs = 100;
 constexpr std::chrono::milliseconds kBetweenAttempts{200};
-// One attempt to reach a cluster that is coming up.
+// One attempt to reach a cluster that is coming up. The first one is short: what stands in the way
+// has to be named within five seconds.
+constexpr std::chrono::milliseconds kFirstAttempt{2000};
 constexpr std::chrono::milliseconds kAttempt{3000};
 // Longer than any client is kept whose call we have ended ourselves.
 constexpr std::chrono::milliseconds kNotByLibrary{std::chrono::minutes{10}};
@@ -276,11 +279,29 @@ Result<ClusterInfo> Admin::ask_cluster(const AdminTurn& turn) {
     return cluster;
 }
 
+// A cluster that does not answer leaves a person with "timed out".
+Result<ClusterInfo> Admin::explained(Result<ClusterInfo> cluster) {
+    if (cluster || (settings_.cancelled && settings_.cancelled())) {
+        return cluster;
+    }
+    return std::unexpected(explain_silence(*turn().client->get(), config_.brokers, cluster.error(),
+                                           settings_.cancelled));
+}
+
+void Admin::say_once(const Error& error) {
+    if (config_.log != nullptr && error.message != said_) {
+        config_.log->write(LogLevel::warn, "waiting for the cluster",
+                           {{"reason", error.message}, {"hint", error.hint}});
+        said_ = error.message;
+    }
+}
+
 Result<ClusterInfo> Admin::wait_for_cluster(int brokers, std::chrono::milliseconds limit) {
     const auto deadline = std::chrono::steady_clock::now() + limit;
     const std::chrono::milliseconds whole = settings_.timeout;
+    settings_.timeout = std::min(whole, kFirstAttempt);
+    Result<ClusterInfo> cluster = explained(describe_cluster());
     settings_.timeout = std::min(whole, kAttempt);
-    Result<ClusterInfo> cluster = describe_cluster();
     const auto wait_on = [&] {
         const bool cancelled = settings_.cancelled && settings_.cancelled();
         const bool worth_it = cluster ? static_cast<int>(cluster->brokers.size()) < brokers
@@ -288,8 +309,11 @@ Result<ClusterInfo> Admin::wait_for_cluster(int brokers, std::chrono::millisecon
         return worth_it && !cancelled && std::chrono::steady_clock::now() < deadline;
     };
     while (wait_on()) {
+        if (!cluster) {
+            say_once(cluster.error());
+        }
         std::this_thread::sleep_for(kBetweenAttempts);
-        cluster = describe_cluster();
+        cluster = explained(describe_cluster());
     }
     settings_.timeout = whole;
     if (cluster && static_cast<int>(cluster->brokers.size()) < brokers) {

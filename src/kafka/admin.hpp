@@ -252,6 +252,8 @@ private:
     template <typename Ask, typename Trouble>
     auto ask_in_turns(Ask ask, Trouble trouble);
     Result<ClusterInfo> ask_cluster(const AdminTurn& turn);
+    Result<ClusterInfo> explained(Result<ClusterInfo> cluster);
+    void say_once(const Error& error);
     Result<std::vector<TopicInfo>> ask_topics(const std::vector<std::string>& names,
                                               const AdminTurn& turn);
     Result<std::vector<GroupInfo>> ask_groups(const std::vector<std::string>& names,
@@ -269,6 +271,7 @@ private:
     std::shared_ptr<SharedTrouble> trouble_;
     std::unique_ptr<std::mutex> mutex_;  // of client_, the pointer
     std::shared_ptr<AdminClient> client_;
+    std::string said_;  // what has been waited for last
 };
 
 }  // namespace kstream::kafka

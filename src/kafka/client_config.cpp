@@ -9,12 +9,15 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <map>
 #include <span>
 #include <string_view>
 #include <tuple>
+#include <unistd.h>
 
 namespace kstream::kafka {
 namespace {
@@ -108,6 +111,17 @@ constexpr Default kAdmin[] = {
 constexpr Default kClassicConsumer[] = {
     {"partition.assignment.strategy", "cooperative-sticky"},
 };
+
+// A loop that has not polled for this long hangs: its partitions have to go to somebody else,
+// although the library's own thread goes on with the heartbeats. What the loops do between two
+// polls takes milliseconds, restores and takeovers poll all the while. librdkafka refuses less than
+// the session timeout, and it would make no sense: a member that is gone is let go sooner than one
+// that hangs.
+constexpr std::int64_t kLongestPauseMs = 300'000;
+
+constexpr std::int64_t kMostMessageBytes = 1'000'000'000;  // of librdkafka's message.max.bytes
+// What a fetch has around its records, as librdkafka wants it.
+constexpr std::int64_t kFetchOverhead = 512;
 
 bool has_value(const Properties& properties, std::string_view name, std::string_view value) {
     for (const auto& [key, text] : properties) {
@@ -244,6 +258,76 @@ Result<void> apply_own(rd_kafka_conf_t& conf, const char* name, const char* valu
     return {};
 }
 
+std::int64_t number_in(const rd_kafka_conf_t& conf, const char* name) {
+    std::array<char, 64> text{};
+    std::size_t size = text.size();
+    if (rd_kafka_conf_get(&conf, name, text.data(), &size) != RD_KAFKA_CONF_OK) {
+        return 0;
+    }
+    return std::strtoll(text.data(), nullptr, 10);
+}
+
+// What must not be less, or not more, than something else that was set. librdkafka moves such
+// properties by itself as long as nobody has set them, and refuses the client when kstream's own
+// value stands beside a user's: -X socket.timeout.ms=30000 was exit code 2, and so was
+// --session-timeout 6m.
+Result<void> move_together(rd_kafka_conf_t& conf, ClientKind kind) {
+    const auto at_least = [&conf](const char* name, std::int64_t least) {
+        return number_in(conf, name) >= least
+                   ? Result<void>{}
+                   : apply_own(conf, name, std::to_string(least).c_str());
+    };
+    const auto at_most = [&conf](const char* name, std::int64_t most) {
+        return number_in(conf, name) <= most ? Result<void>{}
+                                             : apply_own(conf, name, std::to_string(most).c_str());
+    };
+    Result<void> done =
+        at_least("reconnect.backoff.max.ms", number_in(conf, "reconnect.backoff.ms"));
+    const bool reads = kind == ClientKind::consumer || kind == ClientKind::reader;
+    if (done && kind == ClientKind::consumer) {
+        done = at_least("max.poll.interval.ms",
+                        std::max(kLongestPauseMs, number_in(conf, "session.timeout.ms")));
+    }
+    if (done && reads) {
+        done = at_least("fetch.max.bytes", number_in(conf, "message.max.bytes"));
+    }
+    if (done && reads) {
+        done = at_least("receive.message.max.bytes",
+                        number_in(conf, "fetch.max.bytes") + kFetchOverhead);
+    }
+    if (done && !reads && kind != ClientKind::admin) {
+        // Of a message that is larger than the queue librdkafka says for ever that it is full.
+        done =
+            at_least("queue.buffering.max.kbytes", number_in(conf, "message.max.bytes") / 1024 + 1);
+    }
+    if (done && kind == ClientKind::transactional_producer) {
+        const std::int64_t transaction = number_in(conf, "transaction.timeout.ms");
+        done = at_most("socket.timeout.ms", transaction);
+        // Only where it was set: 0, no limit, stands for what the library makes of it.
+        if (done && number_in(conf, "message.timeout.ms") > transaction) {
+            done = apply_own(conf, "message.timeout.ms", std::to_string(transaction).c_str());
+        }
+    }
+    return done;
+}
+
+// Of OpenSSL's words for a file that is not there, "system lib" is all that comes here.
+std::string unreadable_file(const rd_kafka_conf_t& conf) {
+    for (const char* const property :
+         {"ssl.ca.location", "ssl.certificate.location", "ssl.key.location", "ssl.crl.location",
+          "ssl.keystore.location"}) {
+        std::array<char, 4096> path{};
+        std::size_t size = path.size();
+        if (rd_kafka_conf_get(&conf, property, path.data(), &size) == RD_KAFKA_CONF_OK &&
+            path[0] != '\0' && std::string_view(path.data()) != "probe" &&
+            ::access(path.data(), R_OK) != 0) {
+            return fmt::format("{}: {} cannot be read: {}", property, path.data(),
+                               std::strerror(errno));
+        }
+    }
+    return {};
+}
+
 }  // namespace
 
 Result<ConfPtr> make_conf(const ClientConfig& config, ClientKind kind, const Properties& required) {
@@ -266,10 +350,18 @@ Result<ConfPtr> make_conf(const ClientConfig& config, ClientKind kind, const Pro
         last.emplace_back("client.id", config.client_id);
     }
     last.insert(last.end(), required.begin(), required.end());
-    for (const auto& [name, value] : last) {
+    for (auto& [name, value] : last) {
+        // A topic may allow up to 2 GiB.
+        if (name == "message.max.bytes" &&
+            std::strtoll(value.c_str(), nullptr, 10) > kMostMessageBytes) {
+            value = std::to_string(kMostMessageBytes);
+        }
         if (auto done = apply_own(*conf, name.c_str(), value.c_str()); !done) {
             return std::unexpected(std::move(done.error()));
         }
+    }
+    if (auto done = move_together(*conf, kind); !done) {
+        return std::unexpected(std::move(done.error()));
     }
     if (config.log != nullptr) {
         attach_log(*conf, *config.log);
@@ -281,6 +373,10 @@ Result<HandlePtr> make_client(ConfPtr conf, rd_kafka_type_t type) {
     std::array<char, 512> reason{};
     HandlePtr client(rd_kafka_new(type, conf.get(), reason.data(), reason.size()));
     if (!client) {
+        if (const std::string unreadable = unreadable_file(*conf); !unreadable.empty()) {
+            return fail(ExitCode::usage, fmt::format("client property {}", unreadable),
+                        "name a file that is there and that this user may read");
+        }
         return fail(ExitCode::usage, fmt::format("making a Kafka client: {}", reason.data()));
     }
     std::ignore = conf.release();  // belongs to the client now

@@ -187,7 +187,8 @@ constexpr Row kRows[] = {
     {RD_KAFKA_RESP_ERR_INVALID_RECORD, kStop, ExitCode::kafka_fatal,
      "is the topic compacted, and the record without a key"},
     {RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, kStop, ExitCode::kafka_fatal,
-     "look at the topic's message.timestamp limits"},
+     "is this machine's clock right? the topic's message.timestamp.after.max.ms and "
+     "message.timestamp.before.max.ms say how far from the brokers' time a record may be"},
     {RD_KAFKA_RESP_ERR_OFFSET_METADATA_TOO_LARGE, kStop, ExitCode::kafka_fatal,
      "the broker's offset.metadata.max.bytes is below 512"},
     {RD_KAFKA_RESP_ERR_INVALID_COMMIT_OFFSET_SIZE, kStop, ExitCode::kafka_fatal, ""},

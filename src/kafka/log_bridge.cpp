@@ -111,7 +111,27 @@ LogLevel level_of(int syslog_level) {
     return syslog_level <= kSyslogInfo ? LogLevel::info : LogLevel::debug;
 }
 
+// A process that has run out of descriptors or threads connects again for ever. To librdkafka it is
+// a broker that cannot be reached.
+bool is_out_of_resources(std::string_view text) {
+    return text.contains("Too many open files") ||
+           text.contains("Unable to create broker thread") ||
+           text.contains("Unable to create thread");
+}
+
 void on_log(const rd_kafka_t* client, int syslog_level, const char* facility, const char* text) {
+    if (is_out_of_resources(text)) {
+        if (const auto [log, left_out] = registry().admit(client, "kstream-resources", true);
+            log != nullptr) {
+            log->write(LogLevel::error, "the process has no more open files or threads",
+                       {{"client", rd_kafka_name(client)},
+                        {"text", text},
+                        {"hint",
+                         "raise LimitNOFILE= and TasksMax= of the unit, nofile and "
+                         "pids-limit of the container, or take fewer --workers"}});
+        }
+        return;
+    }
     const LogLevel level = level_of(syslog_level);
     const bool limited = level == LogLevel::warn || level == LogLevel::info;
     const auto [log, left_out] = registry().admit(client, facility, limited);

@@ -4,8 +4,13 @@
 import json
 import os
 import resource
+import signal
+import socket
+import socketserver
 import subprocess
 import tempfile
+import threading
+import time
 import unittest
 
 from support import KSTREAM, TIMEOUT_S, BinaryTest, clean_environment
@@ -23,7 +28,9 @@ class Streams(BinaryTest):
 
     def test_problems_are_messages(self):
         for arguments in ([], ["--nonsense"], ["nonsense"], ["produce", "--nonsense"],
-                          ["help", "nonsense"], ["produce", "extra"], ["reset"]):
+                          ["help", "nonsense"], ["produce", "extra"], ["reset"],
+                          ["nonsense", "--help"], ["version"], ["--help", "nonsense"],
+                          ["aggregate", "--group-by", "a", "--count", "5"]):
             done = self.check_run(arguments, 2)
             self.assertEqual(done.stdout, "", arguments)
             self.assertTrue(done.stderr.startswith("kstream: "), done.stderr)
@@ -36,6 +43,20 @@ class Streams(BinaryTest):
             "kstream: --sede: unknown option, did you mean --seed?\n"
             "kstream: KSTREAM_COUNT: 'y' is not a whole number from 0\n"
             "kstream: --rate: 'x' is not a number\n")
+
+    def test_signals_of_daemons_and_other_programs_end_nothing(self):
+        """Not even where there is no handler yet that waits: they are set before all else."""
+        for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+            with subprocess.Popen([KSTREAM, "produce", "-b", "127.0.0.1:1"],
+                                  env=clean_environment(), stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, text=True) as process:
+                process.stderr.readline()  # it has begun
+                process.send_signal(number)
+                process.stderr.readline()
+                process.send_signal(signal.SIGTERM)
+                process.stdout.close()
+                process.stderr.read()
+                self.assertGreaterEqual(process.wait(TIMEOUT_S), 0, number)
 
     def test_version_names_the_library(self):
         lines = self.check_run(["--version"], 0).stdout.splitlines()
@@ -105,6 +126,64 @@ class Bench(BinaryTest):
     def test_without_a_cluster_nothing_is_reported(self):
         done = self.check_run(["bench", "--scenario", "consume", "-b", "127.0.0.1:1"], 3)
         self.assertEqual(done.stdout, "")
+
+
+class Files(BinaryTest):
+    def test_files_that_stand_in_the_way_are_named_at_once(self):
+        """Without a cluster, which would be waited for first."""
+        nowhere = ("-b", "127.0.0.1:1")
+        tls = ("-X", "security.protocol=ssl", "-X", "ssl.ca.location=/nowhere/ca.pem")
+        for arguments, words in (
+            (["audit", "--base", "/nowhere/base", *nowhere],
+             "--base /nowhere/base: cannot be read: No such file or directory"),
+            (["audit", "--save-base", "/nowhere/base", *nowhere],
+             "nothing can be written in /nowhere: No such file or directory"),
+            (["produce", *tls, *nowhere],
+             "client property ssl.ca.location: /nowhere/ca.pem cannot be read"),
+            (["aggregate", "--config", "/nowhere/kstream.conf"],
+             "/nowhere/kstream.conf: cannot be opened: No such file or directory"),
+        ):
+            began = time.monotonic()
+            done = self.check_run(arguments, 2)
+            self.assertIn(words, done.stderr.splitlines()[-1])
+            self.assertLess(time.monotonic() - began, 5, arguments)
+
+
+class Ports(BinaryTest):
+    def test_a_port_in_use_is_the_last_word(self):
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", 0))
+            other.listen()
+            address = f"127.0.0.1:{other.getsockname()[1]}"
+            done = self.check_run(["produce", "--http", address, "-b", "127.0.0.1:1"], 2)
+        self.assertIn("Address already in use", done.stderr.splitlines()[-1])
+
+    def test_a_port_that_is_no_broker_is_named_soon(self):
+        """By every subcommand that talks to a cluster, as the last word. It takes two to three
+        seconds; the bound is for machines that have other things to do."""
+        class Web(socketserver.BaseRequestHandler):
+            def handle(self):
+                self.request.recv(4)
+                self.request.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Web) as web:
+            web.handle_error = lambda *_: None  # connections that were closed meanwhile
+            web.daemon_threads = True
+            thread = threading.Thread(target=web.serve_forever)
+            thread.start()
+            address = f"127.0.0.1:{web.server_address[1]}"
+            try:
+                for arguments in (["produce"], ["aggregate"], ["audit"], ["create-topics"],
+                                  ["reset", "--application-id", "a"],
+                                  ["bench", "--scenario", "consume"]):
+                    began = time.monotonic()
+                    done = self.check_run([*arguments, "-b", address], 4)
+                    self.assertIn(f"{address} speaks HTTP, not Kafka's protocol",
+                                  done.stderr.splitlines()[-1])
+                    self.assertLess(time.monotonic() - began, 15, arguments)
+            finally:
+                web.shutdown()
+                thread.join()
 
 
 class Configuration(BinaryTest):

@@ -163,10 +163,105 @@ TEST_CASE("properties of the other kind of client are left out without a warning
 
 TEST_CASE("the user's word counts more than a default, the caller's more than the user's") {
     const ConfPtr conf =
-        made(ClientKind::consumer, {{"fetch.wait.max.ms", "7"}, {"session.timeout.ms", "7000"}},
-             {{"session.timeout.ms", "9000"}});
+        made(ClientKind::consumer, {{"fetch.wait.max.ms", "7"}, {"fetch.min.bytes", "7"}},
+             {{"fetch.min.bytes", "9"}});
     CHECK(value_of(conf, "fetch.wait.max.ms") == "7");
-    CHECK(value_of(conf, "session.timeout.ms") == "9000");
+    CHECK(value_of(conf, "fetch.min.bytes") == "9");
+}
+
+struct Made {
+    ClientKind kind;
+    Properties user;
+    Properties required;
+};
+
+// As the library judges them: all properties together.
+void check_accepted(const Made& made) {
+    INFO(static_cast<int>(made.kind));
+    for (const auto& [name, value] : made.user) {
+        UNSCOPED_INFO(name << " = " << value);
+    }
+    Result<ConfPtr> conf = make_conf(config_with(made.user), made.kind, made.required);
+    if (!conf) {
+        FAIL_CHECK(conf.error().message);
+        return;
+    }
+    const bool produces =
+        made.kind == ClientKind::plain_producer || made.kind == ClientKind::transactional_producer;
+    const Result<HandlePtr> client =
+        make_client(std::move(*conf), produces ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER);
+    if (!client) {
+        FAIL_CHECK(client.error().message);
+    }
+}
+
+TEST_CASE("a session of any length that --session-timeout takes is one that librdkafka takes") {
+    for (const char* const timeout : {"1000", "8000", "299999", "300001", "360000", "1800000"}) {
+        check_accepted(
+            {ClientKind::consumer, {}, {{"group.id", "g"}, {"session.timeout.ms", timeout}}});
+    }
+    // The loop that hangs is let go after the member that is gone, and never because of a user.
+    const ConfPtr conf = made(ClientKind::consumer, {}, {{"session.timeout.ms", "360000"}});
+    CHECK(value_of(conf, "max.poll.interval.ms") == "360000");
+    CHECK(value_of(made(ClientKind::consumer), "max.poll.interval.ms") == "300000");
+}
+
+TEST_CASE("what a user sets takes along what has to be more or less than it") {
+    const Properties group{{"group.id", "g"}};
+    const Properties transaction{{"transactional.id", "t"}};
+    for (const auto& [name, value] : Properties{{"reconnect.backoff.ms", "5000"},
+                                                {"message.max.bytes", "50000000"},
+                                                {"message.max.bytes", "200000000"},
+                                                {"fetch.max.bytes", "300000000"},
+                                                {"socket.timeout.ms", "30000"},
+                                                {"socket.timeout.ms", "300000"},
+                                                {"message.timeout.ms", "120000"},
+                                                {"message.timeout.ms", "0"}}) {
+        const Properties user{{name, value}};
+        check_accepted({ClientKind::plain_producer, user, {}});
+        check_accepted({ClientKind::transactional_producer, user, transaction});
+        check_accepted({ClientKind::consumer, user, group});
+        check_accepted({ClientKind::reader, user, {}});
+        check_accepted({ClientKind::admin, user, group});
+    }
+    CHECK(value_of(made(ClientKind::consumer, {{"message.max.bytes", "50000000"}}),
+                   "fetch.max.bytes") == "50000000");
+    // A message that does not fit into the queue would wait for room for ever.
+    CHECK(value_of(
+              made(ClientKind::transactional_producer, {}, {{"message.max.bytes", "1000000000"}}),
+              "queue.buffering.max.kbytes") == "976563");
+    // What nobody has set stays.
+    CHECK(value_of(made(ClientKind::consumer), "fetch.max.bytes") == "16777216");
+    CHECK(value_of(made(ClientKind::plain_producer), "socket.timeout.ms") == "60000");
+}
+
+TEST_CASE("a topic's largest message is one that librdkafka takes") {
+    for (const char* const bytes : {"1114124", "1000000000", "2147483647"}) {
+        check_accepted({ClientKind::transactional_producer,
+                        {},
+                        {{"transactional.id", "t"}, {"message.max.bytes", bytes}}});
+    }
+}
+
+TEST_CASE("a file of certificates that cannot be read is named, with the property") {
+    for (const char* const property : {"ssl.ca.location", "ssl.certificate.location"}) {
+        Result<ConfPtr> conf =
+            make_conf(config_with({{"security.protocol", "ssl"}, {property, "/nowhere/file.pem"}}),
+                      ClientKind::reader, {});
+        REQUIRE(conf);
+        const Result<HandlePtr> client = make_client(std::move(*conf), RD_KAFKA_CONSUMER);
+        REQUIRE_FALSE(client);
+        CHECK(client.error().exit_code == ExitCode::usage);
+        CHECK(client.error().message ==
+              std::string("client property ") + property +
+                  ": /nowhere/file.pem cannot be read: No such file or directory");
+    }
+}
+
+TEST_CASE("each codec of --compression is one that librdkafka has") {
+    for (const char* const codec : {"none", "gzip", "snappy", "lz4", "zstd"}) {
+        check_accepted({ClientKind::plain_producer, {}, {{"compression.codec", codec}}});
+    }
 }
 
 TEST_CASE("log lines reach the log, repeated ones only a few times, and the opaque stays free") {

@@ -57,7 +57,7 @@ THIRD_PARTY = {
     "prometheus/": ("src/telemetry/", "tests/"),
     "simdjson.h": ("src/codec/", "src/kafka/client_stats.", "src/bench/json_document.",
                    "src/results/", "tests/"),
-    "openssl/": ("src/codec/",),
+    "openssl/": ("src/codec/", "src/kafka/broker_probe.", "tests/mock/broker_probe_test."),
     "fmt/": ("src/", "tests/"),
     "catch2/": ("tests/",),
 }

@@ -12,12 +12,15 @@ struct RefusedProperty {
     std::string_view reason;
 };
 
-inline constexpr std::array<RefusedProperty, 27> kRefusedProperties{{
+inline constexpr std::array<RefusedProperty, 30> kRefusedProperties{{
     {"bootstrap.servers", "use --brokers"},
     {"metadata.broker.list", "use --brokers"},
     {"group.id", "the groups are <application-id>-map and <application-id>-totals"},
     {"group.instance.id", "use --group-instance-id"},
     {"group.protocol", "use --group-protocol"},
+    {"session.timeout.ms", "use --session-timeout"},
+    {"heartbeat.interval.ms", "a fifth of --session-timeout"},
+    {"max.poll.interval.ms", "five minutes, or --session-timeout where that is longer"},
     {"transactional.id", "made from application id, instance id and worker (protocol P5)"},
     {"transaction.timeout.ms", "bounds how long a dead worker blocks takeover; kstream sets it"},
     {"enable.idempotence", "always on: without it a retry can write a record twice"},

@@ -311,7 +311,7 @@ TEST_CASE("each missing right is an error that names operation and topic") {
     const Findings findings = rights_findings(topic, cli::OnBadRecord::fail);
     REQUIRE(findings.size() == 1);
     CHECK(findings[0].exit_code == ExitCode::kafka_fatal);
-    CHECK(findings[0].text == "not authorised to Write topic changelog");
+    CHECK(findings[0].text == "not authorized to Write topic changelog");
     topic.info.rights.allow(kafka::Operation::write);
     CHECK(rights_findings(topic, cli::OnBadRecord::fail).empty());
 }

@@ -7,6 +7,8 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/wait.h>
 #include <thread>
@@ -47,6 +49,44 @@ TEST_CASE("The first SIGINT or SIGTERM requests a stop") {
         CHECK(stop->requested());
         CHECK(stop->wait_for(seconds(10)));
         CHECK(readable(stop->file_descriptor()));
+    }
+}
+
+TEST_CASE("Signals that are meant for daemons or other programs end nothing") {
+    for (const int number : {SIGHUP, SIGPIPE, SIGUSR1, SIGUSR2}) {
+        const auto stop = installed();
+        if (number == SIGHUP && ::isatty(STDERR_FILENO) == 1) {
+            continue;  // there it asks for the stop: below
+        }
+        CHECK(::raise(number) == 0);
+        CHECK_FALSE(stop->requested());
+    }
+}
+
+TEST_CASE("A terminal that goes away asks for the stop") {
+    const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY);
+    REQUIRE(terminal >= 0);
+    REQUIRE(::grantpt(terminal) == 0);
+    REQUIRE(::unlockpt(terminal) == 0);
+    const int other_end = ::open(::ptsname(terminal), O_RDWR | O_NOCTTY);
+    REQUIRE(other_end >= 0);
+    const int before = ::dup(STDERR_FILENO);
+    REQUIRE(::dup2(other_end, STDERR_FILENO) == STDERR_FILENO);
+    {
+        const auto stop = installed();
+        CHECK(::raise(SIGHUP) == 0);
+        CHECK(stop->requested());
+    }
+    ::signal(SIGHUP, SIG_IGN);  // as nohup does
+    {
+        const auto stop = installed();
+        CHECK(::raise(SIGHUP) == 0);
+        CHECK_FALSE(stop->requested());
+    }
+    ::signal(SIGHUP, SIG_DFL);
+    ::dup2(before, STDERR_FILENO);
+    for (const int descriptor : {terminal, other_end, before}) {
+        ::close(descriptor);
     }
 }
 

@@ -117,8 +117,9 @@ TEST_CASE("The printed configuration is a file that gives the same configuration
         {"produce", "--count", "5", "--rate", "2.5", "--json", "-X", "linger.ms=7"},
         {"create-topics", "--wait", "30", "--topic-config", "source.retention.ms=1"},
         {"aggregate"},
-        {"aggregate", "--group-by", "a\"b", "--count", "n", "--sum", "x=y # z", "--until", "end",
-         "--from", "2026-11-24T00:00:00.5Z", "--keep-deltas", "48h", "--log-format", "json"},
+        {"aggregate", "--group-by", R"(a\"b,c\,d,\5)", "--count", "n", "--sum",
+         R"(x\=1\ =y\ #\ z\\)", "--until", "end", "--from", "2026-11-24T00:00:00.5Z",
+         "--keep-deltas", "48h", "--log-format", "json"},
         {"reset", "--application-id", "a", "--yes"},
         {"bench", "--scenario", "restore", "--keys", "5k", "--rounds", "2"}};
     for (const auto& words : runs) {

@@ -1,4 +1,5 @@
 // Where option values come from, which of them counts, and what is said about those that are wrong.
+#include "cli/validate.hpp"
 #include "support/cli_fixture.hpp"
 
 #include <chrono>
@@ -105,6 +106,83 @@ TEST_CASE("A list of a higher level replaces the one below it") {
           Lines{"e", "f"});
 }
 
+TEST_CASE("Lists are divided alike wherever they stand") {
+    const AggregationSpec expected{.source_topic = "financial_transactions",
+                                   .group_by = {"a", "b c", "d,e"},
+                                   .aggregates = {{AggregateKind::sum, "amount", "sum_amount"},
+                                                  {AggregateKind::sum, "fee", "fees"},
+                                                  {AggregateKind::count, "", "n"}}};
+    const std::string groups = R"(a, b\ c,d\,e)";
+    const std::string sums = "amount, fee=fees";
+    const TemporaryFile file("[aggregate]\ngroup-by = " + groups + "\nsum = " + sums +
+                             "\ncount = n\n");
+    CHECK(config_from<AggregateConfig>({"aggregate", "--config", file.path()}).spec == expected);
+    CHECK(config_from<AggregateConfig>({"aggregate"}, {{"KSTREAM_GROUP_BY", groups},
+                                                       {"KSTREAM_SUM", sums},
+                                                       {"KSTREAM_AGGREGATE_COUNT", "n"}})
+              .spec == expected);
+    CHECK(config_from<AggregateConfig>(
+              {"aggregate", "--group-by", groups, "--sum", sums, "--count", "n"})
+              .spec == expected);
+    CHECK(config_from<AuditConfig>({"audit", "--group-by", groups, "--sum", sums, "--count=n"})
+              .spec == expected);
+}
+
+TEST_CASE("A comma in the value of a topic's configuration does not divide") {
+    const Pairs expected{{"source.cleanup.policy", "compact,delete"},
+                         {"results.retention.ms", "1"}};
+    const std::string list = "source.cleanup.policy=compact,delete,results.retention.ms=1";
+    CHECK(
+        config_from<CreateTopicsConfig>({"create-topics", "--topic-config", list}).topic_configs ==
+        expected);
+    CHECK(config_from<CreateTopicsConfig>({"create-topics"}, {{"KSTREAM_TOPIC_CONFIG", list}})
+              .topic_configs == expected);
+}
+
+TEST_CASE("What is not the name of a field is refused, and said how to write it") {
+    const auto problem = [](const Lines& words) {
+        Lines all{"aggregate", "--group-by", "g", "--count"};
+        all.insert(all.end(), words.begin(), words.end());
+        const Lines found = problems_from(all);
+        REQUIRE(found.size() == 1);
+        return found[0];
+    };
+    CHECK(problem({"--count", "5"}) ==
+          R"(--count: '5' is a number where the name of a field is wanted; a field that is really )"
+          R"(called so is \5)");
+    CHECK(problem({"--group-by", "1"}).contains("is a number"));
+    CHECK(problem({"--sum", "amount=2.5"}).contains("is a number"));
+    CHECK(problem({"--group-by", "a b"}) ==
+          R"(--group-by: 'a b' is not the name of a field: a comma divides several names; what )"
+          R"(belongs to the name stands behind a backslash (\ ))");
+    CHECK(problem({"--sum", "sum(amount)"}).contains("--sum amount"));
+    CHECK(problem({"--count", "*"}).contains("--count alone counts the records"));
+    CHECK(problem({"--group-by", "\"a\""}).contains("without quotes"));
+    CHECK(problem({"--group-by", "a\tb"}).ends_with(R"(behind a backslash (\\x09))"));
+    CHECK(problem({"--group-by", "a=b"}).contains("only --sum has FIELD=NAME"));
+    CHECK(problem({"--group-by", "a,,b"}) == "--group-by: a name is missing");
+    CHECK(problem({"--sum", "a,"}) == "--sum: not of the form FIELD or FIELD=NAME");
+    CHECK(problem({"--group-by", "a\\"}).contains("ends in a backslash"));
+    CHECK(config_from<AggregateConfig>({"aggregate", "--group-by", R"(\1)", "--count", R"(\5)"})
+              .spec.aggregates.front()
+              .output_name == "5");
+}
+
+TEST_CASE("A field that looks nested is warned of") {
+    const auto said = [](const Lines& words) {
+        return warnings(std::get<Command>(parse_words(words)));
+    };
+    CHECK(said({"aggregate"}).empty());
+    CHECK(said({"produce"}).empty());
+    const Lines found = said({"aggregate", "--group-by", "payload.seller,plain", "--sum", "a/b"});
+    REQUIRE(found.size() == 2);
+    CHECK(found[0] ==
+          "--group-by 'payload.seller': nested fields are not read; this is taken for one field of "
+          "that name at the top of each record");
+    CHECK(found[1].starts_with("--sum 'a/b': "));
+    CHECK(said({"audit", "--group-by", "items[0]", "--count"}).size() == 1);
+}
+
 TEST_CASE("Of an option that is given twice the last one counts") {
     CHECK(config_from<ProduceConfig>({"produce", "--count", "1", "--count", "2"}).count == 2U);
 }
@@ -165,6 +243,31 @@ TEST_CASE("Unknown names are errors with the nearest one that exists") {
           Lines{"'prduce': unknown subcommand, did you mean produce?"});
     CHECK(problems_from({"produce"}, {{"KSTREAM_SEDE", "1"}}) ==
           Lines{"KSTREAM_SEDE: unknown environment variable, did you mean KSTREAM_SEED?"});
+    // The words of other tools.
+    for (const char* const name :
+         {"--bootstrap-server", "--bootstrap-servers=x", "--broker-list"}) {
+        CHECK(problems_from({"produce", name})[0].ends_with("did you mean --brokers?"));
+    }
+    CHECK(problems_from({"aggregate", "--topic-name", "t"}) ==
+          Lines{"--topic-name: unknown option, did you mean --topic?"});
+    CHECK(problems_from({"aggregate", "--group-id", "g"}) ==
+          Lines{"--group-id: unknown option, did you mean --application-id?"});
+    CHECK(problems_from({"aggregate", "--window", "1h"}) ==
+          Lines{"--window: unknown option: there are no windows yet: totals are over all records"});
+    CHECK(problems_from({"aggregate", "--where", "x > 1"})[0].contains("no filters yet"));
+    CHECK(problems_from({"aggregate", "--avg", "x"})[0].contains("--sum and --count"));
+    CHECK(
+        problems_from({"produce"}, {{"KSTREAM_BOOTSTRAP_SERVERS", "x"}}) ==
+        Lines{"KSTREAM_BOOTSTRAP_SERVERS: unknown environment variable, did you mean --brokers?"});
+    CHECK(problems_from({"version"}) ==
+          Lines{"'version': unknown subcommand, did you mean kstream --version?"});
+    CHECK(problems_from({"aggregate", "--version"}) ==
+          Lines{"--version: unknown option: see kstream --version"});
+    // Help on what is not there.
+    CHECK(problems_from({"nonsense", "--help"}) == Lines{"'nonsense': unknown subcommand"});
+    CHECK(problems_from({"--help", "agregate"}) ==
+          Lines{"'agregate': unknown subcommand, did you mean aggregate?"});
+    CHECK(problems_from({"--version", "--nonsense"}) == Lines{"--nonsense: unknown option"});
     CHECK(problems_from({"--brokers", "x", "produce"}) ==
           Lines{"--brokers: this option stands behind a subcommand"});
     CHECK(problems_from({"produce", "extra", "--", "more"}) ==
@@ -194,6 +297,15 @@ TEST_CASE("A key that stands twice in a file is an error, unless it can be repea
     const TemporaryFile file("[produce]\nseed = 1\nseed = 2\n");
     CHECK(problems_from({"produce", "--config", file.path()}) ==
           Lines{file.path() + ":3: seed: stands here for the second time"});
+}
+
+TEST_CASE("A property of the client library outside of its section is told where it belongs") {
+    const TemporaryFile file("security.protocol = ssl\nbootstrap.servers = x\n");
+    CHECK(problems_from({"produce", "--config", file.path()}) ==
+          Lines{file.path() +
+                    ":1: security.protocol: unknown key: properties of the client library "
+                    "stand in the section [client]",
+                file.path() + ":2: bootstrap.servers: unknown key, did you mean brokers?"});
 }
 
 TEST_CASE("All problems are reported at once, each with where it comes from") {
