@@ -17,6 +17,7 @@ struct BrokerStatus {
     std::uint64_t errors = 0;    // requests that could not be sent, responses that were unusable
     std::uint64_t timeouts = 0;
     std::uint64_t disconnects = 0;
+    double throttle_seconds = 0;  // that quotas of the broker have made requests wait
 };
 
 struct ClientStatus {

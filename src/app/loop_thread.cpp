@@ -111,7 +111,9 @@ void LoopThread::make_loop() {
     const Clock& clock = environment_.clock;
     Log& log = environment_.log;
     if (stage_ == Stage::map) {
-        fold_ = std::make_unique<MapFold>(job_, environment_.map_fold, log);
+        fold_ = std::make_unique<MapFold>(
+            job_, environment_.map_fold, log,
+            MapFoldPorts{.headers = consumer_.get(), .tally = &environment_.tally});
         takeover_ =
             std::make_unique<MapTakeover>(job_, start_policy(config.from), *takeover_queries_,
                                           *reader_, clock, log, config.takeover_timeout);

@@ -17,6 +17,7 @@
 #include "kstream/pipeline/step_loop.hpp"
 #include "kstream/pipeline/takeover.hpp"
 #include "kstream/pipeline/totals_fold.hpp"
+#include "kstream/ports/record_tally.hpp"
 #include "kstream/ports/state_desk.hpp"
 #include "kstream/status.hpp"
 #include "telemetry/snapshot_store.hpp"
@@ -46,6 +47,7 @@ struct LoopEnvironment {
     telemetry::SnapshotStore& snapshots;
     telemetry::StateBoard* states;  // nullptr: nobody can ask for totals
     std::string http;               // told to the other processes; may be empty
+    RecordTallySink& tally;
     const Clock& clock;
     Log& log;
     StopSignal& stop;

@@ -7,6 +7,7 @@
 #include "app/peer_watch.hpp"
 #include "app/print_results.hpp"
 #include "app/process_limits.hpp"
+#include "app/run_tally.hpp"
 #include "app/start_checks.hpp"
 #include "app/topic_plan.hpp"
 #include "kafka/broker_clock.hpp"
@@ -154,7 +155,7 @@ Result<Loops> start_loops(const LoopEnvironment& environment) {
 
 // P11: true when everything that was there at the start is in the totals, false when a stop was
 // asked for before.
-Result<bool> watch_end(const LoopEnvironment& environment) {
+Result<bool> watch_end(const LoopEnvironment& environment, RunTally& tally) {
     Job job;
     job.spec = environment.config.spec;
     job.kinds = Job::kinds_of(job.spec);
@@ -164,62 +165,74 @@ Result<bool> watch_end(const LoopEnvironment& environment) {
     EndWatch watch{job, *queries, reader};
     while (!environment.stop.wait_for(Duration::zero())) {
         const Result<bool> done = watch.advance(kWatchInterval);
-        if (!done) {
-            if (done.error().disposition == Disposition::stop) {
-                return std::unexpected(done.error());
-            }
-            continue;
+        if (!done && done.error().disposition == Disposition::stop) {
+            return std::unexpected(done.error());
         }
-        if (*done) {
-            environment.log.write(LogLevel::info, "everything up to the end is in the totals");
+        if (done && *done) {
             return true;
         }
+        if (watch.looks_again()) {
+            (void)environment.stop.wait_for(kWatchInterval);
+        }
+        tally.look();
     }
     return false;
 }
 
-// How the loops ended: the first error that is more than "could not commit in time".
-ExitCode join_loops(const Loops& loops, std::chrono::steady_clock::time_point deadline,
-                    const kafka::ClientConfig& client, Log& log) {
-    ExitCode code = ExitCode::ok;
-    bool all = true;
+struct Ended {
+    ExitCode code = ExitCode::ok;  // the first error that is more than "could not commit in time"
+    bool all = true;               // of the loops
+};
+
+Ended join_loops(const Loops& loops, std::chrono::steady_clock::time_point deadline,
+                 const kafka::ClientConfig& client, Log& log) {
+    Ended ended;
     for (const auto& loop : loops) {
         if (!loop->wait_until(deadline)) {
-            all = false;
+            ended.all = false;
         } else if (const std::optional<Error>& error = loop->outcome()) {
-            const ExitCode ended = report(log, kafka::with_clocks(*error, client));
-            code = code == ExitCode::ok || code == ExitCode::incomplete ? ended : code;
+            const ExitCode code = report(log, kafka::with_clocks(*error, client));
+            const bool first = ended.code == ExitCode::ok || ended.code == ExitCode::incomplete;
+            ended.code = first ? code : ended.code;
         }
     }
-    if (!all) {
-        // The client library does not come back from a call. Nothing is lost by leaving: what is
-        // not committed is read again. The threads must not be waited for, so neither may the
-        // destructors run.
-        const ExitCode left = report(
+    if (!ended.all) {
+        // The client library does not come back from a call. What is not committed is read again.
+        const ExitCode code = report(
             log,
             Error::stop(ExitCode::incomplete,
                         "stopped without the last commit and without leaving the group; nothing is "
                         "lost: the next start reads the same records again",
                         "the brokers did not answer in time"));
-        std::_Exit(to_int(code == ExitCode::ok ? left : code));
+        ended.code = ended.code == ExitCode::ok ? code : ended.code;
     }
-    return code;
+    return ended;
 }
 
-void say_stopped(const AppContext& context) {
-    std::uint64_t read = 0;
+OutputBatch::Volume written_by(const AppContext& context) {
     OutputBatch::Volume written;
     for (const auto& loop : context.snapshots.read().loops) {
-        read += loop.status->stage == Stage::map ? loop.status->records_read : 0;
         for (const OutputBatch::Volume& topic : loop.status->written) {
             written.records += topic.records;
             written.bytes += topic.bytes;
         }
     }
-    context.log.write(LogLevel::info, "stopped; everything that was read is committed",
-                      {{"records", static_cast<std::int64_t>(read)},
-                       {"records_written", static_cast<std::int64_t>(written.records)},
-                       {"bytes_written", static_cast<std::int64_t>(written.bytes)}});
+    return written;
+}
+
+// The loops have committed all that was read. Whether that is what a run was to do.
+ExitCode judge_end(const Result<bool>& watched, const RunTally& tally, Log& log) {
+    if (!watched) {
+        return report(log, watched.error());
+    }
+    if (!*watched) {
+        return before_the_end(log);
+    }
+    if (const std::optional<Error> wrong = tally.wrong_at_end()) {
+        return report(log, *wrong);
+    }
+    log.write(LogLevel::info, "everything up to the end is in the totals");
+    return ExitCode::ok;
 }
 
 // --print: while the loops still run, as a stop would end the reading as well.
@@ -241,6 +254,9 @@ ExitCode run_loops(const cli::AggregateConfig& config, const StartReport& facts,
     if (!queries) {
         return report(context.log, queries.error());
     }
+    RunTally tally{{.source_topic = facts.names.source, .max_bad = config.max_bad},
+                   context.clock,
+                   context.log};
     LoopEnvironment environment{
         .config = config,
         .names = facts.names,
@@ -257,6 +273,7 @@ ExitCode run_loops(const cli::AggregateConfig& config, const StartReport& facts,
         .snapshots = context.snapshots,
         .states = context.monitoring.serves() ? &context.states : nullptr,
         .http = context.monitoring.address(),
+        .tally = tally,
         .clock = context.clock,
         .log = context.log,
         .stop = context.stop,
@@ -278,26 +295,31 @@ ExitCode run_loops(const cli::AggregateConfig& config, const StartReport& facts,
     Result<bool> watched = true;
     ExitCode printed = ExitCode::ok;
     if (config.until_end) {
-        watched = watch_end(environment);
+        watched = watch_end(environment, tally);
         if (watched && *watched && config.print_results) {
             printed = print_what_is_there(config, admin, context);
         }
         context.stop.request();
     }
     while (!context.stop.wait_for(seconds{1})) {
+        tally.look();
     }
     const auto deadline = std::chrono::steady_clock::now() + kStopLimit;
-    ExitCode code = join_loops(*loops, deadline, client, context.log);
-    if (!watched) {
-        const ExitCode watch_code = report(context.log, watched.error());
-        code = code == ExitCode::ok ? watch_code : code;
+    const Ended ended = join_loops(*loops, deadline, client, context.log);
+    ExitCode code = ended.code;
+    if (!watched || (code == ExitCode::ok && config.until_end)) {
+        const ExitCode judged = judge_end(watched, tally, context.log);
+        code = code == ExitCode::ok ? judged : code;
     }
-    if (code == ExitCode::ok) {
-        say_stopped(context);
-        code = *watched ? printed : before_the_end(context.log);
-    }
-    if (!kafka::wait_for_left_behind(deadline)) {
+    code = code == ExitCode::ok ? printed : code;
+    const bool left = ended.all && kafka::wait_for_left_behind(deadline);
+    if (ended.all && !left) {
         context.log.write(LogLevel::info, "left the groups without waiting for their answer");
+    }
+    tally.say_last(ended.code == ExitCode::ok, written_by(context));
+    if (!left) {
+        // Threads of the client library do not come back: they must not be waited for, so neither
+        // may the destructors run. Nothing is lost by leaving.
         std::_Exit(to_int(code));
     }
     return code;

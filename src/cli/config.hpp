@@ -71,6 +71,12 @@ struct CreateTopicsConfig {
 
 enum class OnBadRecord : std::uint8_t { dead_letter, skip, fail };
 
+// Of records; exact, so that what it decides does not depend on rounding.
+struct Share {
+    std::int64_t millionths = 0;
+    friend bool operator==(const Share&, const Share&) = default;
+};
+
 struct StartAt {  // --from earliest | latest | RFC 3339 time or unix milliseconds
     enum class Kind : std::uint8_t { earliest, latest, timestamp } kind = Kind::earliest;
     std::int64_t timestamp_ms = 0;
@@ -99,6 +105,7 @@ struct AggregateConfig {
     std::string group_protocol = "classic";
     std::chrono::milliseconds session_timeout{8000};
     OnBadRecord on_bad_record = OnBadRecord::dead_letter;
+    std::optional<Share> max_bad;  // none: however many
     std::chrono::hours keep_deltas{24};
     std::string http_advertise;                 // --http-advertise HOST:PORT; empty: found out
     int metrics_keys = 20;                      // totals that /metrics shows, of each worker

@@ -94,6 +94,21 @@ struct From {
     }
 };
 
+struct ShareForm {
+    static Problem set(std::optional<Share>& member, const ValueRules& /*rules*/,
+                       string_view text) {
+        const auto share = read_share(text);
+        if (!share) {
+            return share.error();
+        }
+        member = Share{*share};
+        return std::nullopt;
+    }
+    static Texts get(const std::optional<Share>& member, const ValueRules& /*rules*/) {
+        return member ? Texts{print_share(member->millionths)} : Texts();
+    }
+};
+
 struct Until {
     static Problem set(bool& member, const ValueRules& rules, string_view text) {
         const auto index = read_choice(text, rules.choices);
@@ -454,6 +469,15 @@ void add_job_options(std::vector<OptionSpec>& table) {
                                 "bytes unchanged; skip: it is counted; fail: the process stops.",
                      .rules = {.choices = kOnBadRecord},
                      .bindings = {at<&AggregateConfig::on_bad_record>()}});
+    table.push_back(
+        {.name = "max-bad",
+         .value = "SHARE",
+         .help = "stop when more than this share of the records is bad: 0.01 or 1%",
+         .details = "Of the records that this process has read since its start, once "
+                    "they are 1000, and at the end of --until end. The batch that goes beyond it "
+                    "is not committed, and the process ends with exit code 5.",
+         .absent = "no limit",
+         .bindings = {at_as<ShareForm, &AggregateConfig::max_bad>()}});
 }
 
 void add_aggregate_options(std::vector<OptionSpec>& table) {

@@ -143,6 +143,42 @@ Read<double> read_real(std::string_view text) {
     return value;
 }
 
+Read<std::int64_t> read_share(std::string_view text) {
+    constexpr std::int64_t kAll = 1'000'000;
+    std::string_view digits = text;
+    const bool percent = digits.ends_with('%');
+    if (percent) {
+        digits.remove_suffix(1);
+    }
+    // Digits behind the point that are still whole millionths.
+    const std::size_t places = percent ? 4 : 6;
+    const std::size_t point = digits.find('.');
+    const std::string_view whole = digits.substr(0, point);
+    std::string fraction{point == std::string_view::npos ? "" : digits.substr(point + 1)};
+    const bool well_formed =
+        !whole.empty() && (point == std::string_view::npos || !fraction.empty()) &&
+        std::ranges::all_of(whole, is_digit) && std::ranges::all_of(fraction, is_digit) &&
+        fraction.size() <= places && whole.size() <= 3;
+    fraction.resize(places, '0');
+    const auto value = well_formed ? digits_of(std::string{whole} + fraction) : std::nullopt;
+    if (!value || *value > kAll) {
+        return std::unexpected(
+            fmt::format("{} is no share between 0 and 1, as in 0.01 or 1%, of "
+                        "at most {} digits behind the point",
+                        in_quotes(text), places));
+    }
+    return static_cast<std::int64_t>(*value);
+}
+
+std::string print_share(std::int64_t millionths) {
+    std::string text = fmt::format("{}.{:04}", millionths / 10'000, millionths % 10'000);
+    text.erase(text.find_last_not_of('0') + 1);
+    if (text.ends_with('.')) {
+        text.pop_back();
+    }
+    return text + "%";
+}
+
 Read<milliseconds> read_duration(std::string_view text, bool bare_seconds) {
     struct Unit {
         std::string_view name;

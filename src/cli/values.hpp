@@ -23,6 +23,10 @@ using Read = std::expected<T, std::string>;
 // A finite decimal number, also 1e6 and 2.5k.
 [[nodiscard]] Read<double> read_real(std::string_view text);
 
+// A share, as "0.01" or "1%", exact in millionths: 0 to 1'000'000.
+[[nodiscard]] Read<std::int64_t> read_share(std::string_view text);
+[[nodiscard]] std::string print_share(std::int64_t millionths);
+
 // A whole number with ms, s, m or h. Without a unit only where `bare_seconds`, then in seconds.
 [[nodiscard]] Read<std::chrono::milliseconds> read_duration(std::string_view text,
                                                             bool bare_seconds);

@@ -7,6 +7,7 @@
 #include "codec/record_walk.hpp"
 #include "kstream/check.hpp"
 
+#include <algorithm>
 #include <optional>
 
 namespace kstream {
@@ -16,6 +17,10 @@ BadReason reason_of(DecimalError error) {
     KSTREAM_CHECK(error == DecimalError::scale || error == DecimalError::range,
                   "the walk lets no bad number through");
     return error == DecimalError::scale ? BadReason::scale : BadReason::range;
+}
+
+DecodeVerdict bad(BadReason reason, std::size_t field) {
+    return {false, reason, static_cast<std::int32_t>(field)};
 }
 
 }  // namespace
@@ -53,9 +58,10 @@ struct RecordDecoder::Impl {
     explicit Impl(const AggregationSpec& spec);
 
     DecodeVerdict decode(std::string_view value);
-    // Nothing when all is well and the outputs are filled.
-    std::optional<BadReason> fill_outputs();
+    // Good when the outputs are filled.
+    DecodeVerdict fill_outputs();
     std::optional<BadReason> fill_group(std::size_t i);
+    [[nodiscard]] std::optional<int> scale_needed() const;
 
     int scale;
     RecordWalk walk;
@@ -87,28 +93,27 @@ DecodeVerdict RecordDecoder::Impl::decode(std::string_view value) {
     if (!walk.run(value)) [[unlikely]] {
         const auto problem = json::text_problem(value);
         if (problem) {
-            return {false, *problem};
+            return {.ok = false, .reason = *problem};
         }
         // A good text that the walk does not take is a value that is no object.
         const std::size_t first = value.find_first_not_of(" \t\r\n");
         KSTREAM_CHECK(value[first] != '{', "walk and grammar agree");
-        return {false, BadReason::not_object};
+        return {.ok = false, .reason = BadReason::not_object};
     }
     if (walk.has_duplicate()) {
-        return {false, BadReason::duplicate_field};
+        return bad(BadReason::duplicate_field, walk.first_duplicate());
     }
     if (!walk.has_all()) {
-        return {false, BadReason::missing_field};
+        return bad(BadReason::missing_field, walk.first_missing());
     }
-    const auto problem = fill_outputs();
-    return problem ? DecodeVerdict{false, *problem} : DecodeVerdict{};
+    return fill_outputs();
 }
 
-std::optional<BadReason> RecordDecoder::Impl::fill_outputs() {
+DecodeVerdict RecordDecoder::Impl::fill_outputs() {
     for (std::size_t i = 0; i < groups.size(); ++i) {
         const auto problem = fill_group(i);
         if (problem) {
-            return problem;
+            return bad(*problem, group_fields[i]);
         }
     }
     for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -117,12 +122,37 @@ std::optional<BadReason> RecordDecoder::Impl::fill_outputs() {
         }
         const FieldValue& field = walk.field(*input_fields[i]);
         if (field.kind != ValueKind::number) {
-            return BadReason::number_type;
+            return bad(BadReason::number_type, *input_fields[i]);
         }
         if (field.error != DecimalError::none) {
-            return reason_of(field.error);
+            return bad(reason_of(field.error), *input_fields[i]);
         }
         inputs[i] = field.number;
+    }
+    return {};
+}
+
+// Off the hot path: by trying. The fields of a record that was bad for its scale are all there,
+// and the walk has kept their tokens.
+std::optional<int> RecordDecoder::Impl::scale_needed() const {
+    const auto good_at = [this](int tried, const FieldValue& field) {
+        Decimal ignored;
+        return field.kind == ValueKind::number &&
+               parse_decimal(field.raw, tried, ignored) == DecimalError::none;
+    };
+    for (int tried = scale + 1; tried <= kMaxScale; ++tried) {
+        const bool groups_good = std::ranges::all_of(group_fields, [&](std::size_t number) {
+            const FieldValue& field = walk.field(number);
+            return field.kind == ValueKind::number   ? good_at(tried, field)
+                   : field.kind == ValueKind::string ? field.raw.size() <= kMaxGroupValueBytes
+                                                     : field.kind == ValueKind::boolean;
+        });
+        const bool inputs_good = std::ranges::all_of(input_fields, [&](const auto& number) {
+            return !number || good_at(tried, walk.field(*number));
+        });
+        if (groups_good && inputs_good) {
+            return tried;
+        }
     }
     return std::nullopt;
 }
@@ -176,6 +206,16 @@ std::span<const GroupValue> RecordDecoder::group_values() const {
 }
 std::span<const Decimal> RecordDecoder::inputs() const {
     return impl_->inputs;
+}
+
+std::string_view RecordDecoder::field_name(const DecodeVerdict& verdict) const {
+    return verdict.field == DecodeVerdict::kNoField
+               ? std::string_view{}
+               : impl_->walk.name(static_cast<std::size_t>(verdict.field));
+}
+
+std::optional<int> RecordDecoder::scale_needed() const {
+    return impl_->scale_needed();
 }
 
 }  // namespace kstream

@@ -70,6 +70,20 @@ std::size_t RecordWalk::want(std::string_view name) {
     return number;
 }
 
+// A record with a shape that is known has all fields once, so these are of one that was walked.
+std::size_t RecordWalk::first_duplicate() const {
+    const auto at = std::ranges::find(fields_, record_number_, &WantedField::repeated_in);
+    KSTREAM_CHECK(at != fields_.end(), "the walk has seen a field twice");
+    return static_cast<std::size_t>(at - fields_.begin());
+}
+
+std::size_t RecordWalk::first_missing() const {
+    const auto at = std::ranges::find_if(
+        fields_, [this](const WantedField& field) { return field.seen_in != record_number_; });
+    KSTREAM_CHECK(at != fields_.end(), "the walk has not seen all fields");
+    return static_cast<std::size_t>(at - fields_.begin());
+}
+
 void RecordWalk::reserve_index(std::size_t bytes) {
     const auto error = index_->set_capacity(bytes);
     KSTREAM_CHECK(error == simdjson::SUCCESS, "there is memory for the index");
@@ -205,6 +219,7 @@ inline RecordWalk::Token RecordWalk::value(Token at, WantedField* field) {
         if (field->seen_in == record_number_ && !planted(PlantedBug::repeated_field_accepted))
             [[unlikely]] {
             has_duplicate_ = true;
+            field->repeated_in = record_number_;
         } else {
             field->seen_in = record_number_;
             ++found_;

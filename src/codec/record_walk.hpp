@@ -39,6 +39,11 @@ public:
 
     [[nodiscard]] bool has_duplicate() const { return has_duplicate_; }
     [[nodiscard]] bool has_all() const { return found_ == fields_.size(); }
+    // The first field, in the order of want(), that stands there more than once, or not at all.
+    // Precondition: there is one.
+    [[nodiscard]] std::size_t first_duplicate() const;
+    [[nodiscard]] std::size_t first_missing() const;
+    [[nodiscard]] std::string_view name(std::size_t number) const { return fields_[number].name; }
     // When the last record had it.
     [[nodiscard]] const FieldValue& field(std::size_t number) const {
         return fields_[number].value;

@@ -23,7 +23,8 @@ struct FieldValue {
 
 struct WantedField {
     std::string name;
-    std::uint64_t seen_in = 0;  // number of the last record that was walked and has it
+    std::uint64_t seen_in = 0;      // number of the last record that was walked and has it
+    std::uint64_t repeated_in = 0;  // and that has it more than once
     FieldValue value;
 };
 

@@ -37,6 +37,16 @@ double rtt_seconds(const object& broker, std::string_view name) {
     return samples > 0 ? static_cast<double>(microseconds) / 1e6 : -1;
 }
 
+// Of the interval: each answer says how long the broker held it back.
+double throttle_seconds(const object& broker) {
+    object window;
+    std::int64_t milliseconds = 0;
+    if (broker["throttle"].get(window) == simdjson::SUCCESS) {
+        read_number(window, "sum", milliseconds);
+    }
+    return static_cast<double>(milliseconds) / 1e3;
+}
+
 void read_brokers(const element& root, std::vector<BrokerStatus>& brokers) {
     object all;
     if (root["brokers"].get(all) != simdjson::SUCCESS) {
@@ -64,6 +74,7 @@ void read_brokers(const element& root, std::vector<BrokerStatus>& brokers) {
         status.errors = count_of(broker, "txerrs") + count_of(broker, "rxerrs");
         status.timeouts = count_of(broker, "req_timeouts");
         status.disconnects = count_of(broker, "disconnects");
+        status.throttle_seconds = throttle_seconds(broker);
         brokers.push_back(std::move(status));
     }
 }

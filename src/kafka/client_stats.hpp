@@ -17,7 +17,7 @@ struct PartitionEnds {
 };
 
 struct ClientStats {
-    std::vector<BrokerStatus> brokers;
+    std::vector<BrokerStatus> brokers;      // throttle_seconds is of the interval: ThrottleWatch
     std::vector<PartitionEnds> partitions;  // of `topic`
 };
 

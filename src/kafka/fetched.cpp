@@ -6,6 +6,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <iterator>
 
 namespace kstream::kafka {
 namespace {
@@ -52,6 +53,7 @@ void Fetched::clear() {
     }
     messages_.clear();
     views_.clear();
+    sources_.clear();
     viewed_.clear();
     headers_.clear();
 }
@@ -85,6 +87,7 @@ std::span<rd_kafka_message_t* const> Fetched::wait(rd_kafka_t& client,
 }
 
 Result<void> Fetched::view(const rd_kafka_message_t& message, Offset first) {
+    const std::size_t views_before = views_.size();
     if (std::optional<LogBatch> batch = batch_of(message)) {
         batch->first = std::max(batch->first, first);
         Result<void> appended = append_records(*batch, views_, with_headers_ ? &headers_ : nullptr);
@@ -96,11 +99,47 @@ Result<void> Fetched::view(const rd_kafka_message_t& message, Offset first) {
     } else if (Offset{message.offset} >= first) {
         views_.push_back(view_of(message));
     }
+    if (views_.size() != views_before) {
+        sources_.push_back({views_before, &message});
+    }
     if (with_headers_) {
         headers_.resize(views_.size());
         viewed_.resize(views_.size(), &message);
     }
     return {};
+}
+
+Result<std::vector<HeaderView>> Fetched::headers(const RecordView& record) const {
+    const auto index = static_cast<std::size_t>(&record - views_.data());
+    KSTREAM_CHECK(index < views_.size() && !record.is_tombstone(), "a value of the last poll");
+    const auto behind = std::ranges::upper_bound(sources_, index, {}, &Viewed::first);
+    const rd_kafka_message_t& message = *std::prev(behind)->message;
+    if (const std::optional<LogBatch> batch = batch_of(message)) {
+        const char* const end = batch->records.data() + batch->records.size();
+        const char* const begin = record.value_data + record.value_size;
+        if (auto headers = read_headers({begin, static_cast<std::size_t>(end - begin)})) {
+            return std::move(*headers);
+        }
+        return fail(ExitCode::integrity,
+                    fmt::format("topic {} partition {} offset {}: the record's headers are damaged",
+                                rd_kafka_topic_name(message.rkt), record.partition.value,
+                                record.record_offset.value));
+    }
+    std::vector<HeaderView> headers;
+    rd_kafka_headers_t* all = nullptr;
+    if (rd_kafka_message_headers(&message, &all) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return headers;
+    }
+    const char* name = nullptr;
+    const void* value = nullptr;
+    std::size_t size = 0;
+    for (std::size_t i = 0;
+         rd_kafka_header_get_all(all, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR; ++i) {
+        headers.push_back({name, value != nullptr ? std::optional{std::string_view{
+                                                        static_cast<const char*>(value), size}}
+                                                  : std::nullopt});
+    }
+    return headers;
 }
 
 std::optional<std::string_view> Fetched::header(const RecordView& record, const char* name) const {

@@ -50,6 +50,9 @@ public:
     [[nodiscard]] std::optional<std::string_view> header(const RecordView& record,
                                                          const char* name) const;
 
+    // All headers of one of records() that is no tombstone, found now: nothing is kept for it.
+    [[nodiscard]] Result<std::vector<HeaderView>> headers(const RecordView& record) const;
+
 private:
     // At a poll: enough to spread its cost over, little enough to stay in the processor's cache. A
     // poll has more when batches grow from one to the next, never more than was prefetched.
@@ -58,6 +61,12 @@ private:
     bool with_headers_;
     std::vector<rd_kafka_message_t*> messages_;
     std::vector<RecordView> views_;
+    // Each message that has views, and the index of its first.
+    struct Viewed {
+        std::size_t first = 0;
+        const rd_kafka_message_t* message = nullptr;
+    };
+    std::vector<Viewed> sources_;
     // With headers, for each view: its message, and its headers' bytes if that is a batch.
     std::vector<const rd_kafka_message_t*> viewed_;
     std::vector<std::string_view> headers_;

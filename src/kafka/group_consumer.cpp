@@ -83,7 +83,7 @@ Result<std::unique_ptr<GroupConsumer>> GroupConsumer::make(const ClientConfig& c
 }
 
 GroupConsumer::GroupConsumer(GroupConsumerConfig config, Log& log)
-    : config_(std::move(config)), log_(log) {}
+    : config_(std::move(config)), log_(log), throttle_(config_.name, &log) {}
 
 GroupConsumer::~GroupConsumer() {
     close(Duration::zero());
@@ -434,6 +434,7 @@ int GroupConsumer::stats_cb(rd_kafka_t*, char* json, std::size_t size, void* opa
     for (const PartitionEnds& ends : stats.partitions) {
         self.track(ends.partition).end = {ends.last_stable, ends.high_watermark};
     }
+    self.throttle_.add_up(stats.brokers, std::chrono::steady_clock::now());
     if (self.config_.status != nullptr) {
         self.config_.status->publish(ClientStatus{self.config_.name, std::move(stats.brokers)});
     }

@@ -13,8 +13,10 @@
 #include "kafka/client_config.hpp"
 #include "kafka/fetched.hpp"
 #include "kafka/handles.hpp"
+#include "kafka/throttle_watch.hpp"
 #include "kstream/client_status.hpp"
 #include "kstream/ports/generation_watch.hpp"
+#include "kstream/ports/header_reader.hpp"
 #include "kstream/ports/record_source.hpp"
 
 #include <deque>
@@ -48,7 +50,7 @@ private:
     GroupMetadataPtr metadata_;
 };
 
-class GroupConsumer final : public RecordSource {
+class GroupConsumer final : public RecordSource, public HeaderReader {
 public:
     // Makes the client and subscribes; joining goes on in the background and inside poll().
     [[nodiscard]] static Result<std::unique_ptr<GroupConsumer>> make(const ClientConfig& client,
@@ -66,6 +68,10 @@ public:
     [[nodiscard]] LogEnd log_end(PartitionId partition) const override;
     [[nodiscard]] std::unique_ptr<Membership> membership() override;
     void close(Duration deadline) override;
+
+    [[nodiscard]] Result<std::vector<HeaderView>> headers(const RecordView& record) const override {
+        return fetched_.headers(record);
+    }
 
 private:
     struct Track {
@@ -102,6 +108,7 @@ private:
 
     GroupConsumerConfig config_;
     Log& log_;
+    ThrottleWatch throttle_;
     // Destroyed after the client, whose callbacks use what stands above; before it, its queue.
     HandlePtr client_;
     QueuePtr queue_;

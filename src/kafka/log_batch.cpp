@@ -151,4 +151,23 @@ std::optional<std::string_view> last_header(std::string_view headers, std::strin
     return cursor.failed() ? std::nullopt : found;
 }
 
+std::optional<std::vector<HeaderView>> read_headers(std::string_view bytes) {
+    Cursor cursor{bytes};
+    const std::int64_t count = cursor.zigzag();
+    std::vector<HeaderView> headers;
+    for (std::int64_t i = 0; i < count && !cursor.failed(); ++i) {
+        std::uint32_t name_size = 0;
+        std::uint32_t size = 0;
+        const char* const name = cursor.sized(name_size);
+        const char* const value = cursor.sized(size);
+        if (name == nullptr) {
+            return std::nullopt;
+        }
+        headers.push_back(
+            {{name, name_size},
+             value != nullptr ? std::optional{std::string_view{value, size}} : std::nullopt});
+    }
+    return count < 0 || cursor.failed() ? std::nullopt : std::optional{std::move(headers)};
+}
+
 }  // namespace kstream::kafka

@@ -41,4 +41,8 @@ struct LogBatch {
 [[nodiscard]] std::optional<std::string_view> last_header(std::string_view headers,
                                                           std::string_view name);
 
+// All headers at the front of `bytes`, which may go on behind them: of a batch, from behind the
+// value of a record. Nothing when they are damaged.
+[[nodiscard]] std::optional<std::vector<HeaderView>> read_headers(std::string_view bytes);
+
 }  // namespace kstream::kafka

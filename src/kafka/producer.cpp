@@ -68,15 +68,19 @@ Instant from_opaque(void* opaque) {
 Result<std::unique_ptr<Producer>> Producer::open(const ClientConfig& config,
                                                  const ProducerOptions& options,
                                                  const Clock& clock) {
-    std::unique_ptr<Producer> producer(new Producer(options, clock));
+    std::unique_ptr<Producer> producer(new Producer(options, clock, config.log));
     if (auto connected = producer->connect(config, options); !connected) {
         return std::unexpected(std::move(connected.error()));
     }
     return producer;
 }
 
-Producer::Producer(const ProducerOptions& options, const Clock& clock)
-    : clock_(clock), topic_name_(options.topic), name_(options.name), status_(options.status) {}
+Producer::Producer(const ProducerOptions& options, const Clock& clock, Log* log)
+    : clock_(clock),
+      topic_name_(options.topic),
+      name_(options.name),
+      status_(options.status),
+      throttle_(options.name, log) {}
 
 Producer::~Producer() = default;
 
@@ -337,9 +341,10 @@ void Producer::note_fatal(rd_kafka_t* handle) {
 }
 
 int Producer::on_statistics(rd_kafka_t* /*handle*/, char* json, std::size_t size, void* self) {
-    const Producer& producer = *static_cast<Producer*>(self);
+    Producer& producer = *static_cast<Producer*>(self);
     ClientStats stats;
     if (producer.status_ != nullptr && read_client_stats({json, size}, {}, stats)) {
+        producer.throttle_.add_up(stats.brokers, std::chrono::steady_clock::now());
         producer.status_->publish(ClientStatus{producer.name_, std::move(stats.brokers)});
     }
     return 0;  // librdkafka frees the text

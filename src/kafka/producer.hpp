@@ -20,6 +20,7 @@
 #include "kafka/client_config.hpp"
 #include "kafka/connection_trouble.hpp"
 #include "kafka/handles.hpp"
+#include "kafka/throttle_watch.hpp"
 #include "kstream/client_status.hpp"
 #include "kstream/error.hpp"
 #include "kstream/latency_histogram.hpp"
@@ -119,7 +120,7 @@ private:
         std::uint32_t in_flight = 0;
     };
 
-    Producer(const ProducerOptions& options, const Clock& clock);
+    Producer(const ProducerOptions& options, const Clock& clock, Log* log);
 
     static void on_delivery(rd_kafka_t* handle, const rd_kafka_message_t* message, void* self);
     static int on_statistics(rd_kafka_t* handle, char* json, std::size_t size, void* self);
@@ -140,6 +141,7 @@ private:
     std::string topic_name_;
     std::string name_;
     ClientStatusSink* status_;
+    ThrottleWatch throttle_;
 
     std::vector<Lane> lanes_;                   // by partition
     std::vector<rd_kafka_message_t> messages_;  // scratch of hand_over()

@@ -6,6 +6,7 @@
 #include "kafka/group_consumer.hpp"
 #include "kafka/left_behind.hpp"
 #include "kafka/request_watch.hpp"
+#include "kafka/throttle_watch.hpp"
 #include "kstream/check.hpp"
 #include "kstream/planted_bug.hpp"
 
@@ -49,7 +50,7 @@ StepResult given_up(std::uint64_t step = 0) {
 class TransactionSession::Producer {
 public:
     Producer(const ClientConfig& client, const TransactionSessionConfig& config)
-        : client_config_(client), config_(config) {}
+        : client_config_(client), config_(config), throttle_(config.name, client.log) {}
 
     static void start(const std::shared_ptr<Producer>& producer) {
         producer->thread_ = std::thread([producer] { producer->run(); });
@@ -137,6 +138,7 @@ private:
 
     // Used by the thread only.
     RequestWatch watch_;
+    ThrottleWatch throttle_;
     HandlePtr client_;
     std::array<TopicPtr, kTopicRoleCount> topics_;
     std::optional<Error> delivery_error_;
@@ -363,8 +365,10 @@ std::optional<Error> TransactionSession::Producer::produce_one(const OutputBatch
             const OutputBatch::Headers& set = outputs.header_sets()[record.headers];
             headers.reset(rd_kafka_headers_new(set.size()));
             for (const auto& [name, text] : set) {
+                // The size of a null value is not looked at.
                 rd_kafka_header_add(headers.get(), name.data(), static_cast<ssize_t>(name.size()),
-                                    text.data(), static_cast<ssize_t>(text.size()));
+                                    text ? text->data() : nullptr,
+                                    static_cast<ssize_t>(text ? text->size() : 0));
             }
         }
         const auto role = static_cast<std::size_t>(record.topic);
@@ -531,6 +535,7 @@ int TransactionSession::Producer::stats_cb(rd_kafka_t*, char* json, std::size_t 
     auto& self = *static_cast<Producer*>(opaque);
     ClientStats stats;
     if (self.config_.status != nullptr && read_client_stats({json, size}, {}, stats)) {
+        self.throttle_.add_up(stats.brokers, std::chrono::steady_clock::now());
         self.config_.status->publish(ClientStatus{self.config_.name, std::move(stats.brokers)});
     }
     return 0;  // librdkafka frees the text

@@ -3,7 +3,10 @@
 #include "kstream/codec/changelog.hpp"
 #include "kstream/planted_bug.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <string>
 
 namespace kstream {
 
@@ -28,8 +31,16 @@ Result<bool> EndWatch::advance(Duration wait) {
         case Stage::count_partitions:
             done = count_partitions();
             break;
+        case Stage::take_log_ends:
+            // Before the stable ends: asked for the other way round, what is written in between
+            // would look like an open transaction.
+            done = take_ends(Isolation::read_uncommitted, log_ends_);
+            break;
         case Stage::take_ends:
-            done = take_ends();
+            done = take_ends(Isolation::read_committed, ends_);
+            for (std::size_t p = 0; p < ends_.size(); ++p) {
+                ends_[p] = std::min(ends_[p], log_ends_[p]);
+            }
             break;
         case Stage::take_start:
             done = take_bound(Query::Kind::log_start, &Changelog::start);
@@ -43,7 +54,13 @@ Result<bool> EndWatch::advance(Duration wait) {
             }
             break;
         case Stage::watch:
-            return watch(wait);
+            done = watch(wait);
+            if (!done || !*done || ends_ == log_ends_) {
+                return done;
+            }
+            break;
+        case Stage::look_again:
+            return look_again();
     }
     if (done && *done) {
         stage_ = static_cast<Stage>(static_cast<int>(stage_) + 1);
@@ -73,20 +90,70 @@ Result<bool> EndWatch::count_partitions() {
     return there;
 }
 
-Result<bool> EndWatch::take_ends() {
+Result<bool> EndWatch::take_ends(Isolation isolation, std::vector<Offset>& ends) {
     Query query;
     query.kind = Query::Kind::log_end;
     query.topic = TopicRole::source;
-    query.isolation = Isolation::read_committed;
+    query.isolation = isolation;
     for (std::int32_t i = 0; i < source_partitions_; ++i) {
         query.partitions.push_back(PartitionId{i});
     }
     QueryAnswer answer;
     Result<bool> there = ask(std::move(query), answer);
     for (const OffsetAnswer& end : answer.offsets) {
-        ends_.push_back(end.of_log());
+        ends.push_back(end.of_log());
     }
     return there;
+}
+
+// All up to the ends is applied. What may be read by now is to be applied as well.
+Result<bool> EndWatch::look_again() {
+    std::vector<Offset> stable;
+    Result<bool> there = take_ends(Isolation::read_committed, stable);
+    if (!there || !*there) {
+        return there;
+    }
+    bool moved = false;
+    for (std::size_t p = 0; p < ends_.size(); ++p) {
+        const Offset end = std::min(stable[p], log_ends_[p]);
+        moved = moved || end > ends_[p];
+        ends_[p] = std::max(ends_[p], end);
+    }
+    looks_ = moved ? 0 : looks_ + 1;
+    if (looks_ == kMostLooks) {
+        return std::unexpected(open_transaction());
+    }
+    stage_ = moved ? Stage::watch : Stage::look_again;
+    return false;
+}
+
+Error EndWatch::open_transaction() const {
+    constexpr int kMostNamed = 5;
+    std::string where;
+    int named = 0;
+    std::int64_t records = 0;
+    for (std::size_t p = 0; p < ends_.size(); ++p) {
+        if (ends_[p] == log_ends_[p]) {
+            continue;
+        }
+        records += log_ends_[p].value - ends_[p].value;
+        if (++named <= kMostNamed) {
+            where += fmt::format(
+                "{} partition {} from offset {} (last stable) to {} (end of the "
+                "log)",
+                named == 1 ? "" : ",", p, ends_[p].value, log_ends_[p].value);
+        }
+    }
+    if (named > kMostNamed) {
+        where += fmt::format(", and {} partitions more", named - kMostNamed);
+    }
+    return Error::stop(ExitCode::open_transaction,
+                       fmt::format("{} records stand after an open transaction and are not "
+                                   "counted: topic {}{}",
+                                   records, job_.spec.source_topic, where),
+                       "everything before them is in the totals; find the producer with "
+                       "kafka-transactions.sh find-hanging, and start again when its transaction "
+                       "has ended");
 }
 
 Result<bool> EndWatch::take_bound(Query::Kind kind, Offset Changelog::* into) {

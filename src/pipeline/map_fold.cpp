@@ -2,6 +2,7 @@
 
 #include "kstream/check.hpp"
 #include "kstream/codec/dead_letter.hpp"
+#include "kstream/codec/looks_like.hpp"
 #include "kstream/codec/result_record.hpp"
 #include "kstream/codec/state_key.hpp"
 #include "kstream/core/murmur2.hpp"
@@ -14,10 +15,19 @@
 
 namespace kstream {
 
-MapFold::MapFold(const Job& job, MapFoldConfig config, Log& log)
+namespace {
+
+constexpr std::string_view kOneName =
+    "the name is looked for as it stands: fields within other objects are not read by this form "
+    "of a job";
+
+}  // namespace
+
+MapFold::MapFold(const Job& job, MapFoldConfig config, Log& log, MapFoldPorts ports)
     : job_(job),
       config_(config),
       log_(log),
+      ports_(ports),
       decoder_(job.spec),
       writer_(job.kinds),
       keys_(job.hash_seed) {}
@@ -31,6 +41,12 @@ MapFold::Filling& MapFold::filling(PartitionId partition) {
 }
 
 Result<void> MapFold::fold(RecordBatch records) {
+    Result<void> done = fold_all(records);
+    Result<void> told = tell_tally();
+    return done ? told : done;
+}
+
+Result<void> MapFold::fold_all(RecordBatch records) {
     KSTREAM_CHECK(waiting_.empty(), "a record waits no longer than its batch is there");
     Filling* current = nullptr;
     PartitionId of;
@@ -60,7 +76,7 @@ Result<void> MapFold::fold_one(const RecordView& record, Filling& into) {
     }
     const DecodeVerdict verdict = decoder_.decode(record.value());
     if (!verdict.ok) {
-        return bad_record(record, verdict.reason, into);
+        return bad_record(record, verdict, into);
     }
     const std::span<const GroupValue> groups = decoder_.group_values();
     if (groups.size() == 1) {
@@ -162,31 +178,106 @@ std::uint32_t MapFold::key_of(std::string_view state_key) {
     return found.index;
 }
 
-Result<void> MapFold::bad_record(const RecordView& record, BadReason reason, Filling& into) {
-    ++counters_.bad_records[static_cast<std::size_t>(reason)];
-    switch (config_.on_bad_record) {
-        case BadRecordPolicy::fail:
-            return fail(ExitCode::bad_record,
-                        fmt::format("bad record ({}): topic {} partition {} offset {}",
-                                    bad_reason_name(reason), job_.spec.source_topic,
-                                    record.partition.value, record.record_offset.value),
-                        "start with --on-bad-record dead-letter to set such records aside");
-        case BadRecordPolicy::skip:
-            ++into.counts.skipped;
-            ++counters_.skipped;
-            break;
-        case BadRecordPolicy::dead_letter:
-            ++into.counts.dead_lettered;
-            append_dead_letter(
-                dead_letters_, PartitionId{record.partition.value % config_.dead_letter_partitions},
-                record, job_.spec.source_topic, reason, config_.most_dead_letter_bytes);
-            break;
+Result<void> MapFold::bad_record(const RecordView& record, const DecodeVerdict& verdict,
+                                 Filling& into) {
+    const BadReason reason = verdict.reason;
+    const std::string_view field = decoder_.field_name(verdict);
+    const bool first = counters_.bad_records[static_cast<std::size_t>(reason)]++ == 0;
+    if (reason == BadReason::scale) {
+        scale_needed_ = std::max(scale_needed_, decoder_.scale_needed().value_or(0));
+    }
+    if (config_.on_bad_record == BadRecordPolicy::fail) {
+        const std::string hint = hint_for(record, verdict);
+        return fail(
+            ExitCode::bad_record,
+            fmt::format("bad record ({}{}{}): topic {} partition {} offset {}",
+                        bad_reason_name(reason), field.empty() ? "" : " of field ", field,
+                        job_.spec.source_topic, record.partition.value, record.record_offset.value),
+            fmt::format("{}{}start with --on-bad-record dead-letter to set such records "
+                        "aside",
+                        hint, hint.empty() ? "" : "; "));
+    }
+    if (first && ports_.tally != nullptr) {
+        ports_.tally->first_bad({.reason = reason,
+                                 .field = field,
+                                 .partition = record.partition,
+                                 .record_offset = record.record_offset,
+                                 .hint = hint_for(record, verdict)});
     }
     log_.write(LogLevel::debug, "bad record",
                {{"reason", bad_reason_name(reason)},
+                {"field", field},
                 {"partition", std::int64_t{record.partition.value}},
                 {"offset", record.record_offset.value}});
+    if (config_.on_bad_record == BadRecordPolicy::skip) {
+        ++into.counts.skipped;
+        ++counters_.skipped;
+        return {};
+    }
+    ++into.counts.dead_lettered;
+    return dead_letter(record, verdict);
+}
+
+Result<void> MapFold::dead_letter(const RecordView& record, const DecodeVerdict& verdict) {
+    std::vector<HeaderView> headers;
+    if (ports_.headers != nullptr) {
+        Result<std::vector<HeaderView>> read = ports_.headers->headers(record);
+        if (!read) {
+            return std::unexpected(std::move(read.error()));
+        }
+        headers = std::move(*read);
+    }
+    append_dead_letter(dead_letters_,
+                       PartitionId{record.partition.value % config_.dead_letter_partitions},
+                       {.record = record,
+                        .headers = headers,
+                        .source_topic = job_.spec.source_topic,
+                        .reason = verdict.reason,
+                        .field = decoder_.field_name(verdict)},
+                       config_.most_dead_letter_bytes);
     return {};
+}
+
+// What a person can do about it, as far as the record tells. Nothing of the record itself.
+std::string MapFold::hint_for(const RecordView& record, const DecodeVerdict& verdict) const {
+    switch (verdict.reason) {
+        case BadReason::json:
+        case BadReason::encoding: {
+            const std::string_view look = looks_like(record.value());
+            return look.empty() ? std::string{} : fmt::format("it looks like {}", look);
+        }
+        case BadReason::missing_field:
+            return decoder_.field_name(verdict).contains('.') ? std::string{kOneName}
+                                                              : std::string{};
+        case BadReason::scale: {
+            const std::optional<int> needed = decoder_.scale_needed();
+            return needed ? fmt::format("a larger --scale takes it: {} is enough for this one",
+                                        *needed)
+                          : fmt::format("no --scale up to {} takes it", kMaxScale);
+        }
+        default:
+            return {};
+    }
+}
+
+// What has come since the last time. Not per record: other loops tell the same tally.
+Result<void> MapFold::tell_tally() {
+    if (ports_.tally == nullptr) {
+        return {};
+    }
+    RecordTally more;
+    more.read = counters_.records_read - told_.read;
+    more.aggregated = counters_.records_aggregated - told_.aggregated;
+    more.tombstones = counters_.tombstones - told_.tombstones;
+    for (std::size_t i = 0; i < kBadReasonCount; ++i) {
+        more.bad[i] = counters_.bad_records[i] - told_.bad[i];
+    }
+    more.scale_needed = scale_needed_;
+    told_ = {.read = counters_.records_read,
+             .aggregated = counters_.records_aggregated,
+             .tombstones = counters_.tombstones,
+             .bad = counters_.bad_records};
+    return ports_.tally->add(more);
 }
 
 bool MapFold::full() const {

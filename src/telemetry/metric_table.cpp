@@ -248,6 +248,9 @@ const auto kClientMetrics = std::to_array<MetricOf<ClientStatus>>({
      broker_member<&BrokerStatus::timeouts>},
     {{"kstream_broker_disconnects_total", counter, kBrokerLabels, "Connections lost"},
      broker_member<&BrokerStatus::disconnects>},
+    {{"kstream_broker_throttle_seconds_total", counter, kBrokerLabels,
+      "Time that quotas of the broker have made requests of this client wait"},
+     broker_member<&BrokerStatus::throttle_seconds>},
 });
 
 template <auto Member>

@@ -202,6 +202,7 @@ void write_client(JsonWriter& json, const ClientStatus& client) {
         json.field("rtt_p99_seconds", known(broker.rtt_p99_seconds));
         json.field("requests", broker.requests).field("errors", broker.errors);
         json.field("timeouts", broker.timeouts).field("disconnects", broker.disconnects);
+        json.field("throttle_seconds", broker.throttle_seconds);
         json.end_object();
     }
     json.end_array().end_object();

@@ -5,8 +5,8 @@
 //
 // GROUP_BY and SUMS are field names, separated by commas. IMPLEMENTATION is one of simdjson's, or
 // "best" for its own choice; when this machine does not have it, the exit code is 77. A line is the
-// reason of a bad record, or "ok" with the group values (type letter, colon, text in hexadecimal)
-// and the units of the sums.
+// reason of a bad record and the field that it is about, in hexadecimal, or "ok" with the group
+// values (type letter, colon, text in hexadecimal) and the units of the sums.
 #include "kstream/codec/record_decoder.hpp"
 
 #include <simdjson.h>
@@ -67,7 +67,12 @@ void append_hex(std::string& out, std::string_view text) {
 std::string answer(kstream::RecordDecoder& decoder, std::string_view value) {
     const kstream::DecodeVerdict verdict = decoder.decode(value);
     if (!verdict.ok) {
-        return std::string{kstream::bad_reason_name(verdict.reason)};
+        std::string line{kstream::bad_reason_name(verdict.reason)};
+        if (const std::string_view field = decoder.field_name(verdict); !field.empty()) {
+            line += ' ';
+            append_hex(line, field);
+        }
+        return line;
     }
     std::string line = "ok";
     for (const kstream::GroupValue& group : decoder.group_values()) {

@@ -33,7 +33,14 @@ class Number(str):
 
 
 class Bad(Exception):
-    """A bad record, with its reason."""
+    """A bad record, with its reason; and its field, where that is about one."""
+
+    def __init__(self, reason, field=None):
+        super().__init__(reason)
+        self.field = field
+
+    def line(self):
+        return str(self) + ("" if self.field is None else " " + self.field.encode().hex())
 
 
 def refuse_constant(name):
@@ -127,17 +134,25 @@ def check(job, record):
         raise Bad("not_object")
     names = [name for name, _ in value]
     wanted = group_by + sums
-    if any(names.count(name) > 1 for name in wanted):
-        raise Bad("duplicate_field")
-    if any(name not in names for name in wanted):
-        raise Bad("missing_field")
+    for name in wanted:
+        if names.count(name) > 1:
+            raise Bad("duplicate_field", name)
+    for name in wanted:
+        if name not in names:
+            raise Bad("missing_field", name)
     members = dict(value)
-    groups = [group_value(members[name], scale) for name in group_by]
+    groups = []
     inputs = []
-    for name in sums:
-        if not isinstance(members[name], Number):
-            raise Bad("number_type")
-        inputs.append(units(members[name], scale))
+    for i, name in enumerate(wanted):
+        try:
+            if i < len(group_by):
+                groups.append(group_value(members[name], scale))
+            elif not isinstance(members[name], Number):
+                raise Bad("number_type")
+            else:
+                inputs.append(units(members[name], scale))
+        except Bad as bad:
+            raise Bad(str(bad), name) from None
     return groups, inputs
 
 
@@ -145,7 +160,7 @@ def expected_line(job, record):
     try:
         groups, inputs = check(job, record)
     except Bad as bad:
-        return str(bad)
+        return bad.line()
     parts = ["ok"] + [f"{kind}:{text.encode().hex()}" for kind, text in groups]
     return " ".join(parts + [str(value) for value in inputs])
 
@@ -304,13 +319,13 @@ def examples_of(doc):
         for token in re.findall(r"`([^`]+)`", tokens):
             said_units = {"2^127 - 1": str(2 ** 127 - 1), "-2^127": str(-2 ** 127)}.get(said, said)
             found = re.match(r"`(\w+)`", said_units)
-            line = found[1] if found else "ok s:61 " + said_units
+            line = Bad(found[1], "valor").line() if found else "ok s:61 " + said_units
             yield default, ('{"id_vendedor":"a","valor":%s}' % token).encode(), line
     records = text.split("| value | verdict |")[1].split("\n\n")[0]
     for record, said in re.findall(r"^\| `(.+?)` \| (.+) \|$", records, re.M):
         group = re.match(r"group (\w)\w+ `(.*)`, units (-?\d+)", said)
         line = (f"ok {group[1]}:{group[2].encode().hex()} {group[3]}" if group
-                else re.match(r"`(\w+)`", said)[1])
+                else Bad(*re.match(r"`(\w+)`(?: of `(\w+)`)?", said).groups()).line())
         yield default, record.encode(), line
 
 

@@ -36,6 +36,7 @@ testing::ReferenceResult decoded(RecordDecoder& decoder, std::string_view record
     testing::ReferenceResult result;
     if (!verdict.ok) {
         result.reason = bad_reason_name(verdict.reason);
+        result.field = decoder.field_name(verdict);
         return result;
     }
     for (const GroupValue& group : decoder.group_values()) {

@@ -66,7 +66,9 @@ def published_by_hand() -> Published:
         offset = next_offset.get(partition, 0)
         next_offset[partition] = offset + 1
         key = None if offset == 2 else f"id-{partition}-{offset}".encode()
-        source.append(Record(partition, offset, 1000 + offset, key, data))
+        # The second time in the source: its first dead letter's headers are its own now.
+        own = (("kstream.reason", b"json"), ("kstream.field", None)) if partition == 1 else ()
+        source.append(Record(partition, offset, 1000 + offset, key, data, own))
 
     def result(partition: int, offset: int, seller: str, total: str, count: int) -> Record:
         text = (
@@ -76,7 +78,7 @@ def published_by_hand() -> Published:
         headers = (("kstream.transaction", b"1"), ("kstream.run.id", b"r"))
         return Record(partition, offset, 2000, seller.encode(), text.encode(), headers)
 
-    def letter(at: int, partition: int, offset: int, reason: str) -> Record:
+    def letter(at: int, partition: int, offset: int, reason: str, about: str = "") -> Record:
         original = next(r for r in source if (r.partition, r.offset) == (partition, offset))
         headers = {
             "kstream.reason": reason,
@@ -85,7 +87,9 @@ def published_by_hand() -> Published:
             "kstream.source.offset": str(offset),
             "kstream.source.timestamp": str(original.timestamp),
         }
-        pairs = tuple((n, v.encode()) for n, v in headers.items())
+        if about:
+            headers["kstream.field"] = about
+        pairs = original.headers + tuple((n, v.encode()) for n, v in headers.items())
         return Record(0, at, 2000, original.key, original.value, pairs)
 
     one, two, three = (
@@ -102,7 +106,7 @@ def published_by_hand() -> Published:
             result(three, 30, "vendedor_3", "5.00", 1),
         ],
         "dead_letters": [
-            letter(0, 0, 2, "missing_field"),
+            letter(0, 0, 2, "missing_field", "valor"),
             letter(1, 1, 2, "encoding"),
             letter(2, 2, 1, "json"),
         ],
@@ -151,10 +155,11 @@ def drop(topic: str, *indexes: int) -> Damage:
 def header(index: int, name: str, content: bytes | None) -> Damage:
     def damage(published: Published) -> None:
         record = published["dead_letters"][index]
-        headers = tuple((n, v) for n, v in record.headers if n != name)
-        if content is not None:
-            headers += ((name, content),)
-        published["dead_letters"][index] = dataclasses.replace(record, headers=headers)
+        # The last of that name, in its place: the others came with the source record.
+        headers = list(record.headers)
+        at = max((i for i, (n, _) in enumerate(headers) if n == name), default=len(headers))
+        headers[at : at + 1] = [] if content is None else [(name, content)]
+        published["dead_letters"][index] = dataclasses.replace(record, headers=tuple(headers))
 
     return damage
 
@@ -213,7 +218,7 @@ def count_for_another(published: Published) -> None:
 def double_a_header(published: Published) -> None:
     letter = published["dead_letters"][0]
     published["dead_letters"][0] = dataclasses.replace(
-        letter, headers=letter.headers + letter.headers[:1]
+        letter, headers=letter.headers + letter.headers[-1:]
     )
 
 
@@ -225,6 +230,7 @@ def make_a_stub(published: Published) -> None:
         "kstream.source.key.bytes": "0",
         "kstream.source.value.bytes": "14",
         "kstream.source.value.sha256": "0" * 64,
+        "kstream.source.headers": "2",
     }
     published["dead_letters"][1] = dataclasses.replace(
         letter,
@@ -355,6 +361,15 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
         "does not say which record it is",
     ),
     "a wrong reason": (header(0, "kstream.reason", b"json"), "kstream.reason is json, not missing"),
+    "a wrong field": (header(0, "kstream.field", b"id"), "kstream.field is id, not valor"),
+    "no field": (header(0, "kstream.field", None), "kstream.field is None, not valor"),
+    "a field without need": (header(2, "kstream.field", b"x"), "kstream.field is x, not None"),
+    "the source record's own headers are gone": (
+        lambda published: change(
+            "dead_letters", 1, headers=published["dead_letters"][1].headers[2:]
+        )(published),
+        "own headers ()",
+    ),
     "no reason": (header(0, "kstream.reason", None), "kstream.reason is None"),
     "a wrong source topic": (header(2, "kstream.source.topic", b"other"), "source.topic is other"),
     "a wrong timestamp": (header(2, "kstream.source.timestamp", b"1"), "source.timestamp is 1"),
@@ -460,11 +475,15 @@ class Damaged(unittest.TestCase):
 # ---- the contract --------------------------------------------------------------------------------
 
 
+def bad_line(reason: str, about: str | None) -> str:
+    return reason + ("" if about is None else " " + about.encode().hex())
+
+
 def verdict(data: bytes, job: Job) -> str:
     try:
         group, units = judge(data, job)
     except BadRecord as bad:
-        return bad.reason
+        return bad_line(bad.reason, bad.field)
     return " ".join(["ok", *(f"{k[0]}:{t.encode().hex()}" for k, t in group), *map(str, units)])
 
 
@@ -486,11 +505,13 @@ class Contract(unittest.TestCase):
         checked = 0
         for text, said in rows:
             group = re.match(r"group (\w)\w+ `(.*)`, units (-?\d+)", said)
-            reason = re.match(r"`(\w+)`", said)
+            reason = re.match(r"`(\w+)`(?: of `(\w+)`)?", said)
             if not group and not reason:
                 continue
             expected = (
-                f"ok {group[1]}:{group[2].encode().hex()} {group[3]}" if group else reason[1]
+                f"ok {group[1]}:{group[2].encode().hex()} {group[3]}"
+                if group
+                else bad_line(reason[1], reason[2])
             )
             with self.subTest(text):
                 self.assertEqual(verdict(text.encode(), JOB), expected)
@@ -505,7 +526,7 @@ class Contract(unittest.TestCase):
             said = {"2^127 - 1": str(2**127 - 1), "-2^127": str(-(2**127))}.get(said, said)
             reason = re.match(r"`(\w+)`", said)
             for token in re.findall(r"`([^`]+)`", tokens):
-                expected = reason[1] if reason else f"ok s:61 {said}"
+                expected = bad_line(reason[1], "valor") if reason else f"ok s:61 {said}"
                 with self.subTest(token):
                     record = f'{{"id_vendedor":"a","valor":{token}}}'.encode()
                     self.assertEqual(verdict(record, JOB), expected)

@@ -27,6 +27,7 @@ struct Copy {
     std::optional<std::string> key;
     std::optional<std::string> value;
     std::optional<std::string> header;
+    std::vector<std::string> headers;  // all of it, of one with a value
     bool operator==(const Copy&) const = default;
 };
 
@@ -89,10 +90,20 @@ public:
                 }
                 for (const RecordView& record : fetched.records()) {
                     const auto header = fetched.header(record, "h");
+                    std::vector<std::string> all;
+                    if (!record.is_tombstone()) {
+                        const auto read = fetched.headers(record);
+                        REQUIRE(read);
+                        for (const HeaderView& one : *read) {
+                            all.push_back(std::string{one.name} + "=" +
+                                          std::string{one.value.value_or("null")});
+                        }
+                    }
                     copies.push_back({record.record_offset.value, record.timestamp_ms,
                                       text(record.key_data, record.key_size),
                                       text(record.value_data, record.value_size),
-                                      header ? std::optional{std::string{*header}} : std::nullopt});
+                                      header ? std::optional{std::string{*header}} : std::nullopt,
+                                      all});
                 }
             }
         }
@@ -123,6 +134,9 @@ private:
         rd_kafka_headers_t* const list = rd_kafka_headers_new(headers.size());
         for (const std::string& header : headers) {
             rd_kafka_header_add(list, "h", -1, header.data(), static_cast<ssize_t>(header.size()));
+        }
+        if (headers.size() > 1) {
+            rd_kafka_header_add(list, "null", -1, nullptr, 0);
         }
         // An empty value is not a null one: librdkafka tells them apart by the pointer.
         std::array<rd_kafka_vu_t, 6> fields{};
@@ -161,6 +175,8 @@ TEST_CASE("whole batches hand out the records that single messages hand out") {
     const std::int64_t position = log.position();
     REQUIRE(singly.size() == 4 * kBatches);
     CHECK(singly[1].header == "two");
+    CHECK(singly[0].headers.empty());
+    CHECK(singly[1].headers == std::vector<std::string>{"h=one", "h=two", "null=null"});
     CHECK_FALSE(singly[1].key);
     CHECK_FALSE(singly[2].value);
     CHECK(singly[3].value == "");

@@ -228,8 +228,10 @@ std::optional<std::string> Oracle::check_dead_letters() {
     for (const PartitionLog::Entry& entry :
          cluster_.log(TopicRole::dead_letters, number(0)).entries()) {
         if (entry.kind == PartitionLog::Kind::data && !entry.aborted) {
-            letters.emplace(std::stoi(entry.headers.at(2).second),
-                            std::stoll(entry.headers.at(3).second), entry.headers.at(0).second);
+            const auto text = [&entry](std::size_t i) {
+                return entry.headers.at(i).second.value();
+            };
+            letters.emplace(std::stoi(text(2)), std::stoll(text(3)), text(0));
         }
     }
     std::multiset<Letter> should;

@@ -16,9 +16,11 @@
 
 namespace kstream::testing {
 
-// Either a reason, or values. Groups are the type's letter and the text: "s:vendedor_1", "n:1".
+// Either a reason and the field that it is about, if any, or values.
+// Groups are the type's letter and the text: "s:vendedor_1", "n:1".
 struct ReferenceResult {
     std::string reason;
+    std::string field;
     std::vector<std::string> groups;
     std::vector<Int128> inputs;
     friend bool operator==(const ReferenceResult&, const ReferenceResult&) = default;
@@ -318,6 +320,7 @@ inline std::string plain(Int128 units, int scale) {
     return negative ? "-" + text : text;
 }
 
+// The reason, and in `out` the field or the values.
 inline std::string judge(const AggregationSpec& spec, const Json& record, ReferenceResult& out) {
     std::vector<std::string> wanted = spec.group_by;
     for (const AggregateSpec& aggregate : spec.aggregates) {
@@ -329,13 +332,16 @@ inline std::string judge(const AggregationSpec& spec, const Json& record, Refere
     const auto get = [&](const std::string& name) -> const Json& {
         return std::ranges::find(record.members, name, &Member::name)->value;
     };
-    if (std::ranges::any_of(wanted, [&](auto& n) { return count(n) > 1; })) {
-        return "duplicate_field";
+    for (const std::string& name : wanted) {
+        out.field = name;
+        if (count(name) > 1) return "duplicate_field";
     }
-    if (std::ranges::any_of(wanted, [&](auto& n) { return count(n) < 1; })) {
-        return "missing_field";
+    for (const std::string& name : wanted) {
+        out.field = name;
+        if (count(name) < 1) return "missing_field";
     }
     for (const std::string& name : spec.group_by) {
+        out.field = name;
         const Json& value = get(name);
         std::string text = value.text;
         if (value.type == 'n') {
@@ -352,6 +358,7 @@ inline std::string judge(const AggregationSpec& spec, const Json& record, Refere
     for (const AggregateSpec& aggregate : spec.aggregates) {
         Int128 units = 0;
         if (aggregate.kind == AggregateKind::sum) {
+            out.field = aggregate.input_field;
             const Json& value = get(aggregate.input_field);
             if (value.type != 'n') return "number_type";
             const std::string problem = units_of(value.text, spec.scale, units);
@@ -359,13 +366,16 @@ inline std::string judge(const AggregationSpec& spec, const Json& record, Refere
         }
         out.inputs.push_back(units);
     }
+    out.field.clear();
     return "";
 }
 
 }  // namespace reference
 
 inline ReferenceResult reference_decode(const AggregationSpec& spec, const std::string& bytes) {
-    const auto bad = [](const std::string& reason) { return ReferenceResult{reason, {}, {}}; };
+    const auto bad = [](const std::string& reason, const std::string& field = "") {
+        return ReferenceResult{reason, field, {}, {}};
+    };
     if (!reference::is_utf8(bytes)) return bad("encoding");
     if (reference::is_too_deep(bytes)) return bad("depth");
     reference::Parser parser{bytes};
@@ -375,7 +385,7 @@ inline ReferenceResult reference_decode(const AggregationSpec& spec, const std::
     if (record->type != '{') return bad("not_object");
     ReferenceResult result;
     const std::string reason = reference::judge(spec, *record, result);
-    return reason.empty() ? result : bad(reason);
+    return reason.empty() ? result : bad(reason, result.field);
 }
 
 }  // namespace kstream::testing

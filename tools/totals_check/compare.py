@@ -17,6 +17,7 @@ from .contract import result_key, result_value
 
 # A dead letter may be a stub only where the record itself could hardly be copied.
 LEAST_STUB_BYTES = 900_000
+REASON = "kstream.reason"
 MOST_DIFFERENCES = 20  # of each kind; the rest are counted
 
 
@@ -60,6 +61,7 @@ class _Letter:
     """What a dead letter has to look like."""
 
     reason: str
+    about: str | None  # the field
     source: Record
 
 
@@ -98,7 +100,7 @@ class Comparison:
         try:
             self._totals.add(record.value)
         except BadRecord as bad:
-            self._bad[record.partition, record.offset] = _Letter(bad.reason, record)
+            self._bad[record.partition, record.offset] = _Letter(bad.reason, bad.field, record)
             self.bad_by_reason[bad.reason] = self.bad_by_reason.get(bad.reason, 0) + 1
 
     def source_values(self, texts: list[str | None]) -> bool:
@@ -157,7 +159,10 @@ class Comparison:
     def dead_letter(self, record: Record) -> None:
         self.dead_letters += 1
         where = f"dead letter {record.partition}@{record.offset}"
-        headers = {n: (v or b"").decode("utf-8", "replace") for n, v in record.headers}
+        names = [n for n, _ in record.headers]
+        # The last kstream.reason divides the source record's own headers from those about it.
+        first = len(names) - 1 - names[::-1].index(REASON) if REASON in names else 0
+        headers = {n: (v or b"").decode("utf-8", "replace") for n, v in record.headers[first:]}
         try:
             at = int(headers["kstream.source.partition"]), int(headers["kstream.source.offset"])
         except (KeyError, ValueError):
@@ -173,15 +178,18 @@ class Comparison:
             self._differs("dead letter", f"{origin}: stands there {self._letters[at]} times")
         source = letter.source
         expected = {
-            "kstream.reason": letter.reason,
+            REASON: letter.reason,
             "kstream.source.topic": self.source_topic,
             "kstream.source.partition": str(at[0]),
             "kstream.source.offset": str(at[1]),
             "kstream.source.timestamp": str(source.timestamp),
         }
-        key, value = source.key, source.value
+        if letter.about is not None:
+            expected["kstream.field"] = letter.about
+        key, value, own = source.key, source.value, source.headers
         if "kstream.stub" in headers:
             size = len(source.key or b"") + len(source.value or b"")
+            size += sum(len(n.encode()) + len(v or b"") for n, v in source.headers)
             if size < LEAST_STUB_BYTES:
                 self._differs("dead letter", f"{origin}: a stub, for {size} bytes")
             expected |= {
@@ -190,8 +198,15 @@ class Comparison:
                 "kstream.source.value.bytes": str(len(source.value or b"")),
                 "kstream.source.value.sha256": hashlib.sha256(source.value or b"").hexdigest(),
             }
-            key, value = None, b""
-        if len(headers) != len(record.headers):
+            if source.headers:
+                expected["kstream.source.headers"] = str(len(source.headers))
+            key, value, own = None, b"", ()
+        if record.headers[:first] != own:
+            self._differs(
+                "dead letter",
+                f"{origin}: own headers {record.headers[:first]}, not {own}",
+            )
+        if len(headers) != len(record.headers) - first:
             self._differs("dead letter", f"{origin}: a header stands there twice")
         for name in expected.keys() | headers.keys():
             if headers.get(name) != expected.get(name):

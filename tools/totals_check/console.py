@@ -85,7 +85,7 @@ class ConsoleConsumer:
         properties = {
             "key.deserializer": BYTES,
             "value.deserializer": BYTES,
-            "header.deserializer": BYTES,
+            "headers.deserializer": BYTES,
             "headers.separator": HEADER_SEPARATOR,
             "null.literal": self.null,
         }

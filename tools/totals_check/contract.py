@@ -30,11 +30,12 @@ class Number(str):
 
 
 class BadRecord(Exception):
-    """The record breaks the contract; the argument is the reason."""
+    """The record breaks the contract: the reason, and the field that it is about, if any."""
 
-    @property
-    def reason(self) -> str:
-        return str(self.args[0])
+    def __init__(self, reason: str, about: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.field = about
 
 
 @dataclass(frozen=True)
@@ -186,6 +187,12 @@ def _group_value(value: object, scale: int) -> GroupValue:
     raise BadRecord("group_type")
 
 
+def _summed_units(value: object, scale: int) -> int:
+    if not isinstance(value, Number):
+        raise BadRecord("number_type")
+    return units_of(value, scale)
+
+
 def judge(value: bytes, job: Job) -> tuple[Group, list[int]]:
     """The group and the units of the summed fields, or BadRecord with the reason."""
     try:
@@ -203,19 +210,24 @@ def judge(value: bytes, job: Job) -> tuple[Group, list[int]]:
     if not isinstance(document, _Members):
         raise BadRecord("not_object")
     names = [name for name, _ in document]
-    wanted = {*job.group_by, *job.summed}
-    if any(names.count(name) > 1 for name in wanted):
-        raise BadRecord("duplicate_field")
-    if any(name not in names for name in wanted):
-        raise BadRecord("missing_field")
+    wanted = (*job.group_by, *job.summed)
+    for name in wanted:
+        if names.count(name) > 1:
+            raise BadRecord("duplicate_field", name)
+    for name in wanted:
+        if name not in names:
+            raise BadRecord("missing_field", name)
     members = dict(document)
-    group = tuple(_group_value(members[name], job.scale) for name in job.group_by)
-    units = []
-    for name in job.summed:
-        if not isinstance(members[name], Number):
-            raise BadRecord("number_type")
-        units.append(units_of(members[name], job.scale))
-    return group, units
+    group, units = [], []
+    at = ""
+    try:
+        for at in job.group_by:
+            group.append(_group_value(members[at], job.scale))
+        for at in job.summed:
+            units.append(_summed_units(members[at], job.scale))
+    except BadRecord as bad:
+        raise BadRecord(bad.reason, at) from None
+    return tuple(group), units
 
 
 # ---- totals of many records ----------------------------------------------------------------------

@@ -6,14 +6,24 @@
 #include "kstream/model/output_batch.hpp"
 #include "kstream/model/record.hpp"
 
+#include <span>
 #include <string>
 #include <string_view>
 
 namespace kstream {
 
-// Appends the dead letter of `record` to `out`, for partition `to`. Where key and value together
-// are longer than `most_bytes`, a stub takes the value's place: its length and SHA-256 (P10).
-void append_dead_letter(OutputBatch& out, PartitionId to, const RecordView& record,
-                        std::string_view source_topic, BadReason reason, std::size_t most_bytes);
+struct BadRecord {
+    const RecordView& record;
+    std::span<const HeaderView> headers;
+    std::string_view source_topic;
+    BadReason reason = BadReason::json;
+    std::string_view field;  // empty: the reason is about none
+};
+
+// Appends the dead letter of `bad` to `out`, for partition `to`. Where key, value and headers
+// together are longer than `most_bytes`, a stub takes the record's place: its sizes and the SHA-256
+// of its value (P10). Headers are counted as a log holds them.
+void append_dead_letter(OutputBatch& out, PartitionId to, const BadRecord& bad,
+                        std::size_t most_bytes);
 
 }  // namespace kstream

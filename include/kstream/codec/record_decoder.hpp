@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -47,8 +48,11 @@ struct GroupValue {
 };
 
 struct DecodeVerdict {
+    static constexpr std::int32_t kNoField = -1;
+
     bool ok = true;
     BadReason reason = BadReason::json;
+    std::int32_t field = kNoField;  // that the reason is about, for RecordDecoder::field_name()
 };
 
 // Not thread-safe; one per loop. Holds reusable buffers, so a decode allocates nothing once warm.
@@ -69,6 +73,14 @@ public:
 
     [[nodiscard]] std::span<const GroupValue> group_values() const;
     [[nodiscard]] std::span<const Decimal> inputs() const;
+
+    // The name of the field that a verdict of this decoder is about; empty for none. Valid as long
+    // as the decoder.
+    [[nodiscard]] std::string_view field_name(const DecodeVerdict& verdict) const;
+
+    // Of the last record, whose verdict was `scale` and whose bytes are still there: the smallest
+    // scale at which it is good. None where none is, as far as can be told at once.
+    [[nodiscard]] std::optional<int> scale_needed() const;
 
 private:
     struct Impl;

@@ -16,7 +16,7 @@ namespace kstream {
 class OutputBatch {
 public:
     static constexpr std::uint32_t kNoHeaders = 0xffffffffU;
-    using Headers = std::vector<std::pair<std::string, std::string>>;
+    using Headers = std::vector<std::pair<std::string, std::optional<std::string>>>;  // or null
 
     // How much goes to one topic: keys and values, without headers.
     struct Volume {

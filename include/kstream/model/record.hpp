@@ -7,7 +7,6 @@
 #include <optional>
 #include <span>
 #include <string_view>
-#include <vector>
 
 namespace kstream {
 
@@ -28,5 +27,12 @@ struct RecordView {
 };
 
 using RecordBatch = std::span<const RecordView>;
+
+// Views as long as those of the record that has the header.
+struct HeaderView {
+    std::string_view name;
+    std::optional<std::string_view> value;  // none: null
+    friend bool operator==(const HeaderView&, const HeaderView&) = default;
+};
 
 }  // namespace kstream

@@ -1,6 +1,10 @@
 // When `--until end` is done (protocol P11): the ends of all source partitions are taken at the
 // start, and the job is done when the committed meta of every state partition says that every one
 // of them is applied that far - whoever owns the partitions by then.
+//
+// Where a transaction is open at the start, records stand behind the last stable offset that nobody
+// may read yet. When all before is applied, it is looked at again: what has been decided meanwhile
+// is to be applied as well, and what is open for good is an error of the run.
 #pragma once
 
 #include "kstream/pipeline/job.hpp"
@@ -18,14 +22,31 @@ class EndWatch {
 public:
     EndWatch(const Job& job, ClusterQueries& queries, LogReader& reader);
 
-    // One step, soon over. True once everything is applied.
+    // One step, soon over. True once everything is applied. The error open_transaction: everything
+    // is but what stands after an open transaction.
     [[nodiscard]] Result<bool> advance(Duration wait);
+
+    // A transaction was still open at the last look: the next step may wait a moment.
+    [[nodiscard]] bool looks_again() const { return looks_ > 0; }
+
+    // So often, before a transaction is said to be open: they end by themselves within milliseconds
+    // where a topic is written all the time.
+    static constexpr int kMostLooks = 40;
 
     // State partitions in which not all ends are applied yet; for progress.
     [[nodiscard]] std::size_t missing() const;
 
 private:
-    enum class Stage : std::uint8_t { count_partitions, take_ends, take_start, take_stable, watch };
+    // watch and look_again take turns as long as there is anything behind the ends.
+    enum class Stage : std::uint8_t {
+        count_partitions,
+        take_log_ends,
+        take_ends,
+        take_start,
+        take_stable,
+        watch,
+        look_again
+    };
     struct Changelog {
         Offset start;
         Offset stable;      // end of what was committed when it was asked for
@@ -36,7 +57,9 @@ private:
 
     Result<bool> ask(Query query, QueryAnswer& answer);
     Result<bool> count_partitions();
-    Result<bool> take_ends();
+    Result<bool> take_ends(Isolation isolation, std::vector<Offset>& ends);
+    Result<bool> look_again();
+    [[nodiscard]] Error open_transaction() const;
     Result<bool> take_bound(Query::Kind kind, Offset Changelog::* into);
     Result<void> open_tails();
     Result<bool> watch(Duration wait);
@@ -48,7 +71,9 @@ private:
     LogReader& reader_;
     Stage stage_ = Stage::count_partitions;
     std::int32_t source_partitions_ = 0;
-    std::vector<Offset> ends_;           // by source partition
+    std::vector<Offset> log_ends_;  // by source partition, whether or not it may be read
+    std::vector<Offset> ends_;      // to be applied; at most log_ends_, and at the end the same
+    int looks_ = 0;                 // without anything new
     std::vector<Changelog> changelogs_;  // by state partition
 };
 

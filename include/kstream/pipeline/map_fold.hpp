@@ -8,7 +8,9 @@
 #include "kstream/core/recent_keys.hpp"
 #include "kstream/pipeline/fold.hpp"
 #include "kstream/pipeline/job.hpp"
+#include "kstream/ports/header_reader.hpp"
 #include "kstream/ports/log.hpp"
+#include "kstream/ports/record_tally.hpp"
 
 #include <cstdint>
 #include <span>
@@ -22,14 +24,21 @@ enum class BadRecordPolicy : std::uint8_t { dead_letter, skip, fail };
 struct MapFoldConfig {
     BadRecordPolicy on_bad_record = BadRecordPolicy::dead_letter;
     std::int32_t dead_letter_partitions = 1;
-    std::size_t most_dead_letter_bytes = 1 << 20;  // key and value; more becomes a stub (P10)
-    std::size_t most_batch_bytes = 512 << 10;      // of one repartition record, header aside
-    std::size_t most_step_bytes = 32 << 20;        // keys, deltas and dead letters of a step
+    // Of key, value and headers; more becomes a stub (P10).
+    std::size_t most_dead_letter_bytes = 1 << 20;
+    std::size_t most_batch_bytes = 512 << 10;  // of one repartition record, header aside
+    std::size_t most_step_bytes = 32 << 20;    // keys, deltas and dead letters of a step
+};
+
+// Each may be missing: no record has headers; nobody listens.
+struct MapFoldPorts {
+    const HeaderReader* headers = nullptr;
+    RecordTallySink* tally = nullptr;
 };
 
 class MapFold final : public Fold {
 public:
-    MapFold(const Job& job, MapFoldConfig config, Log& log);
+    MapFold(const Job& job, MapFoldConfig config, Log& log, MapFoldPorts ports = {});
 
     Result<void> fold(RecordBatch records) override;
     [[nodiscard]] bool can_seal() const override { return true; }
@@ -59,13 +68,19 @@ private:
     };
 
     Filling& filling(PartitionId partition);
+    Result<void> fold_all(RecordBatch records);
     Result<void> fold_one(const RecordView& record, Filling& filling);
     void let_wait(const RecordView& record);
     Result<void> add_waiting();
     std::uint32_t key_of(std::string_view state_key);
     Result<void> add(const RecordView& record, std::uint32_t key, std::span<const Decimal> inputs,
                      Filling& filling);
-    Result<void> bad_record(const RecordView& record, BadReason reason, Filling& filling);
+    Result<void> bad_record(const RecordView& record, const DecodeVerdict& verdict,
+                            Filling& filling);
+    Result<void> dead_letter(const RecordView& record, const DecodeVerdict& verdict);
+    [[nodiscard]] std::string hint_for(const RecordView& record,
+                                       const DecodeVerdict& verdict) const;
+    [[nodiscard]] Result<void> tell_tally();
     void clear_filling();
     [[nodiscard]] BatchHeader header(BatchKind kind, const Step& step) const;
     void write_batches(BatchHeader header, PartitionId to, std::span<const std::uint32_t> keys,
@@ -74,6 +89,7 @@ private:
     const Job& job_;
     MapFoldConfig config_;
     Log& log_;
+    MapFoldPorts ports_;
     RecordDecoder decoder_;
     DeltaBatchWriter writer_;
 
@@ -93,6 +109,8 @@ private:
     std::uint64_t step_ = 0;
     std::int64_t flight_oldest_ms_ = -1;
     LoopStatus counters_;  // only what this fold counts
+    RecordTally told_;     // what of it the tally has been told
+    int scale_needed_ = 0;
 };
 
 }  // namespace kstream

@@ -41,6 +41,28 @@ TEST_CASE("Real numbers") {
     }
 }
 
+TEST_CASE("Shares are exact, as a fraction or in percent") {
+    CHECK(read_share("0") == 0);
+    CHECK(read_share("0%") == 0);
+    CHECK(read_share("0.01") == 10'000);
+    CHECK(read_share("1%") == 10'000);
+    CHECK(read_share("0.5%") == 5'000);
+    CHECK(read_share("0.000001") == 1);
+    CHECK(read_share("0.0001%") == 1);
+    CHECK(read_share("1") == 1'000'000);
+    CHECK(read_share("100%") == 1'000'000);
+    for (const char* text : {"", "%", ".", "1.", ".1", "1.1", "100.1%", "101%", "-1%", "+1", "1 %",
+                             "0.0000001", "0.00001%", "1e-2", "1%%", "0_1", "1k", "a"}) {
+        INFO(text);
+        CHECK_FALSE(read_share(text));
+    }
+    for (const std::int64_t share : {0, 1, 5'000, 10'000, 123'456, 1'000'000}) {
+        CHECK(read_share(print_share(share)) == share);
+    }
+    CHECK(print_share(10'000) == "1%");
+    CHECK(print_share(5'001) == "0.5001%");
+}
+
 TEST_CASE("Durations need a unit unless seconds are what everybody expects") {
     CHECK(read_duration("250ms", false) == milliseconds(250));
     CHECK(read_duration("3s", false) == milliseconds(3000));

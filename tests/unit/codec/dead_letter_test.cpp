@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace kstream {
 namespace {
@@ -31,9 +32,16 @@ struct Letter {
     std::optional<std::string> value;
 };
 
-Letter letter_of(const RecordView& view, BadReason reason, std::size_t most_bytes) {
+Letter letter_of(const RecordView& view, BadReason reason, std::size_t most_bytes,
+                 const std::vector<HeaderView>& headers = {}, std::string_view field = {}) {
     Letter letter;
-    append_dead_letter(letter.out, PartitionId{1}, view, "in", reason, most_bytes);
+    append_dead_letter(letter.out, PartitionId{1},
+                       {.record = view,
+                        .headers = headers,
+                        .source_topic = "in",
+                        .reason = reason,
+                        .field = field},
+                       most_bytes);
     REQUIRE(letter.out.records().size() == 1);
     const OutputBatch::Record& written = letter.out.records()[0];
     CHECK(written.topic == TopicRole::dead_letters);
@@ -87,6 +95,43 @@ TEST_CASE("key and value count together, and the limit itself still fits") {
     CHECK(letter_of(record("key", "abc"), BadReason::scale, 5).headers.size() == 9);
     CHECK(letter_of(record(std::nullopt, "abc"), BadReason::scale, 3).headers.size() == 5);
     CHECK(letter_of(record(std::string(4, 'k'), ""), BadReason::scale, 3).headers.size() == 9);
+}
+
+TEST_CASE("the field that a reason is about stands in the letter, also in a stub") {
+    OutputBatch::Headers expected = kCoordinates;
+    expected.emplace_back("kstream.field", "pre\xc3\xa7o");
+    CHECK(letter_of(record("k", "v"), BadReason::scale, 100, {}, "pre\xc3\xa7o").headers ==
+          expected);
+    const Letter stub = letter_of(record("k", "v"), BadReason::scale, 1, {}, "valor");
+    CHECK(stub.headers.at(5) == OutputBatch::Headers::value_type{"kstream.field", "valor"});
+    CHECK(stub.headers.at(6).first == "kstream.stub");
+}
+
+// A dead letter that was produced to the source again has headers of ours already.
+TEST_CASE("the record's own headers come first, unchanged, whatever their names are") {
+    const std::string bytes{"\xff\0", 2};
+    const std::vector<HeaderView> own{{"trace", bytes},
+                                      {"trace", std::nullopt},
+                                      {"", ""},
+                                      {"kstream.reason", "json"},
+                                      {"kstream.field", "x"}};
+    OutputBatch::Headers expected{{"trace", bytes},
+                                  {"trace", std::nullopt},
+                                  {"", ""},
+                                  {"kstream.reason", "json"},
+                                  {"kstream.field", "x"}};
+    expected.insert(expected.end(), kCoordinates.begin(), kCoordinates.end());
+    CHECK(letter_of(record("k", "v"), BadReason::scale, 100, own).headers == expected);
+}
+
+TEST_CASE("headers count as the log holds them, and a stub says how many there were") {
+    const std::string large(100, 'h');  // its length takes two bytes in the log
+    const std::vector<HeaderView> own{{"abc", large}, {"n", std::nullopt}};
+    constexpr std::size_t kBytes = 6 + (1 + 3 + 2 + 100) + (1 + 1 + 1);
+    CHECK(letter_of(record("key", "abc"), BadReason::scale, kBytes, own).headers.size() == 7);
+    const Letter stub = letter_of(record("key", "abc"), BadReason::scale, kBytes - 1, own);
+    CHECK(stub.headers.at(0).first == "kstream.reason");
+    CHECK(stub.headers.back() == OutputBatch::Headers::value_type{"kstream.source.headers", "2"});
 }
 
 TEST_CASE("every reason stands in its letter by name") {

@@ -105,7 +105,7 @@ std::string shown(const OutputBatch& batch, const OutputBatch::Record& record) {
     text += (value.empty() ? "" : " ") + std::string{value} + "\n";
     if (record.headers != OutputBatch::kNoHeaders) {
         for (const auto& [name, content] : batch.header_sets()[record.headers]) {
-            text += "header " + name + ": " + content + "\n";
+            text += "header " + name + ": " + content.value_or("none") + "\n";
         }
     }
     return text;
@@ -256,11 +256,28 @@ TEST_CASE("golden: a dead letter and its stub", "[golden]") {
     record.value_size = static_cast<std::uint32_t>(value.size());
     OutputBatch out;
     for (const std::size_t most_bytes : {100U, 10U}) {
-        append_dead_letter(out, PartitionId{0}, record, kJob.spec.source_topic, BadReason::scale,
+        append_dead_letter(out, PartitionId{0},
+                           {.record = record,
+                            .headers = {},
+                            .source_topic = kJob.spec.source_topic,
+                            .reason = BadReason::scale,
+                            .field = {}},
                            most_bytes);
     }
     CHECK(shown(out, out.records()[0]) == golden_text("dead_letter.txt"));
     CHECK(shown(out, out.records()[1]) == golden_text("dead_letter_stub.txt"));
+    const std::vector<HeaderView> headers{{"trace", "7"}, {"kstream.reason", std::nullopt}};
+    for (const std::size_t most_bytes : {100U, 10U}) {
+        append_dead_letter(out, PartitionId{0},
+                           {.record = record,
+                            .headers = headers,
+                            .source_topic = kJob.spec.source_topic,
+                            .reason = BadReason::scale,
+                            .field = "valor"},
+                           most_bytes);
+    }
+    CHECK(shown(out, out.records()[2]) == golden_text("dead_letter_headers.txt"));
+    CHECK(shown(out, out.records()[3]) == golden_text("dead_letter_headers_stub.txt"));
 }
 
 }  // namespace kstream

@@ -40,6 +40,7 @@ ReferenceResult ask(RecordDecoder& decoder, std::string_view value) {
     ReferenceResult result;
     if (!verdict.ok) {
         result.reason = bad_reason_name(verdict.reason);
+        result.field = decoder.field_name(verdict);
         return result;
     }
     for (const GroupValue& group : decoder.group_values()) {
@@ -53,7 +54,7 @@ ReferenceResult ask(RecordDecoder& decoder, std::string_view value) {
 }
 
 std::string show(const ReferenceResult& result) {
-    std::string text = result.reason.empty() ? "ok" : result.reason;
+    std::string text = result.reason.empty() ? "ok" : result.reason + ":" + result.field;
     for (const std::string& group : result.groups) {
         text += " " + group;
     }
@@ -370,7 +371,7 @@ TEST_CASE("summed fields are number tokens", "[decoder]") {
     const auto units = [&](const std::string& token) {
         const ReferenceResult result =
             ask(decoder, R"({"id_vendedor":"a","valor":)" + token + R"(,"z":0})");
-        return result.reason.empty() ? show({"", {}, {result.inputs[0]}}) : result.reason;
+        return result.reason.empty() ? show({"", "", {}, {result.inputs[0]}}) : result.reason;
     };
     CHECK(units("1") == "ok 1000000000");
     CHECK(units(" -1.5 ") == "ok -1500000000");
@@ -669,6 +670,54 @@ TEST_CASE("each reason has a name of its own", "[decoder]") {
     CHECK(names == std::vector<std::string>{"json", "encoding", "depth", "not_object",
                                             "duplicate_field", "missing_field", "group_type",
                                             "group_size", "number_type", "scale", "range"});
+}
+
+// cases: "--group-by customer.id", and 100 records of which nobody said what was wrong with them.
+TEST_CASE("a verdict names its field, the first one in the order of the job") {
+    const auto about = [](std::string_view value) {
+        // Twice, so that a record of a known shape has its turn.
+        RecordDecoder decoder{
+            {.source_topic = "t",
+             .group_by = {"a", "b"},
+             .aggregates = {{AggregateKind::sum, "v", "x"}, {AggregateKind::sum, "a", "y"}},
+             .scale = 2}};
+        CHECK(ask(decoder, R"({"a":1,"b":"x","v":1})").reason.empty());
+        CHECK(ask(decoder, R"({"a":2,"b":"y","v":2})").reason.empty());
+        return show(ask(decoder, value));
+    };
+    CHECK(about(R"({"x":1})") == "missing_field:a");
+    CHECK(about(R"({"v":1,"a":1})") == "missing_field:b");
+    CHECK(about(R"({"v":1,"v":1,"b":1,"b":1})") == "duplicate_field:b");
+    CHECK(about(R"({"v":1,"v":1,"v":1,"a":1,"b":1})") == "duplicate_field:v");
+    CHECK(about(R"({"a":1,"b":null,"v":1})") == "group_type:b");
+    CHECK(about(R"({"a":1,"b":")" + std::string(1025, 'x') + R"(","v":1})") == "group_size:b");
+    CHECK(about(R"({"a":1,"b":"x","v":"1"})") == "number_type:v");
+    CHECK(about(R"({"a":"1","b":"x","v":1})") == "number_type:a");
+    CHECK(about(R"({"a":0.001,"b":"x","v":1})") == "scale:a");
+    CHECK(about(R"({"a":1,"b":"x","v":0.001})") == "scale:v");
+    CHECK(about(R"({"a":1,"b":"x","v":1e99})") == "range:v");
+    CHECK(about(R"({"a":1)") == "json:");
+    CHECK(about("[]") == "not_object:");
+}
+
+TEST_CASE("a record that is bad for its scale says the smallest one that takes it") {
+    const auto needed = [](std::string_view value) -> int {
+        RecordDecoder decoder{{.source_topic = "t",
+                               .group_by = {"g"},
+                               .aggregates = {{AggregateKind::sum, "v", "x"}},
+                               .scale = 2}};
+        CHECK(ask(decoder, R"({"g":1,"v":1})").reason.empty());
+        CHECK(ask(decoder, value).reason == "scale");
+        return decoder.scale_needed().value_or(-1);
+    };
+    CHECK(needed(R"({"g":"a","v":11.100000000000001})") == 15);
+    CHECK(needed(R"({"g":1,"v":0.001})") == 3);
+    CHECK(needed(R"({"g":0.12345,"v":0.001})") == 5);
+    CHECK(needed(R"({"g":1,"v":1e-30})") == 30);
+    CHECK(needed(R"({"g":1,"v":1e-31})") == -1);
+    // At 21 the number itself does not fit any more; the other field is bad at every scale.
+    CHECK(needed(R"({"g":1,"v":1000000000000000000.000000000000000000001})") == -1);
+    CHECK(needed(R"({"g":0.001,"v":"1"})") == -1);
 }
 
 }  // namespace kstream

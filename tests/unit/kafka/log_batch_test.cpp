@@ -218,4 +218,24 @@ TEST_CASE("a batch of the log whose sizes lie is refused") {
     }
 }
 
+TEST_CASE("all headers of a record, found behind its value, with whatever follows") {
+    Batch batch{{{0, 0, "k", "v", {{"a", "1"}, {"a", std::nullopt}, {"", ""}}}, {0, 1, "k", "w"}}};
+    REQUIRE(batch.read());
+    const auto behind = [&](std::size_t i) {
+        const char* const at = batch.views[i].value_data + batch.views[i].value_size;
+        return std::string_view{
+            at, static_cast<std::size_t>(batch.bytes.data() + batch.bytes.size() - at)};
+    };
+    CHECK(read_headers(behind(0)) ==
+          std::vector<HeaderView>{{"a", "1"}, {"a", std::nullopt}, {"", ""}});
+    CHECK(read_headers(behind(1)) == std::vector<HeaderView>{});
+    // Cut anywhere, they are damaged.
+    const std::string_view all = batch.headers[0];
+    for (std::size_t size = 0; size < all.size(); ++size) {
+        CHECK_FALSE(read_headers(all.substr(0, size)));
+    }
+    CHECK_FALSE(read_headers("\x01"));      // -1 headers
+    CHECK_FALSE(read_headers("\x02\x01"));  // a name that is null
+}
+
 }  // namespace kstream::kafka

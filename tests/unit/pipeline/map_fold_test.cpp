@@ -11,6 +11,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -34,8 +35,41 @@ std::string json(const std::string& seller, const std::string& value) {
     return R"({"id_vendedor":")" + seller + R"(","valor":)" + value + "}";
 }
 
+// What the fold tells, added up; `limit` is what it is told after the next batch.
+class FakeTally final : public RecordTallySink {
+public:
+    void first_bad(const FirstBad& first) override { firsts.push_back(first); }
+    Result<void> add(const RecordTally& more) override {
+        sum.read += more.read;
+        sum.aggregated += more.aggregated;
+        sum.tombstones += more.tombstones;
+        for (std::size_t i = 0; i < kBadReasonCount; ++i) {
+            sum.bad[i] += more.bad[i];
+        }
+        sum.scale_needed = std::max(sum.scale_needed, more.scale_needed);
+        return limit;
+    }
+    std::vector<FirstBad> firsts;
+    RecordTally sum;
+    Result<void> limit;
+};
+
+class FakeHeaders final : public HeaderReader {
+public:
+    [[nodiscard]] Result<std::vector<HeaderView>> headers(const RecordView& record) const override {
+        ++asked;
+        if (damaged) {
+            return fail(ExitCode::integrity, "the headers are damaged");
+        }
+        return std::vector<HeaderView>{{"of", record.value()}, {"none", std::nullopt}};
+    }
+    mutable int asked = 0;
+    bool damaged = false;
+};
+
 struct Bench {
-    explicit Bench(MapFoldConfig config = {}) : fold(job, config, recorded) {}
+    explicit Bench(MapFoldConfig config = {})
+        : fold(job, config, recorded, {.headers = &headers, .tally = &tally}) {}
 
     Result<void> add(std::int32_t partition, std::optional<std::string> value,
                      std::int64_t timestamp_ms = 1000) {
@@ -65,6 +99,8 @@ struct Bench {
     Job job = testing::make_job(kStatePartitions);
     MemoryLog log;
     RecordingLog recorded;
+    FakeTally tally;
+    FakeHeaders headers;
     MapFold fold;
     std::map<std::int32_t, Offset> sealed;
 };
@@ -255,10 +291,14 @@ TEST_CASE("dead letters travel in the same step, unchanged, and in no other") {
     CHECK(step.outputs.key(letter) == "tx");
     CHECK(step.outputs.value(letter) == "not json");
     const auto& headers = step.outputs.header_sets().at(letter.headers);
-    CHECK(headers.at(0) == std::pair<std::string, std::string>{"kstream.reason", "json"});
-    CHECK(headers.at(1).second == "financial_transactions");
-    CHECK(headers.at(2).second == "3");
-    CHECK(headers.at(3).second == "0");
+    // Its own first, which were read for this record alone.
+    CHECK(headers.at(0) == OutputBatch::Headers::value_type{"of", "not json"});
+    CHECK(headers.at(1) == OutputBatch::Headers::value_type{"none", std::nullopt});
+    CHECK(headers.at(2) == OutputBatch::Headers::value_type{"kstream.reason", "json"});
+    CHECK(headers.at(3).second == "financial_transactions");
+    CHECK(headers.at(4).second == "3");
+    CHECK(headers.at(5).second == "0");
+    CHECK(b.headers.asked == 1);
     REQUIRE(b.add(3, json("a", "1")));
     CHECK(Batches{b.seal({3})}.dead_letters == 0);
 }
@@ -296,7 +336,10 @@ TEST_CASE("a bad record stops the loop when it is asked to, and is named") {
     REQUIRE_FALSE(done);
     CHECK(done.error().exit_code == ExitCode::bad_record);
     CHECK(done.error().message ==
-          "bad record (scale): topic financial_transactions partition 2 offset 2");
+          "bad record (scale of field valor): topic financial_transactions partition 2 offset 2");
+    CHECK(done.error().hint ==
+          "a larger --scale takes it: 10 is enough for this one; "
+          "start with --on-bad-record dead-letter to set such records aside");
 }
 
 TEST_CASE("a sum past 128 bits stops the loop and names the record") {
@@ -484,6 +527,84 @@ TEST_CASE("the deltas of all partitions and steps together are the fold of the i
         REQUIRE(found == expected);
         REQUIRE(counts == expected_counts);
     }
+}
+
+TEST_CASE("headers that cannot be read stop the loop: a dead letter is whole or there is none") {
+    Bench b;
+    b.headers.damaged = true;
+    const Result<void> done = b.add(0, "not json");
+    REQUIRE_FALSE(done);
+    CHECK(done.error().exit_code == ExitCode::integrity);
+}
+
+TEST_CASE("a dead letter of a field names it") {
+    Bench b;
+    REQUIRE(b.add(0, json("a", "\"1\"")));
+    const Step step = b.seal();
+    const auto& headers = step.outputs.header_sets().at(step.outputs.records().back().headers);
+    CHECK(headers.back() == OutputBatch::Headers::value_type{"kstream.field", "valor"});
+}
+
+TEST_CASE("the first bad record of each reason is told, with what helps against it") {
+    Bench b;
+    REQUIRE(b.add(1, json("a", "1")));
+    REQUIRE(b.add(1, json("a", "11.100000000000001")));
+    REQUIRE(b.add(1, json("a", "0.12345678901")));
+    REQUIRE(b.add(1, json("a", "1e-99")));
+    REQUIRE(b.add(0, "\xef\xbb\xbf{}"));
+    REQUIRE(b.add(0, "not json"));
+    REQUIRE(b.add(0, "{}"));
+    REQUIRE(b.tally.firsts.size() == 3);
+    const FirstBad& scale = b.tally.firsts[0];
+    CHECK(scale.reason == BadReason::scale);
+    CHECK(scale.field == "valor");
+    CHECK(scale.partition == PartitionId{1});
+    CHECK(scale.record_offset == Offset{1});
+    CHECK(scale.hint == "a larger --scale takes it: 15 is enough for this one");
+    CHECK(b.tally.firsts[1].reason == BadReason::json);
+    CHECK(b.tally.firsts[1].field.empty());
+    CHECK(b.tally.firsts[1].hint ==
+          "it looks like JSON behind a byte order mark: the producer has to leave it out");
+    CHECK(b.tally.firsts[2].reason == BadReason::missing_field);
+    CHECK(b.tally.firsts[2].field == "id_vendedor");
+    CHECK(b.tally.firsts[2].hint.empty());
+    CHECK(b.tally.sum.read == 7);
+    CHECK(b.tally.sum.aggregated == 1);
+    CHECK(b.tally.sum.bad[static_cast<std::size_t>(BadReason::scale)] == 3);
+    CHECK(b.tally.sum.bad[static_cast<std::size_t>(BadReason::json)] == 2);
+    CHECK(b.tally.sum.scale_needed == 15);
+}
+
+TEST_CASE("a name with a dot is said to be one name") {
+    Job job = testing::make_job(kStatePartitions);
+    job.spec.group_by = {"payload.seller"};
+    RecordingLog recorded;
+    FakeTally tally;
+    MapFold fold{job, {}, recorded, {.tally = &tally}};
+    MemoryLog log;
+    const Offset at =
+        log.append(TopicRole::source, 0, "tx", R"({"payload":{"seller":"a"},"valor":1})");
+    const std::vector<RecordView> records{log.view(TopicRole::source, PartitionId{0}, at)};
+    REQUIRE(fold.fold(records));
+    REQUIRE(tally.firsts.size() == 1);
+    CHECK(tally.firsts[0].field == "payload.seller");
+    CHECK(tally.firsts[0].hint.contains("fields within other objects are not read"));
+}
+
+TEST_CASE("what the tally says ends the loop before anything of the batch is committed") {
+    Bench b;
+    b.tally.limit = fail(ExitCode::bad_record, "too many");
+    const Result<void> done = b.add(0, "{}");
+    REQUIRE_FALSE(done);
+    CHECK(done.error().message == "too many");
+    // An error of the batch itself comes first, and is counted all the same.
+    MapFoldConfig config;
+    config.on_bad_record = BadRecordPolicy::fail;
+    Bench failing{config};
+    failing.tally.limit = fail(ExitCode::bad_record, "too many");
+    CHECK(failing.add(0, "{}").error().message.contains("missing_field of field id_vendedor"));
+    CHECK(failing.tally.sum.bad[static_cast<std::size_t>(BadReason::missing_field)] == 1);
+    CHECK(failing.tally.firsts.empty());
 }
 
 }  // namespace kstream

@@ -107,6 +107,7 @@ TEST_CASE("Metric names are an interface: this list changes only on purpose") {
                                                  "kstream_broker_errors_total",
                                                  "kstream_broker_timeouts_total",
                                                  "kstream_broker_disconnects_total",
+                                                 "kstream_broker_throttle_seconds_total",
                                                  "kstream_build_info",
                                                  "process_cpu_seconds_total",
                                                  "process_resident_memory_bytes",

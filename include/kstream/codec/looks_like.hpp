@@ -1,0 +1,12 @@
+// What a value that is no JSON may be instead, by its first bytes: a guess for people, that decides
+// nothing.
+#pragma once
+
+#include <string_view>
+
+namespace kstream {
+
+// In words, "a gzip file"; empty when it looks like nothing that is known.
+[[nodiscard]] std::string_view looks_like(std::string_view value);
+
+}  // namespace kstream

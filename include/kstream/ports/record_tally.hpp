@@ -1,0 +1,43 @@
+// What the map loops of one process tell of their records as they read them, over all runs of a
+// step: for the one line of a run's end, the warnings about bad records, and --max-bad.
+#pragma once
+
+#include "kstream/error.hpp"
+#include "kstream/model/ids.hpp"
+#include "kstream/status.hpp"
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace kstream {
+
+struct RecordTally {
+    std::uint64_t read = 0;
+    std::uint64_t aggregated = 0;
+    std::uint64_t tombstones = 0;
+    std::array<std::uint64_t, kBadReasonCount> bad{};
+    int scale_needed = 0;  // at which all bad for their scale are good that can be; 0: none of them
+};
+
+// The first bad record of its reason in a loop.
+struct FirstBad {
+    BadReason reason = BadReason::json;
+    std::string_view field;  // empty: the reason is about none
+    PartitionId partition;
+    Offset record_offset;
+    std::string hint;  // what helps against it; may be empty
+};
+
+// Safe from any thread.
+class RecordTallySink {
+public:
+    virtual ~RecordTallySink() = default;
+    virtual void first_bad(const FirstBad& first) = 0;
+    // Once for each batch of records: what came to it. An error ends the loop before anything of
+    // the batch is committed.
+    [[nodiscard]] virtual Result<void> add(const RecordTally& more) = 0;
+};
+
+}  // namespace kstream

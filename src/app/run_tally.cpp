@@ -1,0 +1,155 @@
+#include "app/run_tally.hpp"
+
+#include "cli/values.hpp"
+#include "kstream/model/decimal.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <numeric>
+
+namespace kstream::app {
+
+namespace {
+
+// A share of fewer records says little: the first one may be bad.
+constexpr std::uint64_t kLeastRecords = 1000;
+constexpr Duration kBetweenLines = std::chrono::minutes{1};
+
+std::uint64_t sum_of(const std::array<std::uint64_t, kBadReasonCount>& counts) {
+    return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
+}
+
+std::int64_t number(std::uint64_t count) {
+    return static_cast<std::int64_t>(count);
+}
+
+}  // namespace
+
+void RunTally::first_bad(const FirstBad& first) {
+    const std::lock_guard lock(mutex_);
+    const auto reason = static_cast<std::size_t>(first.reason);
+    if (first_field_[reason]) {
+        return;  // another loop's was the first
+    }
+    first_field_[reason] = first.field;
+    ++said_[reason];
+    said_at_ = clock_.now();
+    log_.write(LogLevel::warn, "bad record set aside; more of them are counted once a minute",
+               {{"reason", bad_reason_name(first.reason)},
+                {"field", first.field},
+                {"topic", settings_.source_topic},
+                {"partition", std::int64_t{first.partition.value}},
+                {"offset", first.record_offset.value},
+                {"hint", first.hint}});
+}
+
+Result<void> RunTally::add(const RecordTally& more) {
+    const std::lock_guard lock(mutex_);
+    sum_.read += more.read;
+    sum_.aggregated += more.aggregated;
+    sum_.tombstones += more.tombstones;
+    for (std::size_t i = 0; i < kBadReasonCount; ++i) {
+        sum_.bad[i] += more.bad[i];
+    }
+    sum_.scale_needed = std::max(sum_.scale_needed, more.scale_needed);
+    if (sum_.read < kLeastRecords || stopped_ || !too_many()) {
+        return {};
+    }
+    stopped_ = true;
+    return std::unexpected(too_many_error());
+}
+
+void RunTally::look() {
+    const std::lock_guard lock(mutex_);
+    const Instant now = clock_.now();
+    if (sum_.bad == said_ || now - said_at_ < kBetweenLines) {
+        return;
+    }
+    Counts more{};
+    for (std::size_t i = 0; i < kBadReasonCount; ++i) {
+        // One that is told as the first is counted a moment later.
+        more[i] = sum_.bad[i] - std::min(sum_.bad[i], said_[i]);
+    }
+    log_.write(LogLevel::warn, "more bad records set aside",
+               {{"records", number(sum_of(more))}, {"reasons", reasons(more)}});
+    said_ = sum_.bad;
+    said_at_ = now;
+}
+
+bool RunTally::too_many() const {
+    return settings_.max_bad &&
+           Int128{sum_of(sum_.bad)} * 1'000'000 > Int128{settings_.max_bad->millionths} * sum_.read;
+}
+
+// Without figures: which batch it is depends on how the brokers answer, and the last line has them.
+Error RunTally::too_many_error() const {
+    return Error::stop(
+        ExitCode::bad_record,
+        fmt::format("more than {} of the records that this run has read from topic "
+                    "{} are bad (--max-bad)",
+                    cli::print_share(settings_.max_bad->millionths), settings_.source_topic),
+        "the warnings name the first record of each reason: does the job ask for "
+        "fields that its records have?");
+}
+
+bool RunTally::nothing_aggregated() const {
+    const std::lock_guard lock(mutex_);
+    return sum_.read > 0 && sum_.aggregated == 0;
+}
+
+std::optional<Error> RunTally::wrong_at_end() const {
+    const bool nothing = nothing_aggregated();
+    const std::lock_guard lock(mutex_);
+    if (too_many()) {
+        return too_many_error();
+    }
+    if (nothing) {
+        return Error::stop(
+            ExitCode::nothing_aggregated,
+            fmt::format("none of the {} records that were read from topic {} is in a total",
+                        sum_.read, settings_.source_topic),
+            "the warnings name the first record of each reason: does the job ask for fields that "
+            "its records have?");
+    }
+    return std::nullopt;
+}
+
+// "missing_field 19 (first: seller), scale 3 (first: valor; --scale 12 would do)".
+std::string RunTally::reasons(const Counts& counts) const {
+    std::string text;
+    for (std::size_t i = 0; i < kBadReasonCount; ++i) {
+        if (counts[i] == 0) {
+            continue;
+        }
+        const auto reason = static_cast<BadReason>(i);
+        std::string more = first_field_[i] && !first_field_[i]->empty()
+                               ? fmt::format("first: {}", *first_field_[i])
+                               : std::string{};
+        if (reason == BadReason::scale && sum_.scale_needed > 0) {
+            more +=
+                fmt::format("{}--scale {} would do", more.empty() ? "" : "; ", sum_.scale_needed);
+        }
+        text += fmt::format("{}{} {}{}{}{}", text.empty() ? "" : ", ", bad_reason_name(reason),
+                            counts[i], more.empty() ? "" : " (", more, more.empty() ? "" : ")");
+    }
+    return text;
+}
+
+void RunTally::say_last(bool committed, const OutputBatch::Volume& written) const {
+    const std::lock_guard lock(mutex_);
+    const std::uint64_t bad = sum_of(sum_.bad);
+    log_.write(bad > 0 ? LogLevel::warn : LogLevel::info,
+               committed ? "stopped; everything that was read is committed"
+                         : "stopped; the next start reads again what is not committed",
+               {{"records", number(sum_.read)},
+                {"aggregated", number(sum_.aggregated)},
+                {"tombstones", number(sum_.tombstones)},
+                {"set_aside", number(bad)},
+                {"reasons", reasons(sum_.bad)},
+                {"records_written", number(written.records)},
+                {"bytes_written", number(written.bytes)}});
+}
+
+}  // namespace kstream::app

@@ -1,0 +1,154 @@
+// What a run says of its bad records, and at its end.
+#include "app/run_tally.hpp"
+
+#include "support/fakes/fake_clock.hpp"
+#include "support/fakes/recording_log.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace kstream::app {
+namespace {
+
+constexpr auto kMissing = static_cast<std::size_t>(BadReason::missing_field);
+constexpr auto kScale = static_cast<std::size_t>(BadReason::scale);
+
+struct Bench {
+    explicit Bench(std::optional<cli::Share> max_bad = std::nullopt)
+        : tally({.source_topic = "orders", .max_bad = max_bad}, clock, log) {}
+
+    Result<void> add(std::uint64_t good, std::uint64_t missing, std::uint64_t scale = 0) {
+        RecordTally more;
+        more.read = good + missing + scale;
+        more.aggregated = good;
+        more.bad[kMissing] = missing;
+        more.bad[kScale] = scale;
+        more.scale_needed = scale > 0 ? 17 : 0;
+        return tally.add(more);
+    }
+    void first(BadReason reason, std::int64_t offset) {
+        tally.first_bad({.reason = reason,
+                         .field = "seller",
+                         .partition = PartitionId{3},
+                         .record_offset = Offset{offset},
+                         .hint = "do this"});
+    }
+    [[nodiscard]] std::string last_line() const { return log.lines.back().text; }
+
+    testing::FakeClock clock;
+    testing::RecordingLog log;
+    RunTally tally;
+};
+
+}  // namespace
+
+// cases: 20,000 dead letters, exit code 0, and not a word.
+TEST_CASE("the first bad record of each reason is a warning, once for all loops") {
+    Bench b;
+    b.first(BadReason::missing_field, 7);
+    b.first(BadReason::missing_field, 9);
+    b.first(BadReason::scale, 8);
+    REQUIRE(b.log.lines.size() == 2);
+    CHECK(b.log.lines[0].level == LogLevel::warn);
+    CHECK(b.log.lines[0].text ==
+          "bad record set aside; more of them are counted once a minute reason=missing_field "
+          "field=seller topic=orders partition=3 offset=7 hint=do this");
+    CHECK(b.log.lines[1].text.contains("reason=scale"));
+}
+
+TEST_CASE("more bad records are counted once a minute, and only while there are more") {
+    Bench b;
+    b.first(BadReason::missing_field, 7);
+    REQUIRE(b.add(10, 1));
+    b.clock.advance(std::chrono::seconds{61});
+    b.tally.look();
+    CHECK(b.log.lines.size() == 1);  // it has been told
+    REQUIRE(b.add(10, 20'000, 3));
+    b.tally.look();
+    REQUIRE(b.log.lines.size() == 2);
+    CHECK(b.log.lines[1].level == LogLevel::warn);
+    CHECK(b.last_line() ==
+          "more bad records set aside records=20003 reasons=missing_field 20000 (first: seller), "
+          "scale 3 (--scale 17 would do)");
+    REQUIRE(b.add(10, 5));
+    b.clock.advance(std::chrono::seconds{59});
+    b.tally.look();
+    CHECK(b.log.lines.size() == 2);
+    b.clock.advance(std::chrono::seconds{1});
+    b.tally.look();
+    CHECK(b.last_line() ==
+          "more bad records set aside records=5 reasons=missing_field 5 (first: seller)");
+    b.clock.advance(std::chrono::minutes{5});
+    b.tally.look();
+    CHECK(b.log.lines.size() == 3);
+}
+
+TEST_CASE("the last line says what became of all that was read") {
+    Bench b;
+    b.first(BadReason::missing_field, 7);
+    REQUIRE(b.add(10, 2));
+    RecordTally more;
+    more.read = 4;
+    more.tombstones = 4;
+    REQUIRE(b.tally.add(more));
+    b.tally.say_last(true, {.records = 5, .bytes = 50});
+    CHECK(b.log.lines.back().level == LogLevel::warn);
+    CHECK(b.last_line() ==
+          "stopped; everything that was read is committed records=16 aggregated=10 tombstones=4 "
+          "set_aside=2 reasons=missing_field 2 (first: seller) records_written=5 bytes_written=50");
+    b.tally.say_last(false, {});
+    CHECK(b.last_line().starts_with("stopped; the next start reads again what is not committed"));
+    Bench good;
+    REQUIRE(good.add(10, 0));
+    good.tally.say_last(true, {});
+    CHECK(good.log.lines.back().level == LogLevel::info);
+}
+
+TEST_CASE("a run that has read records and aggregated none is none that has succeeded") {
+    Bench b;
+    CHECK_FALSE(b.tally.wrong_at_end());  // nothing was there to be read
+    REQUIRE(b.add(0, 20'000));
+    REQUIRE(b.tally.wrong_at_end());
+    CHECK(b.tally.wrong_at_end()->exit_code == ExitCode::nothing_aggregated);
+    CHECK(b.tally.wrong_at_end()->message ==
+          "none of the 20000 records that were read from topic orders is in a total");
+    REQUIRE(b.add(1, 0));
+    CHECK_FALSE(b.tally.wrong_at_end());
+}
+
+TEST_CASE("--max-bad ends the run beyond it, once, when there are records enough to tell") {
+    Bench b{cli::Share{10'000}};
+    REQUIRE(b.add(900, 99));  // 999 records say little
+    const Result<void> done = b.add(0, 1);
+    REQUIRE_FALSE(done);
+    CHECK(done.error().exit_code == ExitCode::bad_record);
+    CHECK(
+        done.error().message ==
+        "more than 1% of the records that this run has read from topic orders are bad (--max-bad)");
+    CHECK(b.add(0, 1).has_value());  // the other loops end in order
+
+    Bench exact{cli::Share{10'000}};
+    REQUIRE(exact.add(990, 10));
+    CHECK_FALSE(exact.tally.wrong_at_end());
+    CHECK_FALSE(exact.add(0, 1).has_value());
+}
+
+TEST_CASE("--max-bad holds at the end, also where there were few records") {
+    Bench b{cli::Share{10'000}};
+    REQUIRE(b.add(1, 1));
+    REQUIRE(b.tally.wrong_at_end());
+    CHECK(b.tally.wrong_at_end()->exit_code == ExitCode::bad_record);
+    Bench none{cli::Share{0}};
+    REQUIRE(none.add(2000, 0));
+    CHECK_FALSE(none.tally.wrong_at_end());
+    CHECK_FALSE(none.add(0, 1).has_value());
+    Bench all{cli::Share{1'000'000}};
+    REQUIRE(all.add(0, 5000));
+    CHECK(all.tally.wrong_at_end()->exit_code == ExitCode::nothing_aggregated);
+}
+
+}  // namespace kstream::app
