@@ -497,7 +497,8 @@ Result<void> AuditSession::count_source(Pass& pass) {
 
 Result<void> AuditSession::read_source(Pass& pass, const std::vector<audit::Piece>& pieces) {
     if (pieces.empty()) {
-        return pass.source.arrive();
+        pass.source.arrive();
+        return {};
     }
     const auto begin = steady_clock::now();
     Targets starts;
@@ -512,9 +513,7 @@ Result<void> AuditSession::read_source(Pass& pass, const std::vector<audit::Piec
     }
     Result<void> read = read_until(source, TopicRole::source, std::move(ends),
                                    [this, &pass](RecordBatch batch) -> Result<void> {
-                                       if (Result<void> folded = pass.source.fold(batch); !folded) {
-                                           return folded;
-                                       }
+                                       pass.source.fold(batch);
                                        halve_while_too_large(pass);
                                        return {};
                                    });
@@ -526,7 +525,8 @@ Result<void> AuditSession::read_source(Pass& pass, const std::vector<audit::Piec
         }
         return read;
     }
-    return pass.source.arrive();
+    pass.source.arrive();
+    return {};
 }
 
 // ---- what totals, meta and ledger say of each other ---------------------------------------------

@@ -49,7 +49,7 @@ void Ledger::take(const RecordView& record) {
     const std::span<const Slot> slots{batch_.slots};
     const std::size_t width = job_.kinds.size();
     for (const DeltaView& delta : batch_.deltas) {
-        (void)add_row(job_.kinds, deltas_, slots.subspan(delta.first_slot, width));
+        add_row(job_.kinds, deltas_, slots.subspan(delta.first_slot, width));
     }
 }
 
@@ -98,7 +98,7 @@ bool Ledger::take_range(const BatchHeader& header, const SourceRange& range, Off
         return true;
     }
     chain.counts += range.counts;
-    (void)add_row(job_.kinds, chain.sums, range.slots);
+    add_row(job_.kinds, chain.sums, range.slots);
     if (range.from != chain.to) {
         findings_.add(range.from < chain.to ? FindingKind::overlap : FindingKind::gap,
                       where(range.partition, record_offset), expected, covered);

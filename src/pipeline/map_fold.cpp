@@ -43,7 +43,8 @@ Result<void> MapFold::fold(RecordBatch records) {
             return done;
         }
     }
-    return add_waiting();
+    add_waiting();
+    return {};
 }
 
 Result<void> MapFold::fold_one(const RecordView& record, Filling& into) {
@@ -67,27 +68,32 @@ Result<void> MapFold::fold_one(const RecordView& record, Filling& into) {
         const GroupValue& only = groups.front();
         const std::uint32_t key = recent_.find(static_cast<std::uint8_t>(only.type), only.text);
         if (key != KeyTable::kNone) [[likely]] {
-            return add(record, key, decoder_.inputs(), into);
+            add(key, decoder_.inputs(), into);
+            return {};
         }
     }
     encode_state_key(groups, key_buffer_);
     if (keys_.outgrows_caches()) {
         let_wait(record);
-        return waiting_.size() == KeyTable::kTogether ? add_waiting() : Result<void>{};
+        if (waiting_.size() == KeyTable::kTogether) {
+            add_waiting();
+        }
+        return {};
     }
-    return add(record, key_of(key_buffer_), decoder_.inputs(), into);
+    add(key_of(key_buffer_), decoder_.inputs(), into);
+    return {};
 }
 
 // The decoded record, whose state key is in key_buffer_.
 void MapFold::let_wait(const RecordView& record) {
-    waiting_.push_back({&record, static_cast<std::uint32_t>(waiting_keys_.size()),
+    waiting_.push_back({record.partition, static_cast<std::uint32_t>(waiting_keys_.size()),
                         static_cast<std::uint32_t>(key_buffer_.size())});
     waiting_keys_ += key_buffer_;
     const std::span<const Decimal> inputs = decoder_.inputs();
     waiting_inputs_.insert(waiting_inputs_.end(), inputs.begin(), inputs.end());
 }
 
-Result<void> MapFold::add_waiting() {
+void MapFold::add_waiting() {
     const std::size_t width = job_.kinds.size();
     std::array<std::string_view, KeyTable::kTogether> keys;
     std::array<std::uint32_t, KeyTable::kTogether> likely;
@@ -101,39 +107,27 @@ Result<void> MapFold::add_waiting() {
             prefetch_row(slots_, width, key);
         }
     }
-    Result<void> done;
-    for (std::size_t i = 0; i < count && done; ++i) {
-        const RecordView& record = *waiting_[i].record;
-        done = add(record, key_of(keys[i]), std::span{waiting_inputs_}.subspan(i * width, width),
-                   filling(record.partition));
+    for (std::size_t i = 0; i < count; ++i) {
+        add(key_of(keys[i]), std::span{waiting_inputs_}.subspan(i * width, width),
+            filling(waiting_[i].partition));
     }
     waiting_.clear();
     waiting_keys_.clear();
     waiting_inputs_.clear();
-    return done;
 }
 
-Result<void> MapFold::add(const RecordView& record, std::uint32_t key,
-                          std::span<const Decimal> inputs, Filling& into) {
+void MapFold::add(std::uint32_t key, std::span<const Decimal> inputs, Filling& into) {
     const std::size_t width = job_.kinds.size();
     for (std::size_t i = 0; i < width; ++i) {
         Decimal input = inputs[i];
         if (planted(PlantedBug::sum_through_float)) {
             input.units = static_cast<Int128>(static_cast<float>(input.units));
         }
-        if (!add_input(job_.kinds[i], slots_[key * width + i], input) ||
-            !add_input(job_.kinds[i], into.slots[i], input)) {
-            return fail(ExitCode::bad_record,
-                        fmt::format("{} does not fit 128 bits any more: topic {} partition {} "
-                                    "offset {}",
-                                    job_.spec.aggregates[i].output_name, job_.spec.source_topic,
-                                    record.partition.value, record.record_offset.value),
-                        "the amounts are beyond any real sum: filter them, or lower --scale");
-        }
+        add_input(job_.kinds[i], slots_[key * width + i], input);
+        add_input(job_.kinds[i], into.slots[i], input);
     }
     ++into.counts.aggregated;
     ++counters_.records_aggregated;
-    return {};
 }
 
 // The index of a key; a new one gets its slots.

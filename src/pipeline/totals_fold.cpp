@@ -143,8 +143,8 @@ Result<bool> TotalsFold::is_duplicate(const RecordView& record, TotalsState& sta
     if (duplicate) {
         ++counters_.duplicate_steps;
         log_.write(LogLevel::warn, "a map step came again and is dropped", {{"at", where}});
-    } else if (Result<void> applied = state.apply_ranges(header); !applied) {
-        return std::unexpected(std::move(applied.error()));
+    } else {
+        state.apply_ranges(header);
     }
     if (header.chunks > 1) {
         half_read_.push_back({state.partition(), header.run_id, header.step, 1, duplicate});

@@ -50,10 +50,10 @@ private:
         std::vector<Slot> slots;
     };
 
-    // A decoded record whose key is looked up together with others. `record` is one of the batch
-    // that fold() was called with, before whose return none is left waiting.
+    // A decoded record whose key is looked up together with others; none is left waiting when
+    // fold() returns.
     struct Waiting {
-        const RecordView* record = nullptr;
+        PartitionId partition;
         std::uint32_t key_at = 0;  // in waiting_keys_
         std::uint32_t key_size = 0;
     };
@@ -61,10 +61,9 @@ private:
     Filling& filling(PartitionId partition);
     Result<void> fold_one(const RecordView& record, Filling& filling);
     void let_wait(const RecordView& record);
-    Result<void> add_waiting();
+    void add_waiting();
     std::uint32_t key_of(std::string_view state_key);
-    Result<void> add(const RecordView& record, std::uint32_t key, std::span<const Decimal> inputs,
-                     Filling& filling);
+    void add(std::uint32_t key, std::span<const Decimal> inputs, Filling& filling);
     Result<void> bad_record(const RecordView& record, BadReason reason, Filling& filling);
     void clear_filling();
     [[nodiscard]] BatchHeader header(BatchKind kind, const Step& step) const;

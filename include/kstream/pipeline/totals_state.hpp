@@ -47,7 +47,7 @@ public:
     [[nodiscard]] Result<Chain> check_chain(const BatchHeader& header,
                                             std::string_view where) const;
     // Precondition: check_chain() said next. Once for each map step.
-    [[nodiscard]] Result<void> apply_ranges(const BatchHeader& header);
+    void apply_ranges(const BatchHeader& header);
     [[nodiscard]] Result<void> apply_delta(std::string_view state_key, std::span<const Slot> delta);
 
     // --- steps ---

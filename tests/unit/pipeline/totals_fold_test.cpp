@@ -279,17 +279,6 @@ TEST_CASE("what is no batch stops the loop and names the record") {
     }
 }
 
-TEST_CASE("a delta that does not fit stops the loop and names the record") {
-    Bench b;
-    b.open({{0, 0}});
-    const auto most = static_cast<Int128>(~UInt128{0} >> 1);
-    REQUIRE(b.add(batch_value(step_header({source_range(0, 0, 1)}, 1),
-                              {{seller_key("a"), amounts(most, 1)}})));
-    CHECK(is_integrity(b.add(batch_value(step_header({source_range(0, 1, 2)}, 2),
-                                         {{seller_key("a"), amounts(1, 1)}})),
-                       "repartition partition 0 offset 2"));
-}
-
 TEST_CASE("taking the filling step back forgets half-read steps, and they are read again") {
     Bench b;
     b.open({{0, 0}});
