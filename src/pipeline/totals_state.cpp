@@ -46,7 +46,7 @@ void TotalsState::expect(std::span<const std::string_view> state_keys) const {
     for (const std::uint32_t index : indexes) {
         if (index < keys_.size()) {
             prefetch_row(slots_, width(), index);
-            __builtin_prefetch(&touched_in_[index]);
+            __builtin_prefetch(&touched_[index]);
         }
     }
 }
@@ -75,8 +75,8 @@ Result<void> TotalsState::restore(std::string_view key, std::string_view value) 
         }
         make_room(slots_, width());
         slots_.insert(slots_.end(), scratch_.begin(), scratch_.end());
-        make_room(touched_in_, 1);
-        touched_in_.push_back(0);
+        make_room(touched_, 1);
+        touched_.push_back(0);
     } else {
         std::ranges::copy(scratch_, slots_of(found.index).begin());
     }
@@ -196,11 +196,11 @@ KeyTable::Found TotalsState::touch(std::string_view state_key) {
     if (found.inserted) {
         make_room(slots_, width());
         slots_.resize(slots_.size() + width());
-        make_room(touched_in_, 1);
-        touched_in_.push_back(0);
+        make_room(touched_, 1);
+        touched_.push_back(0);
     }
-    if (touched_in_[found.index] != generation_) {
-        touched_in_[found.index] = generation_;
+    if (touched_[found.index] == 0) {
+        touched_[found.index] = 1;
         filling_.touched.push_back(found.index);
         const std::span<const Slot> before = slots_of(found.index);
         filling_.before.insert(filling_.before.end(), before.begin(), before.end());
@@ -259,6 +259,7 @@ void TotalsState::seal(Offset position, OutputBatch& out) {
     std::string value;
     for (std::size_t i = 0; i < filling_.touched.size(); ++i) {
         const std::uint32_t index = filling_.touched[i];
+        touched_[index] = 0;
         const std::string_view state_key = keys_.key(index);
         const std::span<const Slot> slots = slots_of(index);
         if (index < filling_.keys_before) {
@@ -294,7 +295,6 @@ void TotalsState::seal(Offset position, OutputBatch& out) {
 
     in_flight_ = std::move(filling_);
     filling_ = Layer{};
-    ++generation_;
     begin_layer(filling_);
 }
 
@@ -307,11 +307,11 @@ void TotalsState::undo(Layer& layer) {
         const std::uint32_t key = layer.touched[i];
         std::ranges::copy(std::span{layer.before}.subspan(i * width(), width()),
                           slots_of(key).begin());
-        touched_in_[key] = 0;
+        touched_[key] = 0;
     }
     keys_.truncate(layer.keys_before);
     slots_.resize(layer.keys_before * width());
-    touched_in_.resize(layer.keys_before);
+    touched_.resize(layer.keys_before);
     sources_ = layer.sources_before;
     merged_ = layer.merged_before;
     hash_ = layer.hash_before;
@@ -371,9 +371,9 @@ std::vector<std::span<const Slot>> TotalsState::committed_slots(
 }
 
 std::size_t TotalsState::memory_bytes() const {
-    return keys_.memory_bytes() + slots_.capacity() * sizeof(Slot) +
-           touched_in_.capacity() * sizeof(std::uint32_t) +
-           (filling_.before.capacity() + in_flight_.before.capacity()) * sizeof(Slot);
+    return keys_.memory_bytes() + slots_.capacity() * sizeof(Slot) + touched_.capacity() +
+           (filling_.before.capacity() + in_flight_.before.capacity()) * sizeof(Slot) +
+           (filling_.touched.capacity() + in_flight_.touched.capacity()) * sizeof(std::uint32_t);
 }
 
 }  // namespace kstream

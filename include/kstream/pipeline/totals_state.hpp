@@ -104,9 +104,11 @@ private:
     PartitionId partition_;
 
     KeyTable keys_;
-    std::vector<Slot> slots_;                // width() per key
-    std::vector<std::uint32_t> touched_in_;  // generation of the layer that last touched each key
-    std::uint32_t generation_ = 1;           // of the filling layer
+    std::vector<Slot> slots_;  // width() per key
+    // Whether the filling layer has touched each key: bytes, not bits, for they are written for
+    // each delta. (A generation's number stood here, which after 2^32 steps was 0 once more: a new
+    // key then counted as touched, and was neither written nor taken back.)
+    std::vector<std::uint8_t> touched_;
 
     std::vector<SourceProgress> sources_;  // by partition
     std::vector<Slot> merged_;             // over all keys
