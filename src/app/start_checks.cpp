@@ -3,6 +3,7 @@
 #include "app/start_checks.hpp"
 
 #include "app/ensure_topics.hpp"
+#include "app/record_sizes.hpp"
 #include "kafka/client_config.hpp"
 #include "kafka/error_map.hpp"
 
@@ -119,6 +120,7 @@ private:
             check_topic(topic);
         }
         note(combination_findings(topics, config_.workers));
+        note(size_findings(topics, config_.spec));
     }
 
     // Brokers learn of a new topic one after the other, and each question asks some broker: a topic

@@ -20,6 +20,7 @@ MapFold::MapFold(const Job& job, MapFoldConfig config, Log& log)
       log_(log),
       decoder_(job.spec),
       writer_(job.kinds),
+      charge_(job.spec),
       keys_(job.hash_seed) {}
 
 MapFold::Filling& MapFold::filling(PartitionId partition) {
@@ -138,6 +139,7 @@ std::uint32_t MapFold::key_of(std::string_view state_key) {
         KSTREAM_CHECK(decode_state_key(state_key, fields, group_), "it was encoded a moment ago");
     }
     if (found.inserted) {
+        step_bytes_ += charge_.of(state_key);
         slots_.resize(slots_.size() + job_.kinds.size());
         // The key's partition is that of its result record, as Kafka's own clients hash it, so a
         // reader who looks for a key in the results finds all of it where it expects it.
@@ -183,11 +185,10 @@ Result<void> MapFold::bad_record(const RecordView& record, BadReason reason, Fil
     return {};
 }
 
-bool MapFold::full() const {
+bool MapFold::fills(std::size_t times) const {
     // By what is in use: capacity outlives a step.
-    return keys_.key_bytes() + keys_.size() * job_.kinds.size() * sizeof(Slot) +
-               dead_letters_.bytes() >
-           config_.most_step_bytes;
+    return step_bytes_ > times * config_.most_step_bytes ||
+           dead_letters_.memory_bytes() > times * config_.most_letters_bytes;
 }
 
 BatchHeader MapFold::header(BatchKind kind, const Step& step) const {
@@ -291,6 +292,7 @@ void MapFold::clear_filling() {
     waiting_.clear();
     waiting_keys_.clear();
     waiting_inputs_.clear();
+    step_bytes_ = 0;
     keys_.clear();
     recent_.clear();
     slots_.clear();
@@ -321,8 +323,8 @@ void MapFold::report(LoopStatus& status) const {
     status.bad_records = counters_.bad_records;
     status.append_to_commit_seconds = counters_.append_to_commit_seconds;
     status.keys = keys_.size();
-    status.state_bytes =
-        keys_.memory_bytes() + slots_.capacity() * sizeof(Slot) + dead_letters_.bytes();
+    status.state_bytes = keys_.memory_bytes() + slots_.capacity() * sizeof(Slot) +
+                         key_to_.capacity() * sizeof(PartitionId) + dead_letters_.memory_bytes();
 }
 
 }  // namespace kstream

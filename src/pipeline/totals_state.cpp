@@ -23,7 +23,11 @@ constexpr std::string_view kLookFirst =
 }  // namespace
 
 TotalsState::TotalsState(const Job& job, PartitionId partition)
-    : job_(job), partition_(partition), keys_(job.hash_seed), merged_(job.kinds.size()) {
+    : job_(job),
+      partition_(partition),
+      charge_(job.spec),
+      keys_(job.hash_seed),
+      merged_(job.kinds.size()) {
     begin_layer(filling_);
 }
 
@@ -202,6 +206,7 @@ KeyTable::Found TotalsState::touch(std::string_view state_key) {
     if (touched_[found.index] == 0) {
         touched_[found.index] = 1;
         filling_.touched.push_back(found.index);
+        filling_.bytes += charge_.of(state_key);
         const std::span<const Slot> before = slots_of(found.index);
         filling_.before.insert(filling_.before.end(), before.begin(), before.end());
     }
@@ -228,6 +233,7 @@ Result<void> TotalsState::apply_delta(std::string_view state_key, std::span<cons
 void TotalsState::begin_layer(Layer& layer) const {
     layer.touched.clear();
     layer.before.clear();
+    layer.bytes = 0;
     layer.keys_before = keys_.size();
     layer.open = true;
     layer.sources_before = sources_;

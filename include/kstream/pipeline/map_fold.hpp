@@ -8,6 +8,7 @@
 #include "kstream/core/recent_keys.hpp"
 #include "kstream/pipeline/fold.hpp"
 #include "kstream/pipeline/job.hpp"
+#include "kstream/pipeline/step_charge.hpp"
 #include "kstream/ports/log.hpp"
 
 #include <cstdint>
@@ -24,7 +25,8 @@ struct MapFoldConfig {
     std::int32_t dead_letter_partitions = 1;
     std::size_t most_dead_letter_bytes = 1 << 20;  // key and value; more becomes a stub (P10)
     std::size_t most_batch_bytes = 512 << 10;      // of one repartition record, header aside
-    std::size_t most_step_bytes = 32 << 20;        // keys, deltas and dead letters of a step
+    std::size_t most_step_bytes = kMostStepBytes;  // of a step, as KeyCharge counts them
+    std::size_t most_letters_bytes = 32 << 20;     // of a step's dead letters in memory
 };
 
 class MapFold final : public Fold {
@@ -33,7 +35,8 @@ public:
 
     Result<void> fold(RecordBatch records) override;
     [[nodiscard]] bool can_seal() const override { return true; }
-    [[nodiscard]] bool full() const override;
+    [[nodiscard]] bool full() const override { return fills(1); }
+    [[nodiscard]] bool overfull() const override { return fills(2); }
     Result<void> seal(Step& step) override;
     Result<void> seal_open(Step& step) override;
     void committed(std::int64_t now_wall_ms) override;
@@ -58,6 +61,7 @@ private:
         std::uint32_t key_size = 0;
     };
 
+    [[nodiscard]] bool fills(std::size_t times) const;
     Filling& filling(PartitionId partition);
     Result<void> fold_one(const RecordView& record, Filling& filling);
     void let_wait(const RecordView& record);
@@ -76,6 +80,8 @@ private:
     RecordDecoder decoder_;
     DeltaBatchWriter writer_;
 
+    KeyCharge charge_;
+    std::size_t step_bytes_ = 0;  // charged for the keys of the filling step
     KeyTable keys_;
     RecentKeys recent_;
     std::vector<Slot> slots_;          // kinds.size() per key

@@ -9,6 +9,7 @@
 #include "kstream/error.hpp"
 #include "kstream/model/output_batch.hpp"
 #include "kstream/pipeline/job.hpp"
+#include "kstream/pipeline/step_charge.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -75,6 +76,8 @@ public:
     [[nodiscard]] PartitionId partition() const { return partition_; }
     [[nodiscard]] std::uint64_t keys() const { return keys_.size(); }
     [[nodiscard]] std::uint64_t filling_keys() const { return filling_.touched.size(); }
+    // What the filling step is charged with for them.
+    [[nodiscard]] std::size_t filling_bytes() const { return filling_.bytes; }
     [[nodiscard]] std::size_t memory_bytes() const;
 
 private:
@@ -82,6 +85,7 @@ private:
     struct Layer {
         std::vector<std::uint32_t> touched;  // keys changed in this layer, each once
         std::vector<Slot> before;            // their slots, width() per touched key
+        std::size_t bytes = 0;               // charged for these
         std::uint32_t keys_before = 0;
         bool open = false;  // false: there is no such step
         std::vector<SourceProgress> sources_before;
@@ -102,6 +106,7 @@ private:
 
     const Job& job_;
     PartitionId partition_;
+    KeyCharge charge_;
 
     KeyTable keys_;
     std::vector<Slot> slots_;  // width() per key

@@ -12,6 +12,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -369,33 +370,89 @@ TEST_CASE("steps do not share anything: each begins empty") {
     CHECK(batches.header().ranges[0].slots == amounts(5'000'000'000, 1));
 }
 
-TEST_CASE("a step is full when keys, deltas and dead letters reach their bound") {
+TEST_CASE("a step is full when its keys reach their bound") {
     MapFoldConfig config;
-    config.most_step_bytes = 10'000;
-    {
+    config.most_step_bytes = 100'000;
+    const auto keys_until_full = [&config](const auto& key) {
         Bench b{config};
         int keys = 0;
         while (!b.fold.full()) {
-            REQUIRE(b.add(0, json("vendedor_" + std::to_string(keys++), "1")));
-            REQUIRE(keys < 1000);
+            REQUIRE(b.add(0, json(key(keys++), "1")));
+            REQUIRE(keys < 10'000);
         }
-        CHECK(keys > 50);
+        CHECK_FALSE(b.fold.overfull());
+        int more = 0;
+        while (!b.fold.overfull()) {
+            REQUIRE(b.add(0, json(key(keys + more++), "1")));
+            REQUIRE(more < 10'000);
+        }
+        CHECK(more <= keys + 1);
         (void)b.seal();
         CHECK_FALSE(b.fold.full());
+        return keys;
+    };
+    const int plain = keys_until_full([](int i) { return "vendedor_" + std::to_string(i); });
+    CHECK(plain > 100);
+    CHECK(plain < 400);  // each with a delta, a total and a result
+    // What the totals loop writes of a key counts, too: of a control character six bytes, twice.
+    const int long_ones =
+        keys_until_full([](int i) { return std::string(900, 'x') + std::to_string(i); });
+    std::string escapes;
+    for (int i = 0; i < 900; ++i) {
+        escapes += "\\u0001";
     }
-    Bench b{config};
-    for (int i = 0; i < 10; ++i) {
-        CHECK_FALSE(b.fold.full());
-        REQUIRE(b.add(0, std::string(1000, 'x')));
-    }
-    CHECK(b.fold.full());
-    b.fold.undo_filling();
-    CHECK_FALSE(b.fold.full());
+    const int escaped = keys_until_full([&](int i) { return escapes + std::to_string(i); });
+    CHECK(long_ones < 30);
+    CHECK(escaped * 2 < long_ones);
+
     // One key over and over takes no more room.
+    Bench b{config};
     for (int i = 0; i < 5000; ++i) {
         REQUIRE(b.add(0, json("a", "1")));
     }
     CHECK_FALSE(b.fold.full());
+}
+
+TEST_CASE("a step is full when its dead letters reach their bound, the empty ones as well") {
+    MapFoldConfig config;
+    config.most_letters_bytes = 100'000;
+    const auto letters_until_full = [&config](const std::string& value) {
+        Bench b{config};
+        int letters = 0;
+        while (!b.fold.full()) {
+            REQUIRE(b.add(0, value));
+            REQUIRE(++letters < 10'000);
+        }
+        // The bound is on what they hold, which is far more than their bytes.
+        CHECK(b.status().state_bytes > 100'000);
+        b.fold.undo_filling();
+        CHECK_FALSE(b.fold.full());
+        REQUIRE(b.add(0, value));
+        (void)b.seal();
+        CHECK_FALSE(b.fold.full());
+        return letters;
+    };
+    // Keys, values and headers: headers of empty records gathered without bound once.
+    const int empty = letters_until_full("");
+    CHECK(empty > 50);
+    CHECK(empty < 400);
+    CHECK(letters_until_full(std::string(10'000, 'x')) <= 10);
+}
+
+TEST_CASE("timestamps that nobody means harm nothing") {
+    Bench b;
+    constexpr std::int64_t kLeastTime = std::numeric_limits<std::int64_t>::min();
+    constexpr std::int64_t kMostTime = std::numeric_limits<std::int64_t>::max();
+    for (const std::int64_t time : {kLeastTime, kLeastTime + 1, std::int64_t{-1}, kMostTime}) {
+        REQUIRE(b.add(0, json("a", "1"), time));
+        REQUIRE(b.add(0, "bad", time));
+        const Step step = b.seal({0});
+        const Batches batches{step};
+        CHECK(batches.header().oldest_timestamp_ms == (time < 0 ? -1 : time));
+        b.fold.committed(1000);
+        CHECK(b.status().append_to_commit_seconds.sum_seconds == 0);
+        CHECK(step.outputs.header_sets().at(0).at(4).second == std::to_string(time));
+    }
 }
 
 TEST_CASE("latency counts from the oldest record of the step in flight") {

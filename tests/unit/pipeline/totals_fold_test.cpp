@@ -336,6 +336,25 @@ TEST_CASE("a step is full when it has changed as many keys as it may, but never 
     CHECK_FALSE(b.fold.full());
 }
 
+TEST_CASE("a step of large keys is full by what it writes, not by how many they are") {
+    TotalsFoldConfig config;
+    config.most_step_bytes = 100'000;
+    Bench b{config};
+    b.open({{0, 0}});
+    int keys = 0;
+    while (!b.fold.full()) {
+        REQUIRE(keys < 100);
+        std::string seller(1000, '\x01');  // six bytes each in key and value of the result
+        seller += std::to_string(keys);
+        REQUIRE(b.add(batch_value(step_header({source_range(0, keys, keys + 1)}, 1),
+                                  {{seller_key(seller), amounts(1, 1)}})));
+        ++keys;
+    }
+    CHECK(keys < 10);
+    b.commit();
+    CHECK_FALSE(b.fold.full());
+}
+
 TEST_CASE("a dropped partition is gone, the others stay") {
     Bench b;
     b.open({{0, 0}}, 0);
