@@ -72,7 +72,7 @@ std::int64_t result(const AggregationSpec& spec) {
 std::int64_t largest_record(TopicRole role, const AggregationSpec& spec) {
     switch (role) {
         case TopicRole::repartition:
-            return kOverhead + ranges(spec, 1) + state_key(spec) + slots(spec);
+            return progress_record(role, spec, 1);
         case TopicRole::changelog:
             return kOverhead + 2 * state_key(spec) + slots(spec);
         case TopicRole::results:
@@ -88,7 +88,8 @@ std::int64_t largest_record(TopicRole role, const AggregationSpec& spec) {
 std::int64_t progress_record(TopicRole role, const AggregationSpec& spec, int source_partitions) {
     switch (role) {
         case TopicRole::repartition:
-            return largest_record(role, spec) + ranges(spec, source_partitions);
+            return kOverhead + ranges(spec, std::max(1, source_partitions)) + state_key(spec) +
+                   slots(spec);
         case TopicRole::changelog:
             return kOverhead + to_signed(canonical_text(spec).size()) +
                    ranges(spec, source_partitions) + slots(spec);
