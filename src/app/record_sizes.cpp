@@ -20,6 +20,9 @@ constexpr std::int64_t kOverhead = 512;
 constexpr std::size_t kFallbackRecordBytes = 1'000'000;
 // The broker's default limit and a dead letter's headroom.
 constexpr std::int64_t kLeastMessageBytes = 1'048'588 + kDeadLetterHeadroom;
+// queue.buffering.max.kbytes (kafka/client_config.cpp): to librdkafka's queue a record that is
+// larger than all of it is one that has to wait, for ever.
+constexpr std::int64_t kProducerQueueBytes = 64 << 20;
 // What librdkafka gathers unless a topic takes less.
 constexpr std::int64_t kBatchBytes = 1'000'000;
 constexpr std::size_t kBatchOfDeltas = MapFoldConfig{}.most_batch_bytes;
@@ -146,7 +149,7 @@ std::size_t most_batch_bytes(const TopicFacts& repartition, const AggregationSpe
 }
 
 std::size_t most_dead_letter_bytes(const TopicFacts& dead_letters) {
-    const std::int64_t limit = dead_letters.max_message_bytes;
+    const std::int64_t limit = std::min(dead_letters.max_message_bytes, kProducerQueueBytes);
     if (limit <= 0) {
         return kFallbackRecordBytes;
     }
@@ -164,6 +167,7 @@ ProducerSizes producer_sizes(const StartReport& report) {
             sizes.most_batch_bytes = std::min(sizes.most_batch_bytes, limit - kOverhead);
         }
     }
+    sizes.most_message_bytes = std::min(sizes.most_message_bytes, kProducerQueueBytes);
     sizes.most_batch_bytes = std::max<std::int64_t>(sizes.most_batch_bytes, 1);
     return sizes;
 }

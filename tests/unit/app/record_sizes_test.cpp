@@ -134,6 +134,9 @@ TEST_CASE("records are cut to what their topics take") {
     // job for ever.
     topic.max_message_bytes = 50'000;
     CHECK(most_dead_letter_bytes(topic) == 25'000);
+    // Nor is a letter larger than the producer's queue, in which it would wait for ever.
+    topic.max_message_bytes = std::int64_t{1} << 30;
+    CHECK(most_dead_letter_bytes(topic) == (64U << 20) - 65'536);
 }
 
 TEST_CASE("a producer's batch is no larger than the smallest topic takes") {
@@ -145,6 +148,8 @@ TEST_CASE("a producer's batch is no larger than the smallest topic takes") {
     report.topics[static_cast<std::size_t>(TopicRole::source)].max_message_bytes = 10;
     CHECK(producer_sizes(report).most_message_bytes == 5'000'000);
     CHECK(producer_sizes(report).most_batch_bytes == 100'000 - 512);
+    report.topics[static_cast<std::size_t>(TopicRole::changelog)].max_message_bytes = 1 << 30;
+    CHECK(producer_sizes(report).most_message_bytes == 64 << 20);
 }
 
 }  // namespace kstream::app
