@@ -84,7 +84,8 @@ Result<void> LoopThread::make_clients() {
     session.transactional_id = fmt::format("{}-{}-{}-{}", config.application_id,
                                            map ? "map" : "totals", environment_.instance, worker_);
     session.name = name_ + "-producer";
-    session.most_message_bytes = environment_.most_message_bytes;
+    session.most_message_bytes = environment_.producer_sizes.most_message_bytes;
+    session.most_batch_bytes = environment_.producer_sizes.most_batch_bytes;
     session.status = &environment_.snapshots;
 
     auto made_session = kafka::TransactionSession::make(environment_.client, std::move(session));

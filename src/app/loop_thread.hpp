@@ -1,6 +1,7 @@
 // One loop of a worker with everything that it touches, on a thread of its own.
 #pragma once
 
+#include "app/record_sizes.hpp"
 #include "app/stop_signal.hpp"
 #include "app/topic_plan.hpp"
 #include "cli/config.hpp"
@@ -41,7 +42,7 @@ struct LoopEnvironment {
     std::string instance;  // --instance-id, or random (P5)
     Identity identity;
     MapFoldConfig map_fold;
-    std::int64_t most_message_bytes = 0;
+    ProducerSizes producer_sizes;
     std::uint64_t hash_seed = 0;
     kafka::QueryService& queries;
     telemetry::SnapshotStore& snapshots;

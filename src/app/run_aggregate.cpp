@@ -7,6 +7,7 @@
 #include "app/peer_watch.hpp"
 #include "app/print_results.hpp"
 #include "app/process_limits.hpp"
+#include "app/record_sizes.hpp"
 #include "app/run_tally.hpp"
 #include "app/start_checks.hpp"
 #include "app/topic_plan.hpp"
@@ -36,10 +37,6 @@ constexpr milliseconds kClusterWait{30000};
 constexpr Duration kWatchInterval = milliseconds{50};
 // From the stop signal to the end of the process, at most.
 constexpr milliseconds kStopLimit{4800};
-// A dead letter is as long as its record, and the topic takes 64 KiB more than the source (P10).
-constexpr std::size_t kFallbackRecordBytes = 1'000'000;
-// The broker's default limit and a dead letter's headroom: batches and totals are far smaller.
-constexpr std::int64_t kLeastMessageBytes = 1'048'588 + kDeadLetterHeadroom;
 
 std::uint64_t random_id() {
     std::random_device device;
@@ -102,10 +99,9 @@ MapFoldConfig map_fold_config(const cli::AggregateConfig& config, const StartRep
     }
     const TopicFacts& letters = report.topic(TopicRole::dead_letters);
     map_fold.dead_letter_partitions = std::max(1, letters.partitions);
-    map_fold.most_dead_letter_bytes =
-        letters.max_message_bytes > kDeadLetterHeadroom
-            ? static_cast<std::size_t>(letters.max_message_bytes - kDeadLetterHeadroom)
-            : kFallbackRecordBytes;
+    map_fold.most_dead_letter_bytes = most_dead_letter_bytes(letters);
+    map_fold.most_batch_bytes = most_batch_bytes(report.topic(TopicRole::repartition), config.spec,
+                                                 report.topic(TopicRole::source).partitions);
     return map_fold;
 }
 
@@ -266,8 +262,7 @@ ExitCode run_loops(const cli::AggregateConfig& config, const StartReport& facts,
             config.instance_id.empty() ? fmt::format("{:016x}", random_id()) : config.instance_id,
         .identity = identity,
         .map_fold = map_fold_config(config, facts),
-        .most_message_bytes =
-            std::max(kLeastMessageBytes, facts.topic(TopicRole::dead_letters).max_message_bytes),
+        .producer_sizes = producer_sizes(facts),
         .hash_seed = random_id(),
         .queries = **queries,
         .snapshots = context.snapshots,

@@ -3,6 +3,7 @@
 #include "app/start_checks.hpp"
 
 #include "app/ensure_topics.hpp"
+#include "app/record_sizes.hpp"
 #include "app/results_owner.hpp"
 #include "app/topic_tails.hpp"
 #include "kafka/client_config.hpp"
@@ -301,6 +302,7 @@ private:
             check_topic(topic);
         }
         note(combination_findings(topics, config_.workers));
+        note(size_findings(topics, config_.spec));
     }
 
     std::vector<TopicUnderTest> with_configs(const std::vector<kafka::TopicInfo>& found) {

@@ -424,8 +424,7 @@ Comparison Accounts::compare(bool last_round) {
             StateSum& sum = comparison.by_state[account.state_partition];
             ++sum.keys;
             sum.hash += state_entry_hash(state_key, job_.kinds, account.total);
-            // Where it does not fit, neither did meta's own sum.
-            (void)add_row(job_.kinds, sum.slots, account.total);
+            add_row(job_.kinds, sum.slots, account.total);
         }
         comparison.newer += account.newer.there ? 1 : 0;
         if (account.compared_before && !account.look_again) {

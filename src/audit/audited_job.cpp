@@ -100,7 +100,7 @@ std::vector<std::string> job_differences(const AuditedJob& job, const Identity& 
     return differences;
 }
 
-bool count_in(std::span<const AggregateKind> kinds, std::span<Slot> row,
+void count_in(std::span<const AggregateKind> kinds, std::span<Slot> row,
               std::span<const Decimal> inputs) {
     for (std::size_t i = 0; i < kinds.size(); ++i) {
         Int128 addend = 0;
@@ -112,28 +112,21 @@ bool count_in(std::span<const AggregateKind> kinds, std::span<Slot> row,
                 addend = inputs[i].units;
                 break;
         }
-        if (__builtin_add_overflow(row[i].value, addend, &row[i].value)) {
-            return false;
-        }
-        row[i].present = true;
+        row[i] = Slot{row[i].value() + Int192{addend}, true};
     }
-    return true;
 }
 
-bool add_row(std::span<const AggregateKind> kinds, std::span<Slot> row,
+void add_row(std::span<const AggregateKind> kinds, std::span<Slot> row,
              std::span<const Slot> other) {
     for (std::size_t i = 0; i < kinds.size(); ++i) {
         switch (kinds[i]) {
             case AggregateKind::count:
             case AggregateKind::sum:
-                if (__builtin_add_overflow(row[i].value, other[i].value, &row[i].value)) {
-                    return false;
-                }
+                row[i] =
+                    Slot{row[i].value() + other[i].value(), row[i].present() || other[i].present()};
                 break;
         }
-        row[i].present = row[i].present || other[i].present;
     }
-    return true;
 }
 
 std::string counts_text(const RecordCounts& counts) {

@@ -60,7 +60,7 @@ void Ledger::take(const RecordView& record) {
     const std::size_t width = job_.kinds.size();
     for (const DeltaView& delta : batch_.deltas) {
         check_place(delta.state_key, record.record_offset);
-        (void)add_row(job_.kinds, deltas_, slots.subspan(delta.first_slot, width));
+        add_row(job_.kinds, deltas_, slots.subspan(delta.first_slot, width));
     }
 }
 
@@ -137,7 +137,7 @@ bool Ledger::take_range(const BatchHeader& header, const SourceRange& range, Off
         return true;
     }
     chain.counts += range.counts;
-    (void)add_row(job_.kinds, chain.sums, range.slots);
+    add_row(job_.kinds, chain.sums, range.slots);
     if (chain.may_be_behind && range.from > chain.to) {
         chain = {.base = range.from, .to = range.to, .counts = range.counts, .sums = range.slots};
         return true;

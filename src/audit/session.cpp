@@ -580,7 +580,8 @@ Result<void> Session::count_source(Pass& pass) {
 
 Result<void> Session::read_source(Pass& pass, const std::vector<Piece>& pieces) {
     if (pieces.empty()) {
-        return pass.source.arrive();
+        pass.source.arrive();
+        return {};
     }
     const Instant begin = world_.clock().now();
     Positions starts;
@@ -595,14 +596,15 @@ Result<void> Session::read_source(Pass& pass, const std::vector<Piece>& pieces) 
     }
     Result<void> read = read_until(*source, TopicRole::source, std::move(ends),
                                    [this, &pass](RecordBatch batch) -> Result<void> {
-                                       if (Result<void> folded = pass.source.fold(batch); !folded) {
-                                           return folded;
-                                       }
+                                       pass.source.fold(batch);
                                        halve_while_too_large(pass);
                                        return {};
                                    });
     report_.source_seconds += seconds_since(begin);
-    return read ? pass.source.arrive() : read;
+    if (read) {
+        pass.source.arrive();
+    }
+    return read;
 }
 
 // ---- what totals, meta and ledger say of each other ---------------------------------------------

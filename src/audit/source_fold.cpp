@@ -95,30 +95,21 @@ std::vector<Piece> SourceFold::aim(const std::vector<std::optional<Meta>>& cut) 
 }
 
 // Gives what was read between two edges to each state partition that both are inside of.
-bool SourceFold::end_segment(Partition& in) {
+void SourceFold::end_segment(Partition& in) {
     const Offset begin = in.edges[in.next_edge - 1];
     const Offset end = in.edges[in.next_edge];
-    bool fits = true;
     for (Window& window : in.windows) {
         if (window.open && window.from <= begin && end <= window.to) {
             window.counts += in.segment;
-            fits = add_row(job_.kinds, window.sums, in.segment_sums) && fits;
+            add_row(job_.kinds, window.sums, in.segment_sums);
         }
     }
     in.segment = {};
     std::ranges::fill(in.segment_sums, Slot{});
     ++in.next_edge;
-    return fits;
 }
 
-Result<void> SourceFold::too_large(PartitionId p) const {
-    return fail(ExitCode::cannot_tell,
-                fmt::format("a sum does not fit 128 bits any more: topic {} partition {}",
-                            job_.spec.source_topic, p.value),
-                "the job itself stops at such a record: lower --scale");
-}
-
-Result<void> SourceFold::fold(RecordBatch records) {
+void SourceFold::fold(RecordBatch records) {
     Partition* in = nullptr;
     PartitionId of;
     for (const RecordView& record : records) {
@@ -131,32 +122,25 @@ Result<void> SourceFold::fold(RecordBatch records) {
             continue;
         }
         while (record.record_offset >= in->edges[in->next_edge]) {
-            if (!end_segment(*in)) {
-                return too_large(of);
-            }
+            end_segment(*in);
         }
-        if (Result<void> done = fold_one(record, *in); !done) {
-            return done;
-        }
+        fold_one(record, *in);
     }
-    return {};
 }
 
-Result<void> SourceFold::fold_one(const RecordView& record, Partition& in) {
+void SourceFold::fold_one(const RecordView& record, Partition& in) {
     ++records_;
     ++in.segment.read;
     if (record.is_tombstone()) {
         ++in.segment.tombstones;
-        return {};
+        return;
     }
     if (!decoder_.decode(record.value()).ok) {
         ++in.segment.dead_lettered;
-        return {};
+        return;
     }
     ++in.segment.aggregated;
-    if (!count_in(job_.kinds, in.segment_sums, decoder_.inputs())) {
-        return too_large(record.partition);
-    }
+    count_in(job_.kinds, in.segment_sums, decoder_.inputs());
     encode_state_key(decoder_.group_values(), state_key_);
     Account* account = accounts_.find(state_key_);
     if (account == nullptr) {
@@ -165,29 +149,24 @@ Result<void> SourceFold::fold_one(const RecordView& record, Partition& in) {
         account = accounts_.find_or_open(state_key_, result_key_);
     }
     if (account == nullptr) {
-        return {};  // its turn comes in another pass
+        return;  // its turn comes in another pass
     }
     const Window& window = in.windows[account->state_partition];
-    if (window.open && record.record_offset >= window.from && record.record_offset < window.to &&
-        !count_in(job_.kinds, account->source, decoder_.inputs())) {
-        return too_large(record.partition);
+    if (window.open && record.record_offset >= window.from && record.record_offset < window.to) {
+        count_in(job_.kinds, account->source, decoder_.inputs());
     }
-    return {};
 }
 
-Result<void> SourceFold::arrive() {
+void SourceFold::arrive() {
     for (auto& [p, in] : partitions_) {
         while (in.next_edge < in.edges.size()) {
-            if (!end_segment(in)) {
-                return too_large(p);
-            }
+            end_segment(in);
         }
         for (Window& window : in.windows) {
             window.from = window.to;
         }
         in.edges.clear();
     }
-    return {};
 }
 
 void SourceFold::compare(const std::vector<std::optional<Meta>>& cut, Findings& findings) const {

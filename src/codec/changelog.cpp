@@ -5,11 +5,12 @@
 
 #include <fmt/format.h>
 
+#include <tuple>
+
 namespace kstream {
 
 namespace {
 
-constexpr std::uint8_t kFormat = 1;
 constexpr char kMetaKeyByte = 0;
 
 std::unexpected<Error> bad_record(std::string_view what) {
@@ -19,7 +20,7 @@ std::unexpected<Error> bad_record(std::string_view what) {
         "the application");
 }
 
-bool read_sources(ByteReader& reader, std::span<const AggregateKind> kinds,
+bool read_sources(ByteReader& reader, std::uint8_t format, std::span<const AggregateKind> kinds,
                   std::vector<SourceProgress>& sources) {
     const std::uint64_t count = reader.varint();
     for (std::uint64_t i = 0; i < count && !reader.failed(); ++i) {
@@ -29,7 +30,7 @@ bool read_sources(ByteReader& reader, std::span<const AggregateKind> kinds,
         source.applied = Offset{static_cast<std::int64_t>(reader.varint())};
         source.counts = read_counts(reader);
         source.max_event_time_ms = read_time(reader);
-        if (!read_slots(reader, kinds, source.slots)) {
+        if (!read_slots(reader, format, kinds, source.slots)) {
             return false;
         }
         sources.push_back(std::move(source));
@@ -77,7 +78,9 @@ void append_total_value(std::string& out, std::uint64_t transaction,
     ByteWriter writer{out};
     writer.u8(kFormat);
     writer.varint(transaction);
-    write_slots(writer, kinds, slots);
+    if (write_slots(writer, kinds, slots)) {
+        out[begin] = static_cast<char>(kWideFormat);
+    }
     writer.crc_since(begin);
 }
 
@@ -89,11 +92,12 @@ Result<std::uint64_t> decode_total_value(std::string_view value,
         return bad_record("the checksum of a total does not match");
     }
     ByteReader reader{body};
-    if (reader.u8() != kFormat) {
+    const std::uint8_t format = reader.u8();
+    if (format != kFormat && format != kWideFormat) {
         return bad_record("the format of a total is not known to this version");
     }
     const std::uint64_t transaction = reader.varint();
-    if (!read_slots(reader, kinds, slots) || !reader.at_end()) {
+    if (!read_slots(reader, format, kinds, slots) || !reader.at_end()) {
         return bad_record("a total does not have the job's aggregates");
     }
     return transaction;
@@ -106,7 +110,7 @@ UInt128 state_entry_hash(std::string_view state_key, std::span<const AggregateKi
     std::string text;
     ByteWriter writer{text};
     writer.text(state_key);
-    write_slots(writer, kinds, slots);
+    std::ignore = write_slots(writer, kinds, slots);
     return stable_hash(text);
 }
 
@@ -120,18 +124,22 @@ void append_meta_value(std::string& out, std::span<const AggregateKind> kinds, c
     writer.varint(meta.transaction);
     writer.varint(static_cast<std::uint64_t>(meta.repartition_position.value));
     writer.varint(meta.sources.size());
+    bool wide = false;
     for (const SourceProgress& source : meta.sources) {
         writer.varint(static_cast<std::uint64_t>(source.partition.value));
         writer.varint(static_cast<std::uint64_t>(source.base.value));
         writer.varint(static_cast<std::uint64_t>(source.applied.value));
         write_counts(writer, source.counts);
         write_time(writer, source.max_event_time_ms);
-        write_slots(writer, kinds, source.slots);
+        wide = write_slots(writer, kinds, source.slots) || wide;
     }
     writer.varint(meta.keys);
-    write_slots(writer, kinds, meta.slots);
+    wide = write_slots(writer, kinds, meta.slots) || wide;
     writer.u64(static_cast<std::uint64_t>(meta.state_hash >> 64));
     writer.u64(static_cast<std::uint64_t>(meta.state_hash));
+    if (wide) {
+        out[begin] = static_cast<char>(kWideFormat);
+    }
     writer.crc_since(begin);
 }
 
@@ -159,7 +167,8 @@ Result<Meta> decode_meta_value(std::string_view value, std::span<const Aggregate
         return bad_record("the checksum of meta does not match");
     }
     ByteReader reader{body};
-    if (reader.u8() != kFormat) {
+    const std::uint8_t format = reader.u8();
+    if (format != kFormat && format != kWideFormat) {
         return bad_record("the format of meta is not known to this version");
     }
     Meta meta;
@@ -170,14 +179,14 @@ Result<Meta> decode_meta_value(std::string_view value, std::span<const Aggregate
     meta.run_id = reader.u64();
     meta.transaction = reader.varint();
     meta.repartition_position = Offset{static_cast<std::int64_t>(reader.varint())};
-    if (!read_sources(reader, kinds, meta.sources)) {
+    if (!read_sources(reader, format, kinds, meta.sources)) {
         return fail(ExitCode::identity,
                     fmt::format("the stored totals belong to another job: {}", meta.spec_text),
                     "choose another --application-id and another --output-topic, or run `kstream "
                     "reset`");
     }
     meta.keys = reader.varint();
-    const bool slots_ok = read_slots(reader, kinds, meta.slots);
+    const bool slots_ok = read_slots(reader, format, kinds, meta.slots);
     meta.state_hash = UInt128{reader.u64()} << 64;
     meta.state_hash |= reader.u64();
     if (!slots_ok || !reader.at_end() || !plausible(meta.sources)) {

@@ -9,9 +9,10 @@ namespace kstream {
 
 namespace {
 
-constexpr std::uint8_t kFormat = 1;
-// A slot's tag byte is its kind; this bit says that nothing was added to it yet.
+// A slot's tag byte is its kind; these bits say that nothing was added to it yet, and that its
+// value is beyond 128 bits.
 constexpr std::uint8_t kAbsent = 0x80;
+constexpr std::uint8_t kWide = 0x40;
 // Bounds that no honest batch comes near, so that a damaged count cannot ask for gigabytes.
 constexpr std::uint64_t kMaxRanges = 1U << 20;
 
@@ -22,18 +23,20 @@ std::unexpected<Error> bad_batch(std::string_view what) {
         "the application");
 }
 
-bool read_range(ByteReader& reader, std::span<const AggregateKind> kinds, SourceRange& range) {
+bool read_range(ByteReader& reader, std::uint8_t format, std::span<const AggregateKind> kinds,
+                SourceRange& range) {
     range.partition = PartitionId{static_cast<std::int32_t>(reader.varint())};
     range.from = Offset{static_cast<std::int64_t>(reader.varint())};
     range.to = Offset{static_cast<std::int64_t>(reader.varint())};
     range.counts = read_counts(reader);
     range.max_event_time_ms = read_time(reader);
     range.slots.clear();
-    return read_slots(reader, kinds, range.slots) && range.partition.value >= 0 &&
+    return read_slots(reader, format, kinds, range.slots) && range.partition.value >= 0 &&
            range.from.value >= 0 && range.from <= range.to && range.counts.balanced();
 }
 
-bool read_header(ByteReader& reader, std::span<const AggregateKind> kinds, BatchHeader& header) {
+bool read_header(ByteReader& reader, std::uint8_t format, std::span<const AggregateKind> kinds,
+                 BatchHeader& header) {
     const std::uint8_t kind = reader.u8();
     header.kind = static_cast<BatchKind>(kind);
     header.run_id = reader.u64();
@@ -52,7 +55,7 @@ bool read_header(ByteReader& reader, std::span<const AggregateKind> kinds, Batch
     header.ranges.resize(static_cast<std::size_t>(ranges));
     for (std::size_t i = 0; i < header.ranges.size(); ++i) {
         const SourceRange& range = header.ranges[i];
-        if (!read_range(reader, kinds, header.ranges[i]) ||
+        if (!read_range(reader, format, kinds, header.ranges[i]) ||
             (i > 0 && range.partition <= header.ranges[i - 1].partition) ||
             (header.kind == BatchKind::open && range.from != range.to)) {
             return false;
@@ -74,28 +77,46 @@ RecordCounts& RecordCounts::operator+=(const RecordCounts& other) {
     return *this;
 }
 
-void write_slots(ByteWriter& writer, std::span<const AggregateKind> kinds,
+bool write_slots(ByteWriter& writer, std::span<const AggregateKind> kinds,
                  std::span<const Slot> slots) {
     KSTREAM_CHECK(kinds.size() == slots.size(), "one slot for each aggregate");
+    bool wide = false;
     for (std::size_t i = 0; i < slots.size(); ++i) {
         const auto tag = static_cast<std::uint8_t>(kinds[i]);
-        if (slots[i].present) {
-            writer.u8(tag);
-            writer.zigzag128(slots[i].value);
-        } else {
+        const Int192 value = slots[i].value();
+        if (!slots[i].present()) {
             writer.u8(tag | kAbsent);
+        } else if (value.fits_128()) [[likely]] {
+            writer.u8(tag);
+            writer.zigzag128(value.low_128());
+        } else {
+            writer.u8(tag | kWide);
+            writer.i192(value);
+            wide = true;
         }
     }
+    return wide;
 }
 
-bool read_slots(ByteReader& reader, std::span<const AggregateKind> kinds,
+bool read_slots(ByteReader& reader, std::uint8_t format, std::span<const AggregateKind> kinds,
                 std::vector<Slot>& slots) {
     for (const AggregateKind kind : kinds) {
         const std::uint8_t tag = reader.u8();
-        if ((tag & 0x7fU) != static_cast<std::uint8_t>(kind)) {
+        const auto narrow = static_cast<std::uint8_t>(kind);
+        if (tag == narrow) [[likely]] {
+            slots.emplace_back(reader.zigzag128(), true);
+        } else if (tag == (narrow | kAbsent)) {
+            slots.emplace_back();
+        } else if (tag == (narrow | kWide) && format == kWideFormat) {
+            const Int192 value = reader.i192();
+            // A value has one form, and more than a slot holds no records can have made.
+            if (value.fits_128() || !Slot::fits(value)) {
+                return false;
+            }
+            slots.emplace_back(value, true);
+        } else {
             return false;
         }
-        slots.push_back((tag & kAbsent) != 0 ? Slot{} : Slot{reader.zigzag128(), true});
     }
     return !reader.failed();
 }
@@ -156,6 +177,7 @@ std::string_view DeltaBatchWriter::finish(const BatchHeader& header) {
     bytes_.clear();
     ByteWriter writer{bytes_};
     writer.u8(kFormat);
+    bool wide = wide_;
     writer.u8(static_cast<std::uint8_t>(header.kind));
     writer.u64(header.run_id);
     writer.varint(header.step);
@@ -170,20 +192,24 @@ std::string_view DeltaBatchWriter::finish(const BatchHeader& header) {
         writer.varint(static_cast<std::uint64_t>(range.to.value));
         write_counts(writer, range.counts);
         write_time(writer, range.max_event_time_ms);
-        write_slots(writer, kinds_, range.slots);
+        wide = write_slots(writer, kinds_, range.slots) || wide;
     }
     writer.varint(count_);
     writer.raw(deltas_);
+    if (wide) {
+        bytes_.front() = static_cast<char>(kWideFormat);
+    }
     writer.crc_since(0);
     deltas_.clear();
     count_ = 0;
+    wide_ = false;
     return bytes_;
 }
 
 void DeltaBatchWriter::add_delta(std::string_view state_key, std::span<const Slot> slots) {
     ByteWriter writer{deltas_};
     writer.text(state_key);
-    write_slots(writer, kinds_, slots);
+    wide_ = write_slots(writer, kinds_, slots) || wide_;
     ++count_;
 }
 
@@ -195,10 +221,10 @@ Result<void> decode_delta_batch(std::string_view value, std::span<const Aggregat
     }
     ByteReader reader{body};
     const std::uint8_t format = reader.u8();
-    if (format != kFormat) {
+    if (format != kFormat && format != kWideFormat) {
         return bad_batch(fmt::format("format {} is not known to this version", format));
     }
-    if (!read_header(reader, kinds, out.header)) {
+    if (!read_header(reader, format, kinds, out.header)) {
         return bad_batch("its header does not parse");
     }
     const std::uint64_t count = reader.varint();
@@ -207,7 +233,7 @@ Result<void> decode_delta_batch(std::string_view value, std::span<const Aggregat
     for (std::uint64_t i = 0; i < count && !reader.failed(); ++i) {
         const auto first = static_cast<std::uint32_t>(out.slots.size());
         out.deltas.push_back({reader.text(), first});
-        if (!read_slots(reader, kinds, out.slots)) {
+        if (!read_slots(reader, format, kinds, out.slots)) {
             return bad_batch("a delta does not have the job's aggregates");
         }
     }

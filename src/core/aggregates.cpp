@@ -4,47 +4,24 @@
 
 namespace kstream {
 
-bool add_input(AggregateKind kind, Slot& slot, Decimal input) {
-    switch (kind) {
-        case AggregateKind::count:
-            return merge_slot(kind, slot, Slot{1, true});
-        case AggregateKind::sum:
-            return merge_slot(kind, slot, Slot{input.units, true});
-    }
-    return false;
-}
-
-bool merge_slot(AggregateKind kind, Slot& into, const Slot& delta) {
-    if (!delta.present) {
-        return true;
-    }
-    switch (kind) {
-        case AggregateKind::count:
-        case AggregateKind::sum: {
-            Int128 sum = 0;
-            if (!checked_add(into.value, delta.value, sum)) {
-                return false;
-            }
-            into = {sum, true};
-            return true;
-        }
-    }
-    return false;
-}
-
 void append_finished(std::string& out, AggregateKind kind, const Slot& slot, int scale) {
     switch (kind) {
         case AggregateKind::count:
-            append_decimal(out, Decimal{slot.value}, 0, 0);
+            append_decimal(out, slot.value(), 0, 0);
             return;
         case AggregateKind::sum:
-            append_decimal(out, Decimal{slot.value}, scale, 2);
+            append_decimal(out, slot.value(), scale, 2);
             return;
     }
 }
 
 double finished_for_graphs(AggregateKind kind, const Slot& slot, int scale) {
-    double value = static_cast<double>(slot.value);
+    const Int192 units = slot.value();
+    // Of a value past 128 bits the low words are far below what a double holds.
+    double value = units.fits_128()
+                       ? static_cast<double>(units.low_128())
+                       : std::ldexp(static_cast<double>(units.high), 128) +
+                             static_cast<double>(static_cast<UInt128>(units.low_128()));
     if (kind == AggregateKind::sum) {
         value /= std::pow(10.0, scale);
     }

@@ -4,6 +4,7 @@
 #include "kstream/model/decimal.hpp"
 
 #include "kstream/check.hpp"
+#include "kstream/model/int192.hpp"
 
 #include <algorithm>
 #include <array>
@@ -17,6 +18,8 @@ constexpr int kMaxPower64 = 19;
 constexpr std::size_t kFastDigits = 18;
 // 10^38 < 2^127 < 10^39: whatever has more digits than this cannot fit.
 constexpr std::int64_t kMaxDigits = 39;
+// 2^191 has 58 digits.
+constexpr std::size_t kMaxWideDigits = 58;
 // Exponents saturate here: far above any token length, so that no mantissa can bring a saturated
 // exponent back into range, and far below the limits of 64 bits.
 constexpr std::int64_t kExponentCap = 1'000'000'000'000'000;
@@ -195,6 +198,24 @@ bool parse_short(std::string_view token, int scale, Decimal& out) {
     return true;
 }
 
+// The remainder; `value` becomes the quotient. The value as an unsigned number.
+std::uint64_t divide(Int192& value, std::uint64_t by) {
+    UInt128 rest = (UInt128{value.middle} << 64) | value.low;
+    if (value.high == 0) [[likely]] {
+        const UInt128 quotient = rest / by;
+        value = {static_cast<std::uint64_t>(quotient), static_cast<std::uint64_t>(quotient >> 64),
+                 0};
+        return static_cast<std::uint64_t>(rest % by);
+    }
+    // Word by word, as on paper: each remainder is the high word of the next dividend.
+    const auto high = static_cast<std::uint64_t>(value.high);
+    rest = (UInt128{high % by} << 64) | value.middle;
+    const auto middle = static_cast<std::uint64_t>(rest / by);
+    rest = (UInt128{static_cast<std::uint64_t>(rest % by)} << 64) | value.low;
+    value = {static_cast<std::uint64_t>(rest / by), middle, static_cast<std::int64_t>(high / by)};
+    return static_cast<std::uint64_t>(rest % by);
+}
+
 }  // namespace
 
 DecimalError parse_decimal(std::string_view token, int scale, Decimal& out) {
@@ -206,20 +227,23 @@ DecimalError parse_decimal(std::string_view token, int scale, Decimal& out) {
 }
 
 void append_decimal(std::string& out, Decimal value, int scale, int min_fraction) {
+    append_decimal(out, Int192{value.units}, scale, min_fraction);
+}
+
+void append_decimal(std::string& out, const Int192& units, int scale, int min_fraction) {
     KSTREAM_CHECK(scale >= 0 && scale <= kMaxScale, "the scale comes from a checked spec");
     KSTREAM_CHECK(min_fraction >= 0 && min_fraction <= kMaxScale, "fraction digits asked for");
-    const bool negative = value.units < 0;
-    auto rest = static_cast<UInt128>(value.units);
-    rest = negative ? UInt128{0} - rest : rest;
+    const bool negative = units.negative();
+    Int192 rest = negative ? -units : units;
 
     // Digits from the last one on; at least one in front of the point.
-    std::array<char, kMaxDigits> digits{};  // digits[i] stands for 10^i
+    std::array<char, kMaxWideDigits> digits{};  // digits[i] stands for 10^i
     int count = 0;
-    while (rest != 0 || count <= scale) {
+    while (rest != Int192{} || count <= scale) {
         // 19 digits at a time: a 128-bit division costs some twenty times a 64-bit one.
-        auto part = static_cast<std::uint64_t>(rest % kPowers64[kMaxPower64]);
-        rest /= kPowers64[kMaxPower64];
-        for (int i = 0; i < kMaxPower64 && (part != 0 || rest != 0 || count <= scale); ++i) {
+        std::uint64_t part = divide(rest, kPowers64[kMaxPower64]);
+        const bool more = rest != Int192{};
+        for (int i = 0; i < kMaxPower64 && (part != 0 || more || count <= scale); ++i) {
             digits[static_cast<std::size_t>(count++)] = static_cast<char>('0' + part % 10);
             part /= 10;
         }

@@ -221,6 +221,7 @@ bool TransactionSession::Producer::make_client() {
          {"transaction.timeout.ms", fmt::format("{}", config_.transaction_timeout.count())},
          {"client.id", fmt::format("{}-{}", client_config_.client_id, config_.name)},
          {"message.max.bytes", fmt::format("{}", config_.most_message_bytes)},
+         {"batch.size", fmt::format("{}", config_.most_batch_bytes)},
          {"statistics.interval.ms", "1000"}});
     if (!conf) {
         fail_with(std::move(conf.error()));

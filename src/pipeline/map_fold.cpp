@@ -30,6 +30,7 @@ MapFold::MapFold(const Job& job, MapFoldConfig config, Log& log, MapFoldPorts po
       ports_(ports),
       decoder_(job.spec),
       writer_(job.kinds),
+      charge_(job.spec),
       keys_(job.hash_seed) {}
 
 MapFold::Filling& MapFold::filling(PartitionId partition) {
@@ -59,7 +60,8 @@ Result<void> MapFold::fold_all(RecordBatch records) {
             return done;
         }
     }
-    return add_waiting();
+    add_waiting();
+    return {};
 }
 
 Result<void> MapFold::fold_one(const RecordView& record, Filling& into) {
@@ -83,27 +85,32 @@ Result<void> MapFold::fold_one(const RecordView& record, Filling& into) {
         const GroupValue& only = groups.front();
         const std::uint32_t key = recent_.find(static_cast<std::uint8_t>(only.type), only.text);
         if (key != KeyTable::kNone) [[likely]] {
-            return add(record, key, decoder_.inputs(), into);
+            add(key, decoder_.inputs(), into);
+            return {};
         }
     }
     encode_state_key(groups, key_buffer_);
     if (keys_.outgrows_caches()) {
         let_wait(record);
-        return waiting_.size() == KeyTable::kTogether ? add_waiting() : Result<void>{};
+        if (waiting_.size() == KeyTable::kTogether) {
+            add_waiting();
+        }
+        return {};
     }
-    return add(record, key_of(key_buffer_), decoder_.inputs(), into);
+    add(key_of(key_buffer_), decoder_.inputs(), into);
+    return {};
 }
 
 // The decoded record, whose state key is in key_buffer_.
 void MapFold::let_wait(const RecordView& record) {
-    waiting_.push_back({&record, static_cast<std::uint32_t>(waiting_keys_.size()),
+    waiting_.push_back({record.partition, static_cast<std::uint32_t>(waiting_keys_.size()),
                         static_cast<std::uint32_t>(key_buffer_.size())});
     waiting_keys_ += key_buffer_;
     const std::span<const Decimal> inputs = decoder_.inputs();
     waiting_inputs_.insert(waiting_inputs_.end(), inputs.begin(), inputs.end());
 }
 
-Result<void> MapFold::add_waiting() {
+void MapFold::add_waiting() {
     const std::size_t width = job_.kinds.size();
     std::array<std::string_view, KeyTable::kTogether> keys;
     std::array<std::uint32_t, KeyTable::kTogether> likely;
@@ -117,39 +124,27 @@ Result<void> MapFold::add_waiting() {
             prefetch_row(slots_, width, key);
         }
     }
-    Result<void> done;
-    for (std::size_t i = 0; i < count && done; ++i) {
-        const RecordView& record = *waiting_[i].record;
-        done = add(record, key_of(keys[i]), std::span{waiting_inputs_}.subspan(i * width, width),
-                   filling(record.partition));
+    for (std::size_t i = 0; i < count; ++i) {
+        add(key_of(keys[i]), std::span{waiting_inputs_}.subspan(i * width, width),
+            filling(waiting_[i].partition));
     }
     waiting_.clear();
     waiting_keys_.clear();
     waiting_inputs_.clear();
-    return done;
 }
 
-Result<void> MapFold::add(const RecordView& record, std::uint32_t key,
-                          std::span<const Decimal> inputs, Filling& into) {
+void MapFold::add(std::uint32_t key, std::span<const Decimal> inputs, Filling& into) {
     const std::size_t width = job_.kinds.size();
     for (std::size_t i = 0; i < width; ++i) {
         Decimal input = inputs[i];
         if (planted(PlantedBug::sum_through_float)) {
             input.units = static_cast<Int128>(static_cast<float>(input.units));
         }
-        if (!add_input(job_.kinds[i], slots_[key * width + i], input) ||
-            !add_input(job_.kinds[i], into.slots[i], input)) {
-            return fail(ExitCode::bad_record,
-                        fmt::format("{} does not fit 128 bits any more: topic {} partition {} "
-                                    "offset {}",
-                                    job_.spec.aggregates[i].output_name, job_.spec.source_topic,
-                                    record.partition.value, record.record_offset.value),
-                        "the amounts are beyond any real sum: filter them, or lower --scale");
-        }
+        add_input(job_.kinds[i], slots_[key * width + i], input);
+        add_input(job_.kinds[i], into.slots[i], input);
     }
     ++into.counts.aggregated;
     ++counters_.records_aggregated;
-    return {};
 }
 
 // The index of a key; a new one gets its slots.
@@ -160,6 +155,7 @@ std::uint32_t MapFold::key_of(std::string_view state_key) {
         KSTREAM_CHECK(decode_state_key(state_key, fields, group_), "it was encoded a moment ago");
     }
     if (found.inserted) {
+        step_bytes_ += charge_.of(state_key);
         slots_.resize(slots_.size() + job_.kinds.size());
         // The key's partition is that of its result record, as Kafka's own clients hash it, so a
         // reader who looks for a key in the results finds all of it where it expects it.
@@ -280,11 +276,10 @@ Result<void> MapFold::tell_tally() {
     return ports_.tally->add(more);
 }
 
-bool MapFold::full() const {
+bool MapFold::fills(std::size_t times) const {
     // By what is in use: capacity outlives a step.
-    return keys_.key_bytes() + keys_.size() * job_.kinds.size() * sizeof(Slot) +
-               dead_letters_.bytes() >
-           config_.most_step_bytes;
+    return step_bytes_ > times * config_.most_step_bytes ||
+           dead_letters_.memory_bytes() > times * config_.most_letters_bytes;
 }
 
 BatchHeader MapFold::header(BatchKind kind, const Step& step) const {
@@ -388,6 +383,7 @@ void MapFold::clear_filling() {
     waiting_.clear();
     waiting_keys_.clear();
     waiting_inputs_.clear();
+    step_bytes_ = 0;
     keys_.clear();
     recent_.clear();
     slots_.clear();
@@ -418,8 +414,8 @@ void MapFold::report(LoopStatus& status) const {
     status.bad_records = counters_.bad_records;
     status.append_to_commit_seconds = counters_.append_to_commit_seconds;
     status.keys = keys_.size();
-    status.state_bytes =
-        keys_.memory_bytes() + slots_.capacity() * sizeof(Slot) + dead_letters_.bytes();
+    status.state_bytes = keys_.memory_bytes() + slots_.capacity() * sizeof(Slot) +
+                         key_to_.capacity() * sizeof(PartitionId) + dead_letters_.memory_bytes();
 }
 
 }  // namespace kstream

@@ -746,10 +746,28 @@ Result<void> StepLoop::read() {
     return {};
 }
 
-// Folds what is new. A record below the expected position was fetched before a rewind, or by a
-// stale fetch (librdkafka #4636): it is dropped, or it would be counted twice.
+// In slices, so that a batch of a million empty bad records, which is a few kilobytes in the log,
+// does not become a step that no memory holds and no transaction carries: what would come on top of
+// a step that is overfull is forgotten, and read again when the step is on its way.
 Result<void> StepLoop::fold_records(RecordBatch records) {
     enter(LoopPhase::fold);
+    Result<void> done;
+    while (!records.empty() && done) {
+        if (fold_.overfull()) {
+            rewind_active();
+            break;
+        }
+        const std::size_t size = std::min(config_.folded_together, records.size());
+        done = fold_slice(records.first(size));
+        records = records.subspan(size);
+    }
+    enter(LoopPhase::other);
+    return done;
+}
+
+// Folds what is new. A record below the expected position was fetched before a rewind, or by a
+// stale fetch (librdkafka #4636): it is dropped, or it would be counted twice.
+Result<void> StepLoop::fold_slice(RecordBatch records) {
     std::size_t begin = 0;
     for (std::size_t i = 0; i < records.size(); ++i) {
         Track& t = track(records[i].partition);
@@ -772,9 +790,7 @@ Result<void> StepLoop::fold_records(RecordBatch records) {
     if (planted(PlantedBug::last_record_skipped) && begin < records.size()) {
         records = records.first(records.size() - 1);
     }
-    Result<void> done = fold_.fold(records.subspan(begin));
-    enter(LoopPhase::other);
-    return done;
+    return fold_.fold(records.subspan(begin));
 }
 
 // ---- stopping and reporting

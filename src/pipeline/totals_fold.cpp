@@ -143,8 +143,8 @@ Result<bool> TotalsFold::is_duplicate(const RecordView& record, TotalsState& sta
     if (duplicate) {
         ++counters_.duplicate_steps;
         log_.write(LogLevel::warn, "a map step came again and is dropped", {{"at", where}});
-    } else if (Result<void> applied = state.apply_ranges(header); !applied) {
-        return std::unexpected(std::move(applied.error()));
+    } else {
+        state.apply_ranges(header);
     }
     if (header.chunks > 1) {
         half_read_.push_back({state.partition(), header.run_id, header.step, 1, duplicate});
@@ -160,10 +160,16 @@ void TotalsFold::note_oldest(std::int64_t timestamp_ms) {
 
 bool TotalsFold::full() const {
     // Half a map step cannot be sealed, so its rest must still be read.
-    return can_seal() && std::accumulate(states_.begin(), states_.end(), std::uint64_t{0},
-                                         [](std::uint64_t sum, const auto& entry) {
-                                             return sum + entry.second->filling_keys();
-                                         }) > config_.most_step_keys;
+    if (!can_seal()) {
+        return false;
+    }
+    std::uint64_t keys = 0;
+    std::size_t bytes = 0;
+    for (const auto& entry : states_) {
+        keys += entry.second->filling_keys();
+        bytes += entry.second->filling_bytes();
+    }
+    return keys > config_.most_step_keys || bytes > config_.most_step_bytes;
 }
 
 Result<void> TotalsFold::seal(Step& step) {

@@ -23,7 +23,11 @@ constexpr std::string_view kLookFirst =
 }  // namespace
 
 TotalsState::TotalsState(const Job& job, PartitionId partition)
-    : job_(job), partition_(partition), keys_(job.hash_seed), merged_(job.kinds.size()) {
+    : job_(job),
+      partition_(partition),
+      charge_(job.spec),
+      keys_(job.hash_seed),
+      merged_(job.kinds.size()) {
     begin_layer(filling_);
 }
 
@@ -46,7 +50,7 @@ void TotalsState::expect(std::span<const std::string_view> state_keys) const {
     for (const std::uint32_t index : indexes) {
         if (index < keys_.size()) {
             prefetch_row(slots_, width(), index);
-            __builtin_prefetch(&touched_in_[index]);
+            __builtin_prefetch(&touched_[index]);
         }
     }
 }
@@ -75,8 +79,8 @@ Result<void> TotalsState::restore(std::string_view key, std::string_view value) 
         }
         make_room(slots_, width());
         slots_.insert(slots_.end(), scratch_.begin(), scratch_.end());
-        make_room(touched_in_, 1);
-        touched_in_.push_back(0);
+        make_room(touched_, 1);
+        touched_.push_back(0);
     } else {
         std::ranges::copy(scratch_, slots_of(found.index).begin());
     }
@@ -94,9 +98,7 @@ Result<void> TotalsState::finish_restore() {
     for (std::uint32_t key = 0; key < keys_.size(); ++key) {
         hash_ += state_entry_hash(keys_.key(key), job_.kinds, slots_of(key));
         for (std::size_t i = 0; i < width(); ++i) {
-            if (!merge_slot(job_.kinds[i], merged_[i], slots_of(key)[i])) {
-                return broken("the sum over all keys does not fit 128 bits");
-            }
+            merge_slot(job_.kinds[i], merged_[i], slots_of(key)[i]);
         }
     }
     if (keys_.size() != meta.keys) {
@@ -163,7 +165,7 @@ Result<TotalsState::Chain> TotalsState::check_chain(const BatchHeader& header,
                               problem.empty() ? " some ranges are new, others are not" : problem));
 }
 
-Result<void> TotalsState::apply_ranges(const BatchHeader& header) {
+void TotalsState::apply_ranges(const BatchHeader& header) {
     for (const SourceRange& range : header.ranges) {
         auto at =
             std::ranges::lower_bound(sources_, range.partition, {}, &SourceProgress::partition);
@@ -179,12 +181,9 @@ Result<void> TotalsState::apply_ranges(const BatchHeader& header) {
         at->counts += range.counts;
         at->max_event_time_ms = std::max(at->max_event_time_ms, range.max_event_time_ms);
         for (std::size_t i = 0; i < width(); ++i) {
-            if (!merge_slot(job_.kinds[i], at->slots[i], range.slots[i])) {
-                return broken("a sum over all keys does not fit 128 bits any more");
-            }
+            merge_slot(job_.kinds[i], at->slots[i], range.slots[i]);
         }
     }
-    return {};
 }
 
 // Keys come out of a log, so a wrong one is not a bug of this process. Looked at once, when new.
@@ -201,12 +200,13 @@ KeyTable::Found TotalsState::touch(std::string_view state_key) {
     if (found.inserted) {
         make_room(slots_, width());
         slots_.resize(slots_.size() + width());
-        make_room(touched_in_, 1);
-        touched_in_.push_back(0);
+        make_room(touched_, 1);
+        touched_.push_back(0);
     }
-    if (touched_in_[found.index] != generation_) {
-        touched_in_[found.index] = generation_;
+    if (touched_[found.index] == 0) {
+        touched_[found.index] = 1;
         filling_.touched.push_back(found.index);
+        filling_.bytes += charge_.of(state_key);
         const std::span<const Slot> before = slots_of(found.index);
         filling_.before.insert(filling_.before.end(), before.begin(), before.end());
     }
@@ -221,11 +221,8 @@ Result<void> TotalsState::apply_delta(std::string_view state_key, std::span<cons
         }
     }
     for (std::size_t i = 0; i < width(); ++i) {
-        if (!merge_slot(job_.kinds[i], slots_of(key)[i], delta[i]) ||
-            !merge_slot(job_.kinds[i], merged_[i], delta[i])) {
-            return broken(fmt::format("{} of a key does not fit 128 bits any more",
-                                      job_.spec.aggregates[i].output_name));
-        }
+        merge_slot(job_.kinds[i], slots_of(key)[i], delta[i]);
+        merge_slot(job_.kinds[i], merged_[i], delta[i]);
     }
     return {};
 }
@@ -236,6 +233,7 @@ Result<void> TotalsState::apply_delta(std::string_view state_key, std::span<cons
 void TotalsState::begin_layer(Layer& layer) const {
     layer.touched.clear();
     layer.before.clear();
+    layer.bytes = 0;
     layer.keys_before = keys_.size();
     layer.open = true;
     layer.sources_before = sources_;
@@ -271,6 +269,7 @@ void TotalsState::seal(Offset position, OutputBatch& out) {
     std::string value;
     for (std::size_t i = 0; i < filling_.touched.size(); ++i) {
         const std::uint32_t index = filling_.touched[i];
+        touched_[index] = 0;
         const std::string_view state_key = keys_.key(index);
         const std::span<const Slot> slots = slots_of(index);
         if (index < filling_.keys_before) {
@@ -306,7 +305,6 @@ void TotalsState::seal(Offset position, OutputBatch& out) {
 
     in_flight_ = std::move(filling_);
     filling_ = Layer{};
-    ++generation_;
     begin_layer(filling_);
 }
 
@@ -319,11 +317,11 @@ void TotalsState::undo(Layer& layer) {
         const std::uint32_t key = layer.touched[i];
         std::ranges::copy(std::span{layer.before}.subspan(i * width(), width()),
                           slots_of(key).begin());
-        touched_in_[key] = 0;
+        touched_[key] = 0;
     }
     keys_.truncate(layer.keys_before);
     slots_.resize(layer.keys_before * width());
-    touched_in_.resize(layer.keys_before);
+    touched_.resize(layer.keys_before);
     sources_ = layer.sources_before;
     merged_ = layer.merged_before;
     hash_ = layer.hash_before;
@@ -383,9 +381,9 @@ std::vector<std::span<const Slot>> TotalsState::committed_slots(
 }
 
 std::size_t TotalsState::memory_bytes() const {
-    return keys_.memory_bytes() + slots_.capacity() * sizeof(Slot) +
-           touched_in_.capacity() * sizeof(std::uint32_t) +
-           (filling_.before.capacity() + in_flight_.before.capacity()) * sizeof(Slot);
+    return keys_.memory_bytes() + slots_.capacity() * sizeof(Slot) + touched_.capacity() +
+           (filling_.before.capacity() + in_flight_.before.capacity()) * sizeof(Slot) +
+           (filling_.touched.capacity() + in_flight_.touched.capacity()) * sizeof(std::uint32_t);
 }
 
 }  // namespace kstream

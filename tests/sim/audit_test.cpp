@@ -306,7 +306,7 @@ TEST_CASE("a total that holds another number than the source is found") {
                 continue;
             }
             const auto transaction = decode_total_value(place.entry.value, job.kinds, slots);
-            slots.back().value += 1;
+            slots.back() = Slot{slots.back().value() + Int192{1}, true};
             place.entry.value.clear();
             append_total_value(place.entry.value, *transaction, job.kinds, slots);
             write(world, TopicRole::changelog, place.partition, place.entry);

@@ -14,12 +14,15 @@ using std::chrono::milliseconds;
 
 namespace {
 
+// Two of them are more than 128 bits hold at the scale of 9.
+constexpr Int128 kLargeCents = Int128{16'000'000'000'000'000} * 1'000'000'000'000'000;
+
 std::optional<std::string> text_of(const Input::Fact& fact) {
+    const Int128 magnitude = fact.cents < 0 ? -fact.cents : fact.cents;
     switch (fact.what) {
         case Input::Class::valid:
             return fmt::format(R"({{"id_vendedor":"{}","valor":{}{}.{:02}}})", fact.seller,
-                               fact.cents < 0 ? "-" : "", std::abs(fact.cents) / 100,
-                               std::abs(fact.cents) % 100);
+                               fact.cents < 0 ? "-" : "", magnitude / 100, magnitude % 100);
         case Input::Class::bad:
             return fact.cents % 2 == 0 ? R"({"id_vendedor":)"
                                        : R"({"id_vendedor":"v0","id_vendedor":"v1","valor":1.5})";
@@ -42,9 +45,12 @@ Input::Fact Input::draw() {
     Fact fact;
     const std::size_t kind = dice_.below(100);
     fact.what = kind < 92 ? Class::valid : kind < 96 ? Class::bad : Class::tombstone;
-    fact.cents = static_cast<std::int64_t>(dice_.below(200'000)) - 50'000;
+    fact.cents = static_cast<Int128>(dice_.below(200'000)) - 50'000;
     if (fact.what == Class::valid) {
         fact.seller = fmt::format("v{}", dice_.below(swarm_.keys));
+        if (swarm_.large_amounts && fact.seller == "v0") {
+            fact.cents += fact.cents < 0 ? -kLargeCents : kLargeCents;
+        }
     }
     return fact;
 }

@@ -2,6 +2,7 @@
 // Shares no code with the decoder, the folds or the decimals.
 #pragma once
 
+#include "kstream/model/decimal.hpp"
 #include "sim/cluster.hpp"
 #include "support/fakes/seeded.hpp"
 
@@ -25,7 +26,7 @@ public:
     struct Fact {
         Class what = Class::valid;
         std::string seller;
-        std::int64_t cents = 0;
+        Int128 cents = 0;
     };
     using Facts = std::vector<std::pair<Offset, Fact>>;  // in the order of the log
     // Of a bad one, as docs/RECORDS.md names it.

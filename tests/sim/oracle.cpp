@@ -21,7 +21,7 @@ PartitionId number(std::int32_t partition) {
 }
 
 // A reader of results takes it apart by what docs/RECORDS.md says of it.
-bool read_result(const std::string& value, std::string& seller, std::int64_t& cents,
+bool read_result(const std::string& value, std::string& seller, Int128& cents,
                  std::int64_t& count) {
     char name[64] = {};
     char amount[64] = {};
@@ -41,7 +41,11 @@ bool read_result(const std::string& value, std::string& seller, std::int64_t& ce
     }
     digits.erase(point, 1);
     seller = name;
-    cents = std::stoll(digits);
+    cents = 0;
+    for (const char c : digits) {
+        cents = c == '-' ? cents : cents * 10 + (c - '0');
+    }
+    cents = digits.starts_with('-') ? -cents : cents;
     count = number;
     return true;
 }

@@ -30,7 +30,7 @@ public:
 
 private:
     struct Total {
-        std::int64_t cents = 0;
+        Int128 cents = 0;
         std::int64_t count = 0;
         friend bool operator==(const Total&, const Total&) = default;
     };

@@ -76,7 +76,7 @@ WorkerLoop::WorkerLoop(Surroundings& world, Process& process, Owner owner, Stage
     if (stage == Stage::map) {
         MapFoldConfig config;
         config.most_batch_bytes = swarm.most_batch_bytes;
-        config.most_step_bytes = swarm.most_step_bytes;
+        config.most_step_bytes = config.most_letters_bytes = swarm.most_step_bytes;
         fold_ = std::make_unique<MapFold>(job_, config, world.log);
         takeover_ = std::make_unique<MapTakeover>(job_, StartPolicy{}, takeover_queries_, reader_,
                                                   world.clock, world.log, kPatience);
@@ -95,6 +95,7 @@ WorkerLoop::WorkerLoop(Surroundings& world, Process& process, Owner owner, Stage
     config.offset_metadata = identity_text(job_.identity);
     config.stable_instance = swarm.stable_instances;
     config.commit_tail_at_once = swarm.commit_tail_at_once;
+    config.folded_together = 1 + swarm.most_fetched / 4;
     loop_ = std::make_unique<StepLoop>(
         config,
         StepLoopPorts{source_, sink_, recovery_queries_, world.status, world.clock, world.log},

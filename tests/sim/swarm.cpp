@@ -31,7 +31,8 @@ Swarm Swarm::of(std::uint64_t seed) {
     swarm.keys = between(1, 12);
     swarm.most_fetched = between(1, 30);
     swarm.most_batch_bytes = between(40, 600);
-    swarm.most_step_bytes = dice.chance(20) ? between(50, 500) : 1 << 20;
+    swarm.most_step_bytes = dice.chance(20) ? between(500, 5000) : 1 << 20;
+    swarm.large_amounts = seed % 4 == 0;
     swarm.most_step_keys = dice.chance(20) ? between(1, 5) : 1000;
 
     swarm.produce_for = ms(20'000, 45'000);

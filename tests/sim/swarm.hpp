@@ -24,6 +24,7 @@ struct Swarm {
     std::size_t most_fetched = 20;       // records of one poll
     std::size_t most_batch_bytes = 400;  // of a delta batch: small ones are cut into chunks
     std::size_t most_step_bytes = 1 << 20;
+    bool large_amounts = false;  // of one key, whose total leaves 128 bits
     std::uint64_t most_step_keys = 1000;
 
     // ---- times

@@ -32,12 +32,11 @@ struct AuditedJob {
                                                        const Identity& stored,
                                                        std::string_view stored_spec);
 
-// One record's inputs, or another row of slots, into a row. false when a sum does not fit 128 bits
-// any more; the row is then of no use.
-[[nodiscard]] bool count_in(std::span<const AggregateKind> kinds, std::span<Slot> row,
-                            std::span<const Decimal> inputs);
-[[nodiscard]] bool add_row(std::span<const AggregateKind> kinds, std::span<Slot> row,
-                           std::span<const Slot> other);
+// One record's inputs, or another row of slots, into a row.
+void count_in(std::span<const AggregateKind> kinds, std::span<Slot> row,
+              std::span<const Decimal> inputs);
+void add_row(std::span<const AggregateKind> kinds, std::span<Slot> row,
+             std::span<const Slot> other);
 
 // "7 read = 5 aggregated + ..." as the report shows them.
 [[nodiscard]] std::string counts_text(const RecordCounts& counts);

@@ -8,7 +8,6 @@
 #include "kstream/audit/finding.hpp"
 #include "kstream/codec/changelog.hpp"
 #include "kstream/codec/record_decoder.hpp"
-#include "kstream/error.hpp"
 #include "kstream/model/ids.hpp"
 #include "kstream/model/record.hpp"
 
@@ -43,9 +42,9 @@ public:
     // has to be folded whole, in order, before the next aim().
     [[nodiscard]] std::vector<Piece> aim(const std::vector<std::optional<Meta>>& cut);
     // Records outside of the pieces are passed over.
-    [[nodiscard]] Result<void> fold(RecordBatch records);
+    void fold(RecordBatch records);
     // All pieces have been read to their ends.
-    [[nodiscard]] Result<void> arrive();
+    void arrive();
 
     // Compares counts and sums of each source partition with what each meta record says.
     // Where fewer records were found than were read, and there may have been so many: records of
@@ -79,9 +78,8 @@ private:
     };
 
     Partition& partition(PartitionId p);
-    [[nodiscard]] bool end_segment(Partition& in);
-    [[nodiscard]] Result<void> fold_one(const RecordView& record, Partition& in);
-    [[nodiscard]] Result<void> too_large(PartitionId p) const;
+    void end_segment(Partition& in);
+    void fold_one(const RecordView& record, Partition& in);
 
     const AuditedJob& job_;
     Accounts& accounts_;

@@ -16,6 +16,15 @@
 
 namespace kstream {
 
+// The formats of batches, totals and meta. They differ in one thing: in the second one a slot may
+// be wide, a value beyond 128 bits. A value without such a slot keeps the first one, whose bytes
+// never change; a version that does not know wide slots refuses the second one by its number.
+inline constexpr std::uint8_t kFormat = 1;
+inline constexpr std::uint8_t kWideFormat = 2;
+
+// Of a slot's encoded form: a tag and three words.
+inline constexpr std::size_t kMostSlotBytes = 25;
+
 // What became of the records of a range. read is the sum of all others: nothing vanishes.
 struct RecordCounts {
     std::uint64_t read = 0;
@@ -78,7 +87,7 @@ public:
     // The most bytes that a delta takes: what a batch is divided into chunks by.
     [[nodiscard]] static std::size_t most_delta_bytes(std::string_view state_key,
                                                       std::size_t slots) {
-        return 5 + state_key.size() + 20 * slots;
+        return 5 + state_key.size() + kMostSlotBytes * slots;
     }
 
 private:
@@ -86,6 +95,7 @@ private:
     std::string bytes_;
     std::string deltas_;
     std::uint32_t count_ = 0;
+    bool wide_ = false;  // a delta has a wide slot
 };
 
 struct DeltaView {
@@ -110,10 +120,12 @@ class ByteWriter;
 class ByteReader;
 
 // Parts that the changelog's formats share.
-void write_slots(ByteWriter& writer, std::span<const AggregateKind> kinds,
-                 std::span<const Slot> slots);
-[[nodiscard]] bool read_slots(ByteReader& reader, std::span<const AggregateKind> kinds,
-                              std::vector<Slot>& slots);
+
+// True when one of the slots is wide: then the value that they stand in is of kWideFormat.
+[[nodiscard]] bool write_slots(ByteWriter& writer, std::span<const AggregateKind> kinds,
+                               std::span<const Slot> slots);
+[[nodiscard]] bool read_slots(ByteReader& reader, std::uint8_t format,
+                              std::span<const AggregateKind> kinds, std::vector<Slot>& slots);
 void write_time(ByteWriter& writer, std::int64_t ms);
 [[nodiscard]] std::int64_t read_time(ByteReader& reader);
 void write_counts(ByteWriter& writer, const RecordCounts& counts);

@@ -5,6 +5,7 @@
 
 #include "kstream/model/decimal.hpp"
 #include "kstream/model/ids.hpp"
+#include "kstream/model/int192.hpp"
 
 #include <array>
 #include <cstdint>
@@ -39,6 +40,11 @@ public:
     }
     void zigzag128(Int128 v) {
         varint128((static_cast<UInt128>(v) << 1) ^ static_cast<UInt128>(v >> 127));
+    }
+    void i192(const Int192& v) {
+        u64(static_cast<std::uint64_t>(v.high));
+        u64(v.middle);
+        u64(v.low);
     }
     void raw(std::string_view bytes) { out_.append(bytes); }
     void text(std::string_view bytes) {
@@ -106,6 +112,12 @@ public:
     Int128 zigzag128() {
         const UInt128 v = varint128();
         return static_cast<Int128>(v >> 1) ^ -static_cast<Int128>(v & 1);
+    }
+    Int192 i192() {
+        const auto high = static_cast<std::int64_t>(u64());
+        const std::uint64_t middle = u64();
+        const std::uint64_t low = u64();
+        return failed_ ? Int192{} : Int192{low, middle, high};
     }
     std::string_view raw(std::size_t size) {
         if (left() < size) {

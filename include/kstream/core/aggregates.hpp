@@ -5,6 +5,7 @@
 
 #include "kstream/model/aggregation_spec.hpp"
 #include "kstream/model/decimal.hpp"
+#include "kstream/model/int192.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -14,17 +15,52 @@
 
 namespace kstream {
 
-// One accumulator. What `value` means belongs to the kind (a count, or units at the job's scale).
-// `present` is false until something was added, which an aggregate without a neutral element needs.
+// One accumulator. What its value means belongs to the kind (a count, or units at the job's scale).
+// It is absent until something was added, which an aggregate without a neutral element needs.
 //
-// Millions of these are held, so they are packed: 24 bytes instead of 32. The price is that no
-// Int128& may be bound to `value`.
-struct Slot {
-    typedef Int128 Packed __attribute__((aligned(8)));
-    Packed value = 0;
-    bool present = false;
+// A value has 191 bits, from -2^190 to 2^190 - 1, and the bit that is left says that there is one:
+// 24 bytes, of which millions are held. An input has 128 bits, and a partition has fewer than 2^63
+// records, so no sequence of records leaves that range: adding has no overflow to look for. (With
+// 128 bits two records could: they stopped the job for ever.)
+class Slot {
+public:
+    constexpr Slot() = default;
+    // Precondition: fits(value).
+    constexpr Slot(const Int192& value, bool present)
+        : low_(present ? value.low : 0),
+          middle_(present ? value.middle : 0),
+          top_(present ? static_cast<std::uint64_t>(value.high) << 1 | 1U : 0) {}
+
+    [[nodiscard]] constexpr bool present() const { return (top_ & 1U) != 0; }
+    // 0 where nothing was added.
+    [[nodiscard]] constexpr Int192 value() const {
+        return {low_, middle_, static_cast<std::int64_t>(top_) >> 1};
+    }
+    [[nodiscard]] static constexpr bool fits(const Int192& value) {
+        const auto high = static_cast<std::uint64_t>(value.high);
+        return static_cast<std::int64_t>(high << 1) >> 1 == value.high;
+    }
+
     friend constexpr bool operator==(const Slot&, const Slot&) = default;
+
+private:
+    friend constexpr void add_input(AggregateKind kind, Slot& slot, Decimal input);
+    friend constexpr void merge_slot(AggregateKind kind, Slot& into, const Slot& delta);
+
+    // `top` as in top_. Three additions with carry, and no branch.
+    constexpr void add(UInt128 low_words, std::uint64_t top) {
+        UInt128 sum = 0;
+        const bool carry = __builtin_add_overflow((UInt128{middle_} << 64) | low_, low_words, &sum);
+        low_ = static_cast<std::uint64_t>(sum);
+        middle_ = static_cast<std::uint64_t>(sum >> 64);
+        top_ = (top_ + (top & ~std::uint64_t{1}) + 2 * std::uint64_t{carry}) | (top & 1U);
+    }
+
+    std::uint64_t low_ = 0;
+    std::uint64_t middle_ = 0;
+    std::uint64_t top_ = 0;  // the high word, shifted left by one; bit 0: something was added
 };
+static_assert(sizeof(Slot) == 24);
 
 // Begins to load row `index` of `slots`, which holds rows of `width` slots, at least one each.
 inline void prefetch_row(std::span<const Slot> slots, std::size_t width, std::size_t index) {
@@ -34,12 +70,29 @@ inline void prefetch_row(std::span<const Slot> slots, std::size_t width, std::si
 }
 
 // Puts one record's input into the slot. `input` is ignored by aggregates without an input.
-// false: the result does not fit 128 bits; the slot is then unchanged (decision 2: never wraps).
-[[nodiscard]] bool add_input(AggregateKind kind, Slot& slot, Decimal input);
+constexpr void add_input(AggregateKind kind, Slot& slot, Decimal input) {
+    switch (kind) {
+        case AggregateKind::count:
+            slot.add(1, 1);
+            return;
+        case AggregateKind::sum:
+            // The sign goes through the top word; its bit 0 says that there is a value.
+            slot.add(static_cast<UInt128>(input.units),
+                     static_cast<std::uint64_t>(input.units >> 127) | 1U);
+            return;
+    }
+}
 
 // Puts a delta into a total (or a delta into a delta). Commutative and associative, which is what
-// makes totals independent of order. false on overflow, `into` is then unchanged.
-[[nodiscard]] bool merge_slot(AggregateKind kind, Slot& into, const Slot& delta);
+// makes totals independent of order.
+constexpr void merge_slot(AggregateKind kind, Slot& into, const Slot& delta) {
+    switch (kind) {
+        case AggregateKind::count:
+        case AggregateKind::sum:
+            into.add((UInt128{delta.middle_} << 64) | delta.low_, delta.top_);
+            return;
+    }
+}
 
 // Appends the value that readers of the results see, as a JSON number.
 void append_finished(std::string& out, AggregateKind kind, const Slot& slot, int scale);

@@ -35,14 +35,4 @@ enum class DecimalError : std::uint8_t {
 // 0.125 -> "0.125". No exponent, no plus sign, no "-0". Valid as a JSON number.
 void append_decimal(std::string& out, Decimal value, int scale, int min_fraction);
 
-// a + b into `sum`; false on overflow, `sum` is then unchanged. Never wraps.
-[[nodiscard]] inline bool checked_add(Int128 a, Int128 b, Int128& sum) {
-    Int128 result;
-    if (__builtin_add_overflow(a, b, &result)) {
-        return false;
-    }
-    sum = result;
-    return true;
-}
-
 }  // namespace kstream

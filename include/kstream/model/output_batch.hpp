@@ -4,6 +4,7 @@
 #include "kstream/model/ids.hpp"
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -39,6 +40,7 @@ public:
 
     // Several records may share one set of headers.
     std::uint32_t add_headers(Headers headers) {
+        headers_bytes_ += memory_of(headers);
         header_sets_.push_back(std::move(headers));
         return static_cast<std::uint32_t>(header_sets_.size() - 1);
     }
@@ -62,6 +64,7 @@ public:
         const auto first_set = static_cast<std::uint32_t>(header_sets_.size());
         header_sets_.insert(header_sets_.end(), other.header_sets_.begin(),
                             other.header_sets_.end());
+        headers_bytes_ += other.headers_bytes_;
         for (const Record& record : other.records_) {
             append(record.topic, record.partition, other.key(record), other.value(record),
                    record.headers == kNoHeaders ? kNoHeaders : first_set + record.headers);
@@ -71,12 +74,17 @@ public:
     void clear() {
         records_.clear();
         header_sets_.clear();
+        headers_bytes_ = 0;
         bytes_.clear();
         volumes_ = {};
     }
 
     [[nodiscard]] bool empty() const { return records_.empty(); }
-    [[nodiscard]] std::size_t bytes() const { return bytes_.size(); }
+    // What the batch holds, all of it: a record without key and value is not free. Not counted is
+    // what vectors have in reserve.
+    [[nodiscard]] std::size_t memory_bytes() const {
+        return bytes_.size() + records_.size() * sizeof(Record) + headers_bytes_;
+    }
     [[nodiscard]] const Volumes& volumes() const { return volumes_; }
     [[nodiscard]] const std::vector<Record>& records() const { return records_; }
     [[nodiscard]] const std::vector<Headers>& header_sets() const { return header_sets_; }
@@ -96,8 +104,23 @@ public:
     }
 
 private:
+    // A set, its pairs, and texts that do not lie in their strings, as the allocator holds them.
+    [[nodiscard]] static std::size_t memory_of(const Headers& headers) {
+        constexpr std::size_t kAllocation = 2 * sizeof(void*);
+        const std::size_t inside = std::string{}.capacity();
+        std::size_t bytes =
+            sizeof(Headers) + kAllocation + headers.size() * sizeof(Headers::value_type);
+        for (const auto& [name, text] : headers) {
+            for (const std::size_t size : {name.size(), text ? text->size() : 0}) {
+                bytes += size > inside ? size + 1 + kAllocation : 0;
+            }
+        }
+        return bytes;
+    }
+
     std::vector<Record> records_;
     std::vector<Headers> header_sets_;
+    std::size_t headers_bytes_ = 0;
     std::string bytes_;
     Volumes volumes_{};
 };

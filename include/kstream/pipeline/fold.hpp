@@ -32,6 +32,10 @@ public:
     // possible, and nothing more is read before it is.
     [[nodiscard]] virtual bool full() const = 0;
 
+    // It is so far beyond that bound that what was read and not yet folded must not be folded into
+    // this step either: batches of the log have no bound in records.
+    [[nodiscard]] virtual bool overfull() const = 0;
+
     // The filling step becomes the one in flight: writes its records into `step.outputs`.
     // step.ranges is set: all partitions whose position has moved, ascending. Precondition: none in
     // flight, can_seal().

@@ -8,6 +8,7 @@
 #include "kstream/core/recent_keys.hpp"
 #include "kstream/pipeline/fold.hpp"
 #include "kstream/pipeline/job.hpp"
+#include "kstream/pipeline/step_charge.hpp"
 #include "kstream/ports/header_reader.hpp"
 #include "kstream/ports/log.hpp"
 #include "kstream/ports/record_tally.hpp"
@@ -26,8 +27,9 @@ struct MapFoldConfig {
     std::int32_t dead_letter_partitions = 1;
     // Of key, value and headers; more becomes a stub (P10).
     std::size_t most_dead_letter_bytes = 1 << 20;
-    std::size_t most_batch_bytes = 512 << 10;  // of one repartition record, header aside
-    std::size_t most_step_bytes = 32 << 20;    // keys, deltas and dead letters of a step
+    std::size_t most_batch_bytes = 512 << 10;      // of one repartition record, header aside
+    std::size_t most_step_bytes = kMostStepBytes;  // of a step, as KeyCharge counts them
+    std::size_t most_letters_bytes = 32 << 20;     // of a step's dead letters in memory
 };
 
 // Each may be missing: no record has headers; nobody listens.
@@ -42,7 +44,8 @@ public:
 
     Result<void> fold(RecordBatch records) override;
     [[nodiscard]] bool can_seal() const override { return true; }
-    [[nodiscard]] bool full() const override;
+    [[nodiscard]] bool full() const override { return fills(1); }
+    [[nodiscard]] bool overfull() const override { return fills(2); }
     Result<void> seal(Step& step) override;
     Result<void> seal_open(Step& step) override;
     void committed(std::int64_t now_wall_ms) override;
@@ -59,22 +62,22 @@ private:
         std::vector<Slot> slots;
     };
 
-    // A decoded record whose key is looked up together with others. `record` is one of the batch
-    // that fold() was called with, before whose return none is left waiting.
+    // A decoded record whose key is looked up together with others; none is left waiting when
+    // fold() returns.
     struct Waiting {
-        const RecordView* record = nullptr;
+        PartitionId partition;
         std::uint32_t key_at = 0;  // in waiting_keys_
         std::uint32_t key_size = 0;
     };
 
+    [[nodiscard]] bool fills(std::size_t times) const;
     Filling& filling(PartitionId partition);
     Result<void> fold_all(RecordBatch records);
     Result<void> fold_one(const RecordView& record, Filling& filling);
     void let_wait(const RecordView& record);
-    Result<void> add_waiting();
+    void add_waiting();
     std::uint32_t key_of(std::string_view state_key);
-    Result<void> add(const RecordView& record, std::uint32_t key, std::span<const Decimal> inputs,
-                     Filling& filling);
+    void add(std::uint32_t key, std::span<const Decimal> inputs, Filling& filling);
     Result<void> bad_record(const RecordView& record, const DecodeVerdict& verdict,
                             Filling& filling);
     Result<void> dead_letter(const RecordView& record, const DecodeVerdict& verdict);
@@ -93,6 +96,8 @@ private:
     RecordDecoder decoder_;
     DeltaBatchWriter writer_;
 
+    KeyCharge charge_;
+    std::size_t step_bytes_ = 0;  // charged for the keys of the filling step
     KeyTable keys_;
     RecentKeys recent_;
     std::vector<Slot> slots_;          // kinds.size() per key

@@ -42,6 +42,7 @@ struct StepLoopConfig {
     // --until end: positions behind the source's control records matter (P11), so a map loop does
     // not wait to commit them. Each costs a transaction.
     bool commit_tail_at_once = false;
+    std::size_t folded_together = 1024;  // records between two looks at how full the step is
     Duration revoke_deadline = std::chrono::seconds{5};        // then the producer is given up (P1)
     Duration stop_deadline = std::chrono::milliseconds{3500};  // for the last commit after a stop
 };
@@ -131,6 +132,7 @@ private:
 
     Result<void> read();
     Result<void> fold_records(RecordBatch records);
+    Result<void> fold_slice(RecordBatch records);
     void steer_flow();
     [[nodiscard]] Duration poll_wait(Instant now) const;
     [[nodiscard]] bool behind() const;

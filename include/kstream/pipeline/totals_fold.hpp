@@ -18,8 +18,9 @@
 namespace kstream {
 
 struct TotalsFoldConfig {
-    std::uint64_t most_step_keys = 200'000;  // changed keys of one step
-    std::size_t shown_keys = 0;              // totals in the status: at most this many
+    std::uint64_t most_step_keys = 200'000;        // changed keys of one step
+    std::size_t most_step_bytes = kMostStepBytes;  // charged for them
+    std::size_t shown_keys = 0;                    // totals in the status: at most this many
 };
 
 class TotalsFold final : public Fold {
@@ -37,6 +38,8 @@ public:
         return half_read_.empty() || planted(PlantedBug::half_map_step_sealed);
     }
     [[nodiscard]] bool full() const override;
+    // What comes in is bounded by what a map step may hold.
+    [[nodiscard]] bool overfull() const override { return false; }
     Result<void> seal(Step& step) override;
     Result<void> seal_open(Step& step) override;
     void committed(std::int64_t now_wall_ms) override;

@@ -9,6 +9,7 @@
 #include "kstream/error.hpp"
 #include "kstream/model/output_batch.hpp"
 #include "kstream/pipeline/job.hpp"
+#include "kstream/pipeline/step_charge.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -47,7 +48,7 @@ public:
     [[nodiscard]] Result<Chain> check_chain(const BatchHeader& header,
                                             std::string_view where) const;
     // Precondition: check_chain() said next. Once for each map step.
-    [[nodiscard]] Result<void> apply_ranges(const BatchHeader& header);
+    void apply_ranges(const BatchHeader& header);
     [[nodiscard]] Result<void> apply_delta(std::string_view state_key, std::span<const Slot> delta);
 
     // --- steps ---
@@ -75,6 +76,8 @@ public:
     [[nodiscard]] PartitionId partition() const { return partition_; }
     [[nodiscard]] std::uint64_t keys() const { return keys_.size(); }
     [[nodiscard]] std::uint64_t filling_keys() const { return filling_.touched.size(); }
+    // What the filling step is charged with for them.
+    [[nodiscard]] std::size_t filling_bytes() const { return filling_.bytes; }
     [[nodiscard]] std::size_t memory_bytes() const;
 
 private:
@@ -82,6 +85,7 @@ private:
     struct Layer {
         std::vector<std::uint32_t> touched;  // keys changed in this layer, each once
         std::vector<Slot> before;            // their slots, width() per touched key
+        std::size_t bytes = 0;               // charged for these
         std::uint32_t keys_before = 0;
         bool open = false;  // false: there is no such step
         std::vector<SourceProgress> sources_before;
@@ -102,11 +106,14 @@ private:
 
     const Job& job_;
     PartitionId partition_;
+    KeyCharge charge_;
 
     KeyTable keys_;
-    std::vector<Slot> slots_;                // width() per key
-    std::vector<std::uint32_t> touched_in_;  // generation of the layer that last touched each key
-    std::uint32_t generation_ = 1;           // of the filling layer
+    std::vector<Slot> slots_;  // width() per key
+    // Whether the filling layer has touched each key: bytes, not bits, for they are written for
+    // each delta. (A generation's number stood here, which after 2^32 steps was 0 once more: a new
+    // key then counted as touched, and was neither written nor taken back.)
+    std::vector<std::uint8_t> touched_;
 
     std::vector<SourceProgress> sources_;  // by partition
     std::vector<Slot> merged_;             // over all keys

@@ -30,7 +30,7 @@ inline std::string state_key(std::string_view seller) {
 
 // Amounts in whole units: 1 -> 10^9 units at the scale of 9.
 inline std::vector<Slot> row(Int128 sum, Int128 count) {
-    return {{sum * 1'000'000'000, true}, {count, true}};
+    return {Slot{sum * 1'000'000'000, true}, Slot{count, true}};
 }
 
 // Owns the bytes of the records that it hands out.
@@ -82,8 +82,7 @@ struct AuditedWorld {
         log.push_back(bytes.record(PartitionId{0}, static_cast<std::int64_t>(log.size()),
                                    std::nullopt, value));
         std::vector<Slot>& total = totals.try_emplace(seller, row(0, 0)).first->second;
-        total[0].value += Int128{amount} * 1'000'000'000;
-        total[1].value += 1;
+        audit::add_row(job.kinds, total, row(amount, 1));
     }
 
     [[nodiscard]] Meta meta(std::uint32_t q) const {
@@ -99,10 +98,7 @@ struct AuditedWorld {
         progress.slots.resize(2);
         progress.counts.read = progress.counts.aggregated = log.size();
         for (const auto& [seller, total] : totals) {
-            for (std::size_t i = 0; i < 2; ++i) {
-                progress.slots[i].value += total[i].value;
-                progress.slots[i].present = true;
-            }
+            audit::add_row(job.kinds, progress.slots, total);
             if (state_of(seller).value == static_cast<std::int32_t>(q)) {
                 ++made.keys;
             }
@@ -164,8 +160,8 @@ struct AuditedWorld {
     // Reads all that the cut asks for.
     void count() {
         (void)source.aim(accounts.cut());
-        (void)source.fold(log);
-        (void)source.arrive();
+        source.fold(log);
+        source.arrive();
     }
     // Rounds without anything new in between, as on a cluster at rest.
     void compare() {

@@ -21,8 +21,8 @@ inline std::string seller_key(std::string_view seller) {
 }
 
 // Slots of the seed's job: a sum of units and a count.
-inline std::vector<Slot> amounts(Int128 units, std::int64_t count) {
-    return {{units, true}, {count, true}};
+inline std::vector<Slot> amounts(const Int192& units, std::int64_t count) {
+    return {Slot{units, true}, Slot{Int128{count}, true}};
 }
 
 inline SourceRange source_range(std::int32_t partition, std::int64_t from, std::int64_t to) {

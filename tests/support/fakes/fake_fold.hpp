@@ -32,6 +32,7 @@ public:
     }
     [[nodiscard]] bool can_seal() const override { return !half_read; }
     [[nodiscard]] bool full() const override { return count(filling_) >= most_records; }
+    [[nodiscard]] bool overfull() const override { return count(filling_) >= 2 * most_records; }
 
     Result<void> seal(Step& step) override {
         for (int i = 0; i < written_per_step; ++i) {

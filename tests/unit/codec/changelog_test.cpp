@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -166,7 +167,7 @@ TEST_CASE("a damaged total is refused") {
 TEST_CASE("a total of a newer format or of other aggregates is refused") {
     const std::string value = total_value(300, {{7, true}, {2, true}});
     std::string body = value.substr(0, value.size() - 4);
-    for (const int format : {0, 2, 255}) {
+    for (const int format : {0, 3, 255}) {
         body[0] = static_cast<char>(format);
         const Result<std::uint64_t> read = read_total(with_new_crc(body));
         REQUIRE(is_integrity(read));
@@ -206,7 +207,7 @@ TEST_CASE("damaged meta is refused") {
     for (std::size_t size = 0; size < body.size(); ++size) {
         CHECK_FALSE(read_meta(with_new_crc(body.substr(0, size))));
     }
-    body[0] = 2;
+    body[0] = 3;
     const Result<Meta> read = read_meta(with_new_crc(body));
     REQUIRE(is_integrity(read));
     CHECK(read.error().message.find("format") != std::string::npos);
@@ -268,8 +269,43 @@ TEST_CASE("an entry's hash depends on its key, on each slot and on the boundary 
     // The key's end cannot be mistaken for the slots' beginning.
     std::string moved = "a";
     ByteWriter writer{moved};
-    write_slots(writer, kJob.kinds, slots);
+    std::ignore = write_slots(writer, kJob.kinds, slots);
     CHECK(state_entry_hash(moved, {}, {}) != hash("a", slots));
+}
+
+TEST_CASE("a wide slot has one form, in a value of one format") {
+    const auto value = [](std::uint8_t format, std::uint8_t tag, const Int192& sum) {
+        std::string bytes;
+        ByteWriter writer{bytes};
+        writer.u8(format);
+        writer.varint(7);
+        writer.u8(tag);
+        writer.i192(sum);
+        writer.u8(1);
+        writer.zigzag128(3);
+        writer.crc_since(0);
+        return bytes;
+    };
+    const auto accepted = [](const std::string& bytes) {
+        std::vector<Slot> slots;
+        return decode_total_value(bytes, kJob.kinds, slots).has_value();
+    };
+    const Int192 above{0, std::uint64_t{1} << 63, 0};
+    CHECK(accepted(value(2, 0x42, above)));
+    // Formats and tags that are not known are never guessed at.
+    CHECK_FALSE(accepted(value(1, 0x42, above)));
+    CHECK_FALSE(accepted(value(3, 0x42, above)));
+    CHECK_FALSE(accepted(value(2, 0x41, above)));
+    CHECK_FALSE(accepted(value(2, 0xc2, above)));
+    CHECK_FALSE(accepted(value(2, 0x22, above)));
+    // What 128 bits hold is not wide, and no records make more than a slot holds.
+    CHECK_FALSE(accepted(value(2, 0x42, Int192{5})));
+    CHECK_FALSE(accepted(value(2, 0x42, Int192{0, 0, std::int64_t{1} << 62})));
+    CHECK(accepted(value(2, 0x42, Int192{0, 0, -(std::int64_t{1} << 62)})));
+    const std::string whole = value(2, 0x42, above);
+    for (std::size_t size = 0; size < whole.size(); ++size) {
+        CHECK_FALSE(accepted(whole.substr(0, size)));
+    }
 }
 
 }  // namespace kstream

@@ -27,6 +27,7 @@ using testing::golden_text;
 using testing::hex;
 
 const Job kJob = testing::make_job();
+constexpr Int128 kLeast = -static_cast<Int128>(~UInt128{0} >> 1) - 1;  // -2^127
 
 std::string state_key(const std::vector<GroupValue>& values) {
     std::string key;
@@ -182,6 +183,52 @@ TEST_CASE("golden: meta in the changelog", "[golden]") {
     append_meta_value(written, kJob.kinds, meta());
     CHECK(hex(written) == hex(value));
     CHECK(decode_meta_value(value, kJob.kinds) == meta());
+}
+
+TEST_CASE("golden: sums beyond 128 bits", "[golden]") {
+    const Int192 above = -Int192{kLeast};  // 2^127
+    const Int192 below = Int192{kLeast} + Int192{-1};
+    const Int192 most{~0ULL, ~0ULL, (1LL << 62) - 1};  // 2^190 - 1
+    {
+        const std::string bytes = golden_bytes("delta_batch_step_2.hex");
+        BatchHeader header = step_header();
+        header.ranges[0].slots[0] = Slot{most, true};
+        const std::vector<Slot> seller{{above, true}, {3, true}};
+        const std::vector<Slot> empty_text{{-1, true}, {}};
+        DeltaBatchWriter writer{kJob.kinds};
+        writer.add_delta(kSeller, seller);
+        writer.add_delta(kEmptyText, empty_text);
+        CHECK(hex(std::string{writer.finish(header)}) == hex(bytes));
+        // The next batch without such a sum is of format 1 again.
+        CHECK(writer.finish(step_header()).front() == 1);
+        DeltaBatch batch;
+        REQUIRE(decode_delta_batch(bytes, kJob.kinds, batch));
+        CHECK(batch.header == header);
+        CHECK(batch.slots == std::vector<Slot>{seller[0], seller[1], empty_text[0], empty_text[1]});
+    }
+    {
+        const std::string bytes = golden_bytes("changelog_total_value_2.hex");
+        const std::vector<Slot> slots{{below, true}, {300, true}};
+        std::string written;
+        append_total_value(written, 4711, kJob.kinds, slots);
+        CHECK(hex(written) == hex(bytes));
+        std::vector<Slot> read;
+        CHECK(decode_total_value(bytes, kJob.kinds, read) == 4711U);
+        CHECK(read == slots);
+        // Computed with Python's integers.
+        CHECK(state_entry_hash(kSeller, kJob.kinds, slots) ==
+              ((UInt128{0x97cc5048c178d947} << 64) | 0x2daa254eacedafce));
+    }
+    {
+        const std::string bytes = golden_bytes("changelog_meta_value_2.hex");
+        Meta wide = meta();
+        wide.sources[0].slots[0] = Slot{-most + Int192{-1}, true};
+        wide.slots[0] = Slot{above, true};
+        std::string written;
+        append_meta_value(written, kJob.kinds, wide);
+        CHECK(hex(written) == hex(bytes));
+        CHECK(decode_meta_value(bytes, kJob.kinds) == wide);
+    }
 }
 
 TEST_CASE("golden: the base of an audit", "[golden]") {

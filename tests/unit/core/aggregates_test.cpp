@@ -34,30 +34,30 @@ Int128 random_value(Seeded& random) {
 
 TEST_CASE("count counts records and ignores their input") {
     Slot slot;
-    REQUIRE(add_input(AggregateKind::count, slot, Decimal{999}));
-    REQUIRE(add_input(AggregateKind::count, slot, Decimal{-5}));
+    add_input(AggregateKind::count, slot, Decimal{999});
+    add_input(AggregateKind::count, slot, Decimal{-5});
     CHECK(slot == Slot{2, true});
 }
 
 TEST_CASE("sum adds units, and zero is not nothing") {
     Slot slot;
-    CHECK_FALSE(slot.present);
-    REQUIRE(add_input(AggregateKind::sum, slot, Decimal{0}));
+    CHECK_FALSE(slot.present());
+    add_input(AggregateKind::sum, slot, Decimal{0});
     CHECK(slot == Slot{0, true});
-    REQUIRE(add_input(AggregateKind::sum, slot, Decimal{150}));
-    REQUIRE(add_input(AggregateKind::sum, slot, Decimal{-400}));
+    add_input(AggregateKind::sum, slot, Decimal{150});
+    add_input(AggregateKind::sum, slot, Decimal{-400});
     CHECK(slot == Slot{-250, true});
 }
 
 TEST_CASE("an absent delta changes nothing, not even absence") {
     for (const AggregateKind kind : kKinds) {
         Slot absent;
-        REQUIRE(merge_slot(kind, absent, Slot{}));
-        CHECK_FALSE(absent.present);
+        merge_slot(kind, absent, Slot{});
+        CHECK_FALSE(absent.present());
         Slot total{7, true};
-        REQUIRE(merge_slot(kind, total, Slot{}));
+        merge_slot(kind, total, Slot{});
         CHECK(total == Slot{7, true});
-        REQUIRE(merge_slot(kind, absent, total));
+        merge_slot(kind, absent, total);
         CHECK(absent == total);
     }
 }
@@ -72,39 +72,79 @@ TEST_CASE("any order and any grouping of merges gives one result") {
             }
             Slot forward;
             for (const Slot& part : parts) {
-                REQUIRE(merge_slot(kind, forward, part));
+                merge_slot(kind, forward, part);
             }
             // Merged pairwise in random order, as deltas of several workers arrive.
             while (parts.size() > 1) {
                 const std::size_t from = random.below(parts.size());
                 const Slot taken = parts[from];
                 parts.erase(parts.begin() + static_cast<std::ptrdiff_t>(from));
-                REQUIRE(merge_slot(kind, parts[random.below(parts.size())], taken));
+                merge_slot(kind, parts[random.below(parts.size())], taken);
             }
             REQUIRE(parts[0] == forward);
         }
     }
 }
 
-TEST_CASE("past 128 bits nothing wraps and the slot stays what it was") {
+TEST_CASE("past 128 bits sums go on, both ways and back") {
     for (const AggregateKind kind : kKinds) {
-        Slot high{kMost, true};
-        CHECK_FALSE(merge_slot(kind, high, Slot{1, true}));
-        CHECK(high == Slot{kMost, true});
-        Slot low{kLeast, true};
-        CHECK_FALSE(merge_slot(kind, low, Slot{-1, true}));
-        CHECK(low == Slot{kLeast, true});
+        for (const Int128 edge : {kMost, kLeast}) {
+            Slot slot;
+            Int192 expected;
+            for (int i = 0; i < 1000; ++i) {
+                merge_slot(kind, slot, Slot{edge, true});
+                expected = expected + Int192{edge};
+                REQUIRE(slot == Slot{expected, true});
+            }
+            CHECK_FALSE(slot.value().fits_128());
+            for (int i = 0; i < 999; ++i) {
+                merge_slot(kind, slot, Slot{-Int192{edge}, true});
+            }
+            CHECK(slot == Slot{edge, true});
+        }
     }
-    Slot sum{kMost - 5, true};
-    CHECK_FALSE(add_input(AggregateKind::sum, sum, Decimal{6}));
-    CHECK(sum == Slot{kMost - 5, true});
-    CHECK(add_input(AggregateKind::sum, sum, Decimal{5}));
-    CHECK(sum == Slot{kMost, true});
-    CHECK(add_input(AggregateKind::sum, sum, Decimal{kLeast}));
-    CHECK(sum == Slot{-1, true});
+    Slot sum{kMost, true};
+    add_input(AggregateKind::sum, sum, Decimal{1});
+    CHECK(finished(AggregateKind::sum, sum, 0) == "170141183460469231731687303715884105728.00");
+    add_input(AggregateKind::sum, sum, Decimal{kLeast});
+    CHECK(sum == Slot{0, true});
+    add_input(AggregateKind::sum, sum, Decimal{kLeast});
+    add_input(AggregateKind::sum, sum, Decimal{-1});
+    CHECK(finished(AggregateKind::sum, sum, 0) == "-170141183460469231731687303715884105729.00");
     Slot count{kMost, true};
-    CHECK_FALSE(add_input(AggregateKind::count, count, Decimal{0}));
-    CHECK(count == Slot{kMost, true});
+    add_input(AggregateKind::count, count, Decimal{0});
+    CHECK(finished(AggregateKind::count, count, 0) == "170141183460469231731687303715884105728");
+}
+
+TEST_CASE("as many records of the largest input as a partition can hold fit a slot") {
+    for (const Int128 edge : {kMost, kLeast}) {
+        Slot sum{edge, true};
+        Int192 expected{edge};
+        for (int i = 0; i < 63; ++i) {  // 2^63 of them, by doubling
+            REQUIRE(Slot::fits(expected));
+            REQUIRE(sum == Slot{expected, true});
+            REQUIRE(sum.value() == expected);
+            if (i < 62) {
+                merge_slot(AggregateKind::sum, sum, Slot{sum});
+                expected = expected + expected;
+            }
+        }
+        merge_slot(AggregateKind::sum, sum, Slot{sum});
+        CHECK(sum.value().negative() == (edge < 0));
+    }
+    CHECK(Slot::fits(Int192{0, 0, -(std::int64_t{1} << 62)}));
+    CHECK_FALSE(Slot::fits(Int192{0, 0, std::int64_t{1} << 62}));
+    CHECK_FALSE(Slot::fits(Int192{~0ULL, ~0ULL, -(std::int64_t{1} << 62) - 1}));
+}
+
+TEST_CASE("graphs get a double of any total") {
+    const auto shown = [](const Int192& units, int scale) {
+        return finished_for_graphs(AggregateKind::sum, Slot{units, true}, scale);
+    };
+    CHECK(shown(Int128{-1250}, 2) == -12.5);
+    CHECK(shown(Int192{0, 0, 3}, 0) == 3 * 0x1p128);
+    CHECK(shown(Int192{0, std::uint64_t{1} << 63, -1}, 0) == -0x1p127);
+    CHECK(shown(Int192{0, 0, -(std::int64_t{1} << 62)}, 0) == -0x1p190);
 }
 
 TEST_CASE("readers see counts as integers and sums with two decimals or more") {

@@ -2,10 +2,12 @@
 // bits, and the short path against the general one.
 #include "kstream/model/decimal.hpp"
 
+#include "kstream/model/int192.hpp"
 #include "support/json_reference.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <random>
 #include <string>
@@ -312,15 +314,59 @@ TEST_CASE("what is written can be read back, and is the only form of its value",
     CHECK(differences == kNone);
 }
 
-TEST_CASE("addition stops at the edges", "[decimal]") {
-    Int128 sum = 5;
-    CHECK(checked_add(kMost - 1, 1, sum));
-    CHECK(sum == kMost);
-    CHECK_FALSE(checked_add(kMost, 1, sum));
-    CHECK_FALSE(checked_add(kLeast, -1, sum));
-    CHECK(sum == kMost);
-    CHECK(checked_add(kLeast, kMost, sum));
-    CHECK(sum == -1);
+TEST_CASE("192 bits as text: the edges, and what Python says of them", "[decimal]") {
+    const auto text = [](const Int192& units, int scale, int min_fraction = 0) {
+        std::string out;
+        append_decimal(out, units, scale, min_fraction);
+        return out;
+    };
+    constexpr std::uint64_t kAll = ~std::uint64_t{0};
+    const Int192 two_127 = -Int192{kLeast};
+    const Int192 most{kAll, kAll, static_cast<std::int64_t>(kAll >> 1)};
+    CHECK(text(two_127, 0) == "170141183460469231731687303715884105728");
+    CHECK(text(two_127 + Int192{kLeast}, 0) == "0");
+    CHECK(text(Int192{0, 0, 1}, 9) == "340282366920938463463374607431.768211456");
+    CHECK(text(Int192{0, 0, -1}, 30, 2) == "-340282366.920938463463374607431768211456");
+    CHECK(text(most, 0) == "3138550867693340381917894711603833208051177722232017256447");
+    CHECK(text(-most, 30) == "-3138550867693340381917894711.603833208051177722232017256447");
+    // 10^38 and 10^57: zeros in the middle of what is divided word by word.
+    CHECK(text(Int192{0x098a224000000000, 0x4b3b4ca85a86c47a, 0}, 0) == "1" + std::string(38, '0'));
+    CHECK(text(Int192{}, 3, 2) == "0.00");
+    CHECK(Int192{kMost}.fits_128());
+    CHECK(Int192{kLeast}.fits_128());
+    CHECK_FALSE(two_127.fits_128());
+    CHECK_FALSE((Int192{kLeast} + Int192{-1}).fits_128());
+}
+
+TEST_CASE("192 bits as text add up digit by digit", "[decimal]") {
+    // Against addition on paper, from a value that 128 bits hold to one that they do not.
+    const auto plus = [](std::string a, std::string b) {
+        std::string sum;
+        int carry = 0;
+        for (std::size_t i = 0; i < std::max(a.size(), b.size()) || carry > 0; ++i) {
+            const auto digit = [i](const std::string& of) {
+                return i < of.size() ? of[of.size() - 1 - i] - '0' : 0;
+            };
+            const int here = digit(a) + digit(b) + carry;
+            sum.insert(sum.begin(), static_cast<char>('0' + here % 10));
+            carry = here / 10;
+        }
+        return sum;
+    };
+    std::mt19937_64 random{7};
+    for (int round = 0; round < 200; ++round) {
+        const UInt128 bits = (UInt128{random()} << 64) | random();
+        Int192 value{static_cast<Int128>(bits >> (1 + random() % 100))};
+        std::string expected;
+        append_decimal(expected, value, 0, 0);
+        for (int i = 0; i < 62; ++i) {  // to 2^62 times as much
+            value = value + value;
+            expected = plus(expected, expected);
+            std::string text;
+            append_decimal(text, value, 0, 0);
+            REQUIRE(text == expected);
+        }
+    }
 }
 
 }  // namespace kstream

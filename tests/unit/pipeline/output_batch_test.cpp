@@ -21,7 +21,7 @@ TEST_CASE("keys and values come back, null told from empty") {
     CHECK(batch.value(records[1]) == "");
     CHECK(batch.key(records[2]) == "");
     CHECK_FALSE(batch.value(records[2]).has_value());
-    CHECK(batch.bytes() == 8);
+    CHECK(batch.memory_bytes() == 8 + 3 * sizeof(OutputBatch::Record));
 }
 
 TEST_CASE("a batch that is put behind another keeps its records and their headers") {
@@ -48,8 +48,23 @@ TEST_CASE("a cleared batch is empty") {
     batch.append(TopicRole::results, PartitionId{1}, "key", "value", batch.add_headers({}));
     batch.clear();
     CHECK(batch.empty());
-    CHECK(batch.bytes() == 0);
+    CHECK(batch.memory_bytes() == 0);
     CHECK(batch.header_sets().empty());
+}
+
+TEST_CASE("headers are part of what a batch holds") {
+    const OutputBatch::Headers headers{{"a name that is no short string", "v"}, {"n", "v"}};
+    OutputBatch batch;
+    batch.append(TopicRole::dead_letters, PartitionId{0}, std::nullopt, "",
+                 batch.add_headers(headers));
+    const std::size_t one = batch.memory_bytes();
+    CHECK(one >= sizeof(OutputBatch::Record) + sizeof headers + 2 * sizeof headers[0] + 30);
+    batch.append(TopicRole::dead_letters, PartitionId{0}, std::nullopt, "",
+                 batch.add_headers(headers));
+    CHECK(batch.memory_bytes() == 2 * one);
+    OutputBatch other;
+    other.append_all(batch);
+    CHECK(other.memory_bytes() == 2 * one);
 }
 
 TEST_CASE("a batch knows how much goes to each topic") {

@@ -133,6 +133,35 @@ TEST_CASE("nothing is submitted while there is nothing to commit") {
     CHECK(b.sink.steps.empty());
 }
 
+TEST_CASE("a batch of any number of records does not overfill a step, and none is lost") {
+    StepLoopConfig config = loop_config();
+    config.folded_together = 10;
+    StepLoopBench b{config};
+    b.source.most_records = 50'000;
+    b.fold.most_records = 100;
+    b.own({0, 1}, 0);
+    b.add(0, 25'000);
+    b.add(1, 25'000);
+    std::size_t most = 0;
+    for (int steps = 0;
+         b.fold.committed_records(0).size() < 25'000 || b.fold.committed_records(1).size() < 25'000;
+         ++steps) {
+        REQUIRE(steps < 2000);
+        b.run_until_submitted();
+        most = std::max(most, b.fold.in_flight(0).size() + b.fold.in_flight(1).size());
+        b.sink.finish(TransactionResult::committed);
+        b.run(1);
+    }
+    CHECK(most < 2 * 100 + 10);
+    for (const std::int32_t partition : {0, 1}) {
+        const Offsets read = b.fold.committed_records(partition);
+        REQUIRE(read.size() == 25'000);
+        for (std::size_t i = 0; i < read.size(); ++i) {
+            REQUIRE(read[i] == static_cast<std::int64_t>(i));
+        }
+    }
+}
+
 TEST_CASE("P7: records are read and folded while a step is in flight, and nothing is submitted") {
     StepLoopBench b;
     b.own({0}, 0);

@@ -1,0 +1,48 @@
+// What a step is charged with for a key, in bytes: what both loops hold and write because of it. A
+// step is bounded by the sum of these, so that no choice of keys makes one that cannot be held, or
+// cannot be committed in the time of a transaction: a key of 1 KiB has a result of up to 12 KiB.
+#pragma once
+
+#include "kstream/model/aggregation_spec.hpp"
+#include "kstream/model/output_batch.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace kstream {
+
+// Half a million keys as most jobs have them, of which a step writes some tens of megabytes.
+inline constexpr std::size_t kMostStepBytes = std::size_t{192} << 20;
+
+class KeyCharge {
+public:
+    explicit KeyCharge(const AggregationSpec& spec) {
+        for (const std::string& field : spec.group_by) {
+            fixed_ += field.size();
+        }
+        for (const AggregateSpec& aggregate : spec.aggregates) {
+            fixed_ += aggregate.output_name.size() + kSlotBytes;
+        }
+    }
+
+    // Of a key that a step has met for the first time.
+    [[nodiscard]] std::size_t of(std::string_view state_key) const {
+        std::size_t escapes = 0;  // of a JSON string
+        for (const char c : state_key) {
+            escapes += static_cast<unsigned char>(c) < 0x20 ? 5U : 0U;
+            escapes += c == '"' || c == '\\' ? 1U : 0U;
+        }
+        // In the table, in a delta and in the changelog as it is; in the result's key and in its
+        // value escaped.
+        return fixed_ + 3 * state_key.size() + 2 * (state_key.size() + escapes);
+    }
+
+private:
+    // A slot in memory and in the undo, in a delta and in the changelog, and as text.
+    static constexpr std::size_t kSlotBytes = 2 * 24 + 2 * 12 + 20;
+    // The records of changelog and results, and what the tables hold for each key.
+    std::size_t fixed_ = 2 * sizeof(OutputBatch::Record) + 64;
+};
+
+}  // namespace kstream
