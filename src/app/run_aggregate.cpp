@@ -10,6 +10,7 @@
 #include "kafka/left_behind.hpp"
 #include "kstream/codec/spec_hash.hpp"
 #include "kstream/pipeline/end_watch.hpp"
+#include "kstream/pipeline/topic_watch.hpp"
 
 #include <fmt/format.h>
 
@@ -19,6 +20,7 @@
 #include <cstdlib>
 #include <optional>
 #include <random>
+#include <thread>
 #include <vector>
 
 namespace kstream::app {
@@ -30,6 +32,8 @@ using std::chrono::seconds;
 
 constexpr milliseconds kClusterWait{30000};
 constexpr Duration kWatchInterval = milliseconds{50};
+constexpr Duration kTopicLook = milliseconds{200};
+constexpr Duration kLastLook = milliseconds{3000};
 // From the stop signal to the end of the process, at most.
 constexpr milliseconds kStopLimit{4800};
 // A dead letter is as long as its record, and the topic takes 64 KiB more than the source (P10).
@@ -169,9 +173,57 @@ Result<Loops> start_loops(const LoopEnvironment& environment) {
     return loops;
 }
 
+std::array<TopicId, kTopicRoleCount> topic_ids(const StartReport& facts) {
+    std::array<TopicId, kTopicRoleCount> ids;
+    for (std::size_t i = 0; i < kTopicRoleCount; ++i) {
+        ids[i] = facts.topics[i].id;
+    }
+    return ids;
+}
+
+// The topics as the start checks found them, which is what the identity is made of.
+TopicWatch::Topics watched_topics(const StartReport& facts) {
+    TopicWatch::Topics topics;
+    for (std::size_t i = 0; i < kTopicRoleCount; ++i) {
+        const TopicFacts& topic = facts.topics[i];
+        topics[i] = {topic.name, topic.id, topic.partitions};
+    }
+    return topics;
+}
+
+// One look at the topics, for the error that ends the process and for whoever asks for readiness.
+Result<void> look_at_topics(TopicWatch& topics, const LoopEnvironment& environment) {
+    Result<void> same = topics.advance();
+    environment.snapshots.set_topic_trouble(same ? topics.trouble() : same.error().message);
+    return same;
+}
+
+Result<void> run_until_stopped(TopicWatch& topics, const LoopEnvironment& environment) {
+    while (!environment.stop.wait_for(kTopicLook)) {
+        if (Result<void> same = look_at_topics(topics, environment); !same) {
+            return same;
+        }
+    }
+    return {};
+}
+
+// A loop that has met another topic, or none, knows it by what it lacks: an offset, a partition, a
+// chain. Whether that is why is asked once more, so that the last word names the topic.
+std::optional<Error> trouble_with_topics(TopicWatch& topics, const LoopEnvironment& environment) {
+    const Instant end = environment.clock.now() + kLastLook;
+    topics.look_now();
+    while (environment.clock.now() < end && !topics.has_looked()) {
+        if (Result<void> same = topics.advance(); !same) {
+            return std::move(same.error());
+        }
+        std::this_thread::sleep_for(milliseconds{20});
+    }
+    return std::nullopt;
+}
+
 // P11: true when everything that was there at the start is in the totals, false when a stop was
 // asked for before.
-Result<bool> watch_end(const LoopEnvironment& environment) {
+Result<bool> watch_end(TopicWatch& topics, const LoopEnvironment& environment) {
     Job job;
     job.spec = environment.config.spec;
     job.kinds = Job::kinds_of(job.spec);
@@ -180,6 +232,9 @@ Result<bool> watch_end(const LoopEnvironment& environment) {
     kafka::TopicReader reader{environment.client, environment.topics, "end-watch"};
     EndWatch watch{job, *queries, reader};
     while (!environment.stop.wait_for(Duration::zero())) {
+        if (Result<void> same = look_at_topics(topics, environment); !same) {
+            return std::unexpected(std::move(same.error()));
+        }
         const Result<bool> done = watch.advance(kWatchInterval);
         if (!done) {
             if (done.error().disposition == Disposition::stop) {
@@ -195,8 +250,10 @@ Result<bool> watch_end(const LoopEnvironment& environment) {
     return false;
 }
 
-// How the loops ended: the first error that is more than "could not commit in time".
-ExitCode join_loops(const Loops& loops, std::chrono::steady_clock::time_point deadline, Log& log) {
+// How the loops ended: the first error that is more than "could not commit in time". `cause`: why
+// the process stops, where it is not the loops that know; it has the last word.
+ExitCode join_loops(const Loops& loops, std::chrono::steady_clock::time_point deadline,
+                    const Error* cause, Log& log) {
     ExitCode code = ExitCode::ok;
     bool all = true;
     for (const auto& loop : loops) {
@@ -217,7 +274,14 @@ ExitCode join_loops(const Loops& loops, std::chrono::steady_clock::time_point de
                         "stopped without the last commit and without leaving the group; nothing is "
                         "lost: the next start reads the same records again",
                         "the brokers did not answer in time"));
-        std::_Exit(to_int(code == ExitCode::ok ? left : code));
+        code = code == ExitCode::ok ? left : code;
+    }
+    if (cause != nullptr) {
+        const ExitCode caused = report(log, *cause);
+        code = code == ExitCode::ok || code == ExitCode::incomplete ? caused : code;
+    }
+    if (!all) {
+        std::_Exit(to_int(code));
     }
     return code;
 }
@@ -254,6 +318,7 @@ ExitCode run_loops(const cli::AggregateConfig& config, const StartReport& facts,
         .instance =
             config.instance_id.empty() ? fmt::format("{:016x}", random_id()) : config.instance_id,
         .identity = identity,
+        .topic_ids = topic_ids(facts),
         .map_fold = map_fold_config(config, facts),
         .most_message_bytes =
             std::max(kLeastMessageBytes, facts.topic(TopicRole::dead_letters).max_message_bytes),
@@ -280,18 +345,22 @@ ExitCode run_loops(const cli::AggregateConfig& config, const StartReport& facts,
     if (!loops) {
         return report(context.log, loops.error());
     }
+    const auto topic_queries =
+        environment.queries.client(environment.names.map_group, TopicRole::source);
+    TopicWatch topics{watched_topics(facts), *topic_queries, environment.clock, environment.log};
     Result<bool> watched = true;
     if (config.until_end) {
-        watched = watch_end(environment);
-        context.stop.request();
+        watched = watch_end(topics, environment);
+    } else if (Result<void> same = run_until_stopped(topics, environment); !same) {
+        watched = std::unexpected(std::move(same.error()));
     }
-    while (!context.stop.wait_for(seconds{1})) {
-    }
+    context.stop.request();
     const auto deadline = std::chrono::steady_clock::now() + kStopLimit;
-    ExitCode code = join_loops(*loops, deadline, context.log);
-    if (!watched) {
-        const ExitCode watch_code = report(context.log, watched.error());
-        code = code == ExitCode::ok ? watch_code : code;
+    ExitCode code = join_loops(*loops, deadline, watched ? nullptr : &watched.error(), context.log);
+    if (watched && code != ExitCode::ok && code != ExitCode::incomplete) {
+        if (const std::optional<Error> why = trouble_with_topics(topics, environment)) {
+            code = report(context.log, *why);
+        }
     }
     if (code == ExitCode::ok) {
         say_stopped(context);

@@ -193,6 +193,11 @@ public:
     [[nodiscard]] Result<std::vector<TopicInfo>> describe_topics(
         const std::vector<std::string>& names);
 
+    // The same, as one broker knows it; asked once.
+    [[nodiscard]] Result<std::vector<TopicInfo>> topics_at(std::int32_t broker,
+                                                           const std::vector<std::string>& names,
+                                                           std::chrono::milliseconds patience);
+
     // All configuration values of each topic, in that order; needs DescribeConfigs on each.
     [[nodiscard]] Result<std::vector<std::expected<ConfigMap, Error>>> topic_configs(
         const std::vector<std::string>& names);
@@ -240,7 +245,8 @@ private:
     auto ask_in_turns(Ask ask, Trouble trouble);
     Result<ClusterInfo> ask_cluster(const AdminSettings& turn);
     Result<std::vector<TopicInfo>> ask_topics(const std::vector<std::string>& names,
-                                              const AdminSettings& turn);
+                                              const AdminSettings& turn,
+                                              std::optional<std::int32_t> broker = {});
     Result<std::vector<GroupInfo>> ask_groups(const std::vector<std::string>& names,
                                               const AdminSettings& turn);
     Result<std::vector<Outcome>> ask_delete_groups(const std::vector<std::string>& names,
