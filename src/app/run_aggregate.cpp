@@ -218,6 +218,10 @@ std::optional<Error> trouble_with_topics(TopicWatch& topics, const LoopEnvironme
         }
         std::this_thread::sleep_for(milliseconds{20});
     }
+    if (!topics.trouble().empty()) {
+        return Error::stop(ExitCode::unavailable, topics.trouble(),
+                           "whoever deletes topics or records of this job has to stop that first");
+    }
     return std::nullopt;
 }
 
@@ -345,8 +349,13 @@ ExitCode run_loops(const cli::AggregateConfig& config, const StartReport& facts,
     if (!loops) {
         return report(context.log, loops.error());
     }
-    const auto topic_queries =
-        environment.queries.client(environment.names.map_group, TopicRole::source);
+    // Of its own: what a lost broker holds up here must not hold up the loops' own questions, with
+    // which they come back from that.
+    auto topic_service = kafka::QueryService::make(client, topic_names(facts.names));
+    if (!topic_service) {
+        return report(context.log, topic_service.error());
+    }
+    const auto topic_queries = (*topic_service)->client(facts.names.map_group, TopicRole::source);
     TopicWatch topics{watched_topics(facts), *topic_queries, environment.clock, environment.log};
     Result<bool> watched = true;
     if (config.until_end) {
@@ -359,7 +368,8 @@ ExitCode run_loops(const cli::AggregateConfig& config, const StartReport& facts,
     ExitCode code = join_loops(*loops, deadline, watched ? nullptr : &watched.error(), context.log);
     if (watched && code != ExitCode::ok && code != ExitCode::incomplete) {
         if (const std::optional<Error> why = trouble_with_topics(topics, environment)) {
-            code = report(context.log, *why);
+            const ExitCode cause = report(context.log, *why);
+            code = cause == ExitCode::unavailable ? code : cause;
         }
     }
     if (code == ExitCode::ok) {
