@@ -28,6 +28,7 @@
     BUG(chain_end_ignored, loop, "P3", "without a committed offset, reading begins anew")          \
     BUG(added_partition_from_end, loop, "P3", "a partition that was added is read from its end")   \
     BUG(topic_id_not_checked, loop, "P4", "a topic that was made again is taken for the old one")  \
+    BUG(topic_not_proved, kafka, "P4", "a step is committed whatever topic it was read from")      \
     BUG(generation_not_sent, kafka, "P5", "offsets are sent without generation and member id")     \
     BUG(producer_kept, kafka, "P6", "a producer with an unanswered request is used again")         \
     BUG(uncertain_as_committed, loop, "P6", "an unknown outcome is taken for committed")           \

@@ -81,8 +81,10 @@ Result<void> LoopThread::make_clients() {
     kafka::TransactionSessionConfig session;
     session.topics = environment_.topics;
     session.input_topic = input;
+    session.input_topic_id = map ? job_.identity.source_id : job_.identity.repartition_id;
     session.transactional_id = fmt::format("{}-{}-{}-{}", config.application_id,
                                            map ? "map" : "totals", environment_.instance, worker_);
+    session.topic_ids = environment_.topic_ids;
     session.name = name_ + "-producer";
     session.most_message_bytes = environment_.producer_sizes.most_message_bytes;
     session.most_batch_bytes = environment_.producer_sizes.most_batch_bytes;

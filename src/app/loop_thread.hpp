@@ -24,6 +24,7 @@
 #include "telemetry/snapshot_store.hpp"
 #include "telemetry/state_board.hpp"
 
+#include <array>
 #include <chrono>
 #include <future>
 #include <memory>
@@ -41,6 +42,7 @@ struct LoopEnvironment {
     kafka::TopicNames topics;
     std::string instance;  // --instance-id, or random (P5)
     Identity identity;
+    std::array<TopicId, kTopicRoleCount> topic_ids{};  // at the start, by role
     MapFoldConfig map_fold;
     ProducerSizes producer_sizes;
     std::uint64_t hash_seed = 0;

@@ -15,6 +15,7 @@
 #include "kafka/left_behind.hpp"
 #include "kstream/codec/spec_hash.hpp"
 #include "kstream/pipeline/end_watch.hpp"
+#include "kstream/pipeline/topic_watch.hpp"
 
 #include <fmt/format.h>
 
@@ -24,6 +25,7 @@
 #include <cstdlib>
 #include <optional>
 #include <random>
+#include <thread>
 #include <vector>
 
 namespace kstream::app {
@@ -35,6 +37,8 @@ using std::chrono::seconds;
 
 constexpr milliseconds kClusterWait{30000};
 constexpr Duration kWatchInterval = milliseconds{50};
+constexpr Duration kTopicLook = milliseconds{200};
+constexpr Duration kLastLook = milliseconds{3000};
 // From the stop signal to the end of the process, at most.
 constexpr milliseconds kStopLimit{4800};
 
@@ -149,9 +153,63 @@ Result<Loops> start_loops(const LoopEnvironment& environment) {
     return loops;
 }
 
+std::array<TopicId, kTopicRoleCount> topic_ids(const StartReport& facts) {
+    std::array<TopicId, kTopicRoleCount> ids;
+    for (std::size_t i = 0; i < kTopicRoleCount; ++i) {
+        ids[i] = facts.topics[i].id;
+    }
+    return ids;
+}
+
+// The topics as the start checks found them, which is what the identity is made of.
+TopicWatch::Topics watched_topics(const StartReport& facts) {
+    TopicWatch::Topics topics;
+    for (std::size_t i = 0; i < kTopicRoleCount; ++i) {
+        const TopicFacts& topic = facts.topics[i];
+        topics[i] = {topic.name, topic.id, topic.partitions};
+    }
+    return topics;
+}
+
+// One look at the topics, for the error that ends the process and for whoever asks for readiness.
+Result<void> look_at_topics(TopicWatch& topics, const LoopEnvironment& environment) {
+    Result<void> same = topics.advance();
+    environment.snapshots.set_topic_trouble(same ? topics.trouble() : same.error().message);
+    return same;
+}
+
+Result<void> run_until_stopped(TopicWatch& topics, const LoopEnvironment& environment,
+                               RunTally& tally) {
+    while (!environment.stop.wait_for(kTopicLook)) {
+        if (Result<void> same = look_at_topics(topics, environment); !same) {
+            return same;
+        }
+        tally.look();
+    }
+    return {};
+}
+
+// A loop that has met another topic, or none, knows it by what it lacks: an offset, a partition, a
+// chain. Whether that is why is asked once more, so that the last word names the topic.
+std::optional<Error> trouble_with_topics(TopicWatch& topics, const LoopEnvironment& environment) {
+    const Instant end = environment.clock.now() + kLastLook;
+    topics.look_now();
+    while (environment.clock.now() < end && !topics.has_looked()) {
+        if (Result<void> same = topics.advance(); !same) {
+            return std::move(same.error());
+        }
+        std::this_thread::sleep_for(milliseconds{20});
+    }
+    if (!topics.trouble().empty()) {
+        return Error::stop(ExitCode::unavailable, topics.trouble(),
+                           "whoever deletes topics or records of this job has to stop that first");
+    }
+    return std::nullopt;
+}
+
 // P11: true when everything that was there at the start is in the totals, false when a stop was
 // asked for before.
-Result<bool> watch_end(const LoopEnvironment& environment, RunTally& tally) {
+Result<bool> watch_end(TopicWatch& topics, const LoopEnvironment& environment, RunTally& tally) {
     Job job;
     job.spec = environment.config.spec;
     job.kinds = Job::kinds_of(job.spec);
@@ -160,6 +218,9 @@ Result<bool> watch_end(const LoopEnvironment& environment, RunTally& tally) {
     kafka::TopicReader reader{environment.client, environment.topics, "end-watch"};
     EndWatch watch{job, *queries, reader};
     while (!environment.stop.wait_for(Duration::zero())) {
+        if (Result<void> same = look_at_topics(topics, environment); !same) {
+            return std::unexpected(std::move(same.error()));
+        }
         const Result<bool> done = watch.advance(kWatchInterval);
         if (!done && done.error().disposition == Disposition::stop) {
             return std::unexpected(done.error());
@@ -261,6 +322,7 @@ ExitCode run_loops(const cli::AggregateConfig& config, const StartReport& facts,
         .instance =
             config.instance_id.empty() ? fmt::format("{:016x}", random_id()) : config.instance_id,
         .identity = identity,
+        .topic_ids = topic_ids(facts),
         .map_fold = map_fold_config(config, facts),
         .producer_sizes = producer_sizes(facts),
         .hash_seed = random_id(),
@@ -287,24 +349,31 @@ ExitCode run_loops(const cli::AggregateConfig& config, const StartReport& facts,
     if (!loops) {
         return report(context.log, loops.error());
     }
+    const auto topic_queries = (*queries)->client(facts.names.map_group, TopicRole::source);
+    TopicWatch topics{watched_topics(facts), *topic_queries, environment.clock, environment.log};
     Result<bool> watched = true;
     ExitCode printed = ExitCode::ok;
     if (config.until_end) {
-        watched = watch_end(environment, tally);
+        watched = watch_end(topics, environment, tally);
         if (watched && *watched && config.print_results) {
             printed = print_what_is_there(config, admin, context);
         }
-        context.stop.request();
+    } else if (Result<void> same = run_until_stopped(topics, environment, tally); !same) {
+        watched = std::unexpected(std::move(same.error()));
     }
-    while (!context.stop.wait_for(seconds{1})) {
-        tally.look();
-    }
+    context.stop.request();
     const auto deadline = std::chrono::steady_clock::now() + kStopLimit;
     const Ended ended = join_loops(*loops, deadline, client, context.log);
     ExitCode code = ended.code;
+    if (watched && code != ExitCode::ok && code != ExitCode::incomplete) {
+        if (const std::optional<Error> why = trouble_with_topics(topics, environment)) {
+            const ExitCode cause = report(context.log, *why);
+            code = cause == ExitCode::unavailable ? code : cause;
+        }
+    }
     if (!watched || (code == ExitCode::ok && config.until_end)) {
         const ExitCode judged = judge_end(watched, tally, context.log);
-        code = code == ExitCode::ok ? judged : code;
+        code = code == ExitCode::ok || code == ExitCode::incomplete ? judged : code;
     }
     code = code == ExitCode::ok ? printed : code;
     const bool left = ended.all && kafka::wait_for_left_behind(deadline);

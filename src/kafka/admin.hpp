@@ -203,6 +203,10 @@ public:
 
     // Of all topics that this principal may see, Kafka's own left out.
     [[nodiscard]] Result<std::vector<std::string>> topic_names();
+    // The same, as one broker knows it; asked once.
+    [[nodiscard]] Result<std::vector<TopicInfo>> topics_at(std::int32_t broker,
+                                                           const std::vector<std::string>& names,
+                                                           std::chrono::milliseconds patience);
 
     // All configuration values of each topic, in that order; needs DescribeConfigs on each.
     [[nodiscard]] Result<std::vector<std::expected<ConfigMap, Error>>> topic_configs(
@@ -255,7 +259,8 @@ private:
     Result<ClusterInfo> explained(Result<ClusterInfo> cluster);
     void say_once(const Error& error);
     Result<std::vector<TopicInfo>> ask_topics(const std::vector<std::string>& names,
-                                              const AdminTurn& turn);
+                                              const AdminTurn& turn,
+                                              std::optional<std::int32_t> broker = {});
     Result<std::vector<GroupInfo>> ask_groups(const std::vector<std::string>& names,
                                               const AdminTurn& turn);
     Result<std::vector<Outcome>> ask_delete_groups(const std::vector<std::string>& names,

@@ -3,6 +3,7 @@
 #include "kafka/admin.hpp"
 #include "kafka/admin_call.hpp"
 #include "kafka/error_map.hpp"
+#include "kafka/topic_id.hpp"
 #include "kstream/check.hpp"
 
 #include <fmt/core.h>
@@ -16,20 +17,6 @@ namespace {
 
 // Only ever asked to make a message better.
 constexpr std::chrono::milliseconds kNamesWait{2000};
-
-TopicId topic_id(const rd_kafka_Uuid_t* uuid) {
-    TopicId id;
-    if (uuid == nullptr) {
-        return id;
-    }
-    const auto high = static_cast<std::uint64_t>(rd_kafka_Uuid_most_significant_bits(uuid));
-    const auto low = static_cast<std::uint64_t>(rd_kafka_Uuid_least_significant_bits(uuid));
-    for (std::size_t i = 0; i < 8; ++i) {
-        id.bytes[i] = static_cast<std::uint8_t>(high >> (56 - 8 * i));
-        id.bytes[8 + i] = static_cast<std::uint8_t>(low >> (56 - 8 * i));
-    }
-    return id;
-}
 
 std::vector<std::int32_t> node_ids(const rd_kafka_Node_t** nodes, std::size_t count) {
     std::vector<std::int32_t> ids;
@@ -139,8 +126,17 @@ Result<std::vector<TopicInfo>> Admin::describe_topics(const std::vector<std::str
                         &passing_error<std::vector<TopicInfo>>);
 }
 
+Result<std::vector<TopicInfo>> Admin::topics_at(std::int32_t broker,
+                                                const std::vector<std::string>& names,
+                                                std::chrono::milliseconds patience) {
+    AdminTurn once = turn();
+    once.settings.timeout = patience;
+    return ask_topics(names, once, broker);
+}
+
 Result<std::vector<TopicInfo>> Admin::ask_topics(const std::vector<std::string>& names,
-                                                 const AdminTurn& turn) {
+                                                 const AdminTurn& turn,
+                                                 std::optional<std::int32_t> broker) {
     std::vector<const char*> raw = c_strings(names);
     const TopicCollectionPtr topics(
         rd_kafka_TopicCollection_of_topic_names(raw.data(), raw.size()));
@@ -148,6 +144,12 @@ Result<std::vector<TopicInfo>> Admin::ask_topics(const std::vector<std::string>&
     const ErrorPtr refused(
         rd_kafka_AdminOptions_set_include_authorized_operations(call.options(), 1));
     KSTREAM_CHECK(!refused, "option valid for DescribeTopics");
+    if (broker) {
+        std::array<char, 256> reason{};
+        const rd_kafka_resp_err_t code =
+            rd_kafka_AdminOptions_set_broker(call.options(), *broker, reason.data(), reason.size());
+        KSTREAM_CHECK(code == RD_KAFKA_RESP_ERR_NO_ERROR, "option valid for DescribeTopics");
+    }
     rd_kafka_DescribeTopics(turn.client->get(), topics.get(), call.options(), call.queue());
     const Result<EventPtr> event = call.wait("asking for topics");
     if (!event) {

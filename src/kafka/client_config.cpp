@@ -108,6 +108,13 @@ constexpr Default kAdmin[] = {
     {"enable.sparse.connections", "false"},
 };
 
+constexpr Default kGroupConsumer[] = {
+    // How soon partitions that were added are seen, and with them their records: the first member
+    // to see them begins a rebalance. One small request for each consumer and interval; the default
+    // is five minutes.
+    {"topic.metadata.refresh.interval.ms", "5000"},
+};
+
 constexpr Default kClassicConsumer[] = {
     {"partition.assignment.strategy", "cooperative-sticky"},
 };
@@ -144,6 +151,7 @@ std::vector<std::span<const Default>> defaults_of(ClientKind kind, const Propert
             break;
         case ClientKind::consumer:
             groups.emplace_back(kReading);
+            groups.emplace_back(kGroupConsumer);
             // KIP-848 has the assignor on the broker; librdkafka refuses a client's choice.
             if (!has_value(required, "group.protocol", "consumer")) {
                 groups.emplace_back(kClassicConsumer);

@@ -298,6 +298,13 @@ Error map_error(const rd_kafka_error_t& error, std::string_view what) {
     return mapped;
 }
 
+bool is_missing_topic(const Error& error) {
+    return error.kafka_code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+           error.kafka_code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_ID ||
+           error.kafka_code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
+           error.kafka_code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
+}
+
 bool is_refused_connection(const Error& error) {
     return error.kafka_code == RD_KAFKA_RESP_ERR__SSL ||
            error.kafka_code == RD_KAFKA_RESP_ERR__AUTHENTICATION;

@@ -28,6 +28,11 @@ namespace kstream::kafka {
 // Whether the cluster does not allow the settings with which a topic was to be made.
 [[nodiscard]] bool is_refused_setting(const Error& error);
 
+// A broker does not know the topic: it may not have heard of it yet, or the topic is gone. For a
+// running job that is no reason to stop: TopicWatch finds out which of the two it is, and each
+// takeover and step sees when it is another one.
+[[nodiscard]] bool is_missing_topic(const Error& error);
+
 // Whether a broker's certificate or this client's login was refused.
 [[nodiscard]] bool is_refused_connection(const Error& error);
 

@@ -216,7 +216,7 @@ void GroupConsumer::release(std::span<const PartitionId> partitions) {
     }
 }
 
-std::unique_ptr<Membership> GroupConsumer::membership() {
+std::unique_ptr<Membership> GroupConsumer::membership(std::span<const StepRange> ranges) {
     GroupMetadataPtr metadata{rd_kafka_consumer_group_metadata(client_.get())};
     if (planted(PlantedBug::generation_not_sent)) {
         metadata.reset(rd_kafka_consumer_group_metadata_new(config_.group.c_str()));
@@ -235,7 +235,31 @@ std::unique_ptr<Membership> GroupConsumer::membership() {
         rd_kafka_consumer_group_metadata_member_id(metadata.get())[0] == '\0') {
         return nullptr;
     }
-    return std::make_unique<GroupMembership>(std::move(metadata));
+    return std::make_unique<GroupMembership>(std::move(metadata), take_brokers(ranges));
+}
+
+// Whoever seals a step has folded all that was handed out. An end of partition may have moved the
+// position of a later step than the one that was sealed behind it.
+std::vector<std::int32_t> GroupConsumer::take_brokers(std::span<const StepRange> ranges) {
+    std::vector<std::int32_t> brokers;
+    for (const StepRange& range : ranges) {
+        if (range.from == range.to) {
+            continue;  // an open step's: nothing was read
+        }
+        Track& of = track(range.partition);
+        if (range.to == of.eof) {
+            of.brokers.push_back(of.eof_broker);
+        }
+        brokers.insert(brokers.end(), of.brokers.begin(), of.brokers.end());
+        of.brokers.clear();
+    }
+    std::ranges::sort(brokers);
+    const auto repeated = std::ranges::unique(brokers);
+    brokers.erase(repeated.begin(), repeated.end());
+    if (brokers.empty()) {
+        brokers.push_back(-1);
+    }
+    return brokers;
 }
 
 // Gives up what is held (through the callback) and leaves the group. rd_kafka_consumer_close()
@@ -330,6 +354,7 @@ void GroupConsumer::seek(std::span<const PartitionPosition> positions) {
         const rd_kafka_topic_partition_t& sought = list->elems[i];
         const PartitionId partition{sought.partition};
         track(partition).eof = Offset{0};
+        track(partition).brokers.clear();
         track(partition).seeking = error || sought.err != RD_KAFKA_RESP_ERR_NO_ERROR;
         if (track(partition).seeking) {
             pending_seeks_.push_back({partition, Offset{sought.offset}});
@@ -519,9 +544,13 @@ Result<void> GroupConsumer::view(std::span<rd_kafka_message_t* const> messages) 
             }
             continue;
         }
-        const Track& from = tracks_[static_cast<std::size_t>(message->partition)];
+        Track& from = tracks_[static_cast<std::size_t>(message->partition)];
         if (!from.started || from.seeking) {
             continue;
+        }
+        const std::int32_t broker = rd_kafka_message_broker_id(message);
+        if (std::ranges::find(from.brokers, broker) == from.brokers.end()) {
+            from.brokers.push_back(broker);
         }
         if (Result<void> viewed = fetched_.view(*message, Offset{0}); !viewed) {
             return viewed;
@@ -534,6 +563,7 @@ Result<void> GroupConsumer::on_message_error(const rd_kafka_message_t& message) 
     if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         if (Track& of = track(PartitionId{message.partition}); of.started && !of.seeking) {
             of.eof = Offset{message.offset};
+            of.eof_broker = rd_kafka_message_broker_id(&message);
         }
         return {};
     }
@@ -556,7 +586,7 @@ Result<void> GroupConsumer::on_message_error(const rd_kafka_message_t& message) 
         return {};
     }
     Error error = map_error(code, what, rd_kafka_message_errstr(&message));
-    if (error.disposition == Disposition::stop) {
+    if (error.disposition == Disposition::stop && !is_missing_topic(error)) {
         return std::unexpected(std::move(error));
     }
     // librdkafka retries by itself; said once per event, not per record.

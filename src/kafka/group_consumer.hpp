@@ -38,16 +38,20 @@ struct GroupConsumerConfig {
     ClientStatusSink* status = nullptr;  // may be null
 };
 
-// The group metadata that a transactional producer sends with its offsets (KIP-447).
+// The group metadata that a transactional producer sends with its offsets (KIP-447), and the
+// brokers that the step's records came from, at least one; -1 stands for any.
 class GroupMembership final : public Membership {
 public:
-    explicit GroupMembership(GroupMetadataPtr metadata) : metadata_(std::move(metadata)) {}
+    explicit GroupMembership(GroupMetadataPtr metadata, std::vector<std::int32_t> brokers = {-1})
+        : metadata_(std::move(metadata)), brokers_(std::move(brokers)) {}
     [[nodiscard]] const rd_kafka_consumer_group_metadata_t* metadata() const {
         return metadata_.get();
     }
+    [[nodiscard]] std::span<const std::int32_t> brokers() const { return brokers_; }
 
 private:
     GroupMetadataPtr metadata_;
+    std::vector<std::int32_t> brokers_;
 };
 
 class GroupConsumer final : public RecordSource, public HeaderReader {
@@ -66,7 +70,8 @@ public:
     void set_flow(Flow flow) override;
     [[nodiscard]] Offset position(PartitionId partition, Offset last) const override;
     [[nodiscard]] LogEnd log_end(PartitionId partition) const override;
-    [[nodiscard]] std::unique_ptr<Membership> membership() override;
+    [[nodiscard]] std::unique_ptr<Membership> membership(
+        std::span<const StepRange> ranges) override;
     void close(Duration deadline) override;
 
     [[nodiscard]] Result<std::vector<HeaderView>> headers(const RecordView& record) const override {
@@ -81,6 +86,9 @@ private:
         // it out could leave a gap behind it.
         bool seeking = false;
         Offset eof;  // position of the last end-of-partition, behind control records
+        std::int32_t eof_broker = -1;
+        // Where what was handed out since the last step came from: mostly one.
+        std::vector<std::int32_t> brokers;
         LogEnd end;
     };
 
@@ -104,6 +112,7 @@ private:
     Result<void> fetch(Duration wait);
     Result<void> view_what_is_there();
     Result<void> view(std::span<rd_kafka_message_t* const> messages);
+    [[nodiscard]] std::vector<std::int32_t> take_brokers(std::span<const StepRange> ranges);
     Result<void> on_message_error(const rd_kafka_message_t& message);
 
     GroupConsumerConfig config_;

@@ -12,6 +12,8 @@ namespace kstream::kafka {
 namespace {
 
 constexpr std::chrono::milliseconds kCallTimeout{5000};
+// Of each broker, when all are asked.
+constexpr std::chrono::milliseconds kBrokerTimeout{1000};
 // Between an answer that says "ask again" and the next question: pending transactional offsets, a
 // coordinator that moves, a broker that is away.
 constexpr std::chrono::milliseconds kRetryPause{20};
@@ -165,6 +167,8 @@ Result<QueryAnswer> QueryService::answer(const Query& query, const std::string& 
             return describe(query);
         case Query::Kind::purge:
             return purge(query);
+        case Query::Kind::topics:
+            return topics(query);
     }
     return fail(ExitCode::internal, "a question of no known kind");
 }
@@ -236,6 +240,76 @@ Result<QueryAnswer> QueryService::describe(const Query& query) {
     QueryAnswer answer;
     answer.topic_id = topic.id;
     answer.partition_count = static_cast<std::int32_t>(topic.partitions.size());
+    return answer;
+}
+
+// A topic is gone, or another one, when no broker knows the expected one any more, of those that
+// answer, and these are most of them. A single one may not have heard of a topic yet that was just
+// made, or may be cut off from the controllers: what it says is old then, and says nothing.
+Result<QueryAnswer> QueryService::topics(const Query& query) {
+    std::vector<std::string> names;
+    for (std::size_t role = 0; role < kTopicRoleCount; ++role) {
+        names.push_back(topics_.of(static_cast<TopicRole>(role)));
+    }
+    QueryAnswer answer;
+    answer.topics.resize(kTopicRoleCount);
+    const auto as_expected = [&](std::size_t role) {
+        return answer.topics[role].exists && answer.topics[role].id == query.expected[role];
+    };
+    const auto take = [&](const std::vector<TopicInfo>& topics) -> Result<void> {
+        for (std::size_t role = 0; role < kTopicRoleCount; ++role) {
+            const TopicInfo& topic = topics[role];
+            if (topic.error) {
+                return std::unexpected(*topic.error);
+            }
+            if (topic.exists && !as_expected(role)) {
+                answer.topics[role] = {true, topic.id,
+                                       static_cast<std::int32_t>(topic.partitions.size())};
+            }
+        }
+        return {};
+    };
+    const Result<std::vector<TopicInfo>> first = admin_.describe_topics(names);
+    if (!first) {
+        return std::unexpected(first.error());
+    }
+    if (Result<void> taken = take(*first); !taken) {
+        return std::unexpected(std::move(taken.error()));
+    }
+    const auto all_as_expected = [&] {
+        for (std::size_t role = 0; role < kTopicRoleCount; ++role) {
+            if (!as_expected(role)) {
+                return false;
+            }
+        }
+        return true;
+    };
+    if (all_as_expected()) {
+        return answer;
+    }
+    const Result<ClusterInfo> cluster = admin_.describe_cluster();
+    if (!cluster) {
+        return std::unexpected(cluster.error());
+    }
+    std::size_t answered = 0;
+    for (const BrokerInfo& broker : cluster->brokers) {
+        const auto topics = admin_.topics_at(broker.id, names, kBrokerTimeout);
+        if (!topics) {
+            continue;
+        }
+        ++answered;
+        if (Result<void> taken = take(*topics); !taken) {
+            return std::unexpected(std::move(taken.error()));
+        }
+    }
+    if (answered * 2 <= cluster->brokers.size() && !all_as_expected()) {
+        Error error;
+        error.disposition = Disposition::retry;
+        error.exit_code = ExitCode::unavailable;
+        error.message = fmt::format("{} of {} brokers say which topics there are", answered,
+                                    cluster->brokers.size());
+        return std::unexpected(std::move(error));
+    }
     return answer;
 }
 

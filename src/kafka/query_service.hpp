@@ -52,6 +52,7 @@ private:
     [[nodiscard]] Result<QueryAnswer> list(const Query& query);
     [[nodiscard]] Result<QueryAnswer> describe(const Query& query);
     [[nodiscard]] Result<QueryAnswer> purge(const Query& query);
+    [[nodiscard]] Result<QueryAnswer> topics(const Query& query);
     [[nodiscard]] std::vector<TopicPartition> targets(const Query& query) const;
     void note_known(TopicRole topic);
     [[nodiscard]] Error unknown(TopicRole topic, Error error);

@@ -7,6 +7,7 @@
 #include "kafka/left_behind.hpp"
 #include "kafka/request_watch.hpp"
 #include "kafka/throttle_watch.hpp"
+#include "kafka/topic_proof.hpp"
 #include "kstream/check.hpp"
 #include "kstream/planted_bug.hpp"
 
@@ -31,6 +32,8 @@ constexpr milliseconds kSlice{500};
 constexpr milliseconds kInitSlice{1000};
 constexpr milliseconds kRetryPause{50};
 constexpr milliseconds kSayAgain{10000};
+// For the answer to which topic a step was read from; it is on its way while the step is written.
+constexpr milliseconds kProofPatience{3000};
 
 int to_ms(milliseconds duration) {
     return static_cast<int>(duration.count());
@@ -45,12 +48,44 @@ StepResult given_up(std::uint64_t step = 0) {
 
 }  // namespace
 
+// Behind the last record that this loop has written to each partition, as brokers have acknowledged
+// it, whatever became of its transaction. A log that goes on below that has lost records that
+// in-sync replicas had: an unclean leader election has cut it off, or it is another topic's.
+class TransactionSession::WrittenEnds {
+public:
+    using Ends = std::array<std::vector<Offset>, kTopicRoleCount>;  // by role and partition
+
+    [[nodiscard]] Ends read() const {
+        const std::lock_guard lock{mutex_};
+        return ends_;
+    }
+    // A producer that was given up may come later than its successor.
+    void raise(const Ends& ends) {
+        const std::lock_guard lock{mutex_};
+        for (std::size_t role = 0; role < kTopicRoleCount; ++role) {
+            ends_[role].resize(std::max(ends_[role].size(), ends[role].size()));
+            for (std::size_t i = 0; i < ends[role].size(); ++i) {
+                ends_[role][i] = std::max(ends_[role][i], ends[role][i]);
+            }
+        }
+    }
+
+private:
+    mutable std::mutex mutex_;
+    Ends ends_;
+};
+
 // One rd_kafka_t and the thread that uses it. Shared between the session and that thread, so that
 // either may outlive the other.
 class TransactionSession::Producer {
 public:
-    Producer(const ClientConfig& client, const TransactionSessionConfig& config)
-        : client_config_(client), config_(config), throttle_(config.name, client.log) {}
+    Producer(const ClientConfig& client, const TransactionSessionConfig& config,
+             std::shared_ptr<WrittenEnds> written)
+        : client_config_(client),
+          config_(config),
+          throttle_(config.name, client.log),
+          written_(std::move(written)),
+          ends_(written_->read()) {}
 
     static void start(const std::shared_ptr<Producer>& producer) {
         producer->thread_ = std::thread([producer] { producer->run(); });
@@ -123,8 +158,10 @@ private:
     [[nodiscard]] std::optional<Error> produce(const Step& step);
     [[nodiscard]] std::optional<Error> produce_one(const OutputBatch& outputs,
                                                    const OutputBatch::Record& record);
+    void note_written(const rd_kafka_message_t& message);
+    [[nodiscard]] std::optional<Error> wait_for_deliveries(TimePoint deadline);
+    [[nodiscard]] Error cut_off();
     [[nodiscard]] StepResult send_offsets(const Step& step, TimePoint deadline);
-    [[nodiscard]] std::optional<Error> flush(TimePoint deadline);
     [[nodiscard]] StepResult commit(TimePoint deadline);
     [[nodiscard]] StepResult abort(Error cause, TimePoint deadline);
     [[nodiscard]] StepResult failed(Error cause, TimePoint deadline);
@@ -142,6 +179,16 @@ private:
     HandlePtr client_;
     std::array<TopicPtr, kTopicRoleCount> topics_;
     std::optional<Error> delivery_error_;
+    const std::shared_ptr<WrittenEnds> written_;
+    WrittenEnds::Ends ends_;
+    // The first record that was written where there had been others before.
+    struct CutOff {
+        TopicRole topic = TopicRole::source;
+        PartitionId partition;
+        Offset before;  // behind what was written before
+        Offset at;
+    };
+    std::optional<CutOff> cut_off_;
 
     mutable std::mutex mutex_;
     std::condition_variable wake_;
@@ -196,6 +243,7 @@ void TransactionSession::Producer::serve() {
         }
         StepResult result = write(step);
         result.number = step.number;
+        written_->raise(ends_);
         const bool unanswered = watch_.unanswered() > 0 && !planted(PlantedBug::producer_kept);
         const bool unusable = result.outcome == TransactionResult::uncertain ||
                               result.outcome == TransactionResult::fenced || unanswered;
@@ -309,6 +357,9 @@ StepResult TransactionSession::Producer::write(const Step& step) {
     if (const ErrorPtr error{rd_kafka_begin_transaction(client_.get())}) {
         return {0, TransactionResult::uncertain, map_error(*error, "beginning a transaction")};
     }
+    const auto* membership = dynamic_cast<const GroupMembership*>(step.membership.get());
+    KSTREAM_CHECK(membership != nullptr, "P5: no offsets without the group's generation");
+    TopicProof proof{*client_, config_.input_topic, membership->brokers(), kProofPatience};
     const auto cut_in_two = [this, deadline] {  // of planted bugs
         (void)commit(deadline);
         (void)ErrorPtr{rd_kafka_begin_transaction(client_.get())};
@@ -333,11 +384,15 @@ StepResult TransactionSession::Producer::write(const Step& step) {
         sent.outcome != TransactionResult::committed) {
         return sent;
     }
-    if (std::optional<Error> error = flush(deadline)) {
+    if (std::optional<Error> error = wait_for_deliveries(deadline)) {
         return failed(std::move(*error), deadline);
     }
+    const Result<void> same = proof.wait(config_.input_topic_id, [this] { return is_given_up(); });
     if (is_given_up()) {
         return given_up();
+    }
+    if (!same && !planted(PlantedBug::topic_not_proved)) {
+        return failed(same.error(), deadline);
     }
     return commit(deadline);
 }
@@ -404,6 +459,63 @@ std::optional<Error> TransactionSession::Producer::produce_one(const OutputBatch
     }
 }
 
+// What commit would wait for as well. Here so that a log that was cut off is seen before the step
+// is committed that would hide it.
+// Every record's own answer is looked at before the commit: rd_kafka_commit_transaction() would
+// flush and commit in one, also what was reported as delivered and is in no log (delivery.hpp).
+std::optional<Error> TransactionSession::Producer::wait_for_deliveries(TimePoint deadline) {
+    while (!is_given_up()) {
+        const rd_kafka_resp_err_t code = rd_kafka_flush(client_.get(), to_ms(kSlice));
+        if (delivery_error_) {
+            return delivery_error_;
+        }
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            break;
+        }
+        if (Clock::now() >= deadline) {
+            return map_error(code, "waiting for the records of a step to be written");
+        }
+    }
+    return cut_off_ ? std::optional{cut_off()} : std::nullopt;
+}
+
+Error TransactionSession::Producer::cut_off() {
+    const std::string& topic = config_.topics.of(cut_off_->topic);
+    constexpr std::array<std::int32_t, 1> kAny{-1};
+    TopicProof proof{*client_, topic, kAny, kProofPatience};
+    const TopicId& expected = config_.topic_ids[static_cast<std::size_t>(cut_off_->topic)];
+    if (const Result<void> same = proof.wait(expected, [this] { return is_given_up(); }); !same) {
+        return same.error();  // another topic: who watches them ends the process
+    }
+    return Error::stop(
+        ExitCode::integrity,
+        fmt::format("topic {} partition {}: records below offset {} were written, but the log went "
+                    "on at {}",
+                    topic, cut_off_->partition.value, cut_off_->before.value, cut_off_->at.value),
+        "the log was truncated (an unclean leader election?): totals or deltas in it are lost; run "
+        "`kstream reset` to begin again");
+}
+
+// Offsets only grow, whoever else writes to the partition.
+void TransactionSession::Producer::note_written(const rd_kafka_message_t& message) {
+    const auto role = static_cast<std::size_t>(
+        std::ranges::find(topics_, message.rkt, &TopicPtr::get) - topics_.begin());
+    if (role >= kTopicRoleCount) {
+        return;
+    }
+    const auto partition = static_cast<std::size_t>(message.partition);
+    std::vector<Offset>& ends = ends_[role];
+    if (partition >= ends.size()) {
+        ends.resize(partition + 1);
+    }
+    const Offset at{message.offset};
+    if (at < ends[partition] && !cut_off_) {
+        cut_off_ = {static_cast<TopicRole>(role), PartitionId{message.partition}, ends[partition],
+                    at};
+    }
+    ends[partition] = std::max(ends[partition], at.next());
+}
+
 StepResult TransactionSession::Producer::send_offsets(const Step& step, TimePoint deadline) {
     const PartitionListPtr offsets{
         rd_kafka_topic_partition_list_new(static_cast<int>(step.ranges.size()))};
@@ -434,24 +546,6 @@ StepResult TransactionSession::Producer::send_offsets(const Step& step, TimePoin
             return failed(std::move(described), deadline);
         }
     }
-}
-
-// Every record's own answer is looked at before the commit: rd_kafka_commit_transaction() would
-// flush and commit in one, also what was reported as delivered and is in no log (delivery.hpp).
-std::optional<Error> TransactionSession::Producer::flush(TimePoint deadline) {
-    while (!is_given_up()) {
-        const rd_kafka_resp_err_t code = rd_kafka_flush(client_.get(), to_ms(kSlice));
-        if (delivery_error_) {
-            return delivery_error_;
-        }
-        if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
-            return std::nullopt;
-        }
-        if (Clock::now() >= deadline) {
-            return map_error(code, "waiting for the records of a step to be written");
-        }
-    }
-    return std::nullopt;
 }
 
 StepResult TransactionSession::Producer::commit(TimePoint deadline) {
@@ -493,6 +587,9 @@ StepResult TransactionSession::Producer::failed(Error cause, TimePoint deadline)
 }
 
 StepResult TransactionSession::Producer::abort(Error cause, TimePoint deadline) {
+    if (is_missing_topic(cause)) {
+        cause.disposition = Disposition::abort_and_rewind;
+    }
     for (;;) {
         const ErrorPtr error{rd_kafka_abort_transaction(client_.get(), to_ms(kSlice))};
         if (!error) {
@@ -517,9 +614,13 @@ void TransactionSession::Producer::delivery_cb(rd_kafka_t*, const rd_kafka_messa
                                                void* opaque) {
     auto& self = *static_cast<Producer*>(opaque);
     const rd_kafka_resp_err_t code = message->err;
+    if (delivery_of(*message) == Delivery::acknowledged) {
+        self.note_written(*message);
+        return;
+    }
     // Purged messages are those of an abort: their cause is known already.
-    if (delivery_of(*message) == Delivery::acknowledged || code == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
-        code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT || self.delivery_error_) {
+    if (code == RD_KAFKA_RESP_ERR__PURGE_QUEUE || code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT ||
+        self.delivery_error_) {
         return;
     }
     const std::string what = fmt::format("writing to topic {} partition {}",
@@ -557,14 +658,14 @@ Result<std::unique_ptr<TransactionSession>> TransactionSession::make(
 }
 
 TransactionSession::TransactionSession(const ClientConfig& client, TransactionSessionConfig config)
-    : client_(client), config_(std::move(config)) {}
+    : client_(client), config_(std::move(config)), written_(std::make_shared<WrittenEnds>()) {}
 
 TransactionSession::~TransactionSession() {
     close(Duration::zero());
 }
 
 void TransactionSession::start_producer() {
-    producer_ = std::make_shared<Producer>(client_, config_);
+    producer_ = std::make_shared<Producer>(client_, config_, written_);
     Producer::start(producer_);
 }
 

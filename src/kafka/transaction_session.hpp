@@ -11,8 +11,10 @@
 #include "kafka/client_config.hpp"
 #include "kafka/topic_names.hpp"
 #include "kstream/client_status.hpp"
+#include "kstream/model/ids.hpp"
 #include "kstream/ports/transaction_sink.hpp"
 
+#include <array>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -23,9 +25,11 @@ namespace kstream::kafka {
 
 struct TransactionSessionConfig {
     TopicNames topics;
-    std::string input_topic;       // whose offsets are committed
-    std::string transactional_id;  // P5
-    std::string name;              // "map-0-producer", for metrics and client.id
+    std::string input_topic;                           // whose offsets are committed
+    TopicId input_topic_id;                            // that the job began with (P4)
+    std::array<TopicId, kTopicRoleCount> topic_ids{};  // the same of all, by role
+    std::string transactional_id;                      // P5
+    std::string name;  // "map-0-producer", for metrics and client.id
     std::chrono::milliseconds transaction_timeout{10000};
     std::int64_t most_message_bytes = 1'114'124;  // of one record: the largest topic limit
     std::int64_t most_batch_bytes = 1'000'000;    // of a batch: the smallest topic limit
@@ -50,6 +54,7 @@ public:
 
 private:
     class Producer;
+    class WrittenEnds;
 
     TransactionSession(const ClientConfig& client, TransactionSessionConfig config);
     void start_producer();
@@ -57,6 +62,7 @@ private:
 
     ClientConfig client_;
     TransactionSessionConfig config_;
+    std::shared_ptr<WrittenEnds> written_;
     std::shared_ptr<Producer> producer_;
     // Given up, their threads not ended yet: inside a call of librdkafka that does not keep its
     // time (send_offsets_to_transaction with no coordinator in reach, librdkafka #5456).

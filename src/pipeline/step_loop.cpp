@@ -626,7 +626,7 @@ Result<void> StepLoop::submit_open_step() {
                                    tracks_[i].committed});
         }
     }
-    step.membership = ports_.source.membership();
+    step.membership = ports_.source.membership(step.ranges);
     if (step.membership == nullptr) {
         return {};
     }
@@ -650,7 +650,7 @@ Result<void> StepLoop::submit_step() {
         return {};
     }
     // P1, P5: read under the barrier; without a valid generation nothing may be committed.
-    step.membership = ports_.source.membership();
+    step.membership = ports_.source.membership(step.ranges);
     if (step.membership == nullptr) {
         return {};
     }

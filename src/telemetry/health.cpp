@@ -54,6 +54,9 @@ Verdict readiness(const Snapshots& snapshots) {
         (snapshots.expected_loops == 0 || snapshots.loops.size() < snapshots.expected_loops)) {
         return not_ok("starting");
     }
+    if (!snapshots.topic_trouble.empty()) {
+        return not_ok(snapshots.topic_trouble);
+    }
     for (const auto& [status, published] : snapshots.produce) {
         if (status->waiting) {
             return not_ok("the producer waits for the brokers");

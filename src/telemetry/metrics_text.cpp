@@ -20,9 +20,10 @@ and only to this machine unless `--http-allow-remote` says otherwise.
 - `/`, `/status`, `/state`: a page, figures and totals, see [STATUS.md](STATUS.md).
 - `/healthz`: 200 while every loop of the process tells about itself, at least every 30 s; else 503
   with the reason in one line: restart the process.
-- `/readyz`: 200 when every loop has an assignment and nothing is being restored, for `produce` when
-  brokers answer; else 503 with the reason in one line: wait. An assignment may be empty: more
-  workers than partitions are ready, too. `kstream health` asks here, for health checks.
+- `/readyz`: 200 when every loop has an assignment and nothing is being restored, and all topics of
+  the job are there, for `produce` when brokers answer; else 503 with the reason in one line: wait.
+  An assignment may be empty: more workers than partitions are ready, too. `kstream health` asks
+  here, for health checks.
 
 Only GET and HEAD. A request has at most 8 KiB, a connection two seconds in all, and at most 16 are
 served at once.

@@ -77,6 +77,11 @@ void SnapshotStore::expect_loops(std::size_t count) {
     expected_since_ = now;
 }
 
+void SnapshotStore::set_topic_trouble(const std::string& trouble) {
+    const std::lock_guard lock(mutex_);
+    topic_trouble_ = trouble;
+}
+
 Snapshots SnapshotStore::read() const {
     const Instant taken = clock_.now();
     const std::lock_guard lock(mutex_);
@@ -95,7 +100,8 @@ Snapshots SnapshotStore::read() const {
                      .produce_past = std::move(produce_past),
                      .expected_loops = expected_loops_,
                      .expected_since = expected_since_,
-                     .taken = taken};
+                     .taken = taken,
+                     .topic_trouble = topic_trouble_};
 }
 
 }  // namespace kstream::telemetry

@@ -66,6 +66,7 @@ struct Snapshots {
     std::size_t expected_loops = 0;
     Instant expected_since;
     Instant taken;
+    std::string topic_trouble;  // why a topic of the job cannot be used; empty when all can
 };
 
 // Safe from any thread.
@@ -82,6 +83,9 @@ public:
     // How many loops the process will run: it is ready only when all of them are.
     void expect_loops(std::size_t count);
 
+    // As Snapshots::topic_trouble.
+    void set_topic_trouble(const std::string& trouble);
+
     [[nodiscard]] Snapshots read() const;
 
     static constexpr std::size_t kMaxClients = 512;
@@ -96,6 +100,7 @@ private:
     std::map<std::string, Snapshot<ClientStatus>> clients_;
     std::size_t expected_loops_ = 0;
     Instant expected_since_;
+    std::string topic_trouble_;
 };
 
 }  // namespace kstream::telemetry

@@ -1,7 +1,10 @@
-// The transactional producer against librdkafka's mock cluster.
+// Steps are committed only under a proof that their input topic is the one that the job began with
+// (P4, docs/adr/0035), against librdkafka's mock cluster.
 #include "kafka/transaction_session.hpp"
 
+#include "kafka/admin.hpp"
 #include "kafka/group_consumer.hpp"
+#include "support/fakes/recording_log.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 #include <librdkafka/rdkafka_mock.h>
@@ -12,47 +15,153 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 namespace kstream::kafka {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using std::chrono::steady_clock;
 
-constexpr const char* kInput = "app-source";
-constexpr const char* kOutput = "app-repartition";
+constexpr const char* kInput = "input";
+constexpr const char* kResults = "results";
 constexpr std::int16_t kProduceApi = 0;
+constexpr std::int16_t kMetadataApi = 3;
+constexpr std::int16_t kEndTxnApi = 26;
 
-class Silent final : public Log {
+// Three brokers, two topics of one partition, and a session whose producer is ready.
+class Bench {
 public:
-    void write(LogLevel /*level*/, std::string_view /*event*/,
-               std::initializer_list<LogField> /*fields*/) override {}
+    Bench() {
+        char reason[256];
+        handle_.reset(rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), reason, sizeof reason));
+        REQUIRE(handle_ != nullptr);
+        cluster_.reset(rd_kafka_mock_cluster_new(handle_.get(), 3));
+        for (const char* topic : {kInput, kResults}) {
+            REQUIRE(rd_kafka_mock_topic_create(cluster_.get(), topic, 1, 1) ==
+                    RD_KAFKA_RESP_ERR_NO_ERROR);
+        }
+        client_.brokers = rd_kafka_mock_cluster_bootstraps(cluster_.get());
+        client_.client_id = "test";
+        client_.log = &log_;
+    }
+
+    [[nodiscard]] TopicId id_of(const char* topic) {
+        Result<Admin> admin = Admin::make(client_);
+        REQUIRE(admin);
+        // The mock cluster has no controller, which librdkafka would ask by default.
+        const Result<std::vector<TopicInfo>> topics = admin->topics_at(1, {topic}, seconds{10});
+        INFO((topics ? std::string{} : topics.error().message));
+        REQUIRE(topics);
+        REQUIRE(topics->front().exists);
+        return topics->front().id;
+    }
+
+    void begin(const TopicId& input_id) {
+        TransactionSessionConfig config;
+        config.topics.set(TopicRole::source, kInput);
+        for (const TopicRole role : {TopicRole::repartition, TopicRole::changelog,
+                                     TopicRole::results, TopicRole::dead_letters}) {
+            config.topics.set(role, kResults);
+        }
+        config.input_topic = kInput;
+        config.input_topic_id = input_id;
+        config.transactional_id = "id";
+        config.name = "producer";
+        Result<std::unique_ptr<TransactionSession>> made =
+            TransactionSession::make(client_, std::move(config));
+        REQUIRE(made);
+        session_ = std::move(*made);
+        wait_for([this] { return session_->state() == TransactionSink::State::ready; });
+    }
+
+    // How a step of one record ends that was read from these brokers.
+    [[nodiscard]] StepResult commit(std::vector<std::int32_t> brokers) {
+        Step step;
+        step.number = 1;
+        step.outputs.append(TopicRole::results, PartitionId{0}, "k", "v");
+        step.ranges = {{PartitionId{0}, Offset{0}, Offset{1}}};
+        step.membership = std::make_unique<GroupMembership>(
+            GroupMetadataPtr{
+                rd_kafka_consumer_group_metadata_new_with_genid("group", 1, "member", nullptr)},
+            std::move(brokers));
+        rd_kafka_mock_start_request_tracking(cluster_.get());
+        session_->submit(std::move(step));
+        std::optional<StepResult> result;
+        wait_for([&] { return (result = session_->poll()).has_value(); });
+        return std::move(*result);
+    }
+
+    void fail_next(std::int16_t api, rd_kafka_resp_err_t code) {
+        rd_kafka_mock_push_request_errors(cluster_.get(), api, 1, code);
+    }
+
+    [[nodiscard]] int requests(std::int16_t api, int broker = 0) {
+        std::size_t count = 0;
+        rd_kafka_mock_request_t** const all = rd_kafka_mock_get_requests(cluster_.get(), &count);
+        int found = 0;
+        for (std::size_t i = 0; i < count; ++i) {
+            found += rd_kafka_mock_request_api_key(all[i]) == api &&
+                             (broker == 0 || rd_kafka_mock_request_id(all[i]) == broker)
+                         ? 1
+                         : 0;
+        }
+        rd_kafka_mock_request_destroy_array(all, count);
+        return found;
+    }
+
+private:
+    template <typename Condition>
+    static void wait_for(Condition condition) {
+        const auto deadline = std::chrono::steady_clock::now() + seconds{30};
+        while (!condition()) {
+            REQUIRE(std::chrono::steady_clock::now() < deadline);
+            std::this_thread::sleep_for(milliseconds{2});
+        }
+    }
+
+    kstream::testing::RecordingLog log_;
+    HandlePtr handle_;
+    std::unique_ptr<rd_kafka_mock_cluster_t, Deleter<&rd_kafka_mock_cluster_destroy>> cluster_;
+    ClientConfig client_;
+    std::unique_ptr<TransactionSession> session_;
 };
 
-Step step_of_one_record() {
-    Step step;
-    step.number = 1;
-    step.outputs.append(TopicRole::repartition, PartitionId{0}, "key", "value");
-    step.ranges = {{PartitionId{0}, Offset{0}, Offset{1}}};
-    step.membership = std::make_unique<GroupMembership>(GroupMetadataPtr{
-        rd_kafka_consumer_group_metadata_new_with_genid("app-map", 1, "member", nullptr)});
-    return step;
+}  // namespace
+
+TEST_CASE("a step is committed when each broker that it was read from knows the topic") {
+    Bench b;
+    b.begin(b.id_of(kInput));
+    const StepResult result = b.commit({1, 2, 3});
+    INFO(result.error.message);
+    CHECK(result.outcome == TransactionResult::committed);
+    for (const int broker : {1, 2, 3}) {
+        CHECK(b.requests(kMetadataApi, broker) >= 1);
+    }
 }
 
-StepResult outcome_of(TransactionSession& session, Step step) {
-    const auto deadline = steady_clock::now() + seconds(20);
-    while (session.state() != TransactionSink::State::ready) {
-        REQUIRE(steady_clock::now() < deadline);
-        std::this_thread::sleep_for(milliseconds(5));
-    }
-    session.submit(std::move(step));
-    std::optional<StepResult> result;
-    while (!(result = session.poll())) {
-        REQUIRE(steady_clock::now() < deadline);
-        std::this_thread::sleep_for(milliseconds(5));
-    }
-    return std::move(*result);
+TEST_CASE("a step of another topic with the same name is aborted, and read again") {
+    Bench b;
+    TopicId other = b.id_of(kInput);
+    other.bytes[7] ^= 1;
+    b.begin(other);
+    const StepResult result = b.commit({1, 2, 3});
+    CHECK(result.outcome == TransactionResult::aborted);
+    CHECK(result.error.disposition == Disposition::abort_and_rewind);
+    CHECK(result.error.message == "topic input is not the one any more that this job began with");
+    CHECK(b.requests(kEndTxnApi) == 1);
+}
+
+TEST_CASE("a step is not committed when a broker that it was read from does not answer") {
+    Bench b;
+    b.begin(b.id_of(kInput));
+    REQUIRE(b.commit({1}).outcome == TransactionResult::committed);
+    const auto began = std::chrono::steady_clock::now();
+    const StepResult result = b.commit({1, 77});
+    CHECK(result.outcome == TransactionResult::aborted);
+    CHECK(result.error.disposition == Disposition::abort_and_rewind);
+    CHECK(std::chrono::steady_clock::now() - began < seconds{7});
+    CHECK(b.commit({1}).outcome == TransactionResult::committed);
 }
 
 // librdkafka reports records as delivered that no broker has named an offset for: those before one
@@ -60,36 +169,14 @@ StepResult outcome_of(TransactionSession& session, Step step) {
 // They may be in no log, and the commit would succeed. Brokers from 3.6 on, and this mock cluster,
 // refuse the first kind within a transaction; the second can be made here.
 TEST_CASE("a step is not committed when a record was delivered at no offset") {
-    char reason[256];
-    const HandlePtr owner(
-        rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), reason, sizeof reason));
-    REQUIRE(owner);
-    const std::unique_ptr<rd_kafka_mock_cluster_t, Deleter<&rd_kafka_mock_cluster_destroy>> cluster(
-        rd_kafka_mock_cluster_new(owner.get(), 1));
-    for (const char* topic : {kInput, kOutput}) {
-        REQUIRE(rd_kafka_mock_topic_create(cluster.get(), topic, 1, 1) ==
-                RD_KAFKA_RESP_ERR_NO_ERROR);
-    }
-    Silent log;
-    TransactionSessionConfig config;
-    for (std::size_t role = 0; role < kTopicRoleCount; ++role) {
-        config.topics.set(static_cast<TopicRole>(role), kOutput);
-    }
-    config.input_topic = kInput;
-    config.transactional_id = "app-map-0";
-    config.name = "map-0-producer";
-    const auto session = TransactionSession::make(
-        {rd_kafka_mock_cluster_bootstraps(cluster.get()), "app", {}, &log}, config);
-    REQUIRE(session);
-    rd_kafka_mock_push_request_errors(cluster.get(), kProduceApi, 1,
-                                      RD_KAFKA_RESP_ERR_DUPLICATE_SEQUENCE_NUMBER);
-    const StepResult refused = outcome_of(**session, step_of_one_record());
+    Bench b;
+    b.begin(b.id_of(kInput));
+    b.fail_next(kProduceApi, RD_KAFKA_RESP_ERR_DUPLICATE_SEQUENCE_NUMBER);
+    const StepResult refused = b.commit({1});
     INFO(refused.error.message);
     CHECK(refused.outcome == TransactionResult::aborted);
     CHECK(refused.error.disposition == Disposition::abort_and_rewind);
     CHECK(refused.error.message.find("at no offset") != std::string::npos);
-    (*session)->close(seconds(5));
 }
 
-}  // namespace
 }  // namespace kstream::kafka

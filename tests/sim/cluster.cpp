@@ -96,6 +96,13 @@ Code Cluster::answer(const Query& query, TopicRole input, QueryAnswer& answer) {
         answer.partition_count = partitions(query.topic);
         return Code::none;
     }
+    if (query.kind == Query::Kind::topics) {
+        for (std::size_t role = 0; role < kTopicRoleCount; ++role) {
+            const auto topic = static_cast<TopicRole>(role);
+            answer.topics.push_back({true, topic_id(topic), partitions(topic)});
+        }
+        return Code::none;
+    }
     for (std::size_t i = 0; i < query.partitions.size(); ++i) {
         if (query.kind == Query::Kind::purge &&
             query.before[i] > log(query.topic, query.partitions[i]).end()) {
@@ -130,6 +137,7 @@ OffsetAnswer Cluster::offset_of(const Query& query, std::size_t i) {
             break;
         case Query::Kind::committed:
         case Query::Kind::describe:
+        case Query::Kind::topics:
             break;
     }
     return answer;
@@ -143,13 +151,30 @@ void Cluster::add_source_partition() {
     map_group_.add_partition();
 }
 
-void Cluster::make_source_again(std::size_t records) {
-    const auto index = static_cast<std::size_t>(TopicRole::source);
+// What is in the new topic could be taken for more of the old one: its offsets go on where they
+// were, and its records are whole and valid.
+void Cluster::make_again(TopicRole topic, std::size_t records) {
+    const auto index = static_cast<std::size_t>(topic);
     ids_[index] = testing::topic_id(0xe0);
-    for (PartitionLog& log : topics_[index]) {
-        log = PartitionLog{};
-        for (std::size_t i = 0; i < records; ++i) {
-            log.append("k", R"({"id_vendedor":"v0","valor":1.00})", clock_.wall_ms());
+    replaced_ = std::exchange(topics_[index], std::vector<PartitionLog>(topics_[index].size()));
+    for (std::size_t i = 0; i < replaced_.size(); ++i) {
+        PartitionLog& log = topics_[index][i];
+        if (topic == TopicRole::source) {
+            for (std::size_t n = 0; n < records; ++n) {
+                log.append("k", R"({"id_vendedor":"again","valor":1.00})", clock_.wall_ms());
+            }
+        } else if (topic == TopicRole::repartition) {
+            // The steps of the old one, once more, and its last one again and again.
+            const PartitionLog::Entry* last = nullptr;
+            for (const PartitionLog::Entry& entry : replaced_[i].entries()) {
+                if (entry.kind == PartitionLog::Kind::data && !entry.aborted) {
+                    last = &entry;
+                }
+            }
+            const auto end = static_cast<std::size_t>(replaced_[i].end().value) + records;
+            for (std::size_t n = 0; last != nullptr && n < end; ++n) {
+                log.append(std::nullopt, last->value, clock_.wall_ms());
+            }
         }
     }
 }

@@ -58,8 +58,11 @@ public:
     void leaders_away_until(Instant until) { leaders_away_until_ = until; }
     [[nodiscard]] bool leaders_away() const { return schedule_.now() < leaders_away_until_; }
     void add_source_partition();
-    // The source is deleted and made again, with so many records in each partition.
-    void make_source_again(std::size_t records);
+    // The topic is deleted and made again. So many records are in each partition of a source; in
+    // a repartition topic so many more than there were.
+    void make_again(TopicRole topic, std::size_t records);
+    // The logs of the one that was deleted.
+    [[nodiscard]] const std::vector<PartitionLog>& replaced() const { return replaced_; }
     // A committed map step comes again, whole, as of a second writer.
     void double_step(testing::Seeded& dice);
     void heal();  // whatever is away is back
@@ -78,6 +81,7 @@ private:
     Network network_;
     std::array<std::vector<PartitionLog>, kTopicRoleCount> topics_;
     std::array<TopicId, kTopicRoleCount> ids_{};
+    std::vector<PartitionLog> replaced_;
     Group map_group_;
     Group totals_group_;
     TransactionCoordinator transactions_;

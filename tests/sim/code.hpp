@@ -21,6 +21,7 @@ enum class Code : std::uint8_t {
     fenced_instance_id,
     unstable_offset_commit,
     offset_out_of_range,
+    inconsistent_topic_id,
 };
 
 [[nodiscard]] constexpr const char* code_name(Code code) {
@@ -53,6 +54,8 @@ enum class Code : std::uint8_t {
             return "UNSTABLE_OFFSET_COMMIT";
         case Code::offset_out_of_range:
             return "OFFSET_OUT_OF_RANGE";
+        case Code::inconsistent_topic_id:
+            return "INCONSISTENT_TOPIC_ID";
     }
     return "?";
 }

@@ -22,6 +22,9 @@ public:
     // No transaction of the source's producers is open, and no record is still to come.
     [[nodiscard]] bool done() const { return open_ == 0 && written_ >= swarm_.records; }
 
+    // Nothing is written any more.
+    void end() { written_ = swarm_.records; }
+
     enum class Class : std::uint8_t { valid, bad, tombstone };
     struct Fact {
         Class what = Class::valid;

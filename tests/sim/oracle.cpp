@@ -99,10 +99,13 @@ std::string Oracle::progress() {
     return text;
 }
 
-std::map<std::string, Oracle::Total> Oracle::expected() {
+// Of the source, or of what stood in its place.
+std::map<std::string, Oracle::Total> Oracle::expected(const std::vector<PartitionLog>* source) {
     std::map<std::string, Total> totals;
     for (std::int32_t p = 0; p < cluster_.partitions(TopicRole::source); ++p) {
-        const auto& entries = cluster_.log(TopicRole::source, number(p)).entries();
+        const auto& entries = source != nullptr
+                                  ? (*source)[static_cast<std::size_t>(p)].entries()
+                                  : cluster_.log(TopicRole::source, number(p)).entries();
         for (const auto& [offset, fact] : input_.facts(number(p))) {
             if (fact.what == Input::Class::valid &&
                 !entries[static_cast<std::size_t>(offset.value)].aborted) {
@@ -132,9 +135,48 @@ std::optional<std::string> Oracle::complaint() {
     return check_offsets();
 }
 
-// The last published value of each key, and that none ever went back on the way there.
-std::optional<std::string> Oracle::check_results() {
+std::optional<std::string> Oracle::complaint_of(TopicRole made_again) {
     std::map<std::string, Total> published;
+    if (auto wrong = read_results(published)) {
+        return wrong;
+    }
+    const bool of_source = made_again == TopicRole::source;
+    const auto should = expected(of_source ? &cluster_.replaced() : nullptr);
+    for (const auto& [seller, total] : published) {
+        const auto most = should.find(seller);
+        if (most == should.end() || total.count > most->second.count) {
+            return fmt::format(
+                "{} records of {} were counted, more than there were in the topic "
+                "that was deleted",
+                total.count, seller);
+        }
+    }
+    if (of_source) {
+        for (std::int32_t q = 0; q < cluster_.partitions(TopicRole::repartition); ++q) {
+            for (const auto& entry : cluster_.log(TopicRole::repartition, number(q)).entries()) {
+                if (!entry.aborted && entry.value.find("again") != std::string::npos) {
+                    return fmt::format("state {}: a delta of the topic that was made again", q);
+                }
+            }
+        }
+    }
+    if (!of_source && made_again != TopicRole::repartition) {
+        return std::nullopt;
+    }
+    for (const auto& [partition, committed] : cluster_.group(made_again).committed()) {
+        const Offset end = cluster_.replaced()[static_cast<std::size_t>(partition.value)].end();
+        if (committed.offset > end) {
+            return fmt::format(
+                "the committed offset of partition {} is {}, but the topic that was "
+                "deleted ended at {}",
+                partition.value, committed.offset.value, end.value);
+        }
+    }
+    return std::nullopt;
+}
+
+// The last published value of each key, and that none ever went back on the way there.
+std::optional<std::string> Oracle::read_results(std::map<std::string, Total>& published) {
     for (std::int32_t r = 0; r < cluster_.partitions(TopicRole::results); ++r) {
         for (const PartitionLog::Entry& entry :
              cluster_.log(TopicRole::results, number(r)).entries()) {
@@ -155,7 +197,15 @@ std::optional<std::string> Oracle::check_results() {
             last = total;
         }
     }
-    const std::map<std::string, Total> should = expected();
+    return std::nullopt;
+}
+
+std::optional<std::string> Oracle::check_results() {
+    std::map<std::string, Total> published;
+    if (auto wrong = read_results(published)) {
+        return wrong;
+    }
+    const std::map<std::string, Total> should = expected(nullptr);
     for (const auto& [seller, total] : should) {
         const Total& is = published[seller];
         if (is != total) {

@@ -10,6 +10,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace kstream::sim {
 
@@ -28,6 +29,10 @@ public:
     // What is wrong, in words; nothing when all is well. Precondition: drained().
     [[nodiscard]] std::optional<std::string> complaint();
 
+    // The same where this topic was made again and everybody has stopped: nothing that is in the
+    // new one has been counted, and no position in it is committed.
+    [[nodiscard]] std::optional<std::string> complaint_of(TopicRole made_again);
+
 private:
     struct Total {
         Int128 cents = 0;
@@ -35,7 +40,8 @@ private:
         friend bool operator==(const Total&, const Total&) = default;
     };
     [[nodiscard]] std::optional<Meta> last_meta(PartitionId state);
-    [[nodiscard]] std::map<std::string, Total> expected();
+    [[nodiscard]] std::map<std::string, Total> expected(const std::vector<PartitionLog>* source);
+    [[nodiscard]] std::optional<std::string> read_results(std::map<std::string, Total>& published);
     [[nodiscard]] std::optional<std::string> check_results();
     [[nodiscard]] std::optional<std::string> check_chain(PartitionId state);
     [[nodiscard]] std::optional<std::string> check_meta(PartitionId state);

@@ -21,9 +21,20 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr Duration kPatience = seconds{60};
+constexpr Duration kTopicLook = milliseconds{200};
 
 TopicRole input_of(Stage stage) {
     return stage == Stage::map ? TopicRole::source : TopicRole::repartition;
+}
+
+TopicWatch::Topics topics_of(const Cluster& cluster) {
+    TopicWatch::Topics topics;
+    for (std::size_t role = 0; role < kTopicRoleCount; ++role) {
+        const auto topic = static_cast<TopicRole>(role);
+        topics[role] = {fmt::format("topic-{}", role), cluster.topic_id(topic),
+                        cluster.partitions(topic)};
+    }
+    return topics;
 }
 
 const char* name_of(Stage stage) {
@@ -158,8 +169,39 @@ void WorkerLoop::end() {
     source_.close(Duration::zero());
 }
 
+TopicWatcher::TopicWatcher(Surroundings& world, Process& process, Owner owner)
+    : world_(world),
+      process_(process),
+      owner_(owner),
+      queries_(world.cluster, world.swarm, owner, TopicRole::source, *this),
+      watch_(topics_of(world.cluster), queries_, world.clock, world.log) {
+    step_after(TopicWatch::kInterval);
+}
+
+void TopicWatcher::wake() {
+    step_after(microseconds{1});
+}
+
+void TopicWatcher::step_after(Duration delay) {
+    world_.schedule.after(delay, owner_, [this, number = ++next_] {
+        if (number == next_) {
+            step();
+        }
+    });
+}
+
+void TopicWatcher::step() {
+    if (Result<void> same = watch_.advance(); !same) {
+        process_.failed(std::move(same.error()));
+        return;
+    }
+    if (!process_.ended()) {
+        step_after(kTopicLook);
+    }
+}
+
 Process::Process(Surroundings& world, const std::string& instance)
-    : world_(world), owner_(world.schedule.add_owner()) {
+    : world_(world), owner_(world.schedule.add_owner()), topics_(world, *this, owner_) {
     for (const Stage stage : {Stage::map, Stage::totals}) {
         loops_.push_back(std::make_unique<WorkerLoop>(world, *this, owner_, stage, instance));
     }

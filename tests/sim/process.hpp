@@ -6,6 +6,7 @@
 #include "kstream/pipeline/end_watch.hpp"
 #include "kstream/pipeline/job.hpp"
 #include "kstream/pipeline/step_loop.hpp"
+#include "kstream/pipeline/topic_watch.hpp"
 #include "kstream/ports/log.hpp"
 #include "kstream/ports/status_sink.hpp"
 #include "sim/cluster.hpp"
@@ -89,6 +90,24 @@ private:
     bool ended_ = false;
 };
 
+// Whether the topics of a process are still the same.
+class TopicWatcher final : public Waker {
+public:
+    TopicWatcher(Surroundings& world, Process& process, Owner owner);
+    void wake() override;
+
+private:
+    void step();
+    void step_after(Duration delay);
+
+    Surroundings& world_;
+    Process& process_;
+    const Owner owner_;
+    SimQueries queries_;
+    TopicWatch watch_;
+    std::uint64_t next_ = 0;
+};
+
 class Process {
 public:
     // `instance`: of transactional ids and, when members are static, of the groups.
@@ -112,6 +131,7 @@ private:
     Surroundings& world_;
     const Owner owner_;
     std::vector<std::unique_ptr<WorkerLoop>> loops_;
+    TopicWatcher topics_;
     std::optional<Error> error_;
 };
 

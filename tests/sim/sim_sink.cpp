@@ -30,6 +30,7 @@ SimSink::SimSink(Cluster& cluster, const Swarm& swarm, Tally& tally, Owner owner
       tally_(tally),
       owner_(owner),
       input_(input),
+      input_id_(cluster.topic_id(input)),
       id_(std::move(transactional_id)),
       waker_(waker) {
     start_producer();
@@ -53,6 +54,7 @@ void SimSink::submit(Step step) {
     auto flight = std::make_shared<Flight>();
     flight->id = id_;
     flight->input = input_;
+    flight->input_id = input_id_;
     flight->producer = producer_;
     const auto& membership = static_cast<const SimMembership&>(*step.membership);
     flight->member = membership.name;
@@ -84,6 +86,7 @@ void SimSink::begin_transaction(bool outputs, bool offsets) {
         calls_[call].done = of_offsets ? !offsets : !outputs;
     }
     offsets_written_ = offsets;
+    issue(static_cast<std::size_t>(Kind::proof));
     if (outputs) {
         issue(static_cast<std::size_t>(Kind::add_partitions));
     }
@@ -192,6 +195,12 @@ void SimSink::send(std::size_t call, std::uint64_t number) {
         case Kind::offsets:
             network.send([cluster, flight, answer] { answer(commit_offsets(*cluster, *flight)); });
             break;
+        case Kind::proof:
+            network.send([cluster, flight, answer] {
+                const bool same = cluster->topic_id(flight->input) == flight->input_id;
+                answer(same ? Code::none : Code::inconsistent_topic_id);
+            });
+            break;
         case Kind::end:
             network.send_late(swarm_.late_ends, [cluster, flight, answer, commit = committing_] {
                 answer(cluster->transactions().end(flight->id, flight->producer, commit));
@@ -231,7 +240,7 @@ void SimSink::on_timeout(std::size_t call, std::uint64_t number) {
         return;
     }
     // Only of transactions: what a predecessor left unanswered is fenced by the new epoch.
-    unanswered_ = unanswered_ || flight_ != nullptr;
+    unanswered_ = unanswered_ || (flight_ != nullptr && is_of_transaction(call));
     again(call);
 }
 
@@ -266,6 +275,14 @@ void SimSink::on_answer(std::size_t call, std::uint64_t number, Code code,
             });
             return;
         }
+        case Code::inconsistent_topic_id:
+            if (planted(PlantedBug::topic_not_proved)) {
+                calls_[call].number = 0;
+                calls_[call].done = true;
+                on_success(call, producer);
+                return;
+            }
+            [[fallthrough]];
         case Code::message_refused:
         case Code::illegal_generation:
         case Code::unknown_member_id:
@@ -319,6 +336,11 @@ void SimSink::on_success(std::size_t call, const ProducerId& producer) {
     }
 }
 
+// The others are no requests of the transaction: what becomes of them has no part in it.
+bool SimSink::is_of_transaction(std::size_t call) {
+    return call != static_cast<std::size_t>(Kind::proof);
+}
+
 bool SimSink::all_written() const {
     return std::ranges::all_of(calls_, [this](const Call& call) {
         const auto index = static_cast<std::size_t>(&call - calls_.data());
@@ -329,9 +351,9 @@ bool SimSink::all_written() const {
 
 // Commit, or abort. What an abort leaves on its way was never answered.
 void SimSink::end(bool commit, Error cause) {
-    for (Call& call : calls_) {
-        unanswered_ = unanswered_ || call.number != 0;
-        call.number = 0;
+    for (std::size_t call = 0; call < calls_.size(); ++call) {
+        unanswered_ = unanswered_ || (calls_[call].number != 0 && is_of_transaction(call));
+        calls_[call].number = 0;
     }
     committing_ = commit;
     abort_cause_ = std::move(cause);

@@ -41,13 +41,22 @@ private:
     struct Flight {
         std::string id;
         TopicRole input = TopicRole::source;
+        TopicId input_id;
         ProducerId producer;
         Step step;
         std::vector<Target> targets;
         MemberName member;
         std::int32_t generation = -1;
     };
-    enum class Kind : std::uint8_t { init, add_partitions, add_offsets, offsets, end, produce };
+    enum class Kind : std::uint8_t {
+        init,
+        add_partitions,
+        add_offsets,
+        offsets,
+        proof,  // which topic the input is (P4)
+        end,
+        produce
+    };
     // A request that waits for its answer; produce requests are numbered from Kind::produce on.
     struct Call {
         std::uint64_t number = 0;  // of the request; 0: none is open
@@ -69,12 +78,14 @@ private:
     void finish(TransactionResult outcome, Error error);
     void give_up();
     [[nodiscard]] bool all_written() const;
+    [[nodiscard]] static bool is_of_transaction(std::size_t call);
 
     Cluster& cluster_;
     const Swarm& swarm_;
     Tally& tally_;
     const Owner owner_;
     const TopicRole input_;
+    const TopicId input_id_;
     const std::string id_;
     Waker& waker_;
 

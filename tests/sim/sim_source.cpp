@@ -41,7 +41,6 @@ SimSource::SimSource(Cluster& cluster, const Swarm& swarm, Tally& tally, Owner o
       waker_(waker),
       dice_(swarm.seed ^ (std::uint64_t{owner} << 20) ^ static_cast<std::uint64_t>(input)) {
     name_.instance = std::move(instance);
-    topic_ = cluster_.topic_id(input_);
     join();
     beat();
 }
@@ -283,7 +282,7 @@ void SimSource::on_heartbeat(std::uint64_t request, Code code) {
     }
 }
 
-std::unique_ptr<Membership> SimSource::membership() {
+std::unique_ptr<Membership> SimSource::membership(std::span<const StepRange>) {
     if (lost_ || generation_ < 0 || name_.id.empty() || stage_ == Stage::closed) {
         return nullptr;
     }
@@ -334,11 +333,6 @@ Result<SourceEvent> SimSource::poll(Duration wait) {
             }
         }
         return event;
-    }
-    if (std::ranges::any_of(tracks_, [this](const Track& of) {
-            return of.started && of.topic != cluster_.topic_id(input_);
-        })) {
-        return fail(ExitCode::identity, "UNKNOWN_TOPIC_ID");
     }
     for (std::size_t i = 0; flow_ == Flow::open && i < tracks_.size(); ++i) {
         const std::size_t index = (next_partition_ + i) % tracks_.size();
@@ -404,7 +398,6 @@ void SimSource::start(std::span<const PartitionPosition> positions) {
         of = Track{};
         of.started = true;
         of.position = position.position;
-        of.topic = topic_;
         of.fetched_at = cluster_.schedule().now() + milliseconds{dice_.below(20)};
     }
 }

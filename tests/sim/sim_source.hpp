@@ -1,5 +1,6 @@
 // A member of a consumer group of the simulated cluster, as the adapter over librdkafka is one: the
-// group is served in the background, the loop is told by events, and a revocation waits for it.
+// group is served in the background, the loop is told by events, and a revocation waits for it. A
+// topic that is made again is read on at the position of the old one, as librdkafka does.
 #pragma once
 
 #include "kstream/ports/generation_watch.hpp"
@@ -42,7 +43,8 @@ public:
     void set_flow(Flow flow) override { flow_ = flow; }
     [[nodiscard]] Offset position(PartitionId partition, Offset last) const override;
     [[nodiscard]] LogEnd log_end(PartitionId partition) const override;
-    [[nodiscard]] std::unique_ptr<Membership> membership() override;
+    [[nodiscard]] std::unique_ptr<Membership> membership(
+        std::span<const StepRange> ranges) override;
     void close(Duration deadline) override;
 
     // How long the last poll would have waited; nothing when it had something to give.
@@ -51,7 +53,6 @@ public:
 private:
     struct Track {
         bool started = false;
-        TopicId topic;       // that is fetched by (KIP-516)
         Offset position;     // behind what was handed out
         Offset eof;          // behind all that was read, at the last stable offset
         Instant fetched_at;  // what was asked for comes then
@@ -83,7 +84,6 @@ private:
     const Owner owner_;
     const TopicRole input_;
     const std::string base_name_;
-    TopicId topic_;  // of the name, as the client has looked it up
     Waker& waker_;
     testing::Seeded dice_;
 

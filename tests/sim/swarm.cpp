@@ -78,7 +78,7 @@ Swarm Swarm::of(std::uint64_t seed) {
     swarm.wall_clock_moves = rate(2);
     swarm.members_dropped = rate(6);
     swarm.steps_doubled = dice.chance(20) ? 3 : 0;
-    swarm.topic_made_again = dice.chance(3) ? 1 : 0;
+    swarm.topic_made_again = dice.chance(5) ? 1 : 0;
     swarm.late_ends = dice.chance(15) ? static_cast<std::uint32_t>(between(20, 500)) : 0;
     swarm.late_joins = dice.chance(15) ? static_cast<std::uint32_t>(between(100, 5000)) : 0;
     return swarm;

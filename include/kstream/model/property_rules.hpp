@@ -12,7 +12,7 @@ struct RefusedProperty {
     std::string_view reason;
 };
 
-inline constexpr std::array<RefusedProperty, 30> kRefusedProperties{{
+inline constexpr std::array<RefusedProperty, 31> kRefusedProperties{{
     {"bootstrap.servers", "use --brokers"},
     {"metadata.broker.list", "use --brokers"},
     {"group.id", "the groups are <application-id>-map and <application-id>-totals"},
@@ -43,6 +43,7 @@ inline constexpr std::array<RefusedProperty, 30> kRefusedProperties{{
     {"enable.partition.eof", "kstream sets it where it needs it"},
     {"check.crcs", "always on: a corrupt batch must not reach the totals"},
     {"fetch.record.batches", "kstream sets it where it reads whole batches"},
+    {"allow.auto.create.topics", "a topic that a broker makes on the fly has its defaults"},
     {"plugin.library.paths", "loads foreign code into the process"},
     {"test.mock.*", "a mock cluster ignores aborted transactions"},
 }};

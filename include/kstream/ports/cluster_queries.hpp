@@ -28,13 +28,23 @@ struct Query {
         for_time,  // first offset with a timestamp >= timestamp_ms; the log end when there is none
         describe,  // topic id and partition count of `topic`
         purge,     // DeleteRecords of `topic` below each of `before`
+        topics,    // all topics of the job, by role. A broker that lags behind is not believed: one
+                   // that is not as in `expected` was looked for at a majority of the brokers
     };
     Kind kind = Kind::committed;
     TopicRole topic = TopicRole::source;
     std::vector<PartitionId> partitions;
     Isolation isolation = Isolation::read_committed;
     std::int64_t timestamp_ms = 0;
-    std::vector<Offset> before;  // purge: one for each of `partitions`
+    std::vector<Offset> before;     // purge: one for each of `partitions`
+    std::vector<TopicId> expected;  // topics: by role
+};
+
+// What the cluster knows of a topic.
+struct TopicAnswer {
+    bool exists = false;
+    TopicId id;
+    std::int32_t partitions = 0;
 };
 
 struct OffsetAnswer {
@@ -54,6 +64,7 @@ struct QueryAnswer {
     std::vector<OffsetAnswer> offsets;  // one for each asked partition, in that order
     TopicId topic_id;                   // describe
     std::int32_t partition_count = 0;   // describe
+    std::vector<TopicAnswer> topics;    // topics: by role
 };
 
 class ClusterQueries {

@@ -79,9 +79,11 @@ public:
     };
     [[nodiscard]] virtual LogEnd log_end(PartitionId partition) const = 0;
 
-    // Group metadata of this moment, nullptr while this is no member with a valid generation (P5).
-    // Called under the revoke barrier only (P1).
-    [[nodiscard]] virtual std::unique_ptr<Membership> membership() = 0;
+    // What a step of these ranges is committed with: group metadata of this moment (P5), and where
+    // what was handed out of them came from (P4). nullptr while this is no member with a valid
+    // generation. Called under the revoke barrier only (P1).
+    [[nodiscard]] virtual std::unique_ptr<Membership> membership(
+        std::span<const StepRange> ranges) = 0;
 
     // Leaves the group. Partitions still held are given up without more `revoking` events. Bounded
     // by `deadline`; no other call afterwards.

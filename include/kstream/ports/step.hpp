@@ -13,7 +13,8 @@
 namespace kstream {
 
 // This member's place in its consumer group, as the source knew it when the step was sealed: the
-// group coordinator refuses the step's offsets when it has changed since (KIP-447). Opaque to the
+// group coordinator refuses the step's offsets when it has changed since (KIP-447). And where the
+// step's records were read, for the sink to ask there which topic they are of (P4). Opaque to the
 // pipeline; the source that made it and the sink that uses it belong to one adapter.
 class Membership {
 public:

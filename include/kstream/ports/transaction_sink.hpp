@@ -41,7 +41,9 @@ public:
     [[nodiscard]] virtual State state() const = 0;
     [[nodiscard]] virtual Error error() const = 0;
 
-    // Writes the step in one transaction with its offsets. Precondition: ready.
+    // Writes the step in one transaction with its offsets, and commits it only if the input topic's
+    // name, asked for after the last record of the step was read, still stands for the topic that
+    // the job began with (P4, docs/adr/0035); else the outcome is `aborted`. Precondition: ready.
     virtual void submit(Step step) = 0;
 
     // The outcome of the step in flight, once.

@@ -19,7 +19,7 @@ from kafka_probe import GROUP, TRANSACTION, Broker, Reader, compact, first_answe
 
 PRODUCE, FETCH, LIST_OFFSETS, OFFSET_FETCH = 0, 1, 2, 9
 JOIN_GROUP, HEARTBEAT, LEAVE_GROUP, SYNC_GROUP, DESCRIBE_GROUPS = 11, 12, 13, 14, 15
-CREATE_TOPICS, DELETE_RECORDS, INIT_PRODUCER_ID = 19, 21, 22
+CREATE_TOPICS, DELETE_RECORDS, INIT_PRODUCER_ID, CREATE_PARTITIONS = 19, 21, 22, 37
 ADD_PARTITIONS, ADD_OFFSETS, END_TXN, TXN_OFFSET_COMMIT, DESCRIBE_TRANSACTIONS = 24, 25, 26, 28, 65
 
 NAMES = {
@@ -104,6 +104,16 @@ def create_topic(topic: str, partitions: int) -> None:
     ((_, error, message),) = reader.array(lambda r: (r.string(), r.take("h"), r.string()))
     assert error == 0, f"{topic}: error {error}, {message}"
     cluster.wait_until_known([topic])
+
+
+def add_partitions(topic: str, count: int) -> None:
+    """So that it has `count`."""
+    body = _one(string(topic) + struct.pack(">ii", count, -1)) + struct.pack(">i?", 10_000, False)
+    addresses = BROKERS.split(",")
+    reader = first_answer(addresses, lambda broker: broker.ask(CREATE_PARTITIONS, 0, body))
+    reader.take("i")
+    ((_, error, message),) = reader.array(lambda r: (r.string(), r.take("h"), r.string()))
+    assert error == 0, f"{topic}: error {error}, {message}"
 
 
 class Client:

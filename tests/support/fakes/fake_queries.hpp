@@ -69,6 +69,17 @@ public:
             result.partition_count = partition_counts.at(query.topic);
             return result;
         }
+        if (query.kind == Query::Kind::topics) {
+            for (std::size_t i = 0; i < kTopicRoleCount; ++i) {
+                TopicAnswer topic;
+                if (const auto found = topic_ids.find(static_cast<TopicRole>(i));
+                    found != topic_ids.end()) {
+                    topic = {true, found->second, partition_counts[found->first]};
+                }
+                result.topics.push_back(topic);
+            }
+            return result;
+        }
         for (std::size_t i = 0; i < query.partitions.size(); ++i) {
             result.offsets.push_back(answer_for(query, i));
         }
@@ -107,6 +118,8 @@ public:
                 return "describe " + topic;
             case Query::Kind::purge:
                 return "purge " + topic;
+            case Query::Kind::topics:
+                return "topics";
         }
         return "";
     }
@@ -144,6 +157,7 @@ private:
                 log_.delete_below(query.topic, partition.value, query.before[i].value);
                 break;
             case Query::Kind::describe:
+            case Query::Kind::topics:
                 break;
         }
         return result;

@@ -142,7 +142,7 @@ public:
         return {log_.stable_end(topic_, partition).value, log_.end(topic_, partition).value};
     }
 
-    std::unique_ptr<Membership> membership() override {
+    std::unique_ptr<Membership> membership(std::span<const StepRange>) override {
         ++membership_calls;
         if (!member) {
             return nullptr;

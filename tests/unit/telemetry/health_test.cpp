@@ -57,6 +57,20 @@ TEST_CASE("A loop that never starts is not alive after a while") {
     CHECK_FALSE(liveness(store.read()).ok);
 }
 
+TEST_CASE("A job whose topic is gone is alive and not ready, and says which") {
+    ManualClock clock;
+    SnapshotStore store(clock);
+    store.expect_loops(1);
+    store.publish(loop(Stage::map, true));
+    REQUIRE(readiness(store.read()).ok);
+    store.set_topic_trouble("topic sales does not exist");
+    CHECK_FALSE(readiness(store.read()).ok);
+    CHECK(readiness(store.read()).reason == "topic sales does not exist");
+    CHECK(liveness(store.read()).ok);
+    store.set_topic_trouble("");
+    CHECK(readiness(store.read()).ok);
+}
+
 TEST_CASE("Ready means: all loops there, all with an assignment, nothing being restored") {
     ManualClock clock;
     SnapshotStore store(clock);
