@@ -120,7 +120,7 @@ TEST_CASE("a run that has read records and aggregated none is none that has succ
     CHECK_FALSE(b.tally.wrong_at_end());
 }
 
-TEST_CASE("--max-bad ends the run beyond it, once, when there are records enough to tell") {
+TEST_CASE("max-bad ends the run beyond it, once, when there are records enough to tell") {
     Bench b{cli::Share{10'000}};
     REQUIRE(b.add(900, 99));  // 999 records say little
     const Result<void> done = b.add(0, 1);
@@ -137,7 +137,7 @@ TEST_CASE("--max-bad ends the run beyond it, once, when there are records enough
     CHECK_FALSE(exact.add(0, 1).has_value());
 }
 
-TEST_CASE("--max-bad holds at the end, also where there were few records") {
+TEST_CASE("max-bad holds at the end, also where there were few records") {
     Bench b{cli::Share{10'000}};
     REQUIRE(b.add(1, 1));
     REQUIRE(b.tally.wrong_at_end());
