@@ -1,6 +1,6 @@
 # Warnings, hardening and the few flags that every target of ours is compiled with.
 #
-# Optimisation, sanitizers and warnings-as-errors are a developer's or packager's choice: they stand
+# Optimization, sanitizers and warnings-as-errors are a developer's or packager's choice: they stand
 # in CMakePresets.json. The flags here reach our own targets only, never those that use them.
 
 add_library(kstream_options INTERFACE)

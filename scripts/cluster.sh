@@ -259,7 +259,7 @@ launch() {
   write_properties "$node" >"$dir/server.properties"
   [ ! -e "$dir/server.log" ] || mv -f "$dir/server.log" "$dir/server.log.1"
   # Nodes live for minutes here: the quick compiler alone, and collectors without threads of their
-  # own in the background. The optimising compiler takes seconds of both cores from what the cluster
+  # own in the background. The optimizing compiler takes seconds of both cores from what the cluster
   # is for, before it pays: `kstream produce --count 5000000` right after a first start made 244,000
   # records/s with it and 464,000 without, one run each.
   if is_controller "$node"; then

@@ -42,7 +42,7 @@ inline constexpr std::array<ExitCodeText, 18> kExitCodes{{
     {ExitCode::proved_wrong, "proved_wrong", "audit, bench: totals differ from the source"},
     {ExitCode::usage, "usage", "bad option, environment value or configuration file"},
     {ExitCode::unavailable, "unavailable", "cluster or topic not there at the start; try later"},
-    {ExitCode::kafka_fatal, "kafka_fatal", "not authorised, fenced, or an unknown Kafka error"},
+    {ExitCode::kafka_fatal, "kafka_fatal", "not authorized, fenced, or an unknown Kafka error"},
     {ExitCode::bad_record, "bad_record",
      "a bad record met --on-bad-record fail, or more of them than --max-bad"},
     {ExitCode::incomplete, "incomplete",

@@ -193,7 +193,7 @@ Result<kafka::Admin> make_admin(const cli::CommonConfig& common, Log& log, const
     const kafka::ClientConfig config{common.brokers, "kstream-admin", common.client_properties,
                                      &log};
     return kafka::Admin::make(config, {.timeout = std::chrono::milliseconds(15000),
-                                       .cancelled = [&stop] { return stop.requested(); }});
+                                       .canceled = [&stop] { return stop.requested(); }});
 }
 
 Result<std::vector<std::expected<kafka::ConfigMap, Error>>> configs_of_existing(

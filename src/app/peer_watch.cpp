@@ -71,7 +71,7 @@ void PeerWatch::run() {
             const kafka::ClientConfig client{settings_.common.brokers, "kstream-peers",
                                              settings_.common.client_properties, &log_};
             auto made = kafka::Admin::make(
-                client, {.timeout = kPatience, .cancelled = [this] { return closing_.load(); }});
+                client, {.timeout = kPatience, .canceled = [this] { return closing_.load(); }});
             if (!made) {
                 return;  // the loops' clients are made of the same properties and say what is wrong
             }

@@ -310,7 +310,7 @@ private:
                                      {.topic = state_.results().name,
                                       .reader_group = config_.application_id + "-reset",
                                       .write = write,
-                                      .cancelled = [this] { return context_.stop.requested(); }});
+                                      .canceled = [this] { return context_.stop.requested(); }});
     }
 
     const cli::ResetConfig& config_;

@@ -1,4 +1,4 @@
-// The rows of the table. Defaults are not here: they are the member initialisers of config.hpp.
+// The rows of the table. Defaults are not here: they are the member initializers of config.hpp.
 #include "cli/option_table.hpp"
 
 #include "cli/names.hpp"

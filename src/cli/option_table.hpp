@@ -44,7 +44,7 @@ inline constexpr std::size_t kSubcommandCount = 8;
 // everybody expects, and refused where it could as well be milliseconds.
 enum class NumberForm : std::uint8_t { plain, duration, duration_or_seconds };
 
-// Rows name only what they have: for members without an initialiser GCC would warn about each row.
+// Rows name only what they have: for members without an initializer GCC would warn about each row.
 // NOLINTBEGIN(readability-redundant-member-init)
 
 // What the readers of values.hpp need to know beyond the type.

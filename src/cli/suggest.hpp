@@ -9,7 +9,7 @@
 
 namespace kstream::cli {
 
-// Insertions, deletions, replacements and swaps of neighbours that turn one text into the other.
+// Insertions, deletions, replacements and swaps of neighbors that turn one text into the other.
 [[nodiscard]] std::size_t edit_distance(std::string_view a, std::string_view b);
 
 // The nearest candidate, when it is near enough to be meant: at most a third of `name` differs.

@@ -1,4 +1,4 @@
-// On the per-record path. A record is recognised in one pass, some 16 bytes at a time, by whatever
+// On the per-record path. A record is recognized in one pass, some 16 bytes at a time, by whatever
 // vector instructions the target has without asking (SSE2, NEON).
 #include "codec/record_shape.hpp"
 

@@ -78,7 +78,7 @@ private:
     static constexpr int kMostCredit = 1024;
     // Records walked between two that are learnt from, at most.
     static constexpr std::uint64_t kLongestPause = 1024;
-    // So many recognised records halve the pause.
+    // So many recognized records halve the pause.
     static constexpr std::uint64_t kHitsToTrust = 4096;
 
     struct Known {

@@ -130,7 +130,7 @@ Result<EventPtr> AdminCall::wait(std::string_view what) {
                 reason.value_or(map_error(RD_KAFKA_RESP_ERR__TIMED_OUT, what, "")));
         }
         rd_kafka_poll(client_.get(), 0);  // on_trouble()
-        if (settings_.cancelled && settings_.cancelled()) {
+        if (settings_.canceled && settings_.canceled()) {
             return fail(ExitCode::unavailable, fmt::format("{}: stopped while waiting", what));
         }
         if (std::optional<Error> refused = client_.trouble().hopeless(what)) {
@@ -281,11 +281,11 @@ Result<ClusterInfo> Admin::ask_cluster(const AdminTurn& turn) {
 
 // A cluster that does not answer leaves a person with "timed out".
 Result<ClusterInfo> Admin::explained(Result<ClusterInfo> cluster) {
-    if (cluster || (settings_.cancelled && settings_.cancelled())) {
+    if (cluster || (settings_.canceled && settings_.canceled())) {
         return cluster;
     }
     return std::unexpected(explain_silence(*turn().client->get(), config_.brokers, cluster.error(),
-                                           settings_.cancelled));
+                                           settings_.canceled));
 }
 
 void Admin::say_once(const Error& error) {
@@ -303,10 +303,10 @@ Result<ClusterInfo> Admin::wait_for_cluster(int brokers, std::chrono::millisecon
     Result<ClusterInfo> cluster = explained(describe_cluster());
     settings_.timeout = std::min(whole, kAttempt);
     const auto wait_on = [&] {
-        const bool cancelled = settings_.cancelled && settings_.cancelled();
+        const bool canceled = settings_.canceled && settings_.canceled();
         const bool worth_it = cluster ? static_cast<int>(cluster->brokers.size()) < brokers
                                       : cluster.error().disposition == Disposition::retry;
-        return worth_it && !cancelled && std::chrono::steady_clock::now() < deadline;
+        return worth_it && !canceled && std::chrono::steady_clock::now() < deadline;
     };
     while (wait_on()) {
         if (!cluster) {

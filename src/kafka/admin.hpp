@@ -22,7 +22,7 @@
 
 namespace kstream::kafka {
 
-// What an authoriser can allow on a resource, as Kafka's ACLs name it.
+// What an authorizer can allow on a resource, as Kafka's ACLs name it.
 enum class Operation : std::uint8_t {
     read,
     write,
@@ -37,7 +37,7 @@ enum class Operation : std::uint8_t {
 [[nodiscard]] std::string_view operation_name(Operation operation);  // "DescribeConfigs"
 
 // The rights of this client's principal on one resource. `known` is false when the broker did not
-// say. A cluster without an authoriser allows everything.
+// say. A cluster without an authorizer allows everything.
 class Rights {
 public:
     [[nodiscard]] bool known() const { return known_; }
@@ -169,7 +169,7 @@ struct PurgeOutcome {
 struct AdminSettings {
     std::chrono::milliseconds timeout{15000};  // of each call
     // Asked every 100 ms while a call waits; true ends the wait with an error. May be empty.
-    std::function<bool()> cancelled;
+    std::function<bool()> canceled;
 };
 
 class AdminClient;

@@ -134,7 +134,7 @@ template <typename Ask, typename Trouble, typename Prepare>
     const auto deadline = std::chrono::steady_clock::now() + settings.timeout;
     auto answer = ask();
     while (trouble(answer) != nullptr && std::chrono::steady_clock::now() < deadline &&
-           !(settings.cancelled && settings.cancelled())) {
+           !(settings.canceled && settings.canceled())) {
         std::this_thread::sleep_for(std::chrono::milliseconds(100));
         prepare();
         answer = ask();

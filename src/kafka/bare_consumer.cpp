@@ -73,7 +73,7 @@ public:
             if (count > 0) {
                 take(static_cast<std::size_t>(count));
                 heard = clock_.now();
-            } else if (clock_.now() - heard > kPatience || (read_.cancelled && read_.cancelled())) {
+            } else if (clock_.now() - heard > kPatience || (read_.canceled && read_.canceled())) {
                 failure_ = Error::stop(ExitCode::unavailable,
                                        fmt::format("nothing more comes from {}", read_.topic));
             }

@@ -24,7 +24,7 @@ struct BareRead {
     Properties settings;  // over those of aggregate's consumers
     // Summed up over all values when it is there, from the threads of all handles.
     std::function<std::uint64_t(std::string_view value)> checksum;
-    std::function<bool()> cancelled;  // asked while nothing comes; may be empty
+    std::function<bool()> canceled;  // asked while nothing comes; may be empty
 };
 
 struct BareCounts {
@@ -37,7 +37,7 @@ struct BareCounts {
 
 // Partitions without records, and offsets that a log does not hold, are no error: what was read is
 // in the counts. Errors: usage, as make_conf(); unavailable, when nothing has come for a minute or
-// the read was cancelled; an error of librdkafka that does not pass.
+// the read was canceled; an error of librdkafka that does not pass.
 [[nodiscard]] Result<BareCounts> read_bare(const ClientConfig& config, const BareRead& read,
                                            const Clock& clock);
 

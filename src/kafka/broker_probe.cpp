@@ -104,8 +104,7 @@ public:
         : limits_(limits), end_(std::chrono::steady_clock::now() + limits.whole) {}
 
     [[nodiscard]] bool over() const {
-        return std::chrono::steady_clock::now() >= end_ ||
-               (limits_.cancelled && limits_.cancelled());
+        return std::chrono::steady_clock::now() >= end_ || (limits_.canceled && limits_.canceled());
     }
 
     // Whether the descriptor is ready in time.
@@ -125,11 +124,11 @@ public:
     // A share of what is left, for a first try that may stay without an answer.
     [[nodiscard]] ProbeLimits half() const {
         const auto left = std::chrono::floor<milliseconds>(end_ - std::chrono::steady_clock::now());
-        return {std::max(milliseconds(0), left / 2), limits_.cancelled};
+        return {std::max(milliseconds(0), left / 2), limits_.canceled};
     }
     [[nodiscard]] ProbeLimits rest() const {
         const auto left = std::chrono::floor<milliseconds>(end_ - std::chrono::steady_clock::now());
-        return {std::max(milliseconds(0), left), limits_.cancelled};
+        return {std::max(milliseconds(0), left), limits_.canceled};
     }
 
 private:

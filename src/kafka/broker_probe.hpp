@@ -28,12 +28,12 @@ struct Speech {
 
 struct ProbeLimits {
     std::chrono::milliseconds whole{2000};
-    std::function<bool()> cancelled = {};
+    std::function<bool()> canceled = {};
 };
 
 // What was found. Each is a cause that somebody can look for, but for `fine`.
 enum class Answer : std::uint8_t {
-    not_asked,          // cancelled, or no text that could be an address
+    not_asked,          // canceled, or no text that could be an address
     not_resolved,       // the name is not known here
     not_connected,      // refused, no route: `detail`
     silent,             // no connection, or no word within the time

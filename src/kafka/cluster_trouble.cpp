@@ -179,7 +179,7 @@ bool is_believed(const ProbeResult& found, rd_kafka_t& client, const Error& seen
 
 // The cluster's own addresses, when none of them can be reached from here.
 std::optional<Error> advertised_trouble(rd_kafka_t& client, const std::string& brokers,
-                                        const std::function<bool()>& cancelled) {
+                                        const std::function<bool()>& canceled) {
     const rd_kafka_metadata_t* answer = nullptr;
     const rd_kafka_resp_err_t code =
         rd_kafka_metadata(&client, 0, nullptr, &answer, static_cast<int>(kForMetadata.count()));
@@ -194,7 +194,7 @@ std::optional<Error> advertised_trouble(rd_kafka_t& client, const std::string& b
                                         host.contains(':') ? "]" : "", metadata->brokers[i].port));
     }
     const auto results = probe_all(addresses, [&](const std::string& address) {
-        return probe_port(address, {.whole = kForAdvertised, .cancelled = cancelled});
+        return probe_port(address, {.whole = kForAdvertised, .canceled = canceled});
     });
     if (results.empty() || std::ranges::any_of(results, [](const ProbeResult& result) {
             return result.answer == Answer::fine || result.answer == Answer::not_asked;
@@ -212,13 +212,13 @@ std::optional<Error> advertised_trouble(rd_kafka_t& client, const std::string& b
 }  // namespace
 
 Error explain_silence(rd_kafka_t& client, const std::string& brokers, const Error& seen,
-                      const std::function<bool()>& cancelled) {
+                      const std::function<bool()>& canceled) {
     const Speech speech = speech_of(client);
     const std::vector<std::string> addresses = addresses_of(brokers);
     const auto results = probe_all(addresses, [&](const std::string& address) {
-        return probe_broker(address, speech, {.cancelled = cancelled});
+        return probe_broker(address, speech, {.canceled = canceled});
     });
-    if (cancelled && cancelled()) {
+    if (canceled && canceled()) {
         return seen;
     }
     if (std::ranges::find(results, Answer::fine, &ProbeResult::answer) != results.end()) {
@@ -232,7 +232,7 @@ Error explain_silence(rd_kafka_t& client, const std::string& brokers, const Erro
             }
             return error;
         }
-        return advertised_trouble(client, brokers, cancelled).value_or(seen);
+        return advertised_trouble(client, brokers, canceled).value_or(seen);
     }
     std::string passing;
     for (std::size_t i = 0; i < results.size(); ++i) {

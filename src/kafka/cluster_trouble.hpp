@@ -15,6 +15,6 @@ namespace kstream::kafka {
 // speaks otherwise than the client, or advertised addresses that lead nowhere from here; else one
 // to go on waiting with, which names what was found, or `seen` itself. Takes up to three seconds.
 [[nodiscard]] Error explain_silence(rd_kafka_t& client, const std::string& brokers,
-                                    const Error& seen, const std::function<bool()>& cancelled);
+                                    const Error& seen, const std::function<bool()>& canceled);
 
 }  // namespace kstream::kafka

@@ -76,7 +76,7 @@ Result<std::unique_ptr<QueryService>> QueryService::make(const ClientConfig& cli
     auto closing = std::make_shared<std::atomic<bool>>(false);
     AdminSettings settings;
     settings.timeout = kCallTimeout;
-    settings.cancelled = [closing] { return closing->load(); };
+    settings.canceled = [closing] { return closing->load(); };
     Result<Admin> admin = Admin::make(client, settings);
     if (!admin) {
         return std::unexpected(std::move(admin.error()));

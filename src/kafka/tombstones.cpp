@@ -28,8 +28,8 @@ struct Range {
     Offset end;  // of the log, also behind what is not committed yet
 };
 
-bool is_cancelled(const TombstoneTask& task) {
-    return task.cancelled && task.cancelled();
+bool is_canceled(const TombstoneTask& task) {
+    return task.canceled && task.canceled();
 }
 
 Result<std::vector<PartitionId>> partitions_of(rd_kafka_t& client, const std::string& topic) {
@@ -85,7 +85,7 @@ Result<std::vector<Range>> ask_ranges(rd_kafka_t& client, Admin& admin, const st
 Result<std::vector<Range>> ranges_of(rd_kafka_t& client, Admin& admin, const TombstoneTask& task) {
     const auto deadline = std::chrono::steady_clock::now() + task.unknown;
     auto ranges = ask_ranges(client, admin, task.topic);
-    while (!ranges && is_unknown_topic(ranges.error()) && !is_cancelled(task) &&
+    while (!ranges && is_unknown_topic(ranges.error()) && !is_canceled(task) &&
            std::chrono::steady_clock::now() < deadline) {
         std::this_thread::sleep_for(std::chrono::milliseconds(2 * kPollMs));
         ranges = ask_ranges(client, admin, task.topic);
@@ -127,7 +127,7 @@ public:
         // behind range.end means that nothing is hidden any more.
         auto deadline = std::chrono::steady_clock::now() + task_.patience;
         while (true) {
-            if (is_cancelled(task_)) {
+            if (is_canceled(task_)) {
                 return fail(ExitCode::incomplete, "stopped while reading " + task_.topic);
             }
             const MessagePtr message(rd_kafka_consumer_poll(client_.get(), kPollMs));
@@ -230,7 +230,7 @@ public:
         const auto deadline =
             std::chrono::steady_clock::now() + task_.delivery + std::chrono::seconds(1);
         while (rd_kafka_flush(client_.get(), kPollMs) != RD_KAFKA_RESP_ERR_NO_ERROR &&
-               !is_cancelled(task_) && std::chrono::steady_clock::now() < deadline) {
+               !is_canceled(task_) && std::chrono::steady_clock::now() < deadline) {
         }
         if (reports_->acknowledged == wanted_) {
             return {};
@@ -271,7 +271,7 @@ private:
             if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
                 return std::unexpected(map_error(code, writing(partition)));
             }
-            if (is_cancelled(task_)) {
+            if (is_canceled(task_)) {
                 return fail(ExitCode::incomplete, "stopped while " + writing(partition));
             }
             rd_kafka_poll(client_.get(), kPollMs);

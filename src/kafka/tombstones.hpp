@@ -24,7 +24,7 @@ struct TombstoneTask {
     std::chrono::milliseconds delivery{30000};
     // A broker that has just come back does not know the topic for a while.
     std::chrono::milliseconds unknown{30000};
-    std::function<bool()> cancelled;  // asked between records and while waiting; may be empty
+    std::function<bool()> canceled;  // asked between records and while waiting; may be empty
 };
 
 struct TombstoneCounts {
@@ -37,7 +37,7 @@ struct TombstoneCounts {
 // each live key to the partition where it was found. Holds the keys of one partition in memory.
 // Repeating it is harmless. Blocks; one thread.
 // Errors: try_again when the end stays out of reach; incomplete when not each tombstone was
-// acknowledged or it was cancelled; else as map_error().
+// acknowledged or it was canceled; else as map_error().
 [[nodiscard]] Result<TombstoneCounts> tombstone_keys(const ClientConfig& config, Admin& admin,
                                                      const TombstoneTask& task);
 

@@ -51,7 +51,7 @@ TopicProof::TopicProof(rd_kafka_t& client, const std::string& topic,
     }
 }
 
-Result<void> TopicProof::wait(const TopicId& expected, const std::function<bool()>& cancelled) {
+Result<void> TopicProof::wait(const TopicId& expected, const std::function<bool()>& canceled) {
     while (open_ > 0) {
         const EventPtr event(rd_kafka_queue_poll(queue_.get(), static_cast<int>(kSlice.count())));
         if (event) {
@@ -61,7 +61,7 @@ Result<void> TopicProof::wait(const TopicId& expected, const std::function<bool(
             }
             continue;
         }
-        if (cancelled() || std::chrono::steady_clock::now() >= deadline_) {
+        if (canceled() || std::chrono::steady_clock::now() >= deadline_) {
             return std::unexpected(not_proved(fmt::format(
                 "a broker that topic {} was read from does not say which topic it is", topic_)));
         }

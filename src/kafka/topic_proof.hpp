@@ -30,8 +30,7 @@ public:
     // Whether all of them have answered that the topic has this id. Waits; an error says why the
     // step must not be committed, with disposition abort_and_rewind: whether the topic is gone for
     // good is not decided here.
-    [[nodiscard]] Result<void> wait(const TopicId& expected,
-                                    const std::function<bool()>& cancelled);
+    [[nodiscard]] Result<void> wait(const TopicId& expected, const std::function<bool()>& canceled);
 
 private:
     [[nodiscard]] Result<void> judge(rd_kafka_event_t& event, const TopicId& expected);

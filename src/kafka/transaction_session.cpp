@@ -318,7 +318,7 @@ bool TransactionSession::Producer::init_transactions() {
             watch_.reset();
             return true;
         }
-        Error described = with_right(map_error(*error, "initialising transactions"),
+        Error described = with_right(map_error(*error, "initializing transactions"),
                                      "Write on transactional id " + config_.transactional_id);
         if (rd_kafka_error_is_fatal(error.get()) != 0 ||
             described.disposition == Disposition::stop) {

@@ -23,7 +23,7 @@ struct HttpResponse {
     int status = 200;
     std::string content_type = "text/plain; charset=utf-8";
     std::string body;
-    // Beside those of every response. Without the initialiser GCC would warn where none is given.
+    // Beside those of every response. Without the initializer GCC would warn where none is given.
     // NOLINTNEXTLINE(readability-redundant-member-init)
     std::vector<std::pair<std::string, std::string>> headers = {};
 };

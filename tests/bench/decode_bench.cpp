@@ -162,7 +162,7 @@ int main(int argc, char** argv) {
         note(!failed, static_cast<std::uint64_t>(amount), seller);
     };
 
-    // The rounds take turns, so that a busy neighbour disturbs all of them; the best round counts.
+    // The rounds take turns, so that a busy neighbor disturbs all of them; the best round counts.
     std::array<double, 6> best{1e9, 1e9, 1e9, 1e9, 1e9, 1e9};
     for (int i = 0; i < rounds; ++i) {
         best[0] = std::min(best[0], time_round(records, ours));

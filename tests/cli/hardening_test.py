@@ -71,7 +71,7 @@ class HardeningTest(unittest.TestCase):
                 "-ftrivial-auto-var-init=zero",
             ):
                 self.assertIn(f" {flag} ", command)
-            self.assertRegex(command, r" -O[12] ")  # FORTIFY is nothing without optimisation
+            self.assertRegex(command, r" -O[12] ")  # FORTIFY is nothing without optimization
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
     cmake --preset fuzz && cmake --build --preset fuzz
     tests/fuzz/run.py --seconds 60                      every target, one after another
     tests/fuzz/run.py --target record_decoder --executions 10000000
-    tests/fuzz/run.py --preset fuzz-asan ...            with address and undefined-behaviour checks
+    tests/fuzz/run.py --preset fuzz-asan ...            with address and undefined-behavior checks
     tests/fuzz/run.py --ledger docs/reliability/ledger.jsonl   adds one line for each run
 
 A run begins with tests/fuzz/corpus/TARGET.txt and what earlier runs have found on this machine

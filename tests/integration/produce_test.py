@@ -97,7 +97,7 @@ def murmur2(key):
 
 def tool(name, *args):
     command = [CLUSTER, "tool", name, "--bootstrap-server", BROKERS, *args]
-    # A short life needs no optimising compiler.
+    # A short life needs no optimizing compiler.
     quick = os.environ | {"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1"}
     return subprocess.run(
         command, check=True, capture_output=True, text=True, timeout=180, env=quick
@@ -259,7 +259,7 @@ class RecordsTest(ProduceTestCase):
             self.assertEqual(code, 0)
         self.assert_each_once(read_topic(topic))
 
-    def test_cardinalities_are_honoured(self):
+    def test_cardinalities_are_honored(self):
         topic = f"{RUN}-cardinalities"
         code, _, _ = self.produce(
             topic, "--count", "3000", "--users", "2", "--sellers", "5", "--locations", "1"

@@ -417,7 +417,7 @@ TEST_CASE("what cannot be reached is told apart, and in time") {
     const ProbeLimits brief{.whole = milliseconds(300)};
     CHECK(probe_broker(silent.address(), {}, brief).answer == Answer::silent);
     CHECK(
-        probe_broker(silent.address(), {}, {.whole = seconds(60), .cancelled = [] { return true; }})
+        probe_broker(silent.address(), {}, {.whole = seconds(60), .canceled = [] { return true; }})
             .answer == Answer::silent);
     over = true;
     CHECK(probe_port(silent.address(), limits()).answer == Answer::fine);

@@ -90,7 +90,7 @@ TEST_CASE_METHOD(TombstoneFixture, "tombstones that were delivered at no offset 
 TEST_CASE_METHOD(TombstoneFixture, "a broker that does not know the topic yet is asked again") {
     rd_kafka_mock_topic_set_error(cluster_.get(), kTopic, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
     std::atomic<bool> asked = false;
-    task_.cancelled = [&asked] {
+    task_.canceled = [&asked] {
         asked = true;
         return false;
     };

@@ -1,5 +1,5 @@
 // The brokers of a simulated cluster: topics, coordinators, groups, and what each request does.
-// Replication is not modelled: a partition has one log, which no failure shortens.
+// Replication is not modeled: a partition has one log, which no failure shortens.
 #pragma once
 
 #include "kstream/codec/identity.hpp"

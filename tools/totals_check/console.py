@@ -54,7 +54,7 @@ def unescape(text: str) -> bytes:
 
 
 def parse(line: str, null: str) -> Record:
-    """One line of the labelled form: timestamp, partition, offset, headers, key, value."""
+    """One line of the labeled form: timestamp, partition, offset, headers, key, value."""
     timestamp, partition, offset, headers, key, value = line.split("\t")
 
     def text_or_null(text: str) -> bytes | None:
@@ -79,7 +79,7 @@ def parse(line: str, null: str) -> Record:
 class ConsoleConsumer:
     """A running console consumer, from the beginning of a topic; a context manager."""
 
-    def __init__(self, brokers: str, topic: str, labelled: bool = True) -> None:
+    def __init__(self, brokers: str, topic: str, labeled: bool = True) -> None:
         self.topic = topic
         self.null = "null-" + secrets.token_hex(16)
         properties = {
@@ -89,7 +89,7 @@ class ConsoleConsumer:
             "headers.separator": HEADER_SEPARATOR,
             "null.literal": self.null,
         }
-        if labelled:
+        if labeled:
             for name in ("timestamp", "partition", "offset", "headers", "key"):
                 properties[f"print.{name}"] = "true"
         command = [str(CLUSTER), "tool", "kafka-console-consumer"]
@@ -164,7 +164,7 @@ def read_values(
         return True
     seen = 0
     heard = time.monotonic()
-    with ConsoleConsumer(brokers, topic, labelled=False) as consumer:
+    with ConsoleConsumer(brokers, topic, labeled=False) as consumer:
         for lines in consumer.lines():
             if lines:
                 heard = time.monotonic()

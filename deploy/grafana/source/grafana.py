@@ -208,7 +208,7 @@ def heatmap(title, unit, expr, shows, normal, otherwise, *, width=8, height=8):
 
 
 def states(title, unit, queries, shows, normal, otherwise, mappings, *, width=12, height=6):
-    """What something was, over time: a band per series, coloured by its value."""
+    """What something was, over time: a band per series, colored by its value."""
     defaults = {
         "color": {"mode": "thresholds"},
         "custom": {"fillOpacity": 70, "lineWidth": 0, "spanNulls": False},

@@ -2,7 +2,7 @@
 // standard library and machine. The std distributions promise no such thing and are not used.
 //
 // SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", OOPSLA 2014,
-// with the finaliser of Vigna's reference splitmix64.c) is read by position: element i costs the
+// with the finalizer of Vigna's reference splitmix64.c) is read by position: element i costs the
 // same whichever came before. Not for secrets.
 #pragma once
 
@@ -12,7 +12,7 @@
 
 namespace kstream {
 
-// The finaliser: a bijection on 64 bits in which every input bit reaches every output bit.
+// The finalizer: a bijection on 64 bits in which every input bit reaches every output bit.
 [[nodiscard]] constexpr std::uint64_t splitmix64_finish(std::uint64_t state) {
     state = (state ^ (state >> 30)) * 0xbf58476d1ce4e5b9ULL;
     state = (state ^ (state >> 27)) * 0x94d049bb133111ebULL;

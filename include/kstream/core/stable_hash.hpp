@@ -14,7 +14,7 @@ namespace kstream {
 
 namespace detail {
 
-// Finaliser of MurmurHash3 (public domain, Austin Appleby): every input bit reaches every output
+// Finalizer of MurmurHash3 (public domain, Austin Appleby): every input bit reaches every output
 // bit.
 constexpr std::uint64_t mix64(std::uint64_t h) {
     h ^= h >> 33;

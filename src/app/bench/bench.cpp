@@ -142,7 +142,7 @@ Result<void> check_source(Bench& bench, const BenchJob& job, const bench::Expect
                                         .ends = *ends,
                                         .settings = {},
                                         .checksum = bench::record_checksum,
-                                        .cancelled = [&] { return bench.stopped(); }},
+                                        .canceled = [&] { return bench.stopped(); }},
                                        bench.context.clock);
     if (!read) {
         return std::unexpected(read.error());

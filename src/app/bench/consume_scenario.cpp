@@ -51,7 +51,7 @@ kafka::BareRead read_of(Bench& bench, const Dataset& data, int handles,
             .handles = handles,
             .settings = settings,
             .checksum = {},
-            .cancelled = [&bench] { return bench.stopped(); }};
+            .canceled = [&bench] { return bench.stopped(); }};
 }
 
 }  // namespace

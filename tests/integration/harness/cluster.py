@@ -101,7 +101,7 @@ def paused(node: str) -> Iterator[None]:
 
 def tool(name: str, *arguments: str) -> str:
     """One of Kafka's own tools, against this cluster."""
-    # A short life needs no optimising compiler.
+    # A short life needs no optimizing compiler.
     quick = os.environ | {"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1"}
     arguments = ("tool", name, "--bootstrap-server", BROKERS, *arguments)
     return command(*arguments, environment=quick).stdout

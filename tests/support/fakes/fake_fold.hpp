@@ -135,7 +135,7 @@ public:
             std::erase_if(ready_, [partition](const ReadyPartition& ready) {
                 return ready.partition == partition;
             });
-            cancelled.push_back(partition);
+            canceled.push_back(partition);
         }
     }
     Result<void> advance(std::vector<ReadyPartition>& ready) override {
@@ -161,7 +161,7 @@ public:
 
     std::vector<PartitionId> under_way;
     std::vector<PartitionId> begun;
-    std::vector<PartitionId> cancelled;
+    std::vector<PartitionId> canceled;
     std::size_t advances = 0;
     std::optional<Error> failure;
 

@@ -1,4 +1,4 @@
-// Everything outside of the loops of a randomised test: one log, two groups, one clock, and
+// Everything outside of the loops of a randomized test: one log, two groups, one clock, and
 // producers whose transactions end as a seed has it.
 #pragma once
 

@@ -86,7 +86,7 @@ TEST_CASE("records have their golden values") {
                                    .international = false});
 }
 
-TEST_CASE("cardinalities, a start before 1970 and the event rate are honoured") {
+TEST_CASE("cardinalities, a start before 1970 and the event rate are honored") {
     const TransactionGenerator generator({.seed = 42,
                                           .start_time_s = -5,
                                           .event_rate = 1,
@@ -185,7 +185,7 @@ TEST_CASE("every field is uniform over its range") {
 }
 
 TEST_CASE("other seeds give other records") {
-    // Neighbouring seeds are what people use; none of their records may coincide.
+    // Neighboring seeds are what people use; none of their records may coincide.
     const TransactionGenerator one = with_seed(1);
     const TransactionGenerator two = with_seed(2);
     for (std::uint64_t i = 0; i < 1000; ++i) {

@@ -148,7 +148,7 @@ TEST_CASE("keys with equal hashes are told apart by their bytes") {
 }
 
 TEST_CASE("taking back keys out of the middle of long probe chains leaves the others findable") {
-    // Two families of colliding keys, neighbours at the end of the smallest table, so that their
+    // Two families of colliding keys, neighbors at the end of the smallest table, so that their
     // chains run into each other and around its edge.
     const std::uint64_t seed = 3;
     const Collider collider{seed};

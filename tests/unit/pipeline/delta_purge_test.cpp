@@ -140,13 +140,13 @@ TEST_CASE("a purge that fails is logged and tried again an interval later") {
         b.fill(0, 5, hours{100});
         b.queries.intercept = [failing](const Query& query) -> std::optional<Result<QueryAnswer>> {
             if (query.kind == failing) {
-                return fail(ExitCode::kafka_fatal, "not authorised to delete records");
+                return fail(ExitCode::kafka_fatal, "not authorized to delete records");
             }
             return std::nullopt;
         };
         b.clock.advance(minutes{5});
         b.advance({at(0, 5)});
-        CHECK(b.recorded.count("not authorised to delete records") == 1);
+        CHECK(b.recorded.count("not authorized to delete records") == 1);
         CHECK(b.start(0) == 0);
         const std::size_t asked = b.queries.asked.size();
         b.clock.advance(minutes{4});

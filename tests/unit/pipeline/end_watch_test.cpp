@@ -259,13 +259,13 @@ TEST_CASE("a read that fails for now does not end the watch, one that says stop 
     CHECK(b.done());
 
     Bench stopped;
-    stopped.reader.fail_next_poll(Error::stop(ExitCode::kafka_fatal, "not authorised"));
+    stopped.reader.fail_next_poll(Error::stop(ExitCode::kafka_fatal, "not authorized"));
     Result<bool> over = false;
     for (int i = 0; i < 40 && over && !*over; ++i) {
         over = stopped.watch.advance(Duration::zero());
     }
     REQUIRE_FALSE(over.has_value());
-    CHECK(over.error().message == "not authorised");
+    CHECK(over.error().message == "not authorized");
 }
 
 TEST_CASE("a question that fails for now is asked again, one that says stop ends the watch") {
@@ -279,7 +279,7 @@ TEST_CASE("a question that fails for now is asked again, one that says stop ends
             if (refusals-- > 0) {
                 return std::unexpected(retriable
                                            ? testing::retriable("no broker in reach")
-                                           : Error::stop(ExitCode::kafka_fatal, "not authorised"));
+                                           : Error::stop(ExitCode::kafka_fatal, "not authorized"));
             }
             return std::nullopt;
         };

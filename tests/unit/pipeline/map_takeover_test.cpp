@@ -579,7 +579,7 @@ TEST_CASE("an unstable answer is never taken for no offset") {
     CHECK(b.found() == "0:4");
 }
 
-// ---- waiting and cancelling
+// ---- waiting and canceling
 
 TEST_CASE("a question about the source that is not answered is waited for, and not for ever") {
     Bench b;
@@ -593,7 +593,7 @@ TEST_CASE("a question about the source that is not answered is waited for, and n
     CHECK(b.error().exit_code == ExitCode::try_again);
 }
 
-TEST_CASE("a map takeover can be cancelled at every point and begun again") {
+TEST_CASE("a map takeover can be canceled at every point and begun again") {
     for (int steps = 0; steps < 30; ++steps) {
         for (const bool both : {false, true}) {
             for (const bool answered : {false, true}) {

@@ -62,7 +62,7 @@ TEST_CASE("a retriable error is no answer, any other is the caller's") {
         if (refusals-- > 0) {
             return std::unexpected(testing::retriable("not now"));
         }
-        return fail(ExitCode::kafka_fatal, "not authorised");
+        return fail(ExitCode::kafka_fatal, "not authorized");
     };
     Result<std::optional<QueryAnswer>> answer = std::optional<QueryAnswer>{};
     for (int i = 0; i < 10 && answer; ++i) {
@@ -70,7 +70,7 @@ TEST_CASE("a retriable error is no answer, any other is the caller's") {
         REQUIRE((!answer || !answer->has_value()));
     }
     REQUIRE_FALSE(answer.has_value());
-    CHECK(answer.error().message == "not authorised");
+    CHECK(answer.error().message == "not authorized");
     CHECK(b.queries.asked.size() == 3);
 }
 

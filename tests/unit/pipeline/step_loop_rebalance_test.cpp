@@ -54,7 +54,7 @@ TEST_CASE("P1: a partition that no step holds is released at once") {
     see(b);
     b.run(1);
     CHECK(b.source.released == partitions({1}));
-    CHECK(b.takeover.cancelled == partitions({1}));
+    CHECK(b.takeover.canceled == partitions({1}));
     CHECK(b.fold.dropped == partitions({1}));
     CHECK(b.loop.committed_positions().size() == 1);
 }
@@ -143,7 +143,7 @@ TEST_CASE("cooperative: retained partitions flow on while one is being given up"
     CHECK(b.source.rewinds.empty());
 }
 
-TEST_CASE("a partition that is revoked while it is taken over is cancelled and released") {
+TEST_CASE("a partition that is revoked while it is taken over is canceled and released") {
     StepLoopBench b;
     b.source.assign({0, 1});
     see(b);
@@ -151,7 +151,7 @@ TEST_CASE("a partition that is revoked while it is taken over is cancelled and r
     see(b);
     b.run(1);
     CHECK(b.source.released == partitions({0}));
-    CHECK(b.takeover.cancelled == partitions({0}));
+    CHECK(b.takeover.canceled == partitions({0}));
     CHECK(b.takeover.under_way == partitions({1}));
     b.takeover.make_ready(1, 0);
     b.run(1);
@@ -567,7 +567,7 @@ TEST_CASE("P1: a takeover that is under way in a missed generation begins again"
     b.source.miss_generation();
     see(b);
     b.run(1);
-    CHECK(b.takeover.cancelled == partitions({0}));
+    CHECK(b.takeover.canceled == partitions({0}));
     CHECK(b.takeover.begun == partitions({0, 0}));
     CHECK(b.asked_committed() == 0);
 }

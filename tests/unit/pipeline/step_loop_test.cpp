@@ -384,10 +384,10 @@ TEST_CASE("an abort that says stop ends the loop with its reason") {
     b.add(0, 1);
     b.run_until_submitted();
     b.sink.finish(TransactionResult::aborted,
-                  Error::stop(ExitCode::kafka_fatal, "not authorised to write"));
+                  Error::stop(ExitCode::kafka_fatal, "not authorized to write"));
     const Error error = b.run_to_error(2);
     CHECK(error.exit_code == ExitCode::kafka_fatal);
-    CHECK(error.message == "not authorised to write");
+    CHECK(error.message == "not authorized to write");
 }
 
 // ---- uncertain outcomes
@@ -513,10 +513,10 @@ TEST_CASE("an error of that question that says stop ends the loop") {
     b.run_until_submitted();
     b.lose_outcome();
     b.queries.intercept = [](const Query&) -> std::optional<Result<QueryAnswer>> {
-        return fail(ExitCode::kafka_fatal, "not authorised");
+        return fail(ExitCode::kafka_fatal, "not authorized");
     };
     b.sink.stand();
-    CHECK(b.run_to_error(5).message == "not authorised");
+    CHECK(b.run_to_error(5).message == "not authorized");
 }
 
 TEST_CASE("while an outcome is being found out the flow is closed and the group is served") {
@@ -602,8 +602,8 @@ TEST_CASE("rebuilds that are far apart do not end the loop") {
 TEST_CASE("a producer that cannot be made ends the loop with its reason") {
     StepLoopBench b;
     b.own({0}, 0);
-    b.sink.fail(Error::stop(ExitCode::kafka_fatal, "transactional id not authorised"));
-    CHECK(b.run_to_error(1).message == "transactional id not authorised");
+    b.sink.fail(Error::stop(ExitCode::kafka_fatal, "transactional id not authorized"));
+    CHECK(b.run_to_error(1).message == "transactional id not authorized");
 }
 
 // ---- open steps

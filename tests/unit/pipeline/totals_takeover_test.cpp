@@ -557,7 +557,7 @@ TEST_CASE("a retriable answer is asked for again, another error ends the takeove
             if (query.kind == Query::Kind::committed && refusals-- > 0) {
                 return std::unexpected(retriable
                                            ? testing::retriable("offsets are not stable")
-                                           : Error::stop(ExitCode::kafka_fatal, "not authorised"));
+                                           : Error::stop(ExitCode::kafka_fatal, "not authorized"));
             }
             return std::nullopt;
         };
@@ -566,7 +566,7 @@ TEST_CASE("a retriable answer is asked for again, another error ends the takeove
             REQUIRE(b.advance());
             CHECK(b.ready.size() == 1);
         } else {
-            CHECK(b.error().message == "not authorised");
+            CHECK(b.error().message == "not authorized");
         }
     }
 }
@@ -582,14 +582,14 @@ TEST_CASE("a read that fails for now is tried again, another error ends the take
     Bench stopped;
     stopped.write(0, "a", 3);
     stopped.takeover.begin(partitions({0}));
-    stopped.reader.fail_next_poll(Error::stop(ExitCode::kafka_fatal, "not authorised"));
-    CHECK(stopped.error().message == "not authorised");
+    stopped.reader.fail_next_poll(Error::stop(ExitCode::kafka_fatal, "not authorized"));
+    CHECK(stopped.error().message == "not authorized");
 }
 
-// ---- cancelling
+// ---- canceling
 
-TEST_CASE("a takeover can be cancelled at every point and begun again") {
-    // Two partitions, one of them cancelled or both; with the question of the moment answered or
+TEST_CASE("a takeover can be canceled at every point and begun again") {
+    // Two partitions, one of them canceled or both; with the question of the moment answered or
     // still open, whose answer must not be taken for that of the next.
     for (int steps = 0; steps < 20; ++steps) {
         for (const bool both : {false, true}) {
