@@ -351,6 +351,7 @@ ExitCode run_loops(const cli::AggregateConfig& config, const StartReport& facts,
     }
     const auto topic_queries = (*queries)->client(facts.names.map_group, TopicRole::source);
     TopicWatch topics{watched_topics(facts), *topic_queries, environment.clock, environment.log};
+    topics.look_now();  // later looks are compared with where the logs begin now
     Result<bool> watched = true;
     ExitCode printed = ExitCode::ok;
     if (config.until_end) {

@@ -70,7 +70,8 @@ class Identity(IntegrationTest):
             topic = f"{self.application}-{role}"
             cluster.delete_topic(topic)
             self.make_topic(topic)
-            self.alter(topic, "retention.ms=-1")
+            policy = "compact" if role.endswith("changelog") else "delete"
+            self.alter(topic, f"retention.ms=-1,cleanup.policy={policy}")
             refused = self.aggregate("--until", "end").expect(78, 30)
             self.assertIn(f"topic {topic} was deleted and re-created", refused.stderr)
 
