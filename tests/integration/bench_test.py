@@ -58,7 +58,7 @@ class Bench(IntegrationTest):
         source = run.wait_for_log(r"topic created topic=(\S+-source)")[1]
         self.start("produce", "-t", source, "--output-topic", self.results, "--count", "1",
                    "--seed", "99").expect(0)  # fmt: skip
-        run.expect(1, 90)
+        run.expect(70, 90)
         self.assertEqual(run.stdout, "")
         self.assertIn("1000001 records", run.stderr)
         self.assert_clean(run)

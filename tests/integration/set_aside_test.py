@@ -95,7 +95,7 @@ class SetAside(IntegrationTest):
             f"{self.application}-{name}"
             for name in ("map-0-consumer-http-here-1", "totals-0-producer")
         ]
-        for name, quota in zip(names, ("consumer_byte_rate=10000", "producer_byte_rate=200")):
+        for name, quota in zip(names, ("consumer_byte_rate=200000", "producer_byte_rate=200")):
             entity = ("--alter", "--entity-type", "clients", "--entity-name", name)
             cluster.tool("kafka-configs", *entity, "--add-config", quota)
             self.addCleanup(
