@@ -40,19 +40,6 @@ class CreateTopics(IntegrationTest):
         self.assertEqual(self.states(same.stdout)["changelog"], "differs")
         self.assertEqual(self.states(same.stdout)["source"], "same")
 
-    def test_times_that_the_brokers_refuse_are_a_question_about_the_clock(self) -> None:
-        """As a clock that is far off; here by topics that take no time but the brokers' own."""
-        both = r"clock right\? it says \d{4}-.* the brokers wrote last at \d{4}-\d\d-\d\dT"
-        self.create_topics()
-        self.produce(1_000)
-        cluster.tool(
-            "kafka-configs", "--alter", "--entity-type", "topics",
-            "--entity-name", f"{self.application}-totals-repartition",
-            "--add-config", "message.timestamp.before.max.ms=0",
-        )  # fmt: skip
-        aggregate = self.aggregate("--until", "end").expect(4)
-        self.assertRegex(aggregate.stderr, both)
-
     def test_dry_run(self) -> None:
         dry = self.start("create-topics", *self.names(), "--dry-run").expect(0)
         self.assertEqual(set(self.states(dry.stdout)), set(ROLES), dry.stdout)
