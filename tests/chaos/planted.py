@@ -3,7 +3,6 @@
 
     planted.py                 all of SCENARIOS, on the binary of the preset `planted`
     planted.py --only NAME     some of them (a regular expression)
-    planted.py --ledger        writes what came of it into docs/reliability/ledger.jsonl
 
 First every scenario runs without a bug and has to pass: else its failure says nothing. A bug counts
 as caught when a test failed and the bug had been reached. Closes with `N passed, N failed`.
@@ -79,7 +78,6 @@ def main() -> int:
     assert __doc__
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--only", metavar="NAME", default="")
-    parser.add_argument("--ledger", action="store_true")
     options = parser.parse_args()
     run.enter_namespace()
     state = ledger.state_of(BINARY)
@@ -101,9 +99,8 @@ def main() -> int:
             print(f"{word:10} {time.monotonic() - began:5.0f}s  {bug}  {caught}", flush=True)
     finally:
         cluster.command("down", check=False)
-    if options.ledger:
-        at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        ledger.append({"kind": "planted", "at": at, **state, "bugs": bugs})
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    ledger.append({"kind": "planted", "at": at, **state, "bugs": bugs})
     caught = sum(bool(bug["caught_by"]) for bug in bugs)
     print(f"{caught} passed, {len(bugs) - caught} failed")
     return 0 if caught == len(bugs) else 1

@@ -18,7 +18,6 @@ or what KSTREAM names. Exit code 0: exact. Logs of a run that was not stay in bu
     --profile NAME      which faults: see PROFILES
     --times stock       Kafka's and kstream's own session and transaction times
     --group-protocol consumer   groups of KIP-848
-    --ledger            writes the run's line into docs/reliability/ledger.jsonl
 """
 
 from __future__ import annotations
@@ -267,8 +266,7 @@ def run_once(options: argparse.Namespace) -> int:
     print(json.dumps(line))
     for text in [*problems, *run.fleet.wrong, *run.trouble, *run.reader.falls[:10]]:
         print(text, file=sys.stderr)
-    if options.ledger:
-        ledger.append(line)
+    ledger.append(line)
     if problems:
         keep_logs(run.directory)
     else:
@@ -302,7 +300,6 @@ def main() -> int:
     parser.add_argument("--times", choices=SESSION_SECONDS, default="short")
     parser.add_argument("--rate", type=int, default=10_000, help="records per second")
     parser.add_argument("--group-protocol", choices=("classic", "consumer"), default="classic")
-    parser.add_argument("--ledger", action="store_true")
     options = parser.parse_args()
     case.GROUP_PROTOCOL = options.group_protocol
     enter_namespace()

@@ -5,7 +5,6 @@
     tests/fuzz/run.py --seconds 60                      every target, one after another
     tests/fuzz/run.py --target record_decoder --executions 10000000
     tests/fuzz/run.py --preset fuzz-asan ...            with address and undefined-behavior checks
-    tests/fuzz/run.py --ledger docs/reliability/ledger.jsonl   adds one line for each run
 
 A run begins with tests/fuzz/corpus/TARGET.txt and what earlier runs have found on this machine
 (build/PRESET/corpus/TARGET). A finding is written there as an escaped line, to be added to the .txt
@@ -22,6 +21,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "chaos"))
+import ledger  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 CORPUS = ROOT / "tests" / "fuzz" / "corpus"
@@ -52,15 +54,6 @@ def unpack(target, folder):
 
 # libFuzzer's exit code after a signal that asked it to end.
 INTERRUPTED = 72
-
-
-def commit():
-    """What was run: the revision, and whether it was all of it."""
-    git = lambda *words: subprocess.run(  # noqa: E731
-        ["git", *words], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.strip()
-    dirty = git("status", "--porcelain", "--untracked-files=no")
-    return git("rev-parse", "HEAD") + ("-dirty" if dirty else "")
 
 
 def fuzz(target, build, arguments):
@@ -102,29 +95,26 @@ def main():
     parser.add_argument("--preset", default="fuzz", choices=("fuzz", "fuzz-asan"))
     parser.add_argument("--seconds", type=int, default=0, help="for each target")
     parser.add_argument("--executions", type=int, default=0, help="for each target")
-    parser.add_argument("--ledger", type=Path, help="add a line for each run to this file")
     arguments = parser.parse_args()
     if not arguments.seconds and not arguments.executions:
         arguments.seconds = 60
     build = ROOT / "build" / arguments.preset
     passed = failed = 0
-    revision = commit()
+    state = ledger.state()
     for target in arguments.target or targets:
         began = datetime.datetime.now(datetime.timezone.utc)
         executions, seconds, found, ended = fuzz(target, build, arguments)
         failed += bool(found)
         passed += not found
         line = {
-            "kind": "fuzz", "at": began.strftime("%Y-%m-%dT%H:%M:%SZ"), "commit": revision,
+            "kind": "fuzz", "at": began.strftime("%Y-%m-%dT%H:%M:%SZ"), **state,
             "target": target, "preset": arguments.preset, "executions": executions,
             "seconds": round(seconds), "findings": len(found),
         }
         print(json.dumps(line), flush=True)
         for one in found:
             print(f"{target}: {one}", flush=True)
-        if arguments.ledger:
-            with arguments.ledger.open("a", encoding="utf-8") as ledger:
-                ledger.write(json.dumps(line) + "\n")
+        ledger.append(line)
         if ended:
             print("ended early", flush=True)
             break

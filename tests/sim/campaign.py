@@ -2,7 +2,6 @@
 """A long campaign of the simulator, in pieces, for the results ledger.
 
     campaign.py --seeds 300000 --first 1000001     one thread; each piece is told when it is done
-    campaign.py --ledger                           one line for docs/reliability/ledger.jsonl
 
 Builds kstream-sim of the preset `release` first and runs a copy of it, so that a build in the
 meantime changes nothing. Ended early (SIGTERM, Ctrl-C), it writes down the pieces that were done.
@@ -61,7 +60,6 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=1_000_001)
     parser.add_argument("--piece", type=int, default=50_000)
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--ledger", action="store_true")
     options = parser.parse_args()
     build = ["cmake", "--build", "--preset", "release", "-t", "kstream", "kstream-sim"]
     subprocess.run(build, cwd=ledger.ROOT, check=True, stdout=subprocess.DEVNULL)
@@ -90,8 +88,7 @@ def main() -> int:
         return 2
     line = {"kind": "sim", "at": at, **state, **entry(pieces, options.first, cpu)}
     print(line)
-    if options.ledger:
-        ledger.append(line)
+    ledger.append(line)
     return 1 if line["misses"] else 0
 
 

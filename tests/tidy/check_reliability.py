@@ -16,8 +16,9 @@ import campaign  # noqa: E402
 import report  # noqa: E402
 
 PAGE = "".join(f"<!-- figures: {name} -->\n<!-- end -->\n" for name in report.SECTIONS)
+CODE = "c0de"
 RUN = {
-    "kind": "chaos", "at": "2026-01-02T03:04:05Z", "commit": "abc", "dirty": [],
+    "kind": "chaos", "at": "2026-01-02T03:04:05Z", "commit": "abc", "code": CODE, "dirty": [],
     "profile": "workers", "seed": 1, "minutes": 5, "records": 1000, "verdict": "exact",
     "settings": {"times": "short"}, "recovery_s": [1.5, 2.5], "load_average": 1.0,
     "faults": {"worker_kill": {"tried": 3, "evidence": 2}},
@@ -40,32 +41,49 @@ FAILED seed 3: the count of v0 went back from 1 to 0
 
 class Written(unittest.TestCase):
     def test_is_stable(self) -> None:
-        page = report.written(PAGE, [RUN])
-        self.assertEqual(report.written(page, [RUN]), page)
+        page = report.written(PAGE, [RUN], CODE)
+        self.assertEqual(report.written(page, [RUN], CODE), page)
 
     def test_says_what_the_ledger_says(self) -> None:
-        page = report.written(PAGE, [RUN])
-        self.assertIn("| workers killed (SIGKILL) | 300 | 2 | no |", page)
-        self.assertNotEqual(report.written(page, [RUN, RUN]), page)
-        self.assertNotEqual(report.written(page.replace("1,000", "2,000"), [RUN]), PAGE)
+        page = report.written(PAGE, [RUN], CODE)
+        self.assertIn("| workers killed (SIGKILL) | 300 | 2 | no | 2 | no |", page)
+        self.assertNotEqual(report.written(page, [RUN, RUN], CODE), page)
+        self.assertNotEqual(report.written(PAGE, [RUN | {"records": 2000}], CODE), page)
+
+    def test_other_code_counts_for_all_code_only(self) -> None:
+        run = RUN | {"faults": {"worker_kill": {"tried": 300, "evidence": 300}}}
+        page = report.written(PAGE, [run], CODE)
+        self.assertIn("| workers killed (SIGKILL) | 300 | 300 | yes | 300 | yes |", page)
+        page = report.written(PAGE, [run | {"code": "other"}], CODE)
+        self.assertIn("| workers killed (SIGKILL) | 300 | 300 | yes | 0 | no |", page)
+        del run["code"]
+        page = report.written(PAGE, [run], CODE)
+        self.assertIn("| workers killed (SIGKILL) | 300 | 300 | yes | 0 | no |", page)
+
+    def test_a_tenth_of_a_target_is_enough_on_this_code(self) -> None:
+        for kills, met in ((29, "no"), (30, "yes")):
+            run = RUN | {"faults": {"worker_kill": {"tried": kills, "evidence": kills}}}
+            page = report.written(PAGE, [run], CODE)
+            self.assertIn(f"killed (SIGKILL) | 300 | {kills} | no | {kills} | {met} |", page)
 
     def test_a_dirty_tree_does_not_count(self) -> None:
+        clean = report.written(PAGE, [RUN], CODE)
         dirty = RUN | {"dirty": ["src/main.cpp"]}
-        self.assertEqual(report.written(PAGE, [RUN, dirty]), report.written(PAGE, [RUN]))
+        self.assertEqual(report.written(PAGE, [RUN, dirty], CODE), clean)
 
     def test_a_broken_run_is_shown_and_does_not_count(self) -> None:
-        page = report.written(PAGE, [RUN | {"verdict": "broken"}])
-        self.assertIn("| workers killed (SIGKILL) | 300 | 0 | no |", page)
+        page = report.written(PAGE, [RUN | {"verdict": "broken"}], CODE)
+        self.assertIn("| workers killed (SIGKILL) | 300 | 0 | no | 0 | no |", page)
         self.assertIn("| broken |", page)
 
     def test_a_campaign_of_the_simulator_is_shown(self) -> None:
-        page = report.written(PAGE, [CAMPAIGN])
+        page = report.written(PAGE, [CAMPAIGN], CODE)
         self.assertIn("| `abc` | 77 | 1,500 | 88.7% | 2 | 150 |", page)
-        self.assertIn("| simulated histories that count | 1,000,000 | 1,330 | no |", page)
+        self.assertIn("| simulated histories that count | 1,000,000 | 1,330 | no | 0 | no |", page)
 
     def test_a_campaign_of_a_dirty_tree_does_not_count(self) -> None:
-        page = report.written(PAGE, [CAMPAIGN | {"dirty": ["src/main.cpp"]}])
-        self.assertIn("| simulated histories that count | 1,000,000 | 0 | no |", page)
+        page = report.written(PAGE, [CAMPAIGN | {"dirty": ["src/main.cpp"]}], CODE)
+        self.assertIn("| simulated histories that count | 1,000,000 | 0 | no | 0 | no |", page)
         self.assertIn("No campaign is in the ledger yet.", page)
 
     def test_a_campaign_is_read_off_what_it_says(self) -> None:
