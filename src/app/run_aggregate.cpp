@@ -2,20 +2,20 @@
 // Nothing here knows the protocol; src/pipeline does.
 
 #include "app/commands.hpp"
-#include "app/ensure_topics.hpp"
 #include "app/loop_thread.hpp"
 #include "app/peer_watch.hpp"
-#include "app/print_results.hpp"
-#include "app/process_limits.hpp"
-#include "app/record_sizes.hpp"
 #include "app/run_tally.hpp"
-#include "app/start_checks.hpp"
-#include "app/topic_plan.hpp"
 #include "kafka/broker_clock.hpp"
 #include "kafka/left_behind.hpp"
 #include "kstream/codec/spec_hash.hpp"
 #include "kstream/pipeline/end_watch.hpp"
 #include "kstream/pipeline/topic_watch.hpp"
+#include "process/process_limits.hpp"
+#include "results/print_results.hpp"
+#include "topics/ensure_topics.hpp"
+#include "topics/record_sizes.hpp"
+#include "topics/start_checks.hpp"
+#include "topics/topic_plan.hpp"
 
 #include <fmt/format.h>
 
@@ -53,17 +53,17 @@ ExitCode report(Log& log, const Error& error) {
     return error.exit_code;
 }
 
-Result<TopicPlan> plan_topics(const cli::AggregateConfig& config) {
-    PlanInput input;
+Result<topics::TopicPlan> plan_topics(const cli::AggregateConfig& config) {
+    topics::PlanInput input;
     input.application_id = config.application_id;
     input.source = config.spec.source_topic;
     input.results = config.results_topic;
-    return make_topic_plan(input);
+    return topics::make_topic_plan(input);
 }
 
 // What this start is, compared with what is stored (P4): a difference becomes a finding. Only where
 // all topics are there, or their absence would look like another difference.
-Identity identity_of(const cli::AggregateConfig& config, StartReport& report) {
+Identity identity_of(const cli::AggregateConfig& config, topics::StartReport& report) {
     Identity identity;
     identity.spec_hash = spec_hash(config.spec);
     identity.scale = static_cast<std::uint8_t>(config.spec.scale);
@@ -76,19 +76,20 @@ Identity identity_of(const cli::AggregateConfig& config, StartReport& report) {
     identity.source_id = report.topic(TopicRole::source).id;
     identity.repartition_id = report.topic(TopicRole::repartition).id;
     identity.changelog_id = report.topic(TopicRole::changelog).id;
-    const bool all_there = std::ranges::all_of(report.topics, &TopicFacts::exists);
+    const bool all_there = std::ranges::all_of(report.topics, &topics::TopicFacts::exists);
     if (!all_there) {
         return identity;
     }
     if (const Result<void> same =
-            check_stored_identity(report.stored, report.names, config.spec, identity);
+            topics::check_stored_identity(report.stored, report.names, config.spec, identity);
         !same) {
-        report.findings.push_back(Finding::from(same.error()));
+        report.findings.push_back(topics::Finding::from(same.error()));
     }
     return identity;
 }
 
-MapFoldConfig map_fold_config(const cli::AggregateConfig& config, const StartReport& report) {
+MapFoldConfig map_fold_config(const cli::AggregateConfig& config,
+                              const topics::StartReport& report) {
     MapFoldConfig map_fold;
     switch (config.on_bad_record) {
         case cli::OnBadRecord::dead_letter:
@@ -101,15 +102,16 @@ MapFoldConfig map_fold_config(const cli::AggregateConfig& config, const StartRep
             map_fold.on_bad_record = BadRecordPolicy::fail;
             break;
     }
-    const TopicFacts& letters = report.topic(TopicRole::dead_letters);
+    const topics::TopicFacts& letters = report.topic(TopicRole::dead_letters);
     map_fold.dead_letter_partitions = std::max(1, letters.partitions);
-    map_fold.most_dead_letter_bytes = most_dead_letter_bytes(letters);
-    map_fold.most_batch_bytes = most_batch_bytes(report.topic(TopicRole::repartition), config.spec,
-                                                 report.topic(TopicRole::source).partitions);
+    map_fold.most_dead_letter_bytes = topics::most_dead_letter_bytes(letters);
+    map_fold.most_batch_bytes =
+        topics::most_batch_bytes(report.topic(TopicRole::repartition), config.spec,
+                                 report.topic(TopicRole::source).partitions);
     return map_fold;
 }
 
-kafka::TopicNames topic_names(const Names& names) {
+kafka::TopicNames topic_names(const topics::Names& names) {
     kafka::TopicNames topics;
     for (const TopicRole role : {TopicRole::source, TopicRole::repartition, TopicRole::changelog,
                                  TopicRole::results, TopicRole::dead_letters}) {
@@ -153,7 +155,7 @@ Result<Loops> start_loops(const LoopEnvironment& environment) {
     return loops;
 }
 
-std::array<TopicId, kTopicRoleCount> topic_ids(const StartReport& facts) {
+std::array<TopicId, kTopicRoleCount> topic_ids(const topics::StartReport& facts) {
     std::array<TopicId, kTopicRoleCount> ids;
     for (std::size_t i = 0; i < kTopicRoleCount; ++i) {
         ids[i] = facts.topics[i].id;
@@ -162,10 +164,10 @@ std::array<TopicId, kTopicRoleCount> topic_ids(const StartReport& facts) {
 }
 
 // The topics as the start checks found them, which is what the identity is made of.
-TopicWatch::Topics watched_topics(const StartReport& facts) {
+TopicWatch::Topics watched_topics(const topics::StartReport& facts) {
     TopicWatch::Topics topics;
     for (std::size_t i = 0; i < kTopicRoleCount; ++i) {
-        const TopicFacts& topic = facts.topics[i];
+        const topics::TopicFacts& topic = facts.topics[i];
         topics[i] = {topic.name, topic.id, topic.partitions};
     }
     return topics;
@@ -300,10 +302,10 @@ ExitCode print_what_is_there(const cli::AggregateConfig& config, kafka::Admin& a
     wanted.application_id = config.application_id;
     wanted.spec = config.spec;
     wanted.results_topic = config.results_topic;
-    return print_results(wanted, admin, context.log, context.stop);
+    return results::print_results(wanted, admin, context.log, context.stop);
 }
 
-ExitCode run_loops(const cli::AggregateConfig& config, const StartReport& facts,
+ExitCode run_loops(const cli::AggregateConfig& config, const topics::StartReport& facts,
                    const Identity& identity, kafka::Admin& admin, AppContext& context) {
     const kafka::ClientConfig client{config.common.brokers, config.application_id,
                                      config.common.client_properties, &context.log};
@@ -324,7 +326,7 @@ ExitCode run_loops(const cli::AggregateConfig& config, const StartReport& facts,
         .identity = identity,
         .topic_ids = topic_ids(facts),
         .map_fold = map_fold_config(config, facts),
-        .producer_sizes = producer_sizes(facts),
+        .producer_sizes = topics::producer_sizes(facts),
         .hash_seed = random_id(),
         .queries = **queries,
         .snapshots = context.snapshots,
@@ -394,11 +396,11 @@ ExitCode run_loops(const cli::AggregateConfig& config, const StartReport& facts,
 
 ExitCode run_aggregate(const cli::AggregateConfig& config, AppContext& context) {
     Log& log = context.log;
-    Result<TopicPlan> plan = plan_topics(config);
+    Result<topics::TopicPlan> plan = plan_topics(config);
     if (!plan) {
         return report(log, plan.error());
     }
-    Result<kafka::Admin> admin = make_admin(config.common, log, context.stop);
+    Result<kafka::Admin> admin = topics::make_admin(config.common, log, context.stop);
     if (!admin) {
         return report(log, admin.error());
     }
@@ -410,32 +412,34 @@ ExitCode run_aggregate(const cli::AggregateConfig& config, AppContext& context) 
             return failed(reached.error());
         }
     }
-    StartReport checked = check_start(*admin, config, {.cluster_wait = kClusterWait}, log);
+    topics::StartReport checked =
+        topics::check_start(*admin, config, {.cluster_wait = kClusterWait}, log);
     Identity identity = identity_of(config, checked);
     if (config.dry_run) {
-        Findings findings = checked.all();
-        fmt::print("{}", findings_text(findings));
+        topics::Findings findings = checked.all();
+        fmt::print("{}", topics::findings_text(findings));
         return exit_code_of(findings);
     }
     if (context.stop.requested()) {
         return stopped_at_start(config, log);
     }
     if (checked.ok() && !checked.missing.empty()) {
-        log_findings(checked.missing_findings, log);
-        if (const auto made = make_missing_topics(*admin, *plan, MissingSource::refuse, &needed_on,
-                                                  log, context.stop);
+        topics::log_findings(checked.missing_findings, log);
+        if (const auto made =
+                topics::make_missing_topics(*admin, *plan, topics::MissingSource::refuse,
+                                            &topics::needed_on, log, context.stop);
             !made) {
             return failed(made.error());
         }
-        checked = check_start(*admin, config,
-                              {.cluster_wait = kClusterWait, .all_topics_were_made = true}, log);
+        checked = topics::check_start(
+            *admin, config, {.cluster_wait = kClusterWait, .all_topics_were_made = true}, log);
         if (context.stop.requested()) {
             return stopped_at_start(config, log);
         }
         identity = identity_of(config, checked);
     }
-    const Findings findings = checked.all();
-    log_findings(findings, log);
+    const topics::Findings findings = checked.all();
+    topics::log_findings(findings, log);
     if (!checked.ok()) {
         return exit_code_of(findings);
     }
@@ -443,8 +447,8 @@ ExitCode run_aggregate(const cli::AggregateConfig& config, AppContext& context) 
         log.write(LogLevel::info, "--from is for the first start: going on from what is committed");
     }
     if (const Result<void> fits =
-            check_limits(needs_of_aggregate(config.workers, checked.brokers), read_process_limits(),
-                         config.workers, checked.brokers);
+            process::check_limits(process::needs_of_aggregate(config.workers, checked.brokers),
+                                  process::read_process_limits(), config.workers, checked.brokers);
         !fits) {
         return report(log, fits.error());
     }

@@ -4,9 +4,9 @@
 #include "app/audit_report.hpp"
 #include "app/audit_world.hpp"
 #include "app/commands.hpp"
-#include "app/ensure_topics.hpp"
-#include "app/explain.hpp"
 #include "kstream/audit/session.hpp"
+#include "kstream/ports/explain.hpp"
+#include "topics/ensure_topics.hpp"
 
 #include <fmt/format.h>
 
@@ -24,12 +24,12 @@ namespace {
 constexpr std::chrono::milliseconds kClusterWait{30000};
 
 Result<audit::Report> audit_job(const cli::AuditConfig& config, AppContext& context) {
-    Result<Names> names =
-        make_names(config.application_id, config.spec.source_topic, config.results_topic);
+    Result<topics::Names> names =
+        topics::make_names(config.application_id, config.spec.source_topic, config.results_topic);
     if (!names) {
         return std::unexpected(std::move(names.error()));
     }
-    Result<kafka::Admin> admin = make_admin(config.common, context.log, context.stop);
+    Result<kafka::Admin> admin = topics::make_admin(config.common, context.log, context.stop);
     if (!admin) {
         return std::unexpected(std::move(admin.error()));
     }

@@ -1,16 +1,16 @@
 // kstream bench: runs the scenarios, one after another, and reports them. What each measures stands
-// at the top of its file in app/bench/.
+// at the top of its file in bench/.
 //
 //   environment -> scenarios (topics of their own, removed again) -> table or JSON -> --against
-#include "app/bench/bench_report.hpp"
-#include "app/bench/scenarios.hpp"
 #include "app/commands.hpp"
-#include "app/ensure_topics.hpp"
-#include "app/explain.hpp"
-#include "bench/comparison.hpp"
-#include "bench/percentile_file.hpp"
+#include "bench/bench_report.hpp"
+#include "bench/figures/comparison.hpp"
+#include "bench/figures/percentile_file.hpp"
+#include "bench/scenarios.hpp"
 #include "cli/values.hpp"
+#include "kstream/ports/explain.hpp"
 #include "kstream/version.hpp"
+#include "topics/ensure_topics.hpp"
 
 #include <fmt/format.h>
 
@@ -34,13 +34,13 @@ bool wants(const cli::BenchConfig& config, BenchScenario scenario) {
     return config.scenario == BenchScenario::all || config.scenario == scenario;
 }
 
-BenchReport empty_report(const cli::BenchConfig& config, const Clock& clock) {
-    BenchReport report;
+bench::BenchReport empty_report(const cli::BenchConfig& config, const Clock& clock) {
+    bench::BenchReport report;
     report.kstream = fmt::format("kstream {} (revision {})", version().number, version().revision);
     report.librdkafka = kafka::library_version();
     report.at = cli::print_rfc3339(clock.wall_ms());
-    report.machine = read_machine();
-    report.settings = settings_of(config);
+    report.machine = bench::read_machine();
+    report.settings = bench::settings_of(config);
     return report;
 }
 
@@ -49,15 +49,15 @@ std::string run_name() {
     return fmt::format("kstream-bench-{:08x}", std::random_device{}());
 }
 
-void append(BenchReport& report, bench::ScenarioResult result) {
+void append(bench::BenchReport& report, bench::ScenarioResult result) {
     report.scenarios.push_back(std::move(result));
 }
 
 // produce, consume and aggregate share their records.
-Result<void> measure_streams(Bench& bench, BenchReport& report) {
-    Dataset data;
+Result<void> measure_streams(bench::Bench& bench, bench::BenchReport& report) {
+    bench::Dataset data;
     if (wants(bench.config, BenchScenario::produce)) {
-        auto result = measure_produce(bench, data);
+        auto result = bench::measure_produce(bench, data);
         if (!result) {
             return std::unexpected(std::move(result.error()));
         }
@@ -68,21 +68,21 @@ Result<void> measure_streams(Bench& bench, BenchReport& report) {
         return {};
     }
     if (!data.job) {
-        auto made = make_dataset(bench, even_records(bench.config));
+        auto made = bench::make_dataset(bench, bench::even_records(bench.config));
         if (!made) {
             return std::unexpected(std::move(made.error()));
         }
         data = std::move(*made);
     }
     if (aggregates) {
-        auto results = measure_aggregate(bench, data);
+        auto results = bench::measure_aggregate(bench, data);
         if (!results) {
             return std::unexpected(std::move(results.error()));
         }
         std::ranges::move(*results, std::back_inserter(report.scenarios));
         return {};
     }
-    auto result = measure_consume(bench, data);
+    auto result = bench::measure_consume(bench, data);
     if (!result) {
         return std::unexpected(std::move(result.error()));
     }
@@ -100,12 +100,12 @@ Result<void> write_percentiles(const std::string& path, const LatencyHistogram& 
     return {};
 }
 
-Result<void> measure_on_cluster(Bench& bench, BenchReport& report) {
+Result<void> measure_on_cluster(bench::Bench& bench, bench::BenchReport& report) {
     if (auto done = measure_streams(bench, report); !done) {
         return done;
     }
     if (wants(bench.config, BenchScenario::latency)) {
-        auto result = measure_latency(bench);
+        auto result = bench::measure_latency(bench);
         if (!result) {
             return std::unexpected(std::move(result.error()));
         }
@@ -118,14 +118,14 @@ Result<void> measure_on_cluster(Bench& bench, BenchReport& report) {
         }
     }
     if (wants(bench.config, BenchScenario::keys)) {
-        auto result = measure_keys(bench);
+        auto result = bench::measure_keys(bench);
         if (!result) {
             return std::unexpected(std::move(result.error()));
         }
         append(report, std::move(*result));
     }
     if (wants(bench.config, BenchScenario::restore)) {
-        auto result = measure_restore(bench);
+        auto result = bench::measure_restore(bench);
         if (!result) {
             return std::unexpected(std::move(result.error()));
         }
@@ -134,8 +134,9 @@ Result<void> measure_on_cluster(Bench& bench, BenchReport& report) {
     return {};
 }
 
-Result<Bench> open_bench(const cli::BenchConfig& config, AppContext& context, BenchReport& report) {
-    auto admin = make_admin(config.common, context.log, context.stop);
+Result<bench::Bench> open_bench(const cli::BenchConfig& config, AppContext& context,
+                                bench::BenchReport& report) {
+    auto admin = topics::make_admin(config.common, context.log, context.stop);
     if (!admin) {
         return std::unexpected(std::move(admin.error()));
     }
@@ -150,26 +151,28 @@ Result<Bench> open_bench(const cli::BenchConfig& config, AppContext& context, Be
         return std::unexpected(std::move(cleaner.error()));
     }
     const cli::TopicPolicy policy;
-    report.cluster =
-        BenchCluster{.id = cluster->cluster_id,
-                     .brokers = cluster->brokers.size(),
-                     .replication_factor = std::min(policy.replication_factor,
-                                                    static_cast<int>(cluster->brokers.size())),
-                     .partitions = policy.partitions};
-    return Bench{.config = config,
-                 .context = context,
-                 .admin = std::move(*admin),
-                 .cleaner = std::move(*cleaner),
-                 .client = client,
-                 .brokers = BrokerProcesses(cluster->brokers),
-                 .run = run_name(),
-                 .latency_us = {}};
+    report.cluster = bench::BenchCluster{
+        .id = cluster->cluster_id,
+        .brokers = cluster->brokers.size(),
+        .replication_factor =
+            std::min(policy.replication_factor, static_cast<int>(cluster->brokers.size())),
+        .partitions = policy.partitions};
+    return bench::Bench{.config = config,
+                        .log = context.log,
+                        .stop = context.stop,
+                        .clock = context.clock,
+                        .admin = std::move(*admin),
+                        .cleaner = std::move(*cleaner),
+                        .client = client,
+                        .brokers = bench::BrokerProcesses(cluster->brokers),
+                        .run = run_name(),
+                        .latency_us = {}};
 }
 
-Result<BenchReport> measure(const cli::BenchConfig& config, AppContext& context) {
-    BenchReport report = empty_report(config, context.clock);
+Result<bench::BenchReport> measure(const cli::BenchConfig& config, AppContext& context) {
+    bench::BenchReport report = empty_report(config, context.clock);
     if (wants(config, BenchScenario::decode)) {
-        auto result = measure_decode(config);
+        auto result = bench::measure_decode(config);
         if (!result) {
             return std::unexpected(std::move(result.error()));
         }
@@ -188,11 +191,11 @@ Result<BenchReport> measure(const cli::BenchConfig& config, AppContext& context)
 }
 
 // The verdict of --against, to stderr's side of the output only when stdout is for machines.
-ExitCode compare_with(const EarlierResult& earlier, const BenchReport& report,
+ExitCode compare_with(const bench::EarlierResult& earlier, const bench::BenchReport& report,
                       const cli::BenchConfig& config) {
     const std::vector<bench::Compared> compared =
         bench::compare(earlier.scenarios, report.scenarios);
-    const std::string text = comparison_text(earlier, report, compared);
+    const std::string text = bench::comparison_text(earlier, report, compared);
     std::fputs(text.c_str(), config.json ? stderr : stdout);
     return std::ranges::any_of(
                compared,
@@ -204,15 +207,15 @@ ExitCode compare_with(const EarlierResult& earlier, const BenchReport& report,
 }  // namespace
 
 ExitCode run_bench(const cli::BenchConfig& config, AppContext& context) {
-    std::optional<EarlierResult> earlier;
+    std::optional<bench::EarlierResult> earlier;
     if (!config.against.empty()) {  // before minutes are spent
-        auto read = read_earlier(config.against, config);
+        auto read = bench::read_earlier(config.against, config);
         if (!read) {
             return explain(context.log, "nothing to compare with", read.error());
         }
         earlier = std::move(*read);
         if (const std::string found =
-                settings_difference(*earlier, empty_report(config, context.clock));
+                bench::settings_difference(*earlier, empty_report(config, context.clock));
             !found.empty()) {
             return explain(context.log, "nothing to compare with",
                            Error::stop(ExitCode::usage,
@@ -220,15 +223,16 @@ ExitCode run_bench(const cli::BenchConfig& config, AppContext& context) {
                                                    config.against, found)));
         }
     }
-    const Result<BenchReport> report = measure(config, context);
+    const Result<bench::BenchReport> report = measure(config, context);
     if (!report) {
         // A stop makes whatever goes on fail in its own words.
         const bool stopped =
             context.stop.requested() && report.error().exit_code != ExitCode::proved_wrong;
         return explain(context.log, "nothing is reported",
-                       stopped ? interrupted_bench() : report.error());
+                       stopped ? bench::interrupted_bench() : report.error());
     }
-    std::fputs((config.json ? bench_json(*report) : bench_text(*report)).c_str(), stdout);
+    std::fputs((config.json ? bench::bench_json(*report) : bench::bench_text(*report)).c_str(),
+               stdout);
     return earlier ? compare_with(*earlier, *report, config) : ExitCode::ok;
 }
 

@@ -1,14 +1,14 @@
 // Composition root of `produce`: topics, one producer and one thread per worker, progress, summary.
 #include "app/commands.hpp"
-#include "app/ensure_topics.hpp"
-#include "app/produce_progress.hpp"
-#include "app/produce_report.hpp"
-#include "app/produce_worker.hpp"
-#include "app/topic_plan.hpp"
 #include "kafka/broker_clock.hpp"
 #include "kafka/error_map.hpp"
 #include "kafka/producer.hpp"
 #include "kstream/core/generator.hpp"
+#include "produce/progress.hpp"
+#include "produce/report.hpp"
+#include "produce/worker.hpp"
+#include "topics/ensure_topics.hpp"
+#include "topics/topic_plan.hpp"
 
 #include <fmt/core.h>
 
@@ -68,18 +68,18 @@ std::string_view needed_on(TopicRole role) {
 }
 
 Result<void> make_topics(const cli::ProduceConfig& config, AppContext& context) {
-    const auto plan = make_topic_plan({.application_id = "kstream",
-                                       .source = config.topic,
-                                       .results = config.results_topic,
-                                       .policy = {},
-                                       .source_partitions = std::nullopt,
-                                       .repartition_partitions = std::nullopt,
-                                       .results_partitions = std::nullopt,
-                                       .overrides = {}});
+    const auto plan = topics::make_topic_plan({.application_id = "kstream",
+                                               .source = config.topic,
+                                               .results = config.results_topic,
+                                               .policy = {},
+                                               .source_partitions = std::nullopt,
+                                               .repartition_partitions = std::nullopt,
+                                               .results_partitions = std::nullopt,
+                                               .overrides = {}});
     if (!plan) {
         return std::unexpected(plan.error());
     }
-    auto admin = make_admin(config.common, context.log, context.stop);
+    auto admin = topics::make_admin(config.common, context.log, context.stop);
     if (!admin) {
         return std::unexpected(std::move(admin.error()));
     }
@@ -99,8 +99,9 @@ Result<void> make_topics(const cli::ProduceConfig& config, AppContext& context) 
     if (auto allowed = check_right(*admin, config.topic); !allowed) {
         return allowed;
     }
-    return make_missing_topics(*admin, plan->only({TopicRole::source, TopicRole::results}),
-                               MissingSource::make, &needed_on, context.log, context.stop);
+    return topics::make_missing_topics(*admin, plan->only({TopicRole::source, TopicRole::results}),
+                                       topics::MissingSource::make, &needed_on, context.log,
+                                       context.stop);
 }
 
 using Producers = std::vector<std::unique_ptr<kafka::Producer>>;
@@ -129,7 +130,7 @@ Result<Producers> open_producers(const cli::ProduceConfig& config, AppContext& c
 // a terminal or in the log, and a word when no broker answers.
 class Watcher {
 public:
-    Watcher(AppContext& context, const ProgressBoard& board)
+    Watcher(AppContext& context, const produce::ProgressBoard& board)
         : context_(context),
           board_(board),
           terminal_(::isatty(STDERR_FILENO) == 1),
@@ -154,20 +155,20 @@ public:
 private:
     void look_for_stall(Instant now, ProduceStatus status) {
         switch (stall_.observe(now, status.acknowledged, status.queued_records)) {
-            case StallWatch::Event::waiting:
+            case produce::StallWatch::Event::waiting:
                 clear_line();
                 context_.log.write(
                     LogLevel::warn, "waiting for brokers",
                     {{"queued_records", static_cast<std::int64_t>(status.queued_records)},
                      {"queued_bytes", static_cast<std::int64_t>(status.queued_bytes)}});
                 break;
-            case StallWatch::Event::resumed:
+            case produce::StallWatch::Event::resumed:
                 clear_line();
                 context_.log.write(
                     LogLevel::info, "resumed",
                     {{"acknowledged", static_cast<std::int64_t>(status.acknowledged)}});
                 break;
-            case StallWatch::Event::none:
+            case produce::StallWatch::Event::none:
                 break;
         }
         status.waiting = status.waiting || stall_.waiting();
@@ -180,7 +181,7 @@ private:
             static_cast<double>(status.acknowledged - shown_acknowledged_) / elapsed;
         shown_at_ = now;
         shown_acknowledged_ = status.acknowledged;
-        const std::string line = progress_line(status, rate);
+        const std::string line = produce::progress_line(status, rate);
         if (terminal_) {
             fmt::print(stderr, "\r{}\033[K", line);
             std::fflush(stderr);
@@ -200,19 +201,19 @@ private:
     }
 
     AppContext& context_;
-    const ProgressBoard& board_;
+    const produce::ProgressBoard& board_;
     const bool terminal_;
     Instant shown_at_;
-    StallWatch stall_;
+    produce::StallWatch stall_;
     std::uint64_t shown_acknowledged_ = 0;
     bool line_shown_ = false;
 };
 
-WorkPlan plan_of(const cli::ProduceConfig& config, Instant begin, int worker) {
-    WorkPlan plan;
+produce::WorkPlan plan_of(const cli::ProduceConfig& config, Instant begin, int worker) {
+    produce::WorkPlan plan;
     plan.share = {.first = static_cast<std::uint64_t>(worker),
                   .step = static_cast<std::uint64_t>(config.threads),
-                  .end = config.count.value_or(WorkShare::kNoEnd)};
+                  .end = config.count.value_or(produce::WorkShare::kNoEnd)};
     if (config.rate) {
         plan.schedule.emplace(begin, *config.rate);
     }
@@ -225,13 +226,14 @@ WorkPlan plan_of(const cli::ProduceConfig& config, Instant begin, int worker) {
 // Runs all workers to their end; returns the seconds from the first record to the last answer.
 double run_workers(const cli::ProduceConfig& config, const TransactionGenerator& generator,
                    Producers& producers, Instant begin, AppContext& context) {
-    ProgressBoard board(producers.size());
+    produce::ProgressBoard board(producers.size());
     std::vector<std::jthread> threads;
     threads.reserve(producers.size());
     for (std::size_t i = 0; i < producers.size(); ++i) {
         threads.emplace_back([&, i] {
-            ProduceWorker(*producers[i], generator, plan_of(config, begin, static_cast<int>(i)),
-                          context.clock, context.stop, board, i)
+            produce::ProduceWorker(*producers[i], generator,
+                                   plan_of(config, begin, static_cast<int>(i)), context.clock,
+                                   context.stop, board, i)
                 .run();
         });
     }
@@ -240,9 +242,10 @@ double run_workers(const cli::ProduceConfig& config, const TransactionGenerator&
     return static_cast<double>((context.clock.now() - begin).count()) / 1e9;
 }
 
-ProduceReport report_of(const cli::ProduceConfig& config, const GeneratorOptions& options,
-                        const Producers& producers, Instant begin, double elapsed, bool stopped) {
-    ProduceReport report;
+produce::ProduceReport report_of(const cli::ProduceConfig& config, const GeneratorOptions& options,
+                                 const Producers& producers, Instant begin, double elapsed,
+                                 bool stopped) {
+    produce::ProduceReport report;
     report.topic = config.topic;
     report.asked = config.count;
     report.cut_off = stopped || config.duration.has_value();
@@ -268,9 +271,9 @@ ProduceReport report_of(const cli::ProduceConfig& config, const GeneratorOptions
         report.count = report.made;
     }
     if (config.rate && config.duration) {
-        const std::uint64_t due =
-            std::min(SendSchedule(begin, *config.rate).due_before(begin + *config.duration),
-                     config.count.value_or(WorkShare::kNoEnd));
+        const std::uint64_t due = std::min(
+            produce::SendSchedule(begin, *config.rate).due_before(begin + *config.duration),
+            config.count.value_or(produce::WorkShare::kNoEnd));
         report.behind = due > report.made ? due - report.made : 0;
     }
     return report;
@@ -300,7 +303,7 @@ ExitCode produce(const cli::ProduceConfig& config, AppContext& context, Producer
                                    {config.common.brokers, "kstream-produce",
                                     config.common.client_properties, &context.log});
     }
-    const ProduceReport report =
+    const produce::ProduceReport report =
         report_of(config, options, producers, begin, elapsed, context.stop.requested());
     fmt::print("{}", config.json ? to_json(report) : to_text(report));
     ExitCode code = exit_code_of(report);

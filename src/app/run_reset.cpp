@@ -7,11 +7,11 @@
 // code.
 
 #include "app/commands.hpp"
-#include "app/ensure_topics.hpp"
-#include "app/explain.hpp"
-#include "app/topic_plan.hpp"
 #include "kafka/error_map.hpp"
 #include "kafka/tombstones.hpp"
+#include "kstream/ports/explain.hpp"
+#include "topics/ensure_topics.hpp"
+#include "topics/topic_plan.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -36,7 +36,7 @@ struct GroupState {
 };
 
 struct JobState {
-    Names names;
+    topics::Names names;
     std::vector<GroupState> groups;        // map, totals
     std::vector<kafka::TopicInfo> topics;  // repartition, changelog, dead letters, results
 
@@ -79,7 +79,8 @@ private:
     }
 
     Result<void> look() {
-        Result<Names> names = make_names(config_.application_id, config_.results_topic);
+        Result<topics::Names> names =
+            topics::make_names(config_.application_id, config_.results_topic);
         if (!names) {
             return std::unexpected(std::move(names.error()));
         }
@@ -323,7 +324,7 @@ private:
 }  // namespace
 
 ExitCode run_reset(const cli::ResetConfig& config, AppContext& context) {
-    Result<kafka::Admin> admin = make_admin(config.common, context.log, context.stop);
+    Result<kafka::Admin> admin = topics::make_admin(config.common, context.log, context.stop);
     if (!admin) {
         return explain(context.log, "not reset", admin.error());
     }

@@ -2,9 +2,9 @@
 // cluster and joins no group.
 
 #include "app/commands.hpp"
-#include "app/ensure_topics.hpp"
-#include "app/explain.hpp"
-#include "app/print_results.hpp"
+#include "kstream/ports/explain.hpp"
+#include "results/print_results.hpp"
+#include "topics/ensure_topics.hpp"
 
 namespace kstream::app {
 
@@ -15,14 +15,14 @@ constexpr std::chrono::milliseconds kClusterWait{30000};
 }  // namespace
 
 ExitCode run_results(const cli::ResultsConfig& config, AppContext& context) {
-    Result<kafka::Admin> admin = make_admin(config.common, context.log, context.stop);
+    Result<kafka::Admin> admin = topics::make_admin(config.common, context.log, context.stop);
     if (!admin) {
         return explain(context.log, "no results", admin.error());
     }
     if (const auto reached = admin->wait_for_cluster(1, kClusterWait); !reached) {
         return explain(context.log, "no results", reached.error());
     }
-    return print_results(config, *admin, context.log, context.stop);
+    return results::print_results(config, *admin, context.log, context.stop);
 }
 
 }  // namespace kstream::app
