@@ -1,4 +1,4 @@
-// The subcommands, as dispatch calls them: each is one composition root, run_<name>.cpp, that wires
+// The subcommands, as dispatch calls them: each is one composition root, <name>.cpp, that wires
 // the adapters together, runs, and says how it ended.
 #pragma once
 

@@ -17,8 +17,8 @@ namespace {
 constexpr auto kMissing = static_cast<std::size_t>(BadReason::missing_field);
 constexpr auto kScale = static_cast<std::size_t>(BadReason::scale);
 
-struct bench::Bench {
-    explicit bench::Bench(std::optional<cli::Share> max_bad = std::nullopt)
+struct Bench {
+    explicit Bench(std::optional<cli::Share> max_bad = std::nullopt)
         : tally({.source_topic = "orders", .max_bad = max_bad}, clock, log) {}
 
     Result<void> add(std::uint64_t good, std::uint64_t missing, std::uint64_t scale = 0) {
@@ -48,7 +48,7 @@ struct bench::Bench {
 
 // cases: 20,000 dead letters, exit code 0, and not a word.
 TEST_CASE("the first bad record of each reason is a warning, once for all loops") {
-    bench::Bench b;
+    Bench b;
     b.first(BadReason::missing_field, 7);
     b.first(BadReason::missing_field, 9);
     b.first(BadReason::scale, 8);
@@ -61,7 +61,7 @@ TEST_CASE("the first bad record of each reason is a warning, once for all loops"
 }
 
 TEST_CASE("more bad records are counted once a minute, and only while there are more") {
-    bench::Bench b;
+    Bench b;
     b.first(BadReason::missing_field, 7);
     REQUIRE(b.add(10, 1));
     b.clock.advance(std::chrono::seconds{61});
@@ -88,7 +88,7 @@ TEST_CASE("more bad records are counted once a minute, and only while there are 
 }
 
 TEST_CASE("the last line says what became of all that was read") {
-    bench::Bench b;
+    Bench b;
     b.first(BadReason::missing_field, 7);
     REQUIRE(b.add(10, 2));
     RecordTally more;
@@ -102,14 +102,14 @@ TEST_CASE("the last line says what became of all that was read") {
           "set_aside=2 reasons=missing_field 2 (first: seller) records_written=5 bytes_written=50");
     b.tally.say_last(false, {});
     CHECK(b.last_line().starts_with("stopped; the next start reads again what is not committed"));
-    bench::Bench good;
+    Bench good;
     REQUIRE(good.add(10, 0));
     good.tally.say_last(true, {});
     CHECK(good.log.lines.back().level == LogLevel::info);
 }
 
 TEST_CASE("a run that has read records and aggregated none is none that has succeeded") {
-    bench::Bench b;
+    Bench b;
     CHECK_FALSE(b.tally.wrong_at_end());  // nothing was there to be read
     REQUIRE(b.add(0, 20'000));
     REQUIRE(b.tally.wrong_at_end());
@@ -121,7 +121,7 @@ TEST_CASE("a run that has read records and aggregated none is none that has succ
 }
 
 TEST_CASE("max-bad ends the run beyond it, once, when there are records enough to tell") {
-    bench::Bench b{cli::Share{10'000}};
+    Bench b{cli::Share{10'000}};
     REQUIRE(b.add(900, 99));  // 999 records say little
     const Result<void> done = b.add(0, 1);
     REQUIRE_FALSE(done);
@@ -131,22 +131,22 @@ TEST_CASE("max-bad ends the run beyond it, once, when there are records enough t
         "more than 1% of the records that this run has read from topic orders are bad (--max-bad)");
     CHECK(b.add(0, 1).has_value());  // the other loops end in order
 
-    bench::Bench exact{cli::Share{10'000}};
+    Bench exact{cli::Share{10'000}};
     REQUIRE(exact.add(990, 10));
     CHECK_FALSE(exact.tally.wrong_at_end());
     CHECK_FALSE(exact.add(0, 1).has_value());
 }
 
 TEST_CASE("max-bad holds at the end, also where there were few records") {
-    bench::Bench b{cli::Share{10'000}};
+    Bench b{cli::Share{10'000}};
     REQUIRE(b.add(1, 1));
     REQUIRE(b.tally.wrong_at_end());
     CHECK(b.tally.wrong_at_end()->exit_code == ExitCode::bad_record);
-    bench::Bench none{cli::Share{0}};
+    Bench none{cli::Share{0}};
     REQUIRE(none.add(2000, 0));
     CHECK_FALSE(none.tally.wrong_at_end());
     CHECK_FALSE(none.add(0, 1).has_value());
-    bench::Bench all{cli::Share{1'000'000}};
+    Bench all{cli::Share{1'000'000}};
     REQUIRE(all.add(0, 5000));
     CHECK(all.tally.wrong_at_end()->exit_code == ExitCode::nothing_aggregated);
 }

@@ -14,7 +14,7 @@
 #include <vector>
 
 namespace fs = std::filesystem;
-using kstream::app::FileSource;
+using kstream::process::FileSource;
 using kstream::process::write_whole_file;
 
 namespace {

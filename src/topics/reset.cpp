@@ -1,28 +1,17 @@
-// kstream reset: forgets the state of a job, so that its application id can be used anew.
-//
-// The order is that of the dangers. The groups go first, because the broker refuses it while they
-// have members: nobody is running from there on. Then the internal topics, then the results. A
-// reset that is cut off anywhere is finished by giving it again; an aggregate that starts in
-// between either goes on from what is left (offsets gone, meta there) or stops with the identity
-// code.
+#include "topics/reset.hpp"
 
-#include "app/commands.hpp"
 #include "kafka/error_map.hpp"
 #include "kafka/tombstones.hpp"
-#include "kstream/ports/explain.hpp"
-#include "topics/ensure_topics.hpp"
-#include "topics/topic_plan.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <initializer_list>
 #include <optional>
 
-namespace kstream::app {
+namespace kstream::topics {
 namespace {
 
 constexpr std::chrono::milliseconds kReach{5000};
@@ -36,7 +25,7 @@ struct GroupState {
 };
 
 struct JobState {
-    topics::Names names;
+    Names names;
     std::vector<GroupState> groups;        // map, totals
     std::vector<kafka::TopicInfo> topics;  // repartition, changelog, dead letters, results
 
@@ -45,8 +34,9 @@ struct JobState {
 
 class Reset {
 public:
-    Reset(const cli::ResetConfig& config, AppContext& context, kafka::Admin admin)
-        : config_(config), context_(context), admin_(std::move(admin)) {}
+    Reset(const cli::ResetConfig& config, kafka::Admin& admin, Log& log,
+          const process::StopSignal& stop, const SayLine& say_line)
+        : config_(config), admin_(admin), log_(log), stop_(stop), say_line_(say_line) {}
 
     Result<void> run() {
         if (auto done = look(); !done) {
@@ -73,14 +63,12 @@ public:
 
 private:
     template <typename... Args>
-    static void say(fmt::format_string<Args...> format, Args&&... args) {
-        const std::string line = fmt::format(format, std::forward<Args>(args)...) + '\n';
-        std::fputs(line.c_str(), stdout);
+    void say(fmt::format_string<Args...> format, Args&&... args) const {
+        say_line_(fmt::format(format, std::forward<Args>(args)...));
     }
 
     Result<void> look() {
-        Result<topics::Names> names =
-            topics::make_names(config_.application_id, config_.results_topic);
+        Result<Names> names = make_names(config_.application_id, config_.results_topic);
         if (!names) {
             return std::unexpected(std::move(names.error()));
         }
@@ -276,8 +264,7 @@ private:
             if (topics && std::ranges::none_of(*topics, &kafka::TopicInfo::exists)) {
                 return {};
             }
-            if (std::chrono::steady_clock::now() >= deadline ||
-                context_.stop.wait_for(kBetweenLooks)) {
+            if (std::chrono::steady_clock::now() >= deadline || stop_.wait_for(kBetweenLooks)) {
                 return fail(ExitCode::try_again,
                             fmt::format("the cluster is still deleting {}", fmt::join(names, ", ")),
                             "give the command again");
@@ -306,30 +293,28 @@ private:
 
     Result<kafka::TombstoneCounts> tombstones(bool write) {
         const kafka::ClientConfig client{config_.common.brokers, "kstream-reset",
-                                         config_.common.client_properties, &context_.log};
+                                         config_.common.client_properties, &log_};
         return kafka::tombstone_keys(client, admin_,
                                      {.topic = state_.results().name,
                                       .reader_group = config_.application_id + "-reset",
                                       .write = write,
-                                      .canceled = [this] { return context_.stop.requested(); }});
+                                      .canceled = [this] { return stop_.requested(); }});
     }
 
     const cli::ResetConfig& config_;
-    AppContext& context_;
-    kafka::Admin admin_;
+    kafka::Admin& admin_;
+    Log& log_;
+    const process::StopSignal& stop_;
+    const SayLine& say_line_;
     JobState state_;
     bool done_something_ = false;
 };
 
 }  // namespace
 
-ExitCode run_reset(const cli::ResetConfig& config, AppContext& context) {
-    Result<kafka::Admin> admin = topics::make_admin(config.common, context.log, context.stop);
-    if (!admin) {
-        return explain(context.log, "not reset", admin.error());
-    }
-    const Result<void> done = Reset(config, context, std::move(*admin)).run();
-    return done ? ExitCode::ok : explain(context.log, "not reset", done.error());
+Result<void> reset(const cli::ResetConfig& config, kafka::Admin& admin, Log& log,
+                   const process::StopSignal& stop, const SayLine& say_line) {
+    return Reset(config, admin, log, stop, say_line).run();
 }
 
-}  // namespace kstream::app
+}  // namespace kstream::topics

@@ -1,19 +1,16 @@
-// kstream create-topics: makes the topics of a job, or says what differs.
+#include "topics/create_topics.hpp"
 
-#include "app/commands.hpp"
 #include "kstream/ports/explain.hpp"
 #include "topics/start_checks.hpp"
 #include "topics/stored_job.hpp"
-#include "topics/topic_report.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <utility>
 
-namespace kstream::app {
+namespace kstream::topics {
 namespace {
 
 // Without --wait: a cluster that does not answer by then is not there.
@@ -21,25 +18,14 @@ constexpr std::chrono::milliseconds kReach{5000};
 // What is left of --wait when making the topics has used it up.
 constexpr std::chrono::milliseconds kLastLook{1000};
 
-topics::PlanInput plan_input(const cli::CreateTopicsConfig& config) {
-    return {.application_id = config.application_id,
-            .source = config.source_topic,
-            .results = config.results_topic,
-            .policy = config.policy,
-            .source_partitions = config.source_partitions,
-            .repartition_partitions = config.repartition_partitions,
-            .results_partitions = config.results_partitions,
-            .overrides = config.topic_configs};
-}
-
-topics::ClusterFacts cluster_facts(kafka::Admin& admin, const kafka::ClusterInfo& cluster) {
-    topics::ClusterFacts facts;
+ClusterFacts cluster_facts(kafka::Admin& admin, const kafka::ClusterInfo& cluster) {
+    ClusterFacts facts;
     facts.brokers = static_cast<int>(cluster.brokers.size());
     facts.transaction_timeout = kafka::kTransactionTimeout;
     if (auto config = admin.broker_config(cluster.brokers.front().id)) {
         facts.config = std::move(*config);
     }
-    if (auto logs = admin.describe_topics({topics::kTransactionLog, topics::kOffsetsLog})) {
+    if (auto logs = admin.describe_topics({kTransactionLog, kOffsetsLog})) {
         facts.transaction_log = std::move((*logs)[0]);
         facts.offsets_log = std::move((*logs)[1]);
     }
@@ -48,13 +34,11 @@ topics::ClusterFacts cluster_facts(kafka::Admin& admin, const kafka::ClusterInfo
 
 // What is kept of the application: a topic of it that was deleted is not made again as if nothing
 // had been. What could not be asked becomes a warning.
-Result<topics::StoredJob> look_at_state(kafka::Admin& admin, const topics::Names& names,
-                                        const topics::TopicPlan& plan,
-                                        const topics::ClusterFacts& cluster,
-                                        topics::Findings& findings) {
-    topics::StoredJob stored;
+Result<StoredJob> look_at_state(kafka::Admin& admin, const Names& names, const TopicPlan& plan,
+                                const ClusterFacts& cluster, Findings& findings) {
+    StoredJob stored;
     std::vector<std::string> asked;
-    for (const topics::PlannedTopic& topic : plan.topics) {
+    for (const PlannedTopic& topic : plan.topics) {
         asked.push_back(topic.name);
     }
     const auto found = admin.describe_topics(asked);
@@ -65,7 +49,7 @@ Result<topics::StoredJob> look_at_state(kafka::Admin& admin, const topics::Names
         const TopicRole role = plan.topics[i].role;
         if ((role == TopicRole::repartition || role == TopicRole::changelog) &&
             (*found)[i].exists) {
-            stored.has_records = stored.has_records || topics::has_records(admin, (*found)[i]);
+            stored.has_records = stored.has_records || has_records(admin, (*found)[i]);
         }
     }
     // Before the first group there is no log of offsets, and to ask would have it made.
@@ -74,12 +58,12 @@ Result<topics::StoredJob> look_at_state(kafka::Admin& admin, const topics::Names
     }
     stored.map_group.name = names.map_group;
     stored.totals_group.name = names.totals_group;
-    for (topics::GroupFacts* const group : {&stored.map_group, &stored.totals_group}) {
+    for (GroupFacts* const group : {&stored.map_group, &stored.totals_group}) {
         auto committed = admin.group_offsets(group->name, {}, kafka::Admin::Stability::any);
         if (committed) {
             group->committed = std::move(*committed);
         } else if (committed.error().exit_code == ExitCode::kafka_fatal) {
-            findings.push_back(topics::Finding::warn(
+            findings.push_back(Finding::warn(
                 fmt::format("it was not looked whether application topics were deleted: {}",
                             committed.error().message),
                 fmt::format("grant Describe on group {}", group->name)));
@@ -91,9 +75,8 @@ Result<topics::StoredJob> look_at_state(kafka::Admin& admin, const topics::Names
 }
 
 // Asked for each topic that is not there. What making it again loses becomes a warning.
-std::optional<Error> why_not_made(const topics::PlannedTopic& topic,
-                                  const cli::CreateTopicsConfig& config,
-                                  const topics::StoredJob& stored, topics::Findings& findings) {
+std::optional<Error> why_not_made(const PlannedTopic& topic, const cli::CreateTopicsConfig& config,
+                                  const StoredJob& stored, Findings& findings) {
     const auto identity = stored.identity();
     if (topic.role == TopicRole::results && identity &&
         std::cmp_not_equal(identity->results_partitions, topic.partitions)) {
@@ -106,36 +89,35 @@ std::optional<Error> why_not_made(const topics::PlannedTopic& topic,
                         "count",
                         identity->results_partitions));
     }
-    topics::Finding finding = topics::missing_topic_finding(
+    Finding finding = missing_topic_finding(
         {topic.role, topic.name},
         {.application_id = config.application_id, .stored = stored, .job = nullptr, .near = {}});
-    if (finding.severity == topics::Severity::error) {
+    if (finding.severity == Severity::error) {
         return Error::stop(finding.exit_code, std::move(finding.text), std::move(finding.hint));
     }
-    if (finding.severity == topics::Severity::warn) {
+    if (finding.severity == Severity::warn) {
         findings.push_back(std::move(finding));
     }
     return std::nullopt;
 }
 
 // What is left to the brokers on the user's wish, and what that costs.
-topics::Findings left_out_findings(const topics::TopicPlan& plan) {
-    topics::Findings all;
-    for (const topics::PlannedTopic& topic : plan.topics) {
+Findings left_out_findings(const TopicPlan& plan) {
+    Findings all;
+    for (const PlannedTopic& topic : plan.topics) {
         for (const std::string& key : topic.left_out) {
-            const std::string cost = topics::cost_of_leaving_out(topic.role, key);
-            all.push_back(
-                topics::Finding::warn(fmt::format("{} of {} is left to the brokers{}{}", key,
-                                                  topic.name, cost.empty() ? "" : ": ", cost)));
+            const std::string cost = cost_of_leaving_out(topic.role, key);
+            all.push_back(Finding::warn(fmt::format("{} of {} is left to the brokers{}{}", key,
+                                                    topic.name, cost.empty() ? "" : ": ", cost)));
         }
     }
     return all;
 }
 
-std::vector<std::string> names_with(const topics::EnsureReport& report,
-                                    std::initializer_list<topics::TopicState> states) {
+std::vector<std::string> names_with(const EnsureReport& report,
+                                    std::initializer_list<TopicState> states) {
     std::vector<std::string> names;
-    for (const topics::TopicOutcome& topic : report.topics) {
+    for (const TopicOutcome& topic : report.topics) {
         if (std::ranges::find(states, topic.state) != states.end()) {
             names.push_back(topic.planned.name);
         }
@@ -143,79 +125,79 @@ std::vector<std::string> names_with(const topics::EnsureReport& report,
     return names;
 }
 
-Result<topics::TopicReport> create_topics(const cli::CreateTopicsConfig& config,
-                                          AppContext& context) {
+}  // namespace
+
+PlanInput plan_input(const cli::CreateTopicsConfig& config) {
+    return {.application_id = config.application_id,
+            .source = config.source_topic,
+            .results = config.results_topic,
+            .policy = config.policy,
+            .source_partitions = config.source_partitions,
+            .repartition_partitions = config.repartition_partitions,
+            .results_partitions = config.results_partitions,
+            .overrides = config.topic_configs};
+}
+
+Result<TopicReport> create_topics(const TopicPlan& plan, const cli::CreateTopicsConfig& config,
+                                  kafka::Admin& admin, const process::StopSignal& stop) {
     const auto deadline = std::chrono::steady_clock::now() + config.wait;
-    const Result<topics::TopicPlan> plan = topics::make_topic_plan(plan_input(config));
-    if (!plan) {
-        return std::unexpected(plan.error());
-    }
-    Result<kafka::Admin> admin = topics::make_admin(config.common, context.log, context.stop);
-    if (!admin) {
-        return std::unexpected(std::move(admin.error()));
-    }
     const bool waiting = config.wait.count() > 0;
     const int brokers_wanted = waiting ? config.policy.replication_factor : 1;
-    const Result<kafka::ClusterInfo> cluster = admin->wait_for_cluster(
+    const Result<kafka::ClusterInfo> cluster = admin.wait_for_cluster(
         brokers_wanted, waiting ? std::chrono::milliseconds(config.wait) : kReach);
     if (!cluster) {
         return std::unexpected(cluster.error());
     }
-    topics::TopicReport report;
+    TopicReport report;
     report.cluster_id = cluster->cluster_id;
     report.brokers = static_cast<int>(cluster->brokers.size());
     report.dry_run = config.dry_run;
-    report.findings = topics::plan_findings(*plan, report.brokers);
+    report.findings = plan_findings(plan, report.brokers);
     const bool possible = exit_code_of(report.findings) == ExitCode::ok;
-    const topics::ClusterFacts facts = cluster_facts(*admin, *cluster);
-    topics::add_findings(report.findings, left_out_findings(*plan));
-    topics::add_findings(report.findings, topics::cluster_findings(facts));
+    const ClusterFacts facts = cluster_facts(admin, *cluster);
+    add_findings(report.findings, left_out_findings(plan));
+    add_findings(report.findings, cluster_findings(facts));
     if (!possible) {
         return report;  // the cluster would refuse each topic for the same reason
     }
-    const Result<topics::Names> names =
-        topics::make_names(config.application_id, config.source_topic, config.results_topic);
+    const Result<Names> names =
+        make_names(config.application_id, config.source_topic, config.results_topic);
     if (!names) {
         return std::unexpected(names.error());
     }
-    const Result<topics::StoredJob> stored =
-        look_at_state(*admin, *names, *plan, facts, report.findings);
+    const Result<StoredJob> stored = look_at_state(admin, *names, plan, facts, report.findings);
     if (!stored) {
         return std::unexpected(stored.error());
     }
-    Result<topics::EnsureReport> topics = topics::ensure_topics(
-        *admin, *plan,
-        {.dry_run = config.dry_run, .refuse = [&](const topics::PlannedTopic& topic) {
-             return why_not_made(topic, config, *stored, report.findings);
-         }});
+    Result<EnsureReport> topics = ensure_topics(
+        admin, plan, {.dry_run = config.dry_run, .refuse = [&](const PlannedTopic& topic) {
+                          return why_not_made(topic, config, *stored, report.findings);
+                      }});
     if (!topics) {
         return std::unexpected(std::move(topics.error()));
     }
     report.topics = std::move(*topics);
     // Also without --wait, what was made can be used when the command has ended.
     const std::vector<std::string> made =
-        waiting ? names_with(report.topics, {topics::TopicState::created, topics::TopicState::same,
-                                             topics::TopicState::differs})
-                : names_with(report.topics, {topics::TopicState::created});
+        waiting ? names_with(report.topics,
+                             {TopicState::created, TopicState::same, TopicState::differs})
+                : names_with(report.topics, {TopicState::created});
     if (made.empty() || config.dry_run) {
         return report;
     }
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
         deadline - std::chrono::steady_clock::now());
-    auto ready = topics::wait_for_topics(
-        *admin, made, waiting ? topics::Readiness::full_isr : topics::Readiness::leaders,
-        waiting ? std::max(left, kLastLook) : kReach, context.stop);
+    auto ready = wait_for_topics(admin, made, waiting ? Readiness::full_isr : Readiness::leaders,
+                                 waiting ? std::max(left, kLastLook) : kReach, stop);
     if (!ready) {
         report.not_ready = std::move(ready.error());
     }
     return report;
 }
 
-// stdout has the whole report; the log says what made the exit code, and the cause last, in the
-// reverse order of exit_code_of().
-void log_problems(const topics::TopicReport& report, Log& log) {
-    for (const topics::TopicOutcome& topic : report.topics.topics) {
-        if (!topic.error && topic.state == topics::TopicState::differs) {
+void log_problems(const TopicReport& report, Log& log) {
+    for (const TopicOutcome& topic : report.topics.topics) {
+        if (!topic.error && topic.state == TopicState::differs) {
             log.write(LogLevel::error, "topic differs",
                       {{"topic", topic.planned.name},
                        {"differences", static_cast<std::int64_t>(topic.differences.size())}});
@@ -224,12 +206,12 @@ void log_problems(const topics::TopicReport& report, Log& log) {
     if (report.not_ready) {
         static_cast<void>(explain(log, "topics are not ready", *report.not_ready));
     }
-    for (const topics::Finding& finding : topics::in_order_of_gravity(report.findings)) {
-        if (finding.severity == topics::Severity::error) {
+    for (const Finding& finding : in_order_of_gravity(report.findings)) {
+        if (finding.severity == Severity::error) {
             log.write(LogLevel::error, finding.text, {{"hint", finding.hint}});
         }
     }
-    const std::vector<topics::TopicOutcome>& topics = report.topics.topics;
+    const std::vector<TopicOutcome>& topics = report.topics.topics;
     for (auto topic = topics.rbegin(); topic != topics.rend(); ++topic) {
         if (topic->error) {
             static_cast<void>(explain(log, "topic was not made", *topic->error));
@@ -237,17 +219,4 @@ void log_problems(const topics::TopicReport& report, Log& log) {
     }
 }
 
-}  // namespace
-
-ExitCode run_create_topics(const cli::CreateTopicsConfig& config, AppContext& context) {
-    const Result<topics::TopicReport> report = create_topics(config, context);
-    if (!report) {
-        return explain(context.log, "topics were not made", report.error());
-    }
-    const std::string text = config.json ? to_json(*report) : topics::to_table(*report);
-    std::fputs(text.c_str(), stdout);
-    log_problems(*report, context.log);
-    return exit_code_of(*report);
-}
-
-}  // namespace kstream::app
+}  // namespace kstream::topics
