@@ -1,9 +1,9 @@
 // Arguments in, exit code out; the rest is app/dispatch.cpp. The last place where an exception can
 // be caught: none is meant to come here, a library's or bad_alloc may.
 #include "app/dispatch.hpp"
-#include "app/uncaught.hpp"
 #include "cli/parse.hpp"
 #include "kstream/exit_code.hpp"
+#include "process/uncaught.hpp"
 
 #include <unistd.h>
 
@@ -27,11 +27,11 @@ void keep_freed_memory() {
 
 int main(int argc, char** argv) {
     keep_freed_memory();
-    kstream::app::end_with_uncaught_exceptions();
+    kstream::process::end_with_uncaught_exceptions();
     try {
         return kstream::to_int(kstream::app::run(kstream::cli::arguments_of(argc, argv),
                                                  kstream::cli::environment_of(environ)));
     } catch (...) {
-        return kstream::to_int(kstream::app::explain_uncaught());
+        return kstream::to_int(kstream::process::explain_uncaught());
     }
 }

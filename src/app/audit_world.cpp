@@ -1,9 +1,9 @@
 #include "app/audit_world.hpp"
 
-#include "app/stored_job.hpp"
-#include "app/whole_file.hpp"
 #include "kafka/error_map.hpp"
 #include "kafka/topic_reader.hpp"
+#include "process/whole_file.hpp"
+#include "topics/stored_job.hpp"
 
 #include <fmt/format.h>
 
@@ -29,7 +29,7 @@ Result<std::optional<audit::Surroundings::Topic>> AuditWorld::describe(TopicRole
 
 std::string AuditWorld::suggestion(TopicRole topic) {
     const auto existing = admin_.topic_names();
-    return existing ? did_you_mean_topics(name(topic), *existing) : std::string{};
+    return existing ? topics::did_you_mean_topics(name(topic), *existing) : std::string{};
 }
 
 // Asked for only where something differs: DescribeConfigs is no right that an audit needs.
@@ -83,7 +83,7 @@ std::unique_ptr<LogReader> AuditWorld::reader(std::string_view name) {
 }
 
 Result<std::unique_ptr<ByteSource>> AuditWorld::open_base() {
-    auto file = std::make_unique<FileSource>(config_.base);
+    auto file = std::make_unique<process::FileSource>(config_.base);
     if (!file->is_open()) {
         return fail(ExitCode::cannot_tell, fmt::format("--base {}: cannot be read", config_.base),
                     "name a file that --save-base has written");
@@ -92,7 +92,7 @@ Result<std::unique_ptr<ByteSource>> AuditWorld::open_base() {
 }
 
 Result<std::unique_ptr<ByteSink>> AuditWorld::save_base() {
-    return write_whole_file(config_.save_base, "--save-base " + config_.save_base);
+    return process::write_whole_file(config_.save_base, "--save-base " + config_.save_base);
 }
 
 }  // namespace kstream::app

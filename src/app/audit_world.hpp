@@ -2,10 +2,10 @@
 #pragma once
 
 #include "app/commands.hpp"
-#include "app/topic_plan.hpp"
 #include "cli/config.hpp"
 #include "kafka/admin.hpp"
 #include "kstream/audit/surroundings.hpp"
+#include "topics/topic_plan.hpp"
 
 #include <memory>
 #include <optional>
@@ -17,7 +17,7 @@ namespace kstream::app {
 class AuditWorld final : public audit::Surroundings {
 public:
     // All of it must outlive this.
-    AuditWorld(const cli::AuditConfig& config, Names names, kafka::Admin& admin,
+    AuditWorld(const cli::AuditConfig& config, topics::Names names, kafka::Admin& admin,
                AppContext& context)
         : config_(config), names_(std::move(names)), admin_(admin), context_(context) {}
 
@@ -40,7 +40,7 @@ private:
                                                 std::int64_t at, Isolation isolation);
 
     const cli::AuditConfig& config_;
-    Names names_;
+    topics::Names names_;
     kafka::Admin& admin_;
     AppContext& context_;
 };

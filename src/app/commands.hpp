@@ -1,13 +1,13 @@
-// The subcommands, as dispatch calls them: each is one composition root, run_<name>.cpp, that wires
+// The subcommands, as dispatch calls them: each is one composition root, <name>.cpp, that wires
 // the adapters together, runs, and says how it ended.
 #pragma once
 
 #include "app/monitoring.hpp"
-#include "app/stop_signal.hpp"
 #include "cli/config.hpp"
 #include "kstream/exit_code.hpp"
 #include "kstream/ports/clock.hpp"
 #include "kstream/ports/log.hpp"
+#include "process/stop_signal.hpp"
 #include "telemetry/snapshot_store.hpp"
 #include "telemetry/state_board.hpp"
 
@@ -18,7 +18,7 @@ namespace kstream::app {
 // knows how many loops it will start.
 struct AppContext {
     Log& log;
-    StopSignal& stop;
+    process::StopSignal& stop;
     const Clock& clock;
     telemetry::SnapshotStore& snapshots;
     telemetry::StateBoard& states;  // aggregate adds a desk for each totals loop

@@ -2,15 +2,15 @@
 #include "app/dispatch.hpp"
 
 #include "app/commands.hpp"
-#include "app/explain.hpp"
 #include "app/monitoring.hpp"
-#include "app/process_limits.hpp"
-#include "app/standard_output.hpp"
-#include "app/stop_signal.hpp"
 #include "app/version_text.hpp"
 #include "cli/parse.hpp"
 #include "cli/validate.hpp"
 #include "kafka/left_behind.hpp"
+#include "kstream/ports/explain.hpp"
+#include "process/process_limits.hpp"
+#include "process/standard_output.hpp"
+#include "process/stop_signal.hpp"
 #include "telemetry/log.hpp"
 #include "telemetry/metric_table.hpp"
 #include "telemetry/snapshot_store.hpp"
@@ -31,7 +31,7 @@ namespace {
 constexpr std::chrono::seconds kLeftBehindLimit{1};
 
 ExitCode print(std::string_view text) {
-    if (const Result<bool> written = write_to_stdout(text); !written) {
+    if (const Result<bool> written = process::write_to_stdout(text); !written) {
         fmt::print(stderr, "kstream: {}\n", written.error().message);
         return written.error().exit_code;
     }
@@ -94,7 +94,7 @@ cli::Command beside_others(cli::Command command) {
     return command;
 }
 
-ExitCode execute(const cli::Command& command, StopSignal& stop) {
+ExitCode execute(const cli::Command& command, process::StopSignal& stop) {
     if (const auto* const health = std::get_if<cli::HealthConfig>(&command)) {
         return run_health(*health);  // asks the process that has the port, and must not want it
     }
@@ -131,7 +131,7 @@ ExitCode execute(const cli::Command& command, StopSignal& stop) {
 }  // namespace
 
 ExitCode run(std::span<const std::string> arguments, const cli::Environment& environment) {
-    const auto stop = StopSignal::install();
+    const auto stop = process::StopSignal::install();
     if (!stop) {
         fmt::print(stderr, "kstream: {}\n", stop.error().message);
         return stop.error().exit_code;
@@ -143,7 +143,7 @@ ExitCode run(std::span<const std::string> arguments, const cli::Environment& env
     if (const auto* const shown = std::get_if<cli::Show>(&parsed)) {
         return show(*shown);
     }
-    raise_open_files();
+    process::raise_open_files();
     return execute(beside_others(std::get<cli::Command>(parsed)), **stop);
 }
 

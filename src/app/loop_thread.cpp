@@ -62,7 +62,7 @@ LoopThread::LoopThread(const LoopEnvironment& environment, Stage stage, int work
 
 Result<void> LoopThread::make_clients() {
     const cli::AggregateConfig& config = environment_.config;
-    const Names& names = environment_.names;
+    const topics::Names& names = environment_.names;
     const bool map = stage_ == Stage::map;
     const std::string& input = map ? names.source : names.repartition;
 

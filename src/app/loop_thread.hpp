@@ -1,9 +1,6 @@
 // One loop of a worker with everything that it touches, on a thread of its own.
 #pragma once
 
-#include "app/record_sizes.hpp"
-#include "app/stop_signal.hpp"
-#include "app/topic_plan.hpp"
 #include "cli/config.hpp"
 #include "kafka/client_config.hpp"
 #include "kafka/group_consumer.hpp"
@@ -21,8 +18,11 @@
 #include "kstream/ports/record_tally.hpp"
 #include "kstream/ports/state_desk.hpp"
 #include "kstream/status.hpp"
+#include "process/stop_signal.hpp"
 #include "telemetry/snapshot_store.hpp"
 #include "telemetry/state_board.hpp"
+#include "topics/record_sizes.hpp"
+#include "topics/topic_plan.hpp"
 
 #include <array>
 #include <chrono>
@@ -37,14 +37,14 @@ namespace kstream::app {
 // What all loops of a process share. Outlives them.
 struct LoopEnvironment {
     const cli::AggregateConfig& config;
-    const Names& names;
+    const topics::Names& names;
     kafka::ClientConfig client;
     kafka::TopicNames topics;
     std::string instance;  // --instance-id, or random (P5)
     Identity identity;
     std::array<TopicId, kTopicRoleCount> topic_ids{};  // at the start, by role
     MapFoldConfig map_fold;
-    ProducerSizes producer_sizes;
+    topics::ProducerSizes producer_sizes;
     std::uint64_t hash_seed = 0;
     kafka::QueryService& queries;
     telemetry::SnapshotStore& snapshots;
@@ -53,7 +53,7 @@ struct LoopEnvironment {
     RecordTallySink& tally;
     const Clock& clock;
     Log& log;
-    StopSignal& stop;
+    process::StopSignal& stop;
 };
 
 class LoopThread {

@@ -2,7 +2,6 @@
 #include "app/monitoring.hpp"
 
 #include "app/advertised.hpp"
-#include "app/status_page.hpp"
 #include "cli/listen_address.hpp"
 #include "kafka/client_config.hpp"
 #include "kstream/version.hpp"
@@ -10,6 +9,7 @@
 #include "telemetry/health.hpp"
 #include "telemetry/process_status.hpp"
 #include "telemetry/state_pages.hpp"
+#include "telemetry/status_page.hpp"
 
 #include <fmt/format.h>
 
@@ -67,7 +67,8 @@ std::vector<HttpRoute> routes_over(const telemetry::StateSources& sources, bool 
     const telemetry::SnapshotStore& snapshots = sources.snapshots;
     const telemetry::StatusFacts& facts = sources.facts;
     std::vector<HttpRoute> routes{
-        {.path = "/", .respond = [page = status_page()](const HttpRequest&) { return page; }},
+        {.path = "/",
+         .respond = [page = telemetry::status_page()](const HttpRequest&) { return page; }},
         {.path = "/status",
          .respond =
              [sources](const HttpRequest&) {

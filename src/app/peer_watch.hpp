@@ -3,11 +3,11 @@
 // broker; only while somebody asks, and not more often than every few seconds.
 #pragma once
 
-#include "app/stop_signal.hpp"
 #include "cli/config.hpp"
 #include "kafka/admin.hpp"
 #include "kstream/ports/clock.hpp"
 #include "kstream/ports/log.hpp"
+#include "process/stop_signal.hpp"
 #include "telemetry/peer_board.hpp"
 
 #include <atomic>

@@ -33,18 +33,34 @@ MAY_INCLUDE = {
     "audit": {"base", "model", "core", "codec", "ports"},
     # Adapters know the contracts, never the engine and never each other.
     "kafka": {"base", "model", "ports", "status"},
-    "telemetry": {"base", "model", "ports", "status", "text"},
-    "cli": {"base", "model", "ports"},
-    "bench": {"base", "model", "core", "codec"},
-    # What the results topic says, as text; how outside text is shown.
-    "results": {"base", "model", "core", "text"},
+    "telemetry": {"base", "model", "codec", "ports", "status", "text"},
+    "cli": {"base", "model", "ports", "config"},
+    "process": {"base", "ports"},
+    # What the options come to, as data: cli/config.hpp.
+    "config": {"base", "model", "ports"},
     "text": set(),
+    # The rooms of the subcommands: of the adapters, Kafka and the process only.
+    "topics": {
+        "base", "model", "core", "codec", "ports", "pipeline", "kafka", "process", "cli", "config",
+    },
+    "produce": {
+        "base", "model", "core", "codec", "ports", "status", "kafka", "process", "config",
+    },
+    "results": {
+        "base", "model", "core", "ports", "text", "kafka", "process", "topics", "config",
+    },
+    "bench/figures": {"base", "model", "core", "codec"},
+    "bench": {
+        "base", "model", "core", "codec", "ports", "kafka", "process", "telemetry", "config",
+        "topics", "produce", "bench/figures",
+    },
     # The composition roots name everything.
     "app": {
-        "base", "model", "core", "codec", "ports", "pipeline", "audit", "status",
-        "kafka", "telemetry", "cli", "bench", "results",
+        "base", "model", "core", "codec", "ports", "pipeline", "audit", "status", "kafka",
+        "telemetry", "cli", "config", "process", "topics", "produce", "results", "bench",
+        "bench/figures",
     },
-    "main": {"base", "app", "cli"},
+    "main": {"base", "app", "cli", "process"},
     # Only in the preset `planted`.
     "planted": {"base"},
 }  # fmt: skip
@@ -55,7 +71,7 @@ THIRD_PARTY = {
     "librdkafka/": ("src/kafka/", "tests/"),
     "CLI/": ("src/cli/",),
     "prometheus/": ("src/telemetry/", "tests/"),
-    "simdjson.h": ("src/codec/", "src/kafka/client_stats.", "src/bench/json_document.",
+    "simdjson.h": ("src/codec/", "src/kafka/client_stats.", "src/bench/figures/json_document.",
                    "src/results/", "tests/"),
     "openssl/": ("src/codec/", "src/kafka/broker_probe.", "tests/mock/broker_probe_test."),
     "fmt/": ("src/", "tests/"),
@@ -64,7 +80,7 @@ THIRD_PARTY = {
 
 # Modules that a seed alone must be able to replay: no threads, clocks or randomness of their own.
 PURE = {
-    "base", "model", "core", "codec", "ports", "pipeline", "audit", "bench", "status", "results",
+    "base", "model", "core", "codec", "ports", "pipeline", "audit", "bench/figures", "status",
     "text",
 }  # fmt: skip
 IMPURE_HEADERS = {
@@ -81,7 +97,7 @@ LOOPS_OWN_HEADERS = {"kstream/core/key_table.hpp", "kstream/core/commit_rhythm.h
 LOOPS_OWN_CODE = re.compile(r"\b(?:add_input|merge_slot)\s*\(")
 
 # Only what talks to a person may write to the standard streams.
-PRINTING_MODULES = {"app", "cli", "main", "telemetry", "planted"}
+PRINTING_MODULES = {"app", "process", "produce", "cli", "main", "telemetry", "planted"}
 PRINTING_HEADERS = {"iostream", "print"}
 PRINTING_CODE = re.compile(
     r"\b(?:v?f?printf|puts|fputs|putchar)\s*\(|\bstd::(?:cout|cerr|clog)\b|\bfmt::print(?:ln)?\s*\("
@@ -110,7 +126,7 @@ def module_of(path):
     if parts[:2] == ("include", "kstream"):
         return module_of_header("/".join(parts[1:]))
     if parts[0] == "src":
-        return parts[1] if len(parts) > 2 else "main"
+        return module_of_header("/".join(parts[1:])) or "main"
     return None
 
 
@@ -122,6 +138,10 @@ def module_of_header(name):
             return parts[1]
         stem = PurePosixPath(name).stem
         return "status" if stem == "probe" or stem.endswith("status") else "base"
+    if name == "cli/config.hpp":
+        return "config"
+    if name.startswith("bench/figures/"):
+        return "bench/figures"
     return parts[0] if len(parts) > 1 else None
 
 
@@ -254,8 +274,8 @@ class Rules(unittest.TestCase):
 
     def test_each_third_party_library_has_its_place(self):
         for header, good, bad in (
-            ("librdkafka/rdkafka.h", "src/kafka/admin.cpp", "src/app/run_aggregate.cpp"),
-            ("CLI/CLI.hpp", "src/cli/parse.cpp", "src/app/run_aggregate.cpp"),
+            ("librdkafka/rdkafka.h", "src/kafka/admin.cpp", "src/app/aggregate.cpp"),
+            ("CLI/CLI.hpp", "src/cli/parse.cpp", "src/app/aggregate.cpp"),
             ("prometheus/registry.h", "src/telemetry/exporter.cpp", "src/kafka/consumer.cpp"),
             ("simdjson.h", "src/codec/record_decoder.cpp", "src/kafka/consumer.cpp"),
             ("simdjson.h", "src/kafka/client_stats.cpp", "src/core/generator.cpp"),
@@ -293,7 +313,7 @@ class Rules(unittest.TestCase):
             ("src/telemetry/exporter.cpp", "kstream/produce_status.hpp", True),
             ("src/telemetry/exporter.cpp", "kafka/handles.hpp", False),
             ("src/cli/parse.cpp", "kafka/client_config.hpp", False),
-            ("src/app/run_aggregate.cpp", "kafka/consumer.hpp", True),
+            ("src/app/aggregate.cpp", "kafka/consumer.hpp", True),
             ("src/main.cpp", "kafka/consumer.hpp", False),
         ):
             with self.subTest(path=path, header=header):
@@ -319,7 +339,7 @@ class Rules(unittest.TestCase):
         ):
             with self.subTest(code=code):
                 self.assert_finds("src/core/generator.cpp", code + "\n", "no clock")
-                self.assert_clean("src/app/run_produce.cpp", code + "\n")
+                self.assert_clean("src/app/produce.cpp", code + "\n")
         self.assert_clean("src/core/a.cpp", "#include <chrono>\nstd::chrono::seconds s{1};\n")
 
     def test_the_audit_adds_with_code_of_its_own(self):

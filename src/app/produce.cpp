@@ -1,0 +1,163 @@
+// kstream produce: topics, one producer per worker, then the report.
+#include "app/commands.hpp"
+#include "kafka/broker_clock.hpp"
+#include "kafka/error_map.hpp"
+#include "kafka/producer.hpp"
+#include "produce/report.hpp"
+#include "produce/run.hpp"
+#include "topics/ensure_topics.hpp"
+#include "topics/topic_plan.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace kstream::app {
+namespace {
+
+using std::chrono::milliseconds;
+
+// How long brokers may take to come at the start; later they are waited for without a limit.
+constexpr milliseconds kFirstLook{2000};
+constexpr milliseconds kBrokersAtStart{60000};
+
+void write_error(Log& log, const Error& error) {
+    if (error.hint.empty()) {
+        log.write(LogLevel::error, error.message);
+    } else {
+        log.write(LogLevel::error, error.message, {{"hint", error.hint}});
+    }
+}
+
+// Said before the first record is made, where the answer would be a report of failed records.
+Result<void> check_right(kafka::Admin& admin, const std::string& topic) {
+    const auto found = admin.describe_topics({topic});
+    if (!found) {
+        return std::unexpected(found.error());
+    }
+    const kafka::TopicInfo& info = found->front();
+    const std::string right = "Write on topic " + topic;
+    if (info.error) {
+        return std::unexpected(kafka::with_right(*info.error, right));
+    }
+    if (info.exists && info.rights.known() && !info.rights.allows(kafka::Operation::write)) {
+        return fail(ExitCode::kafka_fatal, fmt::format("not authorized to Write topic {}", topic),
+                    "the principal needs " + right);
+    }
+    return {};
+}
+
+std::string_view needed_on(TopicRole role) {
+    return role == TopicRole::source ? "Write" : "Describe";
+}
+
+Result<void> make_topics(const cli::ProduceConfig& config, AppContext& context) {
+    const auto plan = topics::make_topic_plan({.application_id = "kstream",
+                                               .source = config.topic,
+                                               .results = config.results_topic,
+                                               .policy = {},
+                                               .source_partitions = std::nullopt,
+                                               .repartition_partitions = std::nullopt,
+                                               .results_partitions = std::nullopt,
+                                               .overrides = {}});
+    if (!plan) {
+        return std::unexpected(plan.error());
+    }
+    auto admin = topics::make_admin(config.common, context.log, context.stop);
+    if (!admin) {
+        return std::unexpected(std::move(admin.error()));
+    }
+    if (auto cluster = admin->wait_for_cluster(1, kFirstLook); !cluster) {
+        if (cluster.error().disposition != Disposition::retry) {
+            return std::unexpected(std::move(cluster.error()));
+        }
+        context.log.write(
+            LogLevel::warn, "waiting for brokers",
+            {{"brokers", config.common.brokers}, {"reason", cluster.error().message}});
+        cluster = admin->wait_for_cluster(1, kBrokersAtStart);
+        if (!cluster) {
+            return std::unexpected(std::move(cluster.error()));
+        }
+        context.log.write(LogLevel::info, "resumed");
+    }
+    if (auto allowed = check_right(*admin, config.topic); !allowed) {
+        return allowed;
+    }
+    return topics::make_missing_topics(*admin, plan->only({TopicRole::source, TopicRole::results}),
+                                       topics::MissingSource::make, &needed_on, context.log,
+                                       context.stop);
+}
+
+Result<produce::Producers> open_producers(const cli::ProduceConfig& config, AppContext& context) {
+    kafka::ProducerOptions options;
+    options.topic = config.topic;
+    options.required = {{"compression.codec", config.compression}};
+    produce::Producers producers;
+    for (int i = 0; i < config.threads; ++i) {
+        options.name = fmt::format("produce-{}", i);
+        options.status = config.common.http ? &context.snapshots : nullptr;
+        const kafka::ClientConfig client{config.common.brokers,
+                                         fmt::format("kstream-produce-{}", i),
+                                         config.common.client_properties, &context.log};
+        auto producer = kafka::Producer::open(client, options, context.clock);
+        if (!producer) {
+            return std::unexpected(std::move(producer.error()));
+        }
+        producers.push_back(std::move(*producer));
+    }
+    return producers;
+}
+
+ExitCode produce_and_report(const cli::ProduceConfig& config, AppContext& context,
+                            produce::Producers& producers) {
+    const produce::ProduceReport report = produce::run(
+        config, producers, {context.log, context.stop, context.clock, context.snapshots});
+    const auto failed =
+        std::ranges::find_if(producers, [](const auto& one) { return one->failure().has_value(); });
+    std::optional<Error> cause;
+    if (failed != producers.end()) {
+        cause = kafka::with_clocks(*(*failed)->failure(),
+                                   {config.common.brokers, "kstream-produce",
+                                    config.common.client_properties, &context.log});
+    }
+    fmt::print("{}", config.json ? to_json(report) : to_text(report));
+    ExitCode code = exit_code_of(report);
+    if (code != ExitCode::ok) {
+        context.log.write(LogLevel::error, "not everything was delivered",
+                          {{"made", static_cast<std::int64_t>(report.made)},
+                           {"acknowledged", static_cast<std::int64_t>(report.counts.acknowledged)},
+                           {"failed", static_cast<std::int64_t>(report.counts.failed)},
+                           {"unknown", static_cast<std::int64_t>(report.counts.unknown)}});
+    }
+    if (cause) {  // the last word is why
+        write_error(context.log, *cause);
+        // Not a part is missing: no record can be delivered like this.
+        if (code != ExitCode::ok && kafka::is_refused_connection(*cause)) {
+            code = cause->exit_code;
+        }
+    }
+    return code;
+}
+
+}  // namespace
+
+ExitCode run_produce(const cli::ProduceConfig& config, AppContext& context) {
+    if (auto made = make_topics(config, context); !made) {
+        write_error(context.log, made.error());
+        return made.error().exit_code;
+    }
+    auto producers = open_producers(config, context);
+    if (!producers) {
+        write_error(context.log, producers.error());
+        return producers.error().exit_code;
+    }
+    return produce_and_report(config, context, *producers);
+}
+
+}  // namespace kstream::app

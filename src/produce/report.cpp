@@ -1,0 +1,111 @@
+#include "produce/report.hpp"
+
+#include <fmt/core.h>
+
+#include <array>
+#include <string_view>
+
+namespace kstream::produce {
+namespace {
+
+struct Quantile {
+    std::string_view name;       // for people
+    std::string_view json_name;  // for machines
+    double share;
+};
+constexpr std::array<Quantile, 3> kQuantiles{
+    {{"p50", "p50", 0.5}, {"p99", "p99", 0.99}, {"p99.9", "p99_9", 0.999}}};
+
+double per_second(const ProduceReport& report, std::uint64_t amount) {
+    return report.seconds > 0 ? static_cast<double>(amount) / report.seconds : 0;
+}
+
+double milliseconds(std::uint64_t microseconds) {
+    return static_cast<double>(microseconds) / 1000;
+}
+
+}  // namespace
+
+ExitCode exit_code_of(const ProduceReport& report) {
+    const bool all_made = !report.asked || report.cut_off || report.made == *report.asked;
+    return all_made && report.counts.acknowledged == report.made ? ExitCode::ok
+                                                                 : ExitCode::incomplete;
+}
+
+std::string to_text(const ProduceReport& report) {
+    const kafka::DeliveryCounts& counts = report.counts;
+    std::string text;
+    const auto line = [&text](std::string_view name, const std::string& value) {
+        text += fmt::format("{:<13}{}\n", name, value);
+    };
+    line("made", fmt::format("{}{}", report.made,
+                             report.asked && *report.asked != report.made
+                                 ? fmt::format("  (of {} asked for)", *report.asked)
+                                 : ""));
+    line("acknowledged", fmt::format("{}", counts.acknowledged));
+    line("failed", fmt::format("{}{}", counts.failed,
+                               counts.failed > 0 ? "  (certainly not in the log)" : ""));
+    line("unknown",
+         fmt::format("{}{}", counts.unknown,
+                     counts.unknown > 0 ? "  (sent, not surely answered: may be in the log)" : ""));
+    if (report.behind > 0) {
+        line("not made",
+             fmt::format("{}  (due before the end: the rate was not kept)", report.behind));
+    }
+    line("seconds", fmt::format("{:.2f}", report.seconds));
+    line("records/s", fmt::format("{:.0f}", per_second(report, counts.acknowledged)));
+    line("MB/s", fmt::format("{:.1f}", per_second(report, counts.acknowledged_bytes) / 1e6));
+    std::string latency;
+    for (const Quantile& quantile : kQuantiles) {
+        latency += fmt::format("{} {:.1f}  ", quantile.name,
+                               milliseconds(report.latency_us.value_at(quantile.share)));
+    }
+    latency += fmt::format("max {:.1f}  (delivery, from {})", milliseconds(report.latency_us.max()),
+                           report.rate ? "the intended time" : "the making of the record");
+    line("latency ms", latency);
+    std::string again =
+        fmt::format("--seed {} --start-time {} --users {} --sellers {} --locations {}", report.seed,
+                    report.start_time_s, report.users, report.sellers, report.locations);
+    if (report.skew != Skew::even) {
+        again += fmt::format(" --skew {}", skew_name(report.skew));
+    }
+    if (report.count) {
+        again += fmt::format(" --count {}", *report.count);
+    }
+    line("same records", again);
+    return text;
+}
+
+std::string to_json(const ProduceReport& report) {
+    const kafka::DeliveryCounts& counts = report.counts;
+    std::string latency;
+    for (const Quantile& quantile : kQuantiles) {
+        latency += fmt::format("\"{}\":{:.3f},", quantile.json_name,
+                               milliseconds(report.latency_us.value_at(quantile.share)));
+    }
+    latency += fmt::format("\"max\":{:.3f}", milliseconds(report.latency_us.max()));
+    // A topic's name needs no escapes: Kafka allows letters, digits, '.', '_' and '-' only.
+    return fmt::format(
+        "{{\"topic\":\"{}\",\"made\":{},\"acknowledged\":{},\"failed\":{},\"unknown\":{},"
+        "\"behind\":{},\"seconds\":{:.6f},\"records_per_second\":{:.1f},\"bytes\":{},"
+        "\"megabytes_per_second\":{:.3f},\"latency_ms\":{{{}}},\"latency_from\":\"{}\","
+        "\"seed\":{},\"start_time\":{},\"users\":{},\"sellers\":{},\"locations\":{},"
+        "\"skew\":\"{}\",\"count\":{},\"rate\":{},\"threads\":{},\"asked\":{}}}\n",
+        report.topic, report.made, counts.acknowledged, counts.failed, counts.unknown,
+        report.behind, report.seconds, per_second(report, counts.acknowledged),
+        counts.acknowledged_bytes, per_second(report, counts.acknowledged_bytes) / 1e6, latency,
+        report.rate ? "intended_time" : "made", report.seed, report.start_time_s, report.users,
+        report.sellers, report.locations, skew_name(report.skew),
+        report.count ? fmt::format("{}", *report.count) : "null",
+        report.rate ? fmt::format("{}", *report.rate) : "null", report.threads,
+        report.asked ? fmt::format("{}", *report.asked) : "null");
+}
+
+std::string progress_line(const ProduceStatus& status, double rate) {
+    return fmt::format("made {}  acknowledged {}  {:.0f}/s  queued {} ({:.1f} MB){}", status.made,
+                       status.acknowledged, rate, status.queued_records,
+                       static_cast<double>(status.queued_bytes) / 1e6,
+                       status.waiting ? "  queue full" : "");
+}
+
+}  // namespace kstream::produce

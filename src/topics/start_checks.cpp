@@ -1,0 +1,437 @@
+// Gathers the facts for the rules of check_rules.hpp.
+
+#include "topics/start_checks.hpp"
+
+#include "kafka/client_config.hpp"
+#include "kafka/error_map.hpp"
+#include "kstream/codec/spec_difference.hpp"
+#include "kstream/codec/spec_hash.hpp"
+#include "kstream/pipeline/job.hpp"
+#include "topics/ensure_topics.hpp"
+#include "topics/record_sizes.hpp"
+#include "topics/results_owner.hpp"
+#include "topics/topic_tails.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <span>
+#include <thread>
+#include <utility>
+
+namespace kstream::topics {
+namespace {
+
+constexpr std::array<TopicRole, kTopicRoleCount> kRoles{TopicRole::source, TopicRole::repartition,
+                                                        TopicRole::changelog, TopicRole::results,
+                                                        TopicRole::dead_letters};
+
+constexpr int kLooksForNewTopics = 100;
+// Before it is believed that a topic does not exist: brokers learn of one that was made a moment
+// ago one after the other.
+constexpr int kLooksForMissingTopics = 20;
+constexpr std::chrono::milliseconds kBetweenLooks{100};
+
+Findings library_findings() {
+    if (!kafka::library_is_recent()) {
+        return {Finding::error(ExitCode::kafka_fatal,
+                               fmt::format("librdkafka {} is too old: {} or newer is needed",
+                                           kafka::library_version(), kafka::kMinimumLibrary),
+                               "older ones lack fixes for duplicate fetches and lost assignments")};
+    }
+    return {Finding::ok(fmt::format("librdkafka {}", kafka::library_version()))};
+}
+
+// How new the brokers are, as far as the names of their configuration tell: no request says it.
+std::string release_text(const kafka::ConfigMap& broker) {
+    if (const auto old = broker.find("inter.broker.protocol.version"); old != broker.end()) {
+        return fmt::format("Apache Kafka {} or newer, before 4.0", old->second.value);
+    }
+    return broker.contains("group.coordinator.append.linger.ms") ? "Apache Kafka 4.0 or newer"
+                                                                 : "an unknown release";
+}
+
+class Gathering {
+public:
+    Gathering(kafka::Admin& admin, const cli::AggregateConfig& config,
+              const StartCheckOptions& options, Log& log)
+        : admin_(admin), config_(config), options_(options), log_(log) {}
+
+    StartReport run() {
+        note(library_findings());
+        Result<Names> names =
+            make_names(config_.application_id, config_.spec.source_topic, config_.results_topic);
+        if (!names) {
+            note({Finding::from(names.error())});
+            return std::move(report_);
+        }
+        report_.names = std::move(*names);
+        if (!check_cluster() || !look_at_topics()) {
+            return std::move(report_);
+        }
+        Findings cluster = cluster_findings(facts_);
+        const bool possible = exit_code_of(cluster) == ExitCode::ok;
+        note(std::move(cluster));
+        // Where the cluster cannot commit, its groups do not answer either: each question would
+        // take its whole time, and the cause would come last and late.
+        if (possible) {
+            check_group(report_.names.map_group, report_.stored.map_group);
+            check_group(report_.names.totals_group, report_.stored.totals_group);
+            check_missing();
+        }
+        check_topics();
+        if (possible) {
+            check_results();
+        }
+        return std::move(report_);
+    }
+
+private:
+    void note(Findings findings) { add_findings(report_.findings, std::move(findings)); }
+
+    // False when there is no cluster to ask on.
+    bool check_cluster() {
+        const Result<kafka::ClusterInfo> cluster =
+            admin_.wait_for_cluster(1, options_.cluster_wait);
+        if (!cluster) {
+            Finding finding = Finding::from(cluster.error());
+            finding.text = "the cluster cannot be reached: " + finding.text;
+            note({std::move(finding)});
+            return false;
+        }
+        report_.cluster_id = cluster->cluster_id;
+        report_.brokers = static_cast<int>(cluster->brokers.size());
+        facts_.brokers = report_.brokers;
+        facts_.transaction_timeout = kafka::kTransactionTimeout;
+        std::string release = "release not told";
+        if (Result<kafka::ConfigMap> broker = admin_.broker_config(cluster->brokers.front().id)) {
+            release = release_text(*broker);
+            note(session_findings(*broker, config_.session_timeout));
+            facts_.config = std::move(*broker);
+        }
+        note({Finding::ok(fmt::format("cluster {} with {} broker(s), {}", report_.cluster_id,
+                                      report_.brokers, release))});
+        return true;
+    }
+
+    // False when nothing can be asked of topics.
+    bool look_at_topics() {
+        names_.clear();
+        for (const TopicRole role : kRoles) {
+            names_.push_back(report_.names.topic(role));
+        }
+        names_.emplace_back(kTransactionLog);
+        names_.emplace_back(kOffsetsLog);
+        auto found = admin_.describe_topics(names_);
+        for (int looks = 0; looks < kLooksForNewTopics && options_.all_topics_were_made && found &&
+                            std::ranges::any_of(own(*found), &is_missing);
+             ++looks) {
+            std::this_thread::sleep_for(kBetweenLooks);
+            found = admin_.describe_topics(names_);
+        }
+        if (!found) {
+            note({Finding::from(found.error())});
+            return false;
+        }
+        found_ = std::move(*found);
+        facts_.transaction_log = found_[kRoles.size()];
+        facts_.offsets_log = found_[kRoles.size() + 1];
+        return true;
+    }
+
+    static bool is_missing(const kafka::TopicInfo& topic) { return !topic.exists && !topic.error; }
+    static std::span<const kafka::TopicInfo> own(const std::vector<kafka::TopicInfo>& found) {
+        return std::span{found}.first(kTopicRoleCount);
+    }
+    [[nodiscard]] const kafka::TopicInfo& found(TopicRole role) const {
+        return found_[static_cast<std::size_t>(role)];
+    }
+
+    void check_missing() {
+        for (int looks = 0; true; ++looks) {
+            judge_missing();
+            if (exit_code_of(report_.missing_findings) == ExitCode::ok ||
+                looks == kLooksForMissingTopics) {
+                return;
+            }
+            std::this_thread::sleep_for(kBetweenLooks);
+            if (auto again = admin_.describe_topics(names_)) {
+                found_ = std::move(*again);
+            }
+        }
+    }
+
+    void judge_missing() {
+        report_.missing.clear();
+        report_.missing_findings.clear();
+        look_at_state();
+        for (const TopicRole role : kRoles) {
+            if (!is_missing(found(role))) {
+                continue;
+            }
+            if (options_.all_topics_were_made) {
+                report_.missing_findings.push_back(
+                    Finding::error(ExitCode::unavailable,
+                                   fmt::format("{} topic {} was made and is not there",
+                                               role_name(role), report_.names.topic(role)),
+                                   "a broker may be slow to hear of it: start again"));
+                continue;
+            }
+            MissingContext context{.application_id = config_.application_id,
+                                   .stored = report_.stored,
+                                   .job = &config_.spec,
+                                   .near = {}};
+            if (role == TopicRole::source) {
+                if (auto names = admin_.topic_names()) {
+                    context.near = names_to_suggest(std::move(*names));
+                }
+            } else {
+                report_.missing.push_back(role);
+            }
+            report_.missing_findings.push_back(
+                missing_topic_finding({role, report_.names.topic(role)}, context));
+        }
+    }
+
+    // Nobody means a topic that this application makes for itself.
+    [[nodiscard]] std::vector<std::string> names_to_suggest(std::vector<std::string> names) const {
+        std::erase_if(names, [this](const std::string& name) {
+            return std::ranges::any_of(kRoles, [&](TopicRole role) {
+                return role != TopicRole::source && name == report_.names.topic(role);
+            });
+        });
+        return names;
+    }
+
+    // What the application's own logs say of earlier starts. Asked only where the committed offsets
+    // do not say enough: when they are lost, another job's, or about a topic that is gone.
+    void look_at_state() {
+        StoredJob& stored = report_.stored;
+        if (std::exchange(looked_at_state_, true)) {
+            return;
+        }
+        for (const TopicRole role : {TopicRole::repartition, TopicRole::changelog}) {
+            if (!stored.exists() && found(role).exists) {
+                stored.has_records = has_records(admin_, found(role));
+            }
+        }
+        const auto identity = stored.identity();
+        const bool another = identity && identity->spec_hash != spec_hash(config_.spec);
+        const bool lost = !stored.map_group.has_offsets() && !stored.totals_group.has_offsets();
+        if (stored.exists() && !stored.meta && found(TopicRole::changelog).exists &&
+            (another || lost || is_missing(found(TopicRole::source)))) {
+            read_meta();
+        }
+    }
+
+    // The newest meta record of a partition is enough to know the job. What cannot be read or
+    // understood is for the takeover to say, which reads all of it.
+    void read_meta() {
+        const kafka::ClientConfig client = client_config();
+        std::map<PartitionId, std::uint64_t> keys;
+        static_cast<void>(read_tails(
+            {admin_, client, report_.names}, TopicRole::changelog, found(TopicRole::changelog),
+            [&](const kafka::TopicReader&, const RecordView& record) {
+                if (record.key() != meta_key()) {
+                    return false;
+                }
+                if (Result<MetaHead> head = decode_meta_head(record.value())) {
+                    report_.stored.meta = std::move(*head);
+                }
+                keys[record.partition] = keys_of(record.value());
+                return true;
+            }));
+        for (const auto& [partition, count] : keys) {
+            report_.stored.keys += count;
+        }
+    }
+
+    [[nodiscard]] std::uint64_t keys_of(std::string_view meta_value) const {
+        if (!report_.stored.meta) {
+            return 0;
+        }
+        const auto job = parse_canonical_text(report_.stored.meta->spec_text);
+        if (!job) {
+            return 0;
+        }
+        const Result<Meta> meta = decode_meta_value(meta_value, Job::kinds_of(*job));
+        return meta ? meta->keys : 0;
+    }
+
+    [[nodiscard]] kafka::ClientConfig client_config() const {
+        return {config_.common.brokers, config_.application_id, config_.common.client_properties,
+                &log_};
+    }
+
+    // An output topic belongs to one application.
+    void check_results() {
+        const kafka::TopicInfo& topic = found(TopicRole::results);
+        if (!topic.exists) {
+            return;
+        }
+        if (topic.rights.known() && !topic.rights.allows(kafka::Operation::read)) {
+            note({Finding::warn(
+                fmt::format("it was not looked whose totals {} holds", topic.name),
+                fmt::format("grant Read on topic {} to this principal", topic.name))});
+            return;
+        }
+        const kafka::ClientConfig client = client_config();
+        const TailSources from{admin_, client, report_.names};
+        Result<std::vector<LastResult>> last = last_results(from, topic);
+        if (!last) {
+            note({Finding::warn(fmt::format("it was not looked whose totals {} holds: {}",
+                                            topic.name, last.error().message))});
+            return;
+        }
+        const bool has_rows =
+            std::ranges::any_of(*last, [](const LastResult& one) { return !one.is_tombstone; });
+        if (!has_rows && report_.stored.exists() && !report_.stored.meta &&
+            found(TopicRole::changelog).exists) {
+            read_meta();
+        }
+        note(results_owner_findings({.topic = topic.name,
+                                     .application_id = config_.application_id,
+                                     .last = std::move(*last),
+                                     .totals = report_.stored.keys}));
+    }
+
+    void check_topics() {
+        const std::vector<TopicUnderTest> topics = with_configs(found_);
+        for (const TopicUnderTest& topic : topics) {
+            check_topic(topic);
+        }
+        note(combination_findings(topics, config_.workers));
+        note(size_findings(topics, config_.spec));
+    }
+
+    std::vector<TopicUnderTest> with_configs(const std::vector<kafka::TopicInfo>& found) {
+        std::vector<TopicUnderTest> topics;
+        std::vector<std::string> there;
+        for (const TopicRole role : kRoles) {
+            topics.push_back({role, found[static_cast<std::size_t>(role)], std::nullopt});
+            if (topics.back().info.exists) {
+                there.push_back(topics.back().info.name);
+            }
+        }
+        const auto configs = configs_of_existing(admin_, there);
+        for (TopicUnderTest& topic : topics) {
+            const auto at = std::ranges::find(there, topic.info.name);
+            if (!configs || at == there.end()) {
+                continue;
+            }
+            const auto& config = (*configs)[static_cast<std::size_t>(at - there.begin())];
+            if (config) {
+                topic.configs = *config;
+            }
+        }
+        return topics;
+    }
+
+    void check_topic(const TopicUnderTest& topic) {
+        TopicFacts& facts = report_.topics[static_cast<std::size_t>(topic.role)];
+        facts.name = topic.info.name;
+        facts.exists = topic.info.exists;
+        facts.id = topic.info.id;
+        facts.partitions = static_cast<int>(topic.info.partitions.size());
+        if (topic.configs) {
+            facts.max_message_bytes = number_of(*topic.configs, "max.message.bytes").value_or(0);
+        }
+        if (topic.info.error) {
+            note({Finding::from(kafka::with_right(
+                *topic.info.error,
+                fmt::format("{} on topic {}", needed_on(topic.role), topic.info.name)))});
+        } else if (topic.info.exists) {
+            note(topic_findings(topic, config_.on_bad_record));
+            note(rights_findings(topic, config_.on_bad_record));
+        }
+    }
+
+    void check_group(const std::string& name, GroupFacts& facts) {
+        facts.name = name;
+        Result<std::vector<kafka::GroupInfo>> groups = admin_.describe_groups({name});
+        if (!groups) {
+            note({Finding::from(groups.error())});
+            return;
+        }
+        note(rights_findings(groups->front()));
+        if (groups->front().error) {
+            return;  // its offsets would be refused for the same reason
+        }
+        facts.members = std::move(groups->front().members);
+        // Only the identity strings matter here: a pending offset was committed under the same one
+        // as its predecessor, so nothing has to be waited for.
+        Result<std::vector<kafka::CommittedOffset>> committed =
+            admin_.group_offsets(name, {}, kafka::Admin::Stability::any);
+        if (committed) {
+            facts.committed = std::move(*committed);
+        } else {
+            note({Finding::from(committed.error())});
+        }
+    }
+
+    kafka::Admin& admin_;
+    const cli::AggregateConfig& config_;
+    const StartCheckOptions& options_;
+    Log& log_;
+    std::vector<std::string> names_;       // the topics, and the two logs of Kafka's
+    std::vector<kafka::TopicInfo> found_;  // of names_
+    bool looked_at_state_ = false;
+    StartReport report_;
+    ClusterFacts facts_;
+};
+
+}  // namespace
+
+StartReport check_start(kafka::Admin& admin, const cli::AggregateConfig& config,
+                        const StartCheckOptions& options, Log& log) {
+    return Gathering(admin, config, options, log).run();
+}
+
+bool has_records(kafka::Admin& admin, const kafka::TopicInfo& topic) {
+    std::vector<kafka::OffsetQuery> ends;
+    for (const kafka::PartitionInfo& partition : topic.partitions) {
+        ends.push_back({{topic.name, partition.id}, kafka::OffsetQuery::kLatest});
+    }
+    const auto listed = admin.list_offsets(ends, Isolation::read_uncommitted);
+    return listed && std::ranges::any_of(*listed, [](const kafka::ListedOffset& end) {
+               return end.offset.value_or(Offset{0}) > Offset{0};
+           });
+}
+
+Findings StartReport::all() const {
+    Findings all = findings;
+    add_findings(all, missing_findings);
+    return all;
+}
+
+Findings in_order_of_gravity(Findings findings) {
+    const ExitCode code = exit_code_of(findings);
+    std::ranges::stable_sort(findings, {}, [code](const Finding& finding) {
+        const bool cause = finding.severity == Severity::error && finding.exit_code == code;
+        return static_cast<int>(finding.severity) + (cause ? 1 : 0);
+    });
+    return findings;
+}
+
+std::string findings_text(const Findings& findings) {
+    std::string text;
+    for (const Finding& finding : in_order_of_gravity(findings)) {
+        text += fmt::format("{:<5}  {}\n", severity_name(finding.severity), finding.text);
+        if (!finding.hint.empty()) {
+            text += fmt::format("       {}\n", finding.hint);
+        }
+    }
+    return text;
+}
+
+void log_findings(const Findings& findings, Log& log) {
+    for (const Finding& finding : in_order_of_gravity(findings)) {
+        if (finding.severity != Severity::ok) {
+            log.write(finding.severity == Severity::error ? LogLevel::error : LogLevel::warn,
+                      "start check", {{"finding", finding.text}, {"hint", finding.hint}});
+        }
+    }
+}
+
+}  // namespace kstream::topics

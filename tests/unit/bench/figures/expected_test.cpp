@@ -1,0 +1,83 @@
+#include "bench/figures/expected.hpp"
+
+#include "kstream/codec/record_decoder.hpp"
+#include "kstream/codec/transaction_encoder.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <array>
+
+using namespace kstream;
+using namespace kstream::bench;
+
+TEST_CASE("expected totals are those of the records as they are written") {
+    const GeneratorOptions options{.seed = 5, .start_time_s = 1'700'000'000, .sellers = 4};
+    Expected expected;
+    expected.add(options, 500);
+
+    RecordDecoder decoder({.source_topic = "source",
+                           .group_by = {"id_vendedor"},
+                           .aggregates = {{AggregateKind::sum, "valor", "sum"}},
+                           .scale = 2});
+    std::vector<SellerTotal> decoded(4);
+    std::uint64_t bytes = 0;
+    std::uint64_t checksum = 0;
+    const TransactionGenerator generator(options);
+    for (std::uint64_t i = 500; i-- > 0;) {  // the order does not matter
+        std::array<char, kTransactionRoom> room{};
+        const std::string_view value(room.data(),
+                                     encode_transaction(generator.record(i), room.data()));
+        REQUIRE(decoder.decode(value).ok);
+        const std::string_view seller = decoder.group_values()[0].text;
+        SellerTotal& total = decoded.at(static_cast<std::size_t>(seller.back() - '1'));
+        ++total.count;
+        total.cents += static_cast<std::uint64_t>(decoder.inputs()[0].units);
+        bytes += value.size() + kTransactionKeySize;
+        checksum += record_checksum(value);
+    }
+    CHECK(expected.records == 500);
+    CHECK(expected.bytes == bytes);
+    CHECK(expected.checksum == checksum);
+    CHECK(difference(expected.sellers, decoded).empty());
+    CHECK(expected.keys() == 4);
+}
+
+TEST_CASE("batches of several seeds add up") {
+    Expected both;
+    both.add({.seed = 1, .sellers = 2}, 10);
+    both.add({.seed = 2, .sellers = 7}, 20);
+    CHECK(both.records == 30);
+    CHECK(both.sellers.size() == 7);
+    std::uint64_t count = 0;
+    for (const SellerTotal& total : both.sellers) {
+        count += total.count;
+    }
+    CHECK(count == 30);
+}
+
+TEST_CASE("any difference of totals is found and named") {
+    const std::vector<SellerTotal> totals{{1, 10}, {2, 20}, {3, 30}};
+    CHECK(difference(totals, totals).empty());
+    auto other = totals;
+    other[1].cents = 21;
+    CHECK(difference(totals, other) ==
+          "vendedor_2: 2 records and 20 cents expected, 2 and 21 found");
+    other = totals;
+    other.push_back({1, 1});
+    CHECK(difference(totals, other).starts_with("vendedor_4:"));
+    other = totals;
+    other.pop_back();
+    CHECK(difference(totals, other).starts_with("vendedor_3:"));
+    other = totals;
+    other.push_back({0, 0});  // nobody has seen that seller
+    CHECK(difference(totals, other).empty());
+}
+
+TEST_CASE("a checksum tells records that were lost, doubled or damaged") {
+    const auto a = record_checksum("one record");
+    const auto b = record_checksum("another one");
+    CHECK(a + b == b + a);
+    CHECK(a != b);
+    CHECK(a + a != a + b);
+    CHECK(a != record_checksum("one recorD"));
+}
