@@ -7,7 +7,6 @@
 #include "app/run_tally.hpp"
 #include "kafka/broker_clock.hpp"
 #include "kafka/left_behind.hpp"
-#include "kstream/codec/spec_hash.hpp"
 #include "kstream/pipeline/end_watch.hpp"
 #include "kstream/pipeline/topic_watch.hpp"
 #include "process/process_limits.hpp"
@@ -35,7 +34,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr milliseconds kClusterWait{30000};
 constexpr Duration kWatchInterval = milliseconds{50};
 constexpr Duration kTopicLook = milliseconds{200};
 constexpr Duration kLastLook = milliseconds{3000};
@@ -61,33 +59,6 @@ Result<topics::TopicPlan> plan_topics(const cli::AggregateConfig& config) {
     return topics::make_topic_plan(input);
 }
 
-// What this start is, compared with what is stored (P4): a difference becomes a finding. Only where
-// all topics are there, or their absence would look like another difference.
-Identity identity_of(const cli::AggregateConfig& config, topics::StartReport& report) {
-    Identity identity;
-    identity.spec_hash = spec_hash(config.spec);
-    identity.scale = static_cast<std::uint8_t>(config.spec.scale);
-    const auto count = [&report](TopicRole role) {
-        return static_cast<std::uint32_t>(report.topic(role).partitions);
-    };
-    identity.state_partitions = count(TopicRole::repartition);
-    identity.results_partitions = count(TopicRole::results);
-    identity.initial_source_partitions = count(TopicRole::source);
-    identity.source_id = report.topic(TopicRole::source).id;
-    identity.repartition_id = report.topic(TopicRole::repartition).id;
-    identity.changelog_id = report.topic(TopicRole::changelog).id;
-    const bool all_there = std::ranges::all_of(report.topics, &topics::TopicFacts::exists);
-    if (!all_there) {
-        return identity;
-    }
-    if (const Result<void> same =
-            topics::check_stored_identity(report.stored, report.names, config.spec, identity);
-        !same) {
-        report.findings.push_back(topics::Finding::from(same.error()));
-    }
-    return identity;
-}
-
 MapFoldConfig map_fold_config(const cli::AggregateConfig& config,
                               const topics::StartReport& report) {
     MapFoldConfig map_fold;
@@ -109,15 +80,6 @@ MapFoldConfig map_fold_config(const cli::AggregateConfig& config,
         topics::most_batch_bytes(report.topic(TopicRole::repartition), config.spec,
                                  report.topic(TopicRole::source).partitions);
     return map_fold;
-}
-
-kafka::TopicNames topic_names(const topics::Names& names) {
-    kafka::TopicNames topics;
-    for (const TopicRole role : {TopicRole::source, TopicRole::repartition, TopicRole::changelog,
-                                 TopicRole::results, TopicRole::dead_letters}) {
-        topics.set(role, names.topic(role));
-    }
-    return topics;
 }
 
 // A batch job that was stopped is not done, whatever it has committed.
@@ -302,14 +264,14 @@ ExitCode print_what_is_there(const cli::AggregateConfig& config, kafka::Admin& a
     wanted.application_id = config.application_id;
     wanted.spec = config.spec;
     wanted.results_topic = config.results_topic;
-    return results::print_results(wanted, admin, context.log, context.stop);
+    return results::print_results(wanted, admin, context.log, context.stop, context.clock);
 }
 
 ExitCode run_loops(const cli::AggregateConfig& config, const topics::StartReport& facts,
-                   const Identity& identity, kafka::Admin& admin, AppContext& context) {
+                   kafka::Admin& admin, AppContext& context) {
     const kafka::ClientConfig client{config.common.brokers, config.application_id,
                                      config.common.client_properties, &context.log};
-    auto queries = kafka::QueryService::make(client, topic_names(facts.names));
+    auto queries = kafka::QueryService::make(client, topics::topic_names(facts.names));
     if (!queries) {
         return report(context.log, queries.error());
     }
@@ -320,10 +282,10 @@ ExitCode run_loops(const cli::AggregateConfig& config, const topics::StartReport
         .config = config,
         .names = facts.names,
         .client = client,
-        .topics = topic_names(facts.names),
+        .topics = topics::topic_names(facts.names),
         .instance =
             config.instance_id.empty() ? fmt::format("{:016x}", random_id()) : config.instance_id,
-        .identity = identity,
+        .identity = facts.identity,
         .topic_ids = topic_ids(facts),
         .map_fold = map_fold_config(config, facts),
         .producer_sizes = topics::producer_sizes(facts),
@@ -338,7 +300,7 @@ ExitCode run_loops(const cli::AggregateConfig& config, const topics::StartReport
         .stop = context.stop,
     };
     context.snapshots.expect_loops(static_cast<std::size_t>(config.workers) * 2);
-    context.states.set_state_partitions(identity.state_partitions);
+    context.states.set_state_partitions(facts.identity.state_partitions);
     std::optional<PeerWatch> peers;
     if (context.monitoring.serves()) {
         peers.emplace(PeerWatch::Settings{.common = config.common,
@@ -408,13 +370,11 @@ ExitCode run_aggregate(const cli::AggregateConfig& config, AppContext& context) 
         return context.stop.requested() ? stopped_at_start(config, log) : report(log, error);
     };
     if (!config.dry_run) {
-        if (const auto reached = admin->wait_for_cluster(1, kClusterWait); !reached) {
+        if (const auto reached = admin->wait_for_cluster(1, topics::kClusterWait); !reached) {
             return failed(reached.error());
         }
     }
-    topics::StartReport checked =
-        topics::check_start(*admin, config, {.cluster_wait = kClusterWait}, log);
-    Identity identity = identity_of(config, checked);
+    topics::StartReport checked = topics::check_start(*admin, config, {}, log);
     if (config.dry_run) {
         topics::Findings findings = checked.all();
         fmt::print("{}", topics::findings_text(findings));
@@ -431,12 +391,10 @@ ExitCode run_aggregate(const cli::AggregateConfig& config, AppContext& context) 
             !made) {
             return failed(made.error());
         }
-        checked = topics::check_start(
-            *admin, config, {.cluster_wait = kClusterWait, .all_topics_were_made = true}, log);
+        checked = topics::check_start(*admin, config, {.all_topics_were_made = true}, log);
         if (context.stop.requested()) {
             return stopped_at_start(config, log);
         }
-        identity = identity_of(config, checked);
     }
     const topics::Findings findings = checked.all();
     topics::log_findings(findings, log);
@@ -452,7 +410,7 @@ ExitCode run_aggregate(const cli::AggregateConfig& config, AppContext& context) 
         !fits) {
         return report(log, fits.error());
     }
-    return run_loops(config, checked, identity, *admin, context);
+    return run_loops(config, checked, *admin, context);
 }
 
 }  // namespace kstream::app

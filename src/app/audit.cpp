@@ -21,20 +21,15 @@ namespace kstream::app {
 
 namespace {
 
-constexpr std::chrono::milliseconds kClusterWait{30000};
-
 Result<audit::Report> audit_job(const cli::AuditConfig& config, AppContext& context) {
     Result<topics::Names> names =
         topics::make_names(config.application_id, config.spec.source_topic, config.results_topic);
     if (!names) {
         return std::unexpected(std::move(names.error()));
     }
-    Result<kafka::Admin> admin = topics::make_admin(config.common, context.log, context.stop);
+    Result<kafka::Admin> admin = topics::reach_cluster(config.common, context.log, context.stop);
     if (!admin) {
         return std::unexpected(std::move(admin.error()));
-    }
-    if (const auto reached = admin->wait_for_cluster(1, kClusterWait); !reached) {
-        return std::unexpected(reached.error());
     }
     AuditWorld world(config, std::move(*names), *admin, context);
     return audit::Session({.application_id = config.application_id,

@@ -39,47 +39,25 @@ std::optional<bool> AuditWorld::compacted(TopicRole topic) {
         return std::nullopt;
     }
     const auto policy = configs->front()->find("cleanup.policy");
-    return policy == configs->front()->end()
-               ? std::nullopt
-               : std::optional{policy->second.value.contains("compact")};
-}
-
-Result<audit::Positions> AuditWorld::list(TopicRole topic, std::int32_t partitions, std::int64_t at,
-                                          Isolation isolation) {
-    std::vector<kafka::OffsetQuery> queries;
-    for (std::int32_t partition = 0; partition < partitions; ++partition) {
-        queries.push_back({{name(topic), PartitionId{partition}}, at});
-    }
-    Result<std::vector<kafka::ListedOffset>> listed = admin_.list_offsets(queries, isolation);
-    if (!listed) {
-        return std::unexpected(std::move(listed.error()));
-    }
-    audit::Positions found;
-    for (const kafka::ListedOffset& one : *listed) {
-        found[one.of.partition] = one.offset.value_or(Offset{0});
-    }
-    return found;
+    return policy == configs->front()->end() ? std::nullopt
+                                             : std::optional{policy->second.contains("compact")};
 }
 
 Result<audit::Positions> AuditWorld::starts(TopicRole topic, std::int32_t partitions) {
-    return list(topic, partitions, kafka::OffsetQuery::kEarliest, Isolation::read_committed);
+    return admin_.offsets_of(name(topic), partitions, kafka::OffsetQuery::kEarliest,
+                             Isolation::read_committed);
 }
 
 Result<audit::Positions> AuditWorld::ends(TopicRole topic, std::int32_t partitions,
                                           Isolation isolation) {
-    return list(topic, partitions, kafka::OffsetQuery::kLatest, isolation);
+    return admin_.offsets_of(name(topic), partitions, kafka::OffsetQuery::kLatest, isolation);
 }
 
 std::unique_ptr<LogReader> AuditWorld::reader(std::string_view name) {
-    kafka::TopicNames topics;
-    for (const TopicRole role :
-         {TopicRole::source, TopicRole::repartition, TopicRole::changelog, TopicRole::results}) {
-        topics.set(role, names_.topic(role));
-    }
     return std::make_unique<kafka::TopicReader>(
         kafka::ClientConfig{config_.common.brokers, config_.application_id,
                             config_.common.client_properties, &context_.log},
-        std::move(topics), fmt::format("audit-{}", name));
+        topics::topic_names(names_), fmt::format("audit-{}", name));
 }
 
 Result<std::unique_ptr<ByteSource>> AuditWorld::open_base() {

@@ -36,9 +36,6 @@ public:
     [[nodiscard]] Result<std::unique_ptr<ByteSink>> save_base() override;
 
 private:
-    [[nodiscard]] Result<audit::Positions> list(TopicRole topic, std::int32_t partitions,
-                                                std::int64_t at, Isolation isolation);
-
     const cli::AuditConfig& config_;
     topics::Names names_;
     kafka::Admin& admin_;

@@ -8,21 +8,10 @@
 
 namespace kstream::app {
 
-namespace {
-
-constexpr std::chrono::milliseconds kClusterWait{30000};
-
-}  // namespace
-
 ExitCode run_results(const cli::ResultsConfig& config, AppContext& context) {
-    Result<kafka::Admin> admin = topics::make_admin(config.common, context.log, context.stop);
-    if (!admin) {
-        return explain(context.log, "no results", admin.error());
-    }
-    if (const auto reached = admin->wait_for_cluster(1, kClusterWait); !reached) {
-        return explain(context.log, "no results", reached.error());
-    }
-    return results::print_results(config, *admin, context.log, context.stop);
+    Result<kafka::Admin> admin = topics::reach_cluster(config.common, context.log, context.stop);
+    return admin ? results::print_results(config, *admin, context.log, context.stop, context.clock)
+                 : explain(context.log, "no results", admin.error());
 }
 
 }  // namespace kstream::app

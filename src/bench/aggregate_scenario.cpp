@@ -30,20 +30,18 @@ double seconds_between(Instant begin, Instant end) {
 
 // Records and markers that the job has written, all logs together.
 Result<std::int64_t> written_entries(Bench& bench, const BenchJob& job) {
-    std::vector<kafka::OffsetQuery> queries;
+    std::int64_t entries = 0;
     for (const TopicRole role :
          {TopicRole::repartition, TopicRole::changelog, TopicRole::results}) {
-        for (int i = 0; i < job.partitions(role); ++i) {
-            queries.push_back({.of = {job.names().topic(role), PartitionId{i}}});
+        const auto ends =
+            bench.admin.offsets_of(job.names().topic(role), job.partitions(role),
+                                   kafka::OffsetQuery::kLatest, Isolation::read_uncommitted);
+        if (!ends) {
+            return std::unexpected(ends.error());
         }
-    }
-    const auto listed = bench.admin.list_offsets(queries, Isolation::read_uncommitted);
-    if (!listed) {
-        return std::unexpected(listed.error());
-    }
-    std::int64_t entries = 0;
-    for (const kafka::ListedOffset& one : *listed) {
-        entries += one.offset.value_or(Offset{0}).value;
+        for (const auto& [partition, end] : *ends) {
+            entries += end.value;
+        }
     }
     return entries;
 }

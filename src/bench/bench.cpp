@@ -118,17 +118,15 @@ BenchJob::~BenchJob() {
 }
 
 Result<std::vector<Offset>> source_ends(Bench& bench, const BenchJob& job) {
-    std::vector<kafka::OffsetQuery> queries;
-    for (int i = 0; i < job.partitions(TopicRole::source); ++i) {
-        queries.push_back({.of = {job.names().source, PartitionId{i}}});
-    }
-    const auto listed = bench.admin.list_offsets(queries, Isolation::read_uncommitted);
+    const auto listed =
+        bench.admin.offsets_of(job.names().source, job.partitions(TopicRole::source),
+                               kafka::OffsetQuery::kLatest, Isolation::read_uncommitted);
     if (!listed) {
         return std::unexpected(listed.error());
     }
     std::vector<Offset> ends;
-    for (const kafka::ListedOffset& one : *listed) {
-        ends.push_back(one.offset.value_or(Offset{0}));
+    for (const auto& [partition, end] : *listed) {
+        ends.push_back(end);
     }
     return ends;
 }

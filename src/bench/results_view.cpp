@@ -89,7 +89,6 @@ Result<void> ResultsView::take(const RecordView& record) {
     total.count = count;
     total.cents = static_cast<std::uint64_t>(decoder_.inputs()[0].units);
     ++results_;
-    result_bytes_ += record.key_size + record.value_size;
     if (on_total_) {
         on_total_(seller, count, changed_);
     }

@@ -26,7 +26,6 @@ public:
     [[nodiscard]] std::uint64_t count() const { return count_; }      // of all sellers
     [[nodiscard]] Instant changed() const { return changed_; }        // when a total came last
     [[nodiscard]] std::uint64_t results() const { return results_; }  // records read
-    [[nodiscard]] std::uint64_t result_bytes() const { return result_bytes_; }
     [[nodiscard]] const std::vector<SellerTotal>& sellers() const { return sellers_; }
 
 private:
@@ -40,7 +39,6 @@ private:
     OnTotal on_total_;
     std::uint64_t count_ = 0;
     std::uint64_t results_ = 0;
-    std::uint64_t result_bytes_ = 0;
     Instant changed_;
     std::vector<SellerTotal> sellers_;
 };

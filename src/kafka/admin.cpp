@@ -53,9 +53,7 @@ ConfigMap config_map(const rd_kafka_ConfigResource_t& resource) {
         rd_kafka_ConfigResource_configs(&resource, &count);
     for (std::size_t i = 0; i < count; ++i) {
         const char* const value = rd_kafka_ConfigEntry_value(entries[i]);  // NULL: sensitive
-        values.emplace(rd_kafka_ConfigEntry_name(entries[i]),
-                       ConfigValue{value == nullptr ? "" : value,
-                                   rd_kafka_ConfigEntry_is_default(entries[i]) == 1});
+        values.emplace(rd_kafka_ConfigEntry_name(entries[i]), value == nullptr ? "" : value);
     }
     return values;
 }

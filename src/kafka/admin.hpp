@@ -88,11 +88,7 @@ struct TopicInfo {
     [[nodiscard]] int under_replicated() const;
 };
 
-struct ConfigValue {
-    std::string value;
-    bool is_default = false;  // not set on the resource itself
-};
-using ConfigMap = std::map<std::string, ConfigValue, std::less<>>;
+using ConfigMap = std::map<std::string, std::string, std::less<>>;
 
 struct NewTopic {
     std::string name;
@@ -126,7 +122,6 @@ struct TopicPartition {
 [[nodiscard]] std::string to_text(const TopicPartition& of);
 
 struct GroupMember {
-    std::string member_id;
     std::string client_id;
     std::string host;
     std::string instance_id;  // group.instance.id, empty when dynamic
@@ -159,6 +154,8 @@ struct ListedOffset {
     TopicPartition of;
     std::optional<Offset> offset;  // none: no record has a timestamp that late
 };
+
+using Offsets = std::map<PartitionId, Offset>;
 
 struct PurgeOutcome {
     TopicPartition of;
@@ -239,6 +236,9 @@ public:
     // One entry for each query, in that order; a partition that fails fails the call.
     [[nodiscard]] Result<std::vector<ListedOffset>> list_offsets(
         const std::vector<OffsetQuery>& queries, Isolation isolation);
+    // Of all partitions of a topic at once; 0 where no record is that late.
+    [[nodiscard]] Result<Offsets> offsets_of(const std::string& topic, int partitions,
+                                             std::int64_t at, Isolation isolation);
 
     // Deletes the records below each offset.
     [[nodiscard]] Result<std::vector<PurgeOutcome>> delete_records(

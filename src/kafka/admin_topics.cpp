@@ -259,6 +259,23 @@ Result<std::vector<ListedOffset>> Admin::list_offsets(const std::vector<OffsetQu
         &passing_error<std::vector<ListedOffset>>);
 }
 
+Result<Offsets> Admin::offsets_of(const std::string& topic, int partitions, std::int64_t at,
+                                  Isolation isolation) {
+    std::vector<OffsetQuery> queries;
+    for (int partition = 0; partition < partitions; ++partition) {
+        queries.push_back({{topic, PartitionId{partition}}, at});
+    }
+    const auto listed = list_offsets(queries, isolation);
+    if (!listed) {
+        return std::unexpected(listed.error());
+    }
+    Offsets found;
+    for (const ListedOffset& one : *listed) {
+        found[one.of.partition] = one.offset.value_or(Offset{0});
+    }
+    return found;
+}
+
 Result<std::vector<ListedOffset>> Admin::ask_offsets(const std::vector<OffsetQuery>& queries,
                                                      Isolation isolation) {
     std::vector<ListedOffset> all;

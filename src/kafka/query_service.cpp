@@ -18,10 +18,8 @@ constexpr std::chrono::milliseconds kBrokerTimeout{1000};
 // coordinator that moves, a broker that is away.
 constexpr std::chrono::milliseconds kRetryPause{20};
 // The same for a topic that a broker does not know: each learns it in its own time, and one that
-// has just come back knows nothing for a while. So long it may take; librdkafka's readers and
-// writers are as patient (topic.metadata.propagation.max.ms).
+// has just come back knows nothing for a while (kafka/unknown_topics.hpp).
 constexpr std::chrono::milliseconds kUnknownPause{200};
-constexpr std::chrono::seconds kUnknownLimit{30};
 
 }  // namespace
 

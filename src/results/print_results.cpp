@@ -28,7 +28,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using std::chrono::steady_clock;
 
 constexpr milliseconds kPollWait{100};
 // Without progress: an open transaction does not hold the end back, which is a read_committed one.
@@ -41,13 +40,16 @@ constexpr std::array<std::string_view, 4> kForeignTexts{
     "its key is null", "its key belongs to another partition",
     "its value is no JSON object of plain values", "its columns are those of another job"};
 
-using Ends = std::map<PartitionId, Offset>;
-
 class Printing {
 public:
     Printing(const cli::ResultsConfig& config, kafka::Admin& admin, Log& log,
-             const process::StopSignal& stop)
-        : config_(config), admin_(admin), log_(log), stop_(stop), writer_(format_of(config)) {
+             const process::StopSignal& stop, const Clock& clock)
+        : config_(config),
+          admin_(admin),
+          log_(log),
+          stop_(stop),
+          clock_(clock),
+          writer_(format_of(config)) {
         for (const std::string& field : config.spec.group_by) {
             columns_.push_back(field);
         }
@@ -60,9 +62,9 @@ public:
         if (Result<void> looked = look_at_topic(); !looked) {
             return std::unexpected(std::move(looked.error()));
         }
-        std::vector<results::KeyPart> parts{{}};
+        std::vector<KeyPart> parts{{}};
         while (!parts.empty()) {
-            const results::KeyPart part = parts.back();
+            const KeyPart part = parts.back();
             parts.pop_back();
             const Result<bool> fitted = print_part(part);
             if (!fitted) {
@@ -91,10 +93,8 @@ public:
     }
 
 private:
-    static results::Format format_of(const cli::ResultsConfig& config) {
-        return config.json  ? results::Format::json
-               : config.csv ? results::Format::csv
-                            : results::Format::table;
+    static Format format_of(const cli::ResultsConfig& config) {
+        return config.json ? Format::json : config.csv ? Format::csv : Format::table;
     }
 
     Result<void> look_at_topic() {
@@ -138,16 +138,16 @@ private:
     }
 
     // false: the rows of this part do not fit into memory; nothing of it was printed.
-    Result<bool> print_part(results::KeyPart part) {
-        results::LatestResults latest{part, config_.memory};
+    Result<bool> print_part(KeyPart part) {
+        LatestResults latest{part, config_.memory};
         kafka::TopicReader reader = make_reader();
         for (const auto& [partition, end] : ends_) {
             if (auto opened = reader.open(TopicRole::results, partition, Offset{0}); !opened) {
                 return std::unexpected(std::move(opened.error()));
             }
         }
-        Ends left = ends_;
-        auto last_progress = steady_clock::now();
+        kafka::Offsets left = ends_;
+        auto last_progress = clock_.now();
         while (true) {
             std::erase_if(left, [&](const auto& end) {
                 return reader.position(TopicRole::results, end.first) >= end.second;
@@ -163,8 +163,8 @@ private:
                 return std::unexpected(batch.error());
             }
             if (!batch->empty()) {
-                last_progress = steady_clock::now();
-            } else if (steady_clock::now() - last_progress > kPatience) {
+                last_progress = clock_.now();
+            } else if (clock_.now() - last_progress > kPatience) {
                 const auto& [partition, end] = *left.begin();
                 return fail(
                     ExitCode::unavailable,
@@ -182,7 +182,7 @@ private:
                 }
             }
         }
-        for (const results::LatestResults::Row& row : latest.rows()) {
+        for (const LatestResults::Row& row : latest.rows()) {
             if (Result<void> printed = print_row(row.value); !printed) {
                 return std::unexpected(std::move(printed.error()));
             }
@@ -241,7 +241,7 @@ private:
         if (record.is_tombstone()) {
             return true;
         }
-        const std::optional<results::Row> row = rows_.read(record.value());
+        const std::optional<Row> row = rows_.read(record.value());
         if (!row) {
             note(Foreign::no_row, record);
             return false;
@@ -268,9 +268,9 @@ private:
     }
 
     Result<void> print_row(std::string_view value) {
-        std::optional<results::Row> row = rows_.read(value);
+        std::optional<Row> row = rows_.read(value);
         ++printed_;
-        writer_.row(out_, value, std::move(row).value_or(results::Row{}));
+        writer_.row(out_, value, std::move(row).value_or(Row{}));
         return write_out(kWriteBytes);
     }
 
@@ -314,11 +314,12 @@ private:
     kafka::Admin& admin_;
     Log& log_;
     const process::StopSignal& stop_;
-    results::ResultWriter writer_;
-    results::RowReader rows_;
+    const Clock& clock_;
+    ResultWriter writer_;
+    RowReader rows_;
     std::vector<std::string> columns_;  // of every row; the first row's where no job was named
     int partitions_ = 0;
-    Ends ends_;  // committed ends when the reading began
+    kafka::Offsets ends_;  // committed ends when the reading began
     std::string out_;
     bool reader_left_ = false;  // of stdout
     std::uint64_t printed_ = 0;
@@ -328,8 +329,8 @@ private:
 }  // namespace
 
 ExitCode print_results(const cli::ResultsConfig& config, kafka::Admin& admin, Log& log,
-                       const process::StopSignal& stop) {
-    const Result<ExitCode> printed = Printing(config, admin, log, stop).run();
+                       const process::StopSignal& stop, const Clock& clock) {
+    const Result<ExitCode> printed = Printing(config, admin, log, stop, clock).run();
     return printed ? *printed : explain(log, "results not complete", printed.error());
 }
 

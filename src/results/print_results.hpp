@@ -5,6 +5,7 @@
 #include "cli/config.hpp"
 #include "kafka/admin.hpp"
 #include "kstream/error.hpp"
+#include "kstream/ports/clock.hpp"
 #include "kstream/ports/log.hpp"
 #include "process/stop_signal.hpp"
 
@@ -19,6 +20,6 @@ namespace kstream::results {
 // kind is said in the log with the first one's coordinates); unavailable when the topic or the key
 // of --key does not exist. An error has been explained in the log.
 [[nodiscard]] ExitCode print_results(const cli::ResultsConfig& config, kafka::Admin& admin,
-                                     Log& log, const process::StopSignal& stop);
+                                     Log& log, const process::StopSignal& stop, const Clock& clock);
 
 }  // namespace kstream::results

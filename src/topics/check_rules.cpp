@@ -111,7 +111,7 @@ Findings timeout_findings(const ClusterFacts& facts, const kafka::ConfigMap& con
 
 std::string_view text_of(const kafka::ConfigMap& configs, std::string_view key) {
     const auto found = configs.find(key);
-    return found == configs.end() ? std::string_view() : std::string_view(found->second.value);
+    return found == configs.end() ? std::string_view() : std::string_view(found->second);
 }
 
 std::optional<std::int64_t> number_of(const kafka::ConfigMap& configs, std::string_view key) {

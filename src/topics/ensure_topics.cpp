@@ -42,7 +42,7 @@ std::int64_t source_limit(kafka::Admin& admin, const TopicPlan& plan, std::int32
     if (const auto configs = admin.topic_configs({source->name}); configs && configs->front()) {
         const auto found = configs->front()->find(kMaxMessage);
         if (found != configs->front()->end()) {
-            return to_number(found->second.value).value_or(kDefaultMaxMessageBytes);
+            return to_number(found->second).value_or(kDefaultMaxMessageBytes);
         }
     }
     if (const std::string_view planned = config_of(*source, kMaxMessage); !planned.empty()) {
@@ -51,7 +51,7 @@ std::int64_t source_limit(kafka::Admin& admin, const TopicPlan& plan, std::int32
     if (const auto configs = admin.broker_config(broker)) {
         const auto found = configs->find("message.max.bytes");
         if (found != configs->end()) {
-            return to_number(found->second.value).value_or(kDefaultMaxMessageBytes);
+            return to_number(found->second).value_or(kDefaultMaxMessageBytes);
         }
     }
     return kDefaultMaxMessageBytes;
@@ -195,6 +195,18 @@ Result<kafka::Admin> make_admin(const cli::CommonConfig& common, Log& log,
                                      &log};
     return kafka::Admin::make(config, {.timeout = std::chrono::milliseconds(15000),
                                        .canceled = [&stop] { return stop.requested(); }});
+}
+
+Result<kafka::Admin> reach_cluster(const cli::CommonConfig& common, Log& log,
+                                   const process::StopSignal& stop) {
+    Result<kafka::Admin> admin = make_admin(common, log, stop);
+    if (!admin) {
+        return admin;
+    }
+    if (auto reached = admin->wait_for_cluster(1, kClusterWait); !reached) {
+        return std::unexpected(std::move(reached.error()));
+    }
+    return admin;
 }
 
 Result<std::vector<std::expected<kafka::ConfigMap, Error>>> configs_of_existing(

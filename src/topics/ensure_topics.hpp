@@ -23,6 +23,14 @@ namespace kstream::topics {
 [[nodiscard]] Result<kafka::Admin> make_admin(const cli::CommonConfig& common, Log& log,
                                               const process::StopSignal& stop);
 
+// How long a command waits for a cluster that is coming up, before a supervisor may try again later
+// (ExitCode::unavailable).
+inline constexpr std::chrono::milliseconds kClusterWait{30000};
+
+// The same, of a cluster that has answered within kClusterWait.
+[[nodiscard]] Result<kafka::Admin> reach_cluster(const cli::CommonConfig& common, Log& log,
+                                                 const process::StopSignal& stop);
+
 // The configurations of topics that are known to be there, in that order. Each question asks some
 // broker, and brokers learn of a new topic one after the other: one that does not know a topic yet
 // is not believed at once. Errors as Admin::topic_configs().

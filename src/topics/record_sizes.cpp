@@ -47,14 +47,6 @@ std::int64_t ranges(const AggregationSpec& spec, int source_partitions) {
     return kIdentity + source_partitions * (kRange + slots(spec));
 }
 
-std::optional<std::int64_t> limit_of(const TopicUnderTest& topic) {
-    if (!topic.configs) {
-        return std::nullopt;
-    }
-    const auto found = topic.configs->find("max.message.bytes");
-    return found == topic.configs->end() ? std::nullopt : to_number(found->second.value);
-}
-
 std::int64_t result(const AggregationSpec& spec) {
     constexpr std::int64_t kEscaped = 6;  // a control character
     constexpr std::int64_t kNumber = 64;  // 58 digits, sign and point, with zeros before them
@@ -110,7 +102,8 @@ Findings size_findings(const std::vector<TopicUnderTest>& topics, const Aggregat
         source == topics.end() ? 0 : static_cast<int>(source->info.partitions.size());
     Findings all;
     for (const TopicUnderTest& topic : topics) {
-        const std::optional<std::int64_t> known = limit_of(topic);
+        const std::optional<std::int64_t> known =
+            topic.configs ? number_of(*topic.configs, "max.message.bytes") : std::nullopt;
         if (!known) {
             continue;
         }

@@ -7,7 +7,6 @@
 #include "kstream/codec/spec_difference.hpp"
 #include "kstream/codec/spec_hash.hpp"
 #include "kstream/pipeline/job.hpp"
-#include "topics/ensure_topics.hpp"
 #include "topics/record_sizes.hpp"
 #include "topics/results_owner.hpp"
 #include "topics/topic_tails.hpp"
@@ -22,10 +21,6 @@
 
 namespace kstream::topics {
 namespace {
-
-constexpr std::array<TopicRole, kTopicRoleCount> kRoles{TopicRole::source, TopicRole::repartition,
-                                                        TopicRole::changelog, TopicRole::results,
-                                                        TopicRole::dead_letters};
 
 constexpr int kLooksForNewTopics = 100;
 // Before it is believed that a topic does not exist: brokers learn of one that was made a moment
@@ -46,7 +41,7 @@ Findings library_findings() {
 // How new the brokers are, as far as the names of their configuration tell: no request says it.
 std::string release_text(const kafka::ConfigMap& broker) {
     if (const auto old = broker.find("inter.broker.protocol.version"); old != broker.end()) {
-        return fmt::format("Apache Kafka {} or newer, before 4.0", old->second.value);
+        return fmt::format("Apache Kafka {} or newer, before 4.0", old->second);
     }
     return broker.contains("group.coordinator.append.linger.ms") ? "Apache Kafka 4.0 or newer"
                                                                  : "an unknown release";
@@ -118,7 +113,7 @@ private:
     // False when nothing can be asked of topics.
     bool look_at_topics() {
         names_.clear();
-        for (const TopicRole role : kRoles) {
+        for (const TopicRole role : kTopicRoles) {
             names_.push_back(report_.names.topic(role));
         }
         names_.emplace_back(kTransactionLog);
@@ -135,8 +130,8 @@ private:
             return false;
         }
         found_ = std::move(*found);
-        facts_.transaction_log = found_[kRoles.size()];
-        facts_.offsets_log = found_[kRoles.size() + 1];
+        facts_.transaction_log = found_[kTopicRoles.size()];
+        facts_.offsets_log = found_[kTopicRoles.size() + 1];
         return true;
     }
 
@@ -166,7 +161,7 @@ private:
         report_.missing.clear();
         report_.missing_findings.clear();
         look_at_state();
-        for (const TopicRole role : kRoles) {
+        for (const TopicRole role : kTopicRoles) {
             if (!is_missing(found(role))) {
                 continue;
             }
@@ -197,7 +192,7 @@ private:
     // Nobody means a topic that this application makes for itself.
     [[nodiscard]] std::vector<std::string> names_to_suggest(std::vector<std::string> names) const {
         std::erase_if(names, [this](const std::string& name) {
-            return std::ranges::any_of(kRoles, [&](TopicRole role) {
+            return std::ranges::any_of(kTopicRoles, [&](TopicRole role) {
                 return role != TopicRole::source && name == report_.names.topic(role);
             });
         });
@@ -308,7 +303,7 @@ private:
     std::vector<TopicUnderTest> with_configs(const std::vector<kafka::TopicInfo>& found) {
         std::vector<TopicUnderTest> topics;
         std::vector<std::string> there;
-        for (const TopicRole role : kRoles) {
+        for (const TopicRole role : kTopicRoles) {
             topics.push_back({role, found[static_cast<std::size_t>(role)], std::nullopt});
             if (topics.back().info.exists) {
                 there.push_back(topics.back().info.name);
@@ -381,22 +376,43 @@ private:
     ClusterFacts facts_;
 };
 
+void identify(StartReport& report, const AggregationSpec& spec) {
+    Identity& identity = report.identity;
+    const auto count = [&report](TopicRole role) {
+        return static_cast<std::uint32_t>(report.topic(role).partitions);
+    };
+    identity.spec_hash = spec_hash(spec);
+    identity.scale = static_cast<std::uint8_t>(spec.scale);
+    identity.state_partitions = count(TopicRole::repartition);
+    identity.results_partitions = count(TopicRole::results);
+    identity.initial_source_partitions = count(TopicRole::source);
+    identity.source_id = report.topic(TopicRole::source).id;
+    identity.repartition_id = report.topic(TopicRole::repartition).id;
+    identity.changelog_id = report.topic(TopicRole::changelog).id;
+    if (!std::ranges::all_of(report.topics, &TopicFacts::exists)) {
+        return;
+    }
+    if (const Result<void> same =
+            check_stored_identity(report.stored, report.names, spec, identity);
+        !same) {
+        report.findings.push_back(Finding::from(same.error()));
+    }
+}
+
 }  // namespace
 
 StartReport check_start(kafka::Admin& admin, const cli::AggregateConfig& config,
                         const StartCheckOptions& options, Log& log) {
-    return Gathering(admin, config, options, log).run();
+    StartReport report = Gathering(admin, config, options, log).run();
+    identify(report, config.spec);
+    return report;
 }
 
 bool has_records(kafka::Admin& admin, const kafka::TopicInfo& topic) {
-    std::vector<kafka::OffsetQuery> ends;
-    for (const kafka::PartitionInfo& partition : topic.partitions) {
-        ends.push_back({{topic.name, partition.id}, kafka::OffsetQuery::kLatest});
-    }
-    const auto listed = admin.list_offsets(ends, Isolation::read_uncommitted);
-    return listed && std::ranges::any_of(*listed, [](const kafka::ListedOffset& end) {
-               return end.offset.value_or(Offset{0}) > Offset{0};
-           });
+    const auto ends = admin.offsets_of(topic.name, static_cast<int>(topic.partitions.size()),
+                                       kafka::OffsetQuery::kLatest, Isolation::read_uncommitted);
+    return ends &&
+           std::ranges::any_of(*ends, [](const auto& end) { return end.second > Offset{0}; });
 }
 
 Findings StartReport::all() const {

@@ -4,9 +4,11 @@
 
 #include "cli/config.hpp"
 #include "kafka/admin.hpp"
+#include "kstream/codec/identity.hpp"
 #include "kstream/model/ids.hpp"
 #include "kstream/ports/log.hpp"
 #include "topics/check_rules.hpp"
+#include "topics/ensure_topics.hpp"
 #include "topics/stored_job.hpp"
 #include "topics/topic_plan.hpp"
 
@@ -18,9 +20,7 @@
 namespace kstream::topics {
 
 struct StartCheckOptions {
-    // How long to wait for a cluster that is coming up; the first reason for a supervisor to try
-    // again later (ExitCode::unavailable).
-    std::chrono::milliseconds cluster_wait{30000};
+    std::chrono::milliseconds cluster_wait = kClusterWait;
     // After missing topics were made: they are waited for, and then there are none.
     bool all_topics_were_made = false;
 };
@@ -44,6 +44,9 @@ struct StartReport {
     int brokers = 0;
     std::array<TopicFacts, kTopicRoleCount> topics;  // by TopicRole
     StoredJob stored;
+    // What this start is. Where all topics are there, it has been compared with what is stored
+    // (P4); otherwise their absence would look like another difference.
+    Identity identity;
 
     [[nodiscard]] const TopicFacts& topic(TopicRole role) const {
         return topics[static_cast<std::size_t>(role)];

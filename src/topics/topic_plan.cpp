@@ -232,6 +232,14 @@ std::string application_id_problem(std::string_view id) {
     return charset_problem(id);
 }
 
+kafka::TopicNames topic_names(const Names& names) {
+    kafka::TopicNames all;
+    for (const TopicRole role : kTopicRoles) {
+        all.set(role, names.topic(role));
+    }
+    return all;
+}
+
 std::optional<std::int64_t> to_number(std::string_view text) {
     std::int64_t number = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -405,7 +413,7 @@ std::vector<Difference> differences(const PlannedTopic& planned, const kafka::To
     }
     for (const auto& [key, expected] : planned.configs) {
         const auto entry = configs.find(key);
-        const std::string value = entry == configs.end() ? "" : entry->second.value;
+        const std::string value = entry == configs.end() ? "" : entry->second;
         if (!same_value(planned, key, expected, value)) {
             all.push_back({key, expected, value});
         }

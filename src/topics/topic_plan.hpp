@@ -4,9 +4,11 @@
 
 #include "cli/config.hpp"
 #include "kafka/admin.hpp"
+#include "kafka/topic_names.hpp"
 #include "kstream/error.hpp"
 #include "kstream/model/ids.hpp"
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -44,6 +46,14 @@ struct Names {
 // Without a source topic, which reset never touches: Names::source stays empty.
 [[nodiscard]] Result<Names> make_names(const std::string& application_id,
                                        const std::string& results);
+
+// In that order.
+inline constexpr std::array<TopicRole, kTopicRoleCount> kTopicRoles{
+    TopicRole::source, TopicRole::repartition, TopicRole::changelog, TopicRole::results,
+    TopicRole::dead_letters};
+
+// As the adapters want them.
+[[nodiscard]] kafka::TopicNames topic_names(const Names& names);
 
 // A configuration's value as a number; none when it is not one, or empty.
 [[nodiscard]] std::optional<std::int64_t> to_number(std::string_view text);

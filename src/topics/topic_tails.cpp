@@ -24,38 +24,12 @@ constexpr milliseconds kPollWait{100};
 // Without progress; the ends are those of a read_committed reader, so no transaction is waited for.
 constexpr std::chrono::seconds kPatience{5};
 
-using Offsets = std::map<PartitionId, Offset>;
-
-Result<Offsets> offsets(const TailSources& from, const kafka::TopicInfo& topic, std::int64_t at) {
-    std::vector<kafka::OffsetQuery> queries;
-    for (const kafka::PartitionInfo& partition : topic.partitions) {
-        queries.push_back({{topic.name, partition.id}, at});
-    }
-    const auto listed = from.admin.list_offsets(queries, Isolation::read_committed);
-    if (!listed) {
-        return std::unexpected(listed.error());
-    }
-    Offsets found;
-    for (const kafka::ListedOffset& one : *listed) {
-        found[one.of.partition] = one.offset.value_or(Offset{0});
-    }
-    return found;
-}
-
-kafka::TopicNames topic_names(const TailSources& from, TopicRole role,
-                              const kafka::TopicInfo& topic) {
-    kafka::TopicNames names;
-    for (const TopicRole other : {TopicRole::source, TopicRole::repartition, TopicRole::changelog,
-                                  TopicRole::results, TopicRole::dead_letters}) {
-        names.set(other, other == role ? topic.name : from.names.topic(other));
-    }
-    return names;
-}
+using kafka::Offsets;
 
 Result<void> read_once(
     const TailSources& from, TopicRole role, const kafka::TopicInfo& topic, const Offsets& starts,
     Offsets ends, const std::function<void(const kafka::TopicReader&, const RecordView&)>& on) {
-    kafka::TopicReader reader{from.client, topic_names(from, role, topic), "tail"};
+    kafka::TopicReader reader{from.client, topic_names(from.names), "tail"};
     for (const auto& [partition, start] : starts) {
         if (auto opened = reader.open(role, partition, start); !opened) {
             return opened;
@@ -95,11 +69,14 @@ Result<void> read_once(
 
 Result<void> read_tails(const TailSources& from, TopicRole role, const kafka::TopicInfo& topic,
                         const TakeFromTail& take) {
-    const Result<Offsets> begins = offsets(from, topic, kafka::OffsetQuery::kEarliest);
+    const auto partitions = static_cast<int>(topic.partitions.size());
+    const Result<Offsets> begins = from.admin.offsets_of(
+        topic.name, partitions, kafka::OffsetQuery::kEarliest, Isolation::read_committed);
     if (!begins) {
         return std::unexpected(begins.error());
     }
-    const Result<Offsets> ends = offsets(from, topic, kafka::OffsetQuery::kLatest);
+    const Result<Offsets> ends = from.admin.offsets_of(
+        topic.name, partitions, kafka::OffsetQuery::kLatest, Isolation::read_committed);
     if (!ends) {
         return std::unexpected(ends.error());
     }

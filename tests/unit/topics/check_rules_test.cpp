@@ -18,13 +18,13 @@ using std::chrono::milliseconds;
 kafka::ConfigMap with(std::initializer_list<std::pair<const char*, const char*>> values) {
     kafka::ConfigMap configs;
     for (const auto& [key, value] : values) {
-        configs[key] = {value, false};
+        configs[key] = value;
     }
     return configs;
 }
 
 kafka::ConfigMap changed(kafka::ConfigMap configs, const char* key, const char* value) {
-    configs[key] = {value, false};
+    configs[key] = value;
     return configs;
 }
 
@@ -74,10 +74,10 @@ TopicUnderTest good_topic(TopicRole role) {
                                {"retention.bytes", "-1"}})};
     topic.info.name = role_name(role);
     if (role == TopicRole::changelog || role == TopicRole::results) {
-        (*topic.configs)["cleanup.policy"] = {"compact", false};
+        (*topic.configs)["cleanup.policy"] = "compact";
     }
     if (role == TopicRole::dead_letters) {
-        (*topic.configs)["max.message.bytes"] = {"1114124", false};
+        (*topic.configs)["max.message.bytes"] = "1114124";
     }
     return topic;
 }
@@ -190,29 +190,29 @@ TEST_CASE("topics as create-topics makes them have nothing to complain of") {
 TEST_CASE("a policy that would lose totals or deltas is an error") {
     TopicUnderTest changelog = good_topic(TopicRole::changelog);
     for (const char* policy : {"delete", "compact,delete"}) {
-        (*changelog.configs)["cleanup.policy"] = {policy, false};
+        (*changelog.configs)["cleanup.policy"] = policy;
         CHECK(exit_code_of(topic_findings(changelog)) == ExitCode::differs);
     }
     TopicUnderTest repartition = good_topic(TopicRole::repartition);
-    (*repartition.configs)["cleanup.policy"] = {"compact", false};
+    (*repartition.configs)["cleanup.policy"] = "compact";
     CHECK(find(topic_findings(repartition), Severity::error, "deltas have no key") != nullptr);
     repartition = good_topic(TopicRole::repartition);
-    (*repartition.configs)["retention.ms"] = {"604800000", false};
+    (*repartition.configs)["retention.ms"] = "604800000";
     CHECK(find(topic_findings(repartition), Severity::error, "forgets deltas") != nullptr);
     repartition = good_topic(TopicRole::repartition);
-    (*repartition.configs)["retention.bytes"] = {"1000", false};
+    (*repartition.configs)["retention.bytes"] = "1000";
     CHECK(find(topic_findings(repartition), Severity::error, "forgets deltas") != nullptr);
 }
 
 TEST_CASE("a policy that only loses comfort is a warning") {
     TopicUnderTest results = good_topic(TopicRole::results);
-    (*results.configs)["cleanup.policy"] = {"delete", false};
+    (*results.configs)["cleanup.policy"] = "delete";
     CHECK(find(topic_findings(results), Severity::warn, "forgotten") != nullptr);
     TopicUnderTest source = good_topic(TopicRole::source);
-    (*source.configs)["cleanup.policy"] = {"compact", false};
+    (*source.configs)["cleanup.policy"] = "compact";
     CHECK(find(topic_findings(source), Severity::warn, "compacted") != nullptr);
     source = good_topic(TopicRole::source);
-    (*source.configs)["unclean.leader.election.enable"] = {"true", false};
+    (*source.configs)["unclean.leader.election.enable"] = "true";
     CHECK(find(topic_findings(source), Severity::warn, "unclean") != nullptr);
 }
 
@@ -220,7 +220,7 @@ TEST_CASE("a policy that only loses comfort is a warning") {
 TEST_CASE("dead letters in a compacted topic are an error, as long as any are written") {
     TopicUnderTest dead = good_topic(TopicRole::dead_letters);
     for (const char* policy : {"compact", "compact,delete"}) {
-        (*dead.configs)["cleanup.policy"] = {policy, false};
+        (*dead.configs)["cleanup.policy"] = policy;
         const Findings findings = topic_findings(dead);
         REQUIRE(find(findings, Severity::error, "without a key") != nullptr);
         CHECK(exit_code_of(findings) == ExitCode::differs);
@@ -252,9 +252,9 @@ TEST_CASE("a topic that can never be written, or not now, is an error where it i
 
 TEST_CASE("a repartition topic that does not take a whole batch of deltas is an error") {
     TopicUnderTest repartition = good_topic(TopicRole::repartition);
-    (*repartition.configs)["max.message.bytes"] = {"589824", false};
+    (*repartition.configs)["max.message.bytes"] = "589824";
     CHECK(topic_findings(repartition).empty());
-    (*repartition.configs)["max.message.bytes"] = {"589823", false};
+    (*repartition.configs)["max.message.bytes"] = "589823";
     CHECK(exit_code_of(topic_findings(repartition)) == ExitCode::differs);
 }
 
@@ -291,7 +291,7 @@ TEST_CASE("dead letters without room for the headers become stubs, and that is s
     std::vector<TopicUnderTest> topics{good_topic(TopicRole::source),
                                        good_topic(TopicRole::dead_letters)};
     CHECK(combination_findings(topics, 1).empty());
-    (*topics[1].configs)["max.message.bytes"] = {"1114123", false};
+    (*topics[1].configs)["max.message.bytes"] = "1114123";
     CHECK(find(combination_findings(topics, 1), Severity::warn, "stubs") != nullptr);
 }
 

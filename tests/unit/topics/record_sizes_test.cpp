@@ -52,7 +52,7 @@ TopicUnderTest topic_of(TopicRole role, const std::string& limit, std::size_t pa
     topic.info.exists = true;
     topic.info.partitions.resize(partitions);
     topic.configs.emplace();
-    (*topic.configs)["max.message.bytes"] = {limit, false};
+    (*topic.configs)["max.message.bytes"] = limit;
     return topic;
 }
 

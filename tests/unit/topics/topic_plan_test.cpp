@@ -37,7 +37,7 @@ kafka::TopicInfo existing(const PlannedTopic& planned) {
 kafka::ConfigMap configs_of(const PlannedTopic& planned) {
     kafka::ConfigMap configs;
     for (const auto& [key, value] : planned.configs) {
-        configs[key] = {value, false};
+        configs[key] = value;
     }
     return configs;
 }
@@ -118,7 +118,7 @@ TEST_CASE("whatever a topic of ours needs is said, also what is Kafka's own defa
     }
     // A source that is there may have any policy.
     kafka::ConfigMap configs = configs_of(plan->of(TopicRole::source));
-    configs["cleanup.policy"] = {"compact", false};
+    configs["cleanup.policy"] = "compact";
     CHECK(differences(plan->of(TopicRole::source), existing(plan->of(TopicRole::source)), configs)
               .empty());
 }
@@ -142,7 +142,7 @@ TEST_CASE("a setting that a provider keeps for itself can be left out, and the c
     CHECK(config_of(plan->of(TopicRole::results), "min.insync.replicas").empty());
     // Not compared either.
     kafka::ConfigMap configs = configs_of(changelog);
-    configs["min.cleanable.dirty.ratio"] = {"0.5", true};
+    configs["min.cleanable.dirty.ratio"] = "0.5";
     CHECK(differences(changelog, existing(changelog), configs).empty());
     for (const PlannedTopic& topic : plan->topics) {
         for (const auto& [key, value] : topic.configs) {
@@ -227,7 +227,7 @@ TEST_CASE("a topic as planned does not differ") {
     REQUIRE(plan.has_value());
     for (const PlannedTopic& topic : plan->topics) {
         kafka::ConfigMap configs = configs_of(topic);
-        configs["compression.type"] = {"producer", true};  // not planned, not compared
+        configs["compression.type"] = "producer";  // not planned, not compared
         CHECK(differences(topic, existing(topic), configs).empty());
     }
 }
@@ -240,7 +240,7 @@ TEST_CASE("each difference is named with what was expected and found") {
     other.partitions = 5;
     other.replication_factor = 1;
     kafka::ConfigMap configs = configs_of(planned);
-    configs["cleanup.policy"] = {"delete", true};
+    configs["cleanup.policy"] = "delete";
     configs.erase("segment.ms");
     const std::vector<Difference> all = differences(planned, existing(other), configs);
     REQUIRE(all.size() == 4);
@@ -264,14 +264,14 @@ TEST_CASE("lists are compared as sets, the limit of dead letters as a minimum") 
 
     const PlannedTopic& source = plan->of(TopicRole::source);
     kafka::ConfigMap configs = configs_of(source);
-    configs["cleanup.policy"] = {"delete, compact", false};
+    configs["cleanup.policy"] = "delete, compact";
     CHECK(differences(source, existing(source), configs).empty());
 
     const PlannedTopic& dead = plan->of(TopicRole::dead_letters);
     configs = configs_of(dead);
-    configs["max.message.bytes"] = {"66537", false};
+    configs["max.message.bytes"] = "66537";
     CHECK(differences(dead, existing(dead), configs).empty());
-    configs["max.message.bytes"] = {"66535", false};
+    configs["max.message.bytes"] = "66535";
     CHECK(differences(dead, existing(dead), configs).size() == 1);
 }
 
