@@ -356,7 +356,7 @@ ExitCode run_loops(const cli::AggregateConfig& config, const topics::StartReport
 
 }  // namespace
 
-ExitCode run_aggregate(const cli::AggregateConfig& config, AppContext& context) {
+ExitCode run_command(const cli::AggregateConfig& config, AppContext& context) {
     Log& log = context.log;
     Result<topics::TopicPlan> plan = plan_topics(config);
     if (!plan) {

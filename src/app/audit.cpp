@@ -67,7 +67,7 @@ Result<void> check_files(const cli::AuditConfig& config) {
 
 }  // namespace
 
-ExitCode run_audit(const cli::AuditConfig& config, AppContext& context) {
+ExitCode run_command(const cli::AuditConfig& config, AppContext& context) {
     if (const Result<void> files = check_files(config); !files) {
         return explain(context.log, "not audited", files.error());
     }

@@ -47,7 +47,7 @@ ExitCode compare_with(const bench::EarlierResult& earlier, const bench::BenchRep
 
 }  // namespace
 
-ExitCode run_bench(const cli::BenchConfig& config, AppContext& context) {
+ExitCode run_command(const cli::BenchConfig& config, AppContext& context) {
     std::optional<bench::EarlierResult> earlier;
     if (!config.against.empty()) {  // before minutes are spent
         auto read = bench::read_earlier(config.against, config);

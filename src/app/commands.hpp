@@ -25,16 +25,16 @@ struct AppContext {
     const Monitoring& monitoring;
 };
 
+// One for each subcommand.
 // stdout is for results only; everything else goes to the log. An exit code that is not ok has been
 // explained in the log.
-[[nodiscard]] ExitCode run_produce(const cli::ProduceConfig& config, AppContext& context);
-[[nodiscard]] ExitCode run_create_topics(const cli::CreateTopicsConfig& config,
-                                         AppContext& context);
-[[nodiscard]] ExitCode run_aggregate(const cli::AggregateConfig& config, AppContext& context);
-[[nodiscard]] ExitCode run_audit(const cli::AuditConfig& config, AppContext& context);
-[[nodiscard]] ExitCode run_results(const cli::ResultsConfig& config, AppContext& context);
-[[nodiscard]] ExitCode run_reset(const cli::ResetConfig& config, AppContext& context);
-[[nodiscard]] ExitCode run_bench(const cli::BenchConfig& config, AppContext& context);
+[[nodiscard]] ExitCode run_command(const cli::ProduceConfig& config, AppContext& context);
+[[nodiscard]] ExitCode run_command(const cli::CreateTopicsConfig& config, AppContext& context);
+[[nodiscard]] ExitCode run_command(const cli::AggregateConfig& config, AppContext& context);
+[[nodiscard]] ExitCode run_command(const cli::AuditConfig& config, AppContext& context);
+[[nodiscard]] ExitCode run_command(const cli::ResultsConfig& config, AppContext& context);
+[[nodiscard]] ExitCode run_command(const cli::ResetConfig& config, AppContext& context);
+[[nodiscard]] ExitCode run_command(const cli::BenchConfig& config, AppContext& context);
 // Prints one line on stdout, whatever the answer.
 [[nodiscard]] ExitCode run_health(const cli::HealthConfig& config);
 

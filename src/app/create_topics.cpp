@@ -11,7 +11,7 @@
 
 namespace kstream::app {
 
-ExitCode run_create_topics(const cli::CreateTopicsConfig& config, AppContext& context) {
+ExitCode run_command(const cli::CreateTopicsConfig& config, AppContext& context) {
     const auto failed = [&context](const Error& error) {
         return explain(context.log, "topics were not made", error);
     };

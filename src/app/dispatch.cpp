@@ -22,6 +22,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
+#include <type_traits>
 #include <variant>
 
 namespace kstream::app {
@@ -59,32 +60,6 @@ ExitCode report(const cli::Problems& problems) {
     return ExitCode::usage;
 }
 
-ExitCode call(const cli::ProduceConfig& config, AppContext& context) {
-    return run_produce(config, context);
-}
-ExitCode call(const cli::CreateTopicsConfig& config, AppContext& context) {
-    return run_create_topics(config, context);
-}
-ExitCode call(const cli::AggregateConfig& config, AppContext& context) {
-    return run_aggregate(config, context);
-}
-ExitCode call(const cli::AuditConfig& config, AppContext& context) {
-    return run_audit(config, context);
-}
-ExitCode call(const cli::ResultsConfig& config, AppContext& context) {
-    return run_results(config, context);
-}
-ExitCode call(const cli::ResetConfig& config, AppContext& context) {
-    return run_reset(config, context);
-}
-
-ExitCode call(const cli::BenchConfig& config, AppContext& context) {
-    return run_bench(config, context);
-}
-ExitCode call(const cli::HealthConfig& config, AppContext& /*context*/) {
-    return run_health(config);
-}
-
 // What runs beside the process whose options it shares must not want that process's port.
 cli::Command beside_others(cli::Command command) {
     auto* const aggregate = std::get_if<cli::AggregateConfig>(&command);
@@ -119,8 +94,15 @@ ExitCode execute(const cli::Command& command, process::StopSignal& stop) {
                        .snapshots = snapshots,
                        .states = states,
                        .monitoring = **monitoring};
-    const ExitCode code =
-        std::visit([&](const auto& config) { return call(config, context); }, command);
+    const ExitCode code = std::visit(
+        [&]<typename Config>(const Config& config) {
+            if constexpr (std::is_same_v<Config, cli::HealthConfig>) {
+                return run_health(config);
+            } else {
+                return run_command(config, context);
+            }
+        },
+        command);
     if (!kafka::wait_for_left_behind(std::chrono::steady_clock::now() + kLeftBehindLimit)) {
         std::fflush(nullptr);
         std::_Exit(to_int(code));  // the log has to stay as long as they do

@@ -147,7 +147,7 @@ ExitCode produce_and_report(const cli::ProduceConfig& config, AppContext& contex
 
 }  // namespace
 
-ExitCode run_produce(const cli::ProduceConfig& config, AppContext& context) {
+ExitCode run_command(const cli::ProduceConfig& config, AppContext& context) {
     if (auto made = make_topics(config, context); !made) {
         write_error(context.log, made.error());
         return made.error().exit_code;

@@ -10,7 +10,7 @@
 
 namespace kstream::app {
 
-ExitCode run_reset(const cli::ResetConfig& config, AppContext& context) {
+ExitCode run_command(const cli::ResetConfig& config, AppContext& context) {
     Result<kafka::Admin> admin = topics::make_admin(config.common, context.log, context.stop);
     if (!admin) {
         return explain(context.log, "not reset", admin.error());

@@ -1,5 +1,5 @@
 // What exactly-once needs of a cluster, its topics and its rights, as rules over facts that were
-// gathered elsewhere (start_checks.cpp, run_create_topics.cpp). No input or output here.
+// gathered elsewhere (start_checks.cpp, create_topics.cpp). No input or output here.
 #pragma once
 
 #include "cli/config.hpp"
