@@ -168,8 +168,14 @@ void StepLoop::take_back() {
     positions_.take_back();
 }
 
+// But for those whose position is not in the log: the source has stopped them, until they have been
+// taken over anew.
 void StepLoop::rewind_active() {
-    if (const auto positions = positions_.flowing(); !positions.empty()) {
+    auto positions = positions_.flowing();
+    std::erase_if(positions, [this](const PartitionPosition& at) {
+        return std::ranges::find(out_of_range_, at.partition) != out_of_range_.end();
+    });
+    if (!positions.empty()) {
         ports_.source.rewind(positions);
     }
 }
@@ -236,7 +242,7 @@ void StepLoop::settle_comparison(Recovery::Finding found) {
 
 // While no step is in flight.
 void StepLoop::look_into_doubts() {
-    if (std::exchange(out_of_range_, false)) {
+    if (!std::exchange(out_of_range_, {}).empty()) {
         take_over_anew();
     }
     if (!std::exchange(generation_missed_, false)) {
@@ -315,7 +321,7 @@ Result<void> StepLoop::advance_takeover() {
 void StepLoop::on_out_of_range(std::span<const PartitionId> partitions) {
     say(LogLevel::warn, "the position is not in the log any more",
         {"partitions", list_partitions(partitions)});
-    out_of_range_ = true;
+    out_of_range_.insert(out_of_range_.end(), partitions.begin(), partitions.end());
 }
 
 // The group has had a generation for which this member did not say what it owns (GenerationWatch).
@@ -388,7 +394,7 @@ void StepLoop::release_revoked() {
 // -------------------------------------------------------------------------------------
 
 bool StepLoop::may_submit() const {
-    return step_.idle() && !revocation_.lost() && !out_of_range_ && !generation_missed_ &&
+    return step_.idle() && !revocation_.lost() && out_of_range_.empty() && !generation_missed_ &&
            ports_.sink.state() == TransactionSink::State::ready;
 }
 

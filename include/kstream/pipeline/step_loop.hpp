@@ -156,8 +156,8 @@ private:
     Instant stop_since_;
 
     // Heard of, and looked into as soon as no step is in flight; nothing is submitted before that.
-    bool out_of_range_ = false;       // a position is not in the log any more
-    bool generation_missed_ = false;  // another member may have gone on from here
+    std::vector<PartitionId> out_of_range_;  // their positions are not in the log any more
+    bool generation_missed_ = false;         // another member may have gone on from here
 
     Instant tail_checked_;
     RecordSource::Flow flow_ = RecordSource::Flow::open;

@@ -377,4 +377,30 @@ TEST_CASE("every phase of a step with everything that can happen: each record co
     }
 }
 
+TEST_CASE("every phase of a step with any two things that can happen") {
+    for (const Phase& phase : phases()) {
+        for (const Happening& first : happenings()) {
+            for (const Happening& second : happenings()) {
+                const std::string what =
+                    std::string{phase.name} + " / " + first.name + " / " + second.name;
+                CAPTURE(what);
+                World w;
+                phase.reach(w);
+                if (!first.possible(w)) {
+                    continue;
+                }
+                first.happen(w);
+                w.ended = !w.step();
+                if (!w.ended && second.possible(w)) {
+                    second.happen(w);
+                }
+                if (!w.ended) {
+                    w.settle();
+                }
+                check_every_record_once(w);
+            }
+        }
+    }
+}
+
 }  // namespace kstream
