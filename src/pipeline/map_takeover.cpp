@@ -1,7 +1,7 @@
 #include "kstream/pipeline/map_takeover.hpp"
 
 #include "kstream/codec/changelog.hpp"
-#include "kstream/pipeline/totals_takeover.hpp"
+#include "kstream/pipeline/identity_check.hpp"
 #include "kstream/planted_bug.hpp"
 
 #include <fmt/format.h>
@@ -12,44 +12,32 @@ namespace kstream {
 
 namespace {
 
-using std::chrono::seconds;
-
 // Any state partition will do: every map step writes its ranges to all of them.
 constexpr PartitionId kWitness{0};
 
 // Each time the logs have moved. No pause and no rebalance makes it so many.
 constexpr std::uint32_t kMostDoubts = 5;
 
+// P4: to go on where another job's chain ends would add up two jobs.
+constexpr std::string_view kOfAnother = "the map steps in the log belong to another job";
+
 }  // namespace
 
 MapTakeover::MapTakeover(const Job& job, StartPolicy from, ClusterQueries& queries,
                          LogReader& reader, const Clock& clock, Log& log, Duration patience)
-    : job_(job),
-      from_(from),
-      question_(queries),
-      reader_(reader),
-      clock_(clock),
-      log_(log),
-      patience_(patience) {}
+    : StagedTakeover(job,
+                     {.input = TopicRole::source,
+                      .group = "map",
+                      .held_back = "the committed offsets",
+                      .stages = static_cast<int>(Stage::end)},
+                     queries, reader, clock, log, patience),
+      from_(from) {}
 
-void MapTakeover::begin(std::span<const PartitionId> partitions) {
-    waiting_.insert(waiting_.end(), partitions.begin(), partitions.end());
+void MapTakeover::forget(PartitionId partition, bool, int) {
+    doubts_.erase(partition);
 }
 
-void MapTakeover::cancel(std::span<const PartitionId> partitions) {
-    for (const PartitionId partition : partitions) {
-        std::erase(waiting_, partition);
-        doubts_.erase(partition);
-        active_.erase(partition);
-    }
-    if (active_.empty()) {
-        question_.forget();
-        reset_lookup();
-        stage_ = Stage::gather;
-    }
-}
-
-void MapTakeover::reset_lookup() {
+void MapTakeover::forget_round() {
     if (changelog_.open) {
         reader_.close(TopicRole::changelog, kWitness);
     }
@@ -61,29 +49,8 @@ void MapTakeover::reset_lookup() {
     chain_end_.clear();
 }
 
-Result<void> MapTakeover::advance(std::vector<ReadyPartition>& ready) {
-    for (;;) {
-        Result<bool> done = run_stage(ready);
-        if (!done) {
-            return std::unexpected(std::move(done.error()));
-        }
-        if (!*done) {
-            return {};
-        }
-        if (active_.empty() || stage_ == Stage::resolve_from) {
-            reset_lookup();
-            stage_ = Stage::gather;
-        } else {
-            stage_ = static_cast<Stage>(static_cast<int>(stage_) + 1);
-        }
-    }
-}
-
-// Does what the stage has to do; true when the next one may begin.
-Result<bool> MapTakeover::run_stage(std::vector<ReadyPartition>& ready) {
-    switch (stage_) {
-        case Stage::gather:
-            return gather();
+Result<bool> MapTakeover::run_stage(int stage, std::vector<ReadyPartition>& ready) {
+    switch (static_cast<Stage>(stage)) {
         case Stage::source_identity:
         case Stage::same_source:
         case Stage::same_source_still:
@@ -91,9 +58,9 @@ Result<bool> MapTakeover::run_stage(std::vector<ReadyPartition>& ready) {
         case Stage::committed:
             return take_committed();
         case Stage::log_start:
-            return take_bounds(Query::Kind::log_start, &Resolving::log_start);
+            return take_offsets(Query::Kind::log_start, TopicRole::source, &Asked::input_start);
         case Stage::log_end:
-            return take_bounds(Query::Kind::log_end, &Resolving::log_end);
+            return take_offsets(Query::Kind::log_end, TopicRole::source, &Asked::input_end);
         case Stage::settle_known:
             return settle_known(ready);
         case Stage::changelog_start:
@@ -112,112 +79,34 @@ Result<bool> MapTakeover::run_stage(std::vector<ReadyPartition>& ready) {
             return settle_chained(ready);
         case Stage::resolve_from:
             return resolve_from(ready);
+        case Stage::gather:
+        case Stage::end:
+            break;
     }
     return false;
 }
 
-Result<bool> MapTakeover::gather() {
-    for (const PartitionId partition : waiting_) {
-        active_.emplace(partition, Resolving{});
-    }
-    waiting_.clear();
-    progress_ = clock_.now();
-    said_waiting_ = false;
-    return !active_.empty();
-}
-
-Result<bool> MapTakeover::ask(Query query, QueryAnswer& answer) {
-    Result<std::optional<QueryAnswer>> result = question_.ask(std::move(query));
-    if (!result) {
-        return std::unexpected(std::move(result.error()));
-    }
-    if (!*result) {
-        return check_patience(false);
-    }
-    answer = std::move(**result);
-    progress_ = clock_.now();
-    return true;
-}
-
 Result<bool> MapTakeover::check_source() {
-    Query query;
-    query.kind = Query::Kind::describe;
-    query.topic = TopicRole::source;
-    QueryAnswer answer;
-    Result<bool> there = ask(std::move(query), answer);
-    if (there && *there && answer.topic_id != job_.identity.source_id &&
-        !planted(PlantedBug::topic_id_not_checked)) {
-        return fail(
-            ExitCode::identity,
-            fmt::format("topic {} was replaced: its id was {}, now {}", job_.spec.source_topic,
-                        topic_id_text(job_.identity.source_id), topic_id_text(answer.topic_id)),
-            "it was deleted and made again; run `kstream reset` to begin again");
-    }
-    return there;
-}
-
-Result<bool> MapTakeover::take_committed() {
-    Query query;
-    query.kind = Query::Kind::committed;
-    query.topic = TopicRole::source;
-    for (const auto& entry : active_) {
-        query.partitions.push_back(entry.first);
-    }
-    QueryAnswer answer;
-    Result<bool> there = ask(std::move(query), answer);
-    if (!there || !*there) {
-        return there;
-    }
-    for (const OffsetAnswer& offset : answer.offsets) {
-        const auto entry = active_.find(offset.partition);
-        if (entry == active_.end() || !offset.offset) {
-            continue;
-        }
-        if (auto same = check_offset_identity(job_, offset, "map"); !same) {
-            return std::unexpected(std::move(same.error()));
-        }
-        entry->second.committed = offset.offset;
-    }
-    return true;
-}
-
-Result<bool> MapTakeover::take_bounds(Query::Kind kind, Offset Resolving::* into) {
-    Query query;
-    query.kind = kind;
-    query.topic = TopicRole::source;
-    query.isolation = Isolation::read_uncommitted;
-    for (const auto& entry : active_) {
-        query.partitions.push_back(entry.first);
-    }
-    QueryAnswer answer;
-    Result<bool> there = ask(std::move(query), answer);
-    if (!there || !*there) {
-        return there;
-    }
-    for (const OffsetAnswer& offset : answer.offsets) {
-        if (const auto entry = active_.find(offset.partition); entry != active_.end()) {
-            entry->second.*into = offset.of_log();
-        }
-    }
-    return true;
+    return check_topic(TopicRole::source, fmt::format("topic {}", job_.spec.source_topic),
+                       job_.identity.source_id, std::nullopt);
 }
 
 Result<void> MapTakeover::check_in_log(PartitionId partition, Offset position,
-                                       const Resolving& resolving) const {
-    if (position < resolving.log_start) {
+                                       const Asked& asked) const {
+    if (position < asked.input_start) {
         return fail(ExitCode::integrity,
                     fmt::format("topic {} partition {}: records [{}, {}) were deleted before they "
                                 "were read",
                                 job_.spec.source_topic, partition.value, position.value,
-                                resolving.log_start.value),
+                                asked.input_start.value),
                     "retention is shorter than the time this job was down; run `kstream reset` to "
                     "begin again at what is left");
     }
-    if (position > resolving.log_end) {
+    if (position > asked.input_end) {
         return fail(ExitCode::integrity,
                     fmt::format("topic {} partition {}: offset {} was read, but the log ends at {}",
                                 job_.spec.source_topic, partition.value, position.value,
-                                resolving.log_end.value),
+                                asked.input_end.value),
                     "the log was truncated (an unclean leader election?); run `kstream reset` to "
                     "begin again");
     }
@@ -226,14 +115,13 @@ Result<void> MapTakeover::check_in_log(PartitionId partition, Offset position,
 
 // Whether the position can be started at. False: it is looked for anew; the caller takes the
 // partition out.
-Result<bool> MapTakeover::believe(PartitionId partition, Offset position,
-                                  const Resolving& resolving) {
-    const Result<void> there = check_in_log(partition, position, resolving);
+Result<bool> MapTakeover::believe(PartitionId partition, Offset position, const Asked& asked) {
+    const Result<void> there = check_in_log(partition, position, asked);
     if (there) {
         doubts_.erase(partition);
         return true;
     }
-    const Offset bound = position < resolving.log_start ? resolving.log_start : resolving.log_end;
+    const Offset bound = position < asked.input_start ? asked.input_start : asked.input_end;
     if (Result<void> again = doubt(partition, position, bound, there.error()); !again) {
         return std::unexpected(std::move(again.error()));
     }
@@ -266,26 +154,24 @@ Result<bool> MapTakeover::read_chain_anew(Offset bound, const Error& error) {
     chain_doubt_ = now;
     log_.write(LogLevel::warn, "the chain was purged while it was read: looking for it anew",
                {{"reason", error.message}});
-    for (const auto& entry : active_) {
-        waiting_.push_back(entry.first);
-    }
+    begin(active_partitions());
     active_.clear();
     return true;
 }
 
 Result<bool> MapTakeover::settle_known(std::vector<ReadyPartition>& ready) {
     for (auto entry = active_.begin(); entry != active_.end();) {
-        const auto& [partition, resolving] = *entry;
-        if (!resolving.committed) {
+        const auto& [partition, asked] = *entry;
+        if (!asked.committed) {
             ++entry;
             continue;
         }
-        const Result<bool> there = believe(partition, *resolving.committed, resolving);
+        const Result<bool> there = believe(partition, *asked.committed, asked);
         if (!there) {
             return there;
         }
         if (*there) {
-            ready.push_back({partition, *resolving.committed, false});
+            ready.push_back({partition, *asked.committed, false});
         }
         entry = active_.erase(entry);
     }
@@ -361,18 +247,6 @@ Result<bool> MapTakeover::read_range(TopicRole topic, Range& range) {
     return true;
 }
 
-// P4: to go on where another job's chain ends would add up two jobs.
-Result<void> MapTakeover::check_identity(const Identity& stored) const {
-    const std::vector<std::string> differences = identity_differences(stored, job_.identity);
-    if (differences.empty()) {
-        return {};
-    }
-    return fail(ExitCode::identity,
-                fmt::format("the map steps in the log belong to another job: {}", differences[0]),
-                "choose another --application-id and another --output-topic, or run `kstream "
-                "reset` to begin again");
-}
-
 // The newest step, which need not be the last one in the log: one that came twice stands behind the
 // ones that followed it.
 void MapTakeover::note_chain_end(PartitionId partition, Offset end) {
@@ -391,7 +265,8 @@ Result<void> MapTakeover::note_record(TopicRole topic, const RecordView& record)
         if (!meta) {
             return std::unexpected(std::move(meta.error()));
         }
-        if (Result<void> ours = check_identity(meta->identity); !ours) {
+        if (Result<void> ours = check_identity(job_, meta->identity, kOfAnother, kChooseAnother);
+            !ours) {
             return ours;
         }
         for (const SourceProgress& source : meta->sources) {
@@ -403,7 +278,9 @@ Result<void> MapTakeover::note_record(TopicRole topic, const RecordView& record)
     if (auto decoded = decode_delta_batch(record.value(), job_.kinds, batch_); !decoded) {
         return decoded;
     }
-    if (Result<void> ours = check_identity(batch_.header.identity); !ours) {
+    if (Result<void> ours =
+            check_identity(job_, batch_.header.identity, kOfAnother, kChooseAnother);
+        !ours) {
         return ours;
     }
     for (const SourceRange& range : batch_.header.ranges) {
@@ -414,13 +291,13 @@ Result<void> MapTakeover::note_record(TopicRole topic, const RecordView& record)
 
 Result<bool> MapTakeover::settle_chained(std::vector<ReadyPartition>& ready) {
     for (auto entry = active_.begin(); entry != active_.end();) {
-        const auto& [partition, resolving] = *entry;
+        const auto& [partition, asked] = *entry;
         const auto chained = chain_end_.find(partition);
         if (chained == chain_end_.end() || planted(PlantedBug::chain_end_ignored)) {
             ++entry;
             continue;
         }
-        const Result<bool> there = believe(partition, chained->second, resolving);
+        const Result<bool> there = believe(partition, chained->second, asked);
         if (!there) {
             return there;
         }
@@ -446,24 +323,22 @@ Result<bool> MapTakeover::resolve_from(std::vector<ReadyPartition>& ready) {
         query.topic = TopicRole::source;
         query.isolation = Isolation::read_committed;
         query.timestamp_ms = from_.timestamp_ms;
-        for (const auto& entry : active_) {
-            query.partitions.push_back(entry.first);
-        }
+        query.partitions = active_partitions();
         Result<bool> there = ask(std::move(query), answer);
         if (!there || !*there) {
             return there;
         }
     }
-    for (const auto& [partition, resolving] : active_) {
-        Offset base = resolving.log_start;
+    for (const auto& [partition, asked] : active_) {
+        Offset base = asked.input_start;
         const bool added_later =
             partition.value >= static_cast<std::int32_t>(job_.identity.initial_source_partitions);
         if (added_later && planted(PlantedBug::added_partition_from_end)) {
-            base = resolving.log_end;
+            base = asked.input_end;
         }
         for (const OffsetAnswer& offset : answer.offsets) {
             if (offset.partition == partition && !added_later) {
-                base = offset.offset.value_or(resolving.log_end);
+                base = offset.offset.value_or(asked.input_end);
             }
         }
         log_.write(LogLevel::info, "partition opened",
@@ -472,27 +347,6 @@ Result<bool> MapTakeover::resolve_from(std::vector<ReadyPartition>& ready) {
     }
     active_.clear();
     return true;
-}
-
-Result<bool> MapTakeover::check_patience(bool progress) {
-    const Instant now = clock_.now();
-    if (progress) {
-        progress_ = now;
-        return false;
-    }
-    const Duration stalled = now - progress_;
-    if (stalled > seconds{2} && !said_waiting_) {
-        said_waiting_ = true;
-        log_.write(LogLevel::warn, "takeover waits, for an open transaction or for the brokers",
-                   {{"partitions", static_cast<std::int64_t>(active_.size())}});
-    }
-    if (stalled > patience_) {
-        return fail(ExitCode::try_again,
-                    "takeover made no progress: an open transaction of another process holds back "
-                    "the committed offsets, or brokers are missing",
-                    "it ends by itself after its transaction timeout; start again");
-    }
-    return false;
 }
 
 }  // namespace kstream

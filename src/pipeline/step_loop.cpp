@@ -1,6 +1,5 @@
 #include "kstream/pipeline/step_loop.hpp"
 
-#include "kstream/check.hpp"
 #include "kstream/planted_bug.hpp"
 
 #include <fmt/format.h>
@@ -15,21 +14,12 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// P6: a loop that cannot keep a producer alive must not spin; its supervisor restarts it.
-constexpr std::size_t kMostRebuildsAMinute = 5;
 constexpr Duration kTailInterval = seconds{1};
 constexpr Duration kPromptTailInterval = milliseconds{20};
 constexpr Duration kPublishInterval = seconds{1};
 constexpr Duration kIdlePoll = milliseconds{50};
 // While an outcome or an answer is awaited, the loop looks for it this often.
 constexpr Duration kBusyPoll = milliseconds{1};
-constexpr Duration kFirstBackOff = milliseconds{20};
-constexpr Duration kMostBackOff = seconds{2};
-
-// Backlog: more than comes in while a fetch is under way (control records count as well here), and
-// enough to make another step worth its transaction.
-constexpr std::int64_t kLeastBacklog = 10'000;
-constexpr std::int64_t kBacklogPart = 4;
 
 double to_seconds(Duration duration) {
     return std::chrono::duration<double>(duration).count();
@@ -50,21 +40,13 @@ StepLoop::StepLoop(StepLoopConfig config, StepLoopPorts ports, Fold& fold, Takeo
       ports_(ports),
       fold_(fold),
       takeover_(takeover),
-      rhythm_(config_.commit_interval),
+      filling_(config_.commit_interval),
+      revocation_(config_.revoke_deadline),
       phase_since_(ports.clock.now()) {
     status_.stage = config_.stage;
     status_.worker = config_.worker;
     published_ = phase_since_;
     tail_checked_ = phase_since_;
-}
-
-StepLoop::Track& StepLoop::track(PartitionId partition) {
-    KSTREAM_CHECK(partition.value >= 0, "a partition number is not negative");
-    const auto index = static_cast<std::size_t>(partition.value);
-    if (index >= tracks_.size()) {
-        tracks_.resize(index + 1);
-    }
-    return tracks_[index];
 }
 
 Result<bool> StepLoop::run_once() {
@@ -79,7 +61,20 @@ Result<bool> StepLoop::run_once() {
         return std::unexpected(ports_.sink.error());
     }
     publish(ports_.clock.now());
-    return stopping_ ? finish_stop() : Result<bool>{true};
+    return stopping() ? finish_stop() : Result<bool>{true};
+}
+
+void StepLoop::say(LogLevel level, std::string_view what) {
+    ports_.log.write(level, what,
+                     {{"stage", config_.stage == Stage::map ? "map" : "totals"},
+                      {"worker", std::int64_t{config_.worker}}});
+}
+
+void StepLoop::say(LogLevel level, std::string_view what, LogField more) {
+    ports_.log.write(level, what,
+                     {{"stage", config_.stage == Stage::map ? "map" : "totals"},
+                      {"worker", std::int64_t{config_.worker}},
+                      std::move(more)});
 }
 
 // ---- outcomes
@@ -88,55 +83,42 @@ Result<bool> StepLoop::run_once() {
 Result<void> StepLoop::settle() {
     std::optional<StepResult> result = ports_.sink.poll();
     // A step that was given up (P1) may still get its outcome; nothing depends on it any more.
-    if (!result || !in_flight_ || result->number != step_number_) {
+    if (!result || !step_.held() || result->number != step_.number()) {
         return {};
     }
     ++status_.transactions[static_cast<std::size_t>(result->outcome)];
     publish_due_ = true;
     if (result->outcome == TransactionResult::committed) {
-        step_committed();
+        step_committed(StepEvent::outcome);
         return {};
     }
     return step_failed(*result);
 }
 
-void StepLoop::step_committed() {
-    const Duration took = ports_.clock.now() - submitted_;
-    rhythm_.commit_took(took);
+// The step ends with `event`.
+void StepLoop::step_committed(StepEvent event) {
+    const Duration took = ports_.clock.now() - step_.submitted();
+    filling_.commit_took(took);
     status_.commit_seconds.record(to_seconds(took));
     status_.last_commit_wall_seconds = static_cast<double>(ports_.clock.wall_ms()) / 1000.0;
-    aborts_in_a_row_ = 0;
-    in_flight_ = false;
+    recovery_.committed();
     for (std::size_t role = 0; role < kTopicRoleCount; ++role) {
-        status_.written[role].records += flight_volumes_[role].records;
-        status_.written[role].bytes += flight_volumes_[role].bytes;
+        status_.written[role].records += step_.volumes()[role].records;
+        status_.written[role].bytes += step_.volumes()[role].bytes;
     }
     fold_.committed(ports_.clock.wall_ms());
-    std::vector<PartitionPosition> opened;
-    for (const StepRange& range : flight_ranges_) {
-        Track& t = track(range.partition);
-        t.committed = range.to;
-        if (flight_opens_ && t.state == PartitionState::opening) {
-            t.state = PartitionState::active;
-            if (!t.revoking) {
-                opened.push_back({range.partition, range.to});
-            }
-        }
-    }
-    flight_ranges_.clear();
+    const auto opened = positions_.commit(step_.ranges(), step_.opens());
+    step_.on(event);
     if (!opened.empty()) {
         ports_.source.start(opened);
     }
 }
 
 Result<void> StepLoop::step_failed(const StepResult& result) {
-    ports_.log.write(LogLevel::warn, "transaction not committed",
-                     {{"stage", config_.stage == Stage::map ? "map" : "totals"},
-                      {"worker", std::int64_t{config_.worker}},
-                      {"reason", result.error.message}});
+    say(LogLevel::warn, "transaction not committed", LogField{"reason", result.error.message});
     if (planted(PlantedBug::uncertain_as_committed) &&
         result.outcome == TransactionResult::uncertain) {
-        step_committed();
+        step_committed(StepEvent::outcome);
         return {};
     }
     if (result.outcome == TransactionResult::aborted || planted(PlantedBug::uncertain_as_aborted)) {
@@ -144,9 +126,9 @@ Result<void> StepLoop::step_failed(const StepResult& result) {
             return std::unexpected(result.error);
         }
         // Nothing of the step is visible, and the committed positions are known here.
-        const auto doublings = std::min<std::uint32_t>(aborts_in_a_row_++, 7);
-        not_before_ = ports_.clock.now() + std::min(kMostBackOff, kFirstBackOff * (1 << doublings));
+        recovery_.aborted(ports_.clock.now());
         take_back();
+        step_.on(StepEvent::outcome);
         if (!planted(PlantedBug::no_rewind_after_abort)) {
             rewind_active();
         }
@@ -159,151 +141,128 @@ Result<void> StepLoop::step_failed(const StepResult& result) {
                     "two processes run with one --instance-id, or this one was paused for longer "
                     "than the transaction timeout");
     }
-    recovery_ = Recovery::wait_producer;
+    step_.on(StepEvent::outcome_lost);
     return note_rebuild(result.error);
 }
 
 Result<void> StepLoop::note_rebuild(const Error& cause) {
-    const Instant now = ports_.clock.now();
     ++status_.producer_rebuilds;
-    rebuilds_.push_back(now);
-    while (now - rebuilds_.front() > seconds{60}) {
-        rebuilds_.pop_front();
-    }
-    if (rebuilds_.size() > kMostRebuildsAMinute) {
-        return fail(ExitCode::kafka_fatal,
-                    fmt::format("the producer had to be rebuilt {} times within a minute: {}",
-                                rebuilds_.size(), cause.message),
-                    "look at the brokers' logs and at the network between here and them");
-    }
-    return {};
+    return recovery_.producer_lost(ports_.clock.now(), cause);
 }
 
-// Both steps are dropped; what is committed stands.
+// Both steps are dropped; what is committed stands. What becomes of the step in flight, if there is
+// one, the caller says.
 void StepLoop::take_back() {
-    if (in_flight_ && planted(PlantedBug::undo_in_wrong_order)) {
-        fold_.undo_in_flight();
-        in_flight_ = false;
-    }
-    if (planted(PlantedBug::no_undo_after_abort)) {
-        in_flight_ = false;
-    } else {
+    const bool in_flight = step_.held();
+    const bool wrong_order = planted(PlantedBug::undo_in_wrong_order);
+    if (!planted(PlantedBug::no_undo_after_abort)) {
+        if (in_flight && wrong_order) {
+            fold_.undo_in_flight();
+        }
         fold_.undo_filling();
-    }
-    if (in_flight_) {
-        fold_.undo_in_flight();
-    }
-    in_flight_ = false;
-    filling_ = false;
-    flight_ranges_.clear();
-    for (Track& t : tracks_) {
-        t.sealed = t.committed;
-        t.next = t.committed;
-    }
-}
-
-void StepLoop::rewind_active() {
-    std::vector<PartitionPosition> positions;
-    for (std::size_t i = 0; i < tracks_.size(); ++i) {
-        if (tracks_[i].state == PartitionState::active && !tracks_[i].revoking) {
-            positions.push_back({PartitionId{static_cast<std::int32_t>(i)}, tracks_[i].next});
+        if (in_flight && !wrong_order) {
+            fold_.undo_in_flight();
         }
     }
+    filling_.emptied();
+    positions_.take_back();
+}
+
+// But for those whose position is not in the log: the source has stopped them, until they have been
+// taken over anew.
+void StepLoop::rewind_active() {
+    auto positions = positions_.flowing();
+    std::erase_if(positions, [this](const PartitionPosition& at) {
+        return std::ranges::find(out_of_range_, at.partition) != out_of_range_.end();
+    });
     if (!positions.empty()) {
         ports_.source.rewind(positions);
     }
 }
 
 Result<void> StepLoop::advance_recovery() {
-    if (recovery_ != Recovery::wait_offsets) {
-        // The answer to a recovery that a revocation ended: nobody waits for it any more.
-        (void)ports_.queries.take();
+    const StepPhase before = step_.phase();
+    const Result<Recovery::Finding> found =
+        recovery_.advance(step_, positions_, ports_.sink.state(), ports_.queries);
+    if (!found) {
+        return std::unexpected(found.error());
     }
-    if (recovery_ == Recovery::wait_producer) {
-        // The new producer's epoch must stand before the offsets are read: only then can nothing of
-        // the old one be committed behind our back (P6).
-        const bool ready = ports_.sink.state() == TransactionSink::State::ready ||
-                           planted(PlantedBug::recovery_too_early);
-        if (!ready || ports_.queries.busy()) {
-            return {};
-        }
-        Query query;
-        query.kind = Query::Kind::committed;
-        if (comparing_) {
-            query.partitions = in_state(PartitionState::active);
-            const std::vector<PartitionId> opening = in_state(PartitionState::opening);
-            query.partitions.insert(query.partitions.end(), opening.begin(), opening.end());
-        } else {
-            for (const StepRange& range : flight_ranges_) {
-                query.partitions.push_back(range.partition);
-            }
-        }
-        ports_.queries.ask(std::move(query));
-        recovery_ = Recovery::wait_offsets;
-        return {};
+    switch (before) {
+        case StepPhase::judging:
+            settle_uncertain(*found);
+            break;
+        case StepPhase::comparing:
+            settle_comparison(*found);
+            break;
+        case StepPhase::settled:
+        case StepPhase::given_up:
+            look_into_doubts();
+            break;
+        case StepPhase::in_flight:
+        case StepPhase::uncertain:
+        case StepPhase::suspected:
+            break;
     }
-    if (recovery_ == Recovery::none) {
-        advance_out_of_range();
-        advance_generation_missed();
-        return {};
-    }
-    std::optional<Result<QueryAnswer>> answer = ports_.queries.take();
-    if (!answer) {
-        return {};
-    }
-    if (*answer && comparing_) {
-        compare_with_committed(**answer);
-        return {};
-    }
-    if (*answer) {
-        return judge_uncertain(**answer);
-    }
-    if (answer->error().disposition == Disposition::stop) {
-        return std::unexpected(answer->error());
-    }
-    recovery_ = Recovery::wait_producer;
     return {};
 }
 
-Result<void> StepLoop::judge_uncertain(const QueryAnswer& answer) {
-    bool all_before = true;
-    bool all_behind = true;
-    for (std::size_t i = 0; i < flight_ranges_.size(); ++i) {
-        const std::optional<Offset>& offset = answer.offsets[i].offset;
-        const bool before = flight_opens_ ? !offset : offset == flight_ranges_[i].from;
-        all_before = all_before && before;
-        all_behind = all_behind && offset == flight_ranges_[i].to;
+void StepLoop::settle_uncertain(Recovery::Finding found) {
+    if (found == Recovery::Finding::none) {
+        return;
     }
-    recovery_ = Recovery::none;
+    const bool committed = found == Recovery::Finding::committed;
+    const bool superseded = found == Recovery::Finding::superseded;
     ports_.log.write(LogLevel::info, "outcome of the uncertain transaction is known",
-                     {{"outcome", all_behind   ? "committed"
-                                  : all_before ? "not committed"
-                                               : "superseded"}});
-    if (all_behind) {
-        step_committed();
-    } else if (all_before) {
+                     {{"outcome", committed    ? "committed"
+                                  : superseded ? "superseded"
+                                               : "not committed"}});
+    if (committed) {
+        step_committed(StepEvent::answered);
+        return;
+    }
+    if (superseded) {
+        take_over_anew();
+    } else {
         take_back();
         rewind_active();
-    } else {
+    }
+    step_.on(StepEvent::answered);
+}
+
+void StepLoop::settle_comparison(Recovery::Finding found) {
+    if (found == Recovery::Finding::none) {
+        return;
+    }
+    step_.on(StepEvent::answered);
+    if (found == Recovery::Finding::superseded) {
+        say(LogLevel::warn, "another member has gone on from here: taking over anew");
         take_over_anew();
     }
-    return {};
+}
+
+// While no step is in flight.
+void StepLoop::look_into_doubts() {
+    if (!std::exchange(out_of_range_, {}).empty()) {
+        take_over_anew();
+    }
+    if (!std::exchange(generation_missed_, false)) {
+        return;
+    }
+    // A takeover may have asked before, and read after it.
+    if (const auto taking = positions_.in(PartitionPhase::taking); !taking.empty()) {
+        takeover_.cancel(taking);
+        takeover_.begin(taking);
+    }
+    if (!positions_.in(PartitionPhase::active).empty() ||
+        !positions_.in(PartitionPhase::opening).empty()) {
+        step_.on(StepEvent::generation_missed);
+    }
 }
 
 // What is committed is not what this loop believed: forget it all and begin as a new owner would.
 void StepLoop::take_over_anew() {
     take_back();
-    std::vector<PartitionId> again;
-    for (std::size_t i = 0; i < tracks_.size(); ++i) {
-        Track& t = tracks_[i];
-        if (!t.revoking &&
-            (t.state == PartitionState::active || t.state == PartitionState::opening)) {
-            t = Track{};
-            t.state = PartitionState::taking;
-            again.push_back(PartitionId{static_cast<std::int32_t>(i)});
-        }
-    }
-    if (!again.empty()) {
+    if (const std::vector<PartitionId> again = positions_.forget(); !again.empty()) {
         fold_.drop(again);
         takeover_.begin(again);
     }
@@ -317,30 +276,25 @@ void StepLoop::on_assigned(std::span<const PartitionId> partitions) {
     if (partitions.empty()) {
         return;  // a rebalance of the group that gave this member nothing new
     }
-    ports_.log.write(LogLevel::info, "partitions assigned",
-                     {{"stage", config_.stage == Stage::map ? "map" : "totals"},
-                      {"worker", std::int64_t{config_.worker}},
-                      {"partitions", list_partitions(partitions)}});
+    say(LogLevel::info, "partitions assigned", {"partitions", list_partitions(partitions)});
     ++status_.rebalances;
-    for (const PartitionId partition : partitions) {
-        track(partition) = Track{};
-        track(partition).state = PartitionState::taking;
-    }
+    positions_.assign(partitions);
     takeover_.begin(partitions);
     publish_due_ = true;
 }
 
 Result<void> StepLoop::advance_takeover() {
-    if (takeover_.idle() || recovery_ != Recovery::none) {
+    if (takeover_.idle() || step_.recovering()) {
         return {};
     }
-    if (fence_pending_ && !planted(PlantedBug::takeover_too_early)) {
+    if (step_.phase() == StepPhase::given_up) {
         // The producer that was given up may still commit its step: what is committed is known only
         // once the new one's epoch stands (P6).
-        if (ports_.sink.state() == TransactionSink::State::starting) {
+        if (ports_.sink.state() == TransactionSink::State::starting &&
+            !planted(PlantedBug::takeover_too_early)) {
             return {};
         }
-        fence_pending_ = false;
+        step_.on(StepEvent::fenced_off);
     }
     enter(LoopPhase::restore);
     ready_.clear();
@@ -349,14 +303,8 @@ Result<void> StepLoop::advance_takeover() {
     }
     std::vector<PartitionPosition> start;
     for (const ReadyPartition& ready : ready_) {
-        Track& t = track(ready.partition);
-        if (t.state != PartitionState::taking || t.revoking) {
-            continue;
-        }
-        t.committed = t.sealed = t.next = ready.position;
-        const bool opens = ready.open && !planted(PlantedBug::open_step_left_out);
-        t.state = opens ? PartitionState::opening : PartitionState::active;
-        if (!opens) {
+        const bool unread = ready.open && !planted(PlantedBug::open_step_left_out);
+        if (positions_.take_over(ready.partition, ready.position, unread)) {
             start.push_back({ready.partition, ready.position});
         }
     }
@@ -371,144 +319,53 @@ Result<void> StepLoop::advance_takeover() {
 // paused and does not know yet that it has lost the partition. Or records were deleted that nobody
 // has read. Which of the two, the takeover finds out: it asks for what is committed.
 void StepLoop::on_out_of_range(std::span<const PartitionId> partitions) {
-    ports_.log.write(LogLevel::warn, "the position is not in the log any more",
-                     {{"stage", config_.stage == Stage::map ? "map" : "totals"},
-                      {"worker", std::int64_t{config_.worker}},
-                      {"partitions", list_partitions(partitions)}});
-    out_of_range_ = true;
-}
-
-void StepLoop::advance_out_of_range() {
-    if (out_of_range_ && !in_flight_ && recovery_ == Recovery::none) {
-        out_of_range_ = false;
-        take_over_anew();
-    }
+    say(LogLevel::warn, "the position is not in the log any more",
+        {"partitions", list_partitions(partitions)});
+    out_of_range_.insert(out_of_range_.end(), partitions.begin(), partitions.end());
 }
 
 // The group has had a generation for which this member did not say what it owns (GenerationWatch).
 // Another one may have had a partition of it, may have moved it on, and may have lost it again:
 // what is committed tells.
 void StepLoop::on_generation_missed() {
-    ports_.log.write(LogLevel::warn,
-                     "a generation of the group has passed without this member: comparing its "
-                     "positions with what is committed",
-                     {{"stage", config_.stage == Stage::map ? "map" : "totals"},
-                      {"worker", std::int64_t{config_.worker}}});
+    say(LogLevel::warn,
+        "a generation of the group has passed without this member: comparing its positions with "
+        "what is committed");
     generation_missed_ = true;
 }
 
-std::vector<PartitionId> StepLoop::in_state(PartitionState state) const {
-    std::vector<PartitionId> partitions;
-    for (std::size_t i = 0; i < tracks_.size(); ++i) {
-        if (tracks_[i].state == state && !tracks_[i].revoking) {
-            partitions.push_back(PartitionId{static_cast<std::int32_t>(i)});
-        }
-    }
-    return partitions;
-}
-
-void StepLoop::advance_generation_missed() {
-    if (!generation_missed_ || in_flight_) {
-        return;
-    }
-    generation_missed_ = false;
-    // A takeover may have asked before, and read after it.
-    if (const auto taking = in_state(PartitionState::taking); !taking.empty()) {
-        takeover_.cancel(taking);
-        takeover_.begin(taking);
-    }
-    if (!in_state(PartitionState::active).empty() || !in_state(PartitionState::opening).empty()) {
-        comparing_ = true;
-        recovery_ = Recovery::wait_producer;
-    }
-}
-
-void StepLoop::compare_with_committed(const QueryAnswer& answer) {
-    recovery_ = Recovery::none;
-    comparing_ = false;
-    bool same = true;
-    for (const OffsetAnswer& of : answer.offsets) {
-        const Track& t = track(of.partition);
-        if (t.revoking) {
-            continue;
-        }
-        if (t.state == PartitionState::opening) {
-            same = same && !of.offset;
-        } else if (t.state == PartitionState::active) {
-            same = same && of.offset == t.committed;
-        }
-    }
-    if (!same) {
-        ports_.log.write(LogLevel::warn, "another member has gone on from here: taking over anew",
-                         {{"stage", config_.stage == Stage::map ? "map" : "totals"},
-                          {"worker", std::int64_t{config_.worker}}});
-        take_over_anew();
-    }
-}
-
 void StepLoop::on_revoking(std::span<const PartitionId> partitions, bool lost) {
-    ports_.log.write(lost ? LogLevel::warn : LogLevel::info,
-                     lost ? "partitions lost" : "partitions revoked",
-                     {{"stage", config_.stage == Stage::map ? "map" : "totals"},
-                      {"worker", std::int64_t{config_.worker}},
-                      {"partitions", list_partitions(partitions)}});
-    for (const PartitionId partition : partitions) {
-        track(partition).revoking = true;
-    }
-    if (!revoking_) {
-        revoke_since_ = ports_.clock.now();
-    }
-    revoking_ = true;
-    revoking_lost_ = revoking_lost_ || lost;
+    say(lost ? LogLevel::warn : LogLevel::info, lost ? "partitions lost" : "partitions revoked",
+        {"partitions", list_partitions(partitions)});
+    positions_.revoke(partitions);
+    revocation_.begin(lost, ports_.clock.now());
     if (lost) {
         status_.partitions_lost += partitions.size();
         status_.joined = false;
     }
 }
 
-bool StepLoop::held_by_a_step(PartitionId partition) const {
-    if (planted(PlantedBug::release_at_revoke)) {
-        return false;
-    }
-    const Track& t = tracks_[static_cast<std::size_t>(partition.value)];
-    return t.next > t.sealed ||
-           (in_flight_ && std::ranges::any_of(flight_ranges_, [partition](const StepRange& range) {
-                return range.partition == partition;
-            }));
-}
-
 // P1. A revoked partition's last records are committed before it is given up; a lost one's cannot
 // be.
 Result<void> StepLoop::advance_revocation() {
-    if (!revoking_) {
+    if (!revocation_.under_way()) {
         return {};
     }
-    // What is lost cannot be committed; half a map step cannot be sealed, and where its other
-    // chunks lie in a partition that is going, they will not come. What was read of a partition may
-    // have been another's while it is not known whether this member missed that: the comparison
-    // leaves out what is being given up (simulator, seed 4062362).
-    if (!in_flight_ && (revoking_lost_ || generation_missed_ || comparing_ || !fold_.can_seal() ||
-                        planted(PlantedBug::drop_on_rebalance))) {
+    const bool suspicious = generation_missed_ || step_.suspicious();
+    if (!step_.held() && revocation_.takes_back(suspicious, fold_.can_seal())) {
         take_back();
         if (!planted(PlantedBug::drop_on_rebalance)) {
             rewind_active();
         }
     }
-    bool held = false;
-    for (std::size_t i = 0; i < tracks_.size(); ++i) {
-        held = held ||
-               (tracks_[i].revoking && held_by_a_step(PartitionId{static_cast<std::int32_t>(i)}));
-    }
-    if (!held) {
+    if (!positions_.step_holds_revoked(step_.ranges())) {
         release_revoked();
         return {};
     }
-    const bool producer_gone = recovery_ != Recovery::none;
-    const bool overdue = ports_.clock.now() - revoke_since_ > config_.revoke_deadline;
-    if (!overdue && !(revoking_lost_ && producer_gone)) {
+    if (!revocation_.gives_up(step_.recovering(), ports_.clock.now())) {
         return {};
     }
-    if (!producer_gone && in_flight_) {
+    if (step_.phase() == StepPhase::in_flight) {
         // Whatever the broker still does with the old producer's transaction, its offsets carry a
         // generation that ends with this revocation, and the new producer's epoch fences the rest.
         ports_.log.write(LogLevel::warn, "commit did not end before the revocation: giving it up");
@@ -518,27 +375,18 @@ Result<void> StepLoop::advance_revocation() {
             return noted;
         }
     }
-    recovery_ = Recovery::none;
-    comparing_ = false;
-    fence_pending_ = true;
     take_over_anew();
+    step_.on(StepEvent::left_behind);
     release_revoked();
     return {};
 }
 
 void StepLoop::release_revoked() {
-    std::vector<PartitionId> released;
-    for (std::size_t i = 0; i < tracks_.size(); ++i) {
-        if (tracks_[i].revoking) {
-            released.push_back(PartitionId{static_cast<std::int32_t>(i)});
-            tracks_[i] = Track{};
-        }
-    }
+    const std::vector<PartitionId> released = positions_.release_revoked();
     takeover_.cancel(released);
     fold_.drop(released);
     ports_.source.release(released);
-    revoking_ = false;
-    revoking_lost_ = false;
+    revocation_.released();
     publish_due_ = true;
 }
 
@@ -546,59 +394,28 @@ void StepLoop::release_revoked() {
 // -------------------------------------------------------------------------------------
 
 bool StepLoop::may_submit() const {
-    return !in_flight_ && recovery_ == Recovery::none && !revoking_lost_ && !out_of_range_ &&
-           !generation_missed_ && ports_.sink.state() == TransactionSink::State::ready;
+    return step_.idle() && !revocation_.lost() && out_of_range_.empty() && !generation_missed_ &&
+           ports_.sink.state() == TransactionSink::State::ready;
 }
 
 bool StepLoop::due(Instant now) {
-    if (now < not_before_) {
+    if (recovery_.backs_off(now)) {
         return false;
     }
-    if (stopping_ || revoking_ || fold_.full() || !filling_) {
-        return true;
-    }
-    const Duration filled = now - filling_since_;
-    if (filled >= rhythm_.wait(false)) {
-        takes_backlog_ = behind();
-    }
-    return filled >= rhythm_.wait(takes_backlog_);
-}
-
-// What waits in the logs is a backlog. A step begins to take it along when it is a fair part of
-// what the step holds; then it takes the rest along, too: to read that costs less than the step of
-// its own that it would otherwise become. The ends are some moments old, which can make this false
-// too early, never true too long.
-bool StepLoop::behind() const {
-    std::int64_t waiting = 0;
-    std::int64_t taken = 0;
-    for (std::size_t i = 0; i < tracks_.size(); ++i) {
-        const Track& t = tracks_[i];
-        if (t.state == PartitionState::active) {
-            const auto end = ports_.source.log_end(PartitionId{static_cast<std::int32_t>(i)});
-            waiting += std::max<std::int64_t>(0, end.last_stable - t.next.value);
-            taken += t.next.value - t.sealed.value;
-        }
-    }
-    return waiting >
-           (takes_backlog_ ? kLeastBacklog : std::max(kLeastBacklog, taken / kBacklogPart));
+    return stopping() || revocation_.under_way() || fold_.full() || filling_.empty() ||
+           filling_.due(now, positions_, ports_.source);
 }
 
 // Control records and aborted records move a position without a record to fold: without this, the
 // committed position would stay behind the end of the log for ever (P11).
 void StepLoop::look_for_control_records(Instant now) {
     const Duration interval = config_.commit_tail_at_once ? kPromptTailInterval : kTailInterval;
-    if ((!filling_ && !stopping_ && now - tail_checked_ < interval) ||
+    if ((filling_.empty() && !stopping() && now - tail_checked_ < interval) ||
         planted(PlantedBug::tail_markers_ignored)) {
         return;
     }
     tail_checked_ = now;
-    for (std::size_t i = 0; i < tracks_.size(); ++i) {
-        Track& t = tracks_[i];
-        if (t.state == PartitionState::active && !t.revoking) {
-            const PartitionId partition{static_cast<std::int32_t>(i)};
-            t.next = std::max(t.next, ports_.source.position(partition, t.next));
-        }
-    }
+    positions_.follow(ports_.source);
 }
 
 Result<void> StepLoop::submit_if_due() {
@@ -606,75 +423,36 @@ Result<void> StepLoop::submit_if_due() {
     if (!may_submit() || !due(now)) {
         return {};
     }
-    if (std::ranges::any_of(tracks_, [](const Track& t) {
-            return t.state == PartitionState::opening && !t.revoking;
-        })) {
-        return submit_open_step();
+    Step step;
+    step.ranges = positions_.unopened();
+    if (!step.ranges.empty()) {
+        return submit(std::move(step), true);
     }
     if (!fold_.can_seal()) {
         return {};
     }
     look_for_control_records(now);
-    return submit_step();
+    step.ranges = positions_.unsealed();
+    return step.ranges.empty() ? Result<void>{} : submit(std::move(step), false);
 }
 
-Result<void> StepLoop::submit_open_step() {
-    Step step;
-    for (std::size_t i = 0; i < tracks_.size(); ++i) {
-        if (tracks_[i].state == PartitionState::opening && !tracks_[i].revoking) {
-            step.ranges.push_back({PartitionId{static_cast<std::int32_t>(i)}, tracks_[i].committed,
-                                   tracks_[i].committed});
-        }
-    }
-    step.membership = ports_.source.membership(step.ranges);
-    if (step.membership == nullptr) {
-        return {};
-    }
-    if (Result<void> sealed = fold_.seal_open(step); !sealed) {
-        return sealed;
-    }
-    submit(std::move(step), true);
-    return {};
-}
-
-Result<void> StepLoop::submit_step() {
-    Step step;
-    for (std::size_t i = 0; i < tracks_.size(); ++i) {
-        const Track& t = tracks_[i];
-        KSTREAM_CHECK(t.sealed == t.committed, "no step is in flight, so all sealed is committed");
-        if (t.next > t.sealed) {
-            step.ranges.push_back({PartitionId{static_cast<std::int32_t>(i)}, t.sealed, t.next});
-        }
-    }
-    if (step.ranges.empty()) {
-        return {};
-    }
+// `opens`: an open step (P3), of which the ranges are empty.
+Result<void> StepLoop::submit(Step step, bool opens) {
     // P1, P5: read under the barrier; without a valid generation nothing may be committed.
     step.membership = ports_.source.membership(step.ranges);
     if (step.membership == nullptr) {
         return {};
     }
     enter(LoopPhase::seal);
-    if (Result<void> sealed = fold_.seal(step); !sealed) {
+    if (Result<void> sealed = opens ? fold_.seal_open(step) : fold_.seal(step); !sealed) {
         return sealed;
     }
-    for (const StepRange& range : step.ranges) {
-        track(range.partition).sealed = range.to;
+    if (!opens) {
+        positions_.seal(step.ranges);
+        filling_.emptied();
     }
-    filling_ = false;
-    submit(std::move(step), false);
-    enter(LoopPhase::other);
-    return {};
-}
-
-void StepLoop::submit(Step step, bool opens) {
-    step.number = ++step_number_;
     step.offset_metadata = config_.offset_metadata;
-    flight_ranges_ = step.ranges;
-    flight_volumes_ = step.outputs.volumes();
-    flight_opens_ = opens;
-    in_flight_ = true;
-    submitted_ = ports_.clock.now();
+    step_.submit(step, opens, ports_.clock.now());
     for (StepRange& range : step.ranges) {
         if (!opens && planted(PlantedBug::committed_one_too_high)) {
             ++range.to.value;
@@ -684,13 +462,15 @@ void StepLoop::submit(Step step, bool opens) {
         }
     }
     ports_.sink.submit(std::move(step));
+    enter(LoopPhase::other);
+    return {};
 }
 
 // ---- reading
 // -------------------------------------------------------------------------------------
 
 void StepLoop::steer_flow() {
-    const bool closed = stopping_ || recovery_ != Recovery::none || fold_.full();
+    const bool closed = stopping() || step_.recovering() || fold_.full();
     const auto wanted = closed ? RecordSource::Flow::closed : RecordSource::Flow::open;
     if (wanted != flow_ && (closed || !planted(PlantedBug::flow_stays_closed))) {
         flow_ = wanted;
@@ -699,14 +479,14 @@ void StepLoop::steer_flow() {
 }
 
 Duration StepLoop::poll_wait(Instant now) const {
-    if (in_flight_ || recovery_ != Recovery::none || revoking_ || stopping_ || !takeover_.idle() ||
+    if (!step_.idle() || revocation_.under_way() || stopping() || !takeover_.idle() ||
         ports_.sink.state() != TransactionSink::State::ready) {
         return kBusyPoll;
     }
-    if (filling_) {
+    if (!filling_.empty()) {
         // Due, but not to be sealed now (back-off, no membership, half a map step): looked at
         // often, without spinning.
-        const Duration left = rhythm_.wait(takes_backlog_) - (now - filling_since_);
+        const Duration left = filling_.left(now);
         return left > Duration::zero() ? std::min(left, kIdlePoll) : kBusyPoll;
     }
     return config_.commit_tail_at_once ? kPromptTailInterval : kIdlePoll;
@@ -765,27 +545,18 @@ Result<void> StepLoop::fold_records(RecordBatch records) {
     return done;
 }
 
-// Folds what is new. A record below the expected position was fetched before a rewind, or by a
-// stale fetch (librdkafka #4636): it is dropped, or it would be counted twice.
+// Folds what is new; what was folded already would be counted twice.
 Result<void> StepLoop::fold_slice(RecordBatch records) {
     std::size_t begin = 0;
     for (std::size_t i = 0; i < records.size(); ++i) {
-        Track& t = track(records[i].partition);
-        if (t.state != PartitionState::active ||
-            (records[i].record_offset < t.next && !planted(PlantedBug::old_records_folded))) {
+        if (!positions_.take(records[i])) {
             if (Result<void> done = fold_.fold(records.subspan(begin, i - begin)); !done) {
                 return done;
             }
             begin = i + 1;
             continue;
         }
-        t.next = records[i].record_offset.next();
-        t.newest_ms = records[i].timestamp_ms;
-        if (!filling_) {
-            filling_ = true;
-            takes_backlog_ = false;
-            filling_since_ = ports_.clock.now();
-        }
+        filling_.note_record(ports_.clock);
     }
     if (planted(PlantedBug::last_record_skipped) && begin < records.size()) {
         records = records.first(records.size() - 1);
@@ -797,33 +568,23 @@ Result<void> StepLoop::fold_slice(RecordBatch records) {
 // ----------------------------------------------------------------------
 
 void StepLoop::request_stop() {
-    if (!stopping_) {
-        stopping_ = true;
+    if (!stopping()) {
         stop_since_ = ports_.clock.now();
-        not_before_ = stop_since_;
+        recovery_.hurry(stop_since_);
     }
+    enter_phase(life_, LifeEvent::stop, kLifeTransitions);
 }
 
 std::vector<PartitionPosition> StepLoop::committed_positions() const {
-    std::vector<PartitionPosition> positions;
-    for (std::size_t i = 0; i < tracks_.size(); ++i) {
-        if (tracks_[i].state == PartitionState::active) {
-            positions.push_back({PartitionId{static_cast<std::int32_t>(i)}, tracks_[i].committed});
-        }
-    }
-    return positions;
-}
-
-bool StepLoop::nothing_open() const {
-    return !in_flight_ && recovery_ == Recovery::none &&
-           std::ranges::none_of(tracks_, [](const Track& t) { return t.next > t.sealed; });
+    return positions_.committed();
 }
 
 Result<bool> StepLoop::finish_stop() {
-    if (!in_flight_ && !fold_.can_seal()) {
+    if (!step_.held() && !fold_.can_seal()) {
         take_back();  // half a map step: the next owner reads it again
     }
-    if (nothing_open()) {
+    if (step_.idle() && !positions_.anything_unsealed()) {
+        enter_phase(life_, LifeEvent::drained, kLifeTransitions);
         ports_.sink.close(milliseconds{500});
         ports_.source.close(milliseconds{500});
         return false;
@@ -852,16 +613,16 @@ void StepLoop::publish(Instant now) {
     published_ = now;
     status_.partitions.clear();
     status_.caught_up = status_.joined;
-    for (std::size_t i = 0; i < tracks_.size(); ++i) {
-        const Track& t = tracks_[i];
-        if (t.state == PartitionState::absent) {
+    for (std::size_t i = 0; i < positions_.size(); ++i) {
+        const Positions::Track& t = positions_[i];
+        if (t.phase == PartitionPhase::absent) {
             continue;
         }
-        const PartitionId partition{static_cast<std::int32_t>(i)};
+        const PartitionId partition = Positions::number(i);
         const RecordSource::LogEnd end = ports_.source.log_end(partition);
         PartitionStatus status;
         status.partition = partition;
-        status.restoring = t.state != PartitionState::active;
+        status.restoring = t.phase != PartitionPhase::active;
         status.log_end = end.last_stable;
         if (end.high_watermark >= 0 && end.last_stable >= 0) {
             status.open_transaction_records = end.high_watermark - end.last_stable;

@@ -4,6 +4,7 @@
 #include "kstream/codec/result_record.hpp"
 #include "kstream/codec/state_key.hpp"
 #include "kstream/core/murmur2.hpp"
+#include "kstream/pipeline/identity_check.hpp"
 #include "kstream/planted_bug.hpp"
 
 #include <fmt/format.h>
@@ -68,12 +69,12 @@ Result<void> TotalsFold::fold_batch(const RecordView& record, TotalsState& state
     if (Result<void> decoded = decode_delta_batch(record.value(), job_.kinds, batch_); !decoded) {
         return at_record(std::move(decoded.error()));
     }
-    if (const auto differences = identity_differences(batch_.header.identity, job_.identity);
-        !differences.empty()) {
-        return at_record(Error::stop(ExitCode::identity,
-                                     fmt::format("a batch of another job: {}", differences[0]),
-                                     "two jobs share this application id: give one another, or run "
-                                     "`kstream reset`"));
+    if (Result<void> ours =
+            check_identity(job_, batch_.header.identity, "a batch of another job",
+                           "two jobs share this application id: give one another, or run `kstream "
+                           "reset`");
+        !ours) {
+        return at_record(std::move(ours.error()));
     }
     const Result<bool> duplicate = is_duplicate(record, state);
     if (!duplicate) {

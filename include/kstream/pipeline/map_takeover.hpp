@@ -11,18 +11,11 @@
 #pragma once
 
 #include "kstream/codec/delta_batch.hpp"
-#include "kstream/pipeline/job.hpp"
-#include "kstream/pipeline/question.hpp"
-#include "kstream/pipeline/takeover.hpp"
-#include "kstream/ports/clock.hpp"
-#include "kstream/ports/cluster_queries.hpp"
-#include "kstream/ports/log.hpp"
-#include "kstream/ports/log_reader.hpp"
+#include "kstream/pipeline/staged_takeover.hpp"
 
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <span>
 #include <utility>
 #include <vector>
 
@@ -34,15 +27,11 @@ struct StartPolicy {
     std::int64_t timestamp_ms = 0;
 };
 
-class MapTakeover final : public Takeover {
+class MapTakeover final : public StagedTakeover {
 public:
     MapTakeover(const Job& job, StartPolicy from, ClusterQueries& queries, LogReader& reader,
                 const Clock& clock, Log& log, Duration patience);
 
-    void begin(std::span<const PartitionId> partitions) override;
-    void cancel(std::span<const PartitionId> partitions) override;
-    Result<void> advance(std::vector<ReadyPartition>& ready) override;
-    [[nodiscard]] bool idle() const override { return waiting_.empty() && active_.empty(); }
     void report(LoopStatus&) const override {}  // there is no state to restore
 
 private:
@@ -63,11 +52,7 @@ private:
         same_source_still,
         settle_chained,
         resolve_from,
-    };
-    struct Resolving {
-        std::optional<Offset> committed;
-        Offset log_start;
-        Offset log_end;
+        end,
     };
     // A position that is not in the log, by bounds that were asked for before or after it: of a
     // process that was paused in between, the two can be of different moments. It is looked for
@@ -84,41 +69,27 @@ private:
         bool open = false;
     };
 
-    Result<bool> run_stage(std::vector<ReadyPartition>& ready);
-    Result<bool> gather();
-    Result<bool> ask(Query query, QueryAnswer& answer);
+    Result<bool> run_stage(int stage, std::vector<ReadyPartition>& ready) override;
+    void forget(PartitionId partition, bool active, int stage) override;
+    void forget_round() override;
+
     Result<bool> check_source();
-    Result<bool> take_committed();
-    Result<bool> take_bounds(Query::Kind kind, Offset Resolving::* into);
     Result<bool> settle_known(std::vector<ReadyPartition>& ready);
     Result<bool> take_range(Query::Kind kind, TopicRole topic, Offset& into);
     Result<bool> take_repartition_start();
     Result<bool> read_range(TopicRole topic, Range& range);
-    [[nodiscard]] Result<void> check_identity(const Identity& stored) const;
     Result<void> note_record(TopicRole topic, const RecordView& record);
     void note_chain_end(PartitionId partition, Offset end);
     Result<bool> settle_chained(std::vector<ReadyPartition>& ready);
     Result<bool> resolve_from(std::vector<ReadyPartition>& ready);
     [[nodiscard]] Result<void> check_in_log(PartitionId partition, Offset position,
-                                            const Resolving& resolving) const;
-    Result<bool> believe(PartitionId partition, Offset position, const Resolving& resolving);
+                                            const Asked& asked) const;
+    Result<bool> believe(PartitionId partition, Offset position, const Asked& asked);
     Result<void> doubt(PartitionId partition, Offset position, Offset bound, const Error& error);
     Result<bool> read_chain_anew(Offset bound, const Error& error);
-    Result<bool> check_patience(bool progress);
-    void reset_lookup();
 
-    const Job& job_;
     StartPolicy from_;
-    Question question_;
-    LogReader& reader_;
-    const Clock& clock_;
-    Log& log_;
-    Duration patience_;
-
-    std::vector<PartitionId> waiting_;
-    std::map<PartitionId, Resolving> active_;
     std::map<PartitionId, Doubt> doubts_;
-    Stage stage_ = Stage::gather;
 
     Range changelog_;
     Range repartition_;
@@ -127,9 +98,6 @@ private:
     // doubt.
     std::optional<std::pair<Offset, Offset>> chain_doubt_;
     DeltaBatch batch_;
-
-    Instant progress_;
-    bool said_waiting_ = false;
 };
 
 }  // namespace kstream

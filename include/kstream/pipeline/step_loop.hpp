@@ -12,11 +12,19 @@
 // One step is in flight, one is filling (P7). A partition is released only when no step holds
 // anything of it (P1). No thread, no clock, no I/O here: run_once() is one iteration, and a test or
 // a simulator steps it.
+//
+// What is true lies in parts, each with its phases: Positions, StepInFlight, FillingStep,
+// Revocation and Recovery. This class has the order in which they are asked, and tells source,
+// sink, fold and takeover what follows (docs/adr/0041-phases.md).
 #pragma once
 
-#include "kstream/core/commit_rhythm.hpp"
 #include "kstream/error.hpp"
+#include "kstream/pipeline/filling_step.hpp"
 #include "kstream/pipeline/fold.hpp"
+#include "kstream/pipeline/positions.hpp"
+#include "kstream/pipeline/recovery.hpp"
+#include "kstream/pipeline/revocation.hpp"
+#include "kstream/pipeline/step_in_flight.hpp"
 #include "kstream/pipeline/takeover.hpp"
 #include "kstream/ports/clock.hpp"
 #include "kstream/ports/cluster_queries.hpp"
@@ -26,9 +34,9 @@
 #include "kstream/ports/transaction_sink.hpp"
 
 #include <cstdint>
-#include <deque>
-#include <optional>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace kstream {
@@ -57,6 +65,19 @@ struct StepLoopPorts {
     Log& log;
 };
 
+enum class LoopLife : std::uint8_t {
+    running,
+    stopping,  // commits what was read, reads nothing more
+    ended,     // has left the group
+};
+enum class LifeEvent : std::uint8_t { stop, drained };
+inline constexpr TransitionTable<LoopLife, LifeEvent, 4> kLifeTransitions{{
+    {LoopLife::running, LifeEvent::stop, LoopLife::stopping},
+    {LoopLife::stopping, LifeEvent::stop, LoopLife::stopping},
+    {LoopLife::stopping, LifeEvent::drained, LoopLife::ended},
+    {LoopLife::ended, LifeEvent::stop, LoopLife::ended},
+}};
+
 class StepLoop {
 public:
     StepLoop(StepLoopConfig config, StepLoopPorts ports, Fold& fold, Takeover& takeover);
@@ -80,64 +101,43 @@ public:
     [[nodiscard]] std::vector<PartitionPosition> committed_positions() const;
 
 private:
-    enum class PartitionState : std::uint8_t {
-        absent,   // not ours
-        taking,   // takeover under way
-        opening,  // ready, its open step is not committed yet
-        active,   // records flow
-    };
-    // Positions of one partition: committed <= sealed <= next.
-    struct Track {
-        PartitionState state = PartitionState::absent;
-        bool revoking = false;
-        Offset committed;
-        Offset sealed;  // end of the step in flight; equals committed when none holds the partition
-        Offset next;    // behind all that was folded
-        std::int64_t newest_ms = -1;  // timestamp of the newest folded record, for lag in seconds
-    };
-    enum class Recovery : std::uint8_t { none, wait_producer, wait_offsets };
-
-    Track& track(PartitionId partition);
+    [[nodiscard]] bool stopping() const { return life_ != LoopLife::running; }
+    void say(LogLevel level, std::string_view what);
+    void say(LogLevel level, std::string_view what, LogField more);
 
     Result<void> settle();
     Result<void> step_failed(const StepResult& result);
-    void step_committed();
+    void step_committed(StepEvent event);
     void take_back();
     void rewind_active();
-    Result<void> advance_recovery();
-    Result<void> judge_uncertain(const QueryAnswer& answer);
     void take_over_anew();
     Result<void> note_rebuild(const Error& cause);
+
+    Result<void> advance_recovery();
+    void settle_uncertain(Recovery::Finding found);
+    void settle_comparison(Recovery::Finding found);
+    void look_into_doubts();
 
     Result<void> advance_takeover();
     void on_assigned(std::span<const PartitionId> partitions);
     void on_revoking(std::span<const PartitionId> partitions, bool lost);
     void on_out_of_range(std::span<const PartitionId> partitions);
-    void advance_out_of_range();
     void on_generation_missed();
-    void advance_generation_missed();
-    void compare_with_committed(const QueryAnswer& answer);
-    [[nodiscard]] std::vector<PartitionId> in_state(PartitionState state) const;
     Result<void> advance_revocation();
-    [[nodiscard]] bool held_by_a_step(PartitionId partition) const;
     void release_revoked();
 
     [[nodiscard]] bool due(Instant now);
     [[nodiscard]] bool may_submit() const;
     void look_for_control_records(Instant now);
     Result<void> submit_if_due();
-    Result<void> submit_open_step();
-    Result<void> submit_step();
-    void submit(Step step, bool opens);
+    Result<void> submit(Step step, bool opens);
 
     Result<void> read();
     Result<void> fold_records(RecordBatch records);
     Result<void> fold_slice(RecordBatch records);
     void steer_flow();
     [[nodiscard]] Duration poll_wait(Instant now) const;
-    [[nodiscard]] bool behind() const;
 
-    [[nodiscard]] bool nothing_open() const;
     Result<bool> finish_stop();
     void publish(Instant now);
     void enter(LoopPhase phase);
@@ -146,40 +146,23 @@ private:
     StepLoopPorts ports_;
     Fold& fold_;
     Takeover& takeover_;
-    CommitRhythm rhythm_;
 
-    std::vector<Track> tracks_;          // by partition number
-    std::vector<ReadyPartition> ready_;  // scratch
-
-    std::uint64_t step_number_ = 0;
-    bool in_flight_ = false;
-    std::vector<StepRange> flight_ranges_;
-    OutputBatch::Volumes flight_volumes_{};
-    bool flight_opens_ = false;  // the step in flight is an open step
-    Instant submitted_;
-    Instant filling_since_;       // first record of the filling step
-    bool filling_ = false;        // something was folded since the last seal
-    bool takes_backlog_ = false;  // the filling step goes on beyond its usual time
-    Instant tail_checked_;
-    Instant not_before_;  // back-off after aborted steps
-    std::uint32_t aborts_in_a_row_ = 0;
-
-    Recovery recovery_ = Recovery::none;
-    std::deque<Instant> rebuilds_;
-    bool fence_pending_ = false;  // a producer was given up without waiting for its successor
-
-    bool out_of_range_ = false;  // a position is not in the log any more
-    bool generation_missed_ = false;
-    bool comparing_ = false;  // this recovery is of no step: are positions what is committed?
-
-    bool revoking_ = false;
-    bool revoking_lost_ = false;
-    Instant revoke_since_;
-
-    bool stopping_ = false;
+    Positions positions_;
+    StepInFlight step_;
+    FillingStep filling_;
+    Recovery recovery_;
+    Revocation revocation_;
+    LoopLife life_ = LoopLife::running;
     Instant stop_since_;
 
+    // Heard of, and looked into as soon as no step is in flight; nothing is submitted before that.
+    std::vector<PartitionId> out_of_range_;  // their positions are not in the log any more
+    bool generation_missed_ = false;         // another member may have gone on from here
+
+    Instant tail_checked_;
     RecordSource::Flow flow_ = RecordSource::Flow::open;
+    std::vector<ReadyPartition> ready_;  // scratch
+
     bool publish_due_ = false;
     LoopStatus status_;
     LoopPhase phase_ = LoopPhase::other;

@@ -15,39 +15,25 @@
 // nothing has moved in between.
 #pragma once
 
-#include "kstream/pipeline/job.hpp"
-#include "kstream/pipeline/question.hpp"
-#include "kstream/pipeline/takeover.hpp"
+#include "kstream/pipeline/staged_takeover.hpp"
 #include "kstream/pipeline/totals_fold.hpp"
 #include "kstream/pipeline/totals_state.hpp"
-#include "kstream/ports/clock.hpp"
-#include "kstream/ports/cluster_queries.hpp"
-#include "kstream/ports/log.hpp"
-#include "kstream/ports/log_reader.hpp"
 
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <span>
+#include <optional>
 #include <vector>
 
 namespace kstream {
 
-// Checks a committed offset's metadata against the job (P4). identity, naming old and new.
-[[nodiscard]] Result<void> check_offset_identity(const Job& job, const OffsetAnswer& answer,
-                                                 std::string_view group_suffix);
-
-class TotalsTakeover final : public Takeover {
+class TotalsTakeover final : public StagedTakeover {
 public:
     // `patience`: how long an open transaction of another process may hold up the restore before
     // the process exits with try_again.
     TotalsTakeover(const Job& job, TotalsFold& fold, ClusterQueries& queries, LogReader& reader,
                    const Clock& clock, Log& log, Duration patience);
 
-    void begin(std::span<const PartitionId> partitions) override;
-    void cancel(std::span<const PartitionId> partitions) override;
-    Result<void> advance(std::vector<ReadyPartition>& ready) override;
-    [[nodiscard]] bool idle() const override { return waiting_.empty() && active_.empty(); }
     void report(LoopStatus& status) const override;
 
 private:
@@ -61,57 +47,32 @@ private:
         repartition_start,
         repartition_end,
         restore,
-    };
-    struct Restoring {
-        std::unique_ptr<TotalsState> state;
-        std::optional<Offset> committed;
-        Offset changelog_start;
-        Offset changelog_end;
-        Offset repartition_start;
-        Offset repartition_end;
-
-        [[nodiscard]] bool same_moment(const Restoring& other) const {
-            return committed == other.committed && changelog_start == other.changelog_start &&
-                   changelog_end == other.changelog_end &&
-                   repartition_start == other.repartition_start;
-        }
+        end,
     };
     // What did not fit, and the moment that it was restored for.
     struct Doubt {
         Error error;
-        Restoring of;
+        Asked of;
         std::optional<Instant> since;  // the first time
     };
 
-    Result<bool> ask(Query::Kind kind, TopicRole topic, QueryAnswer& answer);
-    Result<void> check_topic(const QueryAnswer& answer, TopicRole topic, const TopicId& expected);
-    Result<bool> gather();
-    Result<bool> take_committed();
-    Result<bool> take_offsets(Query::Kind kind, TopicRole topic, Offset Restoring::* into);
+    Result<bool> run_stage(int stage, std::vector<ReadyPartition>& ready) override;
+    void forget(PartitionId partition, bool active, int stage) override;
+
+    Result<bool> check_state_topic(TopicRole topic, std::string_view called,
+                                   const TopicId& expected);
+    Result<bool> take_changelog_end();
     Result<bool> open_readers();
     Result<bool> restore(std::vector<ReadyPartition>& ready);
     Result<void> restore_records(RecordBatch group, TotalsState& state);
     Result<void> doubt(PartitionId partition, Error error);
     Result<bool> doubt_all(const Error& error);
-    Result<void> finish(PartitionId partition, Restoring& restoring,
+    Result<void> finish(PartitionId partition, const Asked& asked,
                         std::vector<ReadyPartition>& ready);
-    Result<bool> check_patience(bool progress);
 
-    const Job& job_;
     TotalsFold& fold_;
-    Question question_;
-    LogReader& reader_;
-    const Clock& clock_;
-    Log& log_;
-    Duration patience_;
-
-    std::vector<PartitionId> waiting_;
-    std::map<PartitionId, Restoring> active_;
+    std::map<PartitionId, std::unique_ptr<TotalsState>> states_;  // being restored
     std::map<PartitionId, Doubt> doubts_;
-    Stage stage_ = Stage::gather;
-    Instant progress_;
-    Instant began_;
-    bool said_waiting_ = false;
     std::uint64_t restored_records_ = 0;
     Duration restoring_{0};  // all takeovers, from gathering to the last partition
 };

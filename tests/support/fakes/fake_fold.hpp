@@ -156,6 +156,9 @@ public:
     // Partition `partition`, which is under way, is ready when it is next looked for.
     void make_ready(std::int32_t partition, std::int64_t position, bool open = false) {
         REQUIRE(std::ranges::find(under_way, PartitionId{partition}) != under_way.end());
+        std::erase_if(ready_, [partition](const ReadyPartition& ready) {
+            return ready.partition == PartitionId{partition};
+        });
         ready_.push_back({PartitionId{partition}, Offset{position}, open});
     }
 

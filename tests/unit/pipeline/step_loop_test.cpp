@@ -18,7 +18,7 @@ using testing::retriable;
 using testing::seconds;
 using testing::StepLoopBench;
 
-using Positions = std::vector<PartitionPosition>;
+using PositionList = std::vector<PartitionPosition>;
 
 PartitionPosition at(std::int32_t partition, std::int64_t position) {
     return {PartitionId{partition}, Offset{position}};
@@ -41,7 +41,7 @@ TEST_CASE("records of a step are committed in one transaction with their positio
     b.run(1);
     CHECK(b.fold.committed_records(0) == Offsets{0, 1, 2});
     CHECK(b.fold.committed_records(1) == Offsets{0, 1});
-    CHECK(b.loop.committed_positions() == Positions{at(0, 3), at(1, 2)});
+    CHECK(b.loop.committed_positions() == PositionList{at(0, 3), at(1, 2)});
     CHECK(b.status.last.transactions[0] == 1);
 }
 
@@ -328,7 +328,7 @@ TEST_CASE("an abort takes both steps back, and everything is read again exactly 
     b.sink.finish(TransactionResult::aborted);
     b.run(1);
     CHECK(b.fold.undone == std::vector<std::string>{"filling", "in flight"});
-    CHECK(b.source.rewinds == Positions{at(0, 0), at(1, 0)});
+    CHECK(b.source.rewinds == PositionList{at(0, 0), at(1, 0)});
     b.commit();
     CHECK(b.ranges() == "0:[0,5) 1:[0,1)");
     CHECK(b.fold.committed_records(0) == Offsets{0, 1, 2, 3, 4});
@@ -345,7 +345,7 @@ TEST_CASE("an abort goes back to what is committed and not to the beginning") {
     b.run_until_submitted();
     b.sink.finish(TransactionResult::aborted);
     b.run(1);
-    CHECK(b.source.rewinds == Positions{at(0, 3)});
+    CHECK(b.source.rewinds == PositionList{at(0, 3)});
     b.commit();
     CHECK(b.fold.committed_records(0) == Offsets{0, 1, 2, 3, 4});
 }
@@ -439,7 +439,7 @@ TEST_CASE("P6: an uncertain step that is not committed is taken back and read ag
     b.sink.stand();
     b.run(5);
     CHECK(b.fold.undone == std::vector<std::string>{"filling", "in flight"});
-    CHECK(b.source.rewinds == Positions{at(0, 1)});
+    CHECK(b.source.rewinds == PositionList{at(0, 1)});
     b.commit();
     CHECK(b.fold.committed_records(0) == Offsets{1, 2, 3, 4});
     CHECK(b.takeover.begun.size() == 1);
@@ -620,7 +620,7 @@ TEST_CASE("P3: an open step is committed before any record of its partitions is 
     CHECK(b.fold.filling(0).empty());
     b.sink.finish(TransactionResult::committed);
     b.run(1);
-    CHECK(b.source.starts == Positions{at(0, 4)});
+    CHECK(b.source.starts == PositionList{at(0, 4)});
     b.commit();
     CHECK(b.ranges() == "0:[4,10)");
     CHECK(b.fold.open_seals == 1);
@@ -651,7 +651,7 @@ TEST_CASE("P3: an open step that was aborted is made again") {
     b.commit();
     CHECK(b.ranges() == "0:[4,4)");
     CHECK(b.fold.open_seals == 2);
-    CHECK(b.source.starts == Positions{at(0, 4)});
+    CHECK(b.source.starts == PositionList{at(0, 4)});
 }
 
 TEST_CASE("P6: an uncertain open step is made again when no offset is committed, else kept") {
@@ -670,7 +670,7 @@ TEST_CASE("P6: an uncertain open step is made again when no offset is committed,
         if (!landed) {
             b.commit();
         }
-        CHECK(b.source.starts == Positions{at(0, 4)});
+        CHECK(b.source.starts == PositionList{at(0, 4)});
         CHECK(b.fold.open_seals == (landed ? 1U : 2U));
     }
 }

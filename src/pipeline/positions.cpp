@@ -1,0 +1,195 @@
+#include "kstream/pipeline/positions.hpp"
+
+#include <algorithm>
+
+namespace kstream {
+
+namespace {
+
+Positions::Track fresh(PartitionPhase phase) {
+    Positions::Track track;
+    track.phase = phase;
+    return track;
+}
+
+}  // namespace
+
+template <typename Wanted>
+std::vector<PartitionId> Positions::those(Wanted wanted) const {
+    std::vector<PartitionId> partitions;
+    for (std::size_t i = 0; i < tracks_.size(); ++i) {
+        if (wanted(tracks_[i])) {
+            partitions.push_back(number(i));
+        }
+    }
+    return partitions;
+}
+
+// ---- partitions come and go
+// ----------------------------------------------------------------------
+
+void Positions::assign(std::span<const PartitionId> partitions) {
+    for (const PartitionId partition : partitions) {
+        enter_phase(track(partition).phase, PartitionEvent::assigned, kPartitionTransitions);
+    }
+}
+
+void Positions::revoke(std::span<const PartitionId> partitions) {
+    for (const PartitionId partition : partitions) {
+        track(partition).revoking = true;
+    }
+}
+
+bool Positions::take_over(PartitionId partition, Offset position, bool unread) {
+    Track& t = track(partition);
+    if (t.revoking) {
+        return false;
+    }
+    enter_phase(t.phase, unread ? PartitionEvent::ready_unread : PartitionEvent::ready,
+                kPartitionTransitions);
+    t.committed = t.sealed = t.next = position;
+    return !unread;
+}
+
+std::vector<PartitionId> Positions::forget() {
+    std::vector<PartitionId> again = those([](const Track& t) {
+        return !t.revoking &&
+               (t.phase == PartitionPhase::active || t.phase == PartitionPhase::opening);
+    });
+    for (const PartitionId partition : again) {
+        Track& t = track(partition);
+        enter_phase(t.phase, PartitionEvent::in_doubt, kPartitionTransitions);
+        t = fresh(t.phase);
+    }
+    return again;
+}
+
+std::vector<PartitionId> Positions::release_revoked() {
+    std::vector<PartitionId> released = those([](const Track& t) { return t.revoking; });
+    for (const PartitionId partition : released) {
+        Track& t = track(partition);
+        enter_phase(t.phase, PartitionEvent::released, kPartitionTransitions);
+        t = fresh(t.phase);
+    }
+    return released;
+}
+
+// ---- records and steps
+// ---------------------------------------------------------------------------
+
+void Positions::follow(const RecordSource& source) {
+    for (std::size_t i = 0; i < tracks_.size(); ++i) {
+        Track& t = tracks_[i];
+        if (t.phase == PartitionPhase::active && !t.revoking) {
+            t.next = std::max(t.next, source.position(number(i), t.next));
+        }
+    }
+}
+
+std::vector<StepRange> Positions::unsealed() const {
+    std::vector<StepRange> ranges;
+    for (std::size_t i = 0; i < tracks_.size(); ++i) {
+        const Track& t = tracks_[i];
+        KSTREAM_CHECK(t.sealed == t.committed, "no step is in flight, so all sealed is committed");
+        if (t.next > t.sealed) {
+            ranges.push_back({number(i), t.sealed, t.next});
+        }
+    }
+    return ranges;
+}
+
+std::vector<StepRange> Positions::unopened() const {
+    std::vector<StepRange> ranges;
+    for (const PartitionId partition : in(PartitionPhase::opening)) {
+        const Offset base = tracks_[static_cast<std::size_t>(partition.value)].committed;
+        ranges.push_back({partition, base, base});
+    }
+    return ranges;
+}
+
+void Positions::seal(std::span<const StepRange> ranges) {
+    for (const StepRange& range : ranges) {
+        track(range.partition).sealed = range.to;
+    }
+}
+
+std::vector<PartitionPosition> Positions::commit(std::span<const StepRange> ranges, bool open) {
+    std::vector<PartitionPosition> opened;
+    for (const StepRange& range : ranges) {
+        Track& t = track(range.partition);
+        t.committed = range.to;
+        if (open &&
+            !(planted(PlantedBug::release_at_revoke) && t.phase != PartitionPhase::opening)) {
+            enter_phase(t.phase, PartitionEvent::opened, kPartitionTransitions);
+            if (!t.revoking) {
+                opened.push_back({range.partition, range.to});
+            }
+        }
+    }
+    return opened;
+}
+
+void Positions::take_back() {
+    for (Track& t : tracks_) {
+        t.sealed = t.committed;
+        t.next = t.committed;
+    }
+}
+
+// ---- what is so
+// ----------------------------------------------------------------------------------
+
+std::vector<PartitionId> Positions::in(PartitionPhase phase) const {
+    return those([phase](const Track& t) { return t.phase == phase && !t.revoking; });
+}
+
+std::vector<PartitionPosition> Positions::flowing() const {
+    std::vector<PartitionPosition> positions;
+    for (const PartitionId partition : in(PartitionPhase::active)) {
+        positions.push_back({partition, tracks_[static_cast<std::size_t>(partition.value)].next});
+    }
+    return positions;
+}
+
+std::vector<PartitionPosition> Positions::committed() const {
+    std::vector<PartitionPosition> positions;
+    for (std::size_t i = 0; i < tracks_.size(); ++i) {
+        if (tracks_[i].phase == PartitionPhase::active) {
+            positions.push_back({number(i), tracks_[i].committed});
+        }
+    }
+    return positions;
+}
+
+bool Positions::anything_unsealed() const {
+    return std::ranges::any_of(tracks_, [](const Track& t) { return t.next > t.sealed; });
+}
+
+bool Positions::step_holds_revoked(std::span<const StepRange> in_flight) const {
+    if (planted(PlantedBug::release_at_revoke)) {
+        return false;
+    }
+    for (std::size_t i = 0; i < tracks_.size(); ++i) {
+        if (tracks_[i].revoking &&
+            (tracks_[i].next > tracks_[i].sealed ||
+             std::ranges::find(in_flight, number(i), &StepRange::partition) != in_flight.end())) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool Positions::agree_with(const QueryAnswer& committed) const {
+    return std::ranges::all_of(committed.offsets, [this](const OffsetAnswer& of) {
+        const Track& t = tracks_[static_cast<std::size_t>(of.partition.value)];
+        if (t.revoking) {
+            return true;
+        }
+        if (t.phase == PartitionPhase::opening) {
+            return !of.offset;
+        }
+        return t.phase != PartitionPhase::active || of.offset == t.committed;
+    });
+}
+
+}  // namespace kstream
