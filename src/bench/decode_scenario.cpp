@@ -6,9 +6,9 @@
 //
 // Checked: the totals of the decoded records against those of the generator.
 #include "bench/scenarios.hpp"
-#include "kstream/codec/record_decoder.hpp"
 #include "kstream/codec/transaction_encoder.hpp"
 #include "kstream/core/murmur2.hpp"
+#include "kstream/reader/record_reader.hpp"
 
 #include <fmt/format.h>
 

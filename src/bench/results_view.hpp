@@ -3,7 +3,7 @@
 
 #include "bench/bench.hpp"
 #include "kafka/topic_reader.hpp"
-#include "kstream/codec/record_decoder.hpp"
+#include "kstream/reader/record_reader.hpp"
 
 #include <cstdint>
 #include <functional>

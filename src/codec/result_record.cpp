@@ -1,7 +1,7 @@
 #include "kstream/codec/result_record.hpp"
 
-#include "codec/json_text.hpp"
 #include "kstream/codec/state_key.hpp"
+#include "text/json_tokens.hpp"
 
 #include <algorithm>
 #include <array>

@@ -2,11 +2,11 @@
 
 #include "kstream/check.hpp"
 #include "kstream/codec/dead_letter.hpp"
-#include "kstream/codec/looks_like.hpp"
 #include "kstream/codec/result_record.hpp"
 #include "kstream/codec/state_key.hpp"
 #include "kstream/core/murmur2.hpp"
 #include "kstream/planted_bug.hpp"
+#include "reader/json/looks_like.hpp"
 
 #include <fmt/format.h>
 

@@ -8,9 +8,9 @@
 // records that have not the form of the ones before.
 //
 //   decode_bench [records [rounds]]      prints one line for each parser
-#include "kstream/codec/record_decoder.hpp"
 #include "kstream/codec/transaction_encoder.hpp"
 #include "kstream/core/generator.hpp"
+#include "kstream/reader/record_reader.hpp"
 
 #include <simdjson.h>
 

@@ -5,13 +5,13 @@
 //   instruction_bench WORK COUNT     decode, encode, fold, aggregate: COUNT records; restore: keys
 //   instruction_bench memory COUNT   prints the bytes on the heap for each of COUNT keys of a state
 #include "kstream/codec/changelog.hpp"
-#include "kstream/codec/record_decoder.hpp"
 #include "kstream/codec/state_key.hpp"
 #include "kstream/codec/transaction_encoder.hpp"
 #include "kstream/core/generator.hpp"
 #include "kstream/pipeline/map_fold.hpp"
 #include "kstream/pipeline/totals_fold.hpp"
 #include "kstream/pipeline/totals_state.hpp"
+#include "kstream/reader/record_reader.hpp"
 #include "support/fakes/recording_log.hpp"
 #include "support/fakes/test_job.hpp"
 

@@ -7,7 +7,7 @@
 // "best" for its own choice; when this machine does not have it, the exit code is 77. A line is the
 // reason of a bad record and the field that it is about, in hexadecimal, or "ok" with the group
 // values (type letter, colon, text in hexadecimal) and the units of the sums.
-#include "kstream/codec/record_decoder.hpp"
+#include "kstream/reader/record_reader.hpp"
 
 #include <simdjson.h>
 

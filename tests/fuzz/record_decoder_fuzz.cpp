@@ -3,7 +3,7 @@
 // one decoder, because it remembers the shape of what came before. A record that begins with a
 // blank is for the second job.
 #include "fuzz/fuzz_target.hpp"
-#include "kstream/codec/record_decoder.hpp"
+#include "kstream/reader/record_reader.hpp"
 #include "support/json_reference.hpp"
 
 #include <algorithm>

@@ -7,9 +7,9 @@
 #include "kstream/audit/audited_job.hpp"
 #include "kstream/audit/finding.hpp"
 #include "kstream/codec/changelog.hpp"
-#include "kstream/codec/record_decoder.hpp"
 #include "kstream/model/ids.hpp"
 #include "kstream/model/record.hpp"
+#include "kstream/reader/record_reader.hpp"
 
 #include <cstddef>
 #include <cstdint>

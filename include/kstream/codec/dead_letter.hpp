@@ -2,7 +2,7 @@
 // headers that say where it stood and why it is bad. docs/RECORDS.md is the contract.
 #pragma once
 
-#include "kstream/codec/record_decoder.hpp"
+#include "kstream/model/bad_reason.hpp"
 #include "kstream/model/output_batch.hpp"
 #include "kstream/model/record.hpp"
 

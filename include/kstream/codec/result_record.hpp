@@ -1,9 +1,9 @@
 // What people read: one JSON object per key in the results topic, keyed by the group key.
 #pragma once
 
-#include "kstream/codec/record_decoder.hpp"
 #include "kstream/core/aggregates.hpp"
 #include "kstream/model/aggregation_spec.hpp"
+#include "kstream/model/group_key.hpp"
 
 #include <optional>
 #include <span>

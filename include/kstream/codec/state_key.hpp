@@ -5,7 +5,7 @@
 //   window:                   0x00 (none: a running total)
 #pragma once
 
-#include "kstream/codec/record_decoder.hpp"
+#include "kstream/model/group_key.hpp"
 
 #include <span>
 #include <string>

@@ -2,7 +2,7 @@
 // sequence of records can overflow them. Only what the rest of the code needs of them.
 #pragma once
 
-#include "kstream/model/decimal.hpp"
+#include "kstream/model/int128.hpp"
 
 #include <cstdint>
 #include <string>

@@ -3,7 +3,6 @@
 #pragma once
 
 #include "kstream/codec/delta_batch.hpp"
-#include "kstream/codec/record_decoder.hpp"
 #include "kstream/core/key_table.hpp"
 #include "kstream/core/recent_keys.hpp"
 #include "kstream/pipeline/fold.hpp"
@@ -12,6 +11,7 @@
 #include "kstream/ports/header_reader.hpp"
 #include "kstream/ports/log.hpp"
 #include "kstream/ports/record_tally.hpp"
+#include "kstream/reader/record_reader.hpp"
 
 #include <cstdint>
 #include <span>

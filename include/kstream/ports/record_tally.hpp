@@ -3,8 +3,8 @@
 #pragma once
 
 #include "kstream/error.hpp"
+#include "kstream/model/bad_reason.hpp"
 #include "kstream/model/ids.hpp"
-#include "kstream/status.hpp"
 
 #include <array>
 #include <cstdint>

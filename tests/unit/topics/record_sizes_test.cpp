@@ -5,6 +5,7 @@
 #include "kstream/codec/delta_batch.hpp"
 #include "kstream/codec/result_record.hpp"
 #include "kstream/codec/state_key.hpp"
+#include "kstream/model/bad_reason.hpp"
 #include "support/fakes/test_job.hpp"
 
 #include <catch2/catch_test_macros.hpp>

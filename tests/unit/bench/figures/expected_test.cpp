@@ -1,7 +1,7 @@
 #include "bench/figures/expected.hpp"
 
-#include "kstream/codec/record_decoder.hpp"
 #include "kstream/codec/transaction_encoder.hpp"
+#include "kstream/reader/record_reader.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 

@@ -9,8 +9,8 @@
 // signature from 3.0 to 4.6; nothing else of that namespace is used, and only here.
 #pragma once
 
-#include "codec/record_shape.hpp"
-#include "codec/wanted_field.hpp"
+#include "reader/json/record_shape.hpp"
+#include "reader/json/wanted_field.hpp"
 
 #include <simdjson.h>
 

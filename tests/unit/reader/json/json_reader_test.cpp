@@ -1,7 +1,6 @@
 // The decoder against docs/RECORDS.md: its rules one by one, hostile values in every place where a
 // value can stand, and every text that is close to a good record, against a slow reference.
-#include "kstream/codec/record_decoder.hpp"
-
+#include "kstream/reader/record_reader.hpp"
 #include "support/json_cases.hpp"
 #include "support/json_reference.hpp"
 

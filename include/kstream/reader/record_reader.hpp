@@ -4,48 +4,17 @@
 #pragma once
 
 #include "kstream/model/aggregation_spec.hpp"
+#include "kstream/model/bad_reason.hpp"
 #include "kstream/model/decimal.hpp"
+#include "kstream/model/group_key.hpp"
 
-#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
-#include <string>
 #include <string_view>
-#include <vector>
 
 namespace kstream {
-
-// Why a record is bad. The names (bad_reason_name) stand in dead-letter headers, metrics and
-// docs/RECORDS.md; append only.
-enum class BadReason : std::uint8_t {
-    json,             // not one RFC 8259 text (also: empty value, bytes behind it, BOM)
-    encoding,         // not UTF-8, or an escaped lone surrogate
-    depth,            // nested deeper than kMaxDepth
-    not_object,       // valid JSON, but not an object
-    duplicate_field,  // a wanted field stands more than once
-    missing_field,    // a wanted field is not there
-    group_type,       // a group-by field is null, an object or an array
-    group_size,       // a group-by value is longer than kMaxGroupValueBytes
-    number_type,      // a field to be summed is not a number token
-    scale,            // a number has more fraction digits than the job's scale
-    range,            // a number does not fit 128 bits at the job's scale
-};
-inline constexpr std::size_t kBadReasonCount = 11;
-[[nodiscard]] std::string_view bad_reason_name(BadReason reason);
-
-inline constexpr int kMaxDepth = 64;
-inline constexpr std::size_t kMaxGroupValueBytes = 1024;
-
-enum class GroupValueType : std::uint8_t { string = 's', number = 'n', boolean = 'b' };
-
-// One group-by value: strings unescaped; numbers in canonical plain form (1.0, 1 and 1e0 are all
-// "1"); booleans as "true" or "false". 1 is not "1": the type is part of the value.
-struct GroupValue {
-    GroupValueType type = GroupValueType::string;
-    std::string_view text;
-};
 
 struct DecodeVerdict {
     static constexpr std::int32_t kNoField = -1;

@@ -1,11 +1,11 @@
 // Source record -> the values of a job's fields, or the reason why not. First stop of the map loop
 // and its most expensive one: the contract (docs/RECORDS.md) is checked on all of every record.
 // The walk finds the values; here they become what the job asks for, in the order of its spec.
-#include "kstream/codec/record_decoder.hpp"
-
-#include "codec/json_text.hpp"
-#include "codec/record_walk.hpp"
 #include "kstream/check.hpp"
+#include "kstream/reader/record_reader.hpp"
+#include "reader/json/record_walk.hpp"
+#include "reader/json/text_problem.hpp"
+#include "text/json_tokens.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -24,35 +24,6 @@ DecodeVerdict bad(BadReason reason, std::size_t field) {
 }
 
 }  // namespace
-
-std::string_view bad_reason_name(BadReason reason) {
-    switch (reason) {
-        case BadReason::json:
-            return "json";
-        case BadReason::encoding:
-            return "encoding";
-        case BadReason::depth:
-            return "depth";
-        case BadReason::not_object:
-            return "not_object";
-        case BadReason::duplicate_field:
-            return "duplicate_field";
-        case BadReason::missing_field:
-            return "missing_field";
-        case BadReason::group_type:
-            return "group_type";
-        case BadReason::group_size:
-            return "group_size";
-        case BadReason::number_type:
-            return "number_type";
-        case BadReason::scale:
-            return "scale";
-        case BadReason::range:
-            return "range";
-    }
-    KSTREAM_CHECK(false, "a reason outside of its enum");
-    return {};
-}
 
 struct RecordDecoder::Impl {
     explicit Impl(const AggregationSpec& spec);

@@ -1,0 +1,19 @@
+// Which group a record belongs to. codec/state_key.hpp and codec/result_record.hpp have its bytes.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace kstream {
+
+// The value stands in stored formats.
+enum class GroupValueType : std::uint8_t { string = 's', number = 'n', boolean = 'b' };
+
+// One group-by value: strings unescaped; numbers in canonical plain form (1.0, 1 and 1e0 are all
+// "1"); booleans as "true" or "false". 1 is not "1": the type is part of the value.
+struct GroupValue {
+    GroupValueType type = GroupValueType::string;
+    std::string_view text;
+};
+
+}  // namespace kstream
