@@ -147,21 +147,21 @@ std::string row_text(const AuditedJob& job, std::span<const Slot> row) {
 }
 
 std::string key_text(const AuditedJob& job, std::string_view state_key) {
-    std::vector<GroupValue> values;
-    if (!decode_state_key(state_key, job.spec.group_by.size(), values)) {
+    GroupKey group;
+    if (!decode_state_key(state_key, job.spec.group_by.size(), group)) {
         return shown(state_key);
     }
     std::string text;
-    append_result_key(text, values);
+    append_result_key(text, group);
     return shown(text);
 }
 
 std::string result_text(const AuditedJob& job, std::string_view state_key,
                         std::span<const Slot> row) {
-    std::vector<GroupValue> values;
+    GroupKey group;
     std::string text;
-    if (decode_state_key(state_key, job.spec.group_by.size(), values)) {
-        append_result_value(text, job.spec, values, row);
+    if (decode_state_key(state_key, job.spec.group_by.size(), group)) {
+        append_result_value(text, job.spec, group, row);
     }
     return text;
 }

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <vector>
 
 namespace kstream::bench {
@@ -36,7 +37,7 @@ private:
     kafka::TopicReader reader_;
     int partitions_;
     bool open_ = false;
-    RecordDecoder decoder_;
+    std::unique_ptr<RecordReader> records_;
     OnTotal on_total_;
     std::uint64_t count_ = 0;
     std::uint64_t results_ = 0;

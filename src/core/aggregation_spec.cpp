@@ -149,6 +149,9 @@ void check_output_names(const AggregationSpec& spec, std::vector<std::string>& f
 std::string canonical_text(const AggregationSpec& spec) {
     std::string text = "kstream-job 1\nsource";
     append_text(text, spec.source_topic);
+    if (spec.format != RecordFormat::json) {
+        text += "\nformat " + std::to_string(static_cast<unsigned>(spec.format));
+    }
     text += "\nscale " + std::to_string(spec.scale);
     for (const std::string& field : spec.group_by) {
         text += "\ngroup";
@@ -166,6 +169,9 @@ std::string canonical_text(const AggregationSpec& spec) {
 std::vector<std::string> problems(const AggregationSpec& spec) {
     std::vector<std::string> found;
     check_topic(spec.source_topic, found);
+    if (spec.format != RecordFormat::json) {
+        found.emplace_back("its records are of no known format");
+    }
     if (spec.group_by.empty()) {
         found.emplace_back("there is no group-by field");
     }

@@ -75,10 +75,10 @@ struct Records {
 
 void decode(std::size_t count) {
     const Records records(count, 3);
-    RecordDecoder decoder{testing::seed_spec()};
+    const auto reader = make_record_reader(testing::seed_spec());
     kstream_measured([&] {
         for (const std::string& text : records.texts) {
-            require(decoder.decode(text).ok, "a record is refused");
+            require(reader->read(text).ok, "a record is refused");
         }
     });
 }
@@ -190,9 +190,8 @@ struct Entry {
 
 Entry entry(std::size_t number, const Job& job) {
     const std::string seller = "vendedor_" + std::to_string(number);
-    const std::vector<GroupValue> group{{GroupValueType::string, seller}};
     std::string state_key;
-    encode_state_key(group, state_key);
+    encode_state_key({{{GroupValueType::string, seller}}}, state_key);
     Entry made;
     append_total_key(made.key, state_key);
     const std::vector<Slot> slots{{static_cast<Int128>(number) * 1'000'000'000, true}, {1, true}};

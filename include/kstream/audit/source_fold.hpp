@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -83,7 +84,7 @@ private:
 
     const AuditedJob& job_;
     Accounts& accounts_;
-    RecordDecoder decoder_;
+    std::unique_ptr<RecordReader> reader_;
     std::map<PartitionId, Partition> partitions_;
     std::uint64_t records_ = 0;
     std::string state_key_;

@@ -16,7 +16,7 @@ struct BadRecord {
     const RecordView& record;
     std::span<const HeaderView> headers;
     std::string_view source_topic;
-    BadReason reason = BadReason::json;
+    BadReason reason{};
     std::string_view field;  // empty: the reason is about none
 };
 

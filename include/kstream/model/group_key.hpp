@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 namespace kstream {
 
@@ -14,6 +15,12 @@ enum class GroupValueType : std::uint8_t { string = 's', number = 'n', boolean =
 struct GroupValue {
     GroupValueType type = GroupValueType::string;
     std::string_view text;
+};
+
+// The group-by values in the job's order. All that tells groups apart stands here and in the state
+// key: who handles keys passes it on whole.
+struct GroupKey {
+    std::vector<GroupValue> values;
 };
 
 }  // namespace kstream

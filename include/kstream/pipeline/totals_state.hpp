@@ -124,7 +124,7 @@ private:
     Layer in_flight_;
     std::optional<Meta> restored_meta_;
     std::vector<Slot> scratch_;
-    std::vector<GroupValue> group_;
+    GroupKey group_;
 };
 
 }  // namespace kstream

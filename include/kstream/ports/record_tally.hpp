@@ -23,7 +23,7 @@ struct RecordTally {
 
 // The first bad record of its reason in a loop.
 struct FirstBad {
-    BadReason reason = BadReason::json;
+    BadReason reason{};
     std::string_view field;  // empty: the reason is about none
     PartitionId partition;
     Offset record_offset;

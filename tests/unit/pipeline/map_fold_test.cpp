@@ -132,9 +132,10 @@ struct Batches {
                 // Each key comes once in a step, and only to its own partition.
                 REQUIRE_FALSE(deltas.contains(key));
                 deltas[key] = {slots.begin(), slots.end()};
-                std::vector<GroupValue> group;
+                GroupKey group;
                 REQUIRE(decode_state_key(key, 1, group));
-                REQUIRE(partition_for_key(group[0].text, kStatePartitions) == record.partition);
+                REQUIRE(partition_for_key(group.values[0].text, kStatePartitions) ==
+                        record.partition);
             }
         }
         REQUIRE(by_partition.size() == kStatePartitions);

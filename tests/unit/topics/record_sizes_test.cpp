@@ -37,7 +37,7 @@ struct Worst {
           values(spec.group_by.size(), GroupValue{GroupValueType::string, text}),
           kinds(spec.aggregates.size(), AggregateKind::sum),
           slots(kinds.size(), Slot{Int192{0, 0, -(std::int64_t{1} << 62)}, true}) {
-        encode_state_key(values, key);
+        encode_state_key({values}, key);
     }
     std::string text;
     std::vector<GroupValue> values;
@@ -65,8 +65,8 @@ TEST_CASE("no data makes a larger record than the job's largest") {
         const Worst worst{spec};
         std::string result_key;
         std::string result_value;
-        append_result_key(result_key, worst.values);
-        append_result_value(result_value, spec, worst.values, worst.slots);
+        append_result_key(result_key, {worst.values});
+        append_result_value(result_value, spec, {worst.values}, worst.slots);
         const auto result = static_cast<std::int64_t>(result_key.size() + result_value.size());
         CHECK(result <= largest_record(TopicRole::results, spec));
         // And no less, where the key is JSON as well.
