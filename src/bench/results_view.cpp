@@ -1,5 +1,7 @@
 #include "bench/results_view.hpp"
 
+#include "kstream/core/aggregates.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -20,8 +22,8 @@ constexpr int kHundred = 100;
 AggregationSpec result_spec() {
     return {.source_topic = "results",
             .group_by = {"id_vendedor"},
-            .aggregates = {{AggregateKind::sum, "valor_total_por_vendedor", "sum"},
-                           {AggregateKind::sum, "numero_transacoes", "count"}},
+            .aggregates = {{aggregate_named("sum"), "valor_total_por_vendedor", "sum"},
+                           {aggregate_named("sum"), "numero_transacoes", "count"}},
             .scale = kScale};
 }
 

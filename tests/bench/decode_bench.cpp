@@ -9,6 +9,7 @@
 //
 //   decode_bench [records [rounds]]      prints one line for each parser
 #include "kstream/codec/transaction_encoder.hpp"
+#include "kstream/core/aggregates.hpp"
 #include "kstream/core/generator.hpp"
 #include "kstream/reader/record_reader.hpp"
 
@@ -27,14 +28,14 @@
 
 namespace {
 
-using kstream::AggregateKind;
+using kstream::aggregate_named;
 using kstream::AggregationSpec;
 
 AggregationSpec seed_spec() {
     return {.source_topic = "financial_transactions",
             .group_by = {"id_vendedor"},
-            .aggregates = {{AggregateKind::sum, "valor", "valor_total_por_vendedor"},
-                           {AggregateKind::count, "", "numero_transacoes"}},
+            .aggregates = {{aggregate_named("sum"), "valor", "valor_total_por_vendedor"},
+                           {aggregate_named("count"), "", "numero_transacoes"}},
             .scale = 9};
 }
 

@@ -7,6 +7,7 @@
 // "best" for its own choice; when this machine does not have it, the exit code is 77. A line is the
 // reason of a bad record and the field that it is about, in hexadecimal, or "ok" with the group
 // values (type letter, colon, text in hexadecimal) and the units of the sums.
+#include "kstream/core/aggregates.hpp"
 #include "reader/json/json_reader.hpp"
 
 #include <simdjson.h>
@@ -104,7 +105,7 @@ int main(int argc, char** argv) {
     spec.group_by = split(argv[3]);
     for (const std::string& field : split(argv[4])) {
         spec.aggregates.push_back(
-            {kstream::AggregateKind::sum, field, std::to_string(spec.aggregates.size())});
+            {kstream::aggregate_named("sum"), field, std::to_string(spec.aggregates.size())});
     }
     kstream::JsonReader reader{spec};
     std::string value;

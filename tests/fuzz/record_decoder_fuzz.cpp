@@ -3,6 +3,7 @@
 // one reader, because it remembers the shape of what came before. A record that begins with a
 // blank is for the second job.
 #include "fuzz/fuzz_target.hpp"
+#include "kstream/core/aggregates.hpp"
 #include "reader/json/json_reader.hpp"
 #include "support/json_reference.hpp"
 
@@ -19,14 +20,15 @@ constexpr char kSeparator = 0x1e;
 AggregationSpec first_job() {
     return {.source_topic = "t",
             .group_by = {"id_vendedor"},
-            .aggregates = {{AggregateKind::sum, "valor", "total"}, {AggregateKind::count, "", "n"}},
+            .aggregates = {{aggregate_named("sum"), "valor", "total"},
+                           {aggregate_named("count"), "", "n"}},
             .scale = 9};
 }
 
 AggregationSpec second_job() {
     return {.source_topic = "t",
             .group_by = {"a", "b"},
-            .aggregates = {{AggregateKind::sum, "v", "x"}, {AggregateKind::sum, "a", "y"}},
+            .aggregates = {{aggregate_named("sum"), "v", "x"}, {aggregate_named("sum"), "a", "y"}},
             .scale = 2};
 }
 

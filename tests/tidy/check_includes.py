@@ -36,10 +36,10 @@ MAY_INCLUDE = {
     # Adapters know the contracts, never the engine and never each other.
     "kafka": {"base", "model", "ports", "status"},
     "telemetry": {"base", "model", "codec", "ports", "status", "text"},
-    "cli": {"base", "model", "ports", "config"},
+    "cli": {"base", "model", "core", "ports", "config"},
     "process": {"base", "ports"},
     # What the options come to, as data: cli/config.hpp.
-    "config": {"base", "model", "ports"},
+    "config": {"base", "model", "core", "ports"},
     "text": set(),
     # The rooms of the subcommands: of the adapters, Kafka and the process only.
     "topics": {

@@ -7,16 +7,17 @@
 
 namespace kstream {
 
-// The value is the type tag of the aggregate's slot in every stored format: never reuse a number.
-enum class AggregateKind : std::uint8_t { count = 1, sum = 2 };
+// The tag of an aggregate in every stored format. Which there are, and all that is known of each,
+// is in its row of the registry (core/aggregates.hpp).
+enum class AggregateKind : std::uint8_t {};
 
 // How the records of the source are written. The value stands in the canonical text, which leaves
 // json out: never reuse a number.
 enum class RecordFormat : std::uint8_t { json = 1 };
 
 struct AggregateSpec {
-    AggregateKind kind = AggregateKind::count;
-    std::string input_field;  // empty for count
+    AggregateKind kind{};
+    std::string input_field;  // empty where the aggregate takes none
     std::string output_name;
     friend bool operator==(const AggregateSpec&, const AggregateSpec&) = default;
 };

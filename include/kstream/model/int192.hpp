@@ -52,4 +52,7 @@ struct Int192 {
 // As append_decimal() of a Decimal, for sums.
 void append_decimal(std::string& out, const Int192& units, int scale, int min_fraction);
 
+// Rounded as doubles are.
+[[nodiscard]] double to_double(const Int192& value);
+
 }  // namespace kstream

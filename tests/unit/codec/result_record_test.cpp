@@ -69,7 +69,7 @@ TEST_CASE("texts are escaped as JSON demands, and not further") {
 TEST_CASE("several fields stand in the job's order, with any names") {
     AggregationSpec spec = testing::seed_spec();
     spec.group_by = {"b\"1", "a"};
-    spec.aggregates = {{AggregateKind::count, "", "n"}};
+    spec.aggregates = {{aggregate_named("count"), "", "n"}};
     const std::vector<GroupValue> group{{GroupValueType::number, "-0.5"},
                                         {GroupValueType::boolean, "false"}};
     std::string value = "kept ";

@@ -573,8 +573,8 @@ TEST_CASE("the deltas of all partitions and steps together are the fold of the i
                 ++expected_counts.aggregated;
                 std::vector<Slot>& total =
                     expected.try_emplace(seller_key(seller), 2).first->second;
-                merge_slot(AggregateKind::sum, total[0], {Int128{cents} * 10'000'000, true});
-                merge_slot(AggregateKind::count, total[1], {1, true});
+                merge_slot(aggregate_named("sum"), total[0], {Int128{cents} * 10'000'000, true});
+                merge_slot(aggregate_named("count"), total[1], {1, true});
             }
             const Batches batches{b.seal({0, 1, 2})};
             for (const SourceRange& range : batches.header().ranges) {
@@ -582,8 +582,8 @@ TEST_CASE("the deltas of all partitions and steps together are the fold of the i
             }
             for (const auto& [key, delta] : batches.deltas) {
                 std::vector<Slot>& total = found.try_emplace(key, 2).first->second;
-                merge_slot(AggregateKind::sum, total[0], delta[0]);
-                merge_slot(AggregateKind::count, total[1], delta[1]);
+                merge_slot(aggregate_named("sum"), total[0], delta[0]);
+                merge_slot(aggregate_named("count"), total[1], delta[1]);
             }
         }
         REQUIRE(found == expected);

@@ -25,7 +25,8 @@ AggregationSpec spec_of(std::size_t fields, std::size_t sums) {
         spec.group_by.push_back("field_" + std::to_string(i));
     }
     for (std::size_t i = 0; i < sums; ++i) {
-        spec.aggregates.push_back({AggregateKind::sum, "amount", "amount_" + std::to_string(i)});
+        spec.aggregates.push_back(
+            {aggregate_named("sum"), "amount", "amount_" + std::to_string(i)});
     }
     return spec;
 }
@@ -35,7 +36,7 @@ struct Worst {
     explicit Worst(const AggregationSpec& spec)
         : text(kMaxGroupValueBytes, '\x01'),
           values(spec.group_by.size(), GroupValue{GroupValueType::string, text}),
-          kinds(spec.aggregates.size(), AggregateKind::sum),
+          kinds(spec.aggregates.size(), aggregate_named("sum")),
           slots(kinds.size(), Slot{Int192{0, 0, -(std::int64_t{1} << 62)}, true}) {
         encode_state_key({values}, key);
     }

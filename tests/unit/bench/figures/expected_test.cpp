@@ -1,6 +1,7 @@
 #include "bench/figures/expected.hpp"
 
 #include "kstream/codec/transaction_encoder.hpp"
+#include "kstream/core/aggregates.hpp"
 #include "kstream/reader/record_reader.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -15,10 +16,11 @@ TEST_CASE("expected totals are those of the records as they are written") {
     Expected expected;
     expected.add(options, 500);
 
-    const auto reader = make_record_reader({.source_topic = "source",
-                                            .group_by = {"id_vendedor"},
-                                            .aggregates = {{AggregateKind::sum, "valor", "sum"}},
-                                            .scale = 2});
+    const auto reader =
+        make_record_reader({.source_topic = "source",
+                            .group_by = {"id_vendedor"},
+                            .aggregates = {{aggregate_named("sum"), "valor", "sum"}},
+                            .scale = 2});
     std::vector<SellerTotal> decoded(4);
     std::uint64_t bytes = 0;
     std::uint64_t checksum = 0;

@@ -2,6 +2,7 @@
 // value can stand, and every text that is close to a good record, against a slow reference.
 #include "reader/json/json_reader.hpp"
 
+#include "kstream/core/aggregates.hpp"
 #include "support/json_cases.hpp"
 #include "support/json_reference.hpp"
 
@@ -23,8 +24,8 @@ using testing::ReferenceResult;
 AggregationSpec default_spec() {
     return {.source_topic = "financial_transactions",
             .group_by = {"id_vendedor"},
-            .aggregates = {{AggregateKind::sum, "valor", "valor_total_por_vendedor"},
-                           {AggregateKind::count, "", "numero_transacoes"}},
+            .aggregates = {{aggregate_named("sum"), "valor", "valor_total_por_vendedor"},
+                           {aggregate_named("count"), "", "numero_transacoes"}},
             .scale = 9};
 }
 
@@ -295,9 +296,9 @@ TEST_CASE("reasons come in the order of docs/RECORDS.md", "[reader]") {
 TEST_CASE("problems of one field come before those of the next", "[reader]") {
     JsonReader reader{{.source_topic = "t",
                        .group_by = {"g", "h"},
-                       .aggregates = {{AggregateKind::sum, "a", "x"},
-                                      {AggregateKind::count, "", "n"},
-                                      {AggregateKind::sum, "b", "y"}},
+                       .aggregates = {{aggregate_named("sum"), "a", "x"},
+                                      {aggregate_named("count"), "", "n"},
+                                      {aggregate_named("sum"), "b", "y"}},
                        .scale = 2}};
     CHECK(verdict_on(reader, R"({"h":[],"g":1e-3,"a":1,"b":1})") == "scale");
     CHECK(verdict_on(reader, R"({"h":1e-3,"g":[],"a":1,"b":1})") == "group_type");
@@ -389,9 +390,9 @@ TEST_CASE("summed fields are number tokens", "[reader]") {
 TEST_CASE("a field may be grouped by and summed, and summed twice", "[reader]") {
     const AggregationSpec spec{.source_topic = "t",
                                .group_by = {"a", "b", "a"},
-                               .aggregates = {{AggregateKind::sum, "a", "x"},
-                                              {AggregateKind::count, "", "n"},
-                                              {AggregateKind::sum, "a", "y"}},
+                               .aggregates = {{aggregate_named("sum"), "a", "x"},
+                                              {aggregate_named("count"), "", "n"},
+                                              {aggregate_named("sum"), "a", "y"}},
                                .scale = 1};
     JsonReader reader{spec};
     CHECK(show(ask(reader, R"({"a":1.50,"b":"q"})")) == "ok n:1.5 s:q n:1.5 15 0 15");
@@ -403,7 +404,7 @@ TEST_CASE("a field may be grouped by and summed, and summed twice", "[reader]") 
 TEST_CASE("a job may want no number at all", "[reader]") {
     JsonReader reader{{.source_topic = "t",
                        .group_by = {"a"},
-                       .aggregates = {{AggregateKind::count, "", "n"}},
+                       .aggregates = {{aggregate_named("count"), "", "n"}},
                        .scale = 0}};
     CHECK(show(ask(reader, R"({"a":"x","valor":"y"})")) == "ok s:x 0");
 }
@@ -524,7 +525,7 @@ TEST_CASE("keys that differ only at their end are told apart at any length", "[r
         const std::string name(size, 'k');
         Comparison comparison{{.source_topic = "t",
                                .group_by = {name},
-                               .aggregates = {{AggregateKind::count, "", "n"}},
+                               .aggregates = {{aggregate_named("count"), "", "n"}},
                                .scale = 0}};
         std::string last_differs = name;
         last_differs.back() = 'x';
@@ -541,7 +542,7 @@ TEST_CASE("keys that differ only at their end are told apart at any length", "[r
 TEST_CASE("a wanted name may hold anything that JSON can spell", "[reader]") {
     Comparison comparison{{.source_topic = "t",
                            .group_by = {"a\"b\\c", "\xc3\xa3", std::string(300, 'k')},
-                           .aggregates = {{AggregateKind::sum, "x\ny", "s"}},
+                           .aggregates = {{aggregate_named("sum"), "x\ny", "s"}},
                            .scale = 3}};
     const std::string tail = ",\"" + std::string(300, 'k') + R"(":true,"x\ny":2})";
     comparison.check(R"({"a\"b\\c":1,"\u00e3":"z")" + tail);
@@ -671,7 +672,7 @@ TEST_CASE("a verdict names its field, the first one in the order of the job") {
         JsonReader reader{
             {.source_topic = "t",
              .group_by = {"a", "b"},
-             .aggregates = {{AggregateKind::sum, "v", "x"}, {AggregateKind::sum, "a", "y"}},
+             .aggregates = {{aggregate_named("sum"), "v", "x"}, {aggregate_named("sum"), "a", "y"}},
              .scale = 2}};
         CHECK(ask(reader, R"({"a":1,"b":"x","v":1})").reason.empty());
         CHECK(ask(reader, R"({"a":2,"b":"y","v":2})").reason.empty());
@@ -696,7 +697,7 @@ TEST_CASE("a record that is bad for its scale says the smallest one that takes i
     const auto needed = [](std::string_view value) -> int {
         JsonReader reader{{.source_topic = "t",
                            .group_by = {"g"},
-                           .aggregates = {{AggregateKind::sum, "v", "x"}},
+                           .aggregates = {{aggregate_named("sum"), "v", "x"}},
                            .scale = 2}};
         CHECK(ask(reader, R"({"g":1,"v":1})").reason.empty());
         CHECK(ask(reader, value).reason == "scale");
