@@ -3,7 +3,7 @@
 // per-record path is shared between threads.
 #pragma once
 
-#include "kstream/codec/record_decoder.hpp"
+#include "kstream/model/bad_reason.hpp"
 #include "kstream/model/ids.hpp"
 #include "kstream/model/output_batch.hpp"
 

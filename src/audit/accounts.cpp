@@ -94,12 +94,12 @@ Account* Accounts::find(std::string_view state_key) {
 }
 
 Account* Accounts::open(std::string_view state_key) {
-    std::vector<GroupValue> values;
-    if (!decode_state_key(state_key, job_.spec.group_by.size(), values)) {
+    GroupKey group;
+    if (!decode_state_key(state_key, job_.spec.group_by.size(), group)) {
         return nullptr;
     }
     key_buffer_.clear();
-    append_result_key(key_buffer_, values);
+    append_result_key(key_buffer_, group);
     return find_or_open(state_key, key_buffer_);
 }
 
@@ -377,10 +377,10 @@ std::string Accounts::excuse(const Finding& finding, std::string_view state_key,
     }
     if (finding.kind == FindingKind::missing_result && !account.was_published &&
         !account.total.empty()) {
-        std::vector<GroupValue> values;
+        GroupKey group;
         std::string key;
-        if (decode_state_key(state_key, job_.spec.group_by.size(), values)) {
-            append_result_key(key, values);
+        if (decode_state_key(state_key, job_.spec.group_by.size(), group)) {
+            append_result_key(key, group);
         }
         const PartitionId home =
             partition_for_key(key, static_cast<int>(job_.identity.results_partitions));

@@ -1,6 +1,7 @@
 #include "kstream/audit/audited_job.hpp"
 
 #include "kstream/audit/finding.hpp"
+#include "kstream/check.hpp"
 #include "kstream/codec/result_record.hpp"
 #include "kstream/codec/spec_difference.hpp"
 #include "kstream/codec/state_key.hpp"
@@ -11,6 +12,13 @@
 #include <utility>
 
 namespace kstream::audit {
+
+namespace {
+
+constexpr AggregateKind kSum = aggregate_named("sum");
+constexpr AggregateKind kCount = aggregate_named("count");
+
+}  // namespace
 
 std::string_view finding_name(FindingKind kind) {
     switch (kind) {
@@ -103,16 +111,18 @@ std::vector<std::string> job_differences(const AuditedJob& job, const Identity& 
 void count_in(std::span<const AggregateKind> kinds, std::span<Slot> row,
               std::span<const Decimal> inputs) {
     for (std::size_t i = 0; i < kinds.size(); ++i) {
-        Int128 addend = 0;
+        Int192 value = row[i].value();
         switch (kinds[i]) {
-            case AggregateKind::count:
-                addend = 1;
+            case kCount:
+                value = value + Int192{1};
                 break;
-            case AggregateKind::sum:
-                addend = inputs[i].units;
+            case kSum:
+                value = value + Int192{inputs[i].units};
                 break;
+            default:
+                KSTREAM_CHECK(false, "the audit knows every aggregate");
         }
-        row[i] = Slot{row[i].value() + Int192{addend}, true};
+        row[i] = Slot{value, true};
     }
 }
 
@@ -120,11 +130,13 @@ void add_row(std::span<const AggregateKind> kinds, std::span<Slot> row,
              std::span<const Slot> other) {
     for (std::size_t i = 0; i < kinds.size(); ++i) {
         switch (kinds[i]) {
-            case AggregateKind::count:
-            case AggregateKind::sum:
+            case kCount:
+            case kSum:
                 row[i] =
                     Slot{row[i].value() + other[i].value(), row[i].present() || other[i].present()};
                 break;
+            default:
+                KSTREAM_CHECK(false, "the audit knows every aggregate");
         }
     }
 }
@@ -147,21 +159,21 @@ std::string row_text(const AuditedJob& job, std::span<const Slot> row) {
 }
 
 std::string key_text(const AuditedJob& job, std::string_view state_key) {
-    std::vector<GroupValue> values;
-    if (!decode_state_key(state_key, job.spec.group_by.size(), values)) {
+    GroupKey group;
+    if (!decode_state_key(state_key, job.spec.group_by.size(), group)) {
         return shown(state_key);
     }
     std::string text;
-    append_result_key(text, values);
+    append_result_key(text, group);
     return shown(text);
 }
 
 std::string result_text(const AuditedJob& job, std::string_view state_key,
                         std::span<const Slot> row) {
-    std::vector<GroupValue> values;
+    GroupKey group;
     std::string text;
-    if (decode_state_key(state_key, job.spec.group_by.size(), values)) {
-        append_result_value(text, job.spec, values, row);
+    if (decode_state_key(state_key, job.spec.group_by.size(), group)) {
+        append_result_value(text, job.spec, group, row);
     }
     return text;
 }

@@ -66,10 +66,9 @@ void Ledger::take(const RecordView& record) {
 
 // The job itself applies a delta to the totals of the partition that it stands in.
 void Ledger::check_place(std::string_view state_key, Offset record_offset) {
-    values_.clear();
     result_key_.clear();
-    if (decode_state_key(state_key, job_.spec.group_by.size(), values_)) {
-        append_result_key(result_key_, values_);
+    if (decode_state_key(state_key, job_.spec.group_by.size(), group_)) {
+        append_result_key(result_key_, group_);
         const PartitionId home =
             partition_for_key(result_key_, static_cast<int>(job_.state_partitions));
         if (home.value == static_cast<std::int32_t>(q_)) {

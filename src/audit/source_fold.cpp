@@ -29,7 +29,7 @@ bool same_counts(const RecordCounts& a, const RecordCounts& b) {
 }  // namespace
 
 SourceFold::SourceFold(const AuditedJob& job, Accounts& accounts)
-    : job_(job), accounts_(accounts), decoder_(job.spec) {}
+    : job_(job), accounts_(accounts), reader_(make_record_reader(job.spec)) {}
 
 SourceFold::Partition& SourceFold::partition(PartitionId p) {
     Partition& found = partitions_[p];
@@ -135,17 +135,17 @@ void SourceFold::fold_one(const RecordView& record, Partition& in) {
         ++in.segment.tombstones;
         return;
     }
-    if (!decoder_.decode(record.value()).ok) {
+    if (!reader_->read(record.value()).ok) {
         ++in.segment.dead_lettered;
         return;
     }
     ++in.segment.aggregated;
-    count_in(job_.kinds, in.segment_sums, decoder_.inputs());
-    encode_state_key(decoder_.group_values(), state_key_);
+    count_in(job_.kinds, in.segment_sums, reader_->inputs());
+    encode_state_key(reader_->group(), state_key_);
     Account* account = accounts_.find(state_key_);
     if (account == nullptr) {
         result_key_.clear();
-        append_result_key(result_key_, decoder_.group_values());
+        append_result_key(result_key_, reader_->group());
         account = accounts_.find_or_open(state_key_, result_key_);
     }
     if (account == nullptr) {
@@ -153,7 +153,7 @@ void SourceFold::fold_one(const RecordView& record, Partition& in) {
     }
     const Window& window = in.windows[account->state_partition];
     if (window.open && record.record_offset >= window.from && record.record_offset < window.to) {
-        count_in(job_.kinds, account->source, decoder_.inputs());
+        count_in(job_.kinds, account->source, reader_->inputs());
     }
 }
 

@@ -6,13 +6,14 @@
 //
 // Checked: the totals of the decoded records against those of the generator.
 #include "bench/scenarios.hpp"
-#include "kstream/codec/record_decoder.hpp"
 #include "kstream/codec/transaction_encoder.hpp"
 #include "kstream/core/murmur2.hpp"
+#include "kstream/reader/record_reader.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
 #include <string_view>
 
 namespace kstream::bench {
@@ -28,7 +29,7 @@ class DecodeRound {
 public:
     explicit DecodeRound(const GeneratorOptions& options)
         : generator_(options),
-          decoder_(cli::default_job()),
+          reader_(make_record_reader(cli::default_job())),
           bytes_(kPiece * kTransactionRoom),
           values_(kPiece),
           units_(kPiece),
@@ -68,9 +69,9 @@ private:
 
     void decode(std::size_t count) {
         for (std::size_t i = 0; i < count; ++i) {
-            const bool good = decoder_.decode(values_[i]).ok;
-            units_[i] = good ? decoder_.inputs()[0].units : -1;
-            sellers_[i] = decoder_.group_values()[0].text;
+            const bool good = reader_->read(values_[i]).ok;
+            units_[i] = good ? reader_->inputs()[0].units : -1;
+            sellers_[i] = reader_->group().values[0].text;
         }
     }
 
@@ -88,7 +89,7 @@ private:
     }
 
     TransactionGenerator generator_;
-    RecordDecoder decoder_;
+    std::unique_ptr<RecordReader> reader_;
     std::vector<char> bytes_;
     std::vector<std::string_view> values_;
     std::vector<Int128> units_;

@@ -1,5 +1,7 @@
 #include "bench/results_view.hpp"
 
+#include "kstream/core/aggregates.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -20,8 +22,8 @@ constexpr int kHundred = 100;
 AggregationSpec result_spec() {
     return {.source_topic = "results",
             .group_by = {"id_vendedor"},
-            .aggregates = {{AggregateKind::sum, "valor_total_por_vendedor", "sum"},
-                           {AggregateKind::sum, "numero_transacoes", "count"}},
+            .aggregates = {{aggregate_named("sum"), "valor_total_por_vendedor", "sum"},
+                           {aggregate_named("sum"), "numero_transacoes", "count"}},
             .scale = kScale};
 }
 
@@ -46,7 +48,7 @@ ResultsView::ResultsView(const Bench& bench, const BenchJob& job, std::uint32_t 
     : clock_(bench.clock),
       reader_(bench.client, names_of(job), "results"),
       partitions_(job.partitions(TopicRole::results)),
-      decoder_(result_spec()),
+      records_(make_record_reader(result_spec())),
       changed_(clock_.now()),
       sellers_(sellers) {}
 
@@ -76,18 +78,18 @@ Result<void> ResultsView::poll(Duration wait) {
 }
 
 Result<void> ResultsView::take(const RecordView& record) {
-    const bool good = !record.is_tombstone() && decoder_.decode(record.value()).ok;
-    const std::uint32_t seller = good ? seller_number(decoder_.group_values()[0].text) : 0;
+    const bool good = !record.is_tombstone() && records_->read(record.value()).ok;
+    const std::uint32_t seller = good ? seller_number(records_->group().values[0].text) : 0;
     if (seller == 0 || seller > sellers_.size()) {
         return fail(ExitCode::proved_wrong,
                     fmt::format("results partition {} offset {} is no total of this run",
                                 record.partition.value, record.record_offset.value));
     }
     SellerTotal& total = sellers_[seller - 1];
-    const auto count = static_cast<std::uint64_t>(decoder_.inputs()[1].units) / kHundred;
+    const auto count = static_cast<std::uint64_t>(records_->inputs()[1].units) / kHundred;
     count_ += count - total.count;
     total.count = count;
-    total.cents = static_cast<std::uint64_t>(decoder_.inputs()[0].units);
+    total.cents = static_cast<std::uint64_t>(records_->inputs()[0].units);
     ++results_;
     if (on_total_) {
         on_total_(seller, count, changed_);

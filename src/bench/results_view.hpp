@@ -3,10 +3,11 @@
 
 #include "bench/bench.hpp"
 #include "kafka/topic_reader.hpp"
-#include "kstream/codec/record_decoder.hpp"
+#include "kstream/reader/record_reader.hpp"
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <vector>
 
 namespace kstream::bench {
@@ -35,7 +36,7 @@ private:
     kafka::TopicReader reader_;
     int partitions_;
     bool open_ = false;
-    RecordDecoder decoder_;
+    std::unique_ptr<RecordReader> records_;
     OnTotal on_total_;
     std::uint64_t count_ = 0;
     std::uint64_t results_ = 0;

@@ -3,6 +3,7 @@
 // (cli/option_table.cpp) is the only writer; src/app reads.
 #pragma once
 
+#include "kstream/core/aggregates.hpp"
 #include "kstream/model/aggregation_spec.hpp"
 #include "kstream/model/skew.hpp"
 #include "kstream/ports/log.hpp"
@@ -86,8 +87,8 @@ struct StartAt {  // --from earliest | latest | RFC 3339 time or unix millisecon
 [[nodiscard]] inline AggregationSpec default_job() {
     return {.source_topic = "financial_transactions",
             .group_by = {"id_vendedor"},
-            .aggregates = {{AggregateKind::sum, "valor", "valor_total_por_vendedor"},
-                           {AggregateKind::count, "", "numero_transacoes"}}};
+            .aggregates = {{aggregate_named("sum"), "valor", "valor_total_por_vendedor"},
+                           {aggregate_named("count"), "", "numero_transacoes"}}};
 }
 
 struct AggregateConfig {

@@ -13,7 +13,7 @@ namespace {
 
 using std::string_view;
 
-constexpr string_view kRules =
+constexpr string_view kSources =
     R"(# Configuration
 
 Made from the option table by `kstream --generate config-doc`; do not edit it by hand.
@@ -61,7 +61,10 @@ behind a blank in a value without quotes is an error, because it could be either
 subcommand wins over what stands above the first section.
 
 Lists are divided alike on the command line, in the environment and in the file: several values of
-`group-by`, `sum`, `count` and `topic-config` stand behind each other with commas
+)";
+
+constexpr string_view kNames =
+    R"( stand behind each other with commas
 (`--group-by a,b`, `sum = price, freight`), or the option is repeated. A list on one level replaces
 the one below it, it does not add to it.
 
@@ -110,6 +113,22 @@ void append_property_rules(std::string& out) {
     }
 }
 
+// The same in PostgreSQL: what anybody can check a total with.
+void append_aggregates(std::string& out) {
+    out +=
+        "\n## Aggregates\n\n| option | field of the result | in PostgreSQL | "
+        "|\n|---|---|---|---|\n";
+    for (const OptionSpec& option : option_table()) {
+        if (const AggregateRow* const row = option.aggregate; row != nullptr) {
+            const bool has_field = row->input != AggregateInput::none;
+            fmt::format_to(std::back_inserter(out), "| `--{}{}` | `{}` | `{}` | {} |\n", row->name,
+                           has_field ? " FIELD" : "",
+                           default_output_name(*row, has_field ? "FIELD" : ""), row->postgres,
+                           row->doc);
+        }
+    }
+}
+
 std::string flags_of(const OptionSpec& option) {
     std::string text = option.short_name == '\0' ? "" : fmt::format("`-{}`, ", option.short_name);
     text += option.is_flag() ? fmt::format("`--{}`", option.name)
@@ -145,8 +164,9 @@ void append_table(std::string& out, Subcommand id, bool common) {
 }  // namespace
 
 std::string configuration_doc() {
-    std::string out(kRules);
+    std::string out = fmt::format("{}{}{}", kSources, list_options("`", "`"), kNames);
     append_property_rules(out);
+    append_aggregates(out);
     for (const SubcommandSpec& spec : subcommands()) {
         fmt::format_to(std::back_inserter(out), "\n## kstream {}\n\n{}\n\n", spec.name,
                        wrapped(spec.details, 100, 0));

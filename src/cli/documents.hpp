@@ -5,6 +5,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace kstream::cli {
 
@@ -14,6 +15,13 @@ namespace kstream::cli {
 [[nodiscard]] std::string man_page(std::string_view version);
 [[nodiscard]] std::string configuration_doc();  // docs/CONFIGURATION.md
 [[nodiscard]] std::string bash_completion();
+
+// "a, b and c".
+[[nodiscard]] std::string in_words(const std::vector<std::string>& texts);
+
+// The options whose values may stand behind each other with commas, in words; each name between
+// two texts.
+[[nodiscard]] std::string list_options(std::string_view before, std::string_view behind);
 
 // `text` in lines of at most `width` columns, all but the first behind `indent` blanks.
 [[nodiscard]] std::string wrapped(std::string_view text, std::size_t width, std::size_t indent);

@@ -3,9 +3,11 @@
 #include "kstream/exit_code.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <iterator>
+#include <span>
 
 namespace kstream::cli {
 namespace {
@@ -44,6 +46,23 @@ std::string option_help(const OptionSpec& option, Subcommand id) {
 }
 
 }  // namespace
+
+std::string in_words(const std::vector<std::string>& texts) {
+    const std::span all{texts};
+    return all.size() < 2
+               ? fmt::format("{}", fmt::join(all, ""))
+               : fmt::format("{} and {}", fmt::join(all.first(all.size() - 1), ", "), all.back());
+}
+
+std::string list_options(std::string_view before, std::string_view behind) {
+    std::vector<std::string> names;
+    for (const OptionSpec& option : option_table()) {
+        if (option.list != ListForm::none) {
+            names.push_back(fmt::format("{}{}{}", before, option.name, behind));
+        }
+    }
+    return in_words(names);
+}
 
 std::string wrapped(std::string_view text, std::size_t width, std::size_t indent) {
     std::string out;

@@ -101,8 +101,9 @@ std::string man_page(string_view version) {
         "KSTREAM_X_<KEY> sets a client property. KSTREAM_CONFIG is \\-\\-config.\n"
         "Empty variables count as not set; unknown ones are errors.\n"
         ".SH LISTS\n"
-        "Several values of \\-\\-group\\-by, \\-\\-sum, \\-\\-count and \\-\\-topic\\-config are "
-        "separated by\n"
+        "Several values of " +
+        roff(list_options("--", "")) +
+        " are separated by\n"
         "commas, or the option is repeated. In the name of a field a comma, a blank, an equals "
         "sign,\n"
         "a quote, a parenthesis or a star stands behind a backslash, and so does the first digit "

@@ -43,7 +43,7 @@ std::string_view reason_of(char c) {
         case ',':
             return "a comma divides names";
         case '=':
-            return "only --sum has FIELD=NAME";
+            return "only aggregates of a field have FIELD=NAME";
         case '"':
         case '\'':
         case '`':

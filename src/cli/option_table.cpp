@@ -1,16 +1,19 @@
 // The rows of the table. Defaults are not here: they are the member initializers of config.hpp.
 #include "cli/option_table.hpp"
 
+#include "cli/documents.hpp"
 #include "cli/names.hpp"
 #include "cli/option_binding.hpp"
 #include "cli/option_checks.hpp"
 #include "cli/values.hpp"
+#include "kstream/core/aggregates.hpp"
 #include "kstream/model/decimal.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <deque>
 #include <iterator>
 #include <limits>
 #include <utility>
@@ -144,59 +147,67 @@ struct Field {
     }
 };
 
-Texts aggregates_of(const std::vector<AggregateSpec>& aggregates, AggregateKind kind) {
-    Texts texts;
-    for (const AggregateSpec& one : aggregates) {
-        if (one.kind == kind) {
-            texts.push_back(aggregate_text(one));
-        }
-    }
-    return texts;
-}
-
-// --sum FIELD[=NAME]
-struct Sum {
-    static Problem set(std::vector<AggregateSpec>& member, const ValueRules& /*rules*/,
-                       string_view text) {
+// FIELD[=NAME], or [NAME] where the aggregate takes no field.
+Read<AggregateSpec> read_aggregate(const AggregateRow& row, string_view text) {
+    AggregateSpec read{.kind = row.kind, .input_field = {}, .output_name = {}};
+    if (row.input != AggregateInput::none) {
         const std::size_t equals = find_bare(text, '=');
+        const bool has_name = equals != string_view::npos;
         const string_view field_text = text.substr(0, equals);
-        const string_view name_text =
-            equals == string_view::npos ? string_view() : text.substr(equals + 1);
-        if (field_text.empty() || (equals != string_view::npos && name_text.empty())) {
-            return "not of the form FIELD or FIELD=NAME";
+        text = has_name ? text.substr(equals + 1) : string_view();
+        if (field_text.empty() || (has_name && text.empty())) {
+            return std::unexpected("not of the form FIELD or FIELD=NAME");
         }
         auto field = read_name(field_text);
         if (!field) {
-            return field.error();
+            return std::unexpected(field.error());
         }
-        auto name = name_text.empty() ? Read<std::string>(fmt::format("sum_{}", *field))
-                                      : read_name(name_text);
-        if (!name) {
-            return name.error();
+        read.input_field = std::move(*field);
+    }
+    auto name = text.empty() ? Read<std::string>(default_output_name(row, read.input_field))
+                             : read_name(text);
+    if (!name) {
+        return std::unexpected(name.error());
+    }
+    read.output_name = std::move(*name);
+    return read;
+}
+
+template <typename Aggregate>
+struct AggregateForm {
+    static Problem set(std::vector<AggregateSpec>& member, const ValueRules& /*rules*/,
+                       string_view text) {
+        auto read = read_aggregate(Aggregate::kRow, text);
+        if (!read) {
+            return read.error();
         }
-        member.push_back({AggregateKind::sum, std::move(*field), std::move(*name)});
+        member.push_back(std::move(*read));
         return std::nullopt;
     }
     static Texts get(const std::vector<AggregateSpec>& member, const ValueRules& /*rules*/) {
-        return aggregates_of(member, AggregateKind::sum);
+        Texts texts;
+        for (const AggregateSpec& one : member) {
+            if (one.kind == Aggregate::kRow.kind) {
+                texts.push_back(aggregate_text(one));
+            }
+        }
+        return texts;
     }
 };
 
-// --count [NAME]
-struct Count {
-    static Problem set(std::vector<AggregateSpec>& member, const ValueRules& /*rules*/,
-                       string_view text) {
-        auto name = text.empty() ? Read<std::string>("count") : read_name(text);
-        if (!name) {
-            return name.error();
-        }
-        member.push_back({AggregateKind::count, "", std::move(*name)});
-        return std::nullopt;
+std::string environment_name_of(string_view name) {
+    std::string text = "KSTREAM_";
+    for (const char c : name) {
+        text += c == '-' ? '_' : static_cast<char>(c - 'a' + 'A');
     }
-    static Texts get(const std::vector<AggregateSpec>& member, const ValueRules& /*rules*/) {
-        return aggregates_of(member, AggregateKind::count);
-    }
-};
+    return text;
+}
+
+// Words that are made here, for as long as the table.
+string_view kept(std::string text) {
+    static std::deque<std::string> texts;
+    return texts.emplace_back(std::move(text));
+}
 
 // ---- the rows -----------------------------------------------------------------------------------
 
@@ -396,6 +407,44 @@ void add_create_topics_options(std::vector<OptionSpec>& table) {
                      .bindings = {at<&CreateTopicsConfig::wait>()}});
 }
 
+template <typename Aggregate>
+void add_aggregate_option(std::vector<OptionSpec>& table) {
+    const AggregateRow& row = Aggregate::kRow;
+    const bool has_field = row.input != AggregateInput::none;
+    // The number of records to make has the name count as well: the same word for two things.
+    const bool is_taken = std::ranges::find(table, row.name, &OptionSpec::name) != table.end();
+    const AggregationSpec job = default_job();
+    const bool is_default =
+        std::ranges::find(job.aggregates, row.kind, &AggregateSpec::kind) != job.aggregates.end();
+    std::string details = fmt::format("NAME is {} when it is not given.",
+                                      default_output_name(row, has_field ? "<FIELD>" : ""));
+    if (row.kind == kAggregates.front().kind) {
+        details +=
+            " The aggregates make the fields of the result in the order in which they are "
+            "given.";
+    }
+    table.push_back(
+        {.name = row.name,
+         .value = has_field ? "FIELD[=NAME],..." : "[NAME]",
+         .repeatable = true,
+         .list = ListForm::names,
+         .optional_value = !has_field,
+         .help = kept(fmt::format("{}; NAME is the field of the result", row.doc)),
+         .details = kept(std::move(details)),
+         .absent = is_default ? "the rows of any job" : "none",
+         .environment_override =
+             is_taken ? kept(environment_name_of(fmt::format("aggregate-{}", row.name)))
+                      : string_view(),
+         .section_only = is_taken,
+         .aggregate = find_aggregate(row.kind),
+         .bindings = {
+             at_as<AggregateForm<Aggregate>, &AggregateConfig::spec,
+                   &AggregationSpec::aggregates>(),
+             at_as<AggregateForm<Aggregate>, &AuditConfig::spec, &AggregationSpec::aggregates>(),
+             at_as<AggregateForm<Aggregate>, &ResultsConfig::spec,
+                   &AggregationSpec::aggregates>()}});
+}
+
 void add_job_options(std::vector<OptionSpec>& table) {
     table.push_back(
         {.name = "group-by",
@@ -403,40 +452,16 @@ void add_job_options(std::vector<OptionSpec>& table) {
          .repeatable = true,
          .list = ListForm::names,
          .help = "fields that the totals are grouped by; each time more",
-         .details = "As soon as one of --group-by, --sum and --count is given, the "
-                    "three together are the job and nothing of the default one "
-                    "remains.",
+         .details = kept(fmt::format("As soon as one of {} is given, together they are the job "
+                                     "and nothing of the default one remains.",
+                                     in_words(job_options()))),
          .absent = "the rows of any job",
          .rules = {.check = check_field},
          .bindings = {at_as<Field, &AggregateConfig::spec, &AggregationSpec::group_by>(),
                       at_as<Field, &AuditConfig::spec, &AggregationSpec::group_by>(),
                       at_as<Field, &ResultsConfig::spec, &AggregationSpec::group_by>()}});
-    table.push_back(
-        {.name = "sum",
-         .value = "FIELD[=NAME],...",
-         .repeatable = true,
-         .list = ListForm::names,
-         .help = "sum a field, exactly; NAME is the field of the result",
-         .details = "NAME is sum_<FIELD> when it is not given. --sum and --count make the fields "
-                    "of the result in the order in which they are given.",
-         .absent = "the rows of any job",
-         .bindings = {at_as<Sum, &AggregateConfig::spec, &AggregationSpec::aggregates>(),
-                      at_as<Sum, &AuditConfig::spec, &AggregationSpec::aggregates>(),
-                      at_as<Sum, &ResultsConfig::spec, &AggregationSpec::aggregates>()}});
-    table.push_back(
-        {.name = "count",
-         .value = "[NAME]",
-         .repeatable = true,
-         .list = ListForm::names,
-         .optional_value = true,
-         .help = "count the records; NAME is the field of the result",
-         .details = "NAME is count when it is not given.",
-         .absent = "the rows of any job",
-         .environment_override = "KSTREAM_AGGREGATE_COUNT",
-         .section_only = true,
-         .bindings = {at_as<Count, &AggregateConfig::spec, &AggregationSpec::aggregates>(),
-                      at_as<Count, &AuditConfig::spec, &AggregationSpec::aggregates>(),
-                      at_as<Count, &ResultsConfig::spec, &AggregationSpec::aggregates>()}});
+    Aggregates::each(
+        [&table](auto aggregate) { add_aggregate_option<decltype(aggregate)>(table); });
     table.push_back({.name = "scale",
                      .value = "DIGITS",
                      .help = "digits behind the decimal point that sums keep",
@@ -822,11 +847,7 @@ std::string OptionSpec::environment_name() const {
     if (!environment_override.empty()) {
         return std::string(environment_override);
     }
-    std::string text = "KSTREAM_";
-    for (const char c : name) {
-        text += c == '-' ? '_' : static_cast<char>(c - 'a' + 'A');
-    }
-    return text;
+    return environment_name_of(name);
 }
 
 const Binding* OptionSpec::binding(Subcommand id) const {
@@ -850,10 +871,18 @@ std::string range_text(const ValueRules& rules) {
 }
 
 std::string aggregate_text(const AggregateSpec& aggregate) {
-    return aggregate.kind == AggregateKind::count
-               ? print_name(aggregate.output_name)
-               : fmt::format("{}={}", print_name(aggregate.input_field),
-                             print_name(aggregate.output_name));
+    const std::string name = print_name(aggregate.output_name);
+    return aggregate.input_field.empty()
+               ? name
+               : fmt::format("{}={}", print_name(aggregate.input_field), name);
+}
+
+std::vector<std::string> job_options() {
+    std::vector<std::string> names{"--group-by"};
+    for (const AggregateRow& row : kAggregates) {
+        names.push_back(fmt::format("--{}", row.name));
+    }
+    return names;
 }
 
 std::string default_text(const OptionSpec& option, Subcommand id) {

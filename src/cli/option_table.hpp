@@ -4,6 +4,7 @@
 #pragma once
 
 #include "cli/config.hpp"
+#include "kstream/core/aggregates.hpp"
 
 #include <array>
 #include <cstdint>
@@ -93,6 +94,7 @@ struct OptionSpec {
     // The key must stand in the section of its subcommand, for the same reason.
     bool section_only = false;
     ValueRules rules = {};
+    const AggregateRow* aggregate = nullptr;  // whose option it is
     std::vector<Binding> bindings;
 
     [[nodiscard]] bool is_flag() const { return value.empty(); }
@@ -124,8 +126,11 @@ inline constexpr std::array<MetaOption, 3> kMetaOptions{{
 }};
 inline constexpr std::string_view kConfigEnvironment = "KSTREAM_CONFIG";
 
-// An aggregate as the value of --sum or --count.
+// An aggregate as the value of its option.
 [[nodiscard]] std::string aggregate_text(const AggregateSpec& aggregate);
+
+// The options that name a job: given one, nothing of the default job remains.
+[[nodiscard]] std::vector<std::string> job_options();
 
 // The default as text, or what its absence means.
 [[nodiscard]] std::string default_text(const OptionSpec& option, Subcommand id);

@@ -70,8 +70,7 @@ Parsed generated(string_view what) {
 // A job that is named at all is named whole: nothing of the default one remains.
 void drop_default_job(const std::vector<Given>& values, Command& command) {
     const bool named = std::ranges::any_of(values, [](const Given& given) {
-        return given.option->name == "group-by" || given.option->name == "sum" ||
-               given.option->name == "count";
+        return given.option->name == "group-by" || given.option->aggregate != nullptr;
     });
     std::visit(
         [named](auto& config) {

@@ -46,18 +46,12 @@ void append_option(std::string& out, const OptionSpec& option, const Command& co
     }
 }
 
-const OptionSpec& option_named(string_view name, Subcommand id) {
-    return *std::ranges::find_if(option_table(), [&](const OptionSpec& option) {
-        return option.name == name && option.binding(id) != nullptr;
-    });
-}
-
-// Sums and counts in the order of the job, which the order of the lines decides when they are read.
+// In the order of the job, which the order of the lines decides when they are read.
 void append_aggregates(std::string& out, const AggregationSpec& spec,
                        const std::vector<Given>& given) {
     for (const AggregateSpec& one : spec.aggregates) {
-        const bool count = one.kind == AggregateKind::count;
-        const OptionSpec& option = option_named(count ? "count" : "sum", Subcommand::aggregate);
+        const OptionSpec& option =
+            *std::ranges::find(option_table(), find_aggregate(one.kind), &OptionSpec::aggregate);
         fmt::format_to(std::back_inserter(out), "{} = {}  # {}\n", option.name,
                        in_double_quotes(aggregate_text(one)), origin_of(option, given));
     }
@@ -105,15 +99,11 @@ std::string print_config(const Command& command, Subcommand id, const std::vecto
         if (option.binding(id) == nullptr || option.name == "client-property") {
             continue;
         }
-        const bool of_job =
-            id == Subcommand::aggregate || id == Subcommand::audit || id == Subcommand::results;
-        if (of_job && (option.name == "sum" || option.name == "count")) {
-            if (option.name == "sum") {
-                append_aggregates(out, spec_of(command), given);
-            }
-            continue;
+        if (option.aggregate == nullptr) {
+            append_option(out, option, command, id, given);
+        } else if (option.aggregate == &kAggregates.front()) {
+            append_aggregates(out, spec_of(command), given);
         }
-        append_option(out, option, command, id, given);
     }
     std::visit([&](const auto& config) { append_client(out, config.common, given); }, command);
     return out;

@@ -3,9 +3,11 @@
 
 #include "cli/listen_address.hpp"
 #include "cli/names.hpp"
+#include "cli/option_table.hpp"
 #include "cli/values.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace kstream::cli {
 namespace {
@@ -48,6 +50,12 @@ void check(const CreateTopicsConfig& config, Found& found) {
     }
 }
 
+void check_job(const AggregationSpec& spec, Found& found) {
+    for (const std::string& problem : problems(spec)) {
+        found.push_back(fmt::format("{}: {}", fmt::join(job_options(), ", "), problem));
+    }
+}
+
 void check(const AggregateConfig& config, Found& found) {
     check_common(config.common, found);
     check_topics(config.spec.source_topic, config.results_topic, found);
@@ -63,9 +71,7 @@ void check(const AggregateConfig& config, Found& found) {
             "--session-timeout with --group-protocol consumer: there it is the brokers' "
             "group.consumer.session.timeout.ms");
     }
-    for (const std::string& problem : problems(config.spec)) {
-        found.push_back(fmt::format("--group-by, --sum, --count: {}", problem));
-    }
+    check_job(config.spec, found);
 }
 
 void check(const AuditConfig& config, Found& found) {
@@ -74,9 +80,7 @@ void check(const AuditConfig& config, Found& found) {
     if (config.quick && !(config.base.empty() && config.save_base.empty())) {
         found.emplace_back("--quick proves nothing: it goes with neither --base nor --save-base");
     }
-    for (const std::string& problem : problems(config.spec)) {
-        found.push_back(fmt::format("--group-by, --sum, --count: {}", problem));
-    }
+    check_job(config.spec, found);
 }
 
 void check(const ResultsConfig& config, Found& found) {
@@ -135,7 +139,8 @@ std::vector<std::string> warnings(const Command& command) {
                 warn_if_nested("--group-by", field, found);
             }
             for (const AggregateSpec& aggregate : config.spec.aggregates) {
-                warn_if_nested("--sum", aggregate.input_field, found);
+                warn_if_nested(fmt::format("--{}", find_aggregate(aggregate.kind)->name),
+                               aggregate.input_field, found);
             }
         }
     };

@@ -11,12 +11,13 @@ namespace {
 using std::string_view;
 
 constexpr string_view kNoStatements =
-    "there is no statement language yet: --group-by, --sum and --count name the job";
+    "there is no statement language yet: --group-by and the options of aggregates name the job";
 constexpr string_view kNoWindows = "there are no windows yet: totals are over all records";
 constexpr string_view kNoFilters = "there are no filters yet: every record of the topic counts";
 constexpr string_view kNoAverages =
     "there is no average yet: --sum and --count give what to divide";
-constexpr string_view kOnlySums = "the aggregates are --sum and --count, there are no others yet";
+constexpr string_view kNoSuchAggregate =
+    "there is no such aggregate yet: kstream aggregate --help has those that there are";
 constexpr string_view kInClient =
     "properties of the client library stand in the section [client] of a --config file";
 
@@ -85,9 +86,9 @@ constexpr std::array kOptionWishes = std::to_array<OptionWish>({
     {"avg", "", kNoAverages},
     {"average", "", kNoAverages},
     {"mean", "", kNoAverages},
-    {"distinct", "", kOnlySums},
-    {"max", "", kOnlySums},
-    {"min", "", kOnlySums},
+    {"distinct", "", kNoSuchAggregate},
+    {"max", "", kNoSuchAggregate},
+    {"min", "", kNoSuchAggregate},
     {"filter", "", kNoFilters},
     {"where", "", kNoFilters},
     {"hop", "", kNoWindows},

@@ -1,7 +1,7 @@
 #include "kstream/codec/result_record.hpp"
 
-#include "codec/json_text.hpp"
 #include "kstream/codec/state_key.hpp"
+#include "text/json_tokens.hpp"
 
 #include <algorithm>
 #include <array>
@@ -104,7 +104,8 @@ void append_json_string(std::string& out, std::string_view text) {
     out.push_back('"');
 }
 
-void append_result_key(std::string& out, std::span<const GroupValue> values) {
+void append_result_key(std::string& out, const GroupKey& group) {
+    const std::span values{group.values};
     if (values.size() == 1 && values[0].type == GroupValueType::string &&
         !values[0].text.starts_with('[')) {
         out.append(values[0].text);
@@ -127,23 +128,23 @@ std::optional<std::string> state_key_of(std::string_view result_key, std::size_t
     } else if (!read_values(result_key, found)) {
         return std::nullopt;
     }
-    std::vector<GroupValue> values;
+    GroupKey group;
     for (const auto& [type, text] : found) {
-        values.push_back({type, text});
+        group.values.push_back({type, text});
     }
     std::string again;
-    append_result_key(again, values);
+    append_result_key(again, group);
     // Every other way to write the same values would be a second name of the same group.
-    if (values.size() != fields || again != result_key) {
+    if (found.size() != fields || again != result_key) {
         return std::nullopt;
     }
     std::string key;
-    encode_state_key(values, key);
+    encode_state_key(group, key);
     return key;
 }
 
-void append_result_value(std::string& out, const AggregationSpec& spec,
-                         std::span<const GroupValue> values, std::span<const Slot> slots) {
+void append_result_value(std::string& out, const AggregationSpec& spec, const GroupKey& group,
+                         std::span<const Slot> slots) {
     char separator = '{';
     const auto append_name = [&out, &separator](std::string_view name) {
         out.push_back(separator);
@@ -151,9 +152,9 @@ void append_result_value(std::string& out, const AggregationSpec& spec,
         append_json_string(out, name);
         out.push_back(':');
     };
-    for (std::size_t i = 0; i < values.size(); ++i) {
+    for (std::size_t i = 0; i < group.values.size(); ++i) {
         append_name(spec.group_by[i]);
-        append_json_value(out, values[i]);
+        append_json_value(out, group.values[i]);
     }
     for (std::size_t i = 0; i < slots.size(); ++i) {
         append_name(spec.aggregates[i].output_name);

@@ -1,5 +1,7 @@
 #include "kstream/codec/spec_difference.hpp"
 
+#include "kstream/core/aggregates.hpp"
+
 #include <fmt/format.h>
 
 #include <charconv>
@@ -69,7 +71,7 @@ bool parse(Cursor at, AggregationSpec& spec) {
             return false;
         }
         aggregate.kind = static_cast<AggregateKind>(kind);
-        if (aggregate.kind != AggregateKind::count && aggregate.kind != AggregateKind::sum) {
+        if (find_aggregate(aggregate.kind) == nullptr) {
             return false;
         }
     }
@@ -92,13 +94,13 @@ std::string shown(std::string_view name) {
 }
 
 // What is given to an option, as a user would write it: the name only where it is not the default.
-std::string value_of(const AggregateSpec& aggregate) {
-    if (aggregate.kind == AggregateKind::count) {
-        return aggregate.output_name == "count" ? "given" : shown(aggregate.output_name);
+// Empty: the option alone.
+std::string value_of(const AggregateSpec& aggregate, const AggregateRow& row) {
+    std::string field = shown(aggregate.input_field);
+    if (aggregate.output_name == default_output_name(row, aggregate.input_field)) {
+        return field;
     }
-    return aggregate.output_name == "sum_" + aggregate.input_field
-               ? shown(aggregate.input_field)
-               : shown(aggregate.input_field) + "=" + shown(aggregate.output_name);
+    return field + (field.empty() ? "" : "=") + shown(aggregate.output_name);
 }
 
 std::string joined(std::span<const std::string> texts) {
@@ -109,11 +111,12 @@ std::string joined(std::span<const std::string> texts) {
     return all.empty() ? "not given" : all;
 }
 
-std::string values_of(const AggregationSpec& spec, AggregateKind kind) {
+std::string values_of(const AggregationSpec& spec, const AggregateRow& row) {
     std::vector<std::string> texts;
     for (const AggregateSpec& aggregate : spec.aggregates) {
-        if (aggregate.kind == kind) {
-            texts.push_back(value_of(aggregate));
+        if (aggregate.kind == row.kind) {
+            const std::string value = value_of(aggregate, row);
+            texts.push_back(value.empty() ? "given" : value);
         }
     }
     return joined(texts);
@@ -130,12 +133,11 @@ std::string group_of(const AggregationSpec& spec) {
 std::string order_of(const AggregationSpec& spec) {
     std::string text;
     for (const AggregateSpec& aggregate : spec.aggregates) {
-        const bool is_count = aggregate.kind == AggregateKind::count;
-        text += text.empty() ? "" : " ";
-        text += is_count ? "--count" : "--sum";
-        if (!is_count || aggregate.output_name != "count") {
-            text += (is_count ? "=" : " ") + value_of(aggregate);
-        }
+        const AggregateRow& row = *find_aggregate(aggregate.kind);
+        const std::string value = value_of(aggregate, row);
+        const char* const between = row.input == AggregateInput::none ? "=" : " ";
+        text += fmt::format("{}--{}{}{}", text.empty() ? "" : " ", row.name,
+                            value.empty() ? "" : between, value);
     }
     return text;
 }
@@ -168,8 +170,9 @@ std::vector<std::string> spec_differences(std::string_view stored, std::string_v
     }
     differ("--topic", shown(was->source_topic), shown(is->source_topic));
     differ("--group-by", group_of(*was), group_of(*is));
-    differ("--sum", values_of(*was, AggregateKind::sum), values_of(*is, AggregateKind::sum));
-    differ("--count", values_of(*was, AggregateKind::count), values_of(*is, AggregateKind::count));
+    for (const AggregateRow& row : kAggregates) {
+        differ(fmt::format("--{}", row.name), values_of(*was, row), values_of(*is, row));
+    }
     differ("--scale", was->scale, is->scale);
     if (found.empty()) {
         differ("the order", order_of(*was), order_of(*is));

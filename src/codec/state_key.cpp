@@ -10,25 +10,25 @@ constexpr std::uint8_t kNoWindow = 0;
 
 }  // namespace
 
-void encode_state_key(std::span<const GroupValue> values, std::string& out) {
+void encode_state_key(const GroupKey& group, std::string& out) {
     out.clear();
     ByteWriter writer{out};
-    for (const GroupValue& value : values) {
+    for (const GroupValue& value : group.values) {
         writer.u8(static_cast<std::uint8_t>(value.type));
         writer.text(value.text);
     }
     writer.u8(kNoWindow);
 }
 
-bool decode_state_key(std::string_view key, std::size_t fields, std::vector<GroupValue>& values) {
-    values.clear();
+bool decode_state_key(std::string_view key, std::size_t fields, GroupKey& group) {
+    group.values.clear();
     ByteReader reader{key};
     for (std::size_t i = 0; i < fields; ++i) {
         const std::uint8_t type = reader.u8();
         if (type != 's' && type != 'n' && type != 'b') {
             return false;
         }
-        values.push_back({static_cast<GroupValueType>(type), reader.text()});
+        group.values.push_back({static_cast<GroupValueType>(type), reader.text()});
     }
     return reader.u8() == kNoWindow && reader.at_end();
 }

@@ -3,6 +3,7 @@
 // it is held by a golden test.
 #include "kstream/model/aggregation_spec.hpp"
 
+#include "kstream/core/aggregates.hpp"
 #include "kstream/model/decimal.hpp"
 
 #include <algorithm>
@@ -116,17 +117,14 @@ void check_topic(std::string_view topic, std::vector<std::string>& found) {
 void check_aggregate(const AggregateSpec& aggregate, std::vector<std::string>& found) {
     const std::string label = "aggregate " + quoted(aggregate.output_name);
     check_name("an aggregate's output", aggregate.output_name, found);
-    switch (aggregate.kind) {
-        case AggregateKind::count:
-            if (!aggregate.input_field.empty()) {
-                found.push_back(label + " counts records and takes no input field");
-            }
-            return;
-        case AggregateKind::sum:
-            check_name("the input field of " + label, aggregate.input_field, found);
-            return;
+    const AggregateRow* const row = find_aggregate(aggregate.kind);
+    if (row == nullptr) {
+        found.push_back(label + " is of no known kind");
+    } else if (row->input != AggregateInput::none) {
+        check_name("the input field of " + label, aggregate.input_field, found);
+    } else if (!aggregate.input_field.empty()) {
+        found.push_back(label + " takes no input field");
     }
-    found.push_back(label + " is of no known kind");
 }
 
 // Group-by fields and aggregates stand side by side in one output object.
@@ -149,6 +147,9 @@ void check_output_names(const AggregationSpec& spec, std::vector<std::string>& f
 std::string canonical_text(const AggregationSpec& spec) {
     std::string text = "kstream-job 1\nsource";
     append_text(text, spec.source_topic);
+    if (spec.format != RecordFormat::json) {
+        text += "\nformat " + std::to_string(static_cast<unsigned>(spec.format));
+    }
     text += "\nscale " + std::to_string(spec.scale);
     for (const std::string& field : spec.group_by) {
         text += "\ngroup";
@@ -166,6 +167,9 @@ std::string canonical_text(const AggregationSpec& spec) {
 std::vector<std::string> problems(const AggregationSpec& spec) {
     std::vector<std::string> found;
     check_topic(spec.source_topic, found);
+    if (spec.format != RecordFormat::json) {
+        found.emplace_back("its records are of no known format");
+    }
     if (spec.group_by.empty()) {
         found.emplace_back("there is no group-by field");
     }

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 
 namespace kstream {
@@ -267,6 +268,13 @@ void append_decimal(std::string& out, const Int192& units, int scale, int min_fr
         out += digits[static_cast<std::size_t>(i)];
     }
     out.append(static_cast<std::size_t>(std::max(0, min_fraction - scale)), '0');
+}
+
+double to_double(const Int192& value) {
+    // Of a value past 128 bits the low words are far below what a double holds.
+    return value.fits_128() ? static_cast<double>(value.low_128())
+                            : std::ldexp(static_cast<double>(value.high), 128) +
+                                  static_cast<double>(static_cast<UInt128>(value.low_128()));
 }
 
 }  // namespace kstream

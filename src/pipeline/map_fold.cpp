@@ -2,7 +2,6 @@
 
 #include "kstream/check.hpp"
 #include "kstream/codec/dead_letter.hpp"
-#include "kstream/codec/looks_like.hpp"
 #include "kstream/codec/result_record.hpp"
 #include "kstream/codec/state_key.hpp"
 #include "kstream/core/murmur2.hpp"
@@ -15,20 +14,12 @@
 
 namespace kstream {
 
-namespace {
-
-constexpr std::string_view kOneName =
-    "the name is looked for as it stands: fields within other objects are not read by this form "
-    "of a job";
-
-}  // namespace
-
 MapFold::MapFold(const Job& job, MapFoldConfig config, Log& log, MapFoldPorts ports)
     : job_(job),
       config_(config),
       log_(log),
       ports_(ports),
-      decoder_(job.spec),
+      reader_(make_record_reader(job.spec)),
       writer_(job.kinds),
       charge_(job.spec),
       keys_(job.hash_seed) {}
@@ -76,20 +67,20 @@ Result<void> MapFold::fold_one(const RecordView& record, Filling& into) {
         ++counters_.tombstones;
         return {};
     }
-    const DecodeVerdict verdict = decoder_.decode(record.value());
+    const RecordVerdict verdict = reader_->read(record.value());
     if (!verdict.ok) {
         return bad_record(record, verdict, into);
     }
-    const std::span<const GroupValue> groups = decoder_.group_values();
-    if (groups.size() == 1) {
-        const GroupValue& only = groups.front();
+    const GroupKey& group = reader_->group();
+    if (group.values.size() == 1) {
+        const GroupValue& only = group.values.front();
         const std::uint32_t key = recent_.find(static_cast<std::uint8_t>(only.type), only.text);
         if (key != KeyTable::kNone) [[likely]] {
-            add(key, decoder_.inputs(), into);
+            add(key, reader_->inputs(), into);
             return {};
         }
     }
-    encode_state_key(groups, key_buffer_);
+    encode_state_key(group, key_buffer_);
     if (keys_.outgrows_caches()) {
         let_wait(record);
         if (waiting_.size() == KeyTable::kTogether) {
@@ -97,7 +88,7 @@ Result<void> MapFold::fold_one(const RecordView& record, Filling& into) {
         }
         return {};
     }
-    add(key_of(key_buffer_), decoder_.inputs(), into);
+    add(key_of(key_buffer_), reader_->inputs(), into);
     return {};
 }
 
@@ -106,7 +97,7 @@ void MapFold::let_wait(const RecordView& record) {
     waiting_.push_back({record.partition, static_cast<std::uint32_t>(waiting_keys_.size()),
                         static_cast<std::uint32_t>(key_buffer_.size())});
     waiting_keys_ += key_buffer_;
-    const std::span<const Decimal> inputs = decoder_.inputs();
+    const std::span<const Decimal> inputs = reader_->inputs();
     waiting_inputs_.insert(waiting_inputs_.end(), inputs.begin(), inputs.end());
 }
 
@@ -168,19 +159,19 @@ std::uint32_t MapFold::key_of(std::string_view state_key) {
             partition_for_key(result_key_, static_cast<int>(job_.identity.state_partitions)));
     }
     if (fields == 1) {
-        const GroupValue& only = group_.front();
+        const GroupValue& only = group_.values.front();
         recent_.remember(static_cast<std::uint8_t>(only.type), only.text, found.index);
     }
     return found.index;
 }
 
-Result<void> MapFold::bad_record(const RecordView& record, const DecodeVerdict& verdict,
+Result<void> MapFold::bad_record(const RecordView& record, const RecordVerdict& verdict,
                                  Filling& into) {
     const BadReason reason = verdict.reason;
-    const std::string_view field = decoder_.field_name(verdict);
+    const std::string_view field = reader_->field_name(verdict);
     const bool first = counters_.bad_records[static_cast<std::size_t>(reason)]++ == 0;
     if (reason == BadReason::scale) {
-        scale_needed_ = std::max(scale_needed_, decoder_.scale_needed().value_or(0));
+        scale_needed_ = std::max(scale_needed_, reader_->scale_needed().value_or(0));
     }
     if (config_.on_bad_record == BadRecordPolicy::fail) {
         const std::string hint = hint_for(record, verdict);
@@ -214,7 +205,7 @@ Result<void> MapFold::bad_record(const RecordView& record, const DecodeVerdict& 
     return dead_letter(record, verdict);
 }
 
-Result<void> MapFold::dead_letter(const RecordView& record, const DecodeVerdict& verdict) {
+Result<void> MapFold::dead_letter(const RecordView& record, const RecordVerdict& verdict) {
     std::vector<HeaderView> headers;
     if (ports_.headers != nullptr) {
         Result<std::vector<HeaderView>> read = ports_.headers->headers(record);
@@ -229,31 +220,19 @@ Result<void> MapFold::dead_letter(const RecordView& record, const DecodeVerdict&
                         .headers = headers,
                         .source_topic = job_.spec.source_topic,
                         .reason = verdict.reason,
-                        .field = decoder_.field_name(verdict)},
+                        .field = reader_->field_name(verdict)},
                        config_.most_dead_letter_bytes);
     return {};
 }
 
 // What a person can do about it, as far as the record tells. Nothing of the record itself.
-std::string MapFold::hint_for(const RecordView& record, const DecodeVerdict& verdict) const {
-    switch (verdict.reason) {
-        case BadReason::json:
-        case BadReason::encoding: {
-            const std::string_view look = looks_like(record.value());
-            return look.empty() ? std::string{} : fmt::format("it looks like {}", look);
-        }
-        case BadReason::missing_field:
-            return decoder_.field_name(verdict).contains('.') ? std::string{kOneName}
-                                                              : std::string{};
-        case BadReason::scale: {
-            const std::optional<int> needed = decoder_.scale_needed();
-            return needed ? fmt::format("a larger --scale takes it: {} is enough for this one",
-                                        *needed)
-                          : fmt::format("no --scale up to {} takes it", kMaxScale);
-        }
-        default:
-            return {};
+std::string MapFold::hint_for(const RecordView& record, const RecordVerdict& verdict) const {
+    if (verdict.reason != BadReason::scale) {
+        return reader_->hint(verdict, record.value());
     }
+    const std::optional<int> needed = reader_->scale_needed();
+    return needed ? fmt::format("a larger --scale takes it: {} is enough for this one", *needed)
+                  : fmt::format("no --scale up to {} takes it", kMaxScale);
 }
 
 // What has come since the last time. Not per record: other loops tell the same tally.

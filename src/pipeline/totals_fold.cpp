@@ -27,7 +27,7 @@ bool can_be_shown(std::string_view result_key) {
 }
 
 std::string result_key_of(std::string_view state_key, std::size_t fields) {
-    std::vector<GroupValue> group;
+    GroupKey group;
     KSTREAM_CHECK(decode_state_key(state_key, fields, group),
                   "state keys were checked when they came in");
     std::string key;
@@ -254,7 +254,7 @@ StateAnswer TotalsFold::answer(const StateQuestion& question) const {
 
 StateEntry TotalsFold::entry(const TotalsState& state, std::uint32_t index,
                              std::span<const Slot> slots) const {
-    std::vector<GroupValue> group;
+    GroupKey group;
     KSTREAM_CHECK(decode_state_key(state.state_key(index), job_.spec.group_by.size(), group),
                   "state keys were checked when they came in");
     StateEntry entry{.partition = state.partition(), .index = index, .key = {}, .value = {}};

@@ -1,7 +1,7 @@
 #include "topics/record_sizes.hpp"
 
 #include "kstream/codec/delta_batch.hpp"
-#include "kstream/codec/record_decoder.hpp"
+#include "kstream/model/bad_reason.hpp"
 #include "kstream/pipeline/map_fold.hpp"
 #include "topics/topic_plan.hpp"
 

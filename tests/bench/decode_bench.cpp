@@ -8,9 +8,10 @@
 // records that have not the form of the ones before.
 //
 //   decode_bench [records [rounds]]      prints one line for each parser
-#include "kstream/codec/record_decoder.hpp"
 #include "kstream/codec/transaction_encoder.hpp"
+#include "kstream/core/aggregates.hpp"
 #include "kstream/core/generator.hpp"
+#include "kstream/reader/record_reader.hpp"
 
 #include <simdjson.h>
 
@@ -27,14 +28,14 @@
 
 namespace {
 
-using kstream::AggregateKind;
+using kstream::aggregate_named;
 using kstream::AggregationSpec;
 
 AggregationSpec seed_spec() {
     return {.source_topic = "financial_transactions",
             .group_by = {"id_vendedor"},
-            .aggregates = {{AggregateKind::sum, "valor", "valor_total_por_vendedor"},
-                           {AggregateKind::count, "", "numero_transacoes"}},
+            .aggregates = {{aggregate_named("sum"), "valor", "valor_total_por_vendedor"},
+                           {aggregate_named("count"), "", "numero_transacoes"}},
             .scale = 9};
 }
 
@@ -86,8 +87,8 @@ double time_round(const Records& records, Decode&& decode) {
 }
 
 void print(const char* what, double ns, double ours) {
-    std::printf("%-24s %8.1f ns/record %6.2f M records/s   %.2f of RecordDecoder's time\n", what,
-                ns, 1e3 / ns, ns / ours);
+    std::printf("%-24s %8.1f ns/record %6.2f M records/s   %.2f of RecordReader's time\n", what, ns,
+                1e3 / ns, ns / ours);
 }
 
 }  // namespace
@@ -110,11 +111,11 @@ int main(int argc, char** argv) {
         checksum += amount + seller.size();
     };
 
-    kstream::RecordDecoder decoder{seed_spec()};
+    const auto reader = kstream::make_record_reader(seed_spec());
     const auto ours = [&](const char* at, std::size_t size) {
-        const bool good = decoder.decode({at, size}).ok;
-        note(good, static_cast<std::uint64_t>(decoder.inputs()[0].units),
-             decoder.group_values()[0].text);
+        const bool good = reader->read({at, size}).ok;
+        note(good, static_cast<std::uint64_t>(reader->inputs()[0].units),
+             reader->group().values[0].text);
     };
     simdjson::dom::parser dom_parser;
     const auto dom = [&](const char* at, std::size_t size) {
@@ -172,7 +173,7 @@ int main(int argc, char** argv) {
         best[4] = std::min(best[4], time_round(half_other, ours));
         best[5] = std::min(best[5], time_round(all_other, ours));
     }
-    print("RecordDecoder", best[0], best[0]);
+    print("RecordReader", best[0], best[0]);
     print("half of other forms", best[4], best[0]);
     print("each of another form", best[5], best[0]);
     print("simdjson DOM", best[1], best[0]);

@@ -5,13 +5,13 @@
 //   instruction_bench WORK COUNT     decode, encode, fold, aggregate: COUNT records; restore: keys
 //   instruction_bench memory COUNT   prints the bytes on the heap for each of COUNT keys of a state
 #include "kstream/codec/changelog.hpp"
-#include "kstream/codec/record_decoder.hpp"
 #include "kstream/codec/state_key.hpp"
 #include "kstream/codec/transaction_encoder.hpp"
 #include "kstream/core/generator.hpp"
 #include "kstream/pipeline/map_fold.hpp"
 #include "kstream/pipeline/totals_fold.hpp"
 #include "kstream/pipeline/totals_state.hpp"
+#include "kstream/reader/record_reader.hpp"
 #include "support/fakes/recording_log.hpp"
 #include "support/fakes/test_job.hpp"
 
@@ -75,10 +75,10 @@ struct Records {
 
 void decode(std::size_t count) {
     const Records records(count, 3);
-    RecordDecoder decoder{testing::seed_spec()};
+    const auto reader = make_record_reader(testing::seed_spec());
     kstream_measured([&] {
         for (const std::string& text : records.texts) {
-            require(decoder.decode(text).ok, "a record is refused");
+            require(reader->read(text).ok, "a record is refused");
         }
     });
 }
@@ -190,9 +190,8 @@ struct Entry {
 
 Entry entry(std::size_t number, const Job& job) {
     const std::string seller = "vendedor_" + std::to_string(number);
-    const std::vector<GroupValue> group{{GroupValueType::string, seller}};
     std::string state_key;
-    encode_state_key(group, state_key);
+    encode_state_key({{{GroupValueType::string, seller}}}, state_key);
     Entry made;
     append_total_key(made.key, state_key);
     const std::vector<Slot> slots{{static_cast<Int128>(number) * 1'000'000'000, true}, {1, true}};

@@ -12,8 +12,8 @@ state of a million keys.
 
 The numbers are of one compiler, library and valgrind. instructions.json has the base's for the
 sets that were recorded, each beside the commit of the base; with another set the base is built
-here, once, with the same compiler: its sources from git, the program of today. What can be
-compared is always compared.
+here, once, with the same compiler, sources and program from git: what the program of today calls
+may have had another name. What can be compared is always compared.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ import argparse
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -31,8 +30,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FILE = Path(__file__).with_name("instructions.json")
 PROGRAM = "tests/bench/instruction_bench"
-# Of today, also for the base: it may be older than the program.
-SOURCES = ("tests/bench", "tests/support")
 WORK = {"decode": 20_000, "encode": 20_000, "fold": 20_000, "aggregate": 20_000, "restore": 20_000}
 KEYS = 1_000_000
 MOST_MORE = 0.05
@@ -72,14 +69,12 @@ def measure(program: Path) -> dict[str, float]:
 
 
 def measure_base(commit: str) -> dict[str, float]:
-    """Builds the base in build/base; the presets of that commit, the programs of this one."""
+    """Builds the base in build/base, with the presets and the program of that commit."""
     tree = ROOT / "build" / "base"
     if not (tree / ".git").exists():
         said_by("git", "-C", ROOT, "worktree", "prune")
         said_by("git", "-C", ROOT, "worktree", "add", "--detach", tree, commit)
     said_by("git", "-C", tree, "checkout", "--force", commit)
-    for folder in SOURCES:
-        shutil.copytree(ROOT / folder, tree / folder, dirs_exist_ok=True)
     for step in (["cmake", "--preset", "release", f"-DKSTREAM_DEPS={ROOT / 'build' / 'deps'}"],
                  ["cmake", "--build", "--preset", "release", "--target", "instruction_bench"]):
         subprocess.run(step, cwd=tree, check=True, stdout=subprocess.DEVNULL)

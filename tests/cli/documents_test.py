@@ -5,6 +5,7 @@
     documents_test.py --write   writes docs/CONFIGURATION.md and docs/METRICS.md anew
 """
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -31,6 +32,14 @@ class InStep(BinaryTest):
             self.assertEqual(
                 path.read_text(encoding="utf-8"), generate(what),
                 f"docs/{name} is not what the tables say: run tests/cli/documents_test.py --write")
+
+    def test_the_contract_has_a_form_for_each_aggregate(self):
+        rows = generate("config-doc").split("## Aggregates\n")[1].split("\n## ")[0]
+        names = sorted(re.findall(r"^\| `--(\w+)", rows, re.M))
+        records = (ROOT / "docs" / "RECORDS.md").read_text(encoding="utf-8")
+        forms = records.split("| aggregate | form |\n|---|---|\n")[1].split("\n\n")[0]
+        self.assertEqual(sorted(re.findall(r"^\| (\w+) \|", forms, re.M)), names)
+        self.assertTrue(names)
 
     def test_everything_is_ascii(self):
         for what in [*GENERATED, "man", "completion-bash"]:

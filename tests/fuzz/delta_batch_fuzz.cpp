@@ -3,6 +3,7 @@
 #include "fuzz/fuzz_target.hpp"
 #include "kstream/codec/delta_batch.hpp"
 #include "kstream/codec/wire.hpp"
+#include "kstream/core/aggregates.hpp"
 
 #include <array>
 #include <span>
@@ -12,7 +13,7 @@ namespace {
 
 using namespace kstream;
 
-constexpr std::array kKinds{AggregateKind::sum, AggregateKind::count};
+constexpr std::array kKinds{aggregate_named("sum"), aggregate_named("count")};
 
 std::string written(const DeltaBatch& batch) {
     DeltaBatchWriter writer{kKinds};

@@ -1,4 +1,4 @@
-// The record decoder as a filter, for checkers in other languages: cases come on standard input as
+// The record reader as a filter, for checkers in other languages: cases come on standard input as
 // a length (4 bytes, little endian) and that many bytes, one line of verdict goes out for each.
 //
 //   record_decoder_cases IMPLEMENTATION SCALE GROUP_BY SUMS
@@ -7,7 +7,8 @@
 // "best" for its own choice; when this machine does not have it, the exit code is 77. A line is the
 // reason of a bad record and the field that it is about, in hexadecimal, or "ok" with the group
 // values (type letter, colon, text in hexadecimal) and the units of the sums.
-#include "kstream/codec/record_decoder.hpp"
+#include "kstream/core/aggregates.hpp"
+#include "reader/json/json_reader.hpp"
 
 #include <simdjson.h>
 
@@ -64,24 +65,24 @@ void append_hex(std::string& out, std::string_view text) {
     }
 }
 
-std::string answer(kstream::RecordDecoder& decoder, std::string_view value) {
-    const kstream::DecodeVerdict verdict = decoder.decode(value);
+std::string answer(kstream::JsonReader& reader, std::string_view value) {
+    const kstream::RecordVerdict verdict = reader.read(value);
     if (!verdict.ok) {
         std::string line{kstream::bad_reason_name(verdict.reason)};
-        if (const std::string_view field = decoder.field_name(verdict); !field.empty()) {
+        if (const std::string_view field = reader.field_name(verdict); !field.empty()) {
             line += ' ';
             append_hex(line, field);
         }
         return line;
     }
     std::string line = "ok";
-    for (const kstream::GroupValue& group : decoder.group_values()) {
+    for (const kstream::GroupValue& group : reader.group().values) {
         line += ' ';
         line += static_cast<char>(group.type);
         line += ':';
         append_hex(line, group.text);
     }
-    for (const kstream::Decimal input : decoder.inputs()) {
+    for (const kstream::Decimal input : reader.inputs()) {
         line += ' ';
         kstream::append_decimal(line, input, 0, 0);
     }
@@ -104,12 +105,12 @@ int main(int argc, char** argv) {
     spec.group_by = split(argv[3]);
     for (const std::string& field : split(argv[4])) {
         spec.aggregates.push_back(
-            {kstream::AggregateKind::sum, field, std::to_string(spec.aggregates.size())});
+            {kstream::aggregate_named("sum"), field, std::to_string(spec.aggregates.size())});
     }
-    kstream::RecordDecoder decoder{spec};
+    kstream::JsonReader reader{spec};
     std::string value;
     while (read_case(value)) {
-        std::puts(answer(decoder, value).c_str());
+        std::puts(answer(reader, value).c_str());
     }
     return 0;
 }

@@ -1,9 +1,10 @@
-// The record decoder against a reader that was written from docs/RECORDS.md and shares no code with
+// The record reader against one that was written from docs/RECORDS.md and shares no code with
 // it: the same verdict, the same values. An input is several records with 0x1e between them, for
-// one decoder, because it remembers the shape of what came before. A record that begins with a
+// one reader, because it remembers the shape of what came before. A record that begins with a
 // blank is for the second job.
 #include "fuzz/fuzz_target.hpp"
-#include "kstream/codec/record_decoder.hpp"
+#include "kstream/core/aggregates.hpp"
+#include "reader/json/json_reader.hpp"
 #include "support/json_reference.hpp"
 
 #include <algorithm>
@@ -19,31 +20,32 @@ constexpr char kSeparator = 0x1e;
 AggregationSpec first_job() {
     return {.source_topic = "t",
             .group_by = {"id_vendedor"},
-            .aggregates = {{AggregateKind::sum, "valor", "total"}, {AggregateKind::count, "", "n"}},
+            .aggregates = {{aggregate_named("sum"), "valor", "total"},
+                           {aggregate_named("count"), "", "n"}},
             .scale = 9};
 }
 
 AggregationSpec second_job() {
     return {.source_topic = "t",
             .group_by = {"a", "b"},
-            .aggregates = {{AggregateKind::sum, "v", "x"}, {AggregateKind::sum, "a", "y"}},
+            .aggregates = {{aggregate_named("sum"), "v", "x"}, {aggregate_named("sum"), "a", "y"}},
             .scale = 2};
 }
 
-// Views of a decoder may point into the record or into its own buffers; reading them is the check.
-testing::ReferenceResult decoded(RecordDecoder& decoder, std::string_view record) {
-    const DecodeVerdict verdict = decoder.decode(record);
+// Views of a reader may point into the record or into its own buffers; reading them is the check.
+testing::ReferenceResult decoded(JsonReader& reader, std::string_view record) {
+    const RecordVerdict verdict = reader.read(record);
     testing::ReferenceResult result;
     if (!verdict.ok) {
         result.reason = bad_reason_name(verdict.reason);
-        result.field = decoder.field_name(verdict);
+        result.field = reader.field_name(verdict);
         return result;
     }
-    for (const GroupValue& group : decoder.group_values()) {
+    for (const GroupValue& group : reader.group().values) {
         result.groups.push_back(std::string{static_cast<char>(group.type)} + ":" +
                                 std::string{group.text});
     }
-    for (const Decimal input : decoder.inputs()) {
+    for (const Decimal input : reader.inputs()) {
         result.inputs.push_back(input.units);
     }
     return result;
@@ -54,19 +56,19 @@ testing::ReferenceResult decoded(RecordDecoder& decoder, std::string_view record
 KSTREAM_FUZZ_TARGET(record_decoder) {
     static const AggregationSpec kFirst = first_job();
     static const AggregationSpec kSecond = second_job();
-    std::optional<RecordDecoder> first;  // made when needed: each has an index of 4 MiB
-    std::optional<RecordDecoder> second;
+    std::optional<JsonReader> first;  // made when needed: each has an index of 4 MiB
+    std::optional<JsonReader> second;
     while (!input.empty()) {
         const std::string_view record = input.substr(0, input.find(kSeparator));
         input.remove_prefix(std::min(input.size(), record.size() + 1));
         const bool of_second = record.starts_with(' ');
-        std::optional<RecordDecoder>& decoder = of_second ? second : first;
-        if (!decoder) {
-            decoder.emplace(of_second ? kSecond : kFirst);
+        std::optional<JsonReader>& reader = of_second ? second : first;
+        if (!reader) {
+            reader.emplace(of_second ? kSecond : kFirst);
         }
         KSTREAM_CHECK(
-            decoded(*decoder, record) ==
+            decoded(*reader, record) ==
                 testing::reference_decode(of_second ? kSecond : kFirst, std::string{record}),
-            "decoder and reference agree");
+            "reader and reference agree");
     }
 }

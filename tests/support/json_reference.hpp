@@ -324,7 +324,7 @@ inline std::string plain(Int128 units, int scale) {
 inline std::string judge(const AggregationSpec& spec, const Json& record, ReferenceResult& out) {
     std::vector<std::string> wanted = spec.group_by;
     for (const AggregateSpec& aggregate : spec.aggregates) {
-        if (aggregate.kind == AggregateKind::sum) wanted.push_back(aggregate.input_field);
+        if (!aggregate.input_field.empty()) wanted.push_back(aggregate.input_field);
     }
     const auto count = [&](const std::string& name) {
         return std::ranges::count(record.members, name, &Member::name);
@@ -357,7 +357,7 @@ inline std::string judge(const AggregationSpec& spec, const Json& record, Refere
     }
     for (const AggregateSpec& aggregate : spec.aggregates) {
         Int128 units = 0;
-        if (aggregate.kind == AggregateKind::sum) {
+        if (!aggregate.input_field.empty()) {
             out.field = aggregate.input_field;
             const Json& value = get(aggregate.input_field);
             if (value.type != 'n') return "number_type";

@@ -8,6 +8,7 @@
 #include "kstream/codec/changelog.hpp"
 #include "kstream/codec/delta_batch.hpp"
 #include "kstream/codec/state_key.hpp"
+#include "kstream/model/group_key.hpp"
 #include "kstream/model/ids.hpp"
 #include "kstream/model/record.hpp"
 
@@ -69,7 +70,7 @@ private:
     std::uint64_t steps_ = 0;
     std::uint64_t duplicates_ = 0;
     DeltaBatch batch_;
-    std::vector<GroupValue> values_;
+    GroupKey group_;
     std::string result_key_;
 };
 

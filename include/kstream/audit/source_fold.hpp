@@ -7,13 +7,14 @@
 #include "kstream/audit/audited_job.hpp"
 #include "kstream/audit/finding.hpp"
 #include "kstream/codec/changelog.hpp"
-#include "kstream/codec/record_decoder.hpp"
 #include "kstream/model/ids.hpp"
 #include "kstream/model/record.hpp"
+#include "kstream/reader/record_reader.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -83,7 +84,7 @@ private:
 
     const AuditedJob& job_;
     Accounts& accounts_;
-    RecordDecoder decoder_;
+    std::unique_ptr<RecordReader> reader_;
     std::map<PartitionId, Partition> partitions_;
     std::uint64_t records_ = 0;
     std::string state_key_;

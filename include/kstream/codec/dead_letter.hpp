@@ -2,7 +2,7 @@
 // headers that say where it stood and why it is bad. docs/RECORDS.md is the contract.
 #pragma once
 
-#include "kstream/codec/record_decoder.hpp"
+#include "kstream/model/bad_reason.hpp"
 #include "kstream/model/output_batch.hpp"
 #include "kstream/model/record.hpp"
 
@@ -16,7 +16,7 @@ struct BadRecord {
     const RecordView& record;
     std::span<const HeaderView> headers;
     std::string_view source_topic;
-    BadReason reason = BadReason::json;
+    BadReason reason{};
     std::string_view field;  // empty: the reason is about none
 };
 

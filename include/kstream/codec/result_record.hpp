@@ -1,9 +1,9 @@
 // What people read: one JSON object per key in the results topic, keyed by the group key.
 #pragma once
 
-#include "kstream/codec/record_decoder.hpp"
 #include "kstream/core/aggregates.hpp"
 #include "kstream/model/aggregation_spec.hpp"
+#include "kstream/model/group_key.hpp"
 
 #include <optional>
 #include <span>
@@ -15,7 +15,7 @@ namespace kstream {
 // Appends the record key. One string field: its text, as it stood in the source. Everything else
 // (several fields, numbers, booleans, a string that begins with '[') is a JSON array of the values,
 // so that no two group keys share one record key and compaction keeps them all.
-void append_result_key(std::string& out, std::span<const GroupValue> values);
+void append_result_key(std::string& out, const GroupKey& group);
 
 // The state key of the group whose result record has this key; none when no group of `fields`
 // values has it: a key must be written as append_result_key() writes it.
@@ -23,8 +23,8 @@ void append_result_key(std::string& out, std::span<const GroupValue> values);
                                                       std::size_t fields);
 
 // Appends {"field":value,...,"aggregate":value,...} without blanks, fields in the job's order.
-void append_result_value(std::string& out, const AggregationSpec& spec,
-                         std::span<const GroupValue> values, std::span<const Slot> slots);
+void append_result_value(std::string& out, const AggregationSpec& spec, const GroupKey& group,
+                         std::span<const Slot> slots);
 
 // Appends `text` (UTF-8) as a JSON string with its quotes; escapes as Python's json.dumps does with
 // ensure_ascii=False.

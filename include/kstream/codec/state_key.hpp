@@ -5,20 +5,18 @@
 //   window:                   0x00 (none: a running total)
 #pragma once
 
-#include "kstream/codec/record_decoder.hpp"
+#include "kstream/model/group_key.hpp"
 
-#include <span>
+#include <cstddef>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace kstream {
 
 // Replaces `out` with the key of a running total.
-void encode_state_key(std::span<const GroupValue> values, std::string& out);
+void encode_state_key(const GroupKey& group, std::string& out);
 
 // Splits a key; false when it is not one of `fields` values with no window. Views point into `key`.
-[[nodiscard]] bool decode_state_key(std::string_view key, std::size_t fields,
-                                    std::vector<GroupValue>& values);
+[[nodiscard]] bool decode_state_key(std::string_view key, std::size_t fields, GroupKey& group);
 
 }  // namespace kstream

@@ -3,8 +3,8 @@
 // docs/PROTOCOL.md describes every format byte by byte in these terms.
 #pragma once
 
-#include "kstream/model/decimal.hpp"
 #include "kstream/model/ids.hpp"
+#include "kstream/model/int128.hpp"
 #include "kstream/model/int192.hpp"
 
 #include <array>

@@ -1,108 +1,82 @@
-// The aggregates. Each is {add, merge, encode, finish} over one typed slot; a delta and a total are
-// both rows of slots in the same form, so adding an aggregate touches src/core/aggregates.cpp, its
-// AggregateKind and its test, and no format, loop or table.
+// The registry of aggregates: one row for each, which is a type of a file of its own below
+// core/aggregates/. Options, their texts, --print-config, the words for what differs, the checks of
+// a job and the generated documents are read off the rows; the loops reach add() and merge()
+// through them, inlined. Only the audit does sums of its own, on purpose (audit/audited_job.cpp).
 #pragma once
 
+#include "kstream/core/aggregates/count.hpp"
+#include "kstream/core/aggregates/row.hpp"
+#include "kstream/core/aggregates/sum.hpp"
+#include "kstream/core/slot.hpp"
 #include "kstream/model/aggregation_spec.hpp"
 #include "kstream/model/decimal.hpp"
-#include "kstream/model/int192.hpp"
 
-#include <cstddef>
-#include <cstdint>
-#include <span>
+#include <algorithm>
+#include <array>
 #include <string>
 #include <string_view>
 
 namespace kstream {
 
-// One accumulator. What its value means belongs to the kind (a count, or units at the job's scale).
-// It is absent until something was added, which an aggregate without a neutral element needs.
-//
-// A value has 191 bits, from -2^190 to 2^190 - 1, and the bit that is left says that there is one:
-// 24 bytes, of which millions are held. An input has 128 bits, and a partition has fewer than 2^63
-// records, so no sequence of records leaves that range: adding has no overflow to look for. (With
-// 128 bits two records could: they stopped the job for ever.)
-class Slot {
-public:
-    constexpr Slot() = default;
-    // Precondition: fits(value).
-    constexpr Slot(const Int192& value, bool present)
-        : low_(present ? value.low : 0),
-          middle_(present ? value.middle : 0),
-          top_(present ? static_cast<std::uint64_t>(value.high) << 1 | 1U : 0) {}
-
-    [[nodiscard]] constexpr bool present() const { return (top_ & 1U) != 0; }
-    // 0 where nothing was added.
-    [[nodiscard]] constexpr Int192 value() const {
-        return {low_, middle_, static_cast<std::int64_t>(top_) >> 1};
+template <typename... All>
+struct AggregateList {
+    // Hands the aggregate of that kind to `use`. Nothing happens where there is none: no job that
+    // runs has one of no known kind (problems()).
+    template <typename Use>
+    static constexpr void with(AggregateKind kind, Use use) {
+        static_cast<void>(((kind == All::kRow.kind && (use(All{}), true)) || ...));
     }
-    [[nodiscard]] static constexpr bool fits(const Int192& value) {
-        const auto high = static_cast<std::uint64_t>(value.high);
-        return static_cast<std::int64_t>(high << 1) >> 1 == value.high;
+    template <typename Use>
+    static constexpr void each(Use use) {
+        (use(All{}), ...);
     }
 
-    friend constexpr bool operator==(const Slot&, const Slot&) = default;
-
-private:
-    friend constexpr void add_input(AggregateKind kind, Slot& slot, Decimal input);
-    friend constexpr void merge_slot(AggregateKind kind, Slot& into, const Slot& delta);
-
-    // `top` as in top_. Three additions with carry, and no branch.
-    constexpr void add(UInt128 low_words, std::uint64_t top) {
-        UInt128 sum = 0;
-        const bool carry = __builtin_add_overflow((UInt128{middle_} << 64) | low_, low_words, &sum);
-        low_ = static_cast<std::uint64_t>(sum);
-        middle_ = static_cast<std::uint64_t>(sum >> 64);
-        top_ = (top_ + (top & ~std::uint64_t{1}) + 2 * std::uint64_t{carry}) | (top & 1U);
+    template <typename A>
+    static constexpr AggregateRow row_of() {
+        AggregateRow row = A::kRow;
+        row.retracts = requires(Slot& slot) { A::retract(slot, slot); };
+        return row;
     }
-
-    std::uint64_t low_ = 0;
-    std::uint64_t middle_ = 0;
-    std::uint64_t top_ = 0;  // the high word, shifted left by one; bit 0: something was added
+    static constexpr std::array<AggregateRow, sizeof...(All)> kRows{row_of<All>()...};
 };
-static_assert(sizeof(Slot) == 24);
 
-// Begins to load row `index` of `slots`, which holds rows of `width` slots, at least one each.
-inline void prefetch_row(std::span<const Slot> slots, std::size_t width, std::size_t index) {
-    const std::span<const Slot> row = slots.subspan(index * width, width);
-    __builtin_prefetch(&row.front());
-    __builtin_prefetch(&row.back());
+// In the order in which they are told to people.
+using Aggregates = AggregateList<aggregates::Sum, aggregates::Count>;
+
+inline constexpr const auto& kAggregates = Aggregates::kRows;
+
+// nullptr when there is no such aggregate.
+[[nodiscard]] constexpr const AggregateRow* find_aggregate(AggregateKind kind) {
+    const auto* const found = std::ranges::find(kAggregates, kind, &AggregateRow::kind);
+    return found == kAggregates.end() ? nullptr : found;
+}
+
+// The kind of the aggregate that SQL calls so; none by that name does not compile.
+[[nodiscard]] consteval AggregateKind aggregate_named(std::string_view name) {
+    return std::ranges::find(kAggregates, name, &AggregateRow::name)->kind;
 }
 
 // Puts one record's input into the slot. `input` is ignored by aggregates without an input.
 constexpr void add_input(AggregateKind kind, Slot& slot, Decimal input) {
-    switch (kind) {
-        case AggregateKind::count:
-            slot.add(1, 1);
-            return;
-        case AggregateKind::sum:
-            // The sign goes through the top word; its bit 0 says that there is a value.
-            slot.add(static_cast<UInt128>(input.units),
-                     static_cast<std::uint64_t>(input.units >> 127) | 1U);
-            return;
-    }
+    Aggregates::with(kind, [&](auto aggregate) { aggregate.add(slot, input); });
 }
 
 // Puts a delta into a total (or a delta into a delta). Commutative and associative, which is what
 // makes totals independent of order.
 constexpr void merge_slot(AggregateKind kind, Slot& into, const Slot& delta) {
-    switch (kind) {
-        case AggregateKind::count:
-        case AggregateKind::sum:
-            into.add((UInt128{delta.middle_} << 64) | delta.low_, delta.top_);
-            return;
-    }
+    Aggregates::with(kind, [&](auto aggregate) { aggregate.merge(into, delta); });
 }
 
 // Appends the value that readers of the results see, as a JSON number.
-void append_finished(std::string& out, AggregateKind kind, const Slot& slot, int scale);
+inline void append_finished(std::string& out, AggregateKind kind, const Slot& slot, int scale) {
+    Aggregates::with(kind, [&](auto aggregate) { aggregate.finish(out, slot, scale); });
+}
 
 // The same as a double, rounded as doubles are: for graphs, never for anything that adds up.
-[[nodiscard]] double finished_for_graphs(AggregateKind kind, const Slot& slot, int scale);
-
-// "count", "sum"; and back, false when there is no such aggregate.
-[[nodiscard]] std::string_view aggregate_name(AggregateKind kind);
-[[nodiscard]] bool is_known_aggregate(std::uint8_t tag);
-[[nodiscard]] bool needs_input(AggregateKind kind);
+[[nodiscard]] inline double finished_for_graphs(AggregateKind kind, const Slot& slot, int scale) {
+    double value = 0;
+    Aggregates::with(kind, [&](auto aggregate) { value = aggregate.for_graphs(slot, scale); });
+    return value;
+}
 
 }  // namespace kstream

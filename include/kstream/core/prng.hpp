@@ -6,7 +6,7 @@
 // same whichever came before. Not for secrets.
 #pragma once
 
-#include "kstream/model/decimal.hpp"
+#include "kstream/model/int128.hpp"
 
 #include <cstdint>
 

@@ -2,7 +2,7 @@
 // change. It finds lost, doubled and damaged entries, not an attacker, who could compute it too.
 #pragma once
 
-#include "kstream/model/decimal.hpp"
+#include "kstream/model/int128.hpp"
 
 #include <bit>
 #include <cstddef>

@@ -7,27 +7,35 @@
 
 namespace kstream {
 
-// The value is the type tag of the aggregate's slot in every stored format: never reuse a number.
-enum class AggregateKind : std::uint8_t { count = 1, sum = 2 };
+// The tag of an aggregate in every stored format. Which there are, and all that is known of each,
+// is in its row of the registry (core/aggregates.hpp).
+enum class AggregateKind : std::uint8_t {};
+
+// How the records of the source are written. The value stands in the canonical text, which leaves
+// json out: never reuse a number.
+enum class RecordFormat : std::uint8_t { json = 1 };
 
 struct AggregateSpec {
-    AggregateKind kind = AggregateKind::count;
-    std::string input_field;  // empty for count
+    AggregateKind kind{};
+    std::string input_field;  // empty where the aggregate takes none
     std::string output_name;
     friend bool operator==(const AggregateSpec&, const AggregateSpec&) = default;
 };
 
 struct AggregationSpec {
     std::string source_topic;
+    RecordFormat format = RecordFormat::json;
     std::vector<std::string> group_by;      // 1 or more fields, in output order
     std::vector<AggregateSpec> aggregates;  // 1 or more, in output order
     int scale = 9;                          // decimal digits kept behind the point, 0..kMaxScale
     friend bool operator==(const AggregationSpec&, const AggregationSpec&) = default;
 };
 
-// The canonical text that names everything that changes the meaning of stored totals (source topic,
-// group-by fields, aggregates with inputs and output names, scale). Two specs are the same job if
-// and only if these texts are equal. Field texts are length-prefixed, so no name can forge another.
+// The canonical text that names everything that changes the meaning of stored totals (source topic
+// and format, group-by fields, aggregates with inputs and output names, scale). Two specs are the
+// same job if and only if these texts are equal. Field texts are length-prefixed, so no name can
+// forge another. json is the format of a text that names none, as texts did before there were
+// others: their hashes are stored.
 [[nodiscard]] std::string canonical_text(const AggregationSpec& spec);
 
 // Every problem with the spec in words, empty when it is usable (duplicate output names, no

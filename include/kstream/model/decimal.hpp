@@ -3,14 +3,13 @@
 // beside each number.
 #pragma once
 
+#include "kstream/model/int128.hpp"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace kstream {
-
-__extension__ typedef __int128 Int128;
-__extension__ typedef unsigned __int128 UInt128;
 
 inline constexpr int kMaxScale = 30;
 

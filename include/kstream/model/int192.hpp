@@ -2,7 +2,7 @@
 // sequence of records can overflow them. Only what the rest of the code needs of them.
 #pragma once
 
-#include "kstream/model/decimal.hpp"
+#include "kstream/model/int128.hpp"
 
 #include <cstdint>
 #include <string>
@@ -51,5 +51,8 @@ struct Int192 {
 
 // As append_decimal() of a Decimal, for sums.
 void append_decimal(std::string& out, const Int192& units, int scale, int min_fraction);
+
+// Rounded as doubles are.
+[[nodiscard]] double to_double(const Int192& value);
 
 }  // namespace kstream

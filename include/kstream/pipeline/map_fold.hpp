@@ -3,7 +3,6 @@
 #pragma once
 
 #include "kstream/codec/delta_batch.hpp"
-#include "kstream/codec/record_decoder.hpp"
 #include "kstream/core/key_table.hpp"
 #include "kstream/core/recent_keys.hpp"
 #include "kstream/pipeline/fold.hpp"
@@ -12,8 +11,10 @@
 #include "kstream/ports/header_reader.hpp"
 #include "kstream/ports/log.hpp"
 #include "kstream/ports/record_tally.hpp"
+#include "kstream/reader/record_reader.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -78,11 +79,11 @@ private:
     void add_waiting();
     std::uint32_t key_of(std::string_view state_key);
     void add(std::uint32_t key, std::span<const Decimal> inputs, Filling& filling);
-    Result<void> bad_record(const RecordView& record, const DecodeVerdict& verdict,
+    Result<void> bad_record(const RecordView& record, const RecordVerdict& verdict,
                             Filling& filling);
-    Result<void> dead_letter(const RecordView& record, const DecodeVerdict& verdict);
+    Result<void> dead_letter(const RecordView& record, const RecordVerdict& verdict);
     [[nodiscard]] std::string hint_for(const RecordView& record,
-                                       const DecodeVerdict& verdict) const;
+                                       const RecordVerdict& verdict) const;
     [[nodiscard]] Result<void> tell_tally();
     void clear_filling();
     [[nodiscard]] BatchHeader header(BatchKind kind, const Step& step) const;
@@ -93,7 +94,7 @@ private:
     MapFoldConfig config_;
     Log& log_;
     MapFoldPorts ports_;
-    RecordDecoder decoder_;
+    std::unique_ptr<RecordReader> reader_;
     DeltaBatchWriter writer_;
 
     KeyCharge charge_;
@@ -107,7 +108,7 @@ private:
     std::vector<Waiting> waiting_;         // at most KeyTable::kTogether
     std::string waiting_keys_;             // their state keys, one behind the other
     std::vector<Decimal> waiting_inputs_;  // their inputs, kinds.size() each
-    std::vector<GroupValue> group_;
+    GroupKey group_;
     std::string key_buffer_;
     std::string result_key_;
 

@@ -4,9 +4,9 @@
 #pragma once
 
 #include "kstream/codec/changelog.hpp"
-#include "kstream/codec/record_decoder.hpp"
 #include "kstream/core/key_table.hpp"
 #include "kstream/error.hpp"
+#include "kstream/model/group_key.hpp"
 #include "kstream/model/output_batch.hpp"
 #include "kstream/pipeline/job.hpp"
 #include "kstream/pipeline/step_charge.hpp"
@@ -124,7 +124,7 @@ private:
     Layer in_flight_;
     std::optional<Meta> restored_meta_;
     std::vector<Slot> scratch_;
-    std::vector<GroupValue> group_;
+    GroupKey group_;
 };
 
 }  // namespace kstream

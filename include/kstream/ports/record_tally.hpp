@@ -3,8 +3,8 @@
 #pragma once
 
 #include "kstream/error.hpp"
+#include "kstream/model/bad_reason.hpp"
 #include "kstream/model/ids.hpp"
-#include "kstream/status.hpp"
 
 #include <array>
 #include <cstdint>
@@ -23,7 +23,7 @@ struct RecordTally {
 
 // The first bad record of its reason in a loop.
 struct FirstBad {
-    BadReason reason = BadReason::json;
+    BadReason reason{};
     std::string_view field;  // empty: the reason is about none
     PartitionId partition;
     Offset record_offset;

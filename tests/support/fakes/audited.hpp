@@ -22,9 +22,8 @@
 namespace kstream::testing {
 
 inline std::string state_key(std::string_view seller) {
-    const std::vector<GroupValue> values{{GroupValueType::string, seller}};
     std::string key;
-    encode_state_key(values, key);
+    encode_state_key({{{GroupValueType::string, seller}}}, key);
     return key;
 }
 
@@ -122,9 +121,8 @@ struct AuditedWorld {
     }
     void publish(const std::string& seller, const std::vector<Slot>& total,
                  std::uint64_t of_transaction) {
-        const std::vector<GroupValue> values{{GroupValueType::string, seller}};
         std::string value;
-        append_result_value(value, job.spec, values, total);
+        append_result_value(value, job.spec, {{{GroupValueType::string, seller}}}, total);
         publish_record(results_of(seller), seller, value, of_transaction);
     }
 

@@ -14,9 +14,8 @@ namespace kstream::testing {
 
 // State key of one text.
 inline std::string seller_key(std::string_view seller) {
-    const std::vector<GroupValue> values{{GroupValueType::string, seller}};
     std::string key;
-    encode_state_key(values, key);
+    encode_state_key({{{GroupValueType::string, seller}}}, key);
     return key;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kstream/codec/spec_hash.hpp"
+#include "kstream/core/aggregates.hpp"
 #include "kstream/pipeline/job.hpp"
 
 #include <cstdint>
@@ -19,8 +20,8 @@ inline TopicId topic_id(std::uint8_t first) {
 inline AggregationSpec seed_spec() {
     return {.source_topic = "financial_transactions",
             .group_by = {"id_vendedor"},
-            .aggregates = {{AggregateKind::sum, "valor", "valor_total_por_vendedor"},
-                           {AggregateKind::count, "", "numero_transacoes"}},
+            .aggregates = {{aggregate_named("sum"), "valor", "valor_total_por_vendedor"},
+                           {aggregate_named("count"), "", "numero_transacoes"}},
             .scale = 9};
 }
 

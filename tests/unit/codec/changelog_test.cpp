@@ -174,7 +174,7 @@ TEST_CASE("a total of a newer format or of other aggregates is refused") {
         CHECK(read.error().message.find("format") != std::string::npos);
     }
     std::vector<Slot> slots;
-    const std::vector<AggregateKind> other{AggregateKind::count, AggregateKind::sum};
+    const std::vector<AggregateKind> other{aggregate_named("count"), aggregate_named("sum")};
     CHECK(is_integrity(decode_total_value(value, other, slots)));
 }
 
@@ -248,7 +248,7 @@ TEST_CASE("hostile meta under a right checksum is refused or read, within bounds
 }
 
 TEST_CASE("meta of another job is told from damaged meta, and names that job") {
-    const std::vector<AggregateKind> other{AggregateKind::count};
+    const std::vector<AggregateKind> other{aggregate_named("count")};
     const Result<Meta> read = decode_meta_value(meta_value(sample_meta()), other);
     REQUIRE_FALSE(read);
     CHECK(read.error().exit_code == ExitCode::identity);

@@ -311,10 +311,10 @@ TEST_CASE("slots of other aggregates are refused") {
     const auto refused = [&](const std::vector<AggregateKind>& kinds) {
         return is_integrity(decode_delta_batch(value, kinds, batch));
     };
-    CHECK_FALSE(refused({AggregateKind::sum, AggregateKind::count}));
-    CHECK(refused({AggregateKind::count, AggregateKind::sum}));
-    CHECK(refused({AggregateKind::sum}));
-    CHECK(refused({AggregateKind::sum, AggregateKind::count, AggregateKind::count}));
+    CHECK_FALSE(refused({aggregate_named("sum"), aggregate_named("count")}));
+    CHECK(refused({aggregate_named("count"), aggregate_named("sum")}));
+    CHECK(refused({aggregate_named("sum")}));
+    CHECK(refused({aggregate_named("sum"), aggregate_named("count"), aggregate_named("count")}));
 }
 
 TEST_CASE("a count that promises more than there is asks for no memory") {

@@ -31,7 +31,7 @@ constexpr Int128 kLeast = -static_cast<Int128>(~UInt128{0} >> 1) - 1;  // -2^127
 
 std::string state_key(const std::vector<GroupValue>& values) {
     std::string key;
-    encode_state_key(values, key);
+    encode_state_key({values}, key);
     return key;
 }
 
@@ -120,11 +120,11 @@ TEST_CASE("golden: state key", "[golden]") {
                                          {GroupValueType::number, "-12.5"},
                                          {GroupValueType::boolean, "true"}};
     CHECK(hex(state_key(values)) == hex(bytes));
-    std::vector<GroupValue> read;
+    GroupKey read;
     REQUIRE(decode_state_key(bytes, 3, read));
     for (std::size_t i = 0; i < values.size(); ++i) {
-        CHECK(read[i].type == values[i].type);
-        CHECK(read[i].text == values[i].text);
+        CHECK(read.values[i].type == values[i].type);
+        CHECK(read.values[i].text == values[i].text);
     }
 }
 

@@ -15,7 +15,7 @@ namespace {
 
 std::string key_of(const std::vector<GroupValue>& values) {
     std::string key;
-    append_result_key(key, values);
+    append_result_key(key, {values});
     return key;
 }
 
@@ -31,7 +31,7 @@ TEST_CASE("the record of the seed's job has the seed's form") {
     const std::vector<GroupValue> group{{GroupValueType::string, "vendedor_1"}};
     const std::vector<Slot> slots{{Int128{124919682955470} * 1'000'000, true}, {1665581, true}};
     std::string value;
-    append_result_value(value, testing::seed_spec(), group, slots);
+    append_result_value(value, testing::seed_spec(), {group}, slots);
     CHECK(value == R"({"id_vendedor":"vendedor_1","valor_total_por_vendedor":124919682955.47,)"
                    R"("numero_transacoes":1665581})");
     CHECK(key_of(group) == "vendedor_1");
@@ -69,11 +69,11 @@ TEST_CASE("texts are escaped as JSON demands, and not further") {
 TEST_CASE("several fields stand in the job's order, with any names") {
     AggregationSpec spec = testing::seed_spec();
     spec.group_by = {"b\"1", "a"};
-    spec.aggregates = {{AggregateKind::count, "", "n"}};
+    spec.aggregates = {{aggregate_named("count"), "", "n"}};
     const std::vector<GroupValue> group{{GroupValueType::number, "-0.5"},
                                         {GroupValueType::boolean, "false"}};
     std::string value = "kept ";
-    append_result_value(value, spec, group, std::vector<Slot>{{3, true}});
+    append_result_value(value, spec, {group}, std::vector<Slot>{{3, true}});
     CHECK(value == R"(kept {"b\"1":-0.5,"a":false,"n":3})");
 }
 
@@ -90,10 +90,10 @@ TEST_CASE("a result key leads back to its state key, and only in the one form th
         {{string, "S\xc3\xa3o"}, {number, "-1"}, {boolean, "false"}}};
     for (const auto& group : groups) {
         std::string result_key;
-        append_result_key(result_key, group);
+        append_result_key(result_key, {group});
         CAPTURE(result_key);
         std::string state_key;
-        encode_state_key(group, state_key);
+        encode_state_key({group}, state_key);
         CHECK(state_key_of(result_key, group.size()) == state_key);
         CHECK_FALSE(state_key_of(result_key, group.size() + 1));
     }

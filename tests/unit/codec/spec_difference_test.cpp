@@ -1,12 +1,14 @@
 #include "kstream/codec/spec_difference.hpp"
 
+#include "kstream/core/aggregates.hpp"
+
 #include <catch2/catch_test_macros.hpp>
 
 #include <string>
 #include <utility>
 #include <vector>
 
-using kstream::AggregateKind;
+using kstream::aggregate_named;
 using kstream::AggregationSpec;
 using kstream::canonical_text;
 using kstream::parse_canonical_text;
@@ -18,8 +20,8 @@ namespace {
 AggregationSpec job() {
     return {.source_topic = "sales",
             .group_by = {"cust"},
-            .aggregates = {{AggregateKind::sum, "amount", "sum_amount"},
-                           {AggregateKind::count, "", "count"}}};
+            .aggregates = {{aggregate_named("sum"), "amount", "sum_amount"},
+                           {aggregate_named("count"), "", "count"}}};
 }
 
 Texts differences(const AggregationSpec& was, const AggregationSpec& is) {
@@ -32,7 +34,7 @@ TEST_CASE("a canonical text names its job") {
     AggregationSpec odd = job();
     odd.scale = 0;
     odd.group_by = {"a 3:b", "\ngroup 1:x", "caf\xc3\xa9"};  // no name can forge another
-    odd.aggregates.push_back({AggregateKind::sum, "x", "\naggregate 1 0: 1:y"});
+    odd.aggregates.push_back({aggregate_named("sum"), "x", "\naggregate 1 0: 1:y"});
     for (const AggregationSpec& spec : {job(), odd}) {
         const auto parsed = parse_canonical_text(canonical_text(spec));
         REQUIRE(parsed);
@@ -50,7 +52,7 @@ TEST_CASE("a canonical text that is not one names nothing") {
     for (const char* other : {"kstream-job 2\nsource 1:a\nscale 9\n", "the old job",
                               "kstream-job 1\nsource 01:a\nscale 9\n",
                               "kstream-job 1\nsource 99999999999999999999:a\nscale 9\n",
-                              "kstream-job 1\nsource 1:a\nscale 9\naggregate 3 1:a 1:b\n",
+                              "kstream-job 1\nsource 1:a\nscale 9\naggregate 255 1:a 1:b\n",
                               "kstream-job 1\nsource 1:a\nscale 9\naggregate 257 0: 1:b\n"}) {
         INFO(other);
         CHECK_FALSE(parse_canonical_text(other));
@@ -61,7 +63,7 @@ TEST_CASE("a canonical text that is not one names nothing") {
 TEST_CASE("the option that differs is named, with what it was and what it is") {
     CHECK(differences(job(), job()).empty());
     AggregationSpec other = job();
-    other.aggregates[0] = {AggregateKind::sum, "fee", "sum_fee"};
+    other.aggregates[0] = {aggregate_named("sum"), "fee", "sum_fee"};
     CHECK(differences(job(), other) == Texts{"--sum was amount, is fee"});
     other.aggregates.erase(other.aggregates.begin());
     CHECK(differences(job(), other) == Texts{"--sum was amount, is not given"});

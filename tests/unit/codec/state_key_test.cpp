@@ -18,22 +18,22 @@ using testing::Seeded;
 using Values = std::vector<std::pair<GroupValueType, std::string>>;
 
 std::string key_of(const Values& values) {
-    std::vector<GroupValue> views;
+    GroupKey group;
     for (const auto& [type, text] : values) {
-        views.push_back({type, text});
+        group.values.push_back({type, text});
     }
     std::string key = "left over";
-    encode_state_key(views, key);
+    encode_state_key(group, key);
     return key;
 }
 
 bool decode(const std::string& key, std::size_t fields, Values& values) {
-    std::vector<GroupValue> views{{GroupValueType::string, "left over"}};
-    if (!decode_state_key(key, fields, views)) {
+    GroupKey group{.values = {{GroupValueType::string, "left over"}}};
+    if (!decode_state_key(key, fields, group)) {
         return false;
     }
     values.clear();
-    for (const GroupValue& view : views) {
+    for (const GroupValue& view : group.values) {
         values.emplace_back(view.type, std::string{view.text});
     }
     return true;

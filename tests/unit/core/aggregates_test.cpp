@@ -5,6 +5,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -17,7 +18,14 @@ using testing::Seeded;
 constexpr auto kMost = static_cast<Int128>(~UInt128{0} >> 1);  // 2^127 - 1
 constexpr Int128 kLeast = -kMost - 1;
 
-const std::vector<AggregateKind> kKinds{AggregateKind::count, AggregateKind::sum};
+std::vector<AggregateKind> every_kind() {
+    std::vector<AggregateKind> kinds;
+    kinds.reserve(kAggregates.size());
+    for (const AggregateRow& row : kAggregates) {
+        kinds.push_back(row.kind);
+    }
+    return kinds;
+}
 
 std::string finished(AggregateKind kind, const Slot& slot, int scale) {
     std::string text;
@@ -34,23 +42,23 @@ Int128 random_value(Seeded& random) {
 
 TEST_CASE("count counts records and ignores their input") {
     Slot slot;
-    add_input(AggregateKind::count, slot, Decimal{999});
-    add_input(AggregateKind::count, slot, Decimal{-5});
+    add_input(aggregate_named("count"), slot, Decimal{999});
+    add_input(aggregate_named("count"), slot, Decimal{-5});
     CHECK(slot == Slot{2, true});
 }
 
 TEST_CASE("sum adds units, and zero is not nothing") {
     Slot slot;
     CHECK_FALSE(slot.present());
-    add_input(AggregateKind::sum, slot, Decimal{0});
+    add_input(aggregate_named("sum"), slot, Decimal{0});
     CHECK(slot == Slot{0, true});
-    add_input(AggregateKind::sum, slot, Decimal{150});
-    add_input(AggregateKind::sum, slot, Decimal{-400});
+    add_input(aggregate_named("sum"), slot, Decimal{150});
+    add_input(aggregate_named("sum"), slot, Decimal{-400});
     CHECK(slot == Slot{-250, true});
 }
 
 TEST_CASE("an absent delta changes nothing, not even absence") {
-    for (const AggregateKind kind : kKinds) {
+    for (const AggregateKind kind : every_kind()) {
         Slot absent;
         merge_slot(kind, absent, Slot{});
         CHECK_FALSE(absent.present());
@@ -64,7 +72,7 @@ TEST_CASE("an absent delta changes nothing, not even absence") {
 
 TEST_CASE("any order and any grouping of merges gives one result") {
     Seeded random{1};
-    for (const AggregateKind kind : kKinds) {
+    for (const AggregateKind kind : every_kind()) {
         for (int round = 0; round < 200; ++round) {
             std::vector<Slot> parts(2 + random.below(8));
             for (Slot& part : parts) {
@@ -87,7 +95,7 @@ TEST_CASE("any order and any grouping of merges gives one result") {
 }
 
 TEST_CASE("past 128 bits sums go on, both ways and back") {
-    for (const AggregateKind kind : kKinds) {
+    for (const AggregateKind kind : {aggregate_named("count"), aggregate_named("sum")}) {
         for (const Int128 edge : {kMost, kLeast}) {
             Slot slot;
             Int192 expected;
@@ -104,16 +112,18 @@ TEST_CASE("past 128 bits sums go on, both ways and back") {
         }
     }
     Slot sum{kMost, true};
-    add_input(AggregateKind::sum, sum, Decimal{1});
-    CHECK(finished(AggregateKind::sum, sum, 0) == "170141183460469231731687303715884105728.00");
-    add_input(AggregateKind::sum, sum, Decimal{kLeast});
+    add_input(aggregate_named("sum"), sum, Decimal{1});
+    CHECK(finished(aggregate_named("sum"), sum, 0) == "170141183460469231731687303715884105728.00");
+    add_input(aggregate_named("sum"), sum, Decimal{kLeast});
     CHECK(sum == Slot{0, true});
-    add_input(AggregateKind::sum, sum, Decimal{kLeast});
-    add_input(AggregateKind::sum, sum, Decimal{-1});
-    CHECK(finished(AggregateKind::sum, sum, 0) == "-170141183460469231731687303715884105729.00");
+    add_input(aggregate_named("sum"), sum, Decimal{kLeast});
+    add_input(aggregate_named("sum"), sum, Decimal{-1});
+    CHECK(finished(aggregate_named("sum"), sum, 0) ==
+          "-170141183460469231731687303715884105729.00");
     Slot count{kMost, true};
-    add_input(AggregateKind::count, count, Decimal{0});
-    CHECK(finished(AggregateKind::count, count, 0) == "170141183460469231731687303715884105728");
+    add_input(aggregate_named("count"), count, Decimal{0});
+    CHECK(finished(aggregate_named("count"), count, 0) ==
+          "170141183460469231731687303715884105728");
 }
 
 TEST_CASE("as many records of the largest input as a partition can hold fit a slot") {
@@ -125,11 +135,11 @@ TEST_CASE("as many records of the largest input as a partition can hold fit a sl
             REQUIRE(sum == Slot{expected, true});
             REQUIRE(sum.value() == expected);
             if (i < 62) {
-                merge_slot(AggregateKind::sum, sum, Slot{sum});
+                merge_slot(aggregate_named("sum"), sum, Slot{sum});
                 expected = expected + expected;
             }
         }
-        merge_slot(AggregateKind::sum, sum, Slot{sum});
+        merge_slot(aggregate_named("sum"), sum, Slot{sum});
         CHECK(sum.value().negative() == (edge < 0));
     }
     CHECK(Slot::fits(Int192{0, 0, -(std::int64_t{1} << 62)}));
@@ -139,7 +149,7 @@ TEST_CASE("as many records of the largest input as a partition can hold fit a sl
 
 TEST_CASE("graphs get a double of any total") {
     const auto shown = [](const Int192& units, int scale) {
-        return finished_for_graphs(AggregateKind::sum, Slot{units, true}, scale);
+        return finished_for_graphs(aggregate_named("sum"), Slot{units, true}, scale);
     };
     CHECK(shown(Int128{-1250}, 2) == -12.5);
     CHECK(shown(Int192{0, 0, 3}, 0) == 3 * 0x1p128);
@@ -148,27 +158,58 @@ TEST_CASE("graphs get a double of any total") {
 }
 
 TEST_CASE("readers see counts as integers and sums with two decimals or more") {
-    CHECK(finished(AggregateKind::count, Slot{1665581, true}, 9) == "1665581");
-    CHECK(finished(AggregateKind::count, Slot{}, 9) == "0");
-    CHECK(finished(AggregateKind::sum, Slot{124919682955470000, true}, 6) == "124919682955.47");
-    CHECK(finished(AggregateKind::sum, Slot{100, true}, 2) == "1.00");
-    CHECK(finished(AggregateKind::sum, Slot{1, true}, 9) == "0.000000001");
-    CHECK(finished(AggregateKind::sum, Slot{-5, true}, 0) == "-5.00");
-    CHECK(finished(AggregateKind::sum, Slot{}, 9) == "0.00");
-    CHECK(finished(AggregateKind::sum, Slot{kLeast, true}, 0) ==
+    CHECK(finished(aggregate_named("count"), Slot{1665581, true}, 9) == "1665581");
+    CHECK(finished(aggregate_named("count"), Slot{}, 9) == "0");
+    CHECK(finished(aggregate_named("sum"), Slot{124919682955470000, true}, 6) == "124919682955.47");
+    CHECK(finished(aggregate_named("sum"), Slot{100, true}, 2) == "1.00");
+    CHECK(finished(aggregate_named("sum"), Slot{1, true}, 9) == "0.000000001");
+    CHECK(finished(aggregate_named("sum"), Slot{-5, true}, 0) == "-5.00");
+    CHECK(finished(aggregate_named("sum"), Slot{}, 9) == "0.00");
+    CHECK(finished(aggregate_named("sum"), Slot{kLeast, true}, 0) ==
           "-170141183460469231731687303715884105728.00");
 }
 
-TEST_CASE("the tags of the stored formats are known, and only those") {
-    CHECK(static_cast<int>(AggregateKind::count) == 1);
-    CHECK(static_cast<int>(AggregateKind::sum) == 2);
+TEST_CASE("the tags of the stored formats are those of the rows, and never change") {
+    CHECK(aggregate_named("count") == AggregateKind{1});
+    CHECK(aggregate_named("sum") == AggregateKind{2});
     for (int tag = 0; tag < 256; ++tag) {
-        CHECK(is_known_aggregate(static_cast<std::uint8_t>(tag)) == (tag == 1 || tag == 2));
+        const AggregateKind kind{static_cast<std::uint8_t>(tag)};
+        const auto rows = std::ranges::count(kAggregates, kind, &AggregateRow::kind);
+        CHECK(rows == (find_aggregate(kind) == nullptr ? 0 : 1));
     }
-    CHECK(aggregate_name(AggregateKind::count) == "count");
-    CHECK(aggregate_name(AggregateKind::sum) == "sum");
-    CHECK_FALSE(needs_input(AggregateKind::count));
-    CHECK(needs_input(AggregateKind::sum));
+    CHECK(find_aggregate(AggregateKind{}) == nullptr);
+}
+
+TEST_CASE("a row says all that is told of its aggregate") {
+    for (const AggregateRow& row : kAggregates) {
+        CAPTURE(row.name);
+        const bool has_field = row.input != AggregateInput::none;
+        CHECK(std::ranges::count(kAggregates, row.name, &AggregateRow::name) == 1);
+        CHECK(static_cast<int>(row.kind) < 64);  // a slot's tag has six bits for it
+        CHECK(row.postgres.starts_with(row.name));
+        CHECK(row.postgres.contains("FIELD") == has_field);
+        CHECK_FALSE(row.doc.empty());
+    }
+    CHECK(default_output_name(*find_aggregate(aggregate_named("sum")), "valor") == "sum_valor");
+    CHECK(default_output_name(*find_aggregate(aggregate_named("count")), "") == "count");
+}
+
+TEST_CASE("a delta that is taken out again leaves what was there") {
+    Seeded random{29};
+    Aggregates::each([&](auto aggregate) {
+        if constexpr (requires(Slot& slot) { aggregate.retract(slot, slot); }) {
+            for (int i = 0; i < 1000; ++i) {
+                const Slot before{random_value(random), true};
+                const Slot delta{random_value(random), true};
+                Slot slot = before;
+                aggregate.merge(slot, delta);
+                aggregate.retract(slot, delta);
+                CHECK(slot == before);
+            }
+        }
+    });
+    CHECK(find_aggregate(aggregate_named("sum"))->retracts);
+    CHECK(find_aggregate(aggregate_named("count"))->retracts);
 }
 
 }  // namespace kstream

@@ -132,9 +132,10 @@ struct Batches {
                 // Each key comes once in a step, and only to its own partition.
                 REQUIRE_FALSE(deltas.contains(key));
                 deltas[key] = {slots.begin(), slots.end()};
-                std::vector<GroupValue> group;
+                GroupKey group;
                 REQUIRE(decode_state_key(key, 1, group));
-                REQUIRE(partition_for_key(group[0].text, kStatePartitions) == record.partition);
+                REQUIRE(partition_for_key(group.values[0].text, kStatePartitions) ==
+                        record.partition);
             }
         }
         REQUIRE(by_partition.size() == kStatePartitions);
@@ -572,8 +573,8 @@ TEST_CASE("the deltas of all partitions and steps together are the fold of the i
                 ++expected_counts.aggregated;
                 std::vector<Slot>& total =
                     expected.try_emplace(seller_key(seller), 2).first->second;
-                merge_slot(AggregateKind::sum, total[0], {Int128{cents} * 10'000'000, true});
-                merge_slot(AggregateKind::count, total[1], {1, true});
+                merge_slot(aggregate_named("sum"), total[0], {Int128{cents} * 10'000'000, true});
+                merge_slot(aggregate_named("count"), total[1], {1, true});
             }
             const Batches batches{b.seal({0, 1, 2})};
             for (const SourceRange& range : batches.header().ranges) {
@@ -581,8 +582,8 @@ TEST_CASE("the deltas of all partitions and steps together are the fold of the i
             }
             for (const auto& [key, delta] : batches.deltas) {
                 std::vector<Slot>& total = found.try_emplace(key, 2).first->second;
-                merge_slot(AggregateKind::sum, total[0], delta[0]);
-                merge_slot(AggregateKind::count, total[1], delta[1]);
+                merge_slot(aggregate_named("sum"), total[0], delta[0]);
+                merge_slot(aggregate_named("count"), total[1], delta[1]);
             }
         }
         REQUIRE(found == expected);

@@ -192,8 +192,8 @@ struct Expected {
             value = R"({"id_vendedor":")" + seller + R"(","valor":)" + std::to_string(units) + "}";
             std::vector<Slot>& total =
                 totals.try_emplace(testing::seller_key(seller), 2).first->second;
-            merge_slot(AggregateKind::sum, total[0], {Int128{units} * 1'000'000'000, true});
-            merge_slot(AggregateKind::count, total[1], {1, true});
+            merge_slot(aggregate_named("sum"), total[0], {Int128{units} * 1'000'000'000, true});
+            merge_slot(aggregate_named("count"), total[1], {1, true});
         }
         const Offset at =
             world.log.append(TopicRole::source, partition, "tx", value, world.clock.wall_ms());

@@ -517,10 +517,10 @@ TEST_CASE("P8: totals that are not what meta states are refused") {
     ++wrong.keys;
     CHECK(is_integrity(restored(changelog_of(model, wrong)), "meta counts 3 keys"));
     wrong = right;
-    merge_slot(AggregateKind::sum, wrong.slots[0], Slot{1, true});
+    merge_slot(aggregate_named("sum"), wrong.slots[0], Slot{1, true});
     CHECK(is_integrity(restored(changelog_of(model, wrong)), "partition 1"));
     wrong = right;
-    merge_slot(AggregateKind::count, wrong.slots[1], Slot{-1, true});
+    merge_slot(aggregate_named("count"), wrong.slots[1], Slot{-1, true});
     CHECK(is_integrity(restored(changelog_of(model, wrong))));
     wrong = right;
     ++wrong.state_hash;

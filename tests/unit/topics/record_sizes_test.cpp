@@ -5,6 +5,7 @@
 #include "kstream/codec/delta_batch.hpp"
 #include "kstream/codec/result_record.hpp"
 #include "kstream/codec/state_key.hpp"
+#include "kstream/model/bad_reason.hpp"
 #include "support/fakes/test_job.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -24,7 +25,8 @@ AggregationSpec spec_of(std::size_t fields, std::size_t sums) {
         spec.group_by.push_back("field_" + std::to_string(i));
     }
     for (std::size_t i = 0; i < sums; ++i) {
-        spec.aggregates.push_back({AggregateKind::sum, "amount", "amount_" + std::to_string(i)});
+        spec.aggregates.push_back(
+            {aggregate_named("sum"), "amount", "amount_" + std::to_string(i)});
     }
     return spec;
 }
@@ -34,9 +36,9 @@ struct Worst {
     explicit Worst(const AggregationSpec& spec)
         : text(kMaxGroupValueBytes, '\x01'),
           values(spec.group_by.size(), GroupValue{GroupValueType::string, text}),
-          kinds(spec.aggregates.size(), AggregateKind::sum),
+          kinds(spec.aggregates.size(), aggregate_named("sum")),
           slots(kinds.size(), Slot{Int192{0, 0, -(std::int64_t{1} << 62)}, true}) {
-        encode_state_key(values, key);
+        encode_state_key({values}, key);
     }
     std::string text;
     std::vector<GroupValue> values;
@@ -64,8 +66,8 @@ TEST_CASE("no data makes a larger record than the job's largest") {
         const Worst worst{spec};
         std::string result_key;
         std::string result_value;
-        append_result_key(result_key, worst.values);
-        append_result_value(result_value, spec, worst.values, worst.slots);
+        append_result_key(result_key, {worst.values});
+        append_result_value(result_value, spec, {worst.values}, worst.slots);
         const auto result = static_cast<std::int64_t>(result_key.size() + result_value.size());
         CHECK(result <= largest_record(TopicRole::results, spec));
         // And no less, where the key is JSON as well.

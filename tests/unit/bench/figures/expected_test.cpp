@@ -1,7 +1,8 @@
 #include "bench/figures/expected.hpp"
 
-#include "kstream/codec/record_decoder.hpp"
 #include "kstream/codec/transaction_encoder.hpp"
+#include "kstream/core/aggregates.hpp"
+#include "kstream/reader/record_reader.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -15,10 +16,11 @@ TEST_CASE("expected totals are those of the records as they are written") {
     Expected expected;
     expected.add(options, 500);
 
-    RecordDecoder decoder({.source_topic = "source",
-                           .group_by = {"id_vendedor"},
-                           .aggregates = {{AggregateKind::sum, "valor", "sum"}},
-                           .scale = 2});
+    const auto reader =
+        make_record_reader({.source_topic = "source",
+                            .group_by = {"id_vendedor"},
+                            .aggregates = {{aggregate_named("sum"), "valor", "sum"}},
+                            .scale = 2});
     std::vector<SellerTotal> decoded(4);
     std::uint64_t bytes = 0;
     std::uint64_t checksum = 0;
@@ -27,11 +29,11 @@ TEST_CASE("expected totals are those of the records as they are written") {
         std::array<char, kTransactionRoom> room{};
         const std::string_view value(room.data(),
                                      encode_transaction(generator.record(i), room.data()));
-        REQUIRE(decoder.decode(value).ok);
-        const std::string_view seller = decoder.group_values()[0].text;
+        REQUIRE(reader->read(value).ok);
+        const std::string_view seller = reader->group().values[0].text;
         SellerTotal& total = decoded.at(static_cast<std::size_t>(seller.back() - '1'));
         ++total.count;
-        total.cents += static_cast<std::uint64_t>(decoder.inputs()[0].units);
+        total.cents += static_cast<std::uint64_t>(reader->inputs()[0].units);
         bytes += value.size() + kTransactionKeySize;
         checksum += record_checksum(value);
     }

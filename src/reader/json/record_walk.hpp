@@ -1,5 +1,5 @@
 // One pass over a record: is it a JSON object as docs/RECORDS.md asks for, and what stands in the
-// fields that the job wants. The record decoder makes its verdict of that.
+// fields that the job wants. The reader makes its verdict of that.
 //
 // simdjson finds the structural characters and checks UTF-8, quotes and control characters with the
 // widest instructions of the machine (its stage 1); the walk over that index is ours: why, and what
@@ -9,8 +9,8 @@
 // signature from 3.0 to 4.6; nothing else of that namespace is used, and only here.
 #pragma once
 
-#include "codec/record_shape.hpp"
-#include "codec/wanted_field.hpp"
+#include "reader/json/record_shape.hpp"
+#include "reader/json/wanted_field.hpp"
 
 #include <simdjson.h>
 

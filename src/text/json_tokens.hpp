@@ -1,11 +1,9 @@
-// JSON's small parts, byte by byte (RFC 8259): tokens and escapes for the record decoder, and the
-// verdict on a whole text for records that the decoder's fast walk has turned down.
+// JSON's small parts, byte by byte (RFC 8259): tokens and escapes, for those who read JSON. Nothing
+// here knows what a text means.
 #pragma once
 
-#include "kstream/codec/record_decoder.hpp"
-
 #include <cstddef>
-#include <optional>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -27,6 +25,18 @@ namespace kstream::json {
 // before it is unescaped is over the limit after it, too.
 inline constexpr std::size_t kMaxEscapeFactor = 6;
 
+struct Escape {
+    std::size_t size = 0;          // bytes of the escape, a pair of surrogates taken as one
+    std::uint32_t code_point = 0;  // a lone surrogate stays one
+
+    [[nodiscard]] constexpr bool is_lone_surrogate() const {
+        return code_point >= 0xd800 && code_point <= 0xdfff;
+    }
+};
+
+// The escape at the front of `text`, which starts with a backslash; size 0 when it is none.
+[[nodiscard]] Escape read_escape(std::string_view text);
+
 enum class Escapes {
     fine,
     invalid,         // an escape that JSON does not have
@@ -39,10 +49,5 @@ enum class Escapes {
 
 // Appends `raw` without its escapes, as UTF-8. Its escapes have been checked and are fine.
 void append_unescaped(std::string& out, std::string_view raw);
-
-// What is wrong with a text as a whole, in the order of docs/RECORDS.md: encoding, depth, json,
-// encoding by a lone surrogate. Nothing: one JSON value of any type with only whitespace around it.
-// Constant memory, linear time.
-[[nodiscard]] std::optional<BadReason> text_problem(std::string_view text);
 
 }  // namespace kstream::json

@@ -1,8 +1,8 @@
 // On the per-record path. A record is recognized in one pass, some 16 bytes at a time, by whatever
 // vector instructions the target has without asking (SSE2, NEON).
-#include "codec/record_shape.hpp"
+#include "reader/json/record_shape.hpp"
 
-#include "codec/json_text.hpp"
+#include "text/json_tokens.hpp"
 
 #include <simdjson.h>
 

@@ -1,10 +1,11 @@
 // The walk says yes or no and never why: the reason for a no is found byte by byte elsewhere
 // (json::text_problem), so that it does not depend on how the walk goes about it.
-#include "codec/record_walk.hpp"
+#include "reader/json/record_walk.hpp"
 
-#include "codec/json_text.hpp"
 #include "kstream/check.hpp"
+#include "kstream/model/bad_reason.hpp"
 #include "kstream/planted_bug.hpp"
+#include "text/json_tokens.hpp"
 
 #include <algorithm>
 #include <cstring>

@@ -1,5 +1,5 @@
 // What a value that is no JSON is said to look like.
-#include "kstream/codec/looks_like.hpp"
+#include "reader/json/looks_like.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 

@@ -8,7 +8,7 @@
 // it is worth: docs/adr/0024-record-shape.md.
 #pragma once
 
-#include "codec/wanted_field.hpp"
+#include "reader/json/wanted_field.hpp"
 
 #include <array>
 #include <cstddef>

@@ -1,4 +1,4 @@
-#include "kstream/codec/looks_like.hpp"
+#include "reader/json/looks_like.hpp"
 
 #include <array>
 #include <utility>

@@ -1,5 +1,5 @@
 // What a record has in a field that the job wants: filled by the record walk or by the shape that a
-// record is recognized by, read by the record decoder.
+// record is recognized by, read by the reader.
 #pragma once
 
 #include "kstream/model/decimal.hpp"

@@ -1,0 +1,26 @@
+// Which group a record belongs to. codec/state_key.hpp and codec/result_record.hpp have its bytes.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace kstream {
+
+// The value stands in stored formats.
+enum class GroupValueType : std::uint8_t { string = 's', number = 'n', boolean = 'b' };
+
+// One group-by value: strings unescaped; numbers in canonical plain form (1.0, 1 and 1e0 are all
+// "1"); booleans as "true" or "false". 1 is not "1": the type is part of the value.
+struct GroupValue {
+    GroupValueType type = GroupValueType::string;
+    std::string_view text;
+};
+
+// The group-by values in the job's order. All that tells groups apart stands here and in the state
+// key: who handles keys passes it on whole.
+struct GroupKey {
+    std::vector<GroupValue> values;
+};
+
+}  // namespace kstream

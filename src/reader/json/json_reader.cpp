@@ -1,0 +1,170 @@
+// First stop of the map loop and its most expensive one: the contract (docs/RECORDS.md) is checked
+// on all of every record.
+#include "reader/json/json_reader.hpp"
+
+#include "kstream/check.hpp"
+#include "reader/json/looks_like.hpp"
+#include "reader/json/text_problem.hpp"
+#include "text/json_tokens.hpp"
+
+#include <algorithm>
+#include <optional>
+
+namespace kstream {
+namespace {
+
+constexpr std::string_view kOneName =
+    "the name is looked for as it stands: fields within other objects are not read by this form "
+    "of a job";
+
+BadReason reason_of(DecimalError error) {
+    KSTREAM_CHECK(error == DecimalError::scale || error == DecimalError::range,
+                  "the walk lets no bad number through");
+    return error == DecimalError::scale ? BadReason::scale : BadReason::range;
+}
+
+RecordVerdict bad(BadReason reason, std::size_t field) {
+    return {false, reason, static_cast<std::int32_t>(field)};
+}
+
+}  // namespace
+
+JsonReader::JsonReader(const AggregationSpec& spec)
+    : RecordReader(spec),
+      scale_(spec.scale),
+      walk_(spec.scale),
+      group_texts_(spec.group_by.size()) {
+    for (const std::string& field : spec.group_by) {
+        group_fields_.push_back(walk_.want(field));
+    }
+    for (const AggregateSpec& aggregate : spec.aggregates) {
+        input_fields_.push_back(aggregate.input_field.empty()
+                                    ? std::nullopt
+                                    : std::optional{walk_.want(aggregate.input_field)});
+    }
+}
+
+RecordVerdict JsonReader::read(std::string_view value) {
+    if (!walk_.run(value)) [[unlikely]] {
+        const auto problem = json::text_problem(value);
+        if (problem) {
+            return {.ok = false, .reason = *problem};
+        }
+        // A good text that the walk does not take is a value that is no object.
+        const std::size_t first = value.find_first_not_of(" \t\r\n");
+        KSTREAM_CHECK(value[first] != '{', "walk and grammar agree");
+        return {.ok = false, .reason = BadReason::not_object};
+    }
+    if (walk_.has_duplicate()) {
+        return bad(BadReason::duplicate_field, walk_.first_duplicate());
+    }
+    if (!walk_.has_all()) {
+        return bad(BadReason::missing_field, walk_.first_missing());
+    }
+    return fill();
+}
+
+RecordVerdict JsonReader::fill() {
+    for (std::size_t i = 0; i < group_.values.size(); ++i) {
+        const auto problem = fill_group(i);
+        if (problem) {
+            return bad(*problem, group_fields_[i]);
+        }
+    }
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+        if (!input_fields_[i]) {
+            continue;
+        }
+        const FieldValue& field = walk_.field(*input_fields_[i]);
+        if (field.kind != ValueKind::number) {
+            return bad(BadReason::number_type, *input_fields_[i]);
+        }
+        if (field.error != DecimalError::none) {
+            return bad(reason_of(field.error), *input_fields_[i]);
+        }
+        inputs_[i] = field.number;
+    }
+    return {};
+}
+
+// Off the hot path: by trying. The fields of a record that was bad for its scale are all there,
+// and the walk has kept their tokens.
+std::optional<int> JsonReader::scale_needed() const {
+    const auto good_at = [this](int tried, const FieldValue& field) {
+        Decimal ignored;
+        return field.kind == ValueKind::number &&
+               parse_decimal(field.raw, tried, ignored) == DecimalError::none;
+    };
+    for (int tried = scale_ + 1; tried <= kMaxScale; ++tried) {
+        const bool groups_good = std::ranges::all_of(group_fields_, [&](std::size_t number) {
+            const FieldValue& field = walk_.field(number);
+            return field.kind == ValueKind::number   ? good_at(tried, field)
+                   : field.kind == ValueKind::string ? field.raw.size() <= kMaxGroupValueBytes
+                                                     : field.kind == ValueKind::boolean;
+        });
+        const bool inputs_good = std::ranges::all_of(input_fields_, [&](const auto& number) {
+            return !number || good_at(tried, walk_.field(*number));
+        });
+        if (groups_good && inputs_good) {
+            return tried;
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<BadReason> JsonReader::fill_group(std::size_t i) {
+    const FieldValue& field = walk_.field(group_fields_[i]);
+    std::string& text = group_texts_[i];
+    switch (field.kind) {
+        case ValueKind::other:
+            return BadReason::group_type;
+        case ValueKind::boolean:
+            group_.values[i] = {GroupValueType::boolean, field.raw};
+            break;
+        case ValueKind::number:
+            if (field.error != DecimalError::none) {
+                return reason_of(field.error);
+            }
+            text.clear();
+            append_decimal(text, field.number, scale_, 0);
+            group_.values[i] = {GroupValueType::number, text};
+            break;
+        case ValueKind::string:
+            group_.values[i] = {GroupValueType::string, field.raw};
+            if (field.raw.size() > json::kMaxEscapeFactor * kMaxGroupValueBytes) {
+                return BadReason::group_size;
+            }
+            if (field.escaped) {
+                text.clear();
+                json::append_unescaped(text, field.raw);
+                group_.values[i].text = text;
+            }
+            if (group_.values[i].text.size() > kMaxGroupValueBytes) {
+                return BadReason::group_size;
+            }
+            break;
+    }
+    return std::nullopt;
+}
+
+std::string_view JsonReader::field_name(const RecordVerdict& verdict) const {
+    return verdict.field == RecordVerdict::kNoField
+               ? std::string_view{}
+               : walk_.name(static_cast<std::size_t>(verdict.field));
+}
+
+std::string JsonReader::hint(const RecordVerdict& verdict, std::string_view value) const {
+    switch (verdict.reason) {
+        case BadReason::json:
+        case BadReason::encoding: {
+            const std::string_view look = looks_like(value);
+            return look.empty() ? std::string{} : "it looks like " + std::string{look};
+        }
+        case BadReason::missing_field:
+            return field_name(verdict).contains('.') ? std::string{kOneName} : std::string{};
+        default:
+            return {};
+    }
+}
+
+}  // namespace kstream
