@@ -1,7 +1,7 @@
 #include "app/audit_report.hpp"
 
 #include "kstream/audit/audited_job.hpp"
-#include "telemetry/json_writer.hpp"
+#include "text/json_writer.hpp"
 
 #include <fmt/format.h>
 
@@ -79,7 +79,7 @@ std::string audit_text(const audit::Report& report) {
 }
 
 std::string audit_json(const audit::Report& report) {
-    telemetry::JsonWriter json;
+    text::JsonWriter json;
     json.begin_object()
         .field("application_id", report.application_id)
         .field("verdict", verdict(report))

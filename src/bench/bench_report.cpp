@@ -1,7 +1,7 @@
 #include "bench/bench_report.hpp"
 
 #include "bench/figures/json_document.hpp"
-#include "telemetry/json_writer.hpp"
+#include "text/json_writer.hpp"
 
 #include <fmt/format.h>
 
@@ -27,7 +27,7 @@ std::string number_text(double value) {
     return fmt::format("{:.{}f}", value, digits);
 }
 
-void write_figure(telemetry::JsonWriter& out, const Figure& figure) {
+void write_figure(text::JsonWriter& out, const Figure& figure) {
     const Summary summary = summarize(figure.rounds);
     out.begin_object()
         .field("name", figure.name)
@@ -45,7 +45,7 @@ void write_figure(telemetry::JsonWriter& out, const Figure& figure) {
     out.end_array().end_object();
 }
 
-void write_surroundings(telemetry::JsonWriter& out, const BenchReport& report) {
+void write_surroundings(text::JsonWriter& out, const BenchReport& report) {
     out.key("machine")
         .begin_object()
         .field("cpu", report.machine.cpu)
@@ -164,7 +164,7 @@ std::string bench_text(const BenchReport& report) {
 }
 
 std::string bench_json(const BenchReport& report) {
-    telemetry::JsonWriter out;
+    text::JsonWriter out;
     out.begin_object()
         .field("format", kFormat)
         .field("kstream", report.kstream)

@@ -4,6 +4,7 @@
 #include "cli/listen_address.hpp"
 #include "cli/names.hpp"
 #include "cli/values.hpp"
+#include "text/utf8.hpp"
 
 #include <fmt/format.h>
 
@@ -121,7 +122,7 @@ void warn_if_nested(std::string_view option, std::string_view field, Found& foun
         found.push_back(fmt::format(
             "{} {}: nested fields are not read; this is taken for one field of that name at the "
             "top of each record",
-            option, in_quotes(field)));
+            option, text::in_quotes(field)));
     }
 }
 

@@ -1,7 +1,7 @@
 // Questions go to every totals loop of the process; their answers are put together here.
 #include "telemetry/state_pages.hpp"
 
-#include "telemetry/json_writer.hpp"
+#include "text/json_writer.hpp"
 
 #include <fmt/format.h>
 
@@ -14,6 +14,8 @@
 
 namespace kstream::telemetry {
 namespace {
+
+using text::JsonWriter;
 
 constexpr std::string_view kKeyPath = "/state/";
 

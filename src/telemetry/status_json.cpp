@@ -2,7 +2,7 @@
 #include "telemetry/status_json.hpp"
 
 #include "telemetry/health.hpp"
-#include "telemetry/json_writer.hpp"
+#include "text/json_writer.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -10,6 +10,8 @@
 
 namespace kstream::telemetry {
 namespace {
+
+using text::JsonWriter;
 
 constexpr std::array<std::string_view, kTransactionResultCount> kResults{"committed", "aborted",
                                                                          "uncertain", "fenced"};

@@ -23,28 +23,30 @@ ROOT = Path(__file__).resolve().parents[2]
 MAY_INCLUDE = {
     "base": set(),
     "model": {"base"},
-    "core": {"base", "model"},
-    "codec": {"base", "model", "core"},
+    "core": {"base", "model", "text"},
+    "codec": {"base", "model", "core", "text"},
     "status": {"base", "model", "codec"},
     "ports": {"base", "model", "status"},
     "pipeline": {"base", "model", "core", "codec", "ports", "status"},
     # Recomputes what the loops have made, so it knows nothing of them: formats and decoder only,
     # and the ports that it reads through.
-    "audit": {"base", "model", "core", "codec", "ports"},
+    "audit": {"base", "model", "core", "codec", "ports", "text"},
     # Adapters know the contracts, never the engine and never each other.
     "kafka": {"base", "model", "ports", "status"},
     "telemetry": {"base", "model", "codec", "ports", "status", "text"},
-    "cli": {"base", "model", "ports", "config"},
+    "cli": {"base", "model", "ports", "config", "text"},
     "process": {"base", "ports"},
     # What the options come to, as data: cli/config.hpp.
     "config": {"base", "model", "ports"},
+    # How text is checked, escaped and shown: nothing that knows what the text is about.
     "text": set(),
     # The rooms of the subcommands: of the adapters, Kafka and the process only.
     "topics": {
         "base", "model", "core", "codec", "ports", "pipeline", "kafka", "process", "cli", "config",
+        "text",
     },
     "produce": {
-        "base", "model", "core", "codec", "ports", "status", "kafka", "process", "config",
+        "base", "model", "core", "codec", "ports", "status", "kafka", "process", "config", "text",
     },
     "results": {
         "base", "model", "core", "ports", "text", "kafka", "process", "topics", "config",
@@ -52,13 +54,13 @@ MAY_INCLUDE = {
     "bench/figures": {"base", "model", "core", "codec"},
     "bench": {
         "base", "model", "core", "codec", "ports", "kafka", "process", "telemetry", "config",
-        "topics", "produce", "bench/figures",
+        "topics", "produce", "bench/figures", "text",
     },
     # The composition roots name everything.
     "app": {
         "base", "model", "core", "codec", "ports", "pipeline", "audit", "status", "kafka",
         "telemetry", "cli", "config", "process", "topics", "produce", "results", "bench",
-        "bench/figures",
+        "bench/figures", "text",
     },
     "main": {"base", "app", "cli", "process"},
     # Only in the preset `planted`.
