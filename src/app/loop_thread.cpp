@@ -1,10 +1,10 @@
 #include "app/loop_thread.hpp"
 
 #include "app/advertised.hpp"
-#include "process/random_id.hpp"
 #include "kstream/codec/spec_hash.hpp"
 #include "kstream/pipeline/map_takeover.hpp"
 #include "kstream/pipeline/totals_takeover.hpp"
+#include "process/random_id.hpp"
 
 #include <fmt/format.h>
 

@@ -17,10 +17,10 @@ constexpr std::chrono::milliseconds kClusterWait{30000};
 ExitCode run_results(const cli::ResultsConfig& config, AppContext& context) {
     Result<kafka::Admin> admin = topics::make_admin(config.common, context.log, context.stop);
     if (!admin) {
-        return explain(context.log, "no results", admin.error());
+        return explain(context.log, admin.error(), "no results");
     }
     if (const auto reached = admin->wait_for_cluster(1, kClusterWait); !reached) {
-        return explain(context.log, "no results", reached.error());
+        return explain(context.log, reached.error(), "no results");
     }
     return results::print_results(config, *admin, context.log, context.stop);
 }
