@@ -261,7 +261,7 @@ Ended join_loops(const Loops& loops, std::chrono::steady_clock::time_point deadl
 OutputBatch::Volume written_by(const AppContext& context) {
     OutputBatch::Volume written;
     for (const auto& loop : context.snapshots.read().loops) {
-        for (const OutputBatch::Volume& topic : loop.status->written) {
+        for (const OutputBatch::Volume& topic : loop.status->steps.written) {
             written.records += topic.records;
             written.bytes += topic.bytes;
         }

@@ -91,7 +91,7 @@ Result<void> StepLoop::settle() {
     if (!result || !in_flight_ || result->number != step_number_) {
         return {};
     }
-    ++status_.transactions[static_cast<std::size_t>(result->outcome)];
+    ++status_.steps.transactions[static_cast<std::size_t>(result->outcome)];
     publish_due_ = true;
     if (result->outcome == TransactionResult::committed) {
         step_committed();
@@ -103,13 +103,13 @@ Result<void> StepLoop::settle() {
 void StepLoop::step_committed() {
     const Duration took = ports_.clock.now() - submitted_;
     rhythm_.commit_took(took);
-    status_.commit_seconds.record(to_seconds(took));
-    status_.last_commit_wall_seconds = static_cast<double>(ports_.clock.wall_ms()) / 1000.0;
+    status_.steps.commit_seconds.record(to_seconds(took));
+    status_.steps.last_commit_wall_seconds = static_cast<double>(ports_.clock.wall_ms()) / 1000.0;
     aborts_in_a_row_ = 0;
     in_flight_ = false;
     for (std::size_t role = 0; role < kTopicRoleCount; ++role) {
-        status_.written[role].records += flight_volumes_[role].records;
-        status_.written[role].bytes += flight_volumes_[role].bytes;
+        status_.steps.written[role].records += flight_volumes_[role].records;
+        status_.steps.written[role].bytes += flight_volumes_[role].bytes;
     }
     fold_.committed(ports_.clock.wall_ms());
     std::vector<PartitionPosition> opened;
@@ -165,7 +165,7 @@ Result<void> StepLoop::step_failed(const StepResult& result) {
 
 Result<void> StepLoop::note_rebuild(const Error& cause) {
     const Instant now = ports_.clock.now();
-    ++status_.producer_rebuilds;
+    ++status_.steps.producer_rebuilds;
     rebuilds_.push_back(now);
     while (now - rebuilds_.front() > seconds{60}) {
         rebuilds_.pop_front();
@@ -313,7 +313,7 @@ void StepLoop::take_over_anew() {
 // ----------------------------------------------------------------------
 
 void StepLoop::on_assigned(std::span<const PartitionId> partitions) {
-    status_.joined = true;
+    status_.member.joined = true;
     if (partitions.empty()) {
         return;  // a rebalance of the group that gave this member nothing new
     }
@@ -321,7 +321,7 @@ void StepLoop::on_assigned(std::span<const PartitionId> partitions) {
                      {{"stage", config_.stage == Stage::map ? "map" : "totals"},
                       {"worker", std::int64_t{config_.worker}},
                       {"partitions", list_partitions(partitions)}});
-    ++status_.rebalances;
+    ++status_.member.rebalances;
     for (const PartitionId partition : partitions) {
         track(partition) = Track{};
         track(partition).state = PartitionState::taking;
@@ -461,8 +461,8 @@ void StepLoop::on_revoking(std::span<const PartitionId> partitions, bool lost) {
     revoking_ = true;
     revoking_lost_ = revoking_lost_ || lost;
     if (lost) {
-        status_.partitions_lost += partitions.size();
-        status_.joined = false;
+        status_.member.partitions_lost += partitions.size();
+        status_.member.joined = false;
     }
 }
 
@@ -850,8 +850,8 @@ void StepLoop::publish(Instant now) {
     }
     publish_due_ = false;
     published_ = now;
-    status_.partitions.clear();
-    status_.caught_up = status_.joined;
+    status_.member.partitions.clear();
+    status_.member.caught_up = status_.member.joined;
     for (std::size_t i = 0; i < tracks_.size(); ++i) {
         const Track& t = tracks_[i];
         if (t.state == PartitionState::absent) {
@@ -876,14 +876,15 @@ void StepLoop::publish(Instant now) {
                 const std::int64_t age_ms = ports_.clock.wall_ms() - t.newest_ms;
                 status.lag_seconds = std::max(0.0, static_cast<double>(age_ms) / 1000.0);
             }
-            status_.caught_up = status_.caught_up && !behind;
+            status_.member.caught_up = status_.member.caught_up && !behind;
         } else {
-            status_.caught_up = false;
+            status_.member.caught_up = false;
         }
-        status_.partitions.push_back(status);
+        status_.member.partitions.push_back(status);
     }
-    fold_.report(status_);
-    takeover_.report(status_);
+    status_.fold = fold_.status();
+    status_.state = fold_.state();
+    status_.takeover = takeover_.status();
     ports_.status.publish(status_);
 }
 

@@ -1,6 +1,7 @@
 #include "kstream/pipeline/totals_takeover.hpp"
 
 #include "kstream/codec/spec_difference.hpp"
+#include "kstream/model/names.hpp"
 #include "kstream/planted_bug.hpp"
 
 #include <fmt/format.h>
@@ -22,10 +23,6 @@ RecordBatch together(RecordBatch batch) {
         return record.partition != few.front().partition;
     });
     return few.first(static_cast<std::size_t>(other - few.begin()));
-}
-
-constexpr std::string_view topic_word(TopicRole topic) {
-    return topic == TopicRole::repartition ? "repartition" : "changelog";
 }
 
 }  // namespace
@@ -188,15 +185,15 @@ Result<void> TotalsTakeover::check_topic(const QueryAnswer& answer, TopicRole to
     if (answer.topic_id != expected) {
         return fail(
             ExitCode::identity,
-            fmt::format("the {} topic was replaced: its id was {}, now {}", topic_word(topic),
+            fmt::format("the {} topic was replaced: its id was {}, now {}", role_name(topic),
                         topic_id_text(expected), topic_id_text(answer.topic_id)),
             "it was deleted and made again; run `kstream reset` to begin again");
     }
     if (answer.partition_count != static_cast<std::int32_t>(job_.identity.state_partitions)) {
         return fail(
             ExitCode::identity,
-            fmt::format("the {} topic has {} partitions now, the state is for {}",
-                        topic_word(topic), answer.partition_count, job_.identity.state_partitions),
+            fmt::format("the {} topic has {} partitions now, the state is for {}", role_name(topic),
+                        answer.partition_count, job_.identity.state_partitions),
             "keys would move between partitions; run `kstream reset` to begin again");
     }
     return {};
@@ -295,7 +292,7 @@ Result<bool> TotalsTakeover::restore(std::vector<ReadyPartition>& ready) {
         entry = active_.erase(entry);
     }
     if (active_.empty()) {
-        restoring_ += clock_.now() - began_;
+        status_.restore_seconds += std::chrono::duration<double>(clock_.now() - began_).count();
     }
     return active_.empty();
 }
@@ -319,7 +316,7 @@ Result<void> TotalsTakeover::restore_records(RecordBatch group, TotalsState& sta
                                         record.partition.value, record.record_offset.value);
             return std::unexpected(std::move(error));
         }
-        ++restored_records_;
+        ++status_.restored_records;
     }
     return {};
 }
@@ -412,11 +409,6 @@ Result<void> TotalsTakeover::finish(PartitionId partition, Restoring& restoring,
     fold_.install(std::move(restoring.state));
     ready.push_back({partition, position, false});
     return {};
-}
-
-void TotalsTakeover::report(LoopStatus& status) const {
-    status.restored_records = restored_records_;
-    status.restore_seconds = std::chrono::duration<double>(restoring_).count();
 }
 
 // Always "not yet", or the end of the patience.

@@ -52,7 +52,7 @@ bool read_number(std::string_view text, T& out) {
 std::vector<PartitionId> restoring_partitions(const SnapshotStore& snapshots) {
     std::vector<PartitionId> all;
     for (const auto& snapshot : snapshots.read().loops) {
-        for (const PartitionStatus& partition : snapshot.status->partitions) {
+        for (const PartitionStatus& partition : snapshot.status->member.partitions) {
             if (snapshot.status->stage == Stage::totals && partition.restoring) {
                 all.push_back(partition.partition);
             }
@@ -90,14 +90,6 @@ void write_peers(JsonWriter& json, const Peers* peers, Instant now) {
     }
     json.end_array();
     json.field("peers_age_seconds", std::chrono::duration<double>(now - peers->asked).count());
-}
-
-void write_texts(JsonWriter& json, std::string_view name, const std::vector<std::string>& texts) {
-    json.key(name).begin_array();
-    for (const std::string& text : texts) {
-        json.value(text);
-    }
-    json.end_array();
 }
 
 // The answers of all totals loops of the process, as they come in.
@@ -238,8 +230,8 @@ std::optional<HttpResponse> list_response(const StateSources& sources,
     json.field("keys", keys);
     json.key("restoring");
     write_numbers(json, restoring_partitions(sources.snapshots));
-    write_texts(json, "group_by", sources.facts.group_by);
-    write_texts(json, "aggregates", sources.facts.aggregates);
+    json.array("group_by", sources.facts.group_by);
+    json.array("aggregates", sources.facts.aggregates);
     json.key("entries").begin_array();
     for (const StateEntry& entry : merged.entries) {
         json.begin_object().field("key", entry.key).field("partition", entry.partition.value);

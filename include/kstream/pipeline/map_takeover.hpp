@@ -43,7 +43,7 @@ public:
     void cancel(std::span<const PartitionId> partitions) override;
     Result<void> advance(std::vector<ReadyPartition>& ready) override;
     [[nodiscard]] bool idle() const override { return waiting_.empty() && active_.empty(); }
-    void report(LoopStatus&) const override {}  // there is no state to restore
+    [[nodiscard]] const TakeoverStatus& status() const override { return status_; }
 
 private:
     enum class Stage : std::uint8_t {
@@ -130,6 +130,7 @@ private:
 
     Instant progress_;
     bool said_waiting_ = false;
+    TakeoverStatus status_;  // there is no state to restore
 };
 
 }  // namespace kstream

@@ -48,7 +48,7 @@ public:
     void cancel(std::span<const PartitionId> partitions) override;
     Result<void> advance(std::vector<ReadyPartition>& ready) override;
     [[nodiscard]] bool idle() const override { return waiting_.empty() && active_.empty(); }
-    void report(LoopStatus& status) const override;
+    [[nodiscard]] const TakeoverStatus& status() const override { return status_; }
 
 private:
     enum class Stage : std::uint8_t {
@@ -112,8 +112,7 @@ private:
     Instant progress_;
     Instant began_;
     bool said_waiting_ = false;
-    std::uint64_t restored_records_ = 0;
-    Duration restoring_{0};  // all takeovers, from gathering to the last partition
+    TakeoverStatus status_;  // seconds: of all takeovers, from gathering to the last partition
 };
 
 }  // namespace kstream
