@@ -37,12 +37,8 @@ void write_figure(text::JsonWriter& out, const Figure& figure) {
         .field("min", summary.least)
         .field("max", summary.most)
         .field("spread", summary.spread)
-        .key("rounds")
-        .begin_array();
-    for (const double value : figure.rounds) {
-        out.value(value);
-    }
-    out.end_array().end_object();
+        .array("rounds", figure.rounds)
+        .end_object();
 }
 
 void write_surroundings(text::JsonWriter& out, const BenchReport& report) {
@@ -171,20 +167,13 @@ std::string bench_json(const BenchReport& report) {
         .field("librdkafka", report.librdkafka)
         .field("at", report.at);
     write_surroundings(out, report);
-    out.key("scenarios").begin_array();
-    for (const ScenarioResult& scenario : report.scenarios) {
-        out.begin_object()
-            .field("name", scenario.name)
-            .field("checked", scenario.checked)
-            .key("figures")
-            .begin_array();
-        for (const Figure& figure : scenario.figures) {
-            write_figure(out, figure);
-        }
-        out.end_array().end_object();
-    }
-    out.end_array().end_object();
-    return out.take() + "\n";
+    out.array("scenarios", report.scenarios, [&out](const ScenarioResult& scenario) {
+        out.begin_object().field("name", scenario.name).field("checked", scenario.checked);
+        out.array("figures", scenario.figures,
+                  [&out](const Figure& figure) { write_figure(out, figure); });
+        out.end_object();
+    });
+    return out.end_object().take() + "\n";
 }
 
 Result<EarlierResult> read_earlier(const std::string& path, const cli::BenchConfig& config) {

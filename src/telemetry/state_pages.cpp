@@ -62,12 +62,10 @@ std::vector<PartitionId> restoring_partitions(const SnapshotStore& snapshots) {
     return all;
 }
 
-void write_numbers(JsonWriter& json, const std::vector<PartitionId>& partitions) {
-    json.begin_array();
-    for (const PartitionId partition : partitions) {
-        json.value(partition.value);
-    }
-    json.end_array();
+void write_numbers(JsonWriter& json, std::string_view name,
+                   const std::vector<PartitionId>& partitions) {
+    json.array(name, partitions,
+               [&json](const PartitionId partition) { json.value(partition.value); });
 }
 
 void write_peers(JsonWriter& json, const Peers* peers, Instant now) {
@@ -78,14 +76,10 @@ void write_peers(JsonWriter& json, const Peers* peers, Instant now) {
     }
     json.begin_array();
     for (const Peer& peer : peers->list) {
-        json.begin_object().key("http");
-        if (peer.http.empty()) {
-            json.null();
-        } else {
-            json.value(peer.http);
-        }
-        json.field("host", peer.host).field("self", peer.self).key("partitions");
-        write_numbers(json, peer.partitions);
+        json.begin_object();
+        json.field("http", peer.http.empty() ? std::nullopt : std::optional(peer.http));
+        json.field("host", peer.host).field("self", peer.self);
+        write_numbers(json, "partitions", peer.partitions);
         json.end_object();
     }
     json.end_array();
@@ -228,16 +222,13 @@ std::optional<HttpResponse> list_response(const StateSources& sources,
     }
     json.end_array();
     json.field("keys", keys);
-    json.key("restoring");
-    write_numbers(json, restoring_partitions(sources.snapshots));
+    write_numbers(json, "restoring", restoring_partitions(sources.snapshots));
     json.array("group_by", sources.facts.group_by);
     json.array("aggregates", sources.facts.aggregates);
-    json.key("entries").begin_array();
-    for (const StateEntry& entry : merged.entries) {
+    json.array("entries", merged.entries, [&json](const StateEntry& entry) {
         json.begin_object().field("key", entry.key).field("partition", entry.partition.value);
         json.key("total").raw(entry.value).end_object();
-    }
-    json.end_array();
+    });
     json.field("next", merged.next);
     write_peers(json, peers.get(), sources.clock.now());
     json.end_object();
