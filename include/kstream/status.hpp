@@ -5,27 +5,31 @@
 
 #include "kstream/model/bad_reason.hpp"
 #include "kstream/model/ids.hpp"
+#include "kstream/model/names.hpp"
 #include "kstream/model/output_batch.hpp"
 
 #include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace kstream {
 
-// Which of the two loops of a worker.
-enum class Stage : std::uint8_t { map, totals };
-
-// How a transaction ended, as metrics label and in counts.
+// How a transaction ended.
 enum class TransactionResult : std::uint8_t { committed, aborted, uncertain, fenced };
 inline constexpr std::size_t kTransactionResultCount = 4;
+inline constexpr std::array<std::string_view, kTransactionResultCount> kTransactionResultNames{
+    "committed", "aborted", "uncertain", "fenced"};
 
 // Where a loop spends its time: the single best diagnosis of what bounds it.
 enum class LoopPhase : std::uint8_t { poll, fold, seal, restore, other };
 inline constexpr std::size_t kLoopPhaseCount = 5;
+inline constexpr std::array<std::string_view, kLoopPhaseCount> kLoopPhaseNames{
+    "poll", "fold", "seal", "restore", "other"};
 
-// Powers-of-two histogram of durations: bucket i counts values <= kLatencyBucketSeconds[i].
+// Histogram of durations in steps of 1, 2, 5: bucket i counts those above bound i - 1 and up to
+// bound i.
 inline constexpr std::array<double, 14> kLatencyBucketSeconds{
     0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30};
 struct LatencyCounts {
@@ -61,37 +65,61 @@ struct TotalStatus {
     std::vector<double> values;  // one for each aggregate
 };
 
-// All counters are totals since the process started.
-struct LoopStatus {
-    Stage stage = Stage::map;
-    int worker = 0;
-    bool joined = false;     // has had an assignment since the last loss
-    bool caught_up = false;  // positions have reached the log ends as last seen
-    std::vector<PartitionStatus> partitions;
+// The parts of a loop, each with the status that it keeps of itself and that the loop publishes
+// whole: a new figure is a member here, where it is counted, and a row in
+// telemetry/metric_table.cpp. All counters are totals since the process started.
 
+struct FoldStatus {
     std::uint64_t records_read = 0;  // from the input topic of this loop
     std::uint64_t bytes_read = 0;
     std::uint64_t records_aggregated = 0;  // map: source records folded; totals: deltas applied
     std::uint64_t tombstones = 0;
     std::uint64_t skipped = 0;  // bad records under --on-bad-record skip
     std::array<std::uint64_t, kBadReasonCount> bad_records{};
-    std::uint64_t duplicate_steps = 0;  // totals: steps seen again and dropped (P2)
-    std::uint64_t keys = 0;             // totals: keys held; map: keys in the open step
-    std::uint64_t state_bytes = 0;
-    OutputBatch::Volumes written{};       // of committed steps, by TopicRole
+    std::uint64_t duplicate_steps = 0;       // totals: steps seen again and dropped (P2)
+    LatencyCounts append_to_commit_seconds;  // oldest record of a step: log timestamp to commit
+};
+
+// What the fold holds now.
+struct StateStatus {
+    std::uint64_t keys = 0;  // totals: keys held; map: keys in the open step
+    std::uint64_t bytes = 0;
     std::vector<std::string> aggregates;  // totals: output names, for `totals`
     std::vector<TotalStatus> totals;      // totals: a bounded choice that changes little
+};
 
-    std::array<std::uint64_t, kTransactionResultCount> transactions{};
-    std::uint64_t producer_rebuilds = 0;
-    std::uint64_t rebalances = 0;
-    std::uint64_t partitions_lost = 0;
-    LatencyCounts commit_seconds;            // submit to known outcome
-    LatencyCounts append_to_commit_seconds;  // oldest record of a step: log timestamp to commit
-    std::array<double, kLoopPhaseCount> phase_seconds{};
+struct TakeoverStatus {
     std::uint64_t restored_records = 0;
     double restore_seconds = 0;
+};
+
+// Steps, and what the sink made of them.
+struct StepStatus {
+    OutputBatch::Volumes written{};  // of committed steps, by TopicRole
+    std::array<std::uint64_t, kTransactionResultCount> transactions{};
+    std::uint64_t producer_rebuilds = 0;
+    LatencyCounts commit_seconds;         // submit to known outcome
     double last_commit_wall_seconds = 0;  // unix time, 0 before the first
+};
+
+// The assignment, and how far the source has brought it.
+struct MemberStatus {
+    bool joined = false;     // has had an assignment since the last loss
+    bool caught_up = false;  // positions have reached the log ends as last seen
+    std::uint64_t rebalances = 0;
+    std::uint64_t partitions_lost = 0;
+    std::vector<PartitionStatus> partitions;
+};
+
+struct LoopStatus {
+    Stage stage = Stage::map;
+    int worker = 0;
+    FoldStatus fold;
+    StateStatus state;
+    TakeoverStatus takeover;
+    StepStatus steps;
+    MemberStatus member;
+    std::array<double, kLoopPhaseCount> phase_seconds{};
 };
 
 }  // namespace kstream

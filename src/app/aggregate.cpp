@@ -9,7 +9,9 @@
 #include "kafka/left_behind.hpp"
 #include "kstream/pipeline/end_watch.hpp"
 #include "kstream/pipeline/topic_watch.hpp"
+#include "kstream/ports/explain.hpp"
 #include "process/process_limits.hpp"
+#include "process/random_id.hpp"
 #include "results/print_results.hpp"
 #include "topics/ensure_topics.hpp"
 #include "topics/record_sizes.hpp"
@@ -23,7 +25,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
-#include <random>
 #include <thread>
 #include <vector>
 
@@ -39,17 +40,6 @@ constexpr Duration kTopicLook = milliseconds{200};
 constexpr Duration kLastLook = milliseconds{3000};
 // From the stop signal to the end of the process, at most.
 constexpr milliseconds kStopLimit{4800};
-
-std::uint64_t random_id() {
-    std::random_device device;
-    return (std::uint64_t{device()} << 32) | device();
-}
-
-ExitCode report(Log& log, const Error& error) {
-    log.write(LogLevel::error, error.message,
-              {{"exit", std::int64_t{to_int(error.exit_code)}}, {"hint", error.hint}});
-    return error.exit_code;
-}
 
 Result<topics::TopicPlan> plan_topics(const cli::AggregateConfig& config) {
     topics::PlanInput input;
@@ -84,8 +74,8 @@ MapFoldConfig map_fold_config(const cli::AggregateConfig& config,
 
 // A batch job that was stopped is not done, whatever it has committed.
 ExitCode before_the_end(Log& log) {
-    return report(log, Error::stop(ExitCode::incomplete, "stopped before the end was reached",
-                                   "what is committed stands: the next start goes on from there"));
+    return explain(log, Error::stop(ExitCode::incomplete, "stopped before the end was reached",
+                                    "what is committed stands: the next start goes on from there"));
 }
 
 // A stop during the start is no failure of the start.
@@ -212,14 +202,14 @@ Ended join_loops(const Loops& loops, std::chrono::steady_clock::time_point deadl
         if (!loop->wait_until(deadline)) {
             ended.all = false;
         } else if (const std::optional<Error>& error = loop->outcome()) {
-            const ExitCode code = report(log, kafka::with_clocks(*error, client));
+            const ExitCode code = explain(log, kafka::with_clocks(*error, client));
             const bool first = ended.code == ExitCode::ok || ended.code == ExitCode::incomplete;
             ended.code = first ? code : ended.code;
         }
     }
     if (!ended.all) {
         // The client library does not come back from a call. What is not committed is read again.
-        const ExitCode code = report(
+        const ExitCode code = explain(
             log,
             Error::stop(ExitCode::incomplete,
                         "stopped without the last commit and without leaving the group; nothing is "
@@ -233,7 +223,7 @@ Ended join_loops(const Loops& loops, std::chrono::steady_clock::time_point deadl
 OutputBatch::Volume written_by(const AppContext& context) {
     OutputBatch::Volume written;
     for (const auto& loop : context.snapshots.read().loops) {
-        for (const OutputBatch::Volume& topic : loop.status->written) {
+        for (const OutputBatch::Volume& topic : loop.status->steps.written) {
             written.records += topic.records;
             written.bytes += topic.bytes;
         }
@@ -244,13 +234,13 @@ OutputBatch::Volume written_by(const AppContext& context) {
 // The loops have committed all that was read. Whether that is what a run was to do.
 ExitCode judge_end(const Result<bool>& watched, const RunTally& tally, Log& log) {
     if (!watched) {
-        return report(log, watched.error());
+        return explain(log, watched.error());
     }
     if (!*watched) {
         return before_the_end(log);
     }
     if (const std::optional<Error> wrong = tally.wrong_at_end()) {
-        return report(log, *wrong);
+        return explain(log, *wrong);
     }
     log.write(LogLevel::info, "everything up to the end is in the totals");
     return ExitCode::ok;
@@ -273,7 +263,7 @@ ExitCode run_loops(const cli::AggregateConfig& config, const topics::StartReport
                                      config.common.client_properties, &context.log};
     auto queries = kafka::QueryService::make(client, topics::topic_names(facts.names));
     if (!queries) {
-        return report(context.log, queries.error());
+        return explain(context.log, queries.error());
     }
     RunTally tally{{.source_topic = facts.names.source, .max_bad = config.max_bad},
                    context.clock,
@@ -283,13 +273,13 @@ ExitCode run_loops(const cli::AggregateConfig& config, const topics::StartReport
         .names = facts.names,
         .client = client,
         .topics = topics::topic_names(facts.names),
-        .instance =
-            config.instance_id.empty() ? fmt::format("{:016x}", random_id()) : config.instance_id,
+        .instance = config.instance_id.empty() ? fmt::format("{:016x}", process::random_id())
+                                               : config.instance_id,
         .identity = facts.identity,
         .topic_ids = topic_ids(facts),
         .map_fold = map_fold_config(config, facts),
         .producer_sizes = topics::producer_sizes(facts),
-        .hash_seed = random_id(),
+        .hash_seed = process::random_id(),
         .queries = **queries,
         .snapshots = context.snapshots,
         .states = context.monitoring.serves() ? &context.states : nullptr,
@@ -311,7 +301,7 @@ ExitCode run_loops(const cli::AggregateConfig& config, const topics::StartReport
     }
     Result<Loops> loops = start_loops(environment);
     if (!loops) {
-        return report(context.log, loops.error());
+        return explain(context.log, loops.error());
     }
     const auto topic_queries = (*queries)->client(facts.names.map_group, TopicRole::source);
     TopicWatch topics{watched_topics(facts), *topic_queries, environment.clock, environment.log};
@@ -332,7 +322,7 @@ ExitCode run_loops(const cli::AggregateConfig& config, const topics::StartReport
     ExitCode code = ended.code;
     if (watched && code != ExitCode::ok && code != ExitCode::incomplete) {
         if (const std::optional<Error> why = trouble_with_topics(topics, environment)) {
-            const ExitCode cause = report(context.log, *why);
+            const ExitCode cause = explain(context.log, *why);
             code = cause == ExitCode::unavailable ? code : cause;
         }
     }
@@ -360,14 +350,14 @@ ExitCode run_command(const cli::AggregateConfig& config, AppContext& context) {
     Log& log = context.log;
     Result<topics::TopicPlan> plan = plan_topics(config);
     if (!plan) {
-        return report(log, plan.error());
+        return explain(log, plan.error());
     }
     Result<kafka::Admin> admin = topics::make_admin(config.common, log, context.stop);
     if (!admin) {
-        return report(log, admin.error());
+        return explain(log, admin.error());
     }
     const auto failed = [&](const Error& error) {
-        return context.stop.requested() ? stopped_at_start(config, log) : report(log, error);
+        return context.stop.requested() ? stopped_at_start(config, log) : explain(log, error);
     };
     if (!config.dry_run) {
         if (const auto reached = admin->wait_for_cluster(1, topics::kClusterWait); !reached) {
@@ -408,7 +398,7 @@ ExitCode run_command(const cli::AggregateConfig& config, AppContext& context) {
             process::check_limits(process::needs_of_aggregate(config.workers, checked.brokers),
                                   process::read_process_limits(), config.workers, checked.brokers);
         !fits) {
-        return report(log, fits.error());
+        return explain(log, fits.error());
     }
     return run_loops(config, checked, *admin, context);
 }

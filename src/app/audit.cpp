@@ -69,11 +69,11 @@ Result<void> check_files(const cli::AuditConfig& config) {
 
 ExitCode run_command(const cli::AuditConfig& config, AppContext& context) {
     if (const Result<void> files = check_files(config); !files) {
-        return explain(context.log, "not audited", files.error());
+        return explain(context.log, files.error(), "not audited");
     }
     const Result<audit::Report> report = audit_job(config, context);
     if (!report) {
-        return explain(context.log, "not audited", report.error());
+        return explain(context.log, report.error(), "not audited");
     }
     const std::string text = config.json ? audit_json(*report) : audit_text(*report);
     std::fputs(text.c_str(), stdout);

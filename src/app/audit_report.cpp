@@ -1,7 +1,7 @@
 #include "app/audit_report.hpp"
 
 #include "kstream/audit/audited_job.hpp"
-#include "telemetry/json_writer.hpp"
+#include "text/json_writer.hpp"
 
 #include <fmt/format.h>
 
@@ -79,7 +79,7 @@ std::string audit_text(const audit::Report& report) {
 }
 
 std::string audit_json(const audit::Report& report) {
-    telemetry::JsonWriter json;
+    text::JsonWriter json;
     json.begin_object()
         .field("application_id", report.application_id)
         .field("verdict", verdict(report))
@@ -89,30 +89,21 @@ std::string audit_json(const audit::Report& report) {
         .field("why_not_full",
                report.source_doubt.empty() ? report.why_not_full : report.source_doubt)
         .field("exit_code", to_int(report.exit_code()));
-    json.key("source").begin_array();
-    for (const audit::AuditedPartition& p : report.partitions) {
-        json.begin_object()
-            .field("partition", p.partition.value)
-            .field("base", p.base.value)
-            .field("applied", p.applied.value)
-            .field("end", p.end.value)
-            .field("lag", p.lag)
-            .end_object();
-    }
-    json.end_array();
+    json.array("source", report.partitions, [&json](const audit::AuditedPartition& p) {
+        json.begin_object().field("partition", p.partition.value).field("base", p.base.value);
+        json.field("applied", p.applied.value).field("end", p.end.value);
+        json.field("lag", p.lag).end_object();
+    });
     json.key("cut").begin_array();
     for (std::size_t q = 0; q < report.cut.size(); ++q) {
         json.begin_object().field("state_partition", q);
         if (report.cut[q]) {
-            json.field("transaction", report.cut[q]->transaction).key("applied").begin_array();
-            for (const SourceProgress& source : report.cut[q]->sources) {
-                json.begin_object()
-                    .field("partition", source.partition.value)
-                    .field("base", source.base.value)
-                    .field("applied", source.applied.value)
-                    .end_object();
-            }
-            json.end_array();
+            json.field("transaction", report.cut[q]->transaction);
+            json.array("applied", report.cut[q]->sources, [&json](const SourceProgress& source) {
+                json.begin_object().field("partition", source.partition.value);
+                json.field("base", source.base.value).field("applied", source.applied.value);
+                json.end_object();
+            });
         }
         json.end_object();
     }
@@ -137,21 +128,12 @@ std::string audit_json(const audit::Report& report) {
         .field("purged", report.ledger.purged)
         .field("duplicates", report.ledger.duplicates)
         .end_object();
-    json.key("doubts").begin_array();
-    for (const std::string& doubt : report.doubts) {
-        json.value(doubt);
-    }
-    json.end_array();
-    json.field("finding_count", report.findings.count()).key("findings").begin_array();
-    for (const audit::Finding& finding : report.findings.kept()) {
-        json.begin_object()
-            .field("kind", audit::finding_name(finding.kind))
-            .field("what", finding.what)
-            .field("expected", finding.expected)
-            .field("found", finding.found)
-            .end_object();
-    }
-    json.end_array();
+    json.array("doubts", report.doubts).field("finding_count", report.findings.count());
+    json.array("findings", report.findings.kept(), [&json](const audit::Finding& finding) {
+        json.begin_object().field("kind", audit::finding_name(finding.kind));
+        json.field("what", finding.what).field("expected", finding.expected);
+        json.field("found", finding.found).end_object();
+    });
     json.field("source_records_read", report.source_records)
         .field("source_seconds", report.source_seconds)
         .field("records_per_second", per_second(report))

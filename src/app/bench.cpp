@@ -52,16 +52,17 @@ ExitCode run_command(const cli::BenchConfig& config, AppContext& context) {
     if (!config.against.empty()) {  // before minutes are spent
         auto read = bench::read_earlier(config.against, config);
         if (!read) {
-            return explain(context.log, "nothing to compare with", read.error());
+            return explain(context.log, read.error(), "nothing to compare with");
         }
         earlier = std::move(*read);
         if (const std::string found =
                 bench::settings_difference(*earlier, empty_report(config, context.clock));
             !found.empty()) {
-            return explain(context.log, "nothing to compare with",
+            return explain(context.log,
                            Error::stop(ExitCode::usage,
                                        fmt::format("--against {}: measured with other settings: {}",
-                                                   config.against, found)));
+                                                   config.against, found)),
+                           "nothing to compare with");
         }
     }
     bench::BenchReport report = empty_report(config, context.clock);
@@ -71,8 +72,8 @@ ExitCode run_command(const cli::BenchConfig& config, AppContext& context) {
         // A stop makes whatever goes on fail in its own words.
         const bool stopped =
             context.stop.requested() && measured.error().exit_code != ExitCode::proved_wrong;
-        return explain(context.log, "nothing is reported",
-                       stopped ? bench::interrupted_bench() : measured.error());
+        return explain(context.log, stopped ? bench::interrupted_bench() : measured.error(),
+                       "nothing is reported");
     }
     std::fputs((config.json ? bench::bench_json(report) : bench::bench_text(report)).c_str(),
                stdout);

@@ -86,7 +86,7 @@ ExitCode execute(const cli::Command& command, process::StopSignal& stop) {
     telemetry::StateBoard states;
     const auto monitoring = Monitoring::start(command, snapshots, states, clock, log);
     if (!monitoring) {
-        return explain(log, "http server not started", monitoring.error());
+        return explain(log, monitoring.error(), "http server not started");
     }
     AppContext context{.log = log,
                        .stop = stop,

@@ -4,10 +4,10 @@
 #include "kstream/codec/spec_hash.hpp"
 #include "kstream/pipeline/map_takeover.hpp"
 #include "kstream/pipeline/totals_takeover.hpp"
+#include "process/random_id.hpp"
 
 #include <fmt/format.h>
 
-#include <random>
 #include <utility>
 
 namespace kstream::app {
@@ -16,11 +16,6 @@ namespace {
 
 constexpr Duration kPurgeInterval = std::chrono::minutes{5};
 constexpr Duration kLeaveDeadline = std::chrono::milliseconds{500};
-
-std::uint64_t random_id() {
-    std::random_device device;
-    return (std::uint64_t{device()} << 32) | device();
-}
 
 StartPolicy start_policy(const cli::StartAt& from) {
     switch (from.kind) {
@@ -50,13 +45,13 @@ LoopThread::LoopThread(const LoopEnvironment& environment, Stage stage, int work
     : environment_(environment),
       stage_(stage),
       worker_(worker),
-      name_(fmt::format("{}-{}", stage == Stage::map ? "map" : "totals", worker)) {
+      name_(fmt::format("{}-{}", stage_name(stage), worker)) {
     job_.application_id = environment.config.application_id;
     job_.spec = environment.config.spec;
     job_.spec_text = canonical_text(job_.spec);
     job_.kinds = Job::kinds_of(job_.spec);
     job_.identity = environment.identity;
-    job_.run_id = random_id();
+    job_.run_id = process::random_id();
     job_.hash_seed = environment.hash_seed;
 }
 
@@ -82,8 +77,8 @@ Result<void> LoopThread::make_clients() {
     session.topics = environment_.topics;
     session.input_topic = input;
     session.input_topic_id = map ? job_.identity.source_id : job_.identity.repartition_id;
-    session.transactional_id = fmt::format("{}-{}-{}-{}", config.application_id,
-                                           map ? "map" : "totals", environment_.instance, worker_);
+    session.transactional_id = fmt::format("{}-{}-{}-{}", config.application_id, stage_name(stage_),
+                                           environment_.instance, worker_);
     session.topic_ids = environment_.topic_ids;
     session.name = name_ + "-producer";
     session.most_message_bytes = environment_.producer_sizes.most_message_bytes;

@@ -3,6 +3,7 @@
 #include "kafka/broker_clock.hpp"
 #include "kafka/error_map.hpp"
 #include "kafka/producer.hpp"
+#include "kstream/ports/explain.hpp"
 #include "produce/report.hpp"
 #include "produce/run.hpp"
 #include "topics/ensure_topics.hpp"
@@ -26,14 +27,6 @@ using std::chrono::milliseconds;
 // How long brokers may take to come at the start; later they are waited for without a limit.
 constexpr milliseconds kFirstLook{2000};
 constexpr milliseconds kBrokersAtStart{60000};
-
-void write_error(Log& log, const Error& error) {
-    if (error.hint.empty()) {
-        log.write(LogLevel::error, error.message);
-    } else {
-        log.write(LogLevel::error, error.message, {{"hint", error.hint}});
-    }
-}
 
 // Said before the first record is made, where the answer would be a report of failed records.
 Result<void> check_right(kafka::Admin& admin, const std::string& topic) {
@@ -136,7 +129,7 @@ ExitCode produce_and_report(const cli::ProduceConfig& config, AppContext& contex
                            {"unknown", static_cast<std::int64_t>(report.counts.unknown)}});
     }
     if (cause) {  // the last word is why
-        write_error(context.log, *cause);
+        explain(context.log, *cause);
         // Not a part is missing: no record can be delivered like this.
         if (code != ExitCode::ok && kafka::is_refused_connection(*cause)) {
             code = cause->exit_code;
@@ -149,13 +142,11 @@ ExitCode produce_and_report(const cli::ProduceConfig& config, AppContext& contex
 
 ExitCode run_command(const cli::ProduceConfig& config, AppContext& context) {
     if (auto made = make_topics(config, context); !made) {
-        write_error(context.log, made.error());
-        return made.error().exit_code;
+        return explain(context.log, made.error());
     }
     auto producers = open_producers(config, context);
     if (!producers) {
-        write_error(context.log, producers.error());
-        return producers.error().exit_code;
+        return explain(context.log, producers.error());
     }
     return produce_and_report(config, context, *producers);
 }

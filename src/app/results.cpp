@@ -11,7 +11,7 @@ namespace kstream::app {
 ExitCode run_command(const cli::ResultsConfig& config, AppContext& context) {
     Result<kafka::Admin> admin = topics::reach_cluster(config.common, context.log, context.stop);
     return admin ? results::print_results(config, *admin, context.log, context.stop, context.clock)
-                 : explain(context.log, "no results", admin.error());
+                 : explain(context.log, admin.error(), "no results");
 }
 
 }  // namespace kstream::app

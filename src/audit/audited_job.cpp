@@ -5,6 +5,7 @@
 #include "kstream/codec/result_record.hpp"
 #include "kstream/codec/spec_difference.hpp"
 #include "kstream/codec/state_key.hpp"
+#include "text/utf8.hpp"
 
 #include <fmt/format.h>
 
@@ -179,17 +180,7 @@ std::string result_text(const AuditedJob& job, std::string_view state_key,
 }
 
 std::string shown(std::string_view bytes) {
-    constexpr std::size_t kMost = 400;
-    std::string text;
-    for (const char c : bytes.substr(0, kMost)) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || byte >= 0x7f) {
-            fmt::format_to(std::back_inserter(text), "\\x{:02x}", byte);
-        } else {
-            text.push_back(c);
-        }
-    }
-    return bytes.size() > kMost ? text + "..." : text;
+    return text::ascii(bytes, 400);
 }
 
 }  // namespace kstream::audit

@@ -1,7 +1,7 @@
 #include "bench/bench_report.hpp"
 
 #include "bench/figures/json_document.hpp"
-#include "telemetry/json_writer.hpp"
+#include "text/json_writer.hpp"
 
 #include <fmt/format.h>
 
@@ -27,7 +27,7 @@ std::string number_text(double value) {
     return fmt::format("{:.{}f}", value, digits);
 }
 
-void write_figure(telemetry::JsonWriter& out, const Figure& figure) {
+void write_figure(text::JsonWriter& out, const Figure& figure) {
     const Summary summary = summarize(figure.rounds);
     out.begin_object()
         .field("name", figure.name)
@@ -37,15 +37,11 @@ void write_figure(telemetry::JsonWriter& out, const Figure& figure) {
         .field("min", summary.least)
         .field("max", summary.most)
         .field("spread", summary.spread)
-        .key("rounds")
-        .begin_array();
-    for (const double value : figure.rounds) {
-        out.value(value);
-    }
-    out.end_array().end_object();
+        .array("rounds", figure.rounds)
+        .end_object();
 }
 
-void write_surroundings(telemetry::JsonWriter& out, const BenchReport& report) {
+void write_surroundings(text::JsonWriter& out, const BenchReport& report) {
     out.key("machine")
         .begin_object()
         .field("cpu", report.machine.cpu)
@@ -164,27 +160,20 @@ std::string bench_text(const BenchReport& report) {
 }
 
 std::string bench_json(const BenchReport& report) {
-    telemetry::JsonWriter out;
+    text::JsonWriter out;
     out.begin_object()
         .field("format", kFormat)
         .field("kstream", report.kstream)
         .field("librdkafka", report.librdkafka)
         .field("at", report.at);
     write_surroundings(out, report);
-    out.key("scenarios").begin_array();
-    for (const ScenarioResult& scenario : report.scenarios) {
-        out.begin_object()
-            .field("name", scenario.name)
-            .field("checked", scenario.checked)
-            .key("figures")
-            .begin_array();
-        for (const Figure& figure : scenario.figures) {
-            write_figure(out, figure);
-        }
-        out.end_array().end_object();
-    }
-    out.end_array().end_object();
-    return out.take() + "\n";
+    out.array("scenarios", report.scenarios, [&out](const ScenarioResult& scenario) {
+        out.begin_object().field("name", scenario.name).field("checked", scenario.checked);
+        out.array("figures", scenario.figures,
+                  [&out](const Figure& figure) { write_figure(out, figure); });
+        out.end_object();
+    });
+    return out.end_object().take() + "\n";
 }
 
 Result<EarlierResult> read_earlier(const std::string& path, const cli::BenchConfig& config) {

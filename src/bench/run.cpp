@@ -2,6 +2,7 @@
 
 #include "bench/figures/percentile_file.hpp"
 #include "bench/scenarios.hpp"
+#include "process/random_id.hpp"
 #include "topics/ensure_topics.hpp"
 
 #include <fmt/format.h>
@@ -9,7 +10,6 @@
 #include <algorithm>
 #include <chrono>
 #include <fstream>
-#include <random>
 #include <utility>
 
 namespace kstream::bench {
@@ -27,7 +27,7 @@ bool wants(const cli::BenchConfig& config, BenchScenario scenario) {
 
 // Runs of the same moment must not share names.
 std::string run_name() {
-    return fmt::format("kstream-bench-{:08x}", std::random_device{}());
+    return fmt::format("kstream-bench-{:08x}", static_cast<std::uint32_t>(process::random_id()));
 }
 
 void append(BenchReport& report, ScenarioResult result) {

@@ -6,6 +6,7 @@
 #include "cli/suggest.hpp"
 #include "cli/values.hpp"
 #include "cli/wishes.hpp"
+#include "text/utf8.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -94,13 +95,13 @@ std::string unknown_option(std::string_view argument, std::optional<Subcommand> 
     const auto found = std::ranges::find_if(
         option_table(), [&](const OptionSpec& spec) { return has_name(spec, name); });
     if (found != option_table().end()) {
-        return id ? fmt::format("{}: not an option of {} but of {}", printable(option),
+        return id ? fmt::format("{}: not an option of {} but of {}", text::ascii(option),
                                 subcommand(*id).name,
                                 subcommand(found->bindings.front().subcommand).name)
-                  : fmt::format("{}: this option stands behind a subcommand", printable(option));
+                  : fmt::format("{}: this option stands behind a subcommand", text::ascii(option));
     }
     const std::string wish = option_wish(name, "--", id);
-    return fmt::format("{}: unknown option{}", printable(option),
+    return fmt::format("{}: unknown option{}", text::ascii(option),
                        wish.empty() ? did_you_mean(name, "--", option_candidates(id)) : wish);
 }
 
@@ -114,7 +115,7 @@ void report_extras(const std::vector<std::string>& extras, std::optional<Subcomm
             behind_unknown = !extra.contains('=');
         } else {
             if (!behind_unknown) {
-                problems.push_back(fmt::format("{}: unexpected argument", in_quotes(extra)));
+                problems.push_back(fmt::format("{}: unexpected argument", text::in_quotes(extra)));
             }
             behind_unknown = false;
         }
@@ -127,7 +128,7 @@ void report_subcommand(const std::vector<std::string>& extras, std::vector<std::
     for (const std::string& extra : extras) {
         if (!extra.starts_with('-')) {
             const std::string wish = subcommand_wish(extra);
-            problems.push_back(fmt::format("{}: unknown subcommand{}", in_quotes(extra),
+            problems.push_back(fmt::format("{}: unknown subcommand{}", text::in_quotes(extra),
                                            wish.empty() ? did_you_mean(extra, "", names) : wish));
             return;
         }

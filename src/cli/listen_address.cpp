@@ -2,6 +2,7 @@
 #include "cli/listen_address.hpp"
 
 #include "cli/values.hpp"
+#include "text/utf8.hpp"
 
 #include <fmt/format.h>
 
@@ -33,7 +34,7 @@ std::expected<ListenAddress, std::string> read_listen_address(std::string_view t
     const auto port =
         colon == std::string_view::npos ? std::nullopt : read_port(text.substr(colon + 1));
     if (!port) {
-        return std::unexpected(fmt::format("{} is not HOST:PORT", in_quotes(text)));
+        return std::unexpected(fmt::format("{} is not HOST:PORT", text::in_quotes(text)));
     }
     std::string host(text.substr(0, colon));
     if (host == "localhost") {
@@ -62,7 +63,7 @@ std::expected<ListenAddress, std::string> read_listen_address(std::string_view t
     }
     return std::unexpected(
         fmt::format("{}: the host is neither a numeric address (IPv6 in brackets) nor localhost",
-                    in_quotes(text)));
+                    text::in_quotes(text)));
 }
 
 bool is_advertisable(std::string_view text) {

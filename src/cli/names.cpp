@@ -1,5 +1,7 @@
 #include "cli/names.hpp"
 
+#include "text/utf8.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -109,21 +111,22 @@ Read<std::string> read_name(string_view text) {
         return std::unexpected(
             fmt::format("{} is a number where the name of a field is wanted; a field that is "
                         "really called so is \\{}",
-                        in_quotes(text), printable(text)));
+                        text::in_quotes(text), text::ascii(text)));
     }
     std::string name;
     for (std::size_t at = 0; at < text.size(); ++at) {
         const char c = text[at];
         if (c == '\\') {
             if (++at == text.size()) {
-                return std::unexpected(fmt::format("{} ends in a backslash", in_quotes(text)));
+                return std::unexpected(
+                    fmt::format("{} ends in a backslash", text::in_quotes(text)));
             }
             name += text[at];
         } else if (kNotPlain.contains(c)) {
             return std::unexpected(
                 fmt::format("{} is not the name of a field: {}; what belongs to the name stands "
                             "behind a backslash (\\{})",
-                            in_quotes(text), reason_of(c), printable(text.substr(at, 1))));
+                            text::in_quotes(text), reason_of(c), text::ascii(text.substr(at, 1))));
         } else {
             name += c;
         }

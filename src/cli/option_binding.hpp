@@ -4,6 +4,7 @@
 
 #include "cli/option_table.hpp"
 #include "cli/values.hpp"
+#include "text/utf8.hpp"
 
 #include <fmt/format.h>
 
@@ -25,7 +26,7 @@ using Problem = std::optional<std::string>;
 [[nodiscard]] inline Problem out_of_range(std::string_view text, const ValueRules& rules,
                                           double value) {
     if (rules.max > rules.min && (value < rules.min || value > rules.max)) {
-        return fmt::format("{} is not within {}", in_quotes(text), range_text(rules));
+        return fmt::format("{} is not within {}", text::in_quotes(text), range_text(rules));
     }
     return std::nullopt;
 }
@@ -84,7 +85,7 @@ Problem set(T& member, const ValueRules& rules, std::string_view text) {
         return problem;
     }
     if (!std::in_range<T>(*value)) {
-        return fmt::format("{} is too large", in_quotes(text));
+        return fmt::format("{} is too large", text::in_quotes(text));
     }
     member = static_cast<T>(*value);
     return std::nullopt;
@@ -115,7 +116,7 @@ Problem set(std::chrono::duration<std::int64_t, Period>& member, const ValueRule
     }
     member = std::chrono::duration_cast<Unit>(*value);
     if (member != *value) {
-        return fmt::format("{} is not a multiple of {}", in_quotes(text),
+        return fmt::format("{} is not a multiple of {}", text::in_quotes(text),
                            print_duration(std::chrono::milliseconds(Unit(1))));
     }
     return std::nullopt;

@@ -4,38 +4,26 @@
 
 #include "cli/listen_address.hpp"
 #include "cli/values.hpp"
+#include "kstream/model/names.hpp"
 #include "kstream/model/property_rules.hpp"
+#include "text/kafka_name.hpp"
+#include "text/utf8.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 
 namespace kstream::cli {
 namespace {
 
-constexpr std::size_t kMaxTopicBytes = 249;  // Kafka's own limit
-// Leaves room for "-totals-repartition" and the like in a topic name.
-constexpr std::size_t kMaxApplicationIdBytes = 200;
 constexpr std::size_t kMaxInstanceIdBytes = 100;
 constexpr std::size_t kMaxFieldBytes = 255;
 
-bool is_kafka_name(std::string_view text, std::size_t max_bytes) {
-    const auto allowed = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               c == '.' || c == '_' || c == '-';
-    };
-    return !text.empty() && text.size() <= max_bytes && text != "." && text != ".." &&
-           std::ranges::all_of(text, allowed);
-}
-
 Check check_name(std::string_view text, std::size_t max_bytes) {
-    if (is_kafka_name(text, max_bytes)) {
-        return std::nullopt;
-    }
-    return fmt::format("{} is not a name of 1 to {} of a-z A-Z 0-9 . _ -", in_quotes(text),
-                       max_bytes);
+    const std::string problem = text::kafka_name_problem(text, max_bytes);
+    return problem.empty() ? std::nullopt
+                           : Check(fmt::format("{} {}", text::in_quotes(text), problem));
 }
 
 // "host:port" or "host", with an IPv6 address in brackets.
@@ -61,13 +49,13 @@ Check check_topic(std::string_view text) {
     // to read or write one as a topic of records ended in "please report it".
     if (text.starts_with("__")) {
         return fmt::format("{} is one of Kafka's own: names that begin with __ are reserved",
-                           in_quotes(text));
+                           text::in_quotes(text));
     }
-    return check_name(text, kMaxTopicBytes);
+    return check_name(text, text::kMaxTopicNameBytes);
 }
 
 Check check_application_id(std::string_view text) {
-    return check_name(text, kMaxApplicationIdBytes);
+    return check_name(text, text::kMaxApplicationIdBytes);
 }
 
 Check check_instance_id(std::string_view text) {
@@ -76,7 +64,7 @@ Check check_instance_id(std::string_view text) {
 
 Check check_field(std::string_view text) {
     if (text.size() > kMaxFieldBytes) {
-        return fmt::format("{} is longer than {} bytes", in_quotes(text), kMaxFieldBytes);
+        return fmt::format("{} is longer than {} bytes", text::in_quotes(text), kMaxFieldBytes);
     }
     return std::nullopt;
 }
@@ -86,7 +74,7 @@ Check check_brokers(std::string_view text) {
         const std::size_t end = std::min(text.size(), text.find(',', begin));
         const std::string_view one = text.substr(begin, end - begin);
         if (!is_broker(one)) {
-            return fmt::format("{} is not HOST:PORT", in_quotes(one));
+            return fmt::format("{} is not HOST:PORT", text::in_quotes(one));
         }
         begin = end + 1;
     }
@@ -101,15 +89,15 @@ Check check_http_address(std::string_view text) {
 Check check_advertised_address(std::string_view text) {
     if (!is_advertisable(text)) {
         return fmt::format("{} is not HOST:PORT with a host name or an address and a port from 1",
-                           in_quotes(text));
+                           text::in_quotes(text));
     }
     return std::nullopt;
 }
 
 Check check_client_property(std::string_view text) {
     const std::string_view name = text.substr(0, text.find('='));
-    if (!is_kafka_name(name, kMaxFieldBytes)) {
-        return fmt::format("{} is not the name of a property", in_quotes(name));
+    if (!text::kafka_name_problem(name, kMaxFieldBytes).empty()) {
+        return fmt::format("{} is not the name of a property", text::in_quotes(name));
     }
     if (const std::string_view reason = refusal_reason(name); !reason.empty()) {
         return fmt::format("{} cannot be set: {}", name, reason);
@@ -118,16 +106,14 @@ Check check_client_property(std::string_view text) {
 }
 
 Check check_topic_config(std::string_view text) {
-    constexpr std::array<std::string_view, 5> kRoles{"source", "repartition", "changelog",
-                                                     "results", "dead-letters"};
     const std::size_t dot = text.find('.');
     const std::string_view role = text.substr(0, dot);
-    if (const auto found = read_choice(role, kRoles); !found) {
+    if (const auto found = read_choice(role, kTopicRoleNames); !found) {
         return "the role " + found.error();
     }
     const std::string_view rest = dot == std::string_view::npos ? "" : text.substr(dot + 1);
     if (rest.empty() || rest.starts_with('=')) {
-        return fmt::format("{} is not ROLE.KEY=VALUE", in_quotes(text));
+        return fmt::format("{} is not ROLE.KEY=VALUE", text::in_quotes(text));
     }
     return std::nullopt;
 }

@@ -54,7 +54,7 @@ struct StartTime {
             member = *seconds;
         } else {
             return fmt::format("{} is neither an RFC 3339 time in whole seconds nor unix seconds",
-                               in_quotes(text));
+                               text::in_quotes(text));
         }
         return std::nullopt;
     }
@@ -79,7 +79,7 @@ struct From {
         if (!time || *time < 0) {
             return fmt::format(
                 "{} is none of earliest, latest, an RFC 3339 time, unix milliseconds",
-                in_quotes(text));
+                text::in_quotes(text));
         }
         member = {.kind = StartAt::Kind::timestamp, .timestamp_ms = *time};
         return std::nullopt;

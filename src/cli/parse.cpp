@@ -8,6 +8,7 @@
 #include "cli/validate.hpp"
 #include "cli/values.hpp"
 #include "kstream/version.hpp"
+#include "text/utf8.hpp"
 
 #include <fmt/format.h>
 
@@ -43,8 +44,8 @@ Parsed help_on(string_view topic) {
         }
         topics.push_back(spec.name);
     }
-    return Problems{
-        {fmt::format("{}: no help on this{}", in_quotes(topic), did_you_mean(topic, "", topics))}};
+    return Problems{{fmt::format("{}: no help on this{}", text::in_quotes(topic),
+                                 did_you_mean(topic, "", topics))}};
 }
 
 // What a build makes from the tables; not in the help because nobody needs it to run kstream.

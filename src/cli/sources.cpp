@@ -8,6 +8,7 @@
 #include "cli/values.hpp"
 #include "cli/wishes.hpp"
 #include "kstream/model/secret_property.hpp"
+#include "text/utf8.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -68,7 +69,7 @@ void unknown_variable(string_view name, std::vector<std::string>& problems) {
                            &OptionSpec::environment_name);
     const std::vector<string_view> views(names.begin(), names.end());
     const std::string wish = option_wish(option_named_by(name), "--", std::nullopt);
-    problems.push_back(fmt::format("{}: unknown environment variable{}", printable(name),
+    problems.push_back(fmt::format("{}: unknown environment variable{}", text::ascii(name),
                                    wish.empty() ? did_you_mean(name, "", views) : wish));
 }
 
@@ -231,7 +232,7 @@ void read_arguments(const CommandLine& line, Sources& sources) {
                     fmt::format("-X {}: a secret must not stand on the command line, where every "
                                 "user of the machine can read it: put it into section [client] of "
                                 "a --config file, or into the environment",
-                                printable(property)));
+                                text::ascii(property)));
                 continue;
             }
         }

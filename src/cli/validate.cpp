@@ -5,6 +5,7 @@
 #include "cli/names.hpp"
 #include "cli/option_table.hpp"
 #include "cli/values.hpp"
+#include "text/utf8.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -125,7 +126,7 @@ void warn_if_nested(std::string_view option, std::string_view field, Found& foun
         found.push_back(fmt::format(
             "{} {}: nested fields are not read; this is taken for one field of that name at the "
             "top of each record",
-            option, in_quotes(field)));
+            option, text::in_quotes(field)));
     }
 }
 

@@ -2,6 +2,7 @@
 #include "cli/values.hpp"
 
 #include "cli/suggest.hpp"
+#include "text/utf8.hpp"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -115,7 +116,8 @@ Read<std::uint64_t> read_unsigned(std::string_view text) {
     auto value = digits_of(digits);
     std::uint64_t product = 0;
     if (!value || __builtin_mul_overflow(*value, factor, &product)) {
-        return std::unexpected(fmt::format("{} is not a whole number from 0", in_quotes(text)));
+        return std::unexpected(
+            fmt::format("{} is not a whole number from 0", text::in_quotes(text)));
     }
     return product;
 }
@@ -124,7 +126,7 @@ Read<std::int64_t> read_signed(std::string_view text) {
     const bool negative = text.starts_with('-');
     const auto magnitude = read_unsigned(text.substr(negative ? 1 : 0));
     if (!magnitude || *magnitude > std::numeric_limits<std::int64_t>::max()) {
-        return std::unexpected(fmt::format("{} is not a whole number", in_quotes(text)));
+        return std::unexpected(fmt::format("{} is not a whole number", text::in_quotes(text)));
     }
     const auto value = static_cast<std::int64_t>(*magnitude);
     return negative ? -value : value;
@@ -138,7 +140,7 @@ Read<double> read_real(std::string_view text) {
     const auto [stop, error] = std::from_chars(std::to_address(digits.begin()), end, value);
     value *= factor;
     if (digits.empty() || error != std::errc() || stop != end || !std::isfinite(value)) {
-        return std::unexpected(fmt::format("{} is not a number", in_quotes(text)));
+        return std::unexpected(fmt::format("{} is not a number", text::in_quotes(text)));
     }
     return value;
 }
@@ -165,7 +167,7 @@ Read<std::int64_t> read_share(std::string_view text) {
         return std::unexpected(
             fmt::format("{} is no share between 0 and 1, as in 0.01 or 1%, of "
                         "at most {} digits behind the point",
-                        in_quotes(text), places));
+                        text::in_quotes(text), places));
     }
     return static_cast<std::int64_t>(*value);
 }
@@ -203,10 +205,11 @@ Read<milliseconds> read_duration(std::string_view text, bool bare_seconds) {
             return milliseconds(value);
         }
     } else if (count) {
-        return std::unexpected(fmt::format("{} needs a unit: ms, s, m or h", in_quotes(text)));
+        return std::unexpected(
+            fmt::format("{} needs a unit: ms, s, m or h", text::in_quotes(text)));
     }
-    return std::unexpected(
-        fmt::format("{} is not a duration (a whole number with ms, s, m or h)", in_quotes(text)));
+    return std::unexpected(fmt::format("{} is not a duration (a whole number with ms, s, m or h)",
+                                       text::in_quotes(text)));
 }
 
 std::string print_duration(milliseconds duration) {
@@ -231,7 +234,7 @@ Read<bool> read_bool(std::string_view text) {
             return false;
         }
     }
-    return std::unexpected(fmt::format("{} is not true or false", in_quotes(text)));
+    return std::unexpected(fmt::format("{} is not true or false", text::in_quotes(text)));
 }
 
 std::optional<std::int64_t> read_rfc3339(std::string_view text) {
@@ -275,26 +278,8 @@ Read<std::size_t> read_choice(std::string_view text, std::span<const std::string
     if (found != names.end()) {
         return static_cast<std::size_t>(found - names.begin());
     }
-    return std::unexpected(fmt::format("{} is none of {}{}", in_quotes(text),
+    return std::unexpected(fmt::format("{} is none of {}{}", text::in_quotes(text),
                                        fmt::join(names, ", "), did_you_mean(text, "", names)));
-}
-
-std::string printable(std::string_view text) {
-    constexpr std::size_t kMaxBytes = 128;
-    std::string out;
-    for (const char c : text.substr(0, kMaxBytes)) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte >= 0x20 && byte < 0x7f) {
-            out += c;
-        } else {
-            out += fmt::format("\\x{:02x}", byte);
-        }
-    }
-    return text.size() > kMaxBytes ? out + "..." : out;
-}
-
-std::string in_quotes(std::string_view text) {
-    return "'" + printable(text) + "'";
 }
 
 }  // namespace kstream::cli

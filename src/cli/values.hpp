@@ -44,8 +44,4 @@ using Read = std::expected<T, std::string>;
 [[nodiscard]] Read<std::size_t> read_choice(std::string_view text,
                                             std::span<const std::string_view> names);
 
-// A text as it may stand in a message: control characters and non-ASCII escaped, cut.
-[[nodiscard]] std::string printable(std::string_view text);
-[[nodiscard]] std::string in_quotes(std::string_view text);
-
 }  // namespace kstream::cli

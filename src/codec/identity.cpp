@@ -1,5 +1,7 @@
 #include "kstream/codec/identity.hpp"
 
+#include "text/base64.hpp"
+
 #include <fmt/format.h>
 
 #include <charconv>
@@ -10,8 +12,6 @@ namespace {
 
 constexpr std::string_view kPrefix = "ks1 ";
 constexpr std::string_view kAnyPrefix = "ks";
-constexpr std::string_view kAlphabet =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 // Takes the value of `name=` from the front of `text`, which is a list of name=value with blanks
 // between them in a fixed order.
@@ -58,39 +58,11 @@ bool parse_fields(std::string_view text, Identity& identity) {
 }  // namespace
 
 std::string topic_id_text(const TopicId& id) {
-    std::string text;
-    std::uint32_t bits = 0;
-    int held = 0;
-    for (const std::uint8_t byte : id.bytes) {
-        bits = (bits << 8) | byte;
-        for (held += 8; held >= 6; held -= 6) {
-            text.push_back(kAlphabet[(bits >> (held - 6)) & 63U]);
-        }
-    }
-    text.push_back(kAlphabet[(bits << (6 - held)) & 63U]);
-    return text;
+    return text::base64url(id.bytes);
 }
 
 bool parse_topic_id_text(std::string_view text, TopicId& id) {
-    if (text.size() != 22) {
-        return false;
-    }
-    std::uint32_t bits = 0;
-    int held = 0;
-    std::size_t at = 0;
-    for (const char c : text) {
-        const std::size_t digit = kAlphabet.find(c);
-        if (digit == std::string_view::npos) {
-            return false;
-        }
-        bits = (bits << 6) | static_cast<std::uint32_t>(digit);
-        held += 6;
-        if (held >= 8 && at < id.bytes.size()) {
-            held -= 8;
-            id.bytes[at++] = static_cast<std::uint8_t>(bits >> held);
-        }
-    }
-    return (bits & ((1U << held) - 1)) == 0;
+    return text::read_base64url(text, id.bytes);
 }
 
 std::string identity_text(const Identity& identity) {

@@ -1,6 +1,7 @@
 #include "kstream/codec/spec_difference.hpp"
 
 #include "kstream/core/aggregates.hpp"
+#include "text/utf8.hpp"
 
 #include <fmt/format.h>
 
@@ -80,17 +81,7 @@ bool parse(Cursor at, AggregationSpec& spec) {
 
 // Names of fields are anybody's text, and messages are ASCII.
 std::string shown(std::string_view name) {
-    constexpr std::size_t kMost = 200;
-    std::string text;
-    for (const char c : name.substr(0, kMost)) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || byte >= 0x7f) {
-            fmt::format_to(std::back_inserter(text), "\\x{:02x}", byte);
-        } else {
-            text.push_back(c);
-        }
-    }
-    return name.size() > kMost ? text + "..." : text;
+    return text::ascii(name, 200);
 }
 
 // What is given to an option, as a user would write it: the name only where it is not the default.

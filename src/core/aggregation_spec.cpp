@@ -5,6 +5,8 @@
 
 #include "kstream/core/aggregates.hpp"
 #include "kstream/model/decimal.hpp"
+#include "text/kafka_name.hpp"
+#include "text/utf8.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -13,7 +15,6 @@
 namespace kstream {
 namespace {
 
-constexpr std::size_t kMaxTopicBytes = 249;  // Kafka's own limit
 constexpr std::size_t kMaxNameBytes = 255;
 constexpr std::size_t kMaxEntries = 64;  // group-by fields, and aggregates
 
@@ -25,63 +26,6 @@ void append_text(std::string& out, std::string_view text) {
     out += text;
 }
 
-// How many bytes the well-formed UTF-8 sequence at the front takes, 0 when there is none
-// (The Unicode Standard, table 3-7).
-std::size_t utf8_sequence(std::string_view text) {
-    const auto byte = [&](std::size_t i) {
-        return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
-    };
-    const auto within = [&](std::size_t i, unsigned low, unsigned high) {
-        return byte(i) >= low && byte(i) <= high;
-    };
-    const unsigned lead = byte(0);
-    if (lead < 0x80) {
-        return 1;
-    }
-    if (lead >= 0xc2 && lead <= 0xdf) {
-        return within(1, 0x80, 0xbf) ? 2 : 0;
-    }
-    if (lead >= 0xe0 && lead <= 0xef) {
-        const unsigned low = lead == 0xe0 ? 0xa0 : 0x80;
-        const unsigned high = lead == 0xed ? 0x9f : 0xbf;
-        return within(1, low, high) && within(2, 0x80, 0xbf) ? 3 : 0;
-    }
-    if (lead >= 0xf0 && lead <= 0xf4) {
-        const unsigned low = lead == 0xf0 ? 0x90 : 0x80;
-        const unsigned high = lead == 0xf4 ? 0x8f : 0xbf;
-        return within(1, low, high) && within(2, 0x80, 0xbf) && within(3, 0x80, 0xbf) ? 4 : 0;
-    }
-    return 0;
-}
-
-bool is_utf8(std::string_view text) {
-    while (!text.empty()) {
-        const std::size_t size = utf8_sequence(text);
-        if (size == 0) {
-            return false;
-        }
-        text.remove_prefix(size);
-    }
-    return true;
-}
-
-// In messages: ASCII whatever the name is.
-std::string quoted(std::string_view name) {
-    constexpr std::string_view kHex = "0123456789abcdef";
-    std::string text = "'";
-    for (const char c : name) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte >= 0x20 && byte < 0x7f) {
-            text += c;
-        } else {
-            text += "\\x";
-            text += kHex[byte >> 4];
-            text += kHex[byte & 15];
-        }
-    }
-    return text + "'";
-}
-
 // The names go into records, metadata and reports: they must be writable there as they are.
 void check_name(std::string_view what, std::string_view name, std::vector<std::string>& found) {
     const std::string label{what};
@@ -90,7 +34,7 @@ void check_name(std::string_view what, std::string_view name, std::vector<std::s
     } else if (name.size() > kMaxNameBytes) {
         found.push_back(label + " has a name longer than " + std::to_string(kMaxNameBytes) +
                         " bytes");
-    } else if (!is_utf8(name)) {
+    } else if (!text::is_utf8(name)) {
         found.push_back(label + " has a name that is not UTF-8");
     } else if (std::ranges::any_of(name, [](char c) {
                    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
@@ -100,22 +44,15 @@ void check_name(std::string_view what, std::string_view name, std::vector<std::s
 }
 
 void check_topic(std::string_view topic, std::vector<std::string>& found) {
-    const auto allowed = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               c == '.' || c == '_' || c == '-';
-    };
     if (topic.empty()) {
         found.emplace_back("there is no source topic");
-    } else if (topic.size() > kMaxTopicBytes || topic == "." || topic == ".." ||
-               !std::ranges::all_of(topic, allowed)) {
-        found.emplace_back(
-            "the source topic is not a Kafka topic name "
-            "(1 to 249 of a-z A-Z 0-9 . _ -, not . or ..)");
+    } else if (const std::string problem = text::kafka_name_problem(topic); !problem.empty()) {
+        found.push_back("the source topic " + problem);
     }
 }
 
 void check_aggregate(const AggregateSpec& aggregate, std::vector<std::string>& found) {
-    const std::string label = "aggregate " + quoted(aggregate.output_name);
+    const std::string label = "aggregate " + text::in_quotes(aggregate.output_name);
     check_name("an aggregate's output", aggregate.output_name, found);
     const AggregateRow* const row = find_aggregate(aggregate.kind);
     if (row == nullptr) {
@@ -137,7 +74,8 @@ void check_output_names(const AggregationSpec& spec, std::vector<std::string>& f
     for (std::size_t i = 1; i < names.size(); ++i) {
         const bool first_of_its_kind = i == 1 || names[i - 2] != names[i];
         if (names[i] == names[i - 1] && first_of_its_kind) {
-            found.push_back("the output field " + quoted(names[i]) + " stands more than once");
+            found.push_back("the output field " + text::in_quotes(names[i]) +
+                            " stands more than once");
         }
     }
 }

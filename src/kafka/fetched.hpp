@@ -24,6 +24,10 @@ void add_whole_batches(Properties& properties);
 
 class Fetched {
 public:
+    // At a poll: enough to spread its cost over, little enough to stay in the processor's cache. A
+    // poll has more when batches grow from one to the next, never more than was prefetched.
+    static constexpr std::size_t kEnoughRecords = 4096;
+
     // `with_headers`: header() will be asked.
     explicit Fetched(bool with_headers = false) : with_headers_(with_headers) {}
     ~Fetched() { clear(); }
@@ -54,10 +58,6 @@ public:
     [[nodiscard]] Result<std::vector<HeaderView>> headers(const RecordView& record) const;
 
 private:
-    // At a poll: enough to spread its cost over, little enough to stay in the processor's cache. A
-    // poll has more when batches grow from one to the next, never more than was prefetched.
-    static constexpr std::size_t kEnoughRecords = 4096;
-
     bool with_headers_;
     std::vector<rd_kafka_message_t*> messages_;
     std::vector<RecordView> views_;

@@ -384,17 +384,12 @@ void MapFold::drop(std::span<const PartitionId> partitions) {
     }
 }
 
-void MapFold::report(LoopStatus& status) const {
-    status.records_read = counters_.records_read;
-    status.bytes_read = counters_.bytes_read;
-    status.records_aggregated = counters_.records_aggregated;
-    status.tombstones = counters_.tombstones;
-    status.skipped = counters_.skipped;
-    status.bad_records = counters_.bad_records;
-    status.append_to_commit_seconds = counters_.append_to_commit_seconds;
-    status.keys = keys_.size();
-    status.state_bytes = keys_.memory_bytes() + slots_.capacity() * sizeof(Slot) +
-                         key_to_.capacity() * sizeof(PartitionId) + dead_letters_.memory_bytes();
+StateStatus MapFold::state() const {
+    StateStatus state;
+    state.keys = keys_.size();
+    state.bytes = keys_.memory_bytes() + slots_.capacity() * sizeof(Slot) +
+                  key_to_.capacity() * sizeof(PartitionId) + dead_letters_.memory_bytes();
+    return state;
 }
 
 }  // namespace kstream

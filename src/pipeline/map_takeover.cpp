@@ -178,8 +178,7 @@ Result<bool> MapTakeover::settle_known(std::vector<ReadyPartition>& ready) {
     return true;
 }
 
-// ---- partitions without a committed offset
-// -------------------------------------------------------
+// ---- partitions without a committed offset -----------------------------------------------------
 
 // The order is that of P8, for the same reason: the committed offsets came first, so every step
 // that was committed by then lies below the ends that are asked for now.

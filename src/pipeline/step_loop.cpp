@@ -66,13 +66,13 @@ Result<bool> StepLoop::run_once() {
 
 void StepLoop::say(LogLevel level, std::string_view what) {
     ports_.log.write(level, what,
-                     {{"stage", config_.stage == Stage::map ? "map" : "totals"},
+                     {{"stage", stage_name(config_.stage)},
                       {"worker", std::int64_t{config_.worker}}});
 }
 
 void StepLoop::say(LogLevel level, std::string_view what, LogField more) {
     ports_.log.write(level, what,
-                     {{"stage", config_.stage == Stage::map ? "map" : "totals"},
+                     {{"stage", stage_name(config_.stage)},
                       {"worker", std::int64_t{config_.worker}},
                       std::move(more)});
 }
@@ -86,7 +86,7 @@ Result<void> StepLoop::settle() {
     if (!result || !step_.held() || result->number != step_.number()) {
         return {};
     }
-    ++status_.transactions[static_cast<std::size_t>(result->outcome)];
+    ++status_.steps.transactions[static_cast<std::size_t>(result->outcome)];
     publish_due_ = true;
     if (result->outcome == TransactionResult::committed) {
         step_committed(StepEvent::outcome);
@@ -99,12 +99,12 @@ Result<void> StepLoop::settle() {
 void StepLoop::step_committed(StepEvent event) {
     const Duration took = ports_.clock.now() - step_.submitted();
     filling_.commit_took(took);
-    status_.commit_seconds.record(to_seconds(took));
-    status_.last_commit_wall_seconds = static_cast<double>(ports_.clock.wall_ms()) / 1000.0;
+    status_.steps.commit_seconds.record(to_seconds(took));
+    status_.steps.last_commit_wall_seconds = static_cast<double>(ports_.clock.wall_ms()) / 1000.0;
     recovery_.committed();
     for (std::size_t role = 0; role < kTopicRoleCount; ++role) {
-        status_.written[role].records += step_.volumes()[role].records;
-        status_.written[role].bytes += step_.volumes()[role].bytes;
+        status_.steps.written[role].records += step_.volumes()[role].records;
+        status_.steps.written[role].bytes += step_.volumes()[role].bytes;
     }
     fold_.committed(ports_.clock.wall_ms());
     const auto opened = positions_.commit(step_.ranges(), step_.opens());
@@ -146,7 +146,7 @@ Result<void> StepLoop::step_failed(const StepResult& result) {
 }
 
 Result<void> StepLoop::note_rebuild(const Error& cause) {
-    ++status_.producer_rebuilds;
+    ++status_.steps.producer_rebuilds;
     return recovery_.producer_lost(ports_.clock.now(), cause);
 }
 
@@ -272,12 +272,12 @@ void StepLoop::take_over_anew() {
 // ----------------------------------------------------------------------
 
 void StepLoop::on_assigned(std::span<const PartitionId> partitions) {
-    status_.joined = true;
+    status_.member.joined = true;
     if (partitions.empty()) {
         return;  // a rebalance of the group that gave this member nothing new
     }
     say(LogLevel::info, "partitions assigned", {"partitions", list_partitions(partitions)});
-    ++status_.rebalances;
+    ++status_.member.rebalances;
     positions_.assign(partitions);
     takeover_.begin(partitions);
     publish_due_ = true;
@@ -340,8 +340,8 @@ void StepLoop::on_revoking(std::span<const PartitionId> partitions, bool lost) {
     positions_.revoke(partitions);
     revocation_.begin(lost, ports_.clock.now());
     if (lost) {
-        status_.partitions_lost += partitions.size();
-        status_.joined = false;
+        status_.member.partitions_lost += partitions.size();
+        status_.member.joined = false;
     }
 }
 
@@ -611,8 +611,8 @@ void StepLoop::publish(Instant now) {
     }
     publish_due_ = false;
     published_ = now;
-    status_.partitions.clear();
-    status_.caught_up = status_.joined;
+    status_.member.partitions.clear();
+    status_.member.caught_up = status_.member.joined;
     for (std::size_t i = 0; i < positions_.size(); ++i) {
         const Positions::Track& t = positions_[i];
         if (t.phase == PartitionPhase::absent) {
@@ -637,14 +637,15 @@ void StepLoop::publish(Instant now) {
                 const std::int64_t age_ms = ports_.clock.wall_ms() - t.newest_ms;
                 status.lag_seconds = std::max(0.0, static_cast<double>(age_ms) / 1000.0);
             }
-            status_.caught_up = status_.caught_up && !behind;
+            status_.member.caught_up = status_.member.caught_up && !behind;
         } else {
-            status_.caught_up = false;
+            status_.member.caught_up = false;
         }
-        status_.partitions.push_back(status);
+        status_.member.partitions.push_back(status);
     }
-    fold_.report(status_);
-    takeover_.report(status_);
+    status_.fold = fold_.status();
+    status_.state = fold_.state();
+    status_.takeover = takeover_.status();
     ports_.status.publish(status_);
 }
 

@@ -224,19 +224,17 @@ void TotalsFold::drop(std::span<const PartitionId> partitions) {
     }
 }
 
-void TotalsFold::report(LoopStatus& status) const {
-    status.records_read = counters_.records_read;
-    status.bytes_read = counters_.bytes_read;
-    status.records_aggregated = counters_.records_aggregated;
-    status.duplicate_steps = counters_.duplicate_steps;
-    status.append_to_commit_seconds = counters_.append_to_commit_seconds;
-    status.keys = 0;
-    status.state_bytes = 0;
+StateStatus TotalsFold::state() const {
+    StateStatus state;
     for (const auto& entry : states_) {
-        status.keys += entry.second->keys();
-        status.state_bytes += entry.second->memory_bytes();
+        state.keys += entry.second->keys();
+        state.bytes += entry.second->memory_bytes();
     }
-    report_totals(status);
+    for (const AggregateSpec& aggregate : job_.spec.aggregates) {
+        state.aggregates.push_back(aggregate.output_name);
+    }
+    state.totals = shown_totals();
+    return state;
 }
 
 StateAnswer TotalsFold::answer(const StateQuestion& question) const {
@@ -328,12 +326,8 @@ void TotalsFold::choose_shown_keys() {
     }
 }
 
-void TotalsFold::report_totals(LoopStatus& status) const {
-    status.aggregates.clear();
-    for (const AggregateSpec& aggregate : job_.spec.aggregates) {
-        status.aggregates.push_back(aggregate.output_name);
-    }
-    status.totals.clear();
+std::vector<TotalStatus> TotalsFold::shown_totals() const {
+    std::vector<TotalStatus> totals;
     for (const auto& [partition, shown] : shown_) {
         const TotalsState& state = *states_.at(partition);
         const auto rows = state.committed_slots(shown.keys);
@@ -344,9 +338,10 @@ void TotalsFold::report_totals(LoopStatus& status) const {
                 total.values.push_back(
                     finished_for_graphs(job_.kinds[i], rows[row][i], job_.spec.scale));
             }
-            status.totals.push_back(std::move(total));
+            totals.push_back(std::move(total));
         }
     }
+    return totals;
 }
 
 }  // namespace kstream

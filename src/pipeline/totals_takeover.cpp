@@ -151,7 +151,7 @@ Result<bool> TotalsTakeover::restore(std::vector<ReadyPartition>& ready) {
         entry = active_.erase(entry);
     }
     if (active_.empty()) {
-        restoring_ += clock_.now() - began_;
+        status_.restore_seconds += std::chrono::duration<double>(clock_.now() - began_).count();
     }
     return active_.empty();
 }
@@ -175,7 +175,7 @@ Result<void> TotalsTakeover::restore_records(RecordBatch group, TotalsState& sta
                                         record.partition.value, record.record_offset.value);
             return std::unexpected(std::move(error));
         }
-        ++restored_records_;
+        ++status_.restored_records;
     }
     return {};
 }
@@ -267,11 +267,6 @@ Result<void> TotalsTakeover::finish(PartitionId partition, const Asked& asked,
     fold_.install(std::move(state));
     ready.push_back({partition, position, false});
     return {};
-}
-
-void TotalsTakeover::report(LoopStatus& status) const {
-    status.restored_records = restored_records_;
-    status.restore_seconds = std::chrono::duration<double>(restoring_).count();
 }
 
 }  // namespace kstream

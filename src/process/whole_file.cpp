@@ -1,12 +1,13 @@
 #include "process/whole_file.hpp"
 
+#include "process/random_id.hpp"
+
 #include <fmt/format.h>
 
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <fcntl.h>
-#include <random>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
@@ -40,7 +41,7 @@ public:
         : path_(std::move(path)),
           what_(std::move(what)),
           // Two that write the same file at once must not write into one another.
-          unfinished_(fmt::format("{}.{:08x}.new", path_, std::random_device{}())),
+          unfinished_(fmt::format("{}.{:08x}.new", path_, static_cast<std::uint32_t>(random_id()))),
           file_(::open(unfinished_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)) {}
 
     ~WholeFile() override {

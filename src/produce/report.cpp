@@ -1,5 +1,7 @@
 #include "produce/report.hpp"
 
+#include "text/json_writer.hpp"
+
 #include <fmt/core.h>
 
 #include <array>
@@ -78,27 +80,26 @@ std::string to_text(const ProduceReport& report) {
 
 std::string to_json(const ProduceReport& report) {
     const kafka::DeliveryCounts& counts = report.counts;
-    std::string latency;
+    text::JsonWriter json;
+    json.begin_object().field("topic", report.topic).field("made", report.made);
+    json.field("acknowledged", counts.acknowledged).field("failed", counts.failed);
+    json.field("unknown", counts.unknown).field("behind", report.behind);
+    json.fixed("seconds", report.seconds, 6);
+    json.fixed("records_per_second", per_second(report, counts.acknowledged), 1);
+    json.field("bytes", counts.acknowledged_bytes);
+    json.fixed("megabytes_per_second", per_second(report, counts.acknowledged_bytes) / 1e6, 3);
+    json.key("latency_ms").begin_object();
     for (const Quantile& quantile : kQuantiles) {
-        latency += fmt::format("\"{}\":{:.3f},", quantile.json_name,
-                               milliseconds(report.latency_us.value_at(quantile.share)));
+        json.fixed(quantile.json_name, milliseconds(report.latency_us.value_at(quantile.share)), 3);
     }
-    latency += fmt::format("\"max\":{:.3f}", milliseconds(report.latency_us.max()));
-    // A topic's name needs no escapes: Kafka allows letters, digits, '.', '_' and '-' only.
-    return fmt::format(
-        "{{\"topic\":\"{}\",\"made\":{},\"acknowledged\":{},\"failed\":{},\"unknown\":{},"
-        "\"behind\":{},\"seconds\":{:.6f},\"records_per_second\":{:.1f},\"bytes\":{},"
-        "\"megabytes_per_second\":{:.3f},\"latency_ms\":{{{}}},\"latency_from\":\"{}\","
-        "\"seed\":{},\"start_time\":{},\"users\":{},\"sellers\":{},\"locations\":{},"
-        "\"skew\":\"{}\",\"count\":{},\"rate\":{},\"threads\":{},\"asked\":{}}}\n",
-        report.topic, report.made, counts.acknowledged, counts.failed, counts.unknown,
-        report.behind, report.seconds, per_second(report, counts.acknowledged),
-        counts.acknowledged_bytes, per_second(report, counts.acknowledged_bytes) / 1e6, latency,
-        report.rate ? "intended_time" : "made", report.seed, report.start_time_s, report.users,
-        report.sellers, report.locations, skew_name(report.skew),
-        report.count ? fmt::format("{}", *report.count) : "null",
-        report.rate ? fmt::format("{}", *report.rate) : "null", report.threads,
-        report.asked ? fmt::format("{}", *report.asked) : "null");
+    json.fixed("max", milliseconds(report.latency_us.max()), 3).end_object();
+    json.field("latency_from", report.rate ? "intended_time" : "made");
+    json.field("seed", report.seed).field("start_time", report.start_time_s);
+    json.field("users", report.users).field("sellers", report.sellers);
+    json.field("locations", report.locations).field("skew", skew_name(report.skew));
+    json.field("count", report.count).field("rate", report.rate);
+    json.field("threads", report.threads).field("asked", report.asked);
+    return json.end_object().take() + "\n";
 }
 
 std::string progress_line(const ProduceStatus& status, double rate) {

@@ -331,7 +331,7 @@ private:
 ExitCode print_results(const cli::ResultsConfig& config, kafka::Admin& admin, Log& log,
                        const process::StopSignal& stop, const Clock& clock) {
     const Result<ExitCode> printed = Printing(config, admin, log, stop, clock).run();
-    return printed ? *printed : explain(log, "results not complete", printed.error());
+    return printed ? *printed : explain(log, printed.error(), "results not complete");
 }
 
 }  // namespace kstream::results

@@ -1,5 +1,6 @@
 #include "results/result_writer.hpp"
 
+#include "text/json_writer.hpp"
 #include "text/utf8.hpp"
 
 #include <fmt/format.h>
@@ -49,27 +50,6 @@ void append_csv(std::string& out, std::string_view text) {
     out += '"';
 }
 
-// As a JSON string. Result keys are UTF-8; what an outsider wrote may be anything.
-void append_json_string(std::string& out, std::string_view text) {
-    out += '"';
-    while (!text.empty()) {
-        const text::CodePoint c = text::first_code_point(text);
-        if (c.value == text::kNotUtf8) {
-            out += "\\ufffd";
-        } else if (c.value == '"' || c.value == '\\') {
-            out += '\\';
-            out += text.front();
-        } else if (c.value < 0x20) {
-            fmt::format_to(std::back_inserter(out), "\\u{:04x}",
-                           static_cast<std::uint32_t>(c.value));
-        } else {
-            out += text.substr(0, c.bytes);
-        }
-        text.remove_prefix(c.bytes);
-    }
-    out += '"';
-}
-
 }  // namespace
 
 void ResultWriter::row(std::string& out, std::string_view value, Row cells) {
@@ -106,7 +86,7 @@ void ResultWriter::deleted(std::string& out, std::string_view key) {
     switch (format_) {
         case Format::json:
             out += "{\"deleted\":";
-            append_json_string(out, key);
+            text::append_json_text(out, key);
             out += "}\n";
             return;
         case Format::csv:

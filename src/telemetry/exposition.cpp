@@ -7,7 +7,9 @@
 
 #include <chrono>
 #include <limits>
+#include <type_traits>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace kstream::telemetry {
@@ -43,6 +45,18 @@ ClientMetric::Histogram histogram_of(const LatencyCounts& counts) {
     return histogram;
 }
 
+double number_of(const SampleValue& value) {
+    return std::visit(
+        []<typename T>(const T& one) {
+            if constexpr (std::is_same_v<T, WallSeconds>) {
+                return one.value;
+            } else {
+                return static_cast<double>(one);
+            }
+        },
+        value);
+}
+
 ClientMetric metric_of(const Sample& sample, MetricType type) {
     ClientMetric metric;
     for (const auto& [name, value] : sample.labels) {
@@ -50,10 +64,10 @@ ClientMetric metric_of(const Sample& sample, MetricType type) {
     }
     switch (type) {
         case MetricType::counter:
-            metric.counter.value = sample.value;
+            metric.counter.value = number_of(sample.value);
             break;
         case MetricType::gauge:
-            metric.gauge.value = sample.value;
+            metric.gauge.value = number_of(sample.value);
             break;
         case MetricType::histogram:
             metric.histogram = histogram_of(*sample.histogram);
@@ -84,35 +98,42 @@ void append(std::vector<MetricFamily>& families, std::span<const MetricOf<Status
     }
 }
 
-std::vector<std::pair<Labels, Seen<LoopStatus>>> seen_loops(const Snapshots& snapshots) {
-    std::vector<std::pair<Labels, Seen<LoopStatus>>> seen;
-    for (const auto& [status, published] : snapshots.loops) {
-        const std::chrono::duration<double> age = snapshots.taken - published;
-        seen.emplace_back(Labels{{"stage", status->stage == Stage::map ? "map" : "totals"},
-                                 {"worker", std::to_string(status->worker)}},
-                          Seen<LoopStatus>{*status, age.count()});
-    }
-    return seen;
-}
+template <typename Status>
+using Labeled = std::vector<std::pair<Labels, Status>>;
 
 }  // namespace
 
 std::string exposition(const Snapshots& snapshots, const BuildInfo& build,
                        const ProcessStatus& process) {
-    std::vector<std::pair<Labels, ProduceStatus>> produce;
-    produce.reserve(snapshots.produce.size());
+    Labeled<Seen<LoopStatus>> loops;
+    Labeled<PartitionStatus> partitions;
+    for (const auto& [status, published] : snapshots.loops) {
+        const std::chrono::duration<double> age = snapshots.taken - published;
+        const Labels labels{{"stage", std::string(stage_name(status->stage))},
+                            {"worker", std::to_string(status->worker)}};
+        loops.emplace_back(labels, Seen<LoopStatus>{*status, age.count()});
+        for (const PartitionStatus& partition : status->member.partitions) {
+            partitions.emplace_back(labels, partition);
+            partitions.back().first.emplace_back("partition",
+                                                 std::to_string(partition.partition.value));
+        }
+    }
+    Labeled<ProduceStatus> produce;
     for (const auto& snapshot : snapshots.produce) {
         produce.emplace_back(Labels(), *snapshot.status);
     }
-    std::vector<std::pair<Labels, ClientStatus>> clients;
-    clients.reserve(snapshots.clients.size());
+    Labeled<BrokerStatus> brokers;
     for (const auto& snapshot : snapshots.clients) {
-        clients.emplace_back(Labels{{"client", snapshot.status->client}}, *snapshot.status);
+        for (const BrokerStatus& broker : snapshot.status->brokers) {
+            brokers.emplace_back(
+                Labels{{"client", snapshot.status->client}, {"broker", broker.name}}, broker);
+        }
     }
     std::vector<MetricFamily> families;
-    append(families, loop_metrics(), seen_loops(snapshots));
+    append(families, loop_metrics(), loops);
+    append(families, partition_metrics(), partitions);
     append(families, produce_metrics(), produce);
-    append(families, client_metrics(), clients);
+    append(families, broker_metrics(), brokers);
     append(families, build_metrics(),
            {{Labels{{"version", build.version},
                     {"revision", build.revision},

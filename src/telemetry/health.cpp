@@ -10,8 +10,7 @@ namespace kstream::telemetry {
 namespace {
 
 std::string name_of(const LoopStatus& loop) {
-    return fmt::format("the {} loop of worker {}", loop.stage == Stage::map ? "map" : "totals",
-                       loop.worker);
+    return fmt::format("the {} loop of worker {}", stage_name(loop.stage), loop.worker);
 }
 
 std::int64_t whole_seconds(Duration duration) {
@@ -63,11 +62,11 @@ Verdict readiness(const Snapshots& snapshots) {
         }
     }
     for (const auto& [status, published] : snapshots.loops) {
-        if (!status->joined) {
+        if (!status->member.joined) {
             return not_ok(fmt::format("{} has no assignment", name_of(*status)));
         }
         if (const auto restoring =
-                std::ranges::count_if(status->partitions, &PartitionStatus::restoring)) {
+                std::ranges::count_if(status->member.partitions, &PartitionStatus::restoring)) {
             return not_ok(fmt::format("{} restores {} partitions", name_of(*status), restoring));
         }
     }

@@ -1,6 +1,7 @@
 // Lines are built outside the lock and written under it.
 #include "telemetry/log.hpp"
 
+#include "text/json_writer.hpp"
 #include "text/utf8.hpp"
 
 #include <fmt/chrono.h>
@@ -11,6 +12,7 @@
 #include <chrono>
 #include <cstdint>
 #include <iterator>
+#include <string>
 #include <unistd.h>
 
 namespace kstream::telemetry {
@@ -19,36 +21,25 @@ namespace {
 constexpr std::size_t kMaxValueBytes = 256;
 constexpr std::string_view kCut = "...";
 
-using Line = fmt::memory_buffer;
-
-void append(Line& line, std::string_view text) {
-    line.append(text);
+// Appends `text` as it stands inside a pair of double quotes, for a person.
+void append_text_inside(std::string& line, std::string_view text) {
+    while (!text.empty()) {
+        const std::size_t special = text.find_first_of("\"\\\n");
+        text::append_shown(line, text.substr(0, special));
+        if (special == std::string_view::npos) {
+            return;
+        }
+        line += '\\';
+        line += text[special] == '\n' ? 'n' : text[special];
+        text.remove_prefix(special + 1);
+    }
 }
 
-// Appends `text` as it stands inside a pair of double quotes, in both formats.
-void append_escaped(Line& line, std::string_view text, LogFormat format) {
-    while (!text.empty()) {
-        const text::CodePoint c = text::first_code_point(text);
-        const std::string_view raw = text.substr(0, c.bytes);
-        text.remove_prefix(c.bytes);
-        if (c.value == text::kNotUtf8) {
-            if (format == LogFormat::json) {
-                append(line, "\\ufffd");
-            } else {
-                fmt::format_to(std::back_inserter(line), "\\x{:02x}",
-                               static_cast<unsigned char>(raw[0]));
-            }
-        } else if (c.value == '"' || c.value == '\\') {
-            append(line, "\\");
-            append(line, raw);
-        } else if (c.value == '\n') {
-            append(line, "\\n");
-        } else if (text::is_active(c.value)) {  // all of these are below U+10000
-            fmt::format_to(std::back_inserter(line), "\\u{:04x}",
-                           static_cast<std::uint32_t>(c.value));
-        } else {
-            append(line, raw);
-        }
+void append_inside(std::string& line, std::string_view text, LogFormat format) {
+    if (format == LogFormat::json) {
+        text::append_json_inside(line, text);
+    } else {
+        append_text_inside(line, text);
     }
 }
 
@@ -69,15 +60,15 @@ std::string_view cut(std::string_view value) {
     return value.substr(0, end);
 }
 
-void append_quoted(Line& line, std::string_view value, LogFormat format) {
+void append_quoted(std::string& line, std::string_view value, LogFormat format) {
     const std::string_view kept = cut(value);
-    append(line, "\"");
-    append_escaped(line, kept, format);
-    append(line, kept.size() < value.size() ? kCut : "");
-    append(line, "\"");
+    line += "\"";
+    append_inside(line, kept, format);
+    line += kept.size() < value.size() ? kCut : "";
+    line += "\"";
 }
 
-void append_time(Line& line, std::int64_t wall_ms) {
+void append_time(std::string& line, std::int64_t wall_ms) {
     const auto milliseconds = std::chrono::milliseconds(wall_ms);
     const auto seconds = std::chrono::floor<std::chrono::seconds>(milliseconds);
     fmt::format_to(std::back_inserter(line), "{:%FT%T}.{:03}Z",
@@ -85,47 +76,47 @@ void append_time(Line& line, std::int64_t wall_ms) {
                    (milliseconds - seconds).count());
 }
 
-void append_text_line(Line& line, std::int64_t wall_ms, LogLevel level, std::string_view event,
-                      std::initializer_list<LogField> fields) {
+void append_text_line(std::string& line, std::int64_t wall_ms, LogLevel level,
+                      std::string_view event, std::initializer_list<LogField> fields) {
     append_time(line, wall_ms);
-    append(line, " ");
-    append(line, log_level_name(level));
-    append(line, " ");
-    append_escaped(line, cut(event), LogFormat::text);
+    line += " ";
+    line += log_level_name(level);
+    line += " ";
+    append_text_inside(line, cut(event));
     for (const LogField& field : fields) {
         if (field.value.empty()) {
             continue;
         }
-        append(line, " ");
-        append(line, field.key);
-        append(line, "=");
+        line += " ";
+        line += field.key;
+        line += "=";
         if (stands_bare(field.value) && field.value.size() <= kMaxValueBytes) {
-            append(line, field.value);
+            line += field.value;
         } else {
             append_quoted(line, field.value, LogFormat::text);
         }
     }
-    append(line, "\n");
+    line += "\n";
 }
 
-void append_json_line(Line& line, std::int64_t wall_ms, LogLevel level, std::string_view event,
-                      std::initializer_list<LogField> fields) {
-    append(line, R"({"time":")");
+void append_json_line(std::string& line, std::int64_t wall_ms, LogLevel level,
+                      std::string_view event, std::initializer_list<LogField> fields) {
+    line += R"({"time":")";
     append_time(line, wall_ms);
-    append(line, R"(","level":")");
-    append(line, log_level_name(level));
-    append(line, R"(","event":)");
+    line += R"(","level":")";
+    line += log_level_name(level);
+    line += R"(","event":)";
     append_quoted(line, event, LogFormat::json);
     for (const LogField& field : fields) {
         if (field.value.empty()) {
             continue;
         }
-        append(line, ",");
+        line += ",";
         append_quoted(line, field.key, LogFormat::json);
-        append(line, ":");
+        line += ":";
         append_quoted(line, field.value, LogFormat::json);
     }
-    append(line, "}\n");
+    line += "}\n";
 }
 
 // A log that cannot be written must not stop the work: what fails is dropped.
@@ -161,14 +152,14 @@ void LineLog::write(LogLevel level, std::string_view event,
     if (level > options_.level) {
         return;
     }
-    Line line;
+    std::string line;
     if (options_.format == LogFormat::json) {
         append_json_line(line, clock_.wall_ms(), level, event, fields);
     } else {
         append_text_line(line, clock_.wall_ms(), level, event, fields);
     }
     const std::lock_guard lock(mutex_);
-    write_all(options_.file_descriptor, std::string_view(line.data(), line.size()));
+    write_all(options_.file_descriptor, line);
 }
 
 }  // namespace kstream::telemetry

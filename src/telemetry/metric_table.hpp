@@ -1,6 +1,7 @@
-// The one table of metrics: each stands here once, with its name, type, labels, words, and how its
-// samples are read off a snapshot. /metrics, docs/METRICS.md and `kstream help metrics` are made
-// from it. Names follow prometheus.io/docs/practices/naming; label values are bounded.
+// The one table of metrics: each stands here once, with its name, type, labels, words, its place in
+// /status, and how its samples are read off a snapshot. /metrics, the members of /status that are
+// metrics, docs/METRICS.md and `kstream help metrics` are made from it. Names follow
+// prometheus.io/docs/practices/naming; label values are bounded.
 #pragma once
 
 #include "kstream/client_status.hpp"
@@ -13,6 +14,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace kstream::telemetry {
@@ -24,31 +26,45 @@ struct MetricSpec {
     MetricType type = MetricType::gauge;
     std::string_view labels;  // "stage,worker"; empty: none
     std::string_view help;
+    // The member of its group's object in /status, "written.{role}.records" with the value of the
+    // label role for a name; empty: not there. Of a histogram the member has quantiles.
+    std::string_view status = {};
+
+    // The same from the top of /status: "loops[].records_read".
+    [[nodiscard]] std::string place(std::string_view object) const {
+        return status.empty() ? std::string() : std::string(object) += status;
+    }
 };
 
 using Labels = std::vector<std::pair<std::string_view, std::string>>;
 
+// Unix time; /status does not know one that is 0.
+struct WallSeconds {
+    double value = 0;
+};
+using SampleValue = std::variant<bool, std::int64_t, std::uint64_t, double, WallSeconds>;
+
 struct Sample {
     Labels labels;
-    double value = 0;
+    SampleValue value;
     const LatencyCounts* histogram = nullptr;  // of histograms, instead of `value`
 };
 
 // The samples of one metric, all from one snapshot: `base` is what they have in common.
 class Samples {
 public:
-    explicit Samples(Labels base) : base_(std::move(base)) {}
+    explicit Samples(Labels base = {}) : base_(std::move(base)) {}
 
-    void add(double value) { samples_.push_back({base_, value, nullptr}); }
-    void add(std::string_view label, std::string_view label_value, double value) {
-        samples_.push_back({base_, value, nullptr});
-        samples_.back().labels.emplace_back(label, std::string(label_value));
-    }
-    void add(const Labels& labels, double value) {
+    template <typename T>
+    void add(const T& value, const Labels& labels = {}) {
         samples_.push_back({base_, value, nullptr});
         samples_.back().labels.insert(samples_.back().labels.end(), labels.begin(), labels.end());
     }
-    void add(const LatencyCounts& histogram) { samples_.push_back({base_, 0, &histogram}); }
+    template <typename T>
+    void add(std::string_view label, std::string_view label_value, const T& value) {
+        add(value, {{label, std::string(label_value)}});
+    }
+    void add(const LatencyCounts& histogram) { samples_.push_back({base_, {}, &histogram}); }
 
     [[nodiscard]] const std::vector<Sample>& list() const { return samples_; }
 
@@ -77,23 +93,18 @@ struct BuildInfo {
     std::string librdkafka;
 };
 
-// The topics that a loop of this stage writes to, as labels and fields name them.
-struct WrittenRole {
-    TopicRole role;
-    std::string_view name;
-};
-[[nodiscard]] std::span<const WrittenRole> written_roles(Stage stage);
-
 [[nodiscard]] std::span<const MetricOf<Seen<LoopStatus>>> loop_metrics();  // base: stage, worker
-[[nodiscard]] std::span<const MetricOf<ProduceStatus>> produce_metrics();  // base: none
-[[nodiscard]] std::span<const MetricOf<ClientStatus>> client_metrics();    // base: client
-[[nodiscard]] std::span<const MetricOf<ProcessStatus>> process_metrics();  // base: none
-[[nodiscard]] std::span<const MetricOf<BuildInfo>> build_metrics();        // base: all of it
+[[nodiscard]] std::span<const MetricOf<PartitionStatus>> partition_metrics();  // and partition
+[[nodiscard]] std::span<const MetricOf<ProduceStatus>> produce_metrics();      // base: none
+[[nodiscard]] std::span<const MetricOf<BrokerStatus>> broker_metrics();        // client, broker
+[[nodiscard]] std::span<const MetricOf<ProcessStatus>> process_metrics();      // base: none
+[[nodiscard]] std::span<const MetricOf<BuildInfo>> build_metrics();            // base: all of it
 
 // Metrics whose sum over all series means nothing are gauges; everything about one partition has
 // the label `partition`, which is that of the loop's input topic.
 struct MetricGroup {
-    std::string_view title;
+    std::string_view title;   // empty: goes on with the group before
+    std::string_view object;  // where `status` begins in /status: "loops[]."
     std::vector<MetricSpec> metrics;
 };
 [[nodiscard]] std::vector<MetricGroup> metric_groups();

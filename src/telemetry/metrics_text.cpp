@@ -28,13 +28,15 @@ and only to this machine unless `--http-allow-remote` says otherwise.
 Only GET and HEAD. A request has at most 8 KiB, a connection two seconds in all, and at most 16 are
 served at once.
 
-What is unknown has no sample. `stage` is `map` (source topic to deltas) or `totals` (deltas to
-totals), `worker` the number of the worker in the process, `partition` that of the input topic of
-the loop. Loops tell about themselves once per step, or once a second: metrics are at most that old.
+The column `/status` says where [/status](STATUS.md) has the same figure: there a histogram is its
+quantiles, and what is unknown is `null`. In `/metrics` what is unknown has no sample. `stage` is
+`map` (source topic to deltas) or `totals` (deltas to totals), `worker` the number of the worker in
+the process, `partition` that of the input topic of the loop. Loops tell about themselves once per
+step, or once a second: metrics are at most that old.
 )";
 
-std::string labels_of(const MetricSpec& spec) {
-    return spec.labels.empty() ? std::string() : fmt::format("`{}`", spec.labels);
+std::string in_code(std::string_view text) {
+    return text.empty() ? std::string() : fmt::format("`{}`", text);
 }
 
 }  // namespace
@@ -42,7 +44,10 @@ std::string labels_of(const MetricSpec& spec) {
 std::string metrics_help() {
     std::string out;
     for (const MetricGroup& group : metric_groups()) {
-        fmt::format_to(std::back_inserter(out), "{}{}:\n", out.empty() ? "" : "\n", group.title);
+        if (!group.title.empty()) {
+            fmt::format_to(std::back_inserter(out), "{}{}:\n", out.empty() ? "" : "\n",
+                           group.title);
+        }
         for (const MetricSpec& spec : group.metrics) {
             fmt::format_to(std::back_inserter(out), "  {}{}{}{} ({})\n      {}\n", spec.name,
                            spec.labels.empty() ? "" : "{", spec.labels,
@@ -55,11 +60,16 @@ std::string metrics_help() {
 std::string metrics_doc() {
     std::string out(kIntroduction);
     for (const MetricGroup& group : metric_groups()) {
-        fmt::format_to(std::back_inserter(out),
-                       "\n## {}\n\n| metric | type | labels | |\n|---|---|---|---|\n", group.title);
+        if (!group.title.empty()) {
+            fmt::format_to(std::back_inserter(out),
+                           "\n## {}\n\n| metric | type | labels | /status | |\n"
+                           "|---|---|---|---|---|\n",
+                           group.title);
+        }
         for (const MetricSpec& spec : group.metrics) {
-            fmt::format_to(std::back_inserter(out), "| `{}` | {} | {} | {} |\n", spec.name,
-                           metric_type_name(spec.type), labels_of(spec), spec.help);
+            fmt::format_to(std::back_inserter(out), "| `{}` | {} | {} | {} | {} |\n", spec.name,
+                           metric_type_name(spec.type), in_code(spec.labels),
+                           in_code(spec.place(group.object)), spec.help);
         }
     }
     return out;

@@ -14,8 +14,8 @@ std::vector<Snapshot<Status>> values_of(const std::map<Key, Snapshot<Status>>& m
     return values;
 }
 
-template <typename Counters>
-Past<Counters> past_of(const Recent<Counters>& recent, Instant now) {
+template <typename Status>
+Past<Status> past_of(const Recent<Status>& recent, Instant now) {
     // A snapshot has been published, so there is at least its own sample.
     return {.rates = *recent.before(now, kRateWindow),
             .quantiles = *recent.before(now, kQuantileWindow)};
@@ -23,32 +23,17 @@ Past<Counters> past_of(const Recent<Counters>& recent, Instant now) {
 
 }  // namespace
 
-LoopCounters counters_of(const LoopStatus& status) {
-    LoopCounters counters;
-    counters.records_read = status.records_read;
-    counters.bytes_read = status.bytes_read;
-    for (const OutputBatch::Volume& volume : status.written) {
-        counters.records_written += volume.records;
-        counters.bytes_written += volume.bytes;
-    }
-    counters.results_written = status.written[static_cast<std::size_t>(TopicRole::results)].records;
-    counters.commits = status.transactions[static_cast<std::size_t>(TransactionResult::committed)];
-    counters.commit_seconds = status.commit_seconds;
-    counters.append_to_commit_seconds = status.append_to_commit_seconds;
+LoopStatus counters_of(const LoopStatus& status) {
+    LoopStatus counters;
+    counters.fold = status.fold;
+    counters.steps = status.steps;
     counters.phase_seconds = status.phase_seconds;
     return counters;
 }
 
-ProduceCounters counters_of(const ProduceStatus& status) {
-    return {.made = status.made,
-            .acknowledged = status.acknowledged,
-            .bytes = status.bytes,
-            .delivery_seconds = status.delivery_seconds};
-}
-
 void SnapshotStore::publish(const LoopStatus& status) {
     Snapshot<LoopStatus> snapshot{std::make_shared<const LoopStatus>(status), clock_.now()};
-    const LoopCounters counters = counters_of(status);
+    const LoopStatus counters = counters_of(status);
     const std::lock_guard lock(mutex_);
     loops_recent_[{status.worker, status.stage}].add(snapshot.published, counters);
     loops_.insert_or_assign({status.worker, status.stage}, std::move(snapshot));
@@ -58,7 +43,7 @@ void SnapshotStore::publish(const ProduceStatus& status) {
     const Snapshot<ProduceStatus> snapshot{std::make_shared<const ProduceStatus>(status),
                                            clock_.now()};
     const std::lock_guard lock(mutex_);
-    produce_recent_.add(snapshot.published, counters_of(status));
+    produce_recent_.add(snapshot.published, status);
     produce_.assign(1, snapshot);
 }
 
@@ -85,11 +70,11 @@ void SnapshotStore::set_topic_trouble(const std::string& trouble) {
 Snapshots SnapshotStore::read() const {
     const Instant taken = clock_.now();
     const std::lock_guard lock(mutex_);
-    std::vector<Past<LoopCounters>> loops_past;
+    std::vector<Past<LoopStatus>> loops_past;
     for (const auto& [loop, recent] : loops_recent_) {
         loops_past.push_back(past_of(recent, taken));
     }
-    std::vector<Past<ProduceCounters>> produce_past;
+    std::vector<Past<ProduceStatus>> produce_past;
     if (!produce_.empty()) {
         produce_past.push_back(past_of(produce_recent_, taken));
     }

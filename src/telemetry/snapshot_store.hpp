@@ -10,7 +10,6 @@
 #include "kstream/status.hpp"
 #include "telemetry/recent.hpp"
 
-#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -27,33 +26,14 @@ struct Snapshot {
     Instant published;
 };
 
-// The counters of which rates and recent quantiles are made.
-struct LoopCounters {
-    std::uint64_t records_read = 0;
-    std::uint64_t bytes_read = 0;
-    std::uint64_t records_written = 0;  // to all topics
-    std::uint64_t bytes_written = 0;
-    std::uint64_t results_written = 0;
-    std::uint64_t commits = 0;
-    LatencyCounts commit_seconds;
-    LatencyCounts append_to_commit_seconds;
-    std::array<double, kLoopPhaseCount> phase_seconds{};
-};
-[[nodiscard]] LoopCounters counters_of(const LoopStatus& status);
-
-struct ProduceCounters {
-    std::uint64_t made = 0;
-    std::uint64_t acknowledged = 0;
-    std::uint64_t bytes = 0;
-    LatencyCounts delivery_seconds;
-};
-[[nodiscard]] ProduceCounters counters_of(const ProduceStatus& status);
+// A status without what the loop holds: the parts of which rates and recent quantiles are made.
+[[nodiscard]] LoopStatus counters_of(const LoopStatus& status);
 
 // What the counters were before each window, or when the counting began if that was later.
-template <typename Counters>
+template <typename Status>
 struct Past {
-    Then<Counters> rates;      // kRateWindow ago
-    Then<Counters> quantiles;  // kQuantileWindow ago
+    Then<Status> rates;      // kRateWindow ago
+    Then<Status> quantiles;  // kQuantileWindow ago
 };
 
 // Everything of one moment, in a fixed order: by worker and stage, by client name.
@@ -61,8 +41,8 @@ struct Snapshots {
     std::vector<Snapshot<LoopStatus>> loops;
     std::vector<Snapshot<ProduceStatus>> produce;  // none or one
     std::vector<Snapshot<ClientStatus>> clients;
-    std::vector<Past<LoopCounters>> loops_past;       // of each of `loops`
-    std::vector<Past<ProduceCounters>> produce_past;  // of each of `produce`
+    std::vector<Past<LoopStatus>> loops_past;       // of each of `loops`
+    std::vector<Past<ProduceStatus>> produce_past;  // of each of `produce`
     std::size_t expected_loops = 0;
     Instant expected_since;
     Instant taken;
@@ -94,9 +74,9 @@ private:
     const Clock& clock_;
     mutable std::mutex mutex_;
     std::map<std::pair<int, Stage>, Snapshot<LoopStatus>> loops_;
-    std::map<std::pair<int, Stage>, Recent<LoopCounters>> loops_recent_;  // of each of loops_
+    std::map<std::pair<int, Stage>, Recent<LoopStatus>> loops_recent_;  // of each of loops_
     std::vector<Snapshot<ProduceStatus>> produce_;
-    Recent<ProduceCounters> produce_recent_;
+    Recent<ProduceStatus> produce_recent_;
     std::map<std::string, Snapshot<ClientStatus>> clients_;
     std::size_t expected_loops_ = 0;
     Instant expected_since_;

@@ -1,7 +1,7 @@
 // Questions go to every totals loop of the process; their answers are put together here.
 #include "telemetry/state_pages.hpp"
 
-#include "telemetry/json_writer.hpp"
+#include "text/json_writer.hpp"
 
 #include <fmt/format.h>
 
@@ -14,6 +14,8 @@
 
 namespace kstream::telemetry {
 namespace {
+
+using text::JsonWriter;
 
 constexpr std::string_view kKeyPath = "/state/";
 
@@ -50,7 +52,7 @@ bool read_number(std::string_view text, T& out) {
 std::vector<PartitionId> restoring_partitions(const SnapshotStore& snapshots) {
     std::vector<PartitionId> all;
     for (const auto& snapshot : snapshots.read().loops) {
-        for (const PartitionStatus& partition : snapshot.status->partitions) {
+        for (const PartitionStatus& partition : snapshot.status->member.partitions) {
             if (snapshot.status->stage == Stage::totals && partition.restoring) {
                 all.push_back(partition.partition);
             }
@@ -60,12 +62,10 @@ std::vector<PartitionId> restoring_partitions(const SnapshotStore& snapshots) {
     return all;
 }
 
-void write_numbers(JsonWriter& json, const std::vector<PartitionId>& partitions) {
-    json.begin_array();
-    for (const PartitionId partition : partitions) {
-        json.value(partition.value);
-    }
-    json.end_array();
+void write_numbers(JsonWriter& json, std::string_view name,
+                   const std::vector<PartitionId>& partitions) {
+    json.array(name, partitions,
+               [&json](const PartitionId partition) { json.value(partition.value); });
 }
 
 void write_peers(JsonWriter& json, const Peers* peers, Instant now) {
@@ -76,26 +76,14 @@ void write_peers(JsonWriter& json, const Peers* peers, Instant now) {
     }
     json.begin_array();
     for (const Peer& peer : peers->list) {
-        json.begin_object().key("http");
-        if (peer.http.empty()) {
-            json.null();
-        } else {
-            json.value(peer.http);
-        }
-        json.field("host", peer.host).field("self", peer.self).key("partitions");
-        write_numbers(json, peer.partitions);
+        json.begin_object();
+        json.field("http", peer.http.empty() ? std::nullopt : std::optional(peer.http));
+        json.field("host", peer.host).field("self", peer.self);
+        write_numbers(json, "partitions", peer.partitions);
         json.end_object();
     }
     json.end_array();
     json.field("peers_age_seconds", std::chrono::duration<double>(now - peers->asked).count());
-}
-
-void write_texts(JsonWriter& json, std::string_view name, const std::vector<std::string>& texts) {
-    json.key(name).begin_array();
-    for (const std::string& text : texts) {
-        json.value(text);
-    }
-    json.end_array();
 }
 
 // The answers of all totals loops of the process, as they come in.
@@ -234,16 +222,13 @@ std::optional<HttpResponse> list_response(const StateSources& sources,
     }
     json.end_array();
     json.field("keys", keys);
-    json.key("restoring");
-    write_numbers(json, restoring_partitions(sources.snapshots));
-    write_texts(json, "group_by", sources.facts.group_by);
-    write_texts(json, "aggregates", sources.facts.aggregates);
-    json.key("entries").begin_array();
-    for (const StateEntry& entry : merged.entries) {
+    write_numbers(json, "restoring", restoring_partitions(sources.snapshots));
+    json.array("group_by", sources.facts.group_by);
+    json.array("aggregates", sources.facts.aggregates);
+    json.array("entries", merged.entries, [&json](const StateEntry& entry) {
         json.begin_object().field("key", entry.key).field("partition", entry.partition.value);
         json.key("total").raw(entry.value).end_object();
-    }
-    json.end_array();
+    });
     json.field("next", merged.next);
     write_peers(json, peers.get(), sources.clock.now());
     json.end_object();

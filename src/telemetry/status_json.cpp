@@ -1,20 +1,26 @@
-// Field by field, in the order of docs/STATUS.md. What is unknown is null, never a made-up zero.
+// The members that are metrics come from the metric table, the others are written here. What is
+// unknown is null, never a made-up zero.
 #include "telemetry/status_json.hpp"
 
+#include "kstream/check.hpp"
 #include "telemetry/health.hpp"
-#include "telemetry/json_writer.hpp"
+#include "text/json_writer.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <optional>
+#include <ranges>
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <variant>
 
 namespace kstream::telemetry {
 namespace {
 
-constexpr std::array<std::string_view, kTransactionResultCount> kResults{"committed", "aborted",
-                                                                         "uncertain", "fenced"};
-constexpr std::array<std::string_view, kLoopPhaseCount> kPhases{"poll", "fold", "seal", "restore",
-                                                                "other"};
+using text::JsonWriter;
+
 // Below this a rate would be an accident of when the snapshots came.
 constexpr double kLeastSeconds = 0.5;
 // Who is silent for longer has no rates: the last ones are not the present ones.
@@ -22,12 +28,6 @@ constexpr double kSilence = 3;
 
 double seconds_of(Duration duration) {
     return std::chrono::duration<double>(duration).count();
-}
-
-// -1 stands for unknown in a status.
-template <typename T>
-std::optional<T> known(T value) {
-    return value >= 0 ? std::optional(value) : std::nullopt;
 }
 
 // Differences between a counter then and now, by the seconds between.
@@ -48,58 +48,162 @@ private:
     bool usable_;
 };
 
-void write_quantiles(JsonWriter& json, std::string_view name, const LatencyCounts& before,
-                     const LatencyCounts& after) {
-    json.key(name).begin_object();
+// An object whose members come in any order and at any depth.
+class Tree {
+public:
+    explicit Tree(std::string name = {}) : name_(std::move(name)) {}
+
+    // The member of this name, made when it is not there.
+    Tree& member(std::string_view name) {
+        const auto found = std::ranges::find(members_, name, &Tree::name_);
+        return found != members_.end() ? *found : members_.emplace_back(std::string(name));
+    }
+    void set(std::string json) { json_ = std::move(json); }
+
+    void write_members(JsonWriter& json) const {
+        for (const Tree& member : members_) {
+            json.key(member.name_);
+            if (!member.json_.empty()) {
+                json.raw(member.json_);
+                continue;
+            }
+            json.begin_object();
+            member.write_members(json);
+            json.end_object();
+        }
+    }
+
+private:
+    std::string name_;
+    std::string json_;  // empty: an object
+    std::vector<Tree> members_;
+};
+
+std::string json_of(const LatencyCounts& before, const LatencyCounts& after) {
+    JsonWriter json;
+    json.begin_object();
     json.field("p50", quantile_between(before, after, 0.5));
     json.field("p90", quantile_between(before, after, 0.9));
     json.field("p99", quantile_between(before, after, 0.99));
     json.field("count", after.count - before.count);
-    json.end_object();
+    return json.end_object().take();
 }
 
-void write_partition(JsonWriter& json, const PartitionStatus& partition) {
-    json.begin_object();
-    json.field("partition", partition.partition.value);
-    json.field("position", known(partition.position));
-    json.field("committed", known(partition.committed));
-    json.field("log_end", known(partition.log_end));
-    std::optional<std::int64_t> lag;
-    if (partition.committed >= 0 && partition.log_end >= 0) {
-        // The end as last seen may be older than the position.
-        lag = std::max<std::int64_t>(0, partition.log_end - partition.committed);
+std::string json_of(const SampleValue& value) {
+    JsonWriter json;
+    std::visit(
+        [&json]<typename T>(const T& one) {
+            if constexpr (std::is_same_v<T, WallSeconds>) {
+                json.value(one.value > 0 ? std::optional(one.value) : std::nullopt);
+            } else {
+                json.value(one);
+            }
+        },
+        value);
+    return json.take();
+}
+
+// Puts the samples of a metric where its row says; `then` are those of earlier, for quantiles.
+void place(Tree& top, std::string_view path, const Samples& now, const Samples& then) {
+    const auto at = [&](const Sample* sample) -> Tree* {
+        Tree* tree = &top;
+        for (const auto part : std::views::split(path, '.')) {
+            std::string_view name(part);
+            if (name.starts_with('{')) {
+                if (sample == nullptr) {
+                    return nullptr;  // an object without members
+                }
+                const auto label = std::ranges::find(
+                    sample->labels, name.substr(1, name.size() - 2), &Labels::value_type::first);
+                KSTREAM_CHECK(label != sample->labels.end(), "the row has the label of its path");
+                name = label->second;
+            }
+            tree = &tree->member(name);
+        }
+        return tree;
+    };
+    if (now.list().empty()) {
+        if (Tree* const unknown = at(nullptr)) {
+            unknown->set("null");
+        }
     }
-    json.field("lag_records", lag);
-    json.field("lag_seconds", known(partition.lag_seconds));
-    json.field("open_transaction_records", known(partition.open_transaction_records));
-    json.field("restoring", partition.restoring);
-    json.end_object();
-}
-
-void write_written(JsonWriter& json, const LoopStatus& loop) {
-    json.key("written").begin_object();
-    for (const WrittenRole& role : written_roles(loop.stage)) {
-        const OutputBatch::Volume& volume = loop.written[static_cast<std::size_t>(role.role)];
-        json.key(role.name).begin_object();
-        json.field("records", volume.records).field("bytes", volume.bytes).end_object();
+    for (std::size_t i = 0; i < now.list().size(); ++i) {
+        const Sample& sample = now.list()[i];
+        at(&sample)->set(sample.histogram != nullptr
+                             ? json_of(*then.list()[i].histogram, *sample.histogram)
+                             : json_of(sample.value));
     }
-    json.end_object();
 }
 
-void write_rates(JsonWriter& json, const Rates& rates, const LoopCounters& then,
-                 const LoopCounters& now) {
+// The members of one object of /status that are metrics.
+template <typename Status>
+void write_metrics(JsonWriter& json, std::span<const MetricOf<Status>> metrics, const Status& now,
+                   const Status& then) {
+    Tree top;
+    for (const MetricOf<Status>& metric : metrics) {
+        if (!metric.spec.status.empty()) {
+            Samples after;
+            Samples before;
+            metric.sample(now, after);
+            metric.sample(then, before);
+            place(top, metric.spec.status, after, before);
+        }
+    }
+    top.write_members(json);
+}
+
+template <typename Status>
+void write_metrics(JsonWriter& json, std::span<const MetricOf<Status>> metrics, const Status& now) {
+    write_metrics(json, metrics, now, now);
+}
+
+template <typename Status>
+struct Rate {
+    std::string_view name;
+    std::uint64_t (*counter)(const Status&);
+};
+
+std::uint64_t written(const LoopStatus& loop, std::uint64_t OutputBatch::Volume::* member) {
+    std::uint64_t sum = 0;
+    for (const OutputBatch::Volume& volume : loop.steps.written) {
+        sum += volume.*member;
+    }
+    return sum;
+}
+
+constexpr Rate<LoopStatus> kLoopRates[] = {
+    {"records_read_per_second", [](const LoopStatus& loop) { return loop.fold.records_read; }},
+    {"read_bytes_per_second", [](const LoopStatus& loop) { return loop.fold.bytes_read; }},
+    {"records_written_per_second",
+     [](const LoopStatus& loop) { return written(loop, &OutputBatch::Volume::records); }},
+    {"written_bytes_per_second",
+     [](const LoopStatus& loop) { return written(loop, &OutputBatch::Volume::bytes); }},
+    {"results_written_per_second",
+     [](const LoopStatus& loop) {
+         return loop.steps.written[static_cast<std::size_t>(TopicRole::results)].records;
+     }},
+    {"commits_per_second",
+     [](const LoopStatus& loop) {
+         return loop.steps.transactions[static_cast<std::size_t>(TransactionResult::committed)];
+     }},
+};
+constexpr Rate<ProduceStatus> kProduceRates[] = {
+    {"made_per_second", [](const ProduceStatus& status) { return status.made; }},
+    {"acknowledged_per_second", [](const ProduceStatus& status) { return status.acknowledged; }},
+    {"bytes_per_second", [](const ProduceStatus& status) { return status.bytes; }},
+};
+
+template <typename Status>
+void write_rates(JsonWriter& json, const Rates& rates, std::span<const Rate<Status>> wanted,
+                 const Status& then, const Status& now) {
     json.key("rates").begin_object();
-    json.field("records_read_per_second", rates.of(then.records_read, now.records_read));
-    json.field("read_bytes_per_second", rates.of(then.bytes_read, now.bytes_read));
-    json.field("records_written_per_second", rates.of(then.records_written, now.records_written));
-    json.field("written_bytes_per_second", rates.of(then.bytes_written, now.bytes_written));
-    json.field("results_written_per_second", rates.of(then.results_written, now.results_written));
-    json.field("commits_per_second", rates.of(then.commits, now.commits));
+    for (const Rate<Status>& rate : wanted) {
+        json.field(rate.name, rates.of(rate.counter(then), rate.counter(now)));
+    }
     json.end_object();
 }
 
-void write_phases(JsonWriter& json, bool usable, const LoopCounters& then,
-                  const LoopCounters& now) {
+void write_phases(JsonWriter& json, bool usable, const LoopStatus& then, const LoopStatus& now) {
     double all = 0;
     for (std::size_t i = 0; i < kLoopPhaseCount; ++i) {
         all += now.phase_seconds[i] - then.phase_seconds[i];
@@ -111,109 +215,51 @@ void write_phases(JsonWriter& json, bool usable, const LoopCounters& then,
     }
     json.begin_object();
     for (std::size_t i = 0; i < kLoopPhaseCount; ++i) {
-        json.field(kPhases[i], (now.phase_seconds[i] - then.phase_seconds[i]) / all);
+        json.field(kLoopPhaseNames[i], (now.phase_seconds[i] - then.phase_seconds[i]) / all);
     }
     json.end_object();
-}
-
-void write_counts(JsonWriter& json, const LoopStatus& loop) {
-    json.field("records_read", loop.records_read).field("bytes_read", loop.bytes_read);
-    json.field("records_aggregated", loop.records_aggregated);
-    json.field("tombstones", loop.tombstones).field("skipped", loop.skipped);
-    json.key("bad_records").begin_object();
-    if (loop.stage == Stage::map) {  // totals loops read what map loops have written
-        for (std::size_t i = 0; i < kBadReasonCount; ++i) {
-            json.field(bad_reason_name(static_cast<BadReason>(i)), loop.bad_records[i]);
-        }
-    }
-    json.end_object();
-    json.field("duplicate_steps", loop.duplicate_steps);
-    write_written(json, loop);
-    json.key("transactions").begin_object();
-    for (std::size_t i = 0; i < kTransactionResultCount; ++i) {
-        json.field(kResults[i], loop.transactions[i]);
-    }
-    json.end_object();
-    json.field("producer_rebuilds", loop.producer_rebuilds).field("rebalances", loop.rebalances);
-    json.field("partitions_lost", loop.partitions_lost);
-    json.field("keys", loop.keys).field("state_bytes", loop.state_bytes);
-    json.field("restored_records", loop.restored_records);
-    json.field("restore_seconds", loop.restore_seconds);
 }
 
 void write_loop(JsonWriter& json, const Snapshot<LoopStatus>& snapshot,
-                const Past<LoopCounters>& past, Instant taken, double now_unix_seconds) {
+                const Past<LoopStatus>& past, Instant taken, double now_unix_seconds) {
     const LoopStatus& loop = *snapshot.status;
-    const LoopCounters now = counters_of(loop);
-    json.begin_object();
-    json.field("stage", loop.stage == Stage::map ? "map" : "totals").field("worker", loop.worker);
-    json.field("snapshot_age_seconds", seconds_of(taken - snapshot.published));
-    json.field("joined", loop.joined).field("caught_up", loop.caught_up);
-    json.key("partitions").begin_array();
-    for (const PartitionStatus& partition : loop.partitions) {
-        write_partition(json, partition);
-    }
-    json.end_array();
+    json.begin_object().field("stage", stage_name(loop.stage)).field("worker", loop.worker);
+    write_metrics(json, loop_metrics(),
+                  Seen<LoopStatus>{loop, seconds_of(taken - snapshot.published)},
+                  Seen<LoopStatus>{past.quantiles.counters});
+    json.array("partitions", loop.member.partitions, [&json](const PartitionStatus& partition) {
+        json.begin_object().field("partition", partition.partition.value);
+        write_metrics(json, partition_metrics(), partition);
+        json.end_object();
+    });
     const Rates rates(past.rates.at, snapshot.published, taken);
-    write_rates(json, rates, past.rates.counters, now);
-    write_phases(json, rates.usable(), past.rates.counters, now);
-    const bool committed = loop.last_commit_wall_seconds > 0;
-    json.field("last_commit_time",
-               committed ? std::optional(loop.last_commit_wall_seconds) : std::nullopt);
-    json.field("last_commit_age_seconds",
-               committed
-                   ? std::optional(std::max(0.0, now_unix_seconds - loop.last_commit_wall_seconds))
-                   : std::nullopt);
-    const LoopCounters& then = past.quantiles.counters;
-    write_quantiles(json, "commit_seconds", then.commit_seconds, now.commit_seconds);
-    write_quantiles(json, "append_to_commit_seconds", then.append_to_commit_seconds,
-                    now.append_to_commit_seconds);
-    write_counts(json, loop);
+    write_rates<LoopStatus>(json, rates, kLoopRates, past.rates.counters, loop);
+    write_phases(json, rates.usable(), past.rates.counters, loop);
+    const double committed = loop.steps.last_commit_wall_seconds;
+    json.field(
+        "last_commit_age_seconds",
+        committed > 0 ? std::optional(std::max(0.0, now_unix_seconds - committed)) : std::nullopt);
     json.end_object();
 }
 
 void write_produce(JsonWriter& json, const Snapshot<ProduceStatus>& snapshot,
-                   const Past<ProduceCounters>& past, Instant taken) {
-    const ProduceStatus& status = *snapshot.status;
-    const Rates rates(past.rates.at, snapshot.published, taken);
-    const ProduceCounters& then = past.rates.counters;
+                   const Past<ProduceStatus>& past, Instant taken) {
     json.begin_object();
     json.field("snapshot_age_seconds", seconds_of(taken - snapshot.published));
-    json.field("made", status.made).field("acknowledged", status.acknowledged);
-    json.field("failed", status.failed).field("unknown", status.unknown);
-    json.field("bytes", status.bytes);
-    json.field("queued_records", status.queued_records).field("queued_bytes", status.queued_bytes);
-    json.field("waiting", status.waiting);
-    json.key("rates").begin_object();
-    json.field("made_per_second", rates.of(then.made, status.made));
-    json.field("acknowledged_per_second", rates.of(then.acknowledged, status.acknowledged));
-    json.field("bytes_per_second", rates.of(then.bytes, status.bytes));
-    json.end_object();
-    write_quantiles(json, "delivery_seconds", past.quantiles.counters.delivery_seconds,
-                    status.delivery_seconds);
+    write_metrics(json, produce_metrics(), *snapshot.status, past.quantiles.counters);
+    write_rates<ProduceStatus>(json, Rates(past.rates.at, snapshot.published, taken), kProduceRates,
+                               past.rates.counters, *snapshot.status);
     json.end_object();
 }
 
 void write_client(JsonWriter& json, const ClientStatus& client) {
-    json.begin_object().field("client", client.client).key("brokers").begin_array();
-    for (const BrokerStatus& broker : client.brokers) {
-        json.begin_object().field("broker", broker.name).field("up", broker.up);
-        json.field("rtt_mean_seconds", known(broker.rtt_mean_seconds));
-        json.field("rtt_p99_seconds", known(broker.rtt_p99_seconds));
-        json.field("requests", broker.requests).field("errors", broker.errors);
-        json.field("timeouts", broker.timeouts).field("disconnects", broker.disconnects);
-        json.field("throttle_seconds", broker.throttle_seconds);
+    json.begin_object().field("client", client.client);
+    json.array("brokers", client.brokers, [&json](const BrokerStatus& broker) {
+        json.begin_object().field("broker", broker.name);
+        write_metrics(json, broker_metrics(), broker);
         json.end_object();
-    }
-    json.end_array().end_object();
-}
-
-void write_texts(JsonWriter& json, std::string_view name, const std::vector<std::string>& texts) {
-    json.key(name).begin_array();
-    for (const std::string& text : texts) {
-        json.value(text);
-    }
-    json.end_array();
+    });
+    json.end_object();
 }
 
 void write_facts(JsonWriter& json, const StatusFacts& facts) {
@@ -223,8 +269,8 @@ void write_facts(JsonWriter& json, const StatusFacts& facts) {
     json.field("http", facts.http);
     json.key("job").begin_object();
     json.field("source_topic", facts.source_topic).field("results_topic", facts.results_topic);
-    write_texts(json, "group_by", facts.group_by);
-    write_texts(json, "aggregates", facts.aggregates);
+    json.array("group_by", facts.group_by);
+    json.array("aggregates", facts.aggregates);
     json.end_object();
 }
 
@@ -265,9 +311,8 @@ std::string status_json(const Snapshots& snapshots, const StatusFacts& facts,
     json.field("rate_window_seconds", kRateWindow.count());
     json.field("quantile_window_seconds", kQuantileWindow.count());
     json.key("process").begin_object();
-    json.field("cpu_seconds", process.cpu_seconds);
-    json.field("resident_bytes", process.resident_bytes);
-    json.field("open_files", process.open_files).end_object();
+    write_metrics(json, process_metrics(), process);
+    json.end_object();
     json.key("loops").begin_array();
     for (std::size_t i = 0; i < snapshots.loops.size(); ++i) {
         write_loop(json, snapshots.loops[i], snapshots.loops_past[i], snapshots.taken,

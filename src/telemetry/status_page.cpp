@@ -3,12 +3,9 @@
 
 #include "kstream/check.hpp"
 #include "kstream/codec/sha256.hpp"
+#include "text/base64.hpp"
 
 #include <fmt/format.h>
-
-#include <array>
-#include <cstdint>
-#include <span>
 
 namespace kstream {
 
@@ -17,25 +14,6 @@ extern const std::string_view kStatusPage;  // generated: cmake/EmbedText.cmake
 }  // namespace kstream
 
 namespace kstream::telemetry {
-namespace {
-
-std::string base64(std::span<const std::uint8_t> bytes) {
-    constexpr std::string_view kDigits =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::string out;
-    for (std::size_t i = 0; i < bytes.size(); i += 3) {
-        std::uint32_t group = 0;
-        for (std::size_t k = 0; k < 3; ++k) {
-            group = group << 8 | (i + k < bytes.size() ? bytes[i + k] : 0U);
-        }
-        for (std::size_t k = 0; k < 4; ++k) {
-            out += i + k > bytes.size() ? '=' : kDigits[group >> (18 - 6 * k) & 63U];
-        }
-    }
-    return out;
-}
-
-}  // namespace
 
 std::string content_hash(std::string_view page, std::string_view tag) {
     const std::string open = fmt::format("<{}>", tag);
@@ -44,7 +22,7 @@ std::string content_hash(std::string_view page, std::string_view tag) {
     const std::size_t end = page.find(close);
     KSTREAM_CHECK(begin != std::string_view::npos && end > begin, "the page has the element");
     const std::size_t inside = begin + open.size();
-    return "sha256-" + base64(sha256(page.substr(inside, end - inside)));
+    return "sha256-" + text::base64(sha256(page.substr(inside, end - inside)));
 }
 
 telemetry::HttpResponse status_page() {

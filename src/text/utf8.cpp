@@ -40,6 +40,34 @@ bool is_active(char32_t c) {
     return control || bidirectional || separator || c == 0xfeff;
 }
 
+bool is_utf8(std::string_view text) {
+    while (!text.empty()) {
+        const CodePoint c = first_code_point(text);
+        if (c.value == kNotUtf8) {
+            return false;
+        }
+        text.remove_prefix(c.bytes);
+    }
+    return true;
+}
+
+std::string ascii(std::string_view text, std::size_t max_bytes) {
+    std::string out;
+    for (const char c : text.substr(0, max_bytes)) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte >= 0x20 && byte < 0x7f) {
+            out += c;
+        } else {
+            fmt::format_to(std::back_inserter(out), "\\x{:02x}", byte);
+        }
+    }
+    return text.size() > max_bytes ? out + "..." : out;
+}
+
+std::string in_quotes(std::string_view text) {
+    return "'" + ascii(text) + "'";
+}
+
 std::size_t append_shown(std::string& out, std::string_view text) {
     std::size_t characters = 0;
     while (!text.empty()) {

@@ -204,7 +204,7 @@ void log_problems(const TopicReport& report, Log& log) {
         }
     }
     if (report.not_ready) {
-        static_cast<void>(explain(log, "topics are not ready", *report.not_ready));
+        explain(log, *report.not_ready, "topics are not ready");
     }
     for (const Finding& finding : in_order_of_gravity(report.findings)) {
         if (finding.severity == Severity::error) {
@@ -214,7 +214,7 @@ void log_problems(const TopicReport& report, Log& log) {
     const std::vector<TopicOutcome>& topics = report.topics.topics;
     for (auto topic = topics.rbegin(); topic != topics.rend(); ++topic) {
         if (topic->error) {
-            static_cast<void>(explain(log, "topic was not made", *topic->error));
+            explain(log, *topic->error, "topic was not made");
         }
     }
 }

@@ -3,6 +3,7 @@
 #include "topics/topic_plan.hpp"
 
 #include "kstream/check.hpp"
+#include "text/kafka_name.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -14,42 +15,8 @@
 namespace kstream::topics {
 namespace {
 
-constexpr std::array<std::pair<TopicRole, std::string_view>, kTopicRoleCount> kRoles{{
-    {TopicRole::source, "source"},
-    {TopicRole::repartition, "repartition"},
-    {TopicRole::changelog, "changelog"},
-    {TopicRole::results, "results"},
-    {TopicRole::dead_letters, "dead-letters"},
-}};
-
-constexpr std::string_view kRepartitionEnding = "-totals-repartition";
-constexpr std::string_view kChangelogEnding = "-totals-changelog";
-constexpr std::string_view kDeadLettersEnding = "-dead-letters";
-constexpr std::string_view kMapEnding = "-map";
-constexpr std::string_view kTotalsEnding = "-totals";
-
-constexpr std::size_t kMaxTopicName = 249;  // Kafka's Topic.MAX_NAME_LENGTH
-
 constexpr std::string_view kMinInSync = "min.insync.replicas";
 constexpr std::string_view kMaxMessage = "max.message.bytes";
-
-bool is_topic_character(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '_' || c == '-';
-}
-
-std::string charset_problem(std::string_view name) {
-    if (name.empty()) {
-        return "is empty";
-    }
-    if (name == "." || name == "..") {
-        return "cannot be . or ..";
-    }
-    if (!std::ranges::all_of(name, is_topic_character)) {
-        return "may hold letters, digits, '.', '_' and '-' only";
-    }
-    return {};
-}
 
 void set_config(Configs& configs, std::string_view key, std::string value) {
     const auto found = std::ranges::find(
@@ -167,28 +134,30 @@ Result<Names> checked_names(const std::string& application_id, const std::string
                             const std::string& results,
                             const std::vector<std::string>& given_topics) {
     std::vector<std::string> problems;
-    if (const std::string problem = application_id_problem(application_id); !problem.empty()) {
+    if (const std::string problem =
+            text::kafka_name_problem(application_id, text::kMaxApplicationIdBytes);
+        !problem.empty()) {
         problems.push_back(fmt::format("application id '{}' {}", application_id, problem));
     }
     for (const std::string& topic : given_topics) {
-        if (const std::string problem = topic_name_problem(topic); !problem.empty()) {
+        if (const std::string problem = text::kafka_name_problem(topic); !problem.empty()) {
             problems.push_back(fmt::format("topic name '{}' {}", topic, problem));
         }
     }
     Names names;
     names.source = source;
     names.results = results;
-    names.repartition = fmt::format("{}{}", application_id, kRepartitionEnding);
-    names.changelog = fmt::format("{}{}", application_id, kChangelogEnding);
-    names.dead_letters = fmt::format("{}{}", application_id, kDeadLettersEnding);
-    names.map_group = fmt::format("{}{}", application_id, kMapEnding);
-    names.totals_group = fmt::format("{}{}", application_id, kTotalsEnding);
-    for (std::size_t i = 0; i < kRoles.size(); ++i) {
-        for (std::size_t j = i + 1; j < kRoles.size(); ++j) {
-            if (names.topic(kRoles[i].first) == names.topic(kRoles[j].first)) {
-                problems.push_back(fmt::format("topic '{}' would be both {} and {}",
-                                               names.topic(kRoles[i].first), kRoles[i].second,
-                                               kRoles[j].second));
+    names.repartition = fmt::format("{}{}", application_id, text::kRepartitionEnding);
+    names.changelog = fmt::format("{}{}", application_id, text::kChangelogEnding);
+    names.dead_letters = fmt::format("{}{}", application_id, text::kDeadLettersEnding);
+    names.map_group = fmt::format("{}{}", application_id, text::kMapGroupEnding);
+    names.totals_group = fmt::format("{}{}", application_id, text::kTotalsGroupEnding);
+    for (std::size_t i = 0; i < kTopicRoleCount; ++i) {
+        for (std::size_t j = i + 1; j < kTopicRoleCount; ++j) {
+            const std::string& topic = names.topic(static_cast<TopicRole>(i));
+            if (topic == names.topic(static_cast<TopicRole>(j))) {
+                problems.push_back(fmt::format("topic '{}' would be both {} and {}", topic,
+                                               kTopicRoleNames[i], kTopicRoleNames[j]));
             }
         }
     }
@@ -311,7 +280,8 @@ Result<TopicPlan> make_topic_plan(const PlanInput& input) {
                                        input.policy.replication_factor));
     }
     TopicPlan plan;
-    for (const auto& [role, role_text] : kRoles) {
+    for (std::size_t i = 0; i < kTopicRoleCount; ++i) {
+        const auto role = static_cast<TopicRole>(i);
         PlannedTopic topic{role,
                            names->topic(role),
                            partitions_of(role, input),
@@ -319,7 +289,7 @@ Result<TopicPlan> make_topic_plan(const PlanInput& input) {
                            policy_of(role),
                            policy_when_made(role)};
         if (topic.partitions < 1) {
-            problems.push_back(fmt::format("{} needs 1 partition or more", role_text));
+            problems.push_back(fmt::format("{} needs 1 partition or more", role_name(role)));
         }
         set_config(topic.configs, kMinInSync, std::to_string(input.policy.min_insync_replicas));
         plan.topics.push_back(std::move(topic));

@@ -7,6 +7,7 @@
 #include "kafka/topic_names.hpp"
 #include "kstream/error.hpp"
 #include "kstream/model/ids.hpp"
+#include "kstream/model/names.hpp"
 
 #include <array>
 #include <cstdint>
@@ -17,16 +18,6 @@
 #include <vector>
 
 namespace kstream::topics {
-
-// "source", "repartition", "changelog", "results", "dead-letters": as --topic-config names them.
-[[nodiscard]] std::string_view role_name(TopicRole role);
-[[nodiscard]] std::optional<TopicRole> parse_role(std::string_view name);
-
-// Why `name` cannot be a topic (Kafka's Topic.validate), empty when it can.
-[[nodiscard]] std::string topic_name_problem(std::string_view name);
-// The same for an application id, which every internal topic, group and transactional.id begins
-// with.
-[[nodiscard]] std::string application_id_problem(std::string_view id);
 
 struct Names {
     std::string source;

@@ -2,7 +2,7 @@
 
 #include "topics/topic_report.hpp"
 
-#include "kstream/codec/result_record.hpp"
+#include "text/json_writer.hpp"
 #include "topics/start_checks.hpp"
 
 #include <fmt/format.h>
@@ -12,54 +12,24 @@
 namespace kstream::topics {
 namespace {
 
-void append_member(std::string& json, std::string_view key, std::string_view value) {
-    append_json_string(json, key);
-    json += ':';
-    append_json_string(json, value);
-}
-
-template <typename Range, typename Append>
-void append_list(std::string& json, const Range& range, Append append_one) {
-    json += '[';
-    bool first = true;
-    for (const auto& item : range) {
-        if (!first) {
-            json += ',';
-        }
-        first = false;
-        append_one(item);
+void write_topic(text::JsonWriter& json, const TopicOutcome& topic) {
+    json.begin_object().field("topic", topic.planned.name);
+    json.field("role", role_name(topic.planned.role)).field("state", state_name(topic.state));
+    json.field("partitions", topic.planned.partitions);
+    json.field("replication_factor", topic.planned.replication_factor);
+    json.key("configs").begin_object();
+    for (const auto& [key, value] : topic.planned.configs) {
+        json.field(key, value);
     }
-    json += ']';
-}
-
-void append_topic(std::string& json, const TopicOutcome& topic) {
-    json += '{';
-    append_member(json, "topic", topic.planned.name);
-    json += ',';
-    append_member(json, "role", role_name(topic.planned.role));
-    json += ',';
-    append_member(json, "state", state_name(topic.state));
-    json += fmt::format(R"(,"partitions":{},"replication_factor":{},"configs":{{)",
-                        topic.planned.partitions, topic.planned.replication_factor);
-    for (std::size_t i = 0; i < topic.planned.configs.size(); ++i) {
-        json += i == 0 ? "" : ",";
-        append_member(json, topic.planned.configs[i].first, topic.planned.configs[i].second);
-    }
-    json += R"(},"differences":)";
-    append_list(json, topic.differences, [&json](const Difference& difference) {
-        json += '{';
-        append_member(json, "what", difference.what);
-        json += ',';
-        append_member(json, "expected", difference.expected);
-        json += ',';
-        append_member(json, "found", difference.found);
-        json += '}';
+    json.end_object();
+    json.array("differences", topic.differences, [&json](const Difference& difference) {
+        json.begin_object().field("what", difference.what);
+        json.field("expected", difference.expected).field("found", difference.found).end_object();
     });
     if (topic.error) {
-        json += ',';
-        append_member(json, "error", topic.error->message);
+        json.field("error", topic.error->message);
     }
-    json += '}';
+    json.end_object();
 }
 
 std::string topic_lines(const std::vector<TopicOutcome>& topics) {
@@ -121,26 +91,19 @@ std::string to_table(const TopicReport& report) {
 }
 
 std::string to_json(const TopicReport& report) {
-    std::string json = "{";
-    append_member(json, "cluster_id", report.cluster_id);
-    json += fmt::format(R"(,"brokers":{},"dry_run":{},"topics":)", report.brokers, report.dry_run);
-    append_list(json, report.topics.topics,
-                [&json](const TopicOutcome& topic) { append_topic(json, topic); });
-    json += R"(,"findings":)";
-    append_list(json, report.findings, [&json](const Finding& finding) {
-        json += '{';
-        append_member(json, "severity", severity_name(finding.severity));
-        json += ',';
-        append_member(json, "text", finding.text);
-        json += ',';
-        append_member(json, "hint", finding.hint);
-        json += '}';
+    text::JsonWriter json;
+    json.begin_object().field("cluster_id", report.cluster_id).field("brokers", report.brokers);
+    json.field("dry_run", report.dry_run);
+    json.array("topics", report.topics.topics,
+               [&json](const TopicOutcome& topic) { write_topic(json, topic); });
+    json.array("findings", report.findings, [&json](const Finding& finding) {
+        json.begin_object().field("severity", severity_name(finding.severity));
+        json.field("text", finding.text).field("hint", finding.hint).end_object();
     });
     if (report.not_ready) {
-        json += ',';
-        append_member(json, "not_ready", report.not_ready->message);
+        json.field("not_ready", report.not_ready->message);
     }
-    return json + "}\n";
+    return json.end_object().take() + "\n";
 }
 
 ExitCode exit_code_of(const TopicReport& report) {

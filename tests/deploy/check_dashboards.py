@@ -92,6 +92,17 @@ def documented_metrics(text):
     return types
 
 
+def documented_labels(text):
+    """{name: labels} of docs/METRICS.md, with the series that a histogram has."""
+    found = {}
+    for name, kind, labels in re.findall(r"^\| `(\w+)` \| (\w+) \| (?:`([\w,]+)`)?", text, re.M):
+        own = set(filter(None, labels.split(",")))
+        found[name] = own
+        if kind == "histogram":
+            found |= {f"{name}_bucket": own | {"le"}, f"{name}_sum": own, f"{name}_count": own}
+    return found
+
+
 def seen_metrics(text):
     return [line.split()[0] for line in text.splitlines() if line and not line.startswith("#")]
 
@@ -103,6 +114,8 @@ def known_metrics():
         known |= dict.fromkeys(seen_metrics(path.read_text()), "")
     return known | documented_metrics(METRICS_DOC.read_text())
 
+
+LABELS = documented_labels(METRICS_DOC.read_text())  # of our own metrics
 
 # ---- the rules ---------------------------------------------------------------------------------
 
@@ -231,6 +244,9 @@ def check_selector(selector, known, five_minutes):
     name = selector.text()
     if selector.metric not in known:
         yield f"{selector.metric or name} is in none of the lists of metrics"
+    for label, _, _ in selector.matchers if selector.metric in LABELS else ():
+        if label not in LABELS[selector.metric] | set(SCOPE):
+            yield f"{selector.metric} has no label {label}"
     if selector.metric not in WITHOUT_SCOPE:
         for label, (operator, value) in SCOPE.items():
             if (label, operator, value) not in selector.matchers:
@@ -472,6 +488,7 @@ class Rules(unittest.TestCase):
         self.expr("must be $__rate_interval", f"increase(reads_total{{{scope}}}[5m])")
         self.expr("unknown variable $gone", f'depth{{{scope}, topic="$gone"}}')
         self.expr("selects no series", "1")
+        self.expr("lag_records has no label topic", f'kstream_lag_records{{{scope}, topic="x"}}')
         self.expr("'Panel 2' A: could not parse", f"sum(depth{{{scope}}}")
 
     def test_the_second_part_of_an_expression_counts(self):
@@ -493,6 +510,8 @@ class Rules(unittest.TestCase):
         text = "| `a_total` | counter | `x` | What |\n| `b_seconds` | histogram |  | What |\n"
         self.assertEqual(documented_metrics(text)["b_seconds_bucket"], "counter")
         self.assertEqual(documented_metrics(text)["a_total"], "counter")
+        self.assertEqual(documented_labels(text)["a_total"], {"x"})
+        self.assertEqual(documented_labels(text)["b_seconds_bucket"], {"le"})
 
 
 def find_promtool():

@@ -4,12 +4,15 @@
 #include <catch2/catch_test_macros.hpp>
 #include <librdkafka/rdkafka_mock.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 namespace kstream::kafka {
@@ -166,7 +169,78 @@ private:
     std::int64_t position_ = -1;
 };
 
+constexpr int kManyBatches = 40;
+constexpr int kManyRecords = 500;  // of each
+
+// Many records in whole batches, all of them fetched before the first poll.
+void fetch_many(const std::function<void(rd_kafka_t&, rd_kafka_queue_t&)>& use) {
+    const HandlePtr host{rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), nullptr, 0)};
+    REQUIRE(host);
+    const std::unique_ptr<rd_kafka_mock_cluster_t, Deleter<&rd_kafka_mock_cluster_destroy>> cluster{
+        rd_kafka_mock_cluster_new(host.get(), 1)};
+    REQUIRE(rd_kafka_mock_topic_create(cluster.get(), kTopic, 1, 1) == RD_KAFKA_RESP_ERR_NO_ERROR);
+    ClientConfig config;
+    config.brokers = rd_kafka_mock_cluster_bootstraps(cluster.get());
+    Result<ConfPtr> out = make_conf(config, ClientKind::plain_producer, {{"linger.ms", "1000"}});
+    REQUIRE(out);
+    const Result<HandlePtr> producer = make_client(std::move(*out), RD_KAFKA_PRODUCER);
+    REQUIRE(producer);
+    const TopicPtr topic{rd_kafka_topic_new(producer->get(), kTopic, nullptr)};
+    for (int batch = 0; batch < kManyBatches; ++batch) {
+        for (int i = 0; i < kManyRecords; ++i) {
+            REQUIRE(rd_kafka_produce(topic.get(), 0, RD_KAFKA_MSG_F_COPY,
+                                     const_cast<char*>("value"), 5, nullptr, 0, nullptr) == 0);
+        }
+        REQUIRE(rd_kafka_flush(producer->get(), 10'000) == RD_KAFKA_RESP_ERR_NO_ERROR);
+    }
+    Properties properties{{"enable.partition.eof", "true"}, {"group.id", "g"}};
+    add_whole_batches(properties);
+    Result<ConfPtr> in = make_conf(config, ClientKind::reader, properties);
+    REQUIRE(in);
+    const Result<HandlePtr> client = make_client(std::move(*in), RD_KAFKA_CONSUMER);
+    REQUIRE(client);
+    rd_kafka_poll_set_consumer(client->get());
+    {
+        const QueuePtr queue{rd_kafka_queue_get_consumer(client->get())};
+        const PartitionListPtr list{rd_kafka_topic_partition_list_new(1)};
+        rd_kafka_topic_partition_list_add(list.get(), kTopic, 0)->offset = 0;
+        REQUIRE(rd_kafka_assign(client->get(), list.get()) == RD_KAFKA_RESP_ERR_NO_ERROR);
+        use(**client, *queue);
+    }
+    rd_kafka_consumer_close(client->get());
+}
+
 }  // namespace
+
+TEST_CASE("a poll hands out about as many records as are enough, however many are there") {
+    fetch_many([](rd_kafka_t& client, rd_kafka_queue_t& queue) {
+        Fetched fetched;
+        std::size_t most = 0;
+        std::size_t all = 0;
+        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{30};
+        while (all < std::size_t{kManyBatches} * kManyRecords) {
+            REQUIRE(std::chrono::steady_clock::now() < deadline);
+            fetched.clear();
+            auto messages = fetched.wait(client, milliseconds{1000});
+            // What is behind the first one comes in its own time.
+            while (all == 0 && rd_kafka_queue_length(&queue) < kManyBatches - 1) {
+                REQUIRE(std::chrono::steady_clock::now() < deadline);
+                std::this_thread::yield();
+            }
+            for (; !messages.empty(); messages = fetched.take(queue)) {
+                for (const rd_kafka_message_t* const message : messages) {
+                    if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+                        REQUIRE(fetched.view(*message, Offset{0}));
+                    }
+                }
+            }
+            most = std::max(most, fetched.records().size());
+            all += fetched.records().size();
+        }
+        CHECK(most >= Fetched::kEnoughRecords);
+        CHECK(most < Fetched::kEnoughRecords + kManyRecords);
+    });
+}
 
 TEST_CASE("whole batches hand out the records that single messages hand out") {
     Log log;

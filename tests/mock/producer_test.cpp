@@ -49,6 +49,10 @@ public:
                 RD_KAFKA_RESP_ERR_NO_ERROR);
     }
 
+    void make_topic(const char* name, int partitions) {
+        REQUIRE(rd_kafka_mock_topic_create(cluster_.get(), name, partitions, 1) ==
+                RD_KAFKA_RESP_ERR_NO_ERROR);
+    }
     [[nodiscard]] std::string bootstraps() const {
         return rd_kafka_mock_cluster_bootstraps(cluster_.get());
     }
@@ -194,6 +198,30 @@ TEST_CASE_METHOD(ProducerFixture, "what is held is bounded when no broker answer
     poll_until_answered(*producer, seconds(30));
     CHECK(producer->counts().acknowledged == added);
     CHECK(offer(*producer, PartitionId{0}));
+}
+
+TEST_CASE_METHOD(ProducerFixture, "what all partitions hold is bounded, however many there are") {
+    constexpr int kLanes = 64;
+    cluster_.make_topic("wide", kLanes);
+    auto opened = open({{"linger.ms", "0"}}, "wide");
+    REQUIRE(opened);
+    Producer& producer = **opened;
+    cluster_.set_down(true);
+    constexpr std::size_t kSize = 10'000;
+    std::size_t held = 0;
+    for (int turn = 0; turn < 5; ++turn) {
+        for (int lane = 0; lane < kLanes; ++lane) {
+            while (held <= 4 * Producer::kHeldBytes && offer(producer, PartitionId{lane}, kSize)) {
+                held += kSize;
+            }
+        }
+        producer.poll(milliseconds(50));
+    }
+    // Runs that librdkafka has and runs that wait.
+    CHECK(held <= 2 * Producer::kHeldBytes);
+    CHECK(held > Producer::kHeldBytes);
+    CHECK(producer.outstanding_bytes() == held);
+    producer.abandon();
 }
 
 TEST_CASE_METHOD(ProducerFixture, "the next run goes out as one request after the last's answer") {

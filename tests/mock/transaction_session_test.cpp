@@ -32,7 +32,8 @@ constexpr std::int16_t kEndTxnApi = 26;
 // Three brokers, two topics of one partition, and a session whose producer is ready.
 class Bench {
 public:
-    Bench() {
+    explicit Bench(const Properties& properties = {}) {
+        client_.user = properties;
         char reason[256];
         handle_.reset(rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), reason, sizeof reason));
         REQUIRE(handle_ != nullptr);
@@ -75,11 +76,13 @@ public:
         wait_for([this] { return session_->state() == TransactionSink::State::ready; });
     }
 
-    // How a step of one record ends that was read from these brokers.
-    [[nodiscard]] StepResult commit(std::vector<std::int32_t> brokers) {
+    // How a step ends that was read from these brokers.
+    [[nodiscard]] StepResult commit(std::vector<std::int32_t> brokers, int records = 1) {
         Step step;
         step.number = 1;
-        step.outputs.append(TopicRole::results, PartitionId{0}, "k", "v");
+        for (int i = 0; i < records; ++i) {
+            step.outputs.append(TopicRole::results, PartitionId{0}, "k", "v");
+        }
         step.ranges = {{PartitionId{0}, Offset{0}, Offset{1}}};
         step.membership = std::make_unique<GroupMembership>(
             GroupMetadataPtr{
@@ -138,6 +141,15 @@ TEST_CASE("a step is committed when each broker that it was read from knows the 
     for (const int broker : {1, 2, 3}) {
         CHECK(b.requests(kMetadataApi, broker) >= 1);
     }
+}
+
+TEST_CASE("a step that is larger than the producer's queue waits for room, and is whole") {
+    Bench b{{{"queue.buffering.max.messages", "100"}}};
+    b.begin(b.id_of(kInput));
+    const StepResult result = b.commit({1}, 2000);
+    INFO(result.error.message);
+    CHECK(result.outcome == TransactionResult::committed);
+    CHECK(b.requests(kProduceApi) >= 2000 / 100);
 }
 
 TEST_CASE("a step of another topic with the same name is aborted, and read again") {

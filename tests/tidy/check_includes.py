@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MAY_INCLUDE = {
     "base": set(),
     "model": {"base"},
-    "core": {"base", "model"},
+    "core": {"base", "model", "text"},
     "codec": {"base", "model", "core", "text"},
     # A record's bytes to the values that a job wants: one folder for each format, which nothing but
     # the choice of one knows.
@@ -34,19 +34,22 @@ MAY_INCLUDE = {
     "pipeline": {"base", "model", "core", "codec", "reader", "ports", "status"},
     # Recomputes what the loops have made, so it knows nothing of them: formats and reader only,
     # and the ports that it reads through.
-    "audit": {"base", "model", "core", "codec", "reader", "ports"},
+    "audit": {"base", "model", "core", "codec", "reader", "ports", "text"},
     # Adapters know the contracts, never the engine and never each other.
     "kafka": {"base", "model", "ports", "status"},
     "telemetry": {"base", "model", "codec", "ports", "status", "text"},
-    "cli": {"base", "model", "core", "ports", "config"},
+    "cli": {"base", "model", "core", "ports", "config", "text"},
     "process": {"base", "ports"},
     # What the options come to, as data: cli/config.hpp.
     "config": {"base", "model", "core", "ports"},
+    # How text is checked, escaped and shown: nothing that knows what the text is about.
     "text": set(),
     # The rooms of the subcommands: of the adapters, Kafka and the process only.
-    "topics": {"base", "model", "codec", "ports", "pipeline", "kafka", "process", "cli", "config"},
+    "topics": {
+        "base", "model", "codec", "ports", "pipeline", "kafka", "process", "cli", "config", "text",
+    },
     "produce": {
-        "base", "model", "core", "codec", "ports", "status", "kafka", "process", "config",
+        "base", "model", "core", "codec", "ports", "status", "kafka", "process", "config", "text",
     },
     "results": {
         "base", "model", "core", "ports", "text", "kafka", "process", "topics", "config",
@@ -54,13 +57,13 @@ MAY_INCLUDE = {
     "bench/figures": {"base", "model", "core", "codec"},
     "bench": {
         "base", "model", "core", "codec", "reader", "ports", "kafka", "process", "telemetry",
-        "config", "topics", "produce", "bench/figures",
+        "config", "topics", "produce", "bench/figures", "text",
     },
     # The composition roots name everything.
     "app": {
         "base", "model", "core", "codec", "reader", "ports", "pipeline", "audit", "status", "kafka",
         "telemetry", "cli", "config", "process", "topics", "produce", "results", "bench",
-        "bench/figures",
+        "bench/figures", "text",
     },
     "main": {"base", "app", "cli", "process"},
     # Only in the preset `planted`.

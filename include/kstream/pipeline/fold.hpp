@@ -55,8 +55,9 @@ public:
     // Partitions leave service. Precondition: no step holds anything of them.
     virtual void drop(std::span<const PartitionId> partitions) = 0;
 
-    // Fills the parts of the status that the fold counts.
-    virtual void report(LoopStatus& status) const = 0;
+    [[nodiscard]] virtual const FoldStatus& status() const = 0;
+    // What it holds now: put together for each call.
+    [[nodiscard]] virtual StateStatus state() const = 0;
 };
 
 }  // namespace kstream

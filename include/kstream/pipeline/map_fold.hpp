@@ -53,7 +53,8 @@ public:
     void undo_filling() override;
     void undo_in_flight() override {}  // a sealed step is nothing but its records
     void drop(std::span<const PartitionId> partitions) override;
-    void report(LoopStatus& status) const override;
+    [[nodiscard]] const FoldStatus& status() const override { return counters_; }
+    [[nodiscard]] StateStatus state() const override;
 
 private:
     // What the filling step holds of one source partition.
@@ -114,8 +115,8 @@ private:
 
     std::uint64_t step_ = 0;
     std::int64_t flight_oldest_ms_ = -1;
-    LoopStatus counters_;  // only what this fold counts
-    RecordTally told_;     // what of it the tally has been told
+    FoldStatus counters_;
+    RecordTally told_;  // what of it the tally has been told
     int scale_needed_ = 0;
 };
 

@@ -32,8 +32,6 @@ public:
     MapTakeover(const Job& job, StartPolicy from, ClusterQueries& queries, LogReader& reader,
                 const Clock& clock, Log& log, Duration patience);
 
-    void report(LoopStatus&) const override {}  // there is no state to restore
-
 private:
     enum class Stage : std::uint8_t {
         gather,

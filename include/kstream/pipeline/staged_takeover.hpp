@@ -28,6 +28,7 @@ public:
     void cancel(std::span<const PartitionId> partitions) final;
     Result<void> advance(std::vector<ReadyPartition>& ready) final;
     [[nodiscard]] bool idle() const final { return waiting_.empty() && active_.empty(); }
+    [[nodiscard]] const TakeoverStatus& status() const final { return status_; }
 
 protected:
     // What was asked for one partition.
@@ -77,7 +78,8 @@ protected:
 
     std::vector<PartitionId> waiting_;
     std::map<PartitionId, Asked> active_;
-    Instant began_;  // this round
+    Instant began_;          // this round
+    TakeoverStatus status_;  // of all rounds, from gathering to the last partition
 
 private:
     bool gather();

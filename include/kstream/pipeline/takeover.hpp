@@ -34,8 +34,7 @@ public:
     // Nothing under way.
     [[nodiscard]] virtual bool idle() const = 0;
 
-    // Fills the parts of the status that the takeover counts.
-    virtual void report(LoopStatus& status) const = 0;
+    [[nodiscard]] virtual const TakeoverStatus& status() const = 0;
 };
 
 }  // namespace kstream

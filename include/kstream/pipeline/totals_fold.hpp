@@ -46,7 +46,8 @@ public:
     void undo_filling() override;
     void undo_in_flight() override;
     void drop(std::span<const PartitionId> partitions) override;
-    void report(LoopStatus& status) const override;
+    [[nodiscard]] const FoldStatus& status() const override { return counters_; }
+    [[nodiscard]] StateStatus state() const override;
 
 private:
     // A map step of which not all chunks were read yet. They lie in one transaction of the map
@@ -72,7 +73,7 @@ private:
     void find_entry(const StateQuestion& question, StateAnswer& answer) const;
     void list_entries(const StateQuestion& question, StateAnswer& answer) const;
     void choose_shown_keys();
-    void report_totals(LoopStatus& status) const;
+    [[nodiscard]] std::vector<TotalStatus> shown_totals() const;
     Result<void> fold_batch(const RecordView& record, TotalsState& state);
     Result<bool> is_duplicate(const RecordView& record, TotalsState& state);
     void note_oldest(std::int64_t timestamp_ms);
@@ -88,7 +89,7 @@ private:
     std::vector<PartitionId> in_flight_;  // partitions of the step in flight
     std::int64_t filling_oldest_ms_ = -1;
     std::int64_t flight_oldest_ms_ = -1;
-    LoopStatus counters_;
+    FoldStatus counters_;
 };
 
 }  // namespace kstream

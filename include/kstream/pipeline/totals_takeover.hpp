@@ -34,8 +34,6 @@ public:
     TotalsTakeover(const Job& job, TotalsFold& fold, ClusterQueries& queries, LogReader& reader,
                    const Clock& clock, Log& log, Duration patience);
 
-    void report(LoopStatus& status) const override;
-
 private:
     enum class Stage : std::uint8_t {
         gather,
@@ -73,8 +71,6 @@ private:
     TotalsFold& fold_;
     std::map<PartitionId, std::unique_ptr<TotalsState>> states_;  // being restored
     std::map<PartitionId, Doubt> doubts_;
-    std::uint64_t restored_records_ = 0;
-    Duration restoring_{0};  // all takeovers, from gathering to the last partition
 };
 
 }  // namespace kstream

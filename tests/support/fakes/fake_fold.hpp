@@ -81,7 +81,12 @@ public:
             dropped.push_back(partition);
         }
     }
-    void report(LoopStatus& status) const override { status.keys = count(filling_); }
+    [[nodiscard]] const FoldStatus& status() const override { return status_; }
+    [[nodiscard]] StateStatus state() const override {
+        StateStatus state;
+        state.keys = count(filling_);
+        return state;
+    }
 
     [[nodiscard]] std::vector<std::int64_t> filling(std::int32_t partition) const {
         return get(filling_, partition);
@@ -118,6 +123,7 @@ private:
     Layer filling_;
     Layer in_flight_;
     Layer committed_;
+    FoldStatus status_;
 };
 
 class FakeTakeover final : public Takeover {
@@ -151,7 +157,7 @@ public:
         return {};
     }
     [[nodiscard]] bool idle() const override { return under_way.empty(); }
-    void report(LoopStatus&) const override {}
+    [[nodiscard]] const TakeoverStatus& status() const override { return status_; }
 
     // Partition `partition`, which is under way, is ready when it is next looked for.
     void make_ready(std::int32_t partition, std::int64_t position, bool open = false) {
@@ -170,6 +176,7 @@ public:
 
 private:
     std::vector<ReadyPartition> ready_;
+    TakeoverStatus status_;
 };
 
 }  // namespace kstream::testing

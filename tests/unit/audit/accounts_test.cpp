@@ -344,6 +344,27 @@ TEST_CASE("An outsider's result is found though the job has replaced it since") 
     CHECK(replaced(std::nullopt, 0, std::nullopt) == foreign);  // a tombstone
 }
 
+TEST_CASE("Of outsiders' results that the job has replaced as many are kept as the bound says") {
+    AuditedWorld world;
+    const std::size_t keys = Findings::kMostKept + 50;
+    const auto sell_all = [&world, keys] {
+        for (std::size_t i = 0; i < keys; ++i) {
+            world.sell("k" + std::to_string(i), 1);
+        }
+        world.commit();
+        world.publish_all();
+    };
+    sell_all();
+    for (std::size_t i = 0; i < keys; ++i) {
+        const std::string key = "k" + std::to_string(i);
+        world.publish_record(world.results_of(key), key, "{}", 1, std::nullopt);
+    }
+    sell_all();
+    world.count();
+    world.compare();
+    CHECK(world.findings.count() == Findings::kMostKept);
+}
+
 TEST_CASE("Results of before a reset are nothing of an outsider") {
     AuditedWorld world = sold();
     // The topic was kept: another run, numbers of its own, and the keys that it had.

@@ -474,6 +474,13 @@ TEST_CASE("Topics of Kafka's own are refused by name, wherever a topic is named"
     }
 }
 
+TEST_CASE("An application id may be as long as the names of its topics allow") {
+    const std::string longest(230, 'a');
+    CHECK(config_from<ResetConfig>({"reset", "--application-id", longest}).application_id ==
+          longest);
+    CHECK(problems_from({"reset", "--application-id", longest + "a"}).size() == 1);
+}
+
 TEST_CASE("Rules between options") {
     CHECK(problems_from({"reset"}) ==
           Lines{"--application-id must be given: it says which job is to be forgotten"});

@@ -102,11 +102,6 @@ TEST_CASE("RFC 3339 times") {
     CHECK(print_rfc3339(0) == "1970-01-01T00:00:00Z");
 }
 
-TEST_CASE("Texts in messages cannot act on a terminal") {
-    CHECK(in_quotes("a\x1b[31m\n\xc3\xa9") == R"('a\x1b[31m\x0a\xc3\xa9')");
-    CHECK(in_quotes(std::string(1000, 'x')).size() < 200);
-}
-
 TEST_CASE("The nearest name is suggested when it is near") {
     constexpr std::array<std::string_view, 3> kNames{"brokers", "topic", "count"};
     CHECK(edit_distance("brokers", "brokres") == 1);

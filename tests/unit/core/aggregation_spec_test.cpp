@@ -163,8 +163,9 @@ TEST_CASE("source topics are names that Kafka takes", "[spec]") {
           std::string{"\xc3\xa3"}, std::string(250, 't')}) {
         AggregationSpec spec = default_spec();
         spec.source_topic = name;
-        CHECK(problems(spec) == Problems{"the source topic is not a Kafka topic name "
-                                         "(1 to 249 of a-z A-Z 0-9 . _ -, not . or ..)"});
+        REQUIRE(problems(spec).size() == 1);
+        CHECK(problems(spec)[0].starts_with(
+            "the source topic is not a name of 1 to 249 of a-z A-Z 0-9 . _ -"));
     }
 }
 

@@ -91,11 +91,8 @@ struct Bench {
         REQUIRE(fold.seal(step));
         return step;
     }
-    [[nodiscard]] LoopStatus status() const {
-        LoopStatus status;
-        fold.report(status);
-        return status;
-    }
+    [[nodiscard]] const FoldStatus& status() const { return fold.status(); }
+    [[nodiscard]] StateStatus state() const { return fold.state(); }
 
     Job job = testing::make_job(kStatePartitions);
     MemoryLog log;
@@ -275,7 +272,7 @@ TEST_CASE("every record is accounted for, in its source partition") {
     CHECK(batches.header().ranges[0].slots == amounts(1'000'000'000, 1));
     CHECK(batches.header().ranges[1].slots == amounts(2'000'000'000, 1));
     CHECK(batches.dead_letters == 3);
-    const LoopStatus status = b.status();
+    const FoldStatus status = b.status();
     CHECK(status.tombstones == 3);
     CHECK(status.bad_records[static_cast<std::size_t>(BadReason::json)] == 2);
     CHECK(status.bad_records[static_cast<std::size_t>(BadReason::number_type)] == 1);
@@ -468,7 +465,7 @@ TEST_CASE("a step is full when its dead letters reach their bound, the empty one
             REQUIRE(++letters < 10'000);
         }
         // The bound is on what they hold, which is far more than their bytes.
-        CHECK(b.status().state_bytes > 100'000);
+        CHECK(b.state().bytes > 100'000);
         b.fold.undo_filling();
         CHECK_FALSE(b.fold.full());
         REQUIRE(b.add(0, value));

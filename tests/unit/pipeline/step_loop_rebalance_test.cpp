@@ -239,8 +239,8 @@ TEST_CASE("P1: records of a lost partition are discarded and not committed") {
     CHECK(b.fold.undone == std::vector<std::string>{"filling"});
     CHECK(b.sink.steps.empty());
     CHECK(b.source.membership_calls == asked);
-    CHECK(b.status.last.partitions_lost == 2);
-    CHECK_FALSE(b.status.last.joined);
+    CHECK(b.status.last.member.partitions_lost == 2);
+    CHECK_FALSE(b.status.last.member.joined);
 }
 
 TEST_CASE("P1: a lost partition waits for the step in flight, and nothing more is submitted") {
@@ -352,7 +352,7 @@ TEST_CASE("P1: a commit that has not ended after five seconds costs the producer
     CHECK(b.fold.undone == std::vector<std::string>{"filling", "in flight"});
     // What is kept is taken over anew: whether the commit landed is not known.
     CHECK(b.takeover.under_way == partitions({0}));
-    CHECK(b.status.last.producer_rebuilds == 1);
+    CHECK(b.status.last.steps.producer_rebuilds == 1);
     // The outcome of the step that was given up does not matter any more.
     b.sink.stand();
     b.run(5);

@@ -42,7 +42,7 @@ TEST_CASE("records of a step are committed in one transaction with their positio
     CHECK(b.fold.committed_records(0) == Offsets{0, 1, 2});
     CHECK(b.fold.committed_records(1) == Offsets{0, 1});
     CHECK(b.loop.committed_positions() == PositionList{at(0, 3), at(1, 2)});
-    CHECK(b.status.last.transactions[0] == 1);
+    CHECK(b.status.last.steps.transactions[0] == 1);
 }
 
 TEST_CASE("a step waits for the rhythm before it is sealed, and no longer") {
@@ -333,7 +333,8 @@ TEST_CASE("an abort takes both steps back, and everything is read again exactly 
     CHECK(b.ranges() == "0:[0,5) 1:[0,1)");
     CHECK(b.fold.committed_records(0) == Offsets{0, 1, 2, 3, 4});
     CHECK(b.fold.committed_records(1) == Offsets{0});
-    CHECK(b.status.last.transactions[static_cast<std::size_t>(TransactionResult::aborted)] == 1);
+    CHECK(b.status.last.steps.transactions[static_cast<std::size_t>(TransactionResult::aborted)] ==
+          1);
 }
 
 TEST_CASE("an abort goes back to what is committed and not to the beginning") {
@@ -405,7 +406,7 @@ TEST_CASE("P6: after an uncertain outcome nothing is asked before the new produc
     b.run(1);
     REQUIRE(b.queries.names() == std::vector<std::string>{"committed"});
     CHECK(b.queries.asked[0].partitions == std::vector{PartitionId{0}});
-    CHECK(b.status.last.producer_rebuilds == 1);
+    CHECK(b.status.last.steps.producer_rebuilds == 1);
 }
 
 TEST_CASE("P6: an uncertain step that is committed is kept, and so is what filled behind it") {
@@ -596,7 +597,7 @@ TEST_CASE("rebuilds that are far apart do not end the loop") {
         b.run(5);
         b.clock.advance(seconds{12});
     }
-    CHECK(b.status.last.producer_rebuilds == 20);
+    CHECK(b.status.last.steps.producer_rebuilds == 20);
 }
 
 TEST_CASE("a producer that cannot be made ends the loop with its reason") {
@@ -810,31 +811,31 @@ TEST_CASE("the snapshot says where each partition is, how far behind and for how
     b.sink.finish(TransactionResult::committed);
     b.run(1);
     const LoopStatus& status = b.status.last;
-    REQUIRE(status.partitions.size() == 2);
-    CHECK(status.partitions[0].position == 4);
-    CHECK(status.partitions[0].committed == 4);
-    CHECK(status.partitions[0].log_end == 6);
-    CHECK(status.partitions[0].open_transaction_records == 2);
-    CHECK(status.partitions[0].lag_seconds >= 3);
-    CHECK(status.partitions[0].lag_seconds < 4);
-    CHECK_FALSE(status.partitions[0].restoring);
-    CHECK(status.partitions[1].restoring);
-    CHECK(status.partitions[1].position == -1);
-    CHECK(status.joined);
-    CHECK_FALSE(status.caught_up);
-    CHECK(status.last_commit_wall_seconds > 1.6e9);
-    CHECK(status.commit_seconds.count == 1);
+    REQUIRE(status.member.partitions.size() == 2);
+    CHECK(status.member.partitions[0].position == 4);
+    CHECK(status.member.partitions[0].committed == 4);
+    CHECK(status.member.partitions[0].log_end == 6);
+    CHECK(status.member.partitions[0].open_transaction_records == 2);
+    CHECK(status.member.partitions[0].lag_seconds >= 3);
+    CHECK(status.member.partitions[0].lag_seconds < 4);
+    CHECK_FALSE(status.member.partitions[0].restoring);
+    CHECK(status.member.partitions[1].restoring);
+    CHECK(status.member.partitions[1].position == -1);
+    CHECK(status.member.joined);
+    CHECK_FALSE(status.member.caught_up);
+    CHECK(status.steps.last_commit_wall_seconds > 1.6e9);
+    CHECK(status.steps.commit_seconds.count == 1);
 }
 
 TEST_CASE("caught up means that all partitions are in service and at their ends") {
     StepLoopBench b;
     b.run_for(seconds{2});
-    CHECK_FALSE(b.status.last.caught_up);
+    CHECK_FALSE(b.status.last.member.caught_up);
     b.own({0}, 0);
     b.add(0, 2);
     b.commit();
-    CHECK(b.status.last.caught_up);
-    CHECK(b.status.last.partitions.at(0).lag_seconds == 0);
+    CHECK(b.status.last.member.caught_up);
+    CHECK(b.status.last.member.partitions.at(0).lag_seconds == 0);
 }
 
 TEST_CASE("what a step writes counts when it is committed, and not when it is taken back") {
@@ -846,7 +847,7 @@ TEST_CASE("what a step writes counts when it is committed, and not when it is ta
     b.sink.finish(TransactionResult::aborted);
     b.run_for(seconds{2});
     const auto results = [&b] {
-        return b.status.last.written[static_cast<std::size_t>(TopicRole::results)];
+        return b.status.last.steps.written[static_cast<std::size_t>(TopicRole::results)];
     };
     CHECK(results() == OutputBatch::Volume{});
     b.commit();
@@ -856,12 +857,12 @@ TEST_CASE("what a step writes counts when it is committed, and not when it is ta
 TEST_CASE("a member without a partition has joined: more workers than partitions are well") {
     StepLoopBench b;
     b.run_for(seconds{2});
-    CHECK_FALSE(b.status.last.joined);
+    CHECK_FALSE(b.status.last.member.joined);
     b.source.assign({});
     b.run_for(seconds{2});
-    CHECK(b.status.last.joined);
-    CHECK(b.status.last.caught_up);
-    CHECK(b.status.last.partitions.empty());
+    CHECK(b.status.last.member.joined);
+    CHECK(b.status.last.member.caught_up);
+    CHECK(b.status.last.member.partitions.empty());
 }
 
 }  // namespace kstream

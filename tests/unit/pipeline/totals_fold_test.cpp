@@ -67,11 +67,8 @@ struct Bench {
         REQUIRE(fold.seal(step));
         return step;
     }
-    [[nodiscard]] LoopStatus status() const {
-        LoopStatus status;
-        fold.report(status);
-        return status;
-    }
+    [[nodiscard]] const FoldStatus& status() const { return fold.status(); }
+    [[nodiscard]] StateStatus state() const { return fold.state(); }
 
     MemoryLog log;
     RecordingLog recorded;
@@ -138,7 +135,7 @@ TEST_CASE("deltas of a step are merged into totals") {
     CHECK(meta_of(out).sources.at(0).applied == Offset{3});
     CHECK(b.status().records_read == 3);
     CHECK(b.status().records_aggregated == 3);
-    CHECK(b.status().keys == 2);
+    CHECK(b.state().keys == 2);
 }
 
 TEST_CASE("each partition has its own state") {
@@ -309,7 +306,7 @@ TEST_CASE("both layers are taken back in all partitions that they touched") {
     REQUIRE(b.add(step(1, 2), 0));
     b.fold.undo_filling();
     b.fold.undo_in_flight();
-    CHECK(b.status().keys == 0);
+    CHECK(b.state().keys == 0);
     REQUIRE(b.add(step(0, 1), 0));
     REQUIRE(b.add(step(0, 1), 1));
     CHECK(totals_of(b.commit({0, 1})).at(seller_key("a")) == amounts(1, 1));
@@ -364,7 +361,7 @@ TEST_CASE("a dropped partition is gone, the others stay") {
     b.commit({0, 1});
     const std::vector<PartitionId> gone{PartitionId{0}};
     b.fold.drop(gone);
-    CHECK(b.status().keys == 1);
+    CHECK(b.state().keys == 1);
     b.fold.install(std::make_unique<TotalsState>(kJob, PartitionId{0}));
     b.open({{0, 0}}, 0);
     CHECK(meta_of(b.commit({0})).transaction == 1);
@@ -395,17 +392,17 @@ TEST_CASE("the status shows committed totals of the first keys, and keeps to tho
     REQUIRE(b.add(batch_value(step_header({source_range(0, 0, 2)}, 1),
                               {{seller_key("first"), amounts(1'500'000'000, 1)},
                                {seller_key("second"), amounts(7, 1)}})));
-    CHECK(b.status().totals.empty());
+    CHECK(b.state().totals.empty());
     b.commit();
-    REQUIRE(b.status().totals.size() == 2);
-    CHECK(b.status().aggregates ==
+    REQUIRE(b.state().totals.size() == 2);
+    CHECK(b.state().aggregates ==
           std::vector<std::string>{"valor_total_por_vendedor", "numero_transacoes"});
     REQUIRE(b.add(batch_value(
         step_header({source_range(0, 2, 4)}, 2),
         {{seller_key("first"), amounts(1'000'000'000, 1)}, {seller_key("third"), amounts(1, 1)}})));
     const auto shown = [&b] {
         std::string text;
-        for (const TotalStatus& total : b.status().totals) {
+        for (const TotalStatus& total : b.state().totals) {
             text += fmt::format("{}={},{} ", total.key, total.values.at(0), total.values.at(1));
         }
         return text;
@@ -415,7 +412,7 @@ TEST_CASE("the status shows committed totals of the first keys, and keeps to tho
     CHECK(shown() == "first=2.5,2 second=7e-09,1 ");
     const std::vector<PartitionId> gone{PartitionId{0}};
     b.fold.drop(gone);
-    CHECK(b.status().totals.empty());
+    CHECK(b.state().totals.empty());
 }
 
 TEST_CASE("a key that cannot be the value of a label is passed over") {
@@ -426,8 +423,8 @@ TEST_CASE("a key that cannot be the value of a label is passed over") {
                                {seller_key(std::string_view("nul\0", 4)), amounts(1, 1)},
                                {seller_key("quote\" backslash\\"), amounts(1, 1)}})));
     b.commit();
-    REQUIRE(b.status().totals.size() == 1);
-    CHECK(b.status().totals[0].key == "quote\" backslash\\");
+    REQUIRE(b.state().totals.size() == 1);
+    CHECK(b.state().totals[0].key == "quote\" backslash\\");
 }
 
 TEST_CASE("without keys to show there are none") {
@@ -436,8 +433,8 @@ TEST_CASE("without keys to show there are none") {
     REQUIRE(b.add(
         batch_value(step_header({source_range(0, 0, 1)}, 1), {{seller_key("a"), amounts(1, 1)}})));
     b.commit();
-    CHECK(b.status().totals.empty());
-    CHECK(b.status().keys == 1);
+    CHECK(b.state().totals.empty());
+    CHECK(b.state().keys == 1);
 }
 
 namespace {

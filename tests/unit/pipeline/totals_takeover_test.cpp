@@ -83,11 +83,7 @@ struct Bench {
         REQUIRE_FALSE(done);
         return done.error();
     }
-    [[nodiscard]] std::uint64_t keys() const {
-        LoopStatus status;
-        fold.report(status);
-        return status.keys;
-    }
+    [[nodiscard]] std::uint64_t keys() const { return fold.state().keys; }
 
     Job job = testing::make_job();
     Job writer = job;  // who wrote what is stored
@@ -163,9 +159,7 @@ TEST_CASE("a restored partition goes on where it was committed, with its totals"
     CHECK(b.keys() == 2);
     CHECK(b.reader.all_closed());
     CHECK(b.recorded.has("totals restored partition=0 keys=2 position=12"));
-    LoopStatus status;
-    b.takeover.report(status);
-    CHECK(status.restored_records == 6);
+    CHECK(b.takeover.status().restored_records == 6);
 }
 
 TEST_CASE("the changelog is read from where it begins, across polls of any size") {

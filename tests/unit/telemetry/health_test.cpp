@@ -15,8 +15,8 @@ using std::chrono::seconds;
 LoopStatus loop(Stage stage, bool joined) {
     LoopStatus status;
     status.stage = stage;
-    status.joined = joined;
-    status.partitions = {{.partition = PartitionId{0}}};
+    status.member.joined = joined;
+    status.member.partitions = {{.partition = PartitionId{0}}};
     return status;
 }
 
@@ -80,7 +80,7 @@ TEST_CASE("Ready means: all loops there, all with an assignment, nothing being r
     store.publish(loop(Stage::totals, false));
     CHECK(readiness(store.read()).reason == "the totals loop of worker 0 has no assignment");
     LoopStatus restoring = loop(Stage::totals, true);
-    restoring.partitions[0].restoring = true;
+    restoring.member.partitions[0].restoring = true;
     store.publish(restoring);
     CHECK(readiness(store.read()).reason == "the totals loop of worker 0 restores 1 partitions");
     CHECK_FALSE(readiness(store.read()).ok);
@@ -94,7 +94,7 @@ TEST_CASE("A member that has no partitions is ready: more workers than partition
     store.expect_loops(2);
     for (const Stage stage : {Stage::map, Stage::totals}) {
         LoopStatus idle = loop(stage, true);
-        idle.partitions.clear();
+        idle.member.partitions.clear();
         store.publish(idle);
     }
     CHECK(readiness(store.read()).ok);

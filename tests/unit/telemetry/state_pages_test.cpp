@@ -141,6 +141,34 @@ TEST_CASE("A list is cut at its limit and goes on behind it") {
     CHECK(b.asked.at(0).from_index == 2);
 }
 
+TEST_CASE("A list is cut at its bytes, also where each loop has kept to them") {
+    Bench b;
+    const std::string large(kMostStateBytes / 2 - 20, 'x');  // two fit, with key and braces
+    const auto of = [&large](std::int32_t partition, std::uint32_t index) {
+        StateEntry one = entry(partition, index, "k" + std::to_string(partition));
+        one.value = "\"" + large + "\"";
+        return one;
+    };
+    const auto cut = b.list("", [&of](std::size_t desk, const StateQuestion& question) {
+        CHECK(question.most_bytes == kMostStateBytes);
+        return desk == 0 ? has({kZero}, {of(0, 0)}) : has({kOne}, {of(1, 0), of(1, 1)});
+    });
+    CHECK(cut.body.contains(R"("next":"1.1")"));
+    CHECK(cut.body.size() < kMostStateBytes + 1000);
+    CHECK(cut.body.size() > kMostStateBytes - 1000);
+}
+
+TEST_CASE("One total that is larger than an answer is an answer all the same") {
+    Bench b;
+    const auto whole = b.list("", [](std::size_t desk, const StateQuestion&) {
+        StateEntry one = entry(0, 0, "a");
+        one.value = "\"" + std::string(kMostStateBytes, 'x') + "\"";
+        return desk == 0 ? has({kZero}, {one, entry(0, 1, "b")}) : has({kOne});
+    });
+    CHECK(whole.body.contains(R"("key":"a")"));
+    CHECK(whole.body.contains(R"("next":"0.1")"));
+}
+
 TEST_CASE("Behind the end of a cut list nothing is shown: the other loop's keys come later") {
     Bench b;
     const auto cut = b.list("limit=10", [](std::size_t desk, const StateQuestion&) {
@@ -217,7 +245,7 @@ TEST_CASE("While a partition is restored, or nobody is known to have it, the ans
     CHECK(nobody.status == 503);  // ours by the group's word, and not in service yet
     LoopStatus status;
     status.stage = Stage::totals;
-    status.partitions = {{.partition = PartitionId{2}, .restoring = true}};
+    status.member.partitions = {{.partition = PartitionId{2}, .restoring = true}};
     b.snapshots.publish(status);
     const auto restoring =
         b.find("a", has({kZero}, {}, PartitionId{2}), has({kOne}, {}, PartitionId{2}));

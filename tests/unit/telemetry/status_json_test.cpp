@@ -35,8 +35,8 @@ std::string shown(const SnapshotStore& store, double now = 1000) {
 
 LoopStatus map_loop() {
     LoopStatus status;
-    status.joined = true;
-    status.partitions = {
+    status.member.joined = true;
+    status.member.partitions = {
         {.partition = PartitionId{3}, .position = 9, .committed = 7, .log_end = 10}};
     return status;
 }
@@ -59,7 +59,7 @@ TEST_CASE("Rates are those of the last five seconds, whoever asked before") {
     SnapshotStore store(clock);
     LoopStatus status = map_loop();
     for (int second = 0; second <= 20; ++second) {
-        status.records_read += second < 14 ? 1 : 100;
+        status.fold.records_read += second < 14 ? 1 : 100;
         status.phase_seconds[0] += 0.75;
         status.phase_seconds[1] += 0.25;
         store.publish(status);
@@ -76,12 +76,12 @@ TEST_CASE("A process that has just begun has no rates, and so has one that has f
     ManualClock clock;
     SnapshotStore store(clock);
     LoopStatus status = map_loop();
-    status.records_read = 5;
+    status.fold.records_read = 5;
     store.publish(status);
     CHECK(shown(store).contains(R"("records_read_per_second":null)"));
     CHECK(shown(store).contains(R"("phases":null)"));
     clock.advance(seconds(1));
-    status.records_read = 7;
+    status.fold.records_read = 7;
     store.publish(status);
     CHECK(shown(store).contains(R"("records_read_per_second":2)"));
     clock.advance(milliseconds(3500));
@@ -102,17 +102,25 @@ TEST_CASE("Counters, results and reasons stand under their names") {
     ManualClock clock;
     SnapshotStore store(clock);
     LoopStatus status = map_loop();
-    status.bad_records[static_cast<std::size_t>(BadReason::scale)] = 4;
-    status.transactions = {5, 1, 0, 2};
-    status.written[static_cast<std::size_t>(TopicRole::dead_letters)] = {4, 400};
-    status.last_commit_wall_seconds = 998.5;
+    status.fold.bad_records[static_cast<std::size_t>(BadReason::scale)] = 4;
+    status.steps.transactions = {5, 1, 0, 2};
+    status.steps.written[static_cast<std::size_t>(TopicRole::dead_letters)] = {4, 400};
+    status.steps.last_commit_wall_seconds = 998.5;
     store.publish(status);
     store.publish(ClientStatus{"map-0-consumer", {{.name = "b\n:1", .up = true}}});
     const std::string text = shown(store);
     CHECK(text.contains(R"("scale":4,)"));
     CHECK(text.contains(R"("transactions":{"committed":5,"aborted":1,"uncertain":0,"fenced":2})"));
     CHECK(text.contains(R"("dead_letters":{"records":4,"bytes":400})"));
-    CHECK(text.contains(R"("last_commit_time":998.5,"last_commit_age_seconds":1.5)"));
+    CHECK(text.contains(R"("last_commit_time":998.5,)"));
+    CHECK(text.contains(R"("last_commit_age_seconds":1.5})"));
+    CHECK(text.contains(R"("caught_up":false,)"));
+    store.publish(map_loop());
+    CHECK(shown(store).contains(R"("last_commit_time":null,)"));
+    LoopStatus totals = map_loop();
+    totals.stage = Stage::totals;  // it reads what map loops have written
+    store.publish(totals);
+    CHECK(shown(store).contains(R"("bad_records":{},)"));
     CHECK(text.contains(R"({"broker":"b\n:1","up":true,"rtt_mean_seconds":null)"));
 }
 

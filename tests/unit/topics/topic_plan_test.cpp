@@ -55,18 +55,6 @@ TEST_CASE("topics and groups of an application begin with its id") {
     CHECK(names->topic(TopicRole::changelog) == names->changelog);
 }
 
-TEST_CASE("names that Kafka would refuse are refused with the reason") {
-    CHECK(application_id_problem("a.b_c-9").empty());
-    CHECK(application_id_problem(std::string(230, 'a')).empty());
-    CHECK_FALSE(application_id_problem(std::string(231, 'a')).empty());
-    CHECK_FALSE(application_id_problem("").empty());
-    CHECK_FALSE(application_id_problem("..").empty());
-    CHECK_FALSE(application_id_problem("caf\xc3\xa9").empty());
-    CHECK_FALSE(application_id_problem("a b").empty());
-    CHECK(topic_name_problem(std::string(249, 'a')).empty());
-    CHECK_FALSE(topic_name_problem(std::string(250, 'a')).empty());
-}
-
 TEST_CASE("all problems with the names are told together") {
     const Result<Names> names = make_names("a b", "x/y", "x/y");
     REQUIRE_FALSE(names.has_value());
@@ -282,14 +270,6 @@ TEST_CASE("a part of the plan keeps what was planned") {
     REQUIRE(part.topics.size() == 2);
     CHECK(part.topics[0].role == TopicRole::source);
     CHECK(part.topics[1].name == "aggregated_transactions");
-}
-
-TEST_CASE("roles are read back from their names") {
-    for (const TopicRole role : {TopicRole::source, TopicRole::repartition, TopicRole::changelog,
-                                 TopicRole::results, TopicRole::dead_letters}) {
-        CHECK(parse_role(role_name(role)) == role);
-    }
-    CHECK_FALSE(parse_role("dead_letters").has_value());
 }
 
 }  // namespace

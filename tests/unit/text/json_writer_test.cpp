@@ -1,5 +1,5 @@
 // Whatever is put in, what comes out is JSON.
-#include "telemetry/json_writer.hpp"
+#include "text/json_writer.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace kstream::telemetry {
+namespace kstream::text {
 namespace {
 
 std::string text_of(std::string_view text) {
@@ -33,13 +33,14 @@ TEST_CASE("Texts are escaped: quotes, backslashes, control characters") {
     CHECK(text_of("a\"b\\c/d") == R"("a\"b\\c/d")");
     CHECK(text_of("\n\r\t") == R"("\n\r\t")");
     CHECK(text_of(std::string_view("\0\x01\x1f\x7f", 4)) == R"("\u0000\u0001\u001f\u007f")");
+    CHECK(text_of("\xc2\x9b\xe2\x80\xae") == R"("\u009b\u202e")");  // what acts on a terminal
     CHECK(text_of("</script>") == R"("</script>")");
 }
 
 TEST_CASE("What is UTF-8 stays, what is not is replaced byte by byte") {
     const std::string good = "S\xc3\xa3o \xe2\x82\xac \xf0\x9f\x98\x80 \xef\xbf\xbf";
     CHECK(text_of(good) == "\"" + good + "\"");
-    const std::string replacement = "\xef\xbf\xbd";
+    const std::string replacement = "\\ufffd";
     for (const std::string_view bad : {"\x80", "\xc0", "\xff", "\xc3", "\xf5"}) {
         CHECK(text_of(bad) == "\"" + replacement + "\"");
     }
@@ -56,4 +57,4 @@ TEST_CASE("Numbers that JSON does not have are null") {
     CHECK(json.text() == "[null,null,0.25,1e+300,-7,null]");
 }
 
-}  // namespace kstream::telemetry
+}  // namespace kstream::text

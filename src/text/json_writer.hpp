@@ -9,10 +9,15 @@
 #include <string_view>
 #include <vector>
 
-namespace kstream::telemetry {
+namespace kstream::text {
 
-// Appends `text` as a JSON string with its quotes. Bytes that are no UTF-8 become U+FFFD.
+// Appends `text` as a JSON string with its quotes. Bytes that are no UTF-8 become U+FFFD; what acts
+// on a terminal is escaped, so that JSON can be read where it is printed.
+//
+// Not for stored records: kstream/codec/result_record.hpp has the escapes that those are held to.
 void append_json_text(std::string& out, std::string_view text);
+// The same without the quotes.
+void append_json_inside(std::string& out, std::string_view text);
 
 class JsonWriter {
 public:
@@ -40,6 +45,23 @@ public:
     JsonWriter& null() { return raw("null"); }
     // A value that is JSON already.
     JsonWriter& raw(std::string_view json);
+    // A number with this many digits behind the point.
+    JsonWriter& fixed(std::string_view name, double number, int digits);
+
+    // An array with `write(item)` for each of its values.
+    template <typename Range, typename Write>
+    JsonWriter& array(std::string_view name, const Range& range, Write write) {
+        key(name).begin_array();
+        for (const auto& item : range) {
+            write(item);
+        }
+        return end_array();
+    }
+
+    template <typename Range>
+    JsonWriter& array(std::string_view name, const Range& values) {
+        return array(name, values, [this](const auto& one) { value(one); });
+    }
 
     template <typename T>
     JsonWriter& field(std::string_view name, const T& content) {
@@ -59,4 +81,4 @@ private:
     bool named_ = false;       // a name stands, its value comes next
 };
 
-}  // namespace kstream::telemetry
+}  // namespace kstream::text
