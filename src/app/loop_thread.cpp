@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <new>
 #include <random>
 #include <utility>
 
@@ -170,15 +171,50 @@ bool LoopThread::wait_until(std::chrono::steady_clock::time_point deadline) cons
 void LoopThread::run() {
     for (;;) {
         if (environment_.stop.requested()) {
+    try {
+        run_loop();
+    } catch (const std::bad_alloc&) {
+        end_with(out_of_memory());
+    }
+}
+
+// The totals are what grows. Those in memory are of no use after an exception, and what they hold
+// is needed to say so and to leave in order; what is committed stands.
+Error LoopThread::out_of_memory() {
+    totals_ = nullptr;
+    takeover_.reset();
+    fold_.reset();
+    std::uint64_t keys = 0;
+    std::uint64_t bytes = 0;
+    for (const auto& loop : environment_.snapshots.read().loops) {
+        if (loop.status->stage == Stage::totals) {
+            keys += loop.status->keys;
+            bytes += loop.status->state_bytes;
+        }
+    }
+    return Error::stop(
+        ExitCode::internal,
+        fmt::format("out of memory in loop {}: the totals of this process were of {} keys and took "
+                    "{} MiB, as last seen",
+                    name_, keys, bytes >> 20),
+        "give the process more memory, or share the keys: start more processes, up to one for each "
+        "partition; nothing is lost, the next start goes on from what is committed");
+}
+
+void LoopThread::end_with(Error error) {
+    error_ = std::move(error);
+    // The others of this process end in order; other processes take over.
+    environment_.stop.request();
+    session_->close(kLeaveDeadline);
+    consumer_->close(kLeaveDeadline);
+}
+
+void LoopThread::run_loop() {
             loop_->request_stop();
         }
         Result<bool> more = loop_->run_once();
         if (!more) {
-            error_ = std::move(more.error());
-            // The others of this process end in order; other processes take over.
-            environment_.stop.request();
-            session_->close(kLeaveDeadline);
-            consumer_->close(kLeaveDeadline);
+            end_with(std::move(more.error()));
             return;
         }
         if (!*more) {

@@ -79,6 +79,9 @@ private:
     void answer_question();
 
     const LoopEnvironment& environment_;
+    void run_loop();
+    [[nodiscard]] Error out_of_memory();
+    void end_with(Error error);
     const Stage stage_;
     const int worker_;
     const std::string name_;  // "map-0"

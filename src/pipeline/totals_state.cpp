@@ -22,9 +22,10 @@ constexpr std::string_view kLookFirst =
 
 }  // namespace
 
-TotalsState::TotalsState(const Job& job, PartitionId partition)
+TotalsState::TotalsState(const Job& job, PartitionId partition, std::uint32_t most_keys)
     : job_(job),
       partition_(partition),
+      most_keys_(most_keys),
       charge_(job.spec),
       keys_(job.hash_seed),
       merged_(job.kinds.size()) {
@@ -74,7 +75,7 @@ Result<void> TotalsState::restore(std::string_view key, std::string_view value) 
     }
     const KeyTable::Found found = keys_.find_or_insert(total_state_key(key));
     if (found.inserted) {
-        if (Result<void> known = check_key(total_state_key(key)); !known) {
+        if (Result<void> known = check_new(total_state_key(key)); !known) {
             return known;
         }
         make_room(slots_, width());
@@ -186,8 +187,16 @@ void TotalsState::apply_ranges(const BatchHeader& header) {
     }
 }
 
-// Keys come out of a log, so a wrong one is not a bug of this process. Looked at once, when new.
-Result<void> TotalsState::check_key(std::string_view state_key) {
+// A key that was just put in. Keys come out of a log, so a wrong one is not a bug of this process.
+Result<void> TotalsState::check_new(std::string_view state_key) {
+    if (keys_.size() > most_keys_) {
+        return fail(ExitCode::internal,
+                    fmt::format("totals partition {}: more than {} keys, which is all that one "
+                                "state partition can hold",
+                                partition_.value, most_keys_),
+                    "what is committed stands; more partitions take more keys: 'kstream reset', "
+                    "then 'kstream create-topics --partitions N' with a larger N");
+    }
     if (!decode_state_key(state_key, job_.spec.group_by.size(), group_)) {
         return broken("a state key that this job cannot have made");
     }
@@ -216,7 +225,7 @@ KeyTable::Found TotalsState::touch(std::string_view state_key) {
 Result<void> TotalsState::apply_delta(std::string_view state_key, std::span<const Slot> delta) {
     const auto [key, inserted] = touch(state_key);
     if (inserted) {
-        if (Result<void> known = check_key(state_key); !known) {
+        if (Result<void> known = check_new(state_key); !known) {
             return known;
         }
     }

@@ -21,8 +21,11 @@ namespace kstream {
 
 class TotalsState {
 public:
+    // As many keys as an index can name, and no more than the table takes.
+    static constexpr std::uint32_t kMostKeys = KeyTable::kNone - 1;
+
     // An empty state of `partition`. `job` must outlive this.
-    TotalsState(const Job& job, PartitionId partition);
+    TotalsState(const Job& job, PartitionId partition, std::uint32_t most_keys = kMostKeys);
 
     // --- restoring, before the first change ---
 
@@ -97,7 +100,7 @@ private:
     [[nodiscard]] std::size_t width() const { return job_.kinds.size(); }
     [[nodiscard]] std::span<Slot> slots_of(std::uint32_t key);
     [[nodiscard]] const SourceProgress* find_source(PartitionId partition) const;
-    [[nodiscard]] Result<void> check_key(std::string_view state_key);
+    [[nodiscard]] Result<void> check_new(std::string_view state_key);
     [[nodiscard]] KeyTable::Found touch(std::string_view state_key);
     void begin_layer(Layer& layer) const;
     void undo(Layer& layer);
@@ -124,6 +127,7 @@ private:
     Layer in_flight_;
     std::optional<Meta> restored_meta_;
     std::vector<Slot> scratch_;
+    std::uint32_t most_keys_;
     std::vector<GroupValue> group_;
 };
 
