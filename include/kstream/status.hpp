@@ -78,6 +78,8 @@ struct LoopStatus {
     std::uint64_t duplicate_steps = 0;  // totals: steps seen again and dropped (P2)
     std::uint64_t keys = 0;             // totals: keys held; map: keys in the open step
     std::uint64_t state_bytes = 0;
+    std::vector<PartitionId> written_again;  // totals: all their results were, since the start
+    std::uint64_t keys_written_again = 0;
     OutputBatch::Volumes written{};       // of committed steps, by TopicRole
     std::vector<std::string> aggregates;  // totals: output names, for `totals`
     std::vector<TotalStatus> totals;      // totals: a bounded choice that changes little

@@ -123,7 +123,9 @@ void LoopThread::make_loop() {
                                           *reader_, clock, log, config.takeover_timeout);
     } else {
         auto fold = std::make_unique<TotalsFold>(
-            job_, TotalsFoldConfig{.shown_keys = static_cast<std::size_t>(config.metrics_keys)},
+            job_,
+            TotalsFoldConfig{.shown_keys = static_cast<std::size_t>(config.metrics_keys),
+                             .write_again = config.republish},
             log);
         takeover_ = std::make_unique<TotalsTakeover>(job_, *fold, *takeover_queries_, *reader_,
                                                      clock, log, config.takeover_timeout);
@@ -169,8 +171,6 @@ bool LoopThread::wait_until(std::chrono::steady_clock::time_point deadline) cons
 }
 
 void LoopThread::run() {
-    for (;;) {
-        if (environment_.stop.requested()) {
     try {
         run_loop();
     } catch (const std::bad_alloc&) {
@@ -210,6 +210,8 @@ void LoopThread::end_with(Error error) {
 }
 
 void LoopThread::run_loop() {
+    for (;;) {
+        if (environment_.stop.requested()) {
             loop_->request_stop();
         }
         Result<bool> more = loop_->run_once();

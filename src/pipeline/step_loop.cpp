@@ -268,13 +268,22 @@ Result<void> StepLoop::advance_recovery() {
 Result<void> StepLoop::judge_uncertain(const QueryAnswer& answer) {
     bool all_before = true;
     bool all_behind = true;
+    bool told = false;
     for (std::size_t i = 0; i < flight_ranges_.size(); ++i) {
+        if (!flight_opens_ && flight_ranges_[i].from == flight_ranges_[i].to) {
+            continue;  // written without a record: the offset is the same before and behind
+        }
+        told = true;
         const std::optional<Offset>& offset = answer.offsets[i].offset;
         const bool before = flight_opens_ ? !offset : offset == flight_ranges_[i].from;
         all_before = all_before && before;
         all_behind = all_behind && offset == flight_ranges_[i].to;
     }
     recovery_ = Recovery::none;
+    if (!told) {
+        take_over_anew();
+        return {};
+    }
     ports_.log.write(LogLevel::info, "outcome of the uncertain transaction is known",
                      {{"outcome", all_behind   ? "committed"
                                   : all_before ? "not committed"
@@ -639,11 +648,13 @@ Result<void> StepLoop::submit_open_step() {
 
 Result<void> StepLoop::submit_step() {
     Step step;
+    const auto more = stopping_ || revoking_ ? std::nullopt : fold_.more_to_write();
     for (std::size_t i = 0; i < tracks_.size(); ++i) {
         const Track& t = tracks_[i];
+        const PartitionId partition{static_cast<std::int32_t>(i)};
         KSTREAM_CHECK(t.sealed == t.committed, "no step is in flight, so all sealed is committed");
-        if (t.next > t.sealed) {
-            step.ranges.push_back({PartitionId{static_cast<std::int32_t>(i)}, t.sealed, t.next});
+        if (t.next > t.sealed || (more == partition && t.state == PartitionState::active)) {
+            step.ranges.push_back({partition, t.sealed, t.next});
         }
     }
     if (step.ranges.empty()) {

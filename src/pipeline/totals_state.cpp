@@ -213,13 +213,28 @@ KeyTable::Found TotalsState::touch(std::string_view state_key) {
         touched_.push_back(0);
     }
     if (touched_[found.index] == 0) {
-        touched_[found.index] = 1;
-        filling_.touched.push_back(found.index);
-        filling_.bytes += charge_.of(state_key);
-        const std::span<const Slot> before = slots_of(found.index);
-        filling_.before.insert(filling_.before.end(), before.begin(), before.end());
+        remember(found.index);
     }
     return found;
+}
+
+// Saves a key's slots as they are before the filling step's first change of it.
+void TotalsState::remember(std::uint32_t key) {
+    touched_[key] = 1;
+    filling_.touched.push_back(key);
+    filling_.bytes += charge_.of(keys_.key(key));
+    const std::span<const Slot> before = slots_of(key);
+    filling_.before.insert(filling_.before.end(), before.begin(), before.end());
+}
+
+void TotalsState::fill_again(std::uint64_t keys, std::size_t bytes) {
+    const std::size_t most_bytes = filling_.bytes + bytes;
+    for (; keys > 0 && has_again() && filling_.bytes < most_bytes; --keys) {
+        if (touched_[again_next_] == 0) {
+            remember(again_next_);
+        }
+        ++again_next_;
+    }
 }
 
 Result<void> TotalsState::apply_delta(std::string_view state_key, std::span<const Slot> delta) {
@@ -244,6 +259,7 @@ void TotalsState::begin_layer(Layer& layer) const {
     layer.before.clear();
     layer.bytes = 0;
     layer.keys_before = keys_.size();
+    layer.again_before = again_next_;
     layer.open = true;
     layer.sources_before = sources_;
     layer.merged_before = merged_;
@@ -331,6 +347,7 @@ void TotalsState::undo(Layer& layer) {
     keys_.truncate(layer.keys_before);
     slots_.resize(layer.keys_before * width());
     touched_.resize(layer.keys_before);
+    again_next_ = layer.again_before;
     sources_ = layer.sources_before;
     merged_ = layer.merged_before;
     hash_ = layer.hash_before;

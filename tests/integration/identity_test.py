@@ -130,7 +130,8 @@ class Gone(IntegrationTest):
         """Also what a changed --output-topic looks like. Whoever means it says so, and is told what
         the new topic lacks."""
         cluster.delete_topic(self.results)
-        self.refused(self.results, "--output-topic", "create-topics --results-partitions 6")
+        self.refused(self.results, "--output-topic", "create-topics --results-partitions 6",
+                     "--republish")  # fmt: skip
         other = self.start("create-topics", *self.names(), "--results-partitions", "3")
         other.expect(78, 30)
         self.assertIn("--results-partitions 6", other.stderr)

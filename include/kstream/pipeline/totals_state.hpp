@@ -54,6 +54,19 @@ public:
     void apply_ranges(const BatchHeader& header);
     [[nodiscard]] Result<void> apply_delta(std::string_view state_key, std::span<const Slot> delta);
 
+    // --- publishing again what stands here (ADR 0047) ---
+
+    // Every key that is here now is to be written once more, as if it had changed. After restoring.
+    void write_again() { again_end_ = keys_.size(); }
+    // The next steps have some of them to write.
+    [[nodiscard]] bool has_again() const { return again_next_ < again_end_; }
+    // Puts the next of them into the filling step: at most `keys`, and no more once `bytes` are
+    // charged.
+    void fill_again(std::uint64_t keys, std::size_t bytes);
+    // Of those in steps that are sealed, all are. After committed(): all are published.
+    [[nodiscard]] bool again_sealed() const { return filling_.again_before == again_end_; }
+    [[nodiscard]] std::uint32_t again_keys() const { return again_end_; }
+
     // --- steps ---
 
     // The filling layer becomes the one in flight; writes its totals, results and, last, meta.
@@ -90,6 +103,7 @@ private:
         std::vector<Slot> before;            // their slots, width() per touched key
         std::size_t bytes = 0;               // charged for these
         std::uint32_t keys_before = 0;
+        std::uint32_t again_before = 0;
         bool open = false;  // false: there is no such step
         std::vector<SourceProgress> sources_before;
         std::vector<Slot> merged_before;
@@ -102,6 +116,7 @@ private:
     [[nodiscard]] const SourceProgress* find_source(PartitionId partition) const;
     [[nodiscard]] Result<void> check_new(std::string_view state_key);
     [[nodiscard]] KeyTable::Found touch(std::string_view state_key);
+    void remember(std::uint32_t key);
     void begin_layer(Layer& layer) const;
     void undo(Layer& layer);
     [[nodiscard]] std::unexpected<Error> broken(std::string_view what) const;
@@ -109,6 +124,7 @@ private:
 
     const Job& job_;
     PartitionId partition_;
+    std::uint32_t most_keys_;
     KeyCharge charge_;
 
     KeyTable keys_;
@@ -123,11 +139,15 @@ private:
     UInt128 hash_ = 0;                     // of all entries as of the last seal
     std::uint64_t transaction_ = 0;        // of the last seal
 
+    // Keys to be written again: indexes up to again_next_ are in a step, those from there to
+    // again_end_ are to come.
+    std::uint32_t again_next_ = 0;
+    std::uint32_t again_end_ = 0;
+
     Layer filling_;
     Layer in_flight_;
     std::optional<Meta> restored_meta_;
     std::vector<Slot> scratch_;
-    std::uint32_t most_keys_;
     std::vector<GroupValue> group_;
 };
 

@@ -243,6 +243,10 @@ TEST_CASE("a results topic without the rows of an application that has totals is
     REQUIRE(told.size() == 1);
     CHECK(told[0].severity == Severity::warn);
     CHECK(says(told[0].text, "totals of 17 keys"));
+    CHECK(says(told[0].hint, "--republish"));
+    facts.republish = true;
+    CHECK(results_owner_findings(facts).empty());
+    facts.republish = false;
     facts.last = {last_result("loja")};
     CHECK(results_owner_findings(facts).empty());
 }
