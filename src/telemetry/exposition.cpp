@@ -111,6 +111,7 @@ std::string exposition(const Snapshots& snapshots, const BuildInfo& build,
     }
     std::vector<MetricFamily> families;
     append(families, loop_metrics(), seen_loops(snapshots));
+    append(families, source_metrics(), {{Labels(), snapshots}});
     append(families, produce_metrics(), produce);
     append(families, client_metrics(), clients);
     append(families, build_metrics(),

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <iterator>
+#include <utility>
 
 namespace kstream::telemetry {
 namespace {
@@ -191,6 +193,18 @@ const auto kLoopMetrics = std::to_array<MetricOf<Loop>>({
      partition_member<&PartitionStatus::restoring>},
 });
 
+const auto kSourceMetrics = std::to_array<MetricOf<Snapshots>>({
+    {{"kstream_unassigned_lag_records", gauge, "partition",
+      "Records in a source partition that was added and that no member has yet; every process of "
+      "the job says the same"},
+     [](const Snapshots& snapshots, Samples& samples) {
+         for (const UnassignedPartition& one : snapshots.unassigned) {
+             samples.add("partition", std::to_string(one.partition.value),
+                         static_cast<double>(one.records));
+         }
+     }},
+});
+
 template <auto Member>
 void produce_member(const ProduceStatus& status, Samples& samples) {
     samples.add(static_cast<double>(status.*Member));
@@ -297,6 +311,9 @@ std::span<const WrittenRole> written_roles(Stage stage) {
 std::span<const MetricOf<Seen<LoopStatus>>> loop_metrics() {
     return kLoopMetrics;
 }
+std::span<const MetricOf<Snapshots>> source_metrics() {
+    return kSourceMetrics;
+}
 std::span<const MetricOf<ProduceStatus>> produce_metrics() {
     return kProduceMetrics;
 }
@@ -311,7 +328,9 @@ std::span<const MetricOf<ProcessStatus>> process_metrics() {
 }
 
 std::vector<MetricGroup> metric_groups() {
-    return {{"kstream aggregate", specs_of(loop_metrics())},
+    std::vector<MetricSpec> aggregate = specs_of(loop_metrics());
+    std::ranges::copy(specs_of(source_metrics()), std::back_inserter(aggregate));
+    return {{"kstream aggregate", std::move(aggregate)},
             {"kstream produce", specs_of(produce_metrics())},
             {"Brokers, as each Kafka client sees them", specs_of(client_metrics())},
             {"Build", specs_of(build_metrics())},

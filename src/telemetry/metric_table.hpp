@@ -7,6 +7,7 @@
 #include "kstream/produce_status.hpp"
 #include "kstream/status.hpp"
 #include "telemetry/process_status.hpp"
+#include "telemetry/snapshot_store.hpp"
 
 #include <cstdint>
 #include <span>
@@ -85,6 +86,7 @@ struct WrittenRole {
 [[nodiscard]] std::span<const WrittenRole> written_roles(Stage stage);
 
 [[nodiscard]] std::span<const MetricOf<Seen<LoopStatus>>> loop_metrics();  // base: stage, worker
+[[nodiscard]] std::span<const MetricOf<Snapshots>> source_metrics();       // base: none
 [[nodiscard]] std::span<const MetricOf<ProduceStatus>> produce_metrics();  // base: none
 [[nodiscard]] std::span<const MetricOf<ClientStatus>> client_metrics();    // base: client
 [[nodiscard]] std::span<const MetricOf<ProcessStatus>> process_metrics();  // base: none

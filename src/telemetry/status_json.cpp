@@ -274,6 +274,12 @@ std::string status_json(const Snapshots& snapshots, const StatusFacts& facts,
                    now_unix_seconds);
     }
     json.end_array();
+    json.key("unassigned").begin_array();
+    for (const UnassignedPartition& one : snapshots.unassigned) {
+        json.begin_object().field("partition", one.partition.value);
+        json.field("lag_records", one.records).end_object();
+    }
+    json.end_array();
     json.key("produce");
     if (snapshots.produce.empty()) {
         json.null();
