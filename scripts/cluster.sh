@@ -19,7 +19,7 @@
 #                                 kafka-topics, kafka-console-consumer, kafka-consumer-groups, ...
 #
 # NODE is controller-1, -2, -3 or broker-1, -2, -3. Brokers listen on localhost:29092, 39092, 49092.
-# The secure listeners are localhost:28092, 38092, 48092 (SASL_SSL, SCRAM-SHA-512), the authority of
+# The secure listeners are localhost:28092 to 28094 (SASL_SSL, SCRAM-SHA-512), the authority of
 # their certificates is build/cluster/secure/ca.pem. Nobody has a password or rights there before
 # somebody grants them, at a plain listener: who comes in by those is the administrator.
 #
@@ -30,14 +30,14 @@
 # the same, so only one cluster runs at a time).
 #
 # KSTREAM_CLUSTER_JVM_OPTIONS: options for the JVM of each node that is started, divided at blanks.
-# @PORT@ in them becomes a port of the node's own: 29300, 39300, 49300 for the brokers and 29301,
-# 39301, 49301 for the controllers. tests/deploy/seen_metrics.py uses it for the JMX exporter.
+# @PORT@ in them becomes a port of the node's own: 29300 to 29302 for the brokers and 29310 to 29312
+# for the controllers. tests/deploy/seen_metrics.py uses it for the JMX exporter.
 #
 # KSTREAM_CLUSTER_TIMES=stock: nodes that are started keep Kafka's own times for sessions,
 # rebalances and abandoned transactions, instead of the short ones that tests want.
 #
-# Each broker also listens at 29192, 39192, 49192 for clients that come through a proxy of the tests
-# (tests/integration/harness/proxy.py): there it gives 29292, 39292, 49292 as its address.
+# Each broker also listens at 29192 to 29194 for clients that come through a proxy of the tests
+# (tests/integration/harness/proxy.py): there it gives 29292 to 29294 as its address.
 set -euo pipefail
 
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
@@ -49,12 +49,14 @@ here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 cluster_dir="$(realpath -m -- "${KSTREAM_CLUSTER_DIR:-$KSTREAM_BUILD/cluster}")"
 # There while the cluster is one broker.
 single_mark="$cluster_dir/single"
-# As the kernel writes them; the x9300 and x9301 are for KSTREAM_CLUSTER_JVM_OPTIONS.
-readonly RESERVED_PORTS=28092,29092-29093,29192,29292,29300-29301,38092,39092-39093,39192,39292,\
-39300-39301,48092,49092-49093,49192,49292,49300-49301
+# As the kernel writes them; 293xx are for KSTREAM_CLUSTER_JVM_OPTIONS.
+readonly RESERVED_PORTS=28092-28094,29092-29095,29192-29194,29292-29294,29300-29302,29310-29312,\
+39092,49092
 # Where the secure listeners' certificates are, and whether there are such listeners.
 secure_dir="$cluster_dir/secure"
 readonly READY_SECONDS=90
+# For a client's connection that was given the port of a node, and has it for 60 s after its end.
+readonly FREE_SECONDS=65
 readonly STOP_SECONDS=20
 # The last controllers to go have nobody to hand the quorum to and would wait 5 s for it. Their log
 # is on disk with every append, so ending them loses nothing.
@@ -78,7 +80,7 @@ choose_nodes() {
     CONTROLLERS=(controller-1 controller-2 controller-3)
     BROKERS=(broker-1 broker-2 broker-3)
     BROKER_ADDRESSES=127.0.0.1:29092,127.0.0.1:39092,127.0.0.1:49092
-    QUORUM=101@127.0.0.1:29093,102@127.0.0.1:39093,103@127.0.0.1:49093
+    QUORUM=101@127.0.0.1:29093,102@127.0.0.1:29094,103@127.0.0.1:29095
     REPLICAS=3 MIN_INSYNC=2
   fi
   NODES=("${CONTROLLERS[@]}" "${BROKERS[@]}")
@@ -94,13 +96,17 @@ number_of() { printf '%s' "${1##*-}"; }
 node_id() {
   if is_controller "$1"; then printf '10%s' "$(number_of "$1")"; else number_of "$1"; fi
 }
+# Brokers have the ports that --brokers names by default. All others are below 32768, where no
+# client is given one (see reserve_ports).
 node_port() {
-  local tens="$(($(number_of "$1") + 1))"
-  if is_controller "$1"; then printf '%s9093' "$tens"; else printf '%s9092' "$tens"; fi
+  if is_controller "$1"; then
+    own_port 29093 "$1"
+  else
+    printf '%s9092' "$(($(number_of "$1") + 1))"
+  fi
 }
-
-# proxied_port BROKER 1: where it listens for a proxy; BROKER 2: where that listens for clients.
-proxied_port() { printf '%s' "$(($(node_port "$1") + $2 * 100))"; }
+# own_port FIRST NODE: that of the node in a row of three.
+own_port() { printf '%s' "$(($1 + $(number_of "$2") - 1))"; }
 
 require_node() {
   local node
@@ -132,11 +138,11 @@ process.roles=controller
 listeners=CONTROLLER://127.0.0.1:$port
 CONF
   else
-    listeners="PLAINTEXT://127.0.0.1:$port,PROXIED://127.0.0.1:$(proxied_port "$node" 1)"
-    advertised="PLAINTEXT://localhost:$port,PROXIED://127.0.0.1:$(proxied_port "$node" 2)"
+    listeners="PLAINTEXT://127.0.0.1:$port,PROXIED://127.0.0.1:$(own_port 29192 "$node")"
+    advertised="PLAINTEXT://localhost:$port,PROXIED://127.0.0.1:$(own_port 29292 "$node")"
     protocols=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT
     if is_secure; then
-      secure_port=$((port - 1000))
+      secure_port="$(own_port 28092 "$node")"
       listeners+=",SECURE://127.0.0.1:$secure_port"
       advertised+=",SECURE://localhost:$secure_port"
       protocols+=,SECURE:SASL_SSL
@@ -217,14 +223,15 @@ CONF
 
 # What KSTREAM_CLUSTER_JVM_OPTIONS is for this node, in the array `extra_options`.
 read_extra_options() {
-  local options="${KSTREAM_CLUSTER_JVM_OPTIONS:-}"
-  # 29092 -> 29300, 29093 -> 29301: apart from every port of Kafka's, and easy to tell.
-  read -r -a extra_options <<<"${options//@PORT@/$(($(node_port "$1") + 208))}"
+  local options="${KSTREAM_CLUSTER_JVM_OPTIONS:-}" first=29300
+  ! is_controller "$1" || first=29310
+  read -r -a extra_options <<<"${options//@PORT@/$(own_port "$first" "$1")}"
 }
 
-# Most of our ports lie in the range that the kernel takes local ports of outgoing connections from.
+# 39092 and 49092 lie in the range that the kernel takes local ports of outgoing connections from.
 # While a node is down, any client may be given its port; one that tries to reach it may even
 # connect to itself, and the node cannot come back: "Address already in use". So they are reserved.
+# A connection that has one already keeps it: see launch.
 reserve_ports() {
   local setting=/proc/sys/net/ipv4/ip_local_reserved_ports now
   now="$(<"$setting")"
@@ -251,8 +258,10 @@ CONF
 }
 
 launch() {
-  local node="$1" dir="$cluster_dir/$1" memory extra_options
+  local node="$1" dir="$cluster_dir/$1" memory extra_options reason
   read_extra_options "$node"
+  reason="$(probe wait-free "$FREE_SECONDS" "127.0.0.1:$(node_port "$node")" 2>&1)" ||
+    die "$node cannot start: $reason"
   mkdir -p "$dir"
   [ -s "$cluster_dir/cluster.id" ] || probe new-id >"$cluster_dir/cluster.id"
   format_node "$node"

@@ -78,6 +78,8 @@ struct FoldStatus {
     std::array<std::uint64_t, kBadReasonCount> bad_records{};
     std::uint64_t duplicate_steps = 0;       // totals: steps seen again and dropped (P2)
     LatencyCounts append_to_commit_seconds;  // oldest record of a step: log timestamp to commit
+    std::vector<PartitionId> written_again;  // totals: all their results were, since the start
+    std::uint64_t keys_written_again = 0;
 };
 
 // What the fold holds now.

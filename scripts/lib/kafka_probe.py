@@ -10,6 +10,7 @@ standard library only.
                              topics have their full ISR, and a transactional producer can be made
   wait-broker SECONDS ID HOST:PORT until broker ID answers there and knows itself to be unfenced
   wait-port SECONDS HOST:PORT      until something listens there
+  wait-free SECONDS HOST:PORT      until something could; says who has the port when nothing can
   free-ports N               N ports of the loopback address that nobody uses
   new-id                     a random id in Kafka's own notation
 
@@ -17,7 +18,9 @@ BROKERS is HOST:PORT[,HOST:PORT...]. Every wait has its deadline; exit code 1 wh
 """
 
 import base64
+import glob
 import json
+import os
 import socket
 import struct
 import sys
@@ -28,6 +31,7 @@ FIND_COORDINATOR, INIT_PRODUCER_ID, METADATA, DESCRIBE_QUORUM = 10, 22, 3, 55
 GROUP, TRANSACTION = 0, 1
 COORDINATOR_TOPICS = ("__consumer_offsets", "__transaction_state")
 POLL_SECONDS = 0.1
+TIME_WAIT = "06"  # in /proc/net/tcp
 
 
 class Unanswered(Exception):
@@ -271,6 +275,44 @@ def check_port(address):
     Broker(address, timeout=1.0).__exit__()
 
 
+def holders(port):
+    """Who has a TCP port of this machine, as far as this user may see it: "pid 7 (java)"."""
+    sockets, found = set(), set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            lines = open(table).read().splitlines()[1:]
+        except OSError:
+            continue
+        for line in lines:
+            fields = line.split()
+            if int(fields[1].rpartition(":")[2], 16) != port:
+                continue
+            if fields[3] == TIME_WAIT:
+                found.add("a connection that is over, for a minute")
+            sockets.add(f"socket:[{fields[9]}]")
+    for descriptor in glob.iglob("/proc/[0-9]*/fd/*"):
+        try:
+            if os.readlink(descriptor) in sockets:
+                pid = descriptor.split("/")[2]
+                found.add(f"pid {pid} ({open(f'/proc/{pid}/comm').read().strip()})")
+        except OSError:
+            continue
+    return sorted(found)
+
+
+def check_free(address):
+    """As Java's servers bind."""
+    host, _, port = address.rpartition(":")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, int(port)))
+            probe.listen()
+        except OSError as error:
+            who = ", ".join(holders(int(port))) or "somebody else's process"
+            raise NotReady(f"{address} is taken by {who}: {error.strerror}") from error
+
+
 def wait(seconds, check, *arguments):
     deadline = time.monotonic() + seconds
     while True:
@@ -337,6 +379,8 @@ def main(arguments):
         wait(float(rest[0]), check_broker, int(rest[1]), rest[2])
     elif command == "wait-port":
         wait(float(rest[0]), check_port, rest[1])
+    elif command == "wait-free":
+        wait(float(rest[0]), check_free, rest[1])
     elif command == "free-ports":
         print(*free_ports(int(rest[0])))
     elif command == "new-id":

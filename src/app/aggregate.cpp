@@ -3,7 +3,9 @@
 
 #include "app/commands.hpp"
 #include "app/loop_thread.hpp"
+#include "app/new_partitions.hpp"
 #include "app/peer_watch.hpp"
+#include "app/republish_watch.hpp"
 #include "app/run_tally.hpp"
 #include "kafka/broker_clock.hpp"
 #include "kafka/left_behind.hpp"
@@ -125,19 +127,28 @@ TopicWatch::Topics watched_topics(const topics::StartReport& facts) {
     return topics;
 }
 
+// What the main thread looks at while the loops run.
+struct Watches {
+    TopicWatch topics;
+    NewPartitions new_partitions;
+    RepublishWatch republished;
+};
+
 // One look at the topics, for the error that ends the process and for whoever asks for readiness.
-Result<void> look_at_topics(TopicWatch& topics, const LoopEnvironment& environment) {
-    Result<void> same = topics.advance();
-    environment.snapshots.set_topic_trouble(same ? topics.trouble() : same.error().message);
+Result<void> look_at_topics(Watches& watches, const LoopEnvironment& environment) {
+    Result<void> same = watches.topics.advance();
+    environment.snapshots.set_topic_trouble(same ? watches.topics.trouble() : same.error().message);
+    watches.new_partitions.look(watches.topics.source_partitions());
     return same;
 }
 
-Result<void> run_until_stopped(TopicWatch& topics, const LoopEnvironment& environment,
+Result<void> run_until_stopped(Watches& watches, const LoopEnvironment& environment,
                                RunTally& tally) {
     while (!environment.stop.wait_for(kTopicLook)) {
-        if (Result<void> same = look_at_topics(topics, environment); !same) {
+        if (Result<void> same = look_at_topics(watches, environment); !same) {
             return same;
         }
+        (void)watches.republished.look();
         tally.look();
     }
     return {};
@@ -161,9 +172,9 @@ std::optional<Error> trouble_with_topics(TopicWatch& topics, const LoopEnvironme
     return std::nullopt;
 }
 
-// P11: true when everything that was there at the start is in the totals, false when a stop was
-// asked for before.
-Result<bool> watch_end(TopicWatch& topics, const LoopEnvironment& environment, RunTally& tally) {
+// P11: true when everything that was there at the start is in the totals, and published again where
+// that was asked for; false when a stop was asked for before.
+Result<bool> watch_end(Watches& watches, const LoopEnvironment& environment, RunTally& tally) {
     Job job;
     job.spec = environment.config.spec;
     job.kinds = Job::kinds_of(job.spec);
@@ -172,14 +183,14 @@ Result<bool> watch_end(TopicWatch& topics, const LoopEnvironment& environment, R
     kafka::TopicReader reader{environment.client, environment.topics, "end-watch"};
     EndWatch watch{job, *queries, reader};
     while (!environment.stop.wait_for(Duration::zero())) {
-        if (Result<void> same = look_at_topics(topics, environment); !same) {
+        if (Result<void> same = look_at_topics(watches, environment); !same) {
             return std::unexpected(std::move(same.error()));
         }
         const Result<bool> done = watch.advance(kWatchInterval);
         if (!done && done.error().disposition == Disposition::stop) {
             return std::unexpected(done.error());
         }
-        if (done && *done) {
+        if (done && *done && watches.republished.look()) {
             return true;
         }
         if (watch.looks_again()) {
@@ -304,16 +315,20 @@ ExitCode run_loops(const cli::AggregateConfig& config, const topics::StartReport
         return explain(context.log, loops.error());
     }
     const auto topic_queries = (*queries)->client(facts.names.map_group, TopicRole::source);
-    TopicWatch topics{watched_topics(facts), *topic_queries, environment.clock, environment.log};
-    topics.look_now();  // later looks are compared with where the logs begin now
+    Watches watches{
+        .topics = {watched_topics(facts), *topic_queries, environment.clock, environment.log},
+        .new_partitions = {facts.topic(TopicRole::source).partitions, admin, environment},
+        .republished = {config.republish ? identity.state_partitions : 0, *loops, admin,
+                        environment}};
+    watches.topics.look_now();  // later looks are compared with where the logs begin now
     Result<bool> watched = true;
     ExitCode printed = ExitCode::ok;
     if (config.until_end) {
-        watched = watch_end(topics, environment, tally);
+        watched = watch_end(watches, environment, tally);
         if (watched && *watched && config.print_results) {
             printed = print_what_is_there(config, admin, context);
         }
-    } else if (Result<void> same = run_until_stopped(topics, environment, tally); !same) {
+    } else if (Result<void> same = run_until_stopped(watches, environment, tally); !same) {
         watched = std::unexpected(std::move(same.error()));
     }
     context.stop.request();
@@ -321,7 +336,7 @@ ExitCode run_loops(const cli::AggregateConfig& config, const topics::StartReport
     const Ended ended = join_loops(*loops, deadline, client, context.log);
     ExitCode code = ended.code;
     if (watched && code != ExitCode::ok && code != ExitCode::incomplete) {
-        if (const std::optional<Error> why = trouble_with_topics(topics, environment)) {
+        if (const std::optional<Error> why = trouble_with_topics(watches.topics, environment)) {
             const ExitCode cause = explain(context.log, *why);
             code = cause == ExitCode::unavailable ? code : cause;
         }

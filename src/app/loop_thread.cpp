@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include <new>
 #include <utility>
 
 namespace kstream::app {
@@ -117,7 +118,9 @@ void LoopThread::make_loop() {
                                           *reader_, clock, log, config.takeover_timeout);
     } else {
         auto fold = std::make_unique<TotalsFold>(
-            job_, TotalsFoldConfig{.shown_keys = static_cast<std::size_t>(config.metrics_keys)},
+            job_,
+            TotalsFoldConfig{.shown_keys = static_cast<std::size_t>(config.metrics_keys),
+                             .write_again = config.republish},
             log);
         takeover_ = std::make_unique<TotalsTakeover>(job_, *fold, *takeover_queries_, *reader_,
                                                      clock, log, config.takeover_timeout);
@@ -163,17 +166,52 @@ bool LoopThread::wait_until(std::chrono::steady_clock::time_point deadline) cons
 }
 
 void LoopThread::run() {
+    try {
+        run_loop();
+    } catch (const std::bad_alloc&) {
+        end_with(out_of_memory());
+    }
+}
+
+// The totals are what grows. Those in memory are of no use after an exception, and what they hold
+// is needed to say so and to leave in order; what is committed stands.
+Error LoopThread::out_of_memory() {
+    totals_ = nullptr;
+    takeover_.reset();
+    fold_.reset();
+    std::uint64_t keys = 0;
+    std::uint64_t bytes = 0;
+    for (const auto& loop : environment_.snapshots.read().loops) {
+        if (loop.status->stage == Stage::totals) {
+            keys += loop.status->state.keys;
+            bytes += loop.status->state.bytes;
+        }
+    }
+    return Error::stop(
+        ExitCode::internal,
+        fmt::format("out of memory in loop {}: the totals of this process were of {} keys and took "
+                    "{} MiB, as last seen",
+                    name_, keys, bytes >> 20),
+        "give the process more memory, or share the keys: start more processes, up to one for each "
+        "partition; nothing is lost, the next start goes on from what is committed");
+}
+
+void LoopThread::end_with(Error error) {
+    error_ = std::move(error);
+    // The others of this process end in order; other processes take over.
+    environment_.stop.request();
+    session_->close(kLeaveDeadline);
+    consumer_->close(kLeaveDeadline);
+}
+
+void LoopThread::run_loop() {
     for (;;) {
         if (environment_.stop.requested()) {
             loop_->request_stop();
         }
         Result<bool> more = loop_->run_once();
         if (!more) {
-            error_ = std::move(more.error());
-            // The others of this process end in order; other processes take over.
-            environment_.stop.request();
-            session_->close(kLeaveDeadline);
-            consumer_->close(kLeaveDeadline);
+            end_with(std::move(more.error()));
             return;
         }
         if (!*more) {

@@ -68,6 +68,9 @@ public:
     void start();
     // Whether the loop has ended by `deadline`. After a stop was requested, or when it has failed.
     [[nodiscard]] bool wait_until(std::chrono::steady_clock::time_point deadline) const;
+    // In the group of its stage; empty before it has joined.
+    [[nodiscard]] std::string member_id() const { return consumer_->member_id(); }
+    [[nodiscard]] Stage stage() const { return stage_; }
     // How it ended; precondition: it has.
     [[nodiscard]] const std::optional<Error>& outcome() const { return error_; }
 
@@ -76,6 +79,9 @@ private:
     [[nodiscard]] Result<void> make_clients();
     void make_loop();
     void run();
+    void run_loop();
+    [[nodiscard]] Error out_of_memory();
+    void end_with(Error error);
     void answer_question();
 
     const LoopEnvironment& environment_;

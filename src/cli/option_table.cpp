@@ -487,6 +487,12 @@ void add_job_options(std::vector<OptionSpec>& table) {
                      .help = "with --until end: print the results when all is in the totals",
                      .details = "The table that kstream results prints.",
                      .bindings = {at<&AggregateConfig::print_results>()}});
+    table.push_back({.name = "republish",
+                     .help = "publish the results of all keys again, changed or not",
+                     .details = "For a results topic that was re-created or emptied. Each state "
+                                "partition once, by whichever process it belongs to; with "
+                                "--until end the process ends after it.",
+                     .bindings = {at<&AggregateConfig::republish>()}});
     table.push_back({.name = "on-bad-record",
                      .value = "POLICY",
                      .help = "what happens to a record that breaks the contract",

@@ -50,6 +50,12 @@ void append_ours(OutputBatch::Headers& headers, const BadRecord& bad) {
     }
 }
 
+void append_left_out(OutputBatch::Headers& headers, const BadRecord& bad) {
+    if (!bad.headers.empty()) {
+        headers.emplace_back("kstream.source.headers", fmt::format("{}", bad.headers.size()));
+    }
+}
+
 }  // namespace
 
 void append_dead_letter(OutputBatch& out, PartitionId to, const BadRecord& bad,
@@ -58,25 +64,29 @@ void append_dead_letter(OutputBatch& out, PartitionId to, const BadRecord& bad,
     const std::optional<std::string_view> key =
         record.has_key() ? std::optional{record.key()} : std::nullopt;
     OutputBatch::Headers headers;
-    if (std::size_t{record.key_size} + record.value_size + log_bytes(bad.headers) <= most_bytes) {
+    const std::size_t bytes = std::size_t{record.key_size} + record.value_size;
+    const bool has_all = bytes + log_bytes(bad.headers) <= most_bytes;
+    if (has_all) {
         for (const HeaderView& header : bad.headers) {
             headers.emplace_back(header.name, header.value);
         }
-        append_ours(headers, bad);
+    }
+    append_ours(headers, bad);
+    if (bytes <= most_bytes) {
+        if (!has_all) {
+            append_left_out(headers, bad);
+        }
         out.append(TopicRole::dead_letters, to, key, record.value(),
                    out.add_headers(std::move(headers)));
         return;
     }
     // The original stays in the source at its coordinates; its length and hash tell it from
     // another.
-    append_ours(headers, bad);
     headers.emplace_back("kstream.stub", "true");
     headers.emplace_back("kstream.source.key.bytes", fmt::format("{}", record.key_size));
     headers.emplace_back("kstream.source.value.bytes", fmt::format("{}", record.value_size));
     headers.emplace_back("kstream.source.value.sha256", hex(sha256(record.value())));
-    if (!bad.headers.empty()) {
-        headers.emplace_back("kstream.source.headers", fmt::format("{}", bad.headers.size()));
-    }
+    append_left_out(headers, bad);
     out.append(TopicRole::dead_letters, to, std::nullopt, std::string_view{},
                out.add_headers(std::move(headers)));
 }

@@ -94,7 +94,8 @@ std::optional<Newest> newest_of_brokers(const ClientConfig& config) {
 }  // namespace
 
 Error with_clocks(Error error, const ClientConfig& config) {
-    if (error.kafka_code != RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP) {
+    const bool perhaps = error.kafka_code == RD_KAFKA_RESP_ERR_INVALID_RECORD;
+    if (!perhaps && error.kafka_code != RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP) {
         return error;
     }
     const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -103,11 +104,12 @@ Error with_clocks(Error error, const ClientConfig& config) {
     error.hint = fmt::format(
         "is this machine's clock right? it says {}, {}; the brokers refuse what is too far from "
         "their time: the topic's message.timestamp.after.max.ms and "
-        "message.timestamp.before.max.ms",
+        "message.timestamp.before.max.ms{}",
         as_text(now.count()),
         newest ? fmt::format("the brokers wrote last at {} by theirs ({})",
                              as_text(newest->unix_ms), newest->topic)
-               : std::string("theirs could not be found out"));
+               : std::string("theirs could not be found out"),
+        perhaps ? "; or the topic is compacted, and takes no record without a key" : "");
     return error;
 }
 

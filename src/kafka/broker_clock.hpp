@@ -7,9 +7,9 @@
 
 namespace kstream::kafka {
 
-// The error itself, unless a broker has refused the time of a record: then with a hint that has
-// this machine's time and that of the newest record in the brokers' own logs, as far as one may
-// look there. Takes a few seconds at most.
+// The error itself, unless a broker has refused the time of a record, or may have: then with a hint
+// that has this machine's time and that of the newest record in the brokers' own logs, as far as
+// one may look there. Takes a few seconds at most.
 [[nodiscard]] Error with_clocks(Error error, const ClientConfig& config);
 
 }  // namespace kstream::kafka

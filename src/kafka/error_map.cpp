@@ -184,8 +184,12 @@ constexpr Row kRows[] = {
      "choose another compression.type"},
     {RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, kStop, ExitCode::kafka_fatal, kTooLarge},
     {RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE, kStop, ExitCode::kafka_fatal, kTooLarge},
+    // Also what librdkafka makes of any reason when the broker refuses several records of a batch.
     {RD_KAFKA_RESP_ERR_INVALID_RECORD, kStop, ExitCode::kafka_fatal,
-     "is the topic compacted, and the record without a key"},
+     "is this machine's clock right? the topic's message.timestamp.after.max.ms and "
+     "message.timestamp.before.max.ms say how far from the brokers' time a record may be; or the "
+     "topic is compacted, and takes no record without a key"},
+    {RD_KAFKA_RESP_ERR__INVALID_DIFFERENT_RECORD, kStop, ExitCode::kafka_fatal, ""},
     {RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, kStop, ExitCode::kafka_fatal,
      "is this machine's clock right? the topic's message.timestamp.after.max.ms and "
      "message.timestamp.before.max.ms say how far from the brokers' time a record may be"},
@@ -303,6 +307,10 @@ bool is_missing_topic(const Error& error) {
            error.kafka_code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_ID ||
            error.kafka_code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
            error.kafka_code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
+}
+
+bool is_of_another_record(const Error& error) {
+    return error.kafka_code == RD_KAFKA_RESP_ERR__INVALID_DIFFERENT_RECORD;
 }
 
 bool is_refused_connection(const Error& error) {

@@ -33,6 +33,9 @@ namespace kstream::kafka {
 // takeover and step sees when it is another one.
 [[nodiscard]] bool is_missing_topic(const Error& error);
 
+// Says nothing but that another record of the same batch was refused: that one's error says why.
+[[nodiscard]] bool is_of_another_record(const Error& error);
+
 // Whether a broker's certificate or this client's login was refused.
 [[nodiscard]] bool is_refused_connection(const Error& error);
 

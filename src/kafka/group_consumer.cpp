@@ -237,6 +237,11 @@ std::unique_ptr<Membership> GroupConsumer::membership(std::span<const StepRange>
     return std::make_unique<GroupMembership>(std::move(metadata), take_brokers(ranges));
 }
 
+std::string GroupConsumer::member_id() const {
+    const GroupMetadataPtr metadata{rd_kafka_consumer_group_metadata(client_.get())};
+    return metadata ? rd_kafka_consumer_group_metadata_member_id(metadata.get()) : "";
+}
+
 // Whoever seals a step has folded all that was handed out. An end of partition may have moved the
 // position of a later step than the one that was sealed behind it.
 std::vector<std::int32_t> GroupConsumer::take_brokers(std::span<const StepRange> ranges) {

@@ -74,6 +74,9 @@ public:
         std::span<const StepRange> ranges) override;
     void close(Duration deadline) override;
 
+    // As the group knows this member; empty before it has joined. From any thread.
+    [[nodiscard]] std::string member_id() const;
+
     [[nodiscard]] Result<std::vector<HeaderView>> headers(const RecordView& record) const override {
         return fetched_.headers(record);
     }

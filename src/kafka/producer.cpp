@@ -251,7 +251,7 @@ void Producer::hand_over(std::int32_t partition, Lane& lane) {
         } else {
             ++counts_.failed;
             outstanding_bytes_ -= message.len;
-            note_failure(message.err, partition, nullptr);
+            note_failure(message.err, partition);
         }
     }
     lane.bytes.clear();
@@ -305,13 +305,16 @@ void Producer::deliver(const rd_kafka_message_t& message) {
             ++counts_.unknown;
             break;
     }
-    // Not rd_kafka_message_errstr(): for a produced message that is the payload.
-    note_failure(message.err, message.partition, rd_kafka_message_produce_errstr(&message));
+    // No text of the client library's: rd_kafka_message_errstr() of a produced message is the
+    // payload, and rd_kafka_message_produce_errstr() is of memory that it has freed already
+    // (2.15.1: the report gets a copy of the answer that the text is in, and the text goes with the
+    // answer).
+    note_failure(message.err, message.partition);
 }
 
-void Producer::note_failure(rd_kafka_resp_err_t code, std::int32_t partition, const char* reason) {
+void Producer::note_failure(rd_kafka_resp_err_t code, std::int32_t partition) {
     // What abandon() gave up is no failure of its own: the caller knows why it gave up.
-    if (failure_ || code == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
+    if ((failure_ && !is_of_another_record(*failure_)) || code == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
         code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT) {
         return;
     }
@@ -326,7 +329,7 @@ void Producer::note_failure(rd_kafka_resp_err_t code, std::int32_t partition, co
                          "it may be in the log or not: compare the topic with this report", 0};
         return;
     }
-    failure_ = map_error(code, what, reason == nullptr ? std::string_view{} : reason);
+    failure_ = map_error(code, what);
 }
 
 // The idempotent producer cannot go on without risking order or a second copy (an acknowledged

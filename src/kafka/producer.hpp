@@ -133,7 +133,7 @@ private:
     Duration hand_over_due(Duration wait);
     void hand_over(std::int32_t partition, Lane& lane);
     void deliver(const rd_kafka_message_t& message);
-    void note_failure(rd_kafka_resp_err_t code, std::int32_t partition, const char* reason);
+    void note_failure(rd_kafka_resp_err_t code, std::int32_t partition);
     void note_fatal(rd_kafka_t* handle);
     void look_for_refusal();
 

@@ -538,10 +538,16 @@ StepResult TransactionSession::Producer::send_offsets(const Step& step, TimePoin
         // Retriable, but not resumable: the same call with the same arguments (rdkafka.h).
         if (rd_kafka_error_is_retriable(error.get()) == 0 || Clock::now() >= deadline ||
             is_given_up()) {
-            if (rd_kafka_error_txn_requires_abort(error.get()) == 0) {
-                return {0, TransactionResult::uncertain, std::move(described)};
+            if (rd_kafka_error_txn_requires_abort(error.get()) != 0) {
+                return failed(std::move(described), deadline);
             }
-            return failed(std::move(described), deadline);
+            // A record that was refused meanwhile makes this call one in the wrong state, which
+            // says neither that the transaction is to be aborted nor why: its report does. (The
+            // producer was given up instead, again and again, and nobody heard of the record.)
+            if (std::optional<Error> refused = wait_for_deliveries(deadline)) {
+                return failed(std::move(*refused), deadline);
+            }
+            return {0, TransactionResult::uncertain, std::move(described)};
         }
     }
 }
@@ -591,7 +597,9 @@ StepResult TransactionSession::Producer::abort(Error cause, TimePoint deadline) 
     for (;;) {
         const ErrorPtr error{rd_kafka_abort_transaction(client_.get(), to_ms(kSlice))};
         if (!error) {
-            return {0, TransactionResult::aborted, std::move(cause)};
+            // Of a record that was refused the reports may have come only now.
+            return {0, TransactionResult::aborted,
+                    delivery_error_ ? std::move(*delivery_error_) : std::move(cause)};
         }
         if (rd_kafka_error_is_fatal(error.get()) != 0 ||
             rd_kafka_error_is_retriable(error.get()) == 0 || Clock::now() >= deadline ||
@@ -618,7 +626,7 @@ void TransactionSession::Producer::delivery_cb(rd_kafka_t*, const rd_kafka_messa
     }
     // Purged messages are those of an abort: their cause is known already.
     if (code == RD_KAFKA_RESP_ERR__PURGE_QUEUE || code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT ||
-        self.delivery_error_) {
+        (self.delivery_error_ && !is_of_another_record(*self.delivery_error_))) {
         return;
     }
     const std::string what = fmt::format("writing to topic {} partition {}",

@@ -86,12 +86,12 @@ void Positions::follow(const RecordSource& source) {
     }
 }
 
-std::vector<StepRange> Positions::unsealed() const {
+std::vector<StepRange> Positions::unsealed(std::optional<PartitionId> also) const {
     std::vector<StepRange> ranges;
     for (std::size_t i = 0; i < tracks_.size(); ++i) {
         const Track& t = tracks_[i];
         KSTREAM_CHECK(t.sealed == t.committed, "no step is in flight, so all sealed is committed");
-        if (t.next > t.sealed) {
+        if (t.next > t.sealed || (also == number(i) && t.phase == PartitionPhase::active)) {
             ranges.push_back({number(i), t.sealed, t.next});
         }
     }

@@ -210,6 +210,11 @@ void StepLoop::settle_uncertain(Recovery::Finding found) {
     if (found == Recovery::Finding::none) {
         return;
     }
+    if (found == Recovery::Finding::unknown) {
+        take_over_anew();
+        step_.on(StepEvent::answered);
+        return;
+    }
     const bool committed = found == Recovery::Finding::committed;
     const bool superseded = found == Recovery::Finding::superseded;
     ports_.log.write(LogLevel::info, "outcome of the uncertain transaction is known",
@@ -432,7 +437,8 @@ Result<void> StepLoop::submit_if_due() {
         return {};
     }
     look_for_control_records(now);
-    step.ranges = positions_.unsealed();
+    const bool leaving = stopping() || revocation_.under_way();
+    step.ranges = positions_.unsealed(leaving ? std::nullopt : fold_.more_to_write());
     return step.ranges.empty() ? Result<void>{} : submit(std::move(step), false);
 }
 

@@ -32,7 +32,7 @@ std::string_view way_out(TopicRole role) {
             return "part of the job's state is gone with it; run `kstream reset` to begin again";
         case TopicRole::results:
             return "the published totals are gone with it, and the next start publishes only those "
-                   "that change; run `kstream reset` to have all of them again";
+                   "that change; `kstream aggregate --republish` brings all of them again";
         case TopicRole::dead_letters:
             return "the dead letters in it are gone; the next start makes it again and goes on";
     }
@@ -164,7 +164,8 @@ void TopicWatch::judge_start(TopicRole role, const OffsetAnswer& answer) {
                 {"to", start.value},
                 {"hint", state ? "the totals in memory are whole and go on; the next owner cannot "
                                  "restore them: plan a `kstream reset`, and remove what deletes"
-                               : "totals that do not change are not published again"}});
+                               : "totals that do not change are not published again before a start "
+                                 "with --republish"}});
     if (state) {
         emptied_ = fmt::format(
             "records [{}, {}) of topic {} partition {} were deleted: totals cannot be restored",

@@ -42,6 +42,12 @@ TotalsFold::TotalsFold(const Job& job, TotalsFoldConfig config, Log& log)
 
 void TotalsFold::install(std::unique_ptr<TotalsState> state) {
     const PartitionId partition = state->partition();
+    if (config_.write_again && !written_again_.contains(partition)) {
+        state->write_again();
+        if (!state->has_again()) {
+            note_written_again(*state);
+        }
+    }
     states_[partition] = std::move(state);
     shown_.erase(partition);
     choose_shown_keys();
@@ -173,9 +179,21 @@ bool TotalsFold::full() const {
     return keys > config_.most_step_keys || bytes > config_.most_step_bytes;
 }
 
+// One partition after the other: each that takes part in a step writes a meta record.
+std::optional<PartitionId> TotalsFold::more_to_write() const {
+    const auto more =
+        std::ranges::find_if(states_, [](const auto& entry) { return entry.second->has_again(); });
+    return more == states_.end() ? std::nullopt : std::optional{more->first};
+}
+
 Result<void> TotalsFold::seal(Step& step) {
     in_flight_.clear();
+    const std::optional<PartitionId> again = more_to_write();
     for (const StepRange& range : step.ranges) {
+        if (range.partition == again) {
+            states_.at(range.partition)
+                ->fill_again(config_.most_again_keys, config_.most_again_bytes);
+        }
         states_.at(range.partition)->seal(range.to, step.outputs);
         in_flight_.push_back(range.partition);
     }
@@ -191,7 +209,11 @@ Result<void> TotalsFold::seal_open(Step&) {
 
 void TotalsFold::committed(std::int64_t now_wall_ms) {
     for (const PartitionId partition : in_flight_) {
-        states_.at(partition)->committed();
+        TotalsState& state = *states_.at(partition);
+        state.committed();
+        if (config_.write_again && state.again_sealed() && !written_again_.contains(partition)) {
+            note_written_again(state);
+        }
     }
     in_flight_.clear();
     choose_shown_keys();
@@ -200,6 +222,15 @@ void TotalsFold::committed(std::int64_t now_wall_ms) {
             static_cast<double>(std::max<std::int64_t>(0, now_wall_ms - flight_oldest_ms_)) /
             1000.0);
     }
+}
+
+void TotalsFold::note_written_again(const TotalsState& state) {
+    written_again_.insert(state.partition());
+    counters_.written_again.push_back(state.partition());
+    counters_.keys_written_again += state.again_keys();
+    log_.write(LogLevel::info, "results are published again",
+               {{"partition", std::int64_t{state.partition().value}},
+                {"keys", std::int64_t{state.again_keys()}}});
 }
 
 void TotalsFold::undo_filling() {

@@ -22,9 +22,10 @@ constexpr std::string_view kLookFirst =
 
 }  // namespace
 
-TotalsState::TotalsState(const Job& job, PartitionId partition)
+TotalsState::TotalsState(const Job& job, PartitionId partition, std::uint32_t most_keys)
     : job_(job),
       partition_(partition),
+      most_keys_(most_keys),
       charge_(job.spec),
       keys_(job.hash_seed),
       merged_(job.kinds.size()) {
@@ -73,7 +74,7 @@ Result<void> TotalsState::restore(std::string_view key, std::string_view value) 
     }
     const KeyTable::Found found = keys_.find_or_insert(total_state_key(key));
     if (found.inserted) {
-        if (Result<void> known = check_key(total_state_key(key)); !known) {
+        if (Result<void> known = check_new(total_state_key(key)); !known) {
             return known;
         }
         make_room(slots_, width());
@@ -184,8 +185,16 @@ void TotalsState::apply_ranges(const BatchHeader& header) {
     }
 }
 
-// Keys come out of a log, so a wrong one is not a bug of this process. Looked at once, when new.
-Result<void> TotalsState::check_key(std::string_view state_key) {
+// A key that was just put in. Keys come out of a log, so a wrong one is not a bug of this process.
+Result<void> TotalsState::check_new(std::string_view state_key) {
+    if (keys_.size() > most_keys_) {
+        return fail(ExitCode::internal,
+                    fmt::format("totals partition {}: more than {} keys, which is all that one "
+                                "state partition can hold",
+                                partition_.value, most_keys_),
+                    "what is committed stands; more partitions take more keys: 'kstream reset', "
+                    "then 'kstream create-topics --partitions N' with a larger N");
+    }
     if (!decode_state_key(state_key, job_.spec.group_by.size(), group_)) {
         return broken("a state key that this job cannot have made");
     }
@@ -202,19 +211,34 @@ KeyTable::Found TotalsState::touch(std::string_view state_key) {
         touched_.push_back(0);
     }
     if (touched_[found.index] == 0) {
-        touched_[found.index] = 1;
-        filling_.touched.push_back(found.index);
-        filling_.bytes += charge_.of(state_key);
-        const std::span<const Slot> before = slots_of(found.index);
-        filling_.before.insert(filling_.before.end(), before.begin(), before.end());
+        remember(found.index);
     }
     return found;
+}
+
+// Saves a key's slots as they are before the filling step's first change of it.
+void TotalsState::remember(std::uint32_t key) {
+    touched_[key] = 1;
+    filling_.touched.push_back(key);
+    filling_.bytes += charge_.of(keys_.key(key));
+    const std::span<const Slot> before = slots_of(key);
+    filling_.before.insert(filling_.before.end(), before.begin(), before.end());
+}
+
+void TotalsState::fill_again(std::uint64_t keys, std::size_t bytes) {
+    const std::size_t most_bytes = filling_.bytes + bytes;
+    for (; keys > 0 && has_again() && filling_.bytes < most_bytes; --keys) {
+        if (touched_[again_next_] == 0) {
+            remember(again_next_);
+        }
+        ++again_next_;
+    }
 }
 
 Result<void> TotalsState::apply_delta(std::string_view state_key, std::span<const Slot> delta) {
     const auto [key, inserted] = touch(state_key);
     if (inserted) {
-        if (Result<void> known = check_key(state_key); !known) {
+        if (Result<void> known = check_new(state_key); !known) {
             return known;
         }
     }
@@ -232,6 +256,7 @@ void TotalsState::begin_layer(Layer& layer) const {
     layer.before.clear();
     layer.bytes = 0;
     layer.keys_before = keys_.size();
+    layer.again_before = again_next_;
     layer.open = true;
     layer.sources_before = sources_;
     layer.merged_before = merged_;
@@ -319,6 +344,7 @@ void TotalsState::undo(Layer& layer) {
     keys_.truncate(layer.keys_before);
     slots_.resize(layer.keys_before * width());
     touched_.resize(layer.keys_before);
+    again_next_ = layer.again_before;
     sources_ = layer.sources_before;
     merged_ = layer.merged_before;
     hash_ = layer.hash_before;

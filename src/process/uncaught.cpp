@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <new>
 
 namespace kstream::process {
 
@@ -21,6 +22,11 @@ namespace {
 ExitCode explain_uncaught() {
     try {
         throw;
+    } catch (const std::bad_alloc&) {
+        std::fputs(
+            "kstream: out of memory: give the process more; aggregate holds all totals of its "
+            "state partitions in memory, which more processes share\n",
+            stderr);
     } catch (const std::exception& error) {
         std::fprintf(stderr, "kstream: internal error: %s\n", error.what());
     } catch (...) {

@@ -118,6 +118,10 @@ std::string exposition(const Snapshots& snapshots, const BuildInfo& build,
                                                  std::to_string(partition.partition.value));
         }
     }
+    Labeled<UnassignedPartition> unassigned;
+    for (const UnassignedPartition& one : snapshots.unassigned) {
+        unassigned.emplace_back(Labels{{"partition", std::to_string(one.partition.value)}}, one);
+    }
     Labeled<ProduceStatus> produce;
     for (const auto& snapshot : snapshots.produce) {
         produce.emplace_back(Labels(), *snapshot.status);
@@ -132,6 +136,7 @@ std::string exposition(const Snapshots& snapshots, const BuildInfo& build,
     std::vector<MetricFamily> families;
     append(families, loop_metrics(), loops);
     append(families, partition_metrics(), partitions);
+    append(families, unassigned_metrics(), unassigned);
     append(families, produce_metrics(), produce);
     append(families, broker_metrics(), brokers);
     append(families, build_metrics(),

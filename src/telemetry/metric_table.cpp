@@ -209,6 +209,14 @@ const auto kPartitionMetrics = std::to_array<MetricOf<PartitionStatus>>({
      at<&PartitionStatus::restoring>},
 });
 
+const auto kUnassignedMetrics = std::to_array<MetricOf<UnassignedPartition>>({
+    {{"kstream_unassigned_lag_records", gauge, "partition",
+      "Records in a source partition that was added and that no member has yet; every process of "
+      "the job says the same",
+      "lag_records"},
+     at<&UnassignedPartition::records>},
+});
+
 const auto kProduceMetrics = std::to_array<MetricOf<ProduceStatus>>({
     {{"kstream_produce_made_records_total", counter, "", "Records handed to the client", "made"},
      at<&ProduceStatus::made>},
@@ -297,6 +305,9 @@ std::span<const MetricOf<Seen<LoopStatus>>> loop_metrics() {
 std::span<const MetricOf<PartitionStatus>> partition_metrics() {
     return kPartitionMetrics;
 }
+std::span<const MetricOf<UnassignedPartition>> unassigned_metrics() {
+    return kUnassignedMetrics;
+}
 std::span<const MetricOf<ProduceStatus>> produce_metrics() {
     return kProduceMetrics;
 }
@@ -313,6 +324,7 @@ std::span<const MetricOf<ProcessStatus>> process_metrics() {
 std::vector<MetricGroup> metric_groups() {
     return {{"kstream aggregate", "loops[].", specs_of(loop_metrics())},
             {"", "loops[].partitions[].", specs_of(partition_metrics())},
+            {"", "unassigned[].", specs_of(unassigned_metrics())},
             {"kstream produce", "produce.", specs_of(produce_metrics())},
             {"Brokers, as each Kafka client sees them", "clients[].brokers[].",
              specs_of(broker_metrics())},

@@ -8,6 +8,7 @@
 #include "kstream/produce_status.hpp"
 #include "kstream/status.hpp"
 #include "telemetry/process_status.hpp"
+#include "telemetry/snapshot_store.hpp"
 
 #include <cstdint>
 #include <span>
@@ -95,7 +96,8 @@ struct BuildInfo {
 
 [[nodiscard]] std::span<const MetricOf<Seen<LoopStatus>>> loop_metrics();  // base: stage, worker
 [[nodiscard]] std::span<const MetricOf<PartitionStatus>> partition_metrics();  // and partition
-[[nodiscard]] std::span<const MetricOf<ProduceStatus>> produce_metrics();      // base: none
+[[nodiscard]] std::span<const MetricOf<UnassignedPartition>> unassigned_metrics();  // partition
+[[nodiscard]] std::span<const MetricOf<ProduceStatus>> produce_metrics();           // base: none
 [[nodiscard]] std::span<const MetricOf<BrokerStatus>> broker_metrics();        // client, broker
 [[nodiscard]] std::span<const MetricOf<ProcessStatus>> process_metrics();      // base: none
 [[nodiscard]] std::span<const MetricOf<BuildInfo>> build_metrics();            // base: all of it

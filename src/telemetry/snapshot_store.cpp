@@ -67,6 +67,11 @@ void SnapshotStore::set_topic_trouble(const std::string& trouble) {
     topic_trouble_ = trouble;
 }
 
+void SnapshotStore::set_unassigned(std::vector<UnassignedPartition> partitions) {
+    const std::lock_guard lock(mutex_);
+    unassigned_ = std::move(partitions);
+}
+
 Snapshots SnapshotStore::read() const {
     const Instant taken = clock_.now();
     const std::lock_guard lock(mutex_);
@@ -86,7 +91,8 @@ Snapshots SnapshotStore::read() const {
                      .expected_loops = expected_loops_,
                      .expected_since = expected_since_,
                      .taken = taken,
-                     .topic_trouble = topic_trouble_};
+                     .topic_trouble = topic_trouble_,
+                     .unassigned = unassigned_};
 }
 
 }  // namespace kstream::telemetry

@@ -36,6 +36,12 @@ struct Past {
     Then<Status> quantiles;  // kQuantileWindow ago
 };
 
+// A partition of the source that no member of the group has yet, and the records in it.
+struct UnassignedPartition {
+    PartitionId partition;
+    std::int64_t records = 0;
+};
+
 // Everything of one moment, in a fixed order: by worker and stage, by client name.
 struct Snapshots {
     std::vector<Snapshot<LoopStatus>> loops;
@@ -47,6 +53,7 @@ struct Snapshots {
     Instant expected_since;
     Instant taken;
     std::string topic_trouble;  // why a topic of the job cannot be used; empty when all can
+    std::vector<UnassignedPartition> unassigned;  // none, but for moments after some were added
 };
 
 // Safe from any thread.
@@ -65,6 +72,8 @@ public:
 
     // As Snapshots::topic_trouble.
     void set_topic_trouble(const std::string& trouble);
+    // As Snapshots::unassigned.
+    void set_unassigned(std::vector<UnassignedPartition> partitions);
 
     [[nodiscard]] Snapshots read() const;
 
@@ -81,6 +90,7 @@ private:
     std::size_t expected_loops_ = 0;
     Instant expected_since_;
     std::string topic_trouble_;
+    std::vector<UnassignedPartition> unassigned_;
 };
 
 }  // namespace kstream::telemetry

@@ -319,6 +319,11 @@ std::string status_json(const Snapshots& snapshots, const StatusFacts& facts,
                    now_unix_seconds);
     }
     json.end_array();
+    json.array("unassigned", snapshots.unassigned, [&json](const UnassignedPartition& one) {
+        json.begin_object().field("partition", one.partition.value);
+        write_metrics(json, unassigned_metrics(), one);
+        json.end_object();
+    });
     json.key("produce");
     if (snapshots.produce.empty()) {
         json.null();

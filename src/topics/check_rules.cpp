@@ -228,14 +228,23 @@ std::string_view severity_name(Severity severity) {
     return {};
 }
 
+namespace {
+
+// What is only not there yet says least, and a topic that differs may do so because it is another
+// one: a changelog that was re-created by hand is not compacted either.
+int gravity(ExitCode code) {
+    return code == ExitCode::ok            ? 0
+           : code == ExitCode::unavailable ? 1
+           : code == ExitCode::differs     ? 2
+                                           : 3;
+}
+
+}  // namespace
+
 ExitCode exit_code_of(const Findings& findings) {
     ExitCode code = ExitCode::ok;
     for (const Finding& finding : findings) {
-        if (finding.severity != Severity::error) {
-            continue;
-        }
-        if (code == ExitCode::ok ||
-            (code == ExitCode::unavailable && finding.exit_code != ExitCode::unavailable)) {
+        if (finding.severity == Severity::error && gravity(finding.exit_code) > gravity(code)) {
             code = finding.exit_code;
         }
     }

@@ -39,14 +39,13 @@ Findings results_owner_findings(const ResultsFacts& facts) {
     }
     const bool has_rows =
         std::ranges::any_of(facts.last, [](const LastResult& last) { return !last.is_tombstone; });
-    if (!has_rows && facts.totals > 0) {
+    if (!has_rows && facts.totals > 0 && !facts.republish) {
         return {Finding::warn(
             fmt::format("results topic {} has no row, but application {} has totals of {} keys: it "
                         "was emptied or re-created, or --output-topic was changed",
                         facts.topic, facts.application_id, facts.totals),
-            fmt::format("a key gets its row when it changes, others get none; a recomputation "
-                        "after 'kstream reset --application-id {}' brings all",
-                        facts.application_id))};
+            "a key gets its row when it changes, others get none; a start with --republish brings "
+            "all")};
     }
     return {};
 }

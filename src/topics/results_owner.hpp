@@ -30,6 +30,7 @@ struct ResultsFacts {
     std::string application_id;
     std::vector<LastResult> last;  // of the partitions that have one
     std::uint64_t totals = 0;      // that the application has, if its state was looked at
+    bool republish = false;        // they are to be published again
 };
 
 [[nodiscard]] Findings results_owner_findings(const ResultsFacts& facts);

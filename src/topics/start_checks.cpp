@@ -288,7 +288,8 @@ private:
         note(results_owner_findings({.topic = topic.name,
                                      .application_id = config_.application_id,
                                      .last = std::move(*last),
-                                     .totals = report_.stored.keys}));
+                                     .totals = report_.stored.keys,
+                                     .republish = config_.republish}));
     }
 
     void check_topics() {

@@ -73,8 +73,8 @@ Finding missing_results(const MissingTopic& topic, const MissingContext& context
                                                 identity->results_partitions)
                                   : std::string("'kstream create-topics'");
     const std::string lost =
-        "keys that do not change any more get no row in it; a recomputation after 'kstream reset' "
-        "brings all";
+        "keys that do not change any more get no row in it; 'kstream aggregate --republish' brings "
+        "all";
     if (context.job == nullptr) {
         return Finding::warn(
             fmt::format("results topic {} did not exist, but application {} has published before: "

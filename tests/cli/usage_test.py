@@ -88,7 +88,7 @@ class OutOfMemory(BinaryTest):
         done = self.check_run(["bench", "--scenario", "decode", "--records", "1M",
                                "--sellers", "3000000", "--rounds", "1"], INTERNAL,
                               preexec_fn=little_memory)
-        self.assertIn("bad_alloc", done.stderr)
+        self.assertIn("kstream: out of memory: give the process more", done.stderr)
 
 
 class Bench(BinaryTest):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PATH = Path(__file__).resolve().parents[2] / "deploy" / "secure" / "acls.txt"
-USERS = ("create-topics", "produce", "aggregate", "audit", "reset")
+USERS = ("create-topics", "produce", "aggregate", "results", "audit", "reset")
 OPERATIONS = ("Read", "Write", "Create", "Delete", "Describe", "DescribeConfigs")
 TYPES = ("topic", "group", "transactional-id", "cluster")
 # What Kafka's authorizer takes the left one for.

@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LIST = Path(__file__).resolve().parent / "jmx_metrics.txt"
 KSTREAM = ROOT / "build/release/bin/kstream"
 CLUSTER = ROOT / "scripts/cluster.sh"
-BROKERS, CONTROLLERS = (29300, 39300, 49300), (29301, 39301, 49301)
+BROKERS, CONTROLLERS = (29300, 29301, 29302), (29310, 29311, 29312)
 
 HEADER = """\
 # Metrics of Kafka that were seen on a live cluster of three brokers and three controllers, under

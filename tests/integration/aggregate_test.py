@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import resource
+import signal
 import time
+from pathlib import Path
 
 from harness import cluster
 from harness.case import IntegrationTest, wait_for
@@ -33,6 +37,26 @@ class Aggregate(IntegrationTest):
         self.assertGreater(report.figures["keys"], 35_000)
         for replica in replicas:
             replica.terminate()
+
+    def test_out_of_memory_is_said_and_loses_nothing(self) -> None:
+        self.create_topics()
+        self.produce(100_000)
+        small = self.aggregate("--http", "127.0.0.1:0")
+        wait_for(lambda: small.metrics().total("kstream_keys", stage="totals") > 0, 30, "totals")
+        held = re.search(r"VmData:\s+(\d+)", Path(f"/proc/{small.pid}/status").read_text())
+        assert held is not None
+        most = (int(held[1]) << 10) + (24 << 20)
+        resource.prlimit(small.pid, resource.RLIMIT_DATA, (most, most))
+        self.produce(500_000, "--seed", "2", "--sellers", "1000000")
+        code = small.wait(60)
+        if code == -signal.SIGABRT:  # the client library was the first that got none
+            self.assertIn("rd_malloc", small.stderr)
+        else:
+            self.assertEqual(code, 13, small.describe())
+            said = r"out of memory in loop (map|totals)-0: the totals of this process were of \d+ k"
+            self.assertRegex(small.stderr, said)
+        self.settle(180)
+        self.assert_exact(count=600_000)
 
     def test_restart_from_committed_offsets(self) -> None:
         self.create_topics()

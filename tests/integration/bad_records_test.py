@@ -97,3 +97,16 @@ class BadRecords(IntegrationTest):
         self.settle()
         report = self.assert_exact(count=1)
         self.assertEqual(report.figures["bad_by_reason"], {"depth": 1})
+
+    def test_headers_that_are_too_large_for_a_copy(self) -> None:
+        """They are left out, and said to be; key and value are there."""
+        self.create_topics()
+        cluster.tool(
+            "kafka-configs", "--alter", "--entity-type", "topics", "--entity-name", self.source,
+            "--add-config", "max.message.bytes=4000000",
+        )  # fmt: skip
+        large = ((b"trace", b"h" * 3_000_000), (b"n", b""))
+        write(self.source, 0, [Wanted(b"[", b"k", headers=large), Wanted(GOOD)])
+        self.settle()
+        # That key and value are there is judged by who compares the letters with the source.
+        self.assertEqual(self.assert_exact(count=1).figures["dead_letters"], 1)

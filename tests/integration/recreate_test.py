@@ -54,15 +54,21 @@ def state(process: Process) -> tuple[int, int] | None:
     return int(total["total"]), total["n"]
 
 
+def unassigned(process: Process) -> dict[int, int]:
+    """Records in partitions that were added and that nobody has yet."""
+    status = json.loads(ask(process, "/status")[1])
+    return {one["partition"]: one["lag_records"] for one in status["unassigned"]}
+
+
 class Recreate(IntegrationTest):
     def setUp(self) -> None:
         super().setUp()
         self.create_topics("--partitions", "1")
 
-    def job(self) -> Process:
+    def job(self, *options: str) -> Process:
         """Three records of one customer are in the totals, and it goes on."""
         write(self.source, 0, [record(1), record(2), record(4)])
-        running = self.aggregate("--http", "127.0.0.1:0", *JOB)
+        running = self.aggregate("--http", "127.0.0.1:0", *JOB, *options)
         wait_for(lambda: state(running) == (7, 3), 30, "the three records are in the totals")
         wait_for(lambda: ask(running, "/readyz")[0] == 200, 20, "ready")
         return running
@@ -177,6 +183,22 @@ class Recreate(IntegrationTest):
             r"partition opened partition=1", NEW_PARTITION_SECONDS - (time.monotonic() - added)
         )
         wait_for(lambda: state(running) == (15, 4), 20, "the new partition's record is counted")
+        running.terminate()
+
+    def test_records_of_an_added_partition_are_lag_before_it_is_assigned(self) -> None:
+        running = self.job("-X", "topic.metadata.refresh.interval.ms=600000")
+        self.assertEqual(unassigned(running), {})
+        add_partitions(self.source, 2)
+        cluster.wait_until_known([self.source])
+        wait_for(lambda: len(cluster.extents(self.source)) == 2, 10, "there are two partitions")
+        write(self.source, 1, [record(8), record(16)])
+        wait_for(lambda: unassigned(running) == {1: 2}, 2 * SAID_SECONDS, "its records are lag")
+        name = "kstream_unassigned_lag_records"
+        self.assertEqual(running.metrics().total(name, partition="1"), 2)
+        other = self.aggregate(*JOB)  # whose joining has the leader look anew
+        wait_for(lambda: unassigned(running) == {}, 30, "it is somebody's")
+        wait_for(lambda: state(running) == (31, 5), 20, "its records are counted")
+        other.terminate()
         running.terminate()
 
     def test_partitions_added_to_the_results(self) -> None:

@@ -6,7 +6,8 @@ import csv
 import io
 import json
 
-from harness.case import IntegrationTest, wait_for
+from harness import cluster
+from harness.case import IntegrationTest, acknowledged_by, wait_for
 from harness.records import Wanted, write
 
 PARALLEL = True
@@ -72,6 +73,58 @@ class Results(IntegrationTest):
         wait_for(lambda: count() == 1_500, 30, "the later totals")
         follower.terminate()
         worker.terminate()
+
+    def test_a_recreated_topic_gets_all_results_again(self) -> None:
+        """A key gets its row when it changes, and most do not change any more."""
+        self.create_topics()
+        self.produce(40_000, "--sellers", "3000")
+        self.settle()
+        before = self.results_of("--json")
+        cluster.delete_topic(self.results)
+        refused = self.aggregate("--until", "end").expect(78)
+        self.assertIn("create-topics --results-partitions 6", refused.stderr)
+        self.assertIn("aggregate --republish", refused.stderr)
+        self.create_topics("--results-partitions", "6")
+        self.assertIn("--republish", self.aggregate("--until", "end").expect(0).stderr)
+        self.assertEqual(self.results_of("--json"), "")
+        # Killed on its way; what is published has been published, and it begins anew.
+        killed = self.aggregate("--republish", "--instance-id", "a")
+        killed.wait_for_log("results are published again")
+        killed.kill()
+        self.published_again(before)
+        self.published_again(before)  # all rows once more, and they are the same
+        self.produce(1_000, "--seed", "2")
+        self.settle()
+        self.assert_exact(count=41_000)
+
+    def published_again(self, rows: str) -> None:
+        again = self.aggregate("--until", "end", "--republish", "--workers", "3",
+                               "--instance-id", "a").expect(0, 90)  # fmt: skip
+        self.assertRegex(again.stderr, r"all results are published again keys=3000 partitions=6")
+        self.assertNotIn("has no row", again.stderr)
+        self.assertEqual(self.results_of("--json"), rows)
+        self.assert_exact()
+        audit = self.start("audit", *self.names(), "--json").expect(0, 60)
+        self.assertEqual(json.loads(audit.stdout)["proved"], "full")
+
+    def test_results_are_published_again_beside_new_records(self) -> None:
+        """By two processes, of which one leaves, while records come."""
+        self.create_topics()
+        self.produce(40_000, "--sellers", "3000")
+        self.settle()
+        cluster.delete_topic(self.results)
+        self.create_topics("--results-partitions", "6")
+        producer = self.start_produce("--rate", "2000", "--sellers", "3000", "--seed", "3")
+        one, other = self.replicas(2, "--republish")
+        one.wait_for_log("results are published again")
+        one.terminate()
+        other.wait_for_log("all results are published again")
+        producer.terminate(15)
+        self.settle()
+        self.assert_exact(count=40_000 + acknowledged_by(producer))
+        audit = self.start("audit", *self.names(), "--json").expect(0, 60)
+        self.assertEqual(json.loads(audit.stdout)["proved"], "full")
+        other.terminate()
 
     def test_records_of_others_are_left_out_and_end_the_run(self) -> None:
         self.create_topics()

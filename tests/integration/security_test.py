@@ -71,6 +71,7 @@ class SecureTest(IntegrationTest):
             "create-topics": [],
             "produce": ["--count", str(RECORDS), "--seed", "5"],
             "aggregate": ["--until", "end"],
+            "results": [],
             "audit": [],
             "reset": ["--yes", "--results", "tombstone"],
         }[subcommand]
@@ -100,7 +101,8 @@ class SecureTest(IntegrationTest):
 class Rights(SecureTest):
     def test_the_whole_job_with_exactly_the_listed_rights(self) -> None:
         user = self.grant_all()
-        for subcommand in ("create-topics", "create-topics", "produce", "aggregate", "audit"):
+        for subcommand in ("create-topics", "create-topics", "produce", "aggregate", "results",
+                           "audit"):  # fmt: skip
             done = self.done_as(user[subcommand], subcommand)
             # A warning about a right would be one that is missing in the list.
             self.assertNotRegex(done.stderr + done.stdout, "authori[sz]|grant|AUTHORIZATION")

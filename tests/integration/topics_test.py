@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from harness import cluster
+from harness import cluster, proxy
 from harness.case import IntegrationTest
+from harness.proxy import PRODUCE, Rule
 
 PARALLEL = True
 
@@ -39,6 +40,33 @@ class CreateTopics(IntegrationTest):
         same = self.start("create-topics", *self.names()).expect(7)
         self.assertEqual(self.states(same.stdout)["changelog"], "differs")
         self.assertEqual(self.states(same.stdout)["source"], "same")
+
+    def test_times_that_brokers_refuse_are_a_question_about_the_clock(self) -> None:
+        """As with a clock that is far off; here by topics that take no time but the brokers' own,
+        and requests that take their time."""
+        through = proxy.shared()
+        both = r"clock right\? it says \d{4}-.* the brokers wrote last at \d{4}-\d\d-\d\dT"
+        self.create_topics()
+        self.produce(1_000)
+        for topic in (self.source, f"{self.application}-totals-repartition"):
+            cluster.tool(
+                "kafka-configs", "--alter", "--entity-type", "topics", "--entity-name", topic,
+                "--add-config", "message.timestamp.before.max.ms=0",
+            )  # fmt: skip
+        for count in ("1", "1000"):  # of several records in a batch librdkafka knows no reason
+            late = through.add(Rule("delay", PRODUCE, client="produce", count=1000, seconds=0.1))
+            refused = self.start_produce("--count", count, "--brokers", proxy.BROKERS).expect(6)
+            through.remove(late)
+            last = refused.stderr.splitlines()[-1]
+            self.assertRegex(last, both)
+            self.assertRegex(last, r"INVALID_(TIMESTAMP|RECORD)")
+            self.assertTrue(last.isascii() and "\\u" not in last, last)
+        # The producer was replaced again and again, and the reason was never said.
+        late = through.add(Rule("delay", PRODUCE, client="map-0-producer", count=1000, seconds=0.1))
+        self.addCleanup(through.remove, late)
+        stopped = self.aggregate("--until", "end", "--brokers", proxy.BROKERS).expect(4, 60)
+        where = rf"error writing to topic {self.application}-totals-repartition partition \d: "
+        self.assertRegex(stopped.stderr, where + r".*INVALID_TIMESTAMP.*" + both)
 
     def test_dry_run(self) -> None:
         dry = self.start("create-topics", *self.names(), "--dry-run").expect(0)

@@ -4,6 +4,7 @@
 
 #include "kafka/admin.hpp"
 #include "kafka/group_consumer.hpp"
+#include "kafka/left_behind.hpp"
 #include "support/fakes/recording_log.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -27,6 +28,7 @@ constexpr const char* kInput = "input";
 constexpr const char* kResults = "results";
 constexpr std::int16_t kProduceApi = 0;
 constexpr std::int16_t kMetadataApi = 3;
+constexpr std::int16_t kAddOffsetsApi = 25;
 constexpr std::int16_t kEndTxnApi = 26;
 
 // Three brokers, two topics of one partition, and a session whose producer is ready.
@@ -46,6 +48,16 @@ public:
         client_.client_id = "test";
         client_.log = &log_;
     }
+
+    // What a session leaves behind uses the log and the cluster.
+    ~Bench() {
+        if (session_) {
+            session_->close(seconds{10});
+        }
+        (void)wait_for_left_behind(std::chrono::steady_clock::now() + seconds{10});
+    }
+    Bench(const Bench&) = delete;
+    Bench& operator=(const Bench&) = delete;
 
     [[nodiscard]] TopicId id_of(const char* topic) {
         Result<Admin> admin = Admin::make(client_);
@@ -88,6 +100,8 @@ public:
             GroupMetadataPtr{
                 rd_kafka_consumer_group_metadata_new_with_genid("group", 1, "member", nullptr)},
             std::move(brokers));
+        // A step whose requests were not all answered costs the producer.
+        wait_for([this] { return session_->state() == TransactionSink::State::ready; });
         rd_kafka_mock_start_request_tracking(cluster_.get());
         session_->submit(std::move(step));
         std::optional<StepResult> result;
@@ -97,6 +111,14 @@ public:
 
     void fail_next(std::int16_t api, rd_kafka_resp_err_t code) {
         rd_kafka_mock_push_request_errors(cluster_.get(), api, 1, code);
+    }
+
+    void delay_next(std::int16_t api, milliseconds by) {
+        for (const int broker : {1, 2, 3}) {
+            REQUIRE(rd_kafka_mock_broker_push_request_error_rtts(
+                        cluster_.get(), broker, api, 1, RD_KAFKA_RESP_ERR_NO_ERROR,
+                        static_cast<int>(by.count())) == RD_KAFKA_RESP_ERR_NO_ERROR);
+        }
     }
 
     [[nodiscard]] int requests(std::int16_t api, int broker = 0) {
@@ -189,6 +211,25 @@ TEST_CASE("a step is not committed when a record was delivered at no offset") {
     CHECK(refused.outcome == TransactionResult::aborted);
     CHECK(refused.error.disposition == Disposition::abort_and_rewind);
     CHECK(refused.error.message.find("at no offset") != std::string::npos);
+}
+
+// The call that adds the offsets then fails for its wrong state only, which says nothing.
+TEST_CASE("a step with a record that is refused is aborted for that, whatever else is under way") {
+    for (const milliseconds delay : {milliseconds{0}, milliseconds{300}}) {
+        CAPTURE(delay.count());
+        Bench b;
+        b.begin(b.id_of(kInput));
+        b.fail_next(kProduceApi, RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP);
+        if (delay > milliseconds{0}) {
+            b.delay_next(kAddOffsetsApi, delay);
+        }
+        const StepResult refused = b.commit({1});
+        INFO(refused.error.message);
+        CHECK(refused.outcome == TransactionResult::aborted);
+        CHECK(refused.error.disposition == Disposition::stop);
+        CHECK(refused.error.kafka_code == RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP);
+        CHECK(refused.error.message.contains("topic results partition 0"));
+    }
 }
 
 }  // namespace kstream::kafka

@@ -15,7 +15,7 @@ from .console import Record, unescape
 from .contract import BadRecord, Group, Job, Number, Total, Totals, plain_text
 from .contract import result_key, result_value
 
-# A dead letter may be a stub only where the record itself could hardly be copied.
+# A dead letter may leave something out only where the record itself could hardly be copied.
 LEAST_STUB_BYTES = 900_000
 REASON = "kstream.reason"
 MOST_DIFFERENCES = 20  # of each kind; the rest are counted
@@ -187,9 +187,14 @@ class Comparison:
         if letter.about is not None:
             expected["kstream.field"] = letter.about
         key, value, own = source.key, source.value, source.headers
+        size = len(source.key or b"") + len(source.value or b"")
+        if source.headers and "kstream.source.headers" in headers:
+            whole = size + sum(len(n.encode()) + len(v or b"") for n, v in source.headers)
+            if whole < LEAST_STUB_BYTES:
+                self._differs("dead letter", f"{origin}: without its headers, for {whole} bytes")
+            expected["kstream.source.headers"] = str(len(source.headers))
+            own = ()
         if "kstream.stub" in headers:
-            size = len(source.key or b"") + len(source.value or b"")
-            size += sum(len(n.encode()) + len(v or b"") for n, v in source.headers)
             if size < LEAST_STUB_BYTES:
                 self._differs("dead letter", f"{origin}: a stub, for {size} bytes")
             expected |= {
@@ -198,9 +203,7 @@ class Comparison:
                 "kstream.source.value.bytes": str(len(source.value or b"")),
                 "kstream.source.value.sha256": hashlib.sha256(source.value or b"").hexdigest(),
             }
-            if source.headers:
-                expected["kstream.source.headers"] = str(len(source.headers))
-            key, value, own = None, b"", ()
+            key, value = None, b""
         if record.headers[:first] != own:
             self._differs(
                 "dead letter",

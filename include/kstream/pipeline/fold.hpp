@@ -13,6 +13,7 @@
 #include "kstream/status.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <span>
 
 namespace kstream {
@@ -36,9 +37,12 @@ public:
     // this step either: batches of the log have no bound in records.
     [[nodiscard]] virtual bool overfull() const = 0;
 
+    // A partition of which something is to be written though nothing has been read (ADR 0047).
+    [[nodiscard]] virtual std::optional<PartitionId> more_to_write() const { return std::nullopt; }
+
     // The filling step becomes the one in flight: writes its records into `step.outputs`.
-    // step.ranges is set: all partitions whose position has moved, ascending. Precondition: none in
-    // flight, can_seal().
+    // step.ranges is set: all partitions whose position has moved, and more_to_write(), ascending.
+    // Precondition: none in flight, can_seal().
     [[nodiscard]] virtual Result<void> seal(Step& step) = 0;
 
     // A step that gives never-read partitions their base (P3): step.ranges are empty ranges.

@@ -26,7 +26,7 @@ enum class BadRecordPolicy : std::uint8_t { dead_letter, skip, fail };
 struct MapFoldConfig {
     BadRecordPolicy on_bad_record = BadRecordPolicy::dead_letter;
     std::int32_t dead_letter_partitions = 1;
-    // Of key, value and headers; more becomes a stub (P10).
+    // Of key, value and headers; more loses its headers or becomes a stub (P10).
     std::size_t most_dead_letter_bytes = 1 << 20;
     std::size_t most_batch_bytes = 512 << 10;      // of one repartition record, header aside
     std::size_t most_step_bytes = kMostStepBytes;  // of a step, as KeyCharge counts them

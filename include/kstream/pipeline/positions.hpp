@@ -17,6 +17,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -100,7 +101,9 @@ public:
     // ---- steps
 
     // What is folded and not sealed, ascending. Precondition: no step is in flight.
-    [[nodiscard]] std::vector<StepRange> unsealed() const;
+    // `also`: if it is active, also where nothing has been read of it (ADR 0047).
+    [[nodiscard]] std::vector<StepRange> unsealed(
+        std::optional<PartitionId> also = std::nullopt) const;
     // Empty ranges at the bases that have to be committed.
     [[nodiscard]] std::vector<StepRange> unopened() const;
     void seal(std::span<const StepRange> ranges);

@@ -41,10 +41,11 @@ public:
         committed,      // the uncertain step is committed
         not_committed,  // it is not, and nothing behind it is
         superseded,     // another member has gone on
+        unknown,        // no range of the step has moved a position: offsets cannot tell
         as_believed,    // the committed positions are this loop's
     };
-    // Goes on with what the step's phase asks for. On `committed`, `not_committed` and `superseded`
-    // of a step, the step is still held: the caller settles it with StepEvent::answered.
+    // Goes on with what the step's phase asks for. On `committed`, `not_committed`, `superseded`
+    // and `unknown` of a step, the step is still held: the caller settles it with StepEvent::answered.
     [[nodiscard]] Result<Finding> advance(StepInFlight& step, const Positions& positions,
                                           TransactionSink::State producer, ClusterQueries& queries);
 

@@ -55,6 +55,11 @@ public:
         return stage_ != Stage::topics && clock_.now() < next_;
     }
 
+    // As last seen.
+    [[nodiscard]] std::int32_t source_partitions() const {
+        return topics_[static_cast<std::size_t>(TopicRole::source)].topic.partitions;
+    }
+
     // Why the job cannot do its work now; empty when it can.
     [[nodiscard]] const std::string& trouble() const {
         return missing_.empty() ? emptied_ : missing_;

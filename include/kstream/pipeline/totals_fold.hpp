@@ -12,6 +12,8 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -21,6 +23,9 @@ struct TotalsFoldConfig {
     std::uint64_t most_step_keys = 200'000;        // changed keys of one step
     std::size_t most_step_bytes = kMostStepBytes;  // charged for them
     std::size_t shown_keys = 0;                    // totals in the status: at most this many
+    bool write_again = false;  // all totals that are taken over are published again (ADR 0047)
+    std::uint64_t most_again_keys = 50'000;             // of one step, on top of what has changed
+    std::size_t most_again_bytes = kMostStepBytes / 4;  // charged for them
 };
 
 class TotalsFold final : public Fold {
@@ -40,6 +45,7 @@ public:
     [[nodiscard]] bool full() const override;
     // What comes in is bounded by what a map step may hold.
     [[nodiscard]] bool overfull() const override { return false; }
+    [[nodiscard]] std::optional<PartitionId> more_to_write() const override;
     Result<void> seal(Step& step) override;
     Result<void> seal_open(Step& step) override;
     void committed(std::int64_t now_wall_ms) override;
@@ -72,6 +78,7 @@ private:
                                    std::span<const Slot> slots) const;
     void find_entry(const StateQuestion& question, StateAnswer& answer) const;
     void list_entries(const StateQuestion& question, StateAnswer& answer) const;
+    void note_written_again(const TotalsState& state);
     void choose_shown_keys();
     [[nodiscard]] std::vector<TotalStatus> shown_totals() const;
     Result<void> fold_batch(const RecordView& record, TotalsState& state);
@@ -83,6 +90,7 @@ private:
     Log& log_;
     std::map<PartitionId, std::unique_ptr<TotalsState>> states_;
     std::map<PartitionId, Shown> shown_;
+    std::set<PartitionId> written_again_;  // whole; not again when it is taken over once more
     std::vector<HalfRead> half_read_;
     DeltaBatch batch_;
 

@@ -21,8 +21,11 @@ namespace kstream {
 
 class TotalsState {
 public:
+    // As many keys as an index can name, and no more than the table takes.
+    static constexpr std::uint32_t kMostKeys = KeyTable::kNone - 1;
+
     // An empty state of `partition`. `job` must outlive this.
-    TotalsState(const Job& job, PartitionId partition);
+    TotalsState(const Job& job, PartitionId partition, std::uint32_t most_keys = kMostKeys);
 
     // --- restoring, before the first change ---
 
@@ -50,6 +53,19 @@ public:
     // Precondition: check_chain() said next. Once for each map step.
     void apply_ranges(const BatchHeader& header);
     [[nodiscard]] Result<void> apply_delta(std::string_view state_key, std::span<const Slot> delta);
+
+    // --- publishing again what stands here (ADR 0047) ---
+
+    // Every key that is here now is to be written once more, as if it had changed. After restoring.
+    void write_again() { again_end_ = keys_.size(); }
+    // The next steps have some of them to write.
+    [[nodiscard]] bool has_again() const { return again_next_ < again_end_; }
+    // Puts the next of them into the filling step: at most `keys`, and no more once `bytes` are
+    // charged.
+    void fill_again(std::uint64_t keys, std::size_t bytes);
+    // Of those in steps that are sealed, all are. After committed(): all are published.
+    [[nodiscard]] bool again_sealed() const { return filling_.again_before == again_end_; }
+    [[nodiscard]] std::uint32_t again_keys() const { return again_end_; }
 
     // --- steps ---
 
@@ -87,6 +103,7 @@ private:
         std::vector<Slot> before;            // their slots, width() per touched key
         std::size_t bytes = 0;               // charged for these
         std::uint32_t keys_before = 0;
+        std::uint32_t again_before = 0;
         bool open = false;  // false: there is no such step
         std::vector<SourceProgress> sources_before;
         std::vector<Slot> merged_before;
@@ -97,8 +114,9 @@ private:
     [[nodiscard]] std::size_t width() const { return job_.kinds.size(); }
     [[nodiscard]] std::span<Slot> slots_of(std::uint32_t key);
     [[nodiscard]] const SourceProgress* find_source(PartitionId partition) const;
-    [[nodiscard]] Result<void> check_key(std::string_view state_key);
+    [[nodiscard]] Result<void> check_new(std::string_view state_key);
     [[nodiscard]] KeyTable::Found touch(std::string_view state_key);
+    void remember(std::uint32_t key);
     void begin_layer(Layer& layer) const;
     void undo(Layer& layer);
     [[nodiscard]] std::unexpected<Error> broken(std::string_view what) const;
@@ -106,6 +124,7 @@ private:
 
     const Job& job_;
     PartitionId partition_;
+    std::uint32_t most_keys_;
     KeyCharge charge_;
 
     KeyTable keys_;
@@ -119,6 +138,11 @@ private:
     std::vector<Slot> merged_;             // over all keys
     UInt128 hash_ = 0;                     // of all entries as of the last seal
     std::uint64_t transaction_ = 0;        // of the last seal
+
+    // Keys to be written again: indexes up to again_next_ are in a step, those from there to
+    // again_end_ are to come.
+    std::uint32_t again_next_ = 0;
+    std::uint32_t again_end_ = 0;
 
     Layer filling_;
     Layer in_flight_;

@@ -43,7 +43,7 @@ TRANSACTIONAL = {PRODUCE: 9, INIT_PRODUCER_ID: 2, ADD_PARTITIONS: 3, ADD_OFFSETS
 ERROR_AT = {(END_TXN, False): 8, (INIT_PRODUCER_ID, False): 8, (INIT_PRODUCER_ID, True): 9}
 
 # What clients connect to, and the broker's listener behind it.
-PORTS = {29292: 29192, 39292: 39192, 49292: 49192}
+PORTS = {29292: 29192, 29293: 29193, 29294: 29194}
 BROKERS = ",".join(f"127.0.0.1:{port}" for port in PORTS)
 
 MOST_FRAME_BYTES = 64 << 20

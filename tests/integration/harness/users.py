@@ -32,7 +32,7 @@ from kafka_probe import (
 sys.path.insert(0, str(ROOT / "tests" / "deploy"))
 from acl_list import Entry  # noqa: E402
 
-SECURE_BROKERS = "localhost:28092,localhost:38092,localhost:48092"
+SECURE_BROKERS = "localhost:28092,localhost:28093,localhost:28094"
 CERTIFICATES = cluster.directory().resolve() / "secure"
 
 CREATE_ACLS, DESCRIBE_ACLS, DELETE_ACLS, ALTER_SCRAM = 30, 29, 31, 51

@@ -34,6 +34,7 @@ public:
     [[nodiscard]] bool full() const override { return count(filling_) >= most_records; }
     [[nodiscard]] bool overfull() const override { return count(filling_) >= 2 * most_records; }
 
+    [[nodiscard]] std::optional<PartitionId> more_to_write() const override { return more; }
     Result<void> seal(Step& step) override {
         for (int i = 0; i < written_per_step; ++i) {
             step.outputs.append(TopicRole::results, PartitionId{0}, "k", "v");
@@ -101,6 +102,7 @@ public:
     std::size_t most_records = 1'000'000;
     int written_per_step = 0;  // result records, "k" and "v" each
     bool half_read = false;
+    std::optional<PartitionId> more;
     std::optional<Error> failure;
     std::size_t seals = 0;
     std::size_t open_seals = 0;

@@ -124,13 +124,24 @@ TEST_CASE("the record's own headers come first, unchanged, whatever their names 
     CHECK(letter_of(record("k", "v"), BadReason::scale, 100, own).headers == expected);
 }
 
-TEST_CASE("headers count as the log holds them, and a stub says how many there were") {
+TEST_CASE(
+    "headers count as the log holds them, and are left out alone where only they do not fit") {
     const std::string large(100, 'h');  // its length takes two bytes in the log
     const std::vector<HeaderView> own{{"abc", large}, {"n", std::nullopt}};
     constexpr std::size_t kBytes = 6 + (1 + 3 + 2 + 100) + (1 + 1 + 1);
     CHECK(letter_of(record("key", "abc"), BadReason::scale, kBytes, own).headers.size() == 7);
-    const Letter stub = letter_of(record("key", "abc"), BadReason::scale, kBytes - 1, own);
-    CHECK(stub.headers.at(0).first == "kstream.reason");
+    OutputBatch::Headers expected = kCoordinates;
+    expected.emplace_back("kstream.source.headers", "2");
+    for (const std::size_t most : {kBytes - 1, std::size_t{6}}) {
+        const Letter without = letter_of(record("key", "abc"), BadReason::scale, most, own);
+        CHECK(without.headers == expected);
+        CHECK(without.key == "key");
+        CHECK(without.value == "abc");
+    }
+    const Letter stub = letter_of(record("key", "abc"), BadReason::scale, 5, own);
+    CHECK_FALSE(stub.key);
+    CHECK(stub.value == "");
+    CHECK(stub.headers.at(5) == OutputBatch::Headers::value_type{"kstream.stub", "true"});
     CHECK(stub.headers.back() == OutputBatch::Headers::value_type{"kstream.source.headers", "2"});
 }
 

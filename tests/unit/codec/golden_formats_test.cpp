@@ -314,7 +314,7 @@ TEST_CASE("golden: a dead letter and its stub", "[golden]") {
     CHECK(shown(out, out.records()[0]) == golden_text("dead_letter.txt"));
     CHECK(shown(out, out.records()[1]) == golden_text("dead_letter_stub.txt"));
     const std::vector<HeaderView> headers{{"trace", "7"}, {"kstream.reason", std::nullopt}};
-    for (const std::size_t most_bytes : {100U, 10U}) {
+    for (const std::size_t most_bytes : {100U, 10U, 30U}) {
         append_dead_letter(out, PartitionId{0},
                            {.record = record,
                             .headers = headers,
@@ -325,6 +325,7 @@ TEST_CASE("golden: a dead letter and its stub", "[golden]") {
     }
     CHECK(shown(out, out.records()[2]) == golden_text("dead_letter_headers.txt"));
     CHECK(shown(out, out.records()[3]) == golden_text("dead_letter_headers_stub.txt"));
+    CHECK(shown(out, out.records()[4]) == golden_text("dead_letter_headers_left_out.txt"));
 }
 
 }  // namespace kstream

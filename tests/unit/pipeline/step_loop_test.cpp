@@ -446,6 +446,93 @@ TEST_CASE("P6: an uncertain step that is not committed is taken back and read ag
     CHECK(b.takeover.begun.size() == 1);
 }
 
+// ---- steps without a record
+
+TEST_CASE("what a fold has to write goes into steps without a record, one after the other") {
+    StepLoopBench b;
+    b.own({0, 1}, 7);
+    b.fold.more = PartitionId{1};
+    b.run_until_submitted();
+    CHECK(b.ranges() == "1:[7,7)");
+    b.sink.finish(TransactionResult::committed);
+    b.run(1);
+    CHECK(b.sink.in_flight());
+    CHECK(b.ranges() == "1:[7,7)");
+    b.fold.more = std::nullopt;
+    b.sink.finish(TransactionResult::committed);
+    b.run_for(seconds{1});
+    CHECK(b.sink.steps.size() == 2);
+    CHECK(b.loop.committed_positions() == Positions{at(0, 7), at(1, 7)});
+}
+
+TEST_CASE("a partition that is taken over, given up or not this member's writes nothing more") {
+    StepLoopBench b;
+    b.fold.more = PartitionId{1};
+    b.source.assign({0, 1});
+    b.run_until([&] { return b.takeover.under_way.size() == 2; });
+    b.takeover.make_ready(0, 0);
+    b.run_for(seconds{1});
+    CHECK(b.sink.steps.empty());
+    b.takeover.make_ready(1, 3);
+    b.run_until_submitted();
+    b.source.revoke({1});
+    b.run(3);
+    b.sink.finish(TransactionResult::committed);
+    b.run_for(seconds{1});
+    CHECK(b.sink.steps.size() == 1);
+    CHECK(b.fold.dropped == std::vector{PartitionId{1}});
+}
+
+TEST_CASE("a stop does not wait for what a fold has still to write") {
+    StepLoopBench b;
+    b.own({0}, 0);
+    b.fold.more = PartitionId{0};
+    b.run_until_submitted();
+    b.loop.request_stop();
+    b.sink.finish(TransactionResult::committed);
+    b.run_to_end();
+    CHECK(b.sink.steps.size() == 1);
+}
+
+TEST_CASE("P6: an uncertain step without a record is not told by offsets: taken over anew") {
+    StepLoopBench b;
+    b.group[PartitionId{0}].offset = Offset{4};
+    b.own({0}, 4);
+    b.fold.more = PartitionId{0};
+    b.run_until_submitted();
+    CHECK(b.ranges() == "0:[4,4)");
+    b.lose_outcome();
+    b.sink.stand();
+    b.run(5);
+    CHECK(b.fold.undone == std::vector<std::string>{"filling", "in flight"});
+    CHECK(b.fold.dropped == std::vector{PartitionId{0}});
+    CHECK(b.takeover.under_way == std::vector{PartitionId{0}});
+}
+
+TEST_CASE("P6: a partition that has moved tells for one that has written without a record") {
+    for (const bool committed : {false, true}) {
+        CAPTURE(committed);
+        StepLoopBench b;
+        b.group[PartitionId{0}].offset = Offset{0};
+        b.group[PartitionId{1}].offset = Offset{0};
+        b.add(1, 2);
+        b.own({0, 1}, 0);
+        b.run_until([&] { return b.fold.filling(1).size() == 2; });
+        b.fold.more = PartitionId{0};
+        b.run_until_submitted();
+        REQUIRE(b.ranges() == "0:[0,0) 1:[0,2)");
+        b.fold.more = std::nullopt;
+        b.lose_outcome();
+        if (committed) {
+            b.group[PartitionId{1}].offset = Offset{2};
+        }
+        b.sink.stand();
+        b.run(5);
+        CHECK(b.fold.dropped.empty());
+        CHECK((b.fold.committed_records(1) == Offsets{0, 1}) == committed);
+    }
+}
+
 TEST_CASE("P6: a committed offset that is neither means that everything is taken over anew") {
     for (const bool absent : {false, true}) {
         CAPTURE(absent);

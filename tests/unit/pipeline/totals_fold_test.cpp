@@ -150,6 +150,111 @@ TEST_CASE("each partition has its own state") {
     CHECK(totals_of(b.commit({1})).empty());
 }
 
+// A state that was restored from what three keys' steps have written.
+std::unique_ptr<TotalsState> restored(const std::vector<const char*>& keys) {
+    Bench before;
+    before.open({{0, 0}});
+    std::vector<Delta> deltas;
+    for (const char* key : keys) {
+        deltas.push_back({seller_key(key), amounts(5, 1)});
+    }
+    REQUIRE(before.add(batch_value(step_header({source_range(0, 0, 1)}, 1), deltas)));
+    const OutputBatch out = before.commit();
+    auto state = std::make_unique<TotalsState>(kJob, PartitionId{0});
+    for (const OutputBatch::Record& record : out.records()) {
+        if (record.topic == TopicRole::changelog) {
+            REQUIRE(state->restore(*out.key(record), *out.value(record)));
+        }
+    }
+    REQUIRE(state->finish_restore());
+    return state;
+}
+
+std::size_t results_in(const OutputBatch& out) {
+    return static_cast<std::size_t>(
+        std::ranges::count(out.records(), TopicRole::results, &OutputBatch::Record::topic));
+}
+
+TEST_CASE("all totals that are taken over are written again, a bounded number in each step") {
+    TotalsFoldConfig config;
+    config.write_again = true;
+    config.most_again_keys = 2;
+    Bench b{config};
+    // Nothing is in the two that the bench begins with.
+    CHECK_FALSE(b.fold.more_to_write());
+    CHECK(b.status().written_again == std::vector{PartitionId{0}, PartitionId{1}});
+
+    const std::vector<const char*> keys{"a", "b", "c", "d", "e"};
+    TotalsFold fold{kJob, config, b.recorded};
+    const auto step_of = [&fold] {
+        Step step;
+        step.ranges.push_back({PartitionId{0}, Offset{2}, Offset{2}});
+        REQUIRE(fold.more_to_write() == PartitionId{0});
+        REQUIRE(fold.seal(step));
+        return std::move(step.outputs);
+    };
+    fold.install(restored(keys));
+    std::map<std::string, std::vector<Slot>> all;
+    const auto take = [&all](const OutputBatch& out) {
+        for (const auto& [key, slots] : totals_of(out)) {
+            CHECK(all.emplace(key, slots).second);
+        }
+        return results_in(out);
+    };
+    const OutputBatch first = step_of();
+    CHECK(take(first) == 2);
+    CHECK(meta_of(first).transaction == 2);
+    fold.committed(0);
+    // A step that is taken back is written again.
+    CHECK(results_in(step_of()) == 2);
+    fold.undo_filling();
+    fold.undo_in_flight();
+    CHECK(take(step_of()) == 2);
+    fold.committed(0);
+    LoopStatus status;
+    fold.report(status);
+    CHECK(status.written_again.empty());
+    const OutputBatch last = step_of();
+    CHECK(take(last) == 1);
+    CHECK_FALSE(fold.more_to_write());
+    fold.committed(0);
+    CHECK(all.size() == 5);
+    CHECK(all.at(seller_key("a")) == amounts(5, 1));
+    CHECK(meta_of(last).keys == 5);
+    CHECK(meta_of(last).state_hash == meta_of(first).state_hash);
+    fold.report(status);
+    CHECK(status.written_again == std::vector{PartitionId{0}});
+    CHECK(status.keys_written_again == 5);
+    // Taken over once more by the same loop, it has been done.
+    fold.drop(std::vector{PartitionId{0}});
+    fold.install(restored(keys));
+    CHECK_FALSE(fold.more_to_write());
+}
+
+TEST_CASE("a key that changes while totals are written again is written once in a step") {
+    TotalsFoldConfig config;
+    config.write_again = true;
+    RecordingLog recorded;
+    TotalsFold fold{kJob, config, recorded};
+    fold.install(restored({"a", "b"}));
+    MemoryLog log;
+    const Offset at = log.append(
+        TopicRole::repartition, 0, std::nullopt,
+        batch_value(step_header({source_range(0, 1, 2)}, 2),
+                    {{seller_key("b"), amounts(1, 1)}, {seller_key("c"), amounts(2, 1)}}));
+    REQUIRE(fold.fold(std::vector{log.view(TopicRole::repartition, PartitionId{0}, at)}));
+    Step step;
+    step.ranges.push_back({PartitionId{0}, Offset{2}, Offset{3}});
+    REQUIRE(fold.seal(step));
+    CHECK(results_in(step.outputs) == 3);
+    CHECK(totals_of(step.outputs) ==
+          std::map<std::string, std::vector<Slot>>{{seller_key("a"), amounts(5, 1)},
+                                                   {seller_key("b"), amounts(6, 2)},
+                                                   {seller_key("c"), amounts(2, 1)}});
+    fold.committed(0);
+    CHECK_FALSE(fold.more_to_write());
+}
+
 TEST_CASE("P2: a step that comes again is counted and dropped") {
     Bench b;
     b.open({{0, 0}});

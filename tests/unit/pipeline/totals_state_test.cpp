@@ -578,6 +578,23 @@ TEST_CASE("a state key that the job could not have made is refused, not asserted
     CHECK(is_integrity(state.apply_delta("", amounts(1, 1)), "state key"));
 }
 
+TEST_CASE("a state partition that holds all the keys that it can says so") {
+    const auto is_full = [](const Result<void>& done) {
+        return !done && done.error().exit_code == ExitCode::internal &&
+               done.error().message.contains("partition 1: more than 2 keys") &&
+               done.error().hint.contains("create-topics");
+    };
+    TotalsState state{kJob, kHere, 2};
+    REQUIRE(state.apply_delta(seller_key("a"), amounts(1, 1)));
+    REQUIRE(state.apply_delta(seller_key("b"), amounts(1, 1)));
+    REQUIRE(state.apply_delta(seller_key("a"), amounts(1, 1)));
+    CHECK(is_full(state.apply_delta(seller_key("c"), amounts(1, 1))));
+    TotalsState restoring{kJob, kHere, 2};
+    REQUIRE(restoring.restore(total_key(seller_key("a")), total_value(amounts(1, 1))));
+    REQUIRE(restoring.restore(total_key(seller_key("b")), total_value(amounts(1, 1))));
+    CHECK(is_full(restoring.restore(total_key(seller_key("c")), total_value(amounts(1, 1)))));
+}
+
 // ---- sums at their limits
 
 TEST_CASE("a total past 128 bits goes on, is undone and comes back from the changelog") {

@@ -93,6 +93,7 @@ TEST_CASE("Metric names are an interface: none of these goes, and all are what t
                                               "kstream_lag_seconds",
                                               "kstream_open_transaction_records",
                                               "kstream_restoring",
+                                              "kstream_unassigned_lag_records",
                                               "kstream_produce_made_records_total",
                                               "kstream_produce_records_total",
                                               "kstream_produce_bytes_total",
@@ -300,10 +301,12 @@ TEST_CASE("promtool has nothing to say about the metrics, all of them") {
     store.publish(status);
     status.stage = Stage::map;
     store.publish(status);
+    store.set_unassigned({{PartitionId{6}, 12}});
     store.publish(ProduceStatus{});
     store.publish(
         ClientStatus{"c", {{.name = "b:1", .rtt_mean_seconds = 0.002, .rtt_p99_seconds = 0.004}}});
     const std::string text = exposed(store);
+    CHECK(has_line(text, R"(kstream_unassigned_lag_records{partition="6"} 12)"));
     for (const MetricGroup& group : metric_groups()) {
         for (const MetricSpec& spec : group.metrics) {
             INFO(spec.name);

@@ -50,7 +50,7 @@ TEST_CASE("An empty process has a status, too") {
     CHECK(text.contains(R"("application_id":"a\"b")"));
     CHECK(text.contains(R"("uptime_seconds":100,)"));
     CHECK(text.contains(R"("ready":false,"readiness":"starting")"));
-    CHECK(text.contains(R"("loops":[],"produce":null,"clients":[]})"));
+    CHECK(text.contains(R"("loops":[],"unassigned":[],"produce":null,"clients":[]})"));
     CHECK(text.ends_with("}\n"));
 }
 

@@ -243,6 +243,10 @@ TEST_CASE("a results topic without the rows of an application that has totals is
     REQUIRE(told.size() == 1);
     CHECK(told[0].severity == Severity::warn);
     CHECK(says(told[0].text, "totals of 17 keys"));
+    CHECK(says(told[0].hint, "--republish"));
+    facts.republish = true;
+    CHECK(results_owner_findings(facts).empty());
+    facts.republish = false;
     facts.last = {last_result("loja")};
     CHECK(results_owner_findings(facts).empty());
 }
@@ -260,10 +264,19 @@ TEST_CASE("the cause is the last line") {
     CHECK(findings_text(findings).ends_with("error  cause\n"));
     // The exit code is of the findings as they were found: of ordered ones it would be another.
     StartReport report;
-    report.findings = {Finding::error(ExitCode::differs, "cause"),
+    report.findings = {Finding::error(ExitCode::kafka_fatal, "cause"),
                        Finding::error(ExitCode::identity, "another")};
-    CHECK(exit_code_of(report.all()) == ExitCode::differs);
+    CHECK(exit_code_of(report.all()) == ExitCode::kafka_fatal);
     CHECK(findings_text(report.all()).ends_with("error  cause\n"));
+}
+
+TEST_CASE("what a topic lacks is not the cause where it is another topic") {
+    const Findings findings{Finding::error(ExitCode::unavailable, "not there"),
+                            Finding::error(ExitCode::differs, "is not compacted"),
+                            Finding::error(ExitCode::identity, "was re-created")};
+    CHECK(exit_code_of(findings) == ExitCode::identity);
+    CHECK(findings_text(findings).ends_with("error  was re-created\n"));
+    CHECK(exit_code_of(Findings(findings.begin(), findings.begin() + 2)) == ExitCode::differs);
 }
 
 }  // namespace

@@ -1,0 +1,85 @@
+// Adding up what the totals loops have published again. See republish_watch.hpp.
+
+#include "app/republish_watch.hpp"
+
+#include "telemetry/snapshot_store.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <string>
+
+namespace kstream::app {
+namespace {
+
+constexpr Duration kBetweenQuestions = std::chrono::seconds{1};
+
+}  // namespace
+
+bool RepublishWatch::look() {
+    if (partitions_ == 0 || said_) {
+        return true;
+    }
+    std::set<PartitionId> done;
+    std::int64_t keys = 0;
+    for (const auto& loop : environment_.snapshots.read().loops) {
+        done.insert(loop.status->fold.written_again.begin(), loop.status->fold.written_again.end());
+        keys += static_cast<std::int64_t>(loop.status->fold.keys_written_again);
+    }
+    std::vector<std::int32_t> left;
+    if (done.size() < partitions_) {
+        const Instant now = environment_.clock.now();
+        if (now - asked_ < kBetweenQuestions) {
+            return false;
+        }
+        asked_ = now;
+        const std::set<PartitionId> others = of_others();
+        for (std::int32_t q = 0; q < static_cast<std::int32_t>(partitions_); ++q) {
+            if (done.contains(PartitionId{q})) {
+                continue;
+            }
+            if (!others.contains(PartitionId{q})) {
+                return false;
+            }
+            left.push_back(q);
+        }
+    }
+    said_ = true;
+    if (left.empty()) {
+        environment_.log.write(LogLevel::info, "all results are published again",
+                               {{"keys", keys}, {"partitions", std::int64_t{partitions_}}});
+    } else {
+        environment_.log.write(
+            LogLevel::warn,
+            "the results of these state partitions are another process's to publish again: start "
+            "that one with --republish as well",
+            {{"partitions", fmt::format("{}", fmt::join(left, ","))}, {"keys", keys}});
+    }
+    return true;
+}
+
+// Of the state partitions, those that members of other processes have. None while that is not
+// settled: a rebalance, or brokers that do not answer.
+std::set<PartitionId> RepublishWatch::of_others() {
+    std::set<std::string> own;
+    for (const auto& loop : loops_) {
+        if (loop->stage() == Stage::totals) {
+            own.insert(loop->member_id());
+        }
+    }
+    std::set<PartitionId> others;
+    const auto groups = admin_.describe_groups({environment_.names.totals_group});
+    if (!groups || groups->front().error || groups->front().state != "Stable") {
+        return others;
+    }
+    for (const kafka::GroupMember& member : groups->front().members) {
+        if (!own.contains(member.member_id)) {
+            for (const kafka::TopicPartition& partition : member.assignment) {
+                others.insert(partition.partition);
+            }
+        }
+    }
+    return others;
+}
+
+}  // namespace kstream::app
