@@ -91,9 +91,21 @@ clean_up() {
 
 # ---- the parts -----------------------------------------------------------------------------------
 
+# build PRESET : the binary alone.
 build() {
-  [ -e build/release/build.ninja ] || cmake --preset release
-  cmake --build build/release --target kstream -j "$(nproc)"
+  [ -e "build/$1/build.ninja" ] || cmake --preset "$1"
+  cmake --build "build/$1" --target kstream -j "$(nproc)"
+}
+
+# A release build that is there is brought up to date. Where there is none, the preset that builds the
+# same code in the shortest time.
+build_any() {
+  local preset=release
+  if [ ! -e build/release/build.ninja ]; then
+    preset=quick
+  fi
+  step demo-build "build, preset $preset" build "$preset"
+  kstream="$KSTREAM_BUILD/$preset/bin/kstream"
 }
 
 delete_again() {
@@ -272,8 +284,8 @@ main() {
   trap 'exit 130' INT
   trap 'exit 143' TERM
 
-  "$here/setup.sh"
-  [ -n "${KSTREAM:-}" ] || step demo-build "build" build
+  "$here/setup.sh" --demo
+  [ -n "${KSTREAM:-}" ] || build_any
   if ! "$here/cluster.sh" status >/dev/null 2>&1; then
     cluster_is_ours=1
   fi
