@@ -14,7 +14,7 @@ namespace kstream::kafka {
 
 namespace {
 
-// Records of one poll: enough to make its fixed costs small, few enough to stay in the L2 cache.
+// How long one seek may hold up the loop.
 constexpr int kSeekTimeoutMs = 2000;
 
 int to_ms(Duration duration) {
@@ -97,8 +97,7 @@ GroupConsumer::Track& GroupConsumer::track(PartitionId partition) {
     return tracks_[index];
 }
 
-// ---- the group
-// -----------------------------------------------------------------------------------
+// ---- the group ----------------------------------------------------------------------------------
 
 void GroupConsumer::rebalance_cb(rd_kafka_t*, rd_kafka_resp_err_t code,
                                  rd_kafka_topic_partition_list_t* partitions, void* self) {
@@ -289,8 +288,7 @@ void GroupConsumer::close(Duration deadline) {
     }
 }
 
-// ---- positions
-// -----------------------------------------------------------------------------------
+// ---- positions ----------------------------------------------------------------------------------
 
 PartitionListPtr GroupConsumer::list_of(std::span<const PartitionPosition> positions) const {
     PartitionListPtr list{rd_kafka_topic_partition_list_new(static_cast<int>(positions.size()))};
@@ -466,8 +464,7 @@ int GroupConsumer::stats_cb(rd_kafka_t*, char* json, std::size_t size, void* opa
     return 0;  // librdkafka frees the text
 }
 
-// ---- records
-// -------------------------------------------------------------------------------------
+// ---- records ------------------------------------------------------------------------------------
 
 // What is there now, else the first that comes within `wait` and what came with it.
 Result<void> GroupConsumer::fetch(Duration wait) {

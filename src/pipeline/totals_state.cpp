@@ -40,8 +40,7 @@ std::unexpected<Error> TotalsState::broken(std::string_view what) const {
                 std::string{kLookFirst});
 }
 
-// ---- restoring
-// -----------------------------------------------------------------------------------
+// ---- restoring ----------------------------------------------------------------------------------
 
 void TotalsState::expect(std::span<const std::string_view> state_keys) const {
     std::array<std::uint32_t, KeyTable::kTogether> likely;
@@ -114,8 +113,7 @@ Result<void> TotalsState::finish_restore() {
     return {};
 }
 
-// ---- changing
-// ------------------------------------------------------------------------------------
+// ---- changing -----------------------------------------------------------------------------------
 
 const SourceProgress* TotalsState::find_source(PartitionId partition) const {
     const auto at = std::ranges::lower_bound(sources_, partition, {}, &SourceProgress::partition);
@@ -227,8 +225,7 @@ Result<void> TotalsState::apply_delta(std::string_view state_key, std::span<cons
     return {};
 }
 
-// ---- steps
-// ---------------------------------------------------------------------------------------
+// ---- steps --------------------------------------------------------------------------------------
 
 void TotalsState::begin_layer(Layer& layer) const {
     layer.touched.clear();
@@ -340,8 +337,7 @@ void TotalsState::undo_in_flight() {
     begin_layer(filling_);
 }
 
-// ---- looking
-// -------------------------------------------------------------------------------------
+// ---- looking ------------------------------------------------------------------------------------
 
 std::uint32_t TotalsState::committed_keys() const {
     return in_flight_.open ? in_flight_.keys_before : filling_.keys_before;

@@ -28,8 +28,7 @@ Group::Group(Schedule& schedule, Network& network, const Swarm& swarm, Tally& ta
     expire_members();
 }
 
-// ---- membership
-// ----------------------------------------------------------------------------------
+// ---- membership ---------------------------------------------------------------------------------
 
 Code Group::check(const MemberName& name, std::int32_t generation) const {
     if (away()) {
@@ -231,8 +230,7 @@ void Group::drop_member(std::size_t number) {
     }
 }
 
-// ---- offsets
-// -------------------------------------------------------------------------------------
+// ---- offsets ------------------------------------------------------------------------------------
 
 Code Group::commit(const ProducerId& producer, const MemberName& name, std::int32_t generation,
                    const Offsets& offsets, const std::string& metadata) {

@@ -53,8 +53,7 @@ SimSource::Track& SimSource::track(PartitionId partition) {
     return tracks_[index];
 }
 
-// ---- the group
-// -----------------------------------------------------------------------------------
+// ---- the group ----------------------------------------------------------------------------------
 
 std::uint64_t SimSource::new_request() {
     const std::uint64_t request = ++request_;
@@ -310,8 +309,7 @@ void SimSource::close(Duration) {
     }
 }
 
-// ---- records
-// -------------------------------------------------------------------------------------
+// ---- records ------------------------------------------------------------------------------------
 
 Result<SourceEvent> SimSource::poll(Duration wait) {
     views_.clear();
