@@ -13,7 +13,7 @@ namespace kstream::app {
 
 ExitCode run_create_topics(const cli::CreateTopicsConfig& config, AppContext& context) {
     const auto failed = [&context](const Error& error) {
-        return explain(context.log, "topics were not made", error);
+        return explain(context.log, "topics were not created", error);
     };
     const Result<topics::TopicPlan> plan = topics::make_topic_plan(topics::plan_input(config));
     if (!plan) {

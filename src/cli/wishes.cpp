@@ -18,7 +18,7 @@ constexpr string_view kNoAverages =
     "there is no average yet: --sum and --count give what to divide";
 constexpr string_view kOnlySums = "the aggregates are --sum and --count, there are no others yet";
 constexpr string_view kInClient =
-    "properties of the client library stand in the section [client] of a --config file";
+    "properties of the client library belong in the section [client] of a --config file";
 
 struct OptionWish {
     string_view name;

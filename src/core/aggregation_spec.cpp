@@ -139,7 +139,7 @@ void check_output_names(const AggregationSpec& spec, std::vector<std::string>& f
     for (std::size_t i = 1; i < names.size(); ++i) {
         const bool first_of_its_kind = i == 1 || names[i - 2] != names[i];
         if (names[i] == names[i - 1] && first_of_its_kind) {
-            found.push_back("the output field " + quoted(names[i]) + " stands more than once");
+            found.push_back("the output field " + quoted(names[i]) + " occurs more than once");
         }
     }
 }

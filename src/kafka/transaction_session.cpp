@@ -202,8 +202,7 @@ private:
     std::thread thread_;
 };
 
-// ---- the thread
-// ----------------------------------------------------------------------------------
+// ---- the thread ---------------------------------------------------------------------------------
 
 void TransactionSession::Producer::run() {
     if (make_client() && init_transactions()) {
@@ -344,8 +343,7 @@ void TransactionSession::Producer::fail_with(Error error) {
     error_ = std::move(error);
 }
 
-// ---- one transaction
-// -----------------------------------------------------------------------------
+// ---- one transaction ----------------------------------------------------------------------------
 
 // begin, produce, send_offsets, commit (P7: a transaction is open only in here). The whole has to
 // end well within transaction.timeout.ms, or the broker aborts it and fences this producer.
@@ -493,7 +491,7 @@ Error TransactionSession::Producer::cut_off() {
                     "on at {}",
                     topic, cut_off_->partition.value, cut_off_->before.value, cut_off_->at.value),
         "the log was truncated (an unclean leader election?): totals or deltas in it are lost; run "
-        "`kstream reset` to begin again");
+        "`kstream reset` to start over");
 }
 
 // Offsets only grow, whoever else writes to the partition.
@@ -643,8 +641,7 @@ int TransactionSession::Producer::stats_cb(rd_kafka_t*, char* json, std::size_t 
     return 0;  // librdkafka frees the text
 }
 
-// ---- the session
-// ---------------------------------------------------------------------------------
+// ---- the session --------------------------------------------------------------------------------
 
 Result<std::unique_ptr<TransactionSession>> TransactionSession::make(
     const ClientConfig& client, TransactionSessionConfig config) {

@@ -18,7 +18,7 @@ namespace kstream {
 namespace {
 
 constexpr std::string_view kOneName =
-    "the name is looked for as it stands: fields within other objects are not read by this form "
+    "the name is looked up literally: fields within other objects are not read by this form "
     "of a job";
 
 }  // namespace

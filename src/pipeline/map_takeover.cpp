@@ -151,7 +151,7 @@ Result<bool> MapTakeover::check_source() {
             ExitCode::identity,
             fmt::format("topic {} was replaced: its id was {}, now {}", job_.spec.source_topic,
                         topic_id_text(job_.identity.source_id), topic_id_text(answer.topic_id)),
-            "it was deleted and made again; run `kstream reset` to begin again");
+            "it was deleted and re-created; run `kstream reset` to start over");
     }
     return there;
 }
@@ -247,7 +247,7 @@ Result<void> MapTakeover::doubt(PartitionId partition, Offset position, Offset b
     if (same || ++doubt.times > kMostDoubts) {
         return std::unexpected(error);
     }
-    log_.write(LogLevel::warn, "the position does not fit the log: looking for it anew",
+    log_.write(LogLevel::warn, "the position does not fit the log: looking for it again",
                {{"partition", std::int64_t{partition.value}}, {"reason", error.message}});
     doubt.position = position;
     doubt.bound = bound;
@@ -264,7 +264,7 @@ Result<bool> MapTakeover::read_chain_anew(Offset bound, const Error& error) {
         return std::unexpected(error);
     }
     chain_doubt_ = now;
-    log_.write(LogLevel::warn, "the chain was purged while it was read: looking for it anew",
+    log_.write(LogLevel::warn, "the chain was purged while it was read: looking for it again",
                {{"reason", error.message}});
     for (const auto& entry : active_) {
         waiting_.push_back(entry.first);
@@ -292,8 +292,7 @@ Result<bool> MapTakeover::settle_known(std::vector<ReadyPartition>& ready) {
     return true;
 }
 
-// ---- partitions without a committed offset
-// -------------------------------------------------------
+// ---- partitions without a committed offset ------------------------------------------------------
 
 // The order is that of P8, for the same reason: the committed offsets came first, so every step
 // that was committed by then lies below the ends that are asked for now.
@@ -324,7 +323,7 @@ Result<bool> MapTakeover::take_repartition_start() {
         fmt::format("map steps at [{}, {}) of repartition partition {} were deleted before the "
                     "totals had applied them",
                     repartition_.from.value, start.value, kWitness.value),
-        "run `kstream reset` to begin again");
+        "run `kstream reset` to start over");
     return read_chain_anew(start, error);
 }
 
@@ -370,7 +369,7 @@ Result<void> MapTakeover::check_identity(const Identity& stored) const {
     return fail(ExitCode::identity,
                 fmt::format("the map steps in the log belong to another job: {}", differences[0]),
                 "choose another --application-id and another --output-topic, or run `kstream "
-                "reset` to begin again");
+                "reset` to start over");
 }
 
 // The newest step, which need not be the last one in the log: one that came twice stands behind the

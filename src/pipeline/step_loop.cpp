@@ -82,8 +82,7 @@ Result<bool> StepLoop::run_once() {
     return stopping_ ? finish_stop() : Result<bool>{true};
 }
 
-// ---- outcomes
-// ------------------------------------------------------------------------------------
+// ---- outcomes -----------------------------------------------------------------------------------
 
 Result<void> StepLoop::settle() {
     std::optional<StepResult> result = ports_.sink.poll();
@@ -309,8 +308,7 @@ void StepLoop::take_over_anew() {
     }
 }
 
-// ---- partitions come and go
-// ----------------------------------------------------------------------
+// ---- partitions come and go ---------------------------------------------------------------------
 
 void StepLoop::on_assigned(std::span<const PartitionId> partitions) {
     status_.joined = true;
@@ -439,7 +437,7 @@ void StepLoop::compare_with_committed(const QueryAnswer& answer) {
         }
     }
     if (!same) {
-        ports_.log.write(LogLevel::warn, "another member has gone on from here: taking over anew",
+        ports_.log.write(LogLevel::warn, "another member has gone on from here: taking over again",
                          {{"stage", config_.stage == Stage::map ? "map" : "totals"},
                           {"worker", std::int64_t{config_.worker}}});
         take_over_anew();
@@ -542,8 +540,7 @@ void StepLoop::release_revoked() {
     publish_due_ = true;
 }
 
-// ---- sealing
-// -------------------------------------------------------------------------------------
+// ---- sealing ------------------------------------------------------------------------------------
 
 bool StepLoop::may_submit() const {
     return !in_flight_ && recovery_ == Recovery::none && !revoking_lost_ && !out_of_range_ &&
@@ -686,8 +683,7 @@ void StepLoop::submit(Step step, bool opens) {
     ports_.sink.submit(std::move(step));
 }
 
-// ---- reading
-// -------------------------------------------------------------------------------------
+// ---- reading ------------------------------------------------------------------------------------
 
 void StepLoop::steer_flow() {
     const bool closed = stopping_ || recovery_ != Recovery::none || fold_.full();
@@ -793,8 +789,7 @@ Result<void> StepLoop::fold_slice(RecordBatch records) {
     return fold_.fold(records.subspan(begin));
 }
 
-// ---- stopping and reporting
-// ----------------------------------------------------------------------
+// ---- stopping and reporting ---------------------------------------------------------------------
 
 void StepLoop::request_stop() {
     if (!stopping_) {

@@ -49,7 +49,7 @@ Result<void> check_offset_identity(const Job& job, const OffsetAnswer& answer,
                             "job or log: {}",
                             group_suffix, answer.partition.value, all),
                 "choose another --application-id and another --output-topic, or run `kstream "
-                "reset` to begin again");
+                "reset` to start over");
 }
 
 TotalsTakeover::TotalsTakeover(const Job& job, TotalsFold& fold, ClusterQueries& queries,
@@ -190,14 +190,14 @@ Result<void> TotalsTakeover::check_topic(const QueryAnswer& answer, TopicRole to
             ExitCode::identity,
             fmt::format("the {} topic was replaced: its id was {}, now {}", topic_word(topic),
                         topic_id_text(expected), topic_id_text(answer.topic_id)),
-            "it was deleted and made again; run `kstream reset` to begin again");
+            "it was deleted and re-created; run `kstream reset` to start over");
     }
     if (answer.partition_count != static_cast<std::int32_t>(job_.identity.state_partitions)) {
         return fail(
             ExitCode::identity,
             fmt::format("the {} topic has {} partitions now, the state is for {}",
                         topic_word(topic), answer.partition_count, job_.identity.state_partitions),
-            "keys would move between partitions; run `kstream reset` to begin again");
+            "keys would move between partitions; run `kstream reset` to start over");
     }
     return {};
 }
@@ -335,7 +335,7 @@ Result<void> TotalsTakeover::doubt(PartitionId partition, Error error) {
     if (now - *doubt.since > patience_) {
         return std::unexpected(std::move(error));
     }
-    log_.write(LogLevel::warn, "restored totals do not fit: restoring anew",
+    log_.write(LogLevel::warn, "restored totals do not fit: restoring again",
                {{"partition", std::int64_t{partition.value}}, {"reason", error.message}});
     doubt.error = std::move(error);
     doubt.of = std::move(active_.at(partition));
@@ -370,7 +370,7 @@ Result<void> TotalsTakeover::finish(PartitionId partition, Restoring& restoring,
                     fmt::format("totals partition {}: offset {} is committed, but the changelog "
                                 "has no meta record",
                                 partition.value, committed->value),
-                    "the changelog was truncated or replaced; run `kstream reset` to begin again");
+                    "the changelog was truncated or replaced; run `kstream reset` to start over");
     }
     if (meta && committed && *committed != meta->repartition_position) {
         return fail(
