@@ -11,7 +11,7 @@
 #
 # Installs what is missing and builds first, unless KSTREAM names a binary. Exit code 0 only when
 # the totals are exact. A cluster that was up before stays up. Topics and groups are its own
-# (demo-...), created anew in each run.
+# (demo-...), re-created in each run.
 set -euo pipefail
 
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
