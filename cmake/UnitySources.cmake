@@ -1,9 +1,9 @@
-# kstream_apart_in_unity(FILES...): a unity build (preset quick) compiles several files as one, where
-# their anonymous namespaces are one as well. Whichever of the files declares a name that an earlier
-# one has declared is compiled alone.
+# kstream_apart_in_unity(FILES...): a unity build (preset quick) compiles several files as one, and
+# so their anonymous namespaces become one. A file that declares a name which an earlier one has
+# declared is compiled alone.
 #
-# Looks at the first column only, as the formatter leaves the declarations of a namespace there. What
-# it does not see is an error of the compiler, and stands in the list of src/CMakeLists.txt.
+# Looks at the first column only, where the formatter leaves the declarations of a namespace. What
+# it overlooks is an error of the compiler, and goes into the list in src/CMakeLists.txt.
 function(kstream_apart_in_unity)
   set(seen "")
   foreach(file IN LISTS ARGN)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The main job, end to end, on a real cluster: three brokers, three workers, a million transactions,
-# exact totals per seller, and an independent program that recomputes them. Then what one worker does
-# with the same million when nobody produces, and the latency at 2,000 records a second.
+# exact totals per seller, and an independent program that recomputes them. Then what one worker
+# does with the same million when nobody produces, and the latency at 2,000 records a second.
 #
 #   demo.sh                  everything, then stop what it started
 #   demo.sh --kill           kill -9 one of the workers half way
@@ -97,8 +97,8 @@ build() {
   cmake --build "build/$1" --target kstream -j "$(nproc)"
 }
 
-# A release build that is there is brought up to date. Where there is none, the preset that builds the
-# same code in the shortest time.
+# An existing release build is brought up to date. Without one, the preset that builds the same code
+# in the shortest time (docs/adr/0049-quick-build.md).
 build_any() {
   local preset=release
   if [ ! -e build/release/build.ninja ]; then
@@ -305,7 +305,7 @@ main() {
   require_workers || watched=1
   [ "$watched" -eq 0 ] || exit 1
   say ''
-  say "The same records from the start, by one worker under another id, and latency at a steady rate:"
+  say "The same records from the start by one worker under another id, and a steady rate:"
   show_figures
   require_workers
   say ''

@@ -72,7 +72,8 @@ system_packages=(
 )
 # Scripts and tests; the form of the sources; the count of instructions.
 [ "$build_only" = yes ] || system_packages+=(python3)
-[ "$build_only$demo" != nono ] || system_packages+=(python3-yaml groff-base clang-format-19 valgrind)
+[ "$build_only$demo" != nono ] || system_packages+=(python3-yaml groff-base clang-format-19
+  valgrind)
 [ "$full" = no ] || system_packages+=(clang-19 libclang-rt-19-dev clang-tidy-19)
 # Ubuntu's package of that name brings another packaging system's, which no container runs.
 [ "$full" = no ] || ! grep -qx 'ID=debian' /etc/os-release || system_packages+=(chromium)

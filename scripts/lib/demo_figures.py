@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""The demonstration's own figures, on its own cluster, when nothing produces at full speed any more.
+"""What one worker does, and the latency, when nothing produces at full speed any more.
 
   demo_figures.py KSTREAM BROKERS COUNT OPTION...
 
-1. The backlog: `kstream aggregate OPTION... --until end` reads the COUNT records of the source again
-   from the start, one worker, under the application id among the options.
+1. The backlog: `kstream aggregate OPTION... --until end`, one worker, reads the COUNT records of
+   the source again from the start, under the application id among the options.
 2. Latency: `kstream bench --scenario latency`, on topics that it makes and removes.
 
 Exit code 1, with the end of its log, when one of them fails or takes longer than LIMIT_SECONDS.
@@ -102,7 +102,7 @@ def main(arguments: list[str]) -> int:
     except Failed as why:
         print(why, file=sys.stderr)
         return 1
-    print(f"  machine      {cores} cores for the six JVMs as well; load before these two {load:.1f}")
+    print(f"  machine      {cores} cores, which six JVMs share; load average before: {load:.1f}")
     return 0
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What is generated from the tables: in step with docs/, well-formed for the tools that read it. And
-what is translated: in step with the original.
+"""What is generated from the tables: in step with docs/, well-formed for the tools that read it.
+And what is translated: in step with the original.
 
     documents_test.py           checks
     documents_test.py --write   writes docs/CONFIGURATION.md and docs/METRICS.md
