@@ -85,8 +85,8 @@ std::string help_text() {
         "\nEach option can also be set as KSTREAM_<OPTION> in the environment or in a\n"
         "configuration file (--config). The command line overrides the environment, which\n"
         "overrides the file. --print-config shows the effective values and their origins.\n\n"
-        "SIGINT and SIGTERM finish what was begun, then end the process. So does SIGHUP if\n"
-        "stderr is a terminal; otherwise it is ignored, as are SIGUSR1 and SIGUSR2.\n\n"
+        "SIGINT and SIGTERM finish what was begun, then end the process. So does SIGHUP\n"
+        "if stderr is a terminal; otherwise it is ignored, as are SIGUSR1 and SIGUSR2.\n\n"
         "kstream SUBCOMMAND --help shows the options of a subcommand.\n";
     return out;
 }
