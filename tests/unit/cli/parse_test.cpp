@@ -158,7 +158,7 @@ TEST_CASE("What is not the name of a field is refused, and said how to write it"
     CHECK(problem({"--sum", "sum(amount)"}).contains("--sum amount"));
     CHECK(problem({"--count", "*"}).contains("--count alone counts the records"));
     CHECK(problem({"--group-by", "\"a\""}).contains("without quotes"));
-    CHECK(problem({"--group-by", "a\tb"}).ends_with(R"(behind a backslash (\\x09))"));
+    CHECK(problem({"--group-by", "a\tb"}).ends_with(R"(a backslash before it (\\x09))"));
     CHECK(problem({"--group-by", "a=b"}).contains("only --sum has FIELD=NAME"));
     CHECK(problem({"--group-by", "a,,b"}) == "--group-by: a name is missing");
     CHECK(problem({"--sum", "a,"}) == "--sum: not of the form FIELD or FIELD=NAME");
@@ -411,7 +411,7 @@ TEST_CASE("Secrets are refused on the command line and never repeated") {
           "sasl.oauthbearer.config"}) {
         const Lines problems = problems_from({"produce", "-X", property + "=hunter2"});
         REQUIRE(problems.size() == 1);
-        CHECK(problems[0].contains("must not stand on the command line"));
+        CHECK(problems[0].contains("must not be on the command line"));
         CHECK_FALSE(problems[0].contains("hunter2"));
     }
     CHECK(config_from<ProduceConfig>({"produce"}, {{"KSTREAM_X_SASL_PASSWORD", "hunter2"}})
