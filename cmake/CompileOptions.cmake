@@ -62,6 +62,9 @@ function(kstream_add_library name)
   list(TRANSFORM arg_FOLDERS REPLACE "(.+)" "${CMAKE_CURRENT_SOURCE_DIR}/\\1/*.cpp")
   file(GLOB sources CONFIGURE_DEPENDS ${arg_FOLDERS})
   add_library(${name} STATIC ${sources})
+  if(CMAKE_UNITY_BUILD)
+    kstream_apart_in_unity(${sources})
+  endif()
   target_link_libraries(${name}
     PUBLIC ${arg_PUBLIC}
     PRIVATE ${arg_PRIVATE} "$<BUILD_INTERFACE:kstream_options>")

@@ -482,7 +482,7 @@ main() {
       exit 2
       ;;
   esac
-  [ -s "$KAFKA_BOOTSTRAP_CHECKPOINT" ] || die "Apache Kafka is not there: run scripts/setup.sh"
+  [ -s "$KAFKA_BOOTSTRAP_CHECKPOINT" ] || die "Apache Kafka is not installed: run scripts/setup.sh"
   # `up` may yet decide which.
   [ "$command" = up ] || choose_nodes
   case "$command" in

@@ -12,6 +12,7 @@
 #
 #   setup.sh                all of it
 #   setup.sh --build-only   what the binary is built from, nothing for tests: 2 and the half of 1
+#   setup.sh --demo         the same and Kafka, for scripts/demo.sh: 2, 6 and the half of 1
 #   setup.sh --full         all of it, and clang 19 with its run-time libraries for libFuzzer,
 #                           clang-tidy and, on Debian, chromium: for `test.sh --full`
 #
@@ -52,10 +53,12 @@ readonly DEPENDENCY_PLUGIN_VERSION=3.8.1
 readonly JAVA_MINIMUM=17
 
 build_only=no
+demo=no
 full=no
 case "${1:-}" in
   '') ;;
   --build-only) build_only=yes ;;
+  --demo) demo=yes ;;
   --full) full=yes ;;
   *) die "unknown option '$1': see the comment at the top of scripts/setup.sh" ;;
 esac
@@ -68,7 +71,8 @@ system_packages=(
   zlib1g-dev liblz4-dev libzstd-dev libsasl2-dev libcurl4-openssl-dev
 )
 # Scripts and tests; the form of the sources; the count of instructions.
-[ "$build_only" = yes ] || system_packages+=(python3 python3-yaml groff-base clang-format-19
+[ "$build_only" = yes ] || system_packages+=(python3)
+[ "$build_only$demo" != nono ] || system_packages+=(python3-yaml groff-base clang-format-19
   valgrind)
 [ "$full" = no ] || system_packages+=(clang-19 libclang-rt-19-dev clang-tidy-19)
 # Ubuntu's package of that name brings another packaging system's, which no container runs.
@@ -76,6 +80,7 @@ system_packages=(
 
 stamp="$KSTREAM_DEPS/.setup-stamp"
 [ "$build_only" = no ] || stamp+=-build
+[ "$demo" = no ] || stamp+=-demo
 [ "$full" = no ] || stamp+=-full
 
 # Everything that decides the outcome of a run. After a change of the scripts, the system, Java or
@@ -414,7 +419,7 @@ main() {
     java_is_enough || die "Java $JAVA_MINIMUM or newer is needed, 'java' on PATH is older"
     begin_kafka
     what_builds
-    what_tests
+    [ "$demo" = yes ] || what_tests
     end_kafka
   fi
 

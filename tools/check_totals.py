@@ -230,7 +230,7 @@ def main(arguments: list[str]) -> int:
     try:
         report = check(options)
     except NoSuchTopic as error:
-        print(f"error: topic {error} is not there", file=sys.stderr)
+        print(f"error: topic {error} does not exist", file=sys.stderr)
         return 3
     except (ReadError, NotNow, OSError) as error:
         print(f"error: {error}", file=sys.stderr)

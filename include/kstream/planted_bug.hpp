@@ -25,9 +25,9 @@
     BUG(committed_one_too_low, loop, "P2", "each committed offset is one below the position")      \
     BUG(committed_one_too_high, loop, "P2", "each committed offset is one above the position")     \
     BUG(open_step_left_out, loop, "P3", "a new partition is read before its base is committed")    \
-    BUG(chain_end_ignored, loop, "P3", "without a committed offset, reading begins anew")          \
+    BUG(chain_end_ignored, loop, "P3", "without a committed offset, reading starts over")          \
     BUG(added_partition_from_end, loop, "P3", "a partition that was added is read from its end")   \
-    BUG(topic_id_not_checked, loop, "P4", "a topic that was made again is taken for the old one")  \
+    BUG(topic_id_not_checked, loop, "P4", "a re-created topic is taken for the old one")           \
     BUG(topic_not_proved, kafka, "P4", "a step is committed whatever topic it was read from")      \
     BUG(generation_not_sent, kafka, "P5", "offsets are sent without generation and member id")     \
     BUG(producer_kept, kafka, "P6", "a producer with an unanswered request is used again")         \

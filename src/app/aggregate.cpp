@@ -76,8 +76,9 @@ MapFoldConfig map_fold_config(const cli::AggregateConfig& config,
 
 // A batch job that was stopped is not done, whatever it has committed.
 ExitCode before_the_end(Log& log) {
-    return explain(log, Error::stop(ExitCode::incomplete, "stopped before the end was reached",
-                                    "what is committed stands: the next start goes on from there"));
+    return explain(log,
+                   Error::stop(ExitCode::incomplete, "stopped before the end was reached",
+                               "what is committed is kept: the next start continues from there"));
 }
 
 // A stop during the start is no failure of the start.
@@ -167,7 +168,7 @@ std::optional<Error> trouble_with_topics(TopicWatch& topics, const LoopEnvironme
     }
     if (!topics.trouble().empty()) {
         return Error::stop(ExitCode::unavailable, topics.trouble(),
-                           "whoever deletes topics or records of this job has to stop that first");
+                           "first stop whatever deletes topics or records of this job");
     }
     return std::nullopt;
 }

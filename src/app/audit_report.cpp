@@ -69,7 +69,7 @@ std::string audit_text(const audit::Report& report) {
         line("{}: {} finding(s){}{}", verdict(report), report.findings.count(),
              report.source_doubt.empty() ? "" : ": ", report.source_doubt);
     } else if (!report.doubts.empty()) {
-        line("{}: {} kind(s) of difference that cannot be told", verdict(report),
+        line("{}: {} kind(s) of difference that it cannot judge", verdict(report),
              report.doubts.size());
     } else {
         line("{}: {}{}{}", verdict(report), audit::proof_name(report.proof),

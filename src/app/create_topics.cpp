@@ -13,7 +13,7 @@ namespace kstream::app {
 
 ExitCode run_command(const cli::CreateTopicsConfig& config, AppContext& context) {
     const auto failed = [&context](const Error& error) {
-        return explain(context.log, error, "topics were not made");
+        return explain(context.log, error, "topics were not created");
     };
     const Result<topics::TopicPlan> plan = topics::make_topic_plan(topics::plan_input(config));
     if (!plan) {

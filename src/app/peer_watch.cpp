@@ -85,7 +85,7 @@ void PeerWatch::run() {
             told = false;
         } else if (!closing_ && !told) {
             const Error& error = groups ? *groups->front().error : groups.error();
-            log_.write(LogLevel::warn, "cannot ask who else keeps the totals",
+            log_.write(LogLevel::warn, "cannot find the other processes of this job",
                        {{"reason", error.message}});
             told = true;
         }

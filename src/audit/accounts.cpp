@@ -155,7 +155,7 @@ void Accounts::take_total(const RecordView& record) {
                     {FindingKind::foreign, at("changelog", record),
                      fmt::format("key {} once in transaction {}, before its meta record",
                                  key_text(job_, state_key), *transaction),
-                     fmt::format("{}: {}", twice ? "a second one" : "behind its meta record",
+                     fmt::format("{}: {}", twice ? "a second one" : "after its meta record",
                                  row_text(job_, slots))});
     }
     if (account->newer_total.empty()) {

@@ -67,7 +67,7 @@ Result<BaseReader::Frame> BaseReader::take(std::string_view frame) {
         const std::uint64_t high = reader.u64();
         const std::uint64_t low = reader.u64();
         if (!reader.at_end() || frames != frames_ || ((UInt128{high} << 64) | low) != sum_) {
-            return damaged("its end does not fit what stands before it");
+            return damaged("its end does not match its content");
         }
         return Frame::end;
     }

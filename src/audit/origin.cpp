@@ -85,7 +85,7 @@ std::string Origins::take_result(PartitionId results, std::size_t q, const Origi
     }
     std::uint64_t& last = last_[{results, q}];
     if (origin.transaction < last) {
-        return fmt::format("of transaction {}, behind one of transaction {}", origin.transaction,
+        return fmt::format("of transaction {}, after one of transaction {}", origin.transaction,
                            last);
     }
     last = origin.transaction;

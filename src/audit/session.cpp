@@ -94,7 +94,7 @@ Result<void> Session::look_again() {
                             !*now      ? "deleted"
                             : is_other ? "deleted and re-created"
                                        : "given partitions"),
-                "audit again when nobody changes the topics, after a reset when the job has "
+                "audit again when the topics no longer change, after a reset when the job has "
                 "committed");
         }
     }
@@ -354,7 +354,7 @@ Result<void> Session::run_round(Pass& pass) {
     const Comparison found = accounts_->compare(last);
     if (found.excused > 0) {
         report_.doubts.push_back(
-            fmt::format("{} key(s) differ and it cannot be told: {}", found.excused, found.excuse));
+            fmt::format("{} key(s) differ, cannot tell why: {}", found.excused, found.excuse));
     }
     if (pass.round == 1) {
         report_.keys += found.keys;
@@ -404,7 +404,7 @@ Result<void> Session::compare_source(Pass& pass) {
             return cannot_tell(
                 fmt::format("topic {} reads otherwise than before: {}: {}, not {}",
                             world_.name(TopicRole::source), one.what, one.found, one.expected),
-                "it changed while it was audited, or the job has just gone wrong: audit again");
+                "it changed during the audit, or the job has just gone wrong: audit again");
         }
         return {};
     }

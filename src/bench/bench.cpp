@@ -27,9 +27,10 @@ constexpr std::size_t kMostWords = 500;  // of a child that failed
 
 // Not a verdict about totals: nothing has been aggregated yet.
 Error other_records(std::string message) {
-    return Error::stop(ExitCode::integrity, std::move(message),
-                       "somebody else has written to the topics of this run, the cluster has lost "
-                       "records, or this is a bug: nothing of the run is reported");
+    return Error::stop(
+        ExitCode::integrity, std::move(message),
+        "another program has written to the topics of this run, the cluster has lost "
+        "records, or this is a bug: nothing of the run is reported");
 }
 
 }  // namespace

@@ -98,7 +98,7 @@ std::string unknown_option(std::string_view argument, std::optional<Subcommand> 
         return id ? fmt::format("{}: not an option of {} but of {}", text::ascii(option),
                                 subcommand(*id).name,
                                 subcommand(found->bindings.front().subcommand).name)
-                  : fmt::format("{}: this option stands behind a subcommand", text::ascii(option));
+                  : fmt::format("{}: this option belongs after a subcommand", text::ascii(option));
     }
     const std::string wish = option_wish(name, "--", id);
     return fmt::format("{}: unknown option{}", text::ascii(option),

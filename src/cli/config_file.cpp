@@ -60,7 +60,7 @@ Text read_quoted(std::string_view text) {
     }
     const std::string_view rest = trimmed(text.substr(at + 1));
     if (!rest.empty() && rest[0] != '#') {
-        return std::unexpected("something stands behind the closing quote");
+        return std::unexpected("there is text after the closing quote");
     }
     return value;
 }

@@ -16,21 +16,21 @@ using std::string_view;
 constexpr string_view kSources =
     R"(# Configuration
 
-Made from the option table by `kstream --generate config-doc`; do not edit it by hand.
+Generated from the option table by `kstream --generate config-doc`; do not edit it by hand.
 
 ## Where values come from
 
-Command line, over `KSTREAM_*` environment, over configuration file, over default.
-`kstream SUBCOMMAND --print-config` prints what is in effect and where each value comes from; the
-output is itself a configuration file. Secrets are redacted in it.
+The command line overrides the `KSTREAM_*` environment, which overrides the configuration file,
+which overrides the default. `kstream SUBCOMMAND --print-config` prints the effective values and
+their origins; the output is itself a configuration file. Secrets are redacted in it.
 
-Everything that is wrong is reported at once, each with where it comes from, and the exit code is 2.
-Unknown options, keys and `KSTREAM_*` variables are errors, with the nearest name that exists.
-(Variables that Kubernetes makes for a Service named `kstream`, and those of `scripts/` and of
-`tests/`, are passed over. Empty variables count as not set.)
+All errors are reported together, each with its origin, and the exit code is 2. Unknown options,
+keys and `KSTREAM_*` variables are errors, with the closest name that exists. (Variables that
+Kubernetes sets for a Service named `kstream`, and those of `scripts/` and `tests/`, are ignored.
+Empty variables count as not set.)
 
-- **Command line**: `--rate 5000` or `--rate=5000`; flags also `--json=false`. Of an option that is
-  given twice the last one counts, unless it is one that can be repeated.
+- **Command line**: `--rate 5000` or `--rate=5000`; flags also `--json=false`. If an option is
+  given twice the last one counts, unless it is repeatable.
 - **Environment**: `KSTREAM_RATE=5000`; flags `true` or `false`.
 - **Configuration file**: `--config FILE` or `KSTREAM_CONFIG`.
 
@@ -54,40 +54,39 @@ sasl.username = "kstream"
 sasl.password = "the # is part of it"
 ```
 
-One `key = value` a line; the keys are the names of the options, repeatable options are repeated.
-Blank lines and lines that begin with `#` or `;` are passed over. A value may stand in double quotes
-(escapes `\"`, `\\`, `\n`, `\t`) or single quotes (no escapes), with a comment behind it; a `#`
-behind a blank in a value without quotes is an error, because it could be either. The section of a
-subcommand wins over what stands above the first section.
+One `key = value` per line; keys are option names, and repeatable options may be repeated. Blank
+lines and lines that begin with `#` or `;` are ignored. A value may be in double quotes (escapes
+`\"`, `\\`, `\n`, `\t`) or single quotes (no escapes), followed by a comment; a `#` after a blank
+in an unquoted value is an error, because it is ambiguous. The section of a subcommand overrides
+what comes before the first section.
 
-Lists are divided alike on the command line, in the environment and in the file: several values of
-)";
+Lists have the same form on the command line, in the environment and in the file: separate several
+values of )";
 
 constexpr string_view kNames =
-    R"( stand behind each other with commas
-(`--group-by a,b`, `sum = price, freight`), or the option is repeated. A list on one level replaces
-the one below it, it does not add to it.
+    R"( with commas
+(`--group-by a,b`, `sum = price, freight`), or repeat the option. A list on one level replaces the
+one below it; it does not add to it.
 
-Names of fields that are more than a plain word are written with a backslash: before a comma, a
-blank, `=`, a quote, a parenthesis, `*` or another backslash, and before a name that looks like a
-number. `--group-by 'first\ name,a\,b'` are the two fields `first name` and `a,b`; `--count '\5'`
-counts into a field `5`. In double quotes in the file each backslash is written twice. Only fields
-at the top of a record are read: `payload.seller` is a field whose name has a dot, and a warning
-says so at the start.
+In a field name, put a backslash before a comma, a blank, `=`, a quote, a parenthesis, `*` or
+another backslash, and before a name that looks like a number. `--group-by 'first\ name,a\,b'`
+means the two fields `first name` and `a,b`; `--count '\5'` counts into a field `5`. In double
+quotes in the file, write each backslash twice. Only top-level fields of a record are read:
+`payload.seller` is a field whose name has a dot, and a warning says so at the start.
 
 Numbers may have `_` between digits and one of the suffixes `k`, `M`, `G` (powers of 1000).
-Durations are whole numbers with `ms`, `s`, `m` or `h`; where seconds are what everybody expects
-the unit may be left out. Times are RFC 3339.
+Durations are whole numbers with `ms`, `s`, `m` or `h`; where seconds are customary the unit may be
+omitted. Times are RFC 3339.
 
 ## Client properties
 
-Properties of librdkafka (TLS, SASL, tuning) are set by `-X key=value`, by the section `[client]` of
-the configuration file, or by `KSTREAM_X_<KEY>` with `_` for each `.`
-(`KSTREAM_X_SASL_PASSWORD` is `sasl.password`). Each property follows the order above by itself.
+Set librdkafka properties (TLS, SASL, tuning) with `-X key=value`, in the section `[client]` of the
+configuration file, or with `KSTREAM_X_<KEY>`, with `_` for each `.` (`KSTREAM_X_SASL_PASSWORD` is
+`sasl.password`). The order above applies to each property separately.
 
-Secrets are refused on the command line, which every user of a machine can read: they belong into
-the environment or into a configuration file that only its owner can read (`chmod 600`, else it is
-refused). Secret is what has one of these in its name, except names that end in `.url`:
+Secrets are refused on the command line, which every user of a machine can read. Put them into the
+environment or into a configuration file that only its owner can read (`chmod 600`, otherwise it is
+refused). A property is secret if its name contains one of these, unless it ends in `.url`:
 )";
 
 // <NAME> would be taken for HTML.

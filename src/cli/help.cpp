@@ -92,20 +92,20 @@ std::string help_text() {
         fmt::format_to(std::back_inserter(out), "  {:<16}{}\n", spec.name, spec.help);
     }
     out +=
-        "  help            help on a subcommand, on exit-codes or on metrics\n\n"
+        "  help            show help on a subcommand, on exit-codes or on metrics\n\n"
         "Options:\n"
         "  -h, --help      show this help\n"
-        "  -V, --version   version, git revision, librdkafka and its features\n\n"
+        "  -V, --version   show version, git revision, and librdkafka with its features\n\n"
         "Examples:\n";
     for (const SubcommandSpec& spec : subcommands()) {
         fmt::format_to(std::back_inserter(out), "  {}\n", spec.example);
     }
     out +=
-        "\nEach option can also be given as KSTREAM_<OPTION> in the environment and in a\n"
-        "configuration file (--config): the command line wins over the environment, that\n"
-        "over the file. --print-config shows what is in effect, and from where.\n\n"
-        "SIGINT and SIGTERM: what was begun is finished first. SIGHUP: the same where\n"
-        "stderr is a terminal, elsewhere ignored, as are SIGUSR1 and SIGUSR2.\n\n"
+        "\nEach option can also be set as KSTREAM_<OPTION> in the environment or in a\n"
+        "configuration file (--config). The command line overrides the environment, which\n"
+        "overrides the file. --print-config shows the effective values and their origins.\n\n"
+        "SIGINT and SIGTERM finish what was begun, then end the process. So does SIGHUP\n"
+        "if stderr is a terminal; otherwise it is ignored, as are SIGUSR1 and SIGUSR2.\n\n"
         "kstream SUBCOMMAND --help shows the options of a subcommand.\n";
     return out;
 }

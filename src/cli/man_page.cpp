@@ -85,7 +85,7 @@ std::string man_page(string_view version) {
         roff(version));
     out +=
         ".SH DESCRIPTION\n"
-        "Makes, aggregates and measures a stream of financial transactions on Apache Kafka.\n"
+        "Generates, aggregates and measures a stream of financial transactions on Apache Kafka.\n"
         "Results go to standard output, everything else to standard error.\n"
         ".SH SUBCOMMANDS\n";
     for (const SubcommandSpec& spec : subcommands()) {
@@ -106,25 +106,26 @@ std::string man_page(string_view version) {
         " are separated by\n"
         "commas, or the option is repeated. In the name of a field a comma, a blank, an equals "
         "sign,\n"
-        "a quote, a parenthesis or a star stands behind a backslash, and so does the first digit "
+        "a quote, a parenthesis or a star needs a backslash before it, and so does the first digit "
         "of\n"
         "a name that looks like a number.\n"
         ".SH FILES\n"
         "A configuration file (\\-\\-config) has lines of the form key = value, with the names of\n"
-        "the options as keys; those behind [produce] and so on count for that subcommand only,\n"
-        "those behind [client] are client properties. A file with secrets must be readable by its\n"
+        "the options as keys; those after [produce] and so on apply to that subcommand only,\n"
+        "those after [client] are client properties. A file with secrets must be readable by its\n"
         "owner only.\n"
         ".SH SIGNALS\n"
         ".TP\n.B SIGINT, SIGTERM\n"
-        "What was begun is finished, then the process ends; the second one ends it at once.\n"
+        "Finish what was begun, then end the process; a second one ends it at once.\n"
         ".TP\n.B SIGHUP\n"
-        "Where standard error is a terminal, which has gone then, as SIGTERM; elsewhere ignored:\n"
-        "nothing is read anew, and logs are written to standard error.\n"
+        "If standard error is a terminal, the same as SIGTERM, since the terminal is gone. "
+        "Otherwise\n"
+        "ignored: there is nothing to reload, and logs are written to standard error.\n"
         ".TP\n.B SIGPIPE, SIGUSR1, SIGUSR2\n"
         "Ignored.\n"
         ".TP\n.B SIGQUIT\n"
-        "Ends the process where it stands, with a core dump where the system writes them; nothing\n"
-        "that was committed is lost.\n"
+        "Ends the process at once, with a core dump if the system writes them; nothing that was\n"
+        "committed is lost.\n"
         ".SH EXIT STATUS\n";
     for (const ExitCodeText& code : kExitCodes) {
         fmt::format_to(std::back_inserter(out), ".TP\n.B {}\n{}.\n", to_int(code.code),

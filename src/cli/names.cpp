@@ -49,7 +49,7 @@ std::string_view reason_of(char c) {
         case '"':
         case '\'':
         case '`':
-            return "names stand without quotes";
+            return "names are written without quotes";
         case '(':
         case ')':
             return "what is done with a field is an option: --sum amount, --count";
@@ -124,8 +124,8 @@ Read<std::string> read_name(string_view text) {
             name += text[at];
         } else if (kNotPlain.contains(c)) {
             return std::unexpected(
-                fmt::format("{} is not the name of a field: {}; what belongs to the name stands "
-                            "behind a backslash (\\{})",
+                fmt::format("{} is not the name of a field: {}; if it is part of the name, put "
+                            "a backslash before it (\\{})",
                             text::in_quotes(text), reason_of(c), text::ascii(text.substr(at, 1))));
         } else {
             name += c;

@@ -219,9 +219,8 @@ void add_cluster_options(std::vector<OptionSpec>& table) {
                      .short_name = 'b',
                      .value = "HOST:PORT,...",
                      .group = cluster,
-                     .help = "brokers to begin with",
-                     .details = "A few of the cluster are enough, the others are learned from "
-                                "them.",
+                     .help = "bootstrap brokers",
+                     .details = "A few are enough: the client learns of the others from them.",
                      .rules = {.check = check_brokers},
                      .bindings = everywhere<&CommonConfig::brokers>()});
     table.push_back({.name = "client-property",
@@ -229,12 +228,12 @@ void add_cluster_options(std::vector<OptionSpec>& table) {
                      .value = "KEY=VALUE",
                      .group = cluster,
                      .repeatable = true,
-                     .help = "set a property of librdkafka, as TLS and SASL need",
-                     .details = "In the configuration file these are the lines of the section "
-                                "[client], in the environment KSTREAM_X_<KEY> with '_' for each "
-                                "'.': KSTREAM_X_SASL_PASSWORD. Where several set the same "
-                                "property, the command line wins over the environment and that "
-                                "over the file. Secrets are refused on the command line.",
+                     .help = "set a librdkafka property, such as those of TLS and SASL",
+                     .details = "In the configuration file: lines of the section [client]. In the "
+                                "environment: KSTREAM_X_<KEY> with '_' for each '.', as in "
+                                "KSTREAM_X_SASL_PASSWORD. The command line overrides the "
+                                "environment, which overrides the file. Secrets are refused on "
+                                "the command line.",
                      .absent = "none",
                      .environment_override = "KSTREAM_X_<KEY>",
                      .rules = {.check = check_client_property},
@@ -245,10 +244,10 @@ void add_topic_options(std::vector<OptionSpec>& table) {
     table.push_back(
         {.name = "application-id",
          .value = "NAME",
-         .help = "name of the job; all that it owns begins with it",
+         .help = "name of the job, and prefix of everything it owns",
          .details = "Groups, internal topics and transactional ids are <NAME>-...; two "
-                    "jobs on one cluster need two names.",
-         .absent = "must be given",
+                    "jobs on one cluster need different names.",
+         .absent = "required",
          .rules = {.check = check_application_id},
          .bindings = {at<&CreateTopicsConfig::application_id>(),
                       at<&AggregateConfig::application_id>(), at<&AuditConfig::application_id>(),
@@ -257,7 +256,7 @@ void add_topic_options(std::vector<OptionSpec>& table) {
         {.name = "topic",
          .short_name = 't',
          .value = "TOPIC",
-         .help = "source topic: where the records are",
+         .help = "source topic, which holds the records",
          .rules = {.check = check_topic},
          .bindings = {at<&ProduceConfig::topic>(), at<&CreateTopicsConfig::source_topic>(),
                       at<&AggregateConfig::spec, &AggregationSpec::source_topic>(),
@@ -266,7 +265,7 @@ void add_topic_options(std::vector<OptionSpec>& table) {
     table.push_back(
         {.name = "output-topic",
          .value = "TOPIC",
-         .help = "results topic: where the totals go",
+         .help = "results topic, which receives the totals",
          .rules = {.check = check_topic},
          .bindings = {at<&ProduceConfig::results_topic>(), at<&CreateTopicsConfig::results_topic>(),
                       at<&AggregateConfig::results_topic>(), at<&AuditConfig::results_topic>(),
@@ -277,31 +276,32 @@ void add_produce_options(std::vector<OptionSpec>& table) {
     table.push_back({.name = "count",
                      .value = "N",
                      .help = "stop after this many records",
-                     .absent = "no bound",
+                     .absent = "no limit",
                      .section_only = true,
                      .rules = {.min = 0, .max = 1e15},
                      .bindings = {at<&ProduceConfig::count>()}});
     table.push_back({.name = "duration",
                      .value = "DURATION",
                      .help = "stop after this time",
-                     .details = "Of bench: how long each round of the scenarios latency and "
-                                "keys lasts.",
-                     .absent = "no bound",
+                     .details = "For bench: the length of each round of the scenarios latency and "
+                                "keys.",
+                     .absent = "no limit",
                      .rules = {.min = 1, .max = 365 * 24 * kHour, .form = duration_or_seconds},
                      .bindings = {at<&ProduceConfig::duration>(), at<&BenchConfig::duration>()}});
     table.push_back({.name = "rate",
                      .value = "N",
                      .help = "records per second, open loop",
-                     .details = "Latency is measured against the intended time of a record: a "
-                                "slow broker does not make the figures better.",
-                     .absent = "as fast as it goes",
+                     .details =
+                         "Latency is measured from the time when a record was due, so a slow "
+                         "broker cannot improve the figures.",
+                     .absent = "as fast as possible",
                      .rules = {.min = 0.001, .max = 1e9},
                      .bindings = {at<&ProduceConfig::rate>(), at<&BenchConfig::rate>()}});
     table.push_back({.name = "seed",
                      .value = "N",
                      .help = "seed of the generator",
                      .details = "The same seed, count and start time give the same records, "
-                                "whatever the threads, rate or batch sizes.",
+                                "regardless of threads, rate and batch sizes.",
                      .bindings = {at<&ProduceConfig::seed>(), at<&BenchConfig::seed>()}});
     table.push_back({.name = "start-time",
                      .value = "TIME",
@@ -311,37 +311,37 @@ void add_produce_options(std::vector<OptionSpec>& table) {
                      .bindings = {at_as<StartTime, &ProduceConfig::start_time>()}});
     table.push_back({.name = "users",
                      .value = "N",
-                     .help = "how many users the records name",
+                     .help = "number of distinct users",
                      .rules = {.min = 1, .max = 1e9},
                      .bindings = {at<&ProduceConfig::users>()}});
     table.push_back({.name = "sellers",
                      .value = "N",
-                     .help = "how many sellers the records name",
+                     .help = "number of distinct sellers",
                      .rules = {.min = 1, .max = 1e9},
                      .bindings = {at<&ProduceConfig::sellers>(), at<&BenchConfig::sellers>()}});
     table.push_back({.name = "skew",
                      .value = "LAW",
-                     .help = "how the records spread over the sellers",
-                     .details = "even: the same for each; zipf: seller n has 1/n of the records of "
-                                "seller 1.",
+                     .help = "distribution of the records over the sellers",
+                     .details = "even: the same number for each; zipf: seller n has 1/n of the "
+                                "records of seller 1.",
                      .rules = {.choices = kSkewNames},
                      .bindings = {at<&ProduceConfig::skew>()}});
     table.push_back({.name = "locations",
                      .value = "N",
-                     .help = "how many locations the records name",
+                     .help = "number of distinct locations",
                      .rules = {.min = 1, .max = 1e9},
                      .bindings = {at<&ProduceConfig::locations>()}});
     table.push_back({.name = "threads",
                      .value = "N",
                      .group = running,
-                     .help = "threads that make records",
+                     .help = "threads that generate records",
                      .rules = {.min = 1, .max = 64},
                      .bindings = {at<&ProduceConfig::threads>(), at<&BenchConfig::threads>()}});
     table.push_back(
         {.name = "compression",
          .value = "CODEC",
          .group = running,
-         .help = "compression of the batches",
+         .help = "compression of record batches",
          .rules = {.choices = kCompressions},
          .bindings = {at<&ProduceConfig::compression>(), at<&BenchConfig::compression>()}});
 }
@@ -363,7 +363,7 @@ void add_create_topics_options(std::vector<OptionSpec>& table) {
     table.push_back({.name = "repartition-partitions",
                      .value = "N",
                      .help = "partitions of the repartition and changelog topics",
-                     .details = "Both have the same count; it bounds how many workers can keep "
+                     .details = "Both have the same number, which limits how many workers can keep "
                                 "totals.",
                      .absent = "as --partitions",
                      .rules = partition_count,
@@ -383,26 +383,26 @@ void add_create_topics_options(std::vector<OptionSpec>& table) {
     table.push_back(
         {.name = "min-insync-replicas",
          .value = "N",
-         .help = "replicas that must have a record before it counts as written",
+         .help = "replicas that must have a record before it is acknowledged",
          .rules = replica_count,
          .bindings = {at<&CreateTopicsConfig::policy, &TopicPolicy::min_insync_replicas>()}});
     table.push_back({.name = "topic-config",
                      .value = "ROLE.KEY=VALUE",
                      .repeatable = true,
                      .list = ListForm::settings,
-                     .help = "set a configuration of one topic",
+                     .help = "set one topic configuration",
                      .details = "ROLE is one of source, repartition, changelog, results, "
-                                "dead-letters; KEY is a topic configuration of Kafka: "
-                                "source.retention.ms=86400000. The value broker-default leaves "
-                                "the setting to the brokers, where a provider keeps it for itself; "
-                                "what that costs is said.",
+                                "dead-letters; KEY is a topic configuration of Kafka, as in "
+                                "source.retention.ms=86400000. The value broker-default leaves the "
+                                "setting to the brokers, for providers that do not let you set it; "
+                                "create-topics reports what that costs.",
                      .absent = "none",
                      .rules = {.check = check_topic_config},
                      .bindings = {at<&CreateTopicsConfig::topic_configs>()}});
     table.push_back({.name = "wait",
                      .value = "SECONDS",
                      .group = running,
-                     .help = "wait this long for brokers, leaders and in-sync replicas",
+                     .help = "how long to wait for brokers, leaders and in-sync replicas",
                      .rules = {.min = 0, .max = kHour, .form = duration_or_seconds},
                      .bindings = {at<&CreateTopicsConfig::wait>()}});
 }
@@ -416,12 +416,11 @@ void add_aggregate_option(std::vector<OptionSpec>& table) {
     const AggregationSpec job = default_job();
     const bool is_default =
         std::ranges::find(job.aggregates, row.kind, &AggregateSpec::kind) != job.aggregates.end();
-    std::string details = fmt::format("NAME is {} when it is not given.",
+    std::string details = fmt::format("NAME defaults to {}.",
                                       default_output_name(row, has_field ? "<FIELD>" : ""));
     if (row.kind == kAggregates.front().kind) {
         details +=
-            " The aggregates make the fields of the result in the order in which they are "
-            "given.";
+            " The result has the fields of the aggregates in the order in which they are given.";
     }
     table.push_back(
         {.name = row.name,
@@ -429,9 +428,9 @@ void add_aggregate_option(std::vector<OptionSpec>& table) {
          .repeatable = true,
          .list = ListForm::names,
          .optional_value = !has_field,
-         .help = kept(fmt::format("{}; NAME is the field of the result", row.doc)),
+         .help = kept(fmt::format("{}; NAME is the result field", row.doc)),
          .details = kept(std::move(details)),
-         .absent = is_default ? "the rows of any job" : "none",
+         .absent = is_default ? "rows of any job" : "none",
          .environment_override =
              is_taken ? kept(environment_name_of(fmt::format("aggregate-{}", row.name)))
                       : string_view(),
@@ -451,11 +450,10 @@ void add_job_options(std::vector<OptionSpec>& table) {
          .value = "FIELD,...",
          .repeatable = true,
          .list = ListForm::names,
-         .help = "fields that the totals are grouped by; each time more",
-         .details = kept(fmt::format("As soon as one of {} is given, together they are the job "
-                                     "and nothing of the default one remains.",
+         .help = "fields to group by; repeat to add more",
+         .details = kept(fmt::format("Giving any of {} replaces the default job entirely.",
                                      in_words(job_options()))),
-         .absent = "the rows of any job",
+         .absent = "rows of any job",
          .rules = {.check = check_field},
          .bindings = {at_as<Field, &AggregateConfig::spec, &AggregationSpec::group_by>(),
                       at_as<Field, &AuditConfig::spec, &AggregationSpec::group_by>(),
@@ -464,28 +462,28 @@ void add_job_options(std::vector<OptionSpec>& table) {
         [&table](auto aggregate) { add_aggregate_option<decltype(aggregate)>(table); });
     table.push_back({.name = "scale",
                      .value = "DIGITS",
-                     .help = "digits behind the decimal point that sums keep",
-                     .details = "A record with more is a bad record: nothing is ever rounded.",
+                     .help = "decimal places that sums keep",
+                     .details = "A record with more is a bad record: nothing is rounded.",
                      .rules = {.min = 0, .max = kMaxScale},
                      .bindings = {at<&AggregateConfig::spec, &AggregationSpec::scale>(),
                                   at<&AuditConfig::spec, &AggregationSpec::scale>(),
                                   at<&ResultsConfig::spec, &AggregationSpec::scale>()}});
     table.push_back({.name = "from",
                      .value = "WHERE",
-                     .help = "where a new job begins: earliest, latest, a time",
-                     .details = "The time is RFC 3339 or unix milliseconds. It counts only while "
-                                "the application has committed nothing; partitions found later "
-                                "are read from their beginning.",
+                     .help = "where a new job starts reading: earliest, latest, a time",
+                     .details = "A time is RFC 3339 or unix milliseconds. Ignored once the "
+                                "application has committed anything; partitions added later are "
+                                "read from their beginning.",
                      .bindings = {at_as<From, &AggregateConfig::from>()}});
     table.push_back({.name = "until",
                      .value = "end",
-                     .help = "exit when all that is there at the start is in the totals",
+                     .help = "exit when all records that exist at the start are in the totals",
                      .absent = "run until stopped",
                      .rules = {.choices = kUntil},
                      .bindings = {at_as<Until, &AggregateConfig::until_end>()}});
     table.push_back({.name = "print",
-                     .help = "with --until end: print the results when all is in the totals",
-                     .details = "The table that kstream results prints.",
+                     .help = "with --until end: print the results at the end",
+                     .details = "The same table that kstream results prints.",
                      .bindings = {at<&AggregateConfig::print_results>()}});
     table.push_back({.name = "republish",
                      .help = "publish the results of all keys again, changed or not",
@@ -495,18 +493,18 @@ void add_job_options(std::vector<OptionSpec>& table) {
                      .bindings = {at<&AggregateConfig::republish>()}});
     table.push_back({.name = "on-bad-record",
                      .value = "POLICY",
-                     .help = "what happens to a record that breaks the contract",
-                     .details = "dead-letter: it goes to <application-id>-dead-letters with its "
-                                "bytes unchanged; skip: it is counted; fail: the process stops.",
+                     .help = "what to do with a record that breaks the contract",
+                     .details = "dead-letter: write it to <application-id>-dead-letters with its "
+                                "bytes unchanged; skip: count it; fail: stop the process.",
                      .rules = {.choices = kOnBadRecord},
                      .bindings = {at<&AggregateConfig::on_bad_record>()}});
     table.push_back(
         {.name = "max-bad",
          .value = "SHARE",
-         .help = "stop when more than this share of the records is bad: 0.01 or 1%",
-         .details = "Of the records that this process has read since its start, once "
-                    "they are 1000, and at the end of --until end. The batch that goes beyond it "
-                    "is not committed, and the process ends with exit code 5.",
+         .help = "stop when more than this share of records is bad: 0.01 or 1%",
+         .details = "A share of the records that this process has read, checked from 1000 records "
+                    "on and at the end of --until end. The batch that exceeds it is not committed, "
+                    "and the process ends with exit code 5.",
          .absent = "no limit",
          .bindings = {at_as<ShareForm, &AggregateConfig::max_bad>()}});
 }
@@ -521,8 +519,8 @@ void add_aggregate_options(std::vector<OptionSpec>& table) {
     table.push_back({.name = "commit-interval",
                      .value = "DURATION",
                      .group = running,
-                     .help = "the most that a record waits for a commit to begin",
-                     .details = "Ten times as long, up to a second, while a backlog is read: "
+                     .help = "max time that a record waits for its commit to begin",
+                     .details = "Ten times as long, up to a second, while reading a backlog, since "
                                 "each transaction costs the brokers CPU.",
                      .rules = {.min = 1, .max = kMinute, .form = duration},
                      .bindings = {at<&AggregateConfig::commit_interval>()}});
@@ -530,51 +528,50 @@ void add_aggregate_options(std::vector<OptionSpec>& table) {
                      .value = "NAME",
                      .group = running,
                      .help = "name of this process in its transactional ids",
-                     .details = "Two processes of a job must not have the same: the newer one "
-                                "fences the older.",
+                     .details = "Must be unique among the processes of a job: a newer process "
+                                "fences an older one of the same name.",
                      .absent = "random at each start",
                      .rules = {.check = check_instance_id},
                      .bindings = {at<&AggregateConfig::instance_id>()}});
     table.push_back({.name = "group-instance-id",
                      .value = "NAME",
                      .group = running,
-                     .help = "name of a static member of the groups",
-                     .details = "A process that comes back within the session timeout under the "
-                                "same name gets its partitions back without a rebalance.",
+                     .help = "name of a static member of the consumer groups",
+                     .details = "A process that restarts under the same name within the session "
+                                "timeout keeps its partitions without a rebalance.",
                      .absent = "dynamic membership",
                      .rules = {.check = check_instance_id},
                      .bindings = {at<&AggregateConfig::group_instance_id>()}});
     table.push_back({.name = "group-protocol",
                      .value = "PROTOCOL",
                      .group = running,
-                     .help = "rebalance protocol of the groups",
+                     .help = "rebalance protocol of the consumer groups",
                      .details =
-                         "With consumer (KIP-848) the brokers assign, and how long a member may be "
-                         "silent is theirs to say: group.consumer.session.timeout.ms, 45 s "
-                         "unless they are told otherwise.",
+                         "With consumer (KIP-848) the brokers assign partitions and set the "
+                         "session timeout: group.consumer.session.timeout.ms, 45 s by default.",
                      .rules = {.choices = kGroupProtocols},
                      .bindings = {at<&AggregateConfig::group_protocol>()}});
     table.push_back({.name = "session-timeout",
                      .value = "DURATION",
                      .group = running,
-                     .help = "a member that is silent for this long loses its partitions",
-                     .details = "A crash is noticed after this time, so recovery takes little "
-                                "longer. Heartbeats are five times as frequent; no work of the "
-                                "loops delays them. Under --group-protocol consumer the brokers' "
-                                "group.consumer.session.timeout.ms counts instead.",
+                     .help = "a member that is silent this long loses its partitions",
+                     .details = "Detecting a crash takes this long, and most of a recovery is that "
+                                "wait. There are five heartbeats in this time, and no work delays "
+                                "them. With --group-protocol consumer the brokers' "
+                                "group.consumer.session.timeout.ms applies instead.",
                      .rules = {.min = kSecond, .max = 30 * kMinute, .form = duration},
                      .bindings = {at<&AggregateConfig::session_timeout>()}});
     table.push_back({.name = "keep-deltas",
                      .value = "DURATION",
                      .group = running,
-                     .help = "how long the repartition topic keeps what is in the totals",
+                     .help = "how long the repartition topic keeps deltas that are in the totals",
                      .details = "In whole hours.",
                      .rules = {.min = 0, .max = 10 * 365 * 24 * kHour, .form = duration},
                      .bindings = {at<&AggregateConfig::keep_deltas>()}});
     table.push_back({.name = "takeover-timeout",
                      .value = "DURATION",
                      .group = running,
-                     .help = "the most to wait for another process's open transaction",
+                     .help = "max wait for another process's open transaction",
                      .rules = {.min = kSecond, .max = kHour, .form = duration_or_seconds},
                      .bindings = {at<&AggregateConfig::takeover_timeout>()}});
 }
@@ -582,45 +579,46 @@ void add_aggregate_options(std::vector<OptionSpec>& table) {
 void add_audit_options(std::vector<OptionSpec>& table) {
     table.push_back({.name = "quick",
                      .group = running,
-                     .help = "show how far the totals are and what they lag behind; prove nothing",
+                     .help = "show only positions and lag of the totals; prove nothing",
                      .bindings = {at<&AuditConfig::quick>()}});
     table.push_back({.name = "memory",
                      .value = "BYTES",
                      .group = running,
-                     .help = "memory for the keys: 500M, 2G",
-                     .details = "Where they do not fit, the logs are read once more for each part "
-                                "of the keys. What the client library buffers comes on top.",
+                     .help = "max memory for the keys: 500M, 2G",
+                     .details = "If they do not fit, the logs are read once for each part of the "
+                                "keys. The buffers of the client library are extra.",
                      .rules = {.min = 1e6, .max = 1e15},
                      .bindings = {at<&AuditConfig::memory>(), at<&ResultsConfig::memory>()}});
     table.push_back({.name = "base",
                      .value = "FILE",
                      .group = running,
-                     .help = "begin with what an earlier audit has saved",
-                     .details = "For when the source no longer holds its first records. The proof "
-                                "is then as good as that file: keep it where nobody else writes.",
-                     .absent = "begin where the job began",
+                     .help = "start from what an earlier audit saved",
+                     .details = "Use it when the source no longer holds its first records. The "
+                                "proof is then as good as that file: keep it where nobody else "
+                                "can write.",
+                     .absent = "start where the job started",
                      .bindings = {at<&AuditConfig::base>()}});
     table.push_back({.name = "save-base",
                      .value = "FILE",
                      .group = running,
-                     .help = "write what was proved to a file, for a later --base",
-                     .details = "Only when all was proved; FILE is replaced at once or not at "
-                                "all, and may be the one that --base names.",
-                     .absent = "nothing is written",
+                     .help = "save what was proved, for a later --base",
+                     .details = "Written only when everything is proved. FILE is replaced "
+                                "atomically, and may be the one that --base names.",
+                     .absent = "not written",
                      .bindings = {at<&AuditConfig::save_base>()}});
 }
 
 void add_results_options(std::vector<OptionSpec>& table) {
     table.push_back({.name = "key",
                      .value = "KEY",
-                     .help = "show the row of this key only",
-                     .details = "As the results topic has it: the text of a single string field, "
-                                "else a JSON array of the group-by values.",
+                     .help = "show only the row of this key",
+                     .details = "The key of the results topic: the text of a single string field, "
+                                "otherwise a JSON array of the group-by values.",
                      .absent = "all keys",
                      .bindings = {at<&ResultsConfig::key>()}});
     table.push_back({.name = "follow",
                      .group = running,
-                     .help = "go on with each row that is committed, until stopped",
+                     .help = "keep printing rows as they are committed, until stopped",
                      .bindings = {at<&ResultsConfig::follow>()}});
     table.push_back({.name = "csv",
                      .group = observing,
@@ -631,68 +629,69 @@ void add_results_options(std::vector<OptionSpec>& table) {
 void add_bench_options(std::vector<OptionSpec>& table) {
     table.push_back({.name = "scenario",
                      .value = "NAME",
-                     .help = "what is measured",
+                     .help = "what to measure",
                      .details =
                          "decode: generating, encoding and decoding, without Kafka; produce: "
-                         "to the last acknowledgement; consume: a bare client that throws "
-                         "records away; aggregate: to the last visible total, in turns with "
-                         "consume; latency: from the intended time to the visible total; "
-                         "keys: both with many keys; restore: state read back.",
+                         "to the last acknowledgement; consume: a bare client that discards "
+                         "records; aggregate: to the last visible total, alternating with "
+                         "consume; latency: from the time when a record is due to its visible "
+                         "total; keys: aggregate and latency with many keys; restore: reading "
+                         "state back.",
                      .rules = {.choices = kScenarios},
                      .bindings = {at<&BenchConfig::scenario>()}});
     table.push_back({.name = "records",
                      .value = "N",
-                     .help = "records of a round; fewer measure the start more than the work",
+                     .help = "records per round; with few, the start dominates",
                      .rules = {.min = 1'000, .max = 1e12},
                      .bindings = {at<&BenchConfig::records>()}});
     table.push_back({.name = "rounds",
                      .value = "N",
-                     .help = "rounds, of which the median is told",
+                     .help = "rounds; the median is reported",
                      .rules = {.min = 1, .max = 1'000},
                      .bindings = {at<&BenchConfig::rounds>()}});
     table.push_back({.name = "keys",
                      .value = "N",
-                     .help = "keys of the scenarios keys, by Zipf's law, and restore, each with "
-                             "ten updates",
+                     .help = "number of keys in the scenarios keys (Zipf's law) and restore (ten "
+                             "updates each)",
                      .rules = {.min = 1'000, .max = 1e8},
                      .bindings = {at<&BenchConfig::keys>()}});
     table.push_back({.name = "against",
                      .value = "FILE",
                      .group = observing,
                      .help = "compare with an earlier --json result; exit code 10 when slower",
-                     .details = "Slower is a median that is worse by more than half of both "
-                                "spreads, and by more than 5 %.",
-                     .absent = "compare with nothing",
+                     .details = "Slower means: the median is worse by more than half of both "
+                                "spreads and by more than 5 %.",
+                     .absent = "no comparison",
                      .bindings = {at<&BenchConfig::against>()}});
     table.push_back({.name = "percentiles",
                      .value = "FILE",
                      .group = observing,
-                     .help = "write the latencies in the layout of HdrHistogram (.hgrm)",
-                     .details = "In milliseconds; of the scenario latency.",
-                     .absent = "nothing is written",
+                     .help = "write the latencies in HdrHistogram's text format (.hgrm)",
+                     .details = "In milliseconds, for the scenario latency.",
+                     .absent = "not written",
                      .bindings = {at<&BenchConfig::percentiles>()}});
 }
 
 void add_run_options(std::vector<OptionSpec>& table) {
     table.push_back({.name = "results",
                      .value = "WHAT",
-                     .help = "what becomes of the results",
-                     .details = "keep: they stay; tombstone: each key gets a null value, which "
-                                "deletes it for every reader.",
+                     .help = "what to do with the results",
+                     .details = "keep: leave them; tombstone: write a null value for each key, "
+                                "which deletes it for every reader.",
                      .rules = {.choices = kResultsOnReset},
                      .bindings = {at<&ResetConfig::results>()}});
     table.push_back(
         {.name = "dry-run",
          .group = running,
-         .help = "check everything, report, change nothing",
+         .help = "check and report everything, change nothing",
          .bindings = {at<&CreateTopicsConfig::dry_run>(), at<&AggregateConfig::dry_run>()}});
     table.push_back({.name = "yes",
                      .group = running,
-                     .help = "do it; without this it only says what it would do",
+                     .help = "carry it out; without it, reset is a dry run",
                      .bindings = {at<&ResetConfig::yes>()}});
     table.push_back({.name = "json",
                      .group = observing,
-                     .help = "report on stdout as JSON",
+                     .help = "print the report as JSON",
                      .bindings = {at<&ProduceConfig::json>(), at<&CreateTopicsConfig::json>(),
                                   at<&AuditConfig::json>(), at<&ResultsConfig::json>(),
                                   at<&BenchConfig::json>()}});
@@ -702,22 +701,22 @@ void add_observing_options(std::vector<OptionSpec>& table) {
     table.push_back({.name = "log-level",
                      .value = "LEVEL",
                      .group = observing,
-                     .help = "what is logged, on stderr",
+                     .help = "log level, on stderr",
                      .rules = {.choices = kLogLevels},
                      .bindings = everywhere<&CommonConfig::log_level>()});
     table.push_back({.name = "log-format",
                      .value = "FORMAT",
                      .group = observing,
-                     .help = "form of the log lines",
+                     .help = "log format",
                      .rules = {.choices = kLogFormats},
                      .bindings = everywhere<&CommonConfig::log_json>()});
     table.push_back({.name = "http",
                      .value = "HOST:PORT",
                      .group = observing,
                      .help = "serve a status page, /status, /state, /metrics, /healthz, /readyz",
-                     .details = "HOST is a numeric address or localhost, an IPv6 address stands "
-                                "in brackets; port 0 takes a free one and logs it. health asks "
-                                "there, and on the loopback where HOST stands for all addresses.",
+                     .details = "HOST is a numeric address or localhost; put an IPv6 address in "
+                                "brackets. Port 0 picks a free port and logs it. health asks "
+                                "there, on the loopback if HOST means all addresses.",
                      .absent = "off",
                      .rules = {.check = check_http_address},
                      .bindings = {at<&ProduceConfig::common, &CommonConfig::http>(),
@@ -726,75 +725,75 @@ void add_observing_options(std::vector<OptionSpec>& table) {
     table.push_back(
         {.name = "http-allow-remote",
          .group = observing,
-         .help = "allow --http an address that others can reach",
-         .details = "There is no authentication: only where the network itself is closed.",
+         .help = "allow --http on an address that other machines can reach",
+         .details = "There is no authentication: use it only in a closed network.",
          .bindings = {at<&ProduceConfig::common, &CommonConfig::http_allow_remote>(),
                       at<&AggregateConfig::common, &CommonConfig::http_allow_remote>()}});
     table.push_back({.name = "http-advertise",
                      .value = "HOST:PORT",
                      .group = observing,
                      .help = "address at which others reach --http",
-                     .details = "Told to the other processes of the job in the client.id of the "
-                                "consumers, so that each of them knows whom to ask for a key "
-                                "(/state). Where --http stands for all addresses it is the host "
-                                "name of this machine.",
+                     .details = "Advertised to the other processes of the job in the client.id of "
+                                "the consumers, so that each knows which one to ask for a key "
+                                "(/state). Defaults to this machine's host name if --http means "
+                                "all addresses.",
                      .absent = "as --http",
                      .rules = {.check = check_advertised_address},
                      .bindings = {at<&AggregateConfig::http_advertise>()}});
     table.push_back({.name = "metrics-keys",
                      .value = "N",
                      .group = observing,
-                     .help = "keys of which /metrics shows the totals (kstream_result_value)",
-                     .details = "Of each worker, first come first kept: series stay as long as the "
-                                "worker has the key's partition. 0: none. They are doubles, for "
-                                "pictures; exact values are in the results topic.",
+                     .help = "max keys whose totals /metrics shows (kstream_result_value)",
+                     .details =
+                         "Per worker, first come, first served: a series stays as long as the "
+                         "worker has the key's partition. 0: none. The values are doubles, "
+                         "for graphs; the results topic has the exact ones.",
                      .rules = {.min = 0, .max = 1'000},
                      .bindings = {at<&AggregateConfig::metrics_keys>()}});
 }
 
 constexpr std::array<SubcommandSpec, kSubcommandCount> kSubcommands{{
-    {Subcommand::produce, "produce", "make records and write them to the source topic",
-     "Makes financial transactions from a seed and writes them with acks=all and idempotence. "
-     "Topics that are missing are made. A slow or absent broker is waited for, nothing is "
-     "dropped. SIGINT or SIGTERM: no more is made, what is queued is delivered, and reported.",
+    {Subcommand::produce, "produce", "generate records and write them to the source topic",
+     "Generates financial transactions from a seed and writes them with acks=all and idempotence. "
+     "Creates missing topics. Waits for slow or absent brokers and drops nothing. On SIGINT or "
+     "SIGTERM it stops generating, delivers what is queued, and reports.",
      "kstream produce --count 1_000_000 --seed 7"},
-    {Subcommand::create_topics, "create-topics", "make the topics of a job, or check them",
-     "Makes the source, results, dead-letter, repartition and changelog topics with the "
-     "configurations that exactly-once needs. What is there is compared, never changed.",
+    {Subcommand::create_topics, "create-topics", "create the topics of a job, or check them",
+     "Creates the source, results, dead-letter, repartition and changelog topics with the "
+     "configurations that exactly-once needs. Existing topics are compared, never changed.",
      "kstream create-topics --partitions 12 --wait 30"},
     {Subcommand::aggregate, "aggregate", "keep exact totals of the source topic, exactly once",
-     "Joins the consumer groups of the job and keeps its totals. Any number of processes, each "
-     "with --workers, share the partitions. SIGINT or SIGTERM: the open step is finished and "
-     "committed.",
+     "Joins the consumer groups of the job and keeps its totals. Any number of processes share the "
+     "partitions, each with --workers. On SIGINT or SIGTERM it commits what it has read, and "
+     "exits.",
      "kstream aggregate --workers 2 --http 127.0.0.1:9404"},
-    {Subcommand::audit, "audit", "recompute the totals from the source and compare",
-     "Counts the records of the source again, up to where the totals are, with code of its own, "
-     "and compares each key with the changelog and the results. Give it the options of the "
-     "aggregate. Writes nothing to the cluster, joins no group, and may run beside the workers. "
-     "Exit code 0: proved; 1: something differs, and is named; 9: it cannot be told.",
+    {Subcommand::audit, "audit", "recompute the totals from the source and compare them",
+     "Counts the records of the source again, up to the positions of the totals, with code of its "
+     "own, and compares each key with the changelog and the results. Give it the options that "
+     "aggregate has. It writes nothing to the cluster, joins no group, and may run beside the "
+     "workers. Exit code 0: proved; 1: totals differ, and are listed; 9: cannot tell.",
      "kstream audit --application-id kstream"},
     {Subcommand::results, "results", "print the committed totals",
-     "Reads the results topic, read_committed, from its beginning to its end, and prints the "
-     "newest "
-     "row of each key: a table, JSON lines with --json, or CSV. The options of the job may be "
-     "given "
-     "as aggregate has them; rows with other columns are then left out, said, and end in exit code "
-     "78, as are records that another program wrote there.",
+     "Reads the whole results topic with read_committed and prints the latest row of each key: as "
+     "a "
+     "table, as JSON lines with --json, or as CSV. With the job options of aggregate it leaves out "
+     "rows that have other columns, reports them and exits with 78; it does the same for records "
+     "that another program wrote.",
      "kstream results --key vendedor_1"},
-    {Subcommand::reset, "reset", "forget the state of a job",
+    {Subcommand::reset, "reset", "delete the state of a job",
      "Deletes the committed offsets and the internal topics of a job that is not running, so that "
-     "it begins anew. Shows what it would do unless --yes is given.",
+     "it starts from scratch. A dry run unless --yes is given.",
      "kstream reset --application-id kstream"},
     {Subcommand::bench, "bench", "measure speed and latency on this cluster",
-     "Makes topics of its own, measures, compares every total with what the generator says, and "
-     "removes them. Nothing is reported of a run whose totals are wrong (exit code 1). produce and "
-     "aggregate are measured as processes of their own. Give the machine nothing else to do.",
+     "Creates topics of its own, measures, compares every total with the generator's, and deletes "
+     "the topics. A run with wrong totals reports no figures (exit code 1). produce and aggregate "
+     "run as separate processes. Keep the machine otherwise idle.",
      "kstream bench --scenario aggregate --records 10M --json"},
     {Subcommand::health, "health", "ask the process on this machine whether it is ready",
      "Asks /readyz of the process that listens at --http, for two seconds at most, and prints the "
-     "answer in one line: for the health check of a container, which has the options of its "
-     "process in the environment. Exit code 0 when it is ready, 8 when it is not or does not "
-     "answer.",
+     "answer on one line. For the health check of a container, where the options of the process "
+     "are "
+     "in the environment. Exit code 0 if the process is ready, 8 if it is not or does not answer.",
      "kstream health --http 127.0.0.1:9404"},
 }};
 

@@ -121,7 +121,7 @@ struct MetaOption {
 };
 inline constexpr std::array<MetaOption, 3> kMetaOptions{{
     {"config", '\0', "FILE", "read options from this file"},
-    {"print-config", '\0', "", "print the configuration in effect, with origins, and exit"},
+    {"print-config", '\0', "", "print the effective configuration with origins, and exit"},
     {"help", 'h', "", "show this help"},
 }};
 inline constexpr std::string_view kConfigEnvironment = "KSTREAM_CONFIG";

@@ -137,13 +137,13 @@ const OptionSpec* option_of(const FileEntry& entry, Subcommand running, string_v
     }
     if (!known && section_only) {
         problems.push_back(
-            fmt::format("{}: must stand in a section, [produce] or [aggregate]: it "
+            fmt::format("{}: belongs in a section, [produce] or [aggregate]: it "
                         "means something else in each",
                         where));
     } else if (!known) {
         std::string wish = option_wish(entry.key, "", section);
         if (wish.empty() && entry.key.contains('.')) {
-            wish = ": properties of the client library stand in the section [client]";
+            wish = ": properties of the client library belong in the section [client]";
         }
         problems.push_back(
             fmt::format("{}: unknown key{}", where,
@@ -172,7 +172,7 @@ void report_twice(const std::vector<std::pair<Given, bool>>& found,
         const auto same = [&](const auto& other) { return other.first.option == given.option; };
         if (!given.option->repeatable &&
             std::any_of(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(i), same)) {
-            problems.push_back(fmt::format("{}: stands here for the second time", given.where));
+            problems.push_back(fmt::format("{}: is set a second time here", given.where));
         }
     }
 }
@@ -229,7 +229,7 @@ void read_arguments(const CommandLine& line, Sources& sources) {
                 string_view(argument.value).substr(0, argument.value.find('='));
             if (is_secret_property(property)) {
                 sources.problems.push_back(
-                    fmt::format("-X {}: a secret must not stand on the command line, where every "
+                    fmt::format("-X {}: a secret must not be on the command line, where every "
                                 "user of the machine can read it: put it into section [client] of "
                                 "a --config file, or into the environment",
                                 text::ascii(property)));

@@ -117,7 +117,8 @@ void check(const HealthConfig& config, Found& found) {
 void check(const ResetConfig& config, Found& found) {
     check_common(config.common, found);
     if (config.application_id.empty()) {
-        found.emplace_back("--application-id must be given: it says which job is to be forgotten");
+        found.emplace_back(
+            "--application-id must be given: it names the job whose state to delete");
     }
 }
 

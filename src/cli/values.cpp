@@ -166,7 +166,7 @@ Read<std::int64_t> read_share(std::string_view text) {
     if (!value || *value > kAll) {
         return std::unexpected(
             fmt::format("{} is no share between 0 and 1, as in 0.01 or 1%, of "
-                        "at most {} digits behind the point",
+                        "at most {} decimal places",
                         text::in_quotes(text), places));
     }
     return static_cast<std::int64_t>(*value);

@@ -19,7 +19,7 @@ constexpr string_view kNoAverages =
 constexpr string_view kNoSuchAggregate =
     "there is no such aggregate yet: kstream aggregate --help has those that there are";
 constexpr string_view kInClient =
-    "properties of the client library stand in the section [client] of a --config file";
+    "properties of the client library belong in the section [client] of a --config file";
 
 struct OptionWish {
     string_view name;

@@ -75,7 +75,7 @@ void check_output_names(const AggregationSpec& spec, std::vector<std::string>& f
         const bool first_of_its_kind = i == 1 || names[i - 2] != names[i];
         if (names[i] == names[i - 1] && first_of_its_kind) {
             found.push_back("the output field " + text::in_quotes(names[i]) +
-                            " stands more than once");
+                            " occurs more than once");
         }
     }
 }

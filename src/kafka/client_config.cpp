@@ -383,7 +383,7 @@ Result<HandlePtr> make_client(ConfPtr conf, rd_kafka_type_t type) {
     if (!client) {
         if (const std::string unreadable = unreadable_file(*conf); !unreadable.empty()) {
             return fail(ExitCode::usage, fmt::format("client property {}", unreadable),
-                        "name a file that is there and that this user may read");
+                        "name a file that exists and that this user may read");
         }
         return fail(ExitCode::usage, fmt::format("making a Kafka client: {}", reason.data()));
     }

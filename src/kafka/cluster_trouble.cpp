@@ -135,7 +135,7 @@ std::string hint_of(const ProbeResult& found) {
             return fmt::format("set sasl.mechanisms={}", found.mechanisms.front());
         case Answer::bad_certificate:
             return "set ssl.ca.location to the authority of the brokers, and give --brokers the "
-                   "names that stand in their certificates; or renew the certificate";
+                   "names in their certificates; or renew the certificate";
         case Answer::wants_certificate:
             return "set ssl.certificate.location and ssl.key.location";
         case Answer::foreign:

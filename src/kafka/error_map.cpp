@@ -33,14 +33,14 @@ constexpr const char* kTwin =
     "another process uses the same --instance-id, or this one was silent past the transaction "
     "timeout";
 constexpr const char* kStaticTwin = "another process uses the same --group-instance-id";
-constexpr const char* kMissing = "make the topics with 'kstream create-topics'";
+constexpr const char* kMissing = "create the topics with 'kstream create-topics'";
 constexpr const char* kLostData =
     "the log no longer holds the position: look at the topic's retention and for unclean leader "
     "elections before a restart";
 constexpr const char* kCorrupt = "the data does not match its checksum: look at the broker's disks";
 constexpr const char* kTopicRight =
     "the principal needs on this topic: Read to consume, Write to produce, Describe and "
-    "DescribeConfigs to check, Create to make, Delete to reset";
+    "DescribeConfigs to check, Create to create, Delete to reset";
 constexpr const char* kGroupRight =
     "the principal needs Read (and Delete to reset) on groups prefixed with the application id";
 constexpr const char* kTransactionRight =
@@ -164,7 +164,7 @@ constexpr Row kRows[] = {
     {RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, kStop, ExitCode::unavailable, kMissing},
     {RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION, kStop, ExitCode::unavailable, kMissing},
     {RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_ID, kStop, ExitCode::identity,
-     "the topic was deleted or made again while in use"},
+     "the topic was deleted or re-created while in use"},
     {RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND, kStop, ExitCode::unavailable, ""},
 
     // The log contradicts what was committed: going on would lose or invent records.
@@ -207,7 +207,7 @@ constexpr Row kRows[] = {
     {RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR, kStop, ExitCode::usage, kCreate},
     {RD_KAFKA_RESP_ERR_INVALID_CONFIG, kStop, ExitCode::usage, kCreate},
     {RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS, kStop, ExitCode::kafka_fatal,
-     "somebody else makes topics of the same names"},
+     "another program creates topics of the same names"},
     {RD_KAFKA_RESP_ERR_TOPIC_DELETION_DISABLED, kStop, ExitCode::kafka_fatal,
      "the brokers have delete.topic.enable=false"},
     {RD_KAFKA_RESP_ERR__INVALID_ARG, kStop, ExitCode::internal, kBug},

@@ -14,7 +14,7 @@ namespace kstream::kafka {
 
 namespace {
 
-// Records of one poll: enough to make its fixed costs small, few enough to stay in the L2 cache.
+// How long one seek may hold up the loop.
 constexpr int kSeekTimeoutMs = 2000;
 
 int to_ms(Duration duration) {

@@ -101,7 +101,7 @@ Result<void> Producer::connect(const ClientConfig& config, const ProducerOptions
     std::array<char, 512> reason{};
     handle_.reset(rd_kafka_new(RD_KAFKA_PRODUCER, conf->get(), reason.data(), reason.size()));
     if (handle_ == nullptr) {
-        return fail(ExitCode::usage, fmt::format("no producer can be made: {}", reason.data()));
+        return fail(ExitCode::usage, fmt::format("cannot create a producer: {}", reason.data()));
     }
     std::ignore = conf->release();  // the handle owns it from here on
     topic_.reset(rd_kafka_topic_new(handle_.get(), options.topic.c_str(), nullptr));

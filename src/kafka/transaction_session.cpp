@@ -491,7 +491,7 @@ Error TransactionSession::Producer::cut_off() {
                     "on at {}",
                     topic, cut_off_->partition.value, cut_off_->before.value, cut_off_->at.value),
         "the log was truncated (an unclean leader election?): totals or deltas in it are lost; run "
-        "`kstream reset` to begin again");
+        "`kstream reset` to start over");
 }
 
 // Offsets only grow, whoever else writes to the partition.

@@ -20,7 +20,8 @@ Error UnknownTopics::unknown(TopicRole role, std::string_view name, Error error,
     error.message = fmt::format("topic {} has been unknown to the brokers for {} s: {}", name,
                                 kLimit.count(), error.message);
     error.hint =
-        "was it deleted while this job runs? `kstream create-topics` makes it, and `kstream reset` "
+        "was it deleted while this job runs? `kstream create-topics` creates it, and `kstream "
+        "reset` "
         "is needed when it held state";
     return error;
 }

@@ -100,7 +100,7 @@ Result<void> MapTakeover::check_in_log(PartitionId partition, Offset position,
                                 job_.spec.source_topic, partition.value, position.value,
                                 asked.input_start.value),
                     "retention is shorter than the time this job was down; run `kstream reset` to "
-                    "begin again at what is left");
+                    "start over at what is left");
     }
     if (position > asked.input_end) {
         return fail(ExitCode::integrity,
@@ -108,7 +108,7 @@ Result<void> MapTakeover::check_in_log(PartitionId partition, Offset position,
                                 job_.spec.source_topic, partition.value, position.value,
                                 asked.input_end.value),
                     "the log was truncated (an unclean leader election?); run `kstream reset` to "
-                    "begin again");
+                    "start over");
     }
     return {};
 }
@@ -135,7 +135,7 @@ Result<void> MapTakeover::doubt(PartitionId partition, Offset position, Offset b
     if (same || ++doubt.times > kMostDoubts) {
         return std::unexpected(error);
     }
-    log_.write(LogLevel::warn, "the position does not fit the log: looking for it anew",
+    log_.write(LogLevel::warn, "the position does not fit the log: looking for it again",
                {{"partition", std::int64_t{partition.value}}, {"reason", error.message}});
     doubt.position = position;
     doubt.bound = bound;
@@ -152,7 +152,7 @@ Result<bool> MapTakeover::read_chain_anew(Offset bound, const Error& error) {
         return std::unexpected(error);
     }
     chain_doubt_ = now;
-    log_.write(LogLevel::warn, "the chain was purged while it was read: looking for it anew",
+    log_.write(LogLevel::warn, "the chain was purged while it was read: looking for it again",
                {{"reason", error.message}});
     begin(active_partitions());
     active_.clear();
@@ -209,7 +209,7 @@ Result<bool> MapTakeover::take_repartition_start() {
         fmt::format("map steps at [{}, {}) of repartition partition {} were deleted before the "
                     "totals had applied them",
                     repartition_.from.value, start.value, kWitness.value),
-        "run `kstream reset` to begin again");
+        "run `kstream reset` to start over");
     return read_chain_anew(start, error);
 }
 

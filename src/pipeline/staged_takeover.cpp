@@ -111,13 +111,13 @@ Result<bool> StagedTakeover::check_topic(TopicRole topic, std::string_view calle
         return fail(ExitCode::identity,
                     fmt::format("{} was replaced: its id was {}, now {}", called,
                                 topic_id_text(expected), topic_id_text(answer.topic_id)),
-                    "it was deleted and made again; run `kstream reset` to begin again");
+                    "it was deleted and re-created; run `kstream reset` to start over");
     }
     if (partitions && answer.partition_count != static_cast<std::int32_t>(*partitions)) {
         return fail(ExitCode::identity,
                     fmt::format("{} has {} partitions now, the state is for {}", called,
                                 answer.partition_count, *partitions),
-                    "keys would move between partitions; run `kstream reset` to begin again");
+                    "keys would move between partitions; run `kstream reset` to start over");
     }
     return true;
 }

@@ -77,8 +77,7 @@ void StepLoop::say(LogLevel level, std::string_view what, LogField more) {
                       std::move(more)});
 }
 
-// ---- outcomes
-// ------------------------------------------------------------------------------------
+// ---- outcomes -----------------------------------------------------------------------------------
 
 Result<void> StepLoop::settle() {
     std::optional<StepResult> result = ports_.sink.poll();
@@ -240,7 +239,7 @@ void StepLoop::settle_comparison(Recovery::Finding found) {
     }
     step_.on(StepEvent::answered);
     if (found == Recovery::Finding::superseded) {
-        say(LogLevel::warn, "another member has gone on from here: taking over anew");
+        say(LogLevel::warn, "another member has gone on from here: taking over again");
         take_over_anew();
     }
 }
@@ -273,8 +272,7 @@ void StepLoop::take_over_anew() {
     }
 }
 
-// ---- partitions come and go
-// ----------------------------------------------------------------------
+// ---- partitions come and go ---------------------------------------------------------------------
 
 void StepLoop::on_assigned(std::span<const PartitionId> partitions) {
     status_.member.joined = true;
@@ -395,8 +393,7 @@ void StepLoop::release_revoked() {
     publish_due_ = true;
 }
 
-// ---- sealing
-// -------------------------------------------------------------------------------------
+// ---- sealing ------------------------------------------------------------------------------------
 
 bool StepLoop::may_submit() const {
     return step_.idle() && !revocation_.lost() && out_of_range_.empty() && !generation_missed_ &&
@@ -472,8 +469,7 @@ Result<void> StepLoop::submit(Step step, bool opens) {
     return {};
 }
 
-// ---- reading
-// -------------------------------------------------------------------------------------
+// ---- reading ------------------------------------------------------------------------------------
 
 void StepLoop::steer_flow() {
     const bool closed = stopping() || step_.recovering() || fold_.full();
@@ -570,8 +566,7 @@ Result<void> StepLoop::fold_slice(RecordBatch records) {
     return fold_.fold(records.subspan(begin));
 }
 
-// ---- stopping and reporting
-// ----------------------------------------------------------------------
+// ---- stopping and reporting ---------------------------------------------------------------------
 
 void StepLoop::request_stop() {
     if (!stopping()) {

@@ -26,15 +26,15 @@ std::string_view way_out(TopicRole role) {
         case TopicRole::source:
             return "its records are gone, and so is what the offsets of this job mean; run "
                    "`kstream "
-                   "reset` to begin again with a source that is there";
+                   "reset` to start over with a source that is there";
         case TopicRole::repartition:
         case TopicRole::changelog:
-            return "part of the job's state is gone with it; run `kstream reset` to begin again";
+            return "part of the job's state is gone with it; run `kstream reset` to start over";
         case TopicRole::results:
             return "the published totals are gone with it, and the next start publishes only those "
                    "that change; `kstream aggregate --republish` brings all of them again";
         case TopicRole::dead_letters:
-            return "the dead letters in it are gone; the next start makes it again and goes on";
+            return "the dead letters in it are lost; the next start re-creates it and continues";
     }
     return {};
 }
@@ -230,7 +230,7 @@ Result<void> TopicWatch::judge_partitions(Watched& watched, TopicRole role,
         return fail(ExitCode::identity,
                     fmt::format("topic {} has {} partitions now, the job is for {}",
                                 watched.topic.name, partitions, watched.topic.partitions),
-                    "keys would move between partitions; run `kstream reset` to begin again");
+                    "keys would move between partitions; run `kstream reset` to start over");
     }
     log_.write(LogLevel::info, "a topic of the job has another number of partitions",
                {{"topic", watched.topic.name},

@@ -191,7 +191,7 @@ Result<void> TotalsTakeover::doubt(PartitionId partition, Error error) {
     if (now - *doubt.since > patience_) {
         return std::unexpected(std::move(error));
     }
-    log_.write(LogLevel::warn, "restored totals do not fit: restoring anew",
+    log_.write(LogLevel::warn, "restored totals do not fit: restoring again",
                {{"partition", std::int64_t{partition.value}}, {"reason", error.message}});
     doubt.error = std::move(error);
     doubt.of = active_.at(partition);
@@ -227,7 +227,7 @@ Result<void> TotalsTakeover::finish(PartitionId partition, const Asked& asked,
                     fmt::format("totals partition {}: offset {} is committed, but the changelog "
                                 "has no meta record",
                                 partition.value, committed->value),
-                    "the changelog was truncated or replaced; run `kstream reset` to begin again");
+                    "the changelog was truncated or replaced; run `kstream reset` to start over");
     }
     if (meta && committed && *committed != meta->repartition_position) {
         return fail(

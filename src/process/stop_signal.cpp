@@ -65,7 +65,7 @@ Result<std::unique_ptr<StopSignal>> StopSignal::install() {
     KSTREAM_CHECK(g_event < 0, "one stop signal per process");
     g_event = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (g_event < 0) {
-        return fail(ExitCode::internal, "no eventfd can be made for the stop signal");
+        return fail(ExitCode::internal, "cannot create an eventfd for the stop signal");
     }
     g_requested = false;
     g_signals = 0;

@@ -298,7 +298,7 @@ private:
                         fmt::format("{} record(s) of topic {} are no results of this job and were "
                                     "left out; its columns are {}",
                                     left_out, config_.results_topic, fmt::join(columns_, ", ")),
-                        "an output topic belongs to one job: see who else writes to it");
+                        "an output topic belongs to one job: find what else writes to it");
         }
         if (config_.key && printed_ == 0 && !config_.follow) {
             return fail(ExitCode::unavailable,

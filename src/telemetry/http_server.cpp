@@ -316,7 +316,7 @@ Error listen_error(const HttpAddress& address, int code) {
         ExitCode::usage,
         fmt::format("http: cannot listen on {} port {}: {}", address.host, address.port,
                     std::strerror(code)),
-        code == EADDRINUSE ? "another process has this port; give --http another one" : "");
+        code == EADDRINUSE ? "another process has this port; choose another one for --http" : "");
 }
 
 Result<Listening> listen_on(const HttpAddress& address) {

@@ -293,7 +293,7 @@ std::optional<HttpResponse> find_response(const StateSources& sources, const std
         return not_here(404, "another process has the partition of this key", key, *partition,
                         owner);
     }
-    return not_here(503, "who has the partition of this key is not known: ask again", key,
+    return not_here(503, "the owner of this key's partition is not known yet: ask again", key,
                     *partition, nullptr);
 }
 

@@ -212,7 +212,7 @@ Findings combination_findings(const std::vector<TopicUnderTest>& topics, int wor
                            fmt::format("{} has {} partitions and {} has {}: they must be equal",
                                        repartition->info.name, repartition->info.partitions.size(),
                                        changelog->info.name, changelog->info.partitions.size()),
-                           "make both again with 'kstream reset' and 'kstream create-topics'"));
+                           "re-create both with 'kstream reset' and 'kstream create-topics'"));
     }
     if (source != nullptr && dead != nullptr && source->configs && dead->configs) {
         const auto needed = number_of(*source->configs, "max.message.bytes");

@@ -85,7 +85,7 @@ std::optional<Error> why_not_made(const PlannedTopic& topic, const cli::CreateTo
             fmt::format("results topic {} does not exist, and application {} has published to one "
                         "of {} partitions",
                         topic.name, config.application_id, identity->results_partitions),
-            fmt::format("make it with --results-partitions {}: the application refuses another "
+            fmt::format("create it with --results-partitions {}: the application refuses another "
                         "count",
                         identity->results_partitions));
     }
@@ -214,7 +214,7 @@ void log_problems(const TopicReport& report, Log& log) {
     const std::vector<TopicOutcome>& topics = report.topics.topics;
     for (auto topic = topics.rbegin(); topic != topics.rend(); ++topic) {
         if (topic->error) {
-            explain(log, *topic->error, "topic was not made");
+            explain(log, *topic->error, "topic was not created");
         }
     }
 }

@@ -174,7 +174,7 @@ Result<void> create_missing(kafka::Admin& admin, const EnsureOptions& options,
 // What keeps a topic from being ready, empty when it is.
 std::string unready(const kafka::TopicInfo& topic, Readiness readiness) {
     if (!topic.exists) {
-        return fmt::format("{} is not there", topic.name);
+        return fmt::format("{} does not exist", topic.name);
     }
     if (topic.partitions.empty() || topic.without_leader() > 0) {
         return fmt::format("{} has {} partition(s) without a leader", topic.name,
@@ -337,7 +337,7 @@ Result<void> make_missing_topics(kafka::Admin& admin, const TopicPlan& plan, Mis
         return std::unexpected(std::move(report.error()));
     }
     for (const std::string& warning : report->warnings) {
-        log.write(LogLevel::warn, "topic made with less than planned", {{"what", warning}});
+        log.write(LogLevel::warn, "topic created with less than planned", {{"what", warning}});
     }
     std::vector<std::string> created;
     for (TopicOutcome& topic : report->topics) {

@@ -171,7 +171,7 @@ private:
     Result<void> show() {
         for (const GroupState& group : state_.groups) {
             if (!group.info.exists) {
-                say("group {}: not there", group.info.name);
+                say("group {}: does not exist", group.info.name);
                 continue;
             }
             say("group {}: {}, {} member(s), {} committed offset(s): would be deleted",
@@ -181,7 +181,7 @@ private:
             const bool internal =
                 topic.name == state_.names.repartition || topic.name == state_.names.changelog;
             if (!topic.exists) {
-                say("topic {}: not there", topic.name);
+                say("topic {}: does not exist", topic.name);
             } else if (internal) {
                 say("topic {}: {} partition(s): would be deleted", topic.name,
                     topic.partitions.size());

@@ -99,7 +99,7 @@ private:
         report_.brokers = static_cast<int>(cluster->brokers.size());
         facts_.brokers = report_.brokers;
         facts_.transaction_timeout = kafka::kTransactionTimeout;
-        std::string release = "release not told";
+        std::string release = "release unknown";
         if (Result<kafka::ConfigMap> broker = admin_.broker_config(cluster->brokers.front().id)) {
             release = release_text(*broker);
             note(session_findings(*broker, config_.session_timeout));
@@ -168,7 +168,7 @@ private:
             if (options_.all_topics_were_made) {
                 report_.missing_findings.push_back(
                     Finding::error(ExitCode::unavailable,
-                                   fmt::format("{} topic {} was made and is not there",
+                                   fmt::format("{} topic {} was created and does not exist",
                                                role_name(role), report_.names.topic(role)),
                                    "a broker may be slow to hear of it: start again"));
                 continue;

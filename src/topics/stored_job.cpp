@@ -62,7 +62,7 @@ Finding missing_source(const MissingTopic& topic, const MissingContext& context)
         text += fmt::format("; application {} reads {}", context.application_id, *stored);
     }
     return Finding::error(ExitCode::unavailable, std::move(text),
-                          "check --topic; 'kstream create-topics' makes it, and so does whoever "
+                          "check --topic; 'kstream create-topics' creates it, and so does whoever "
                           "writes to it first");
 }
 
@@ -231,7 +231,7 @@ Finding missing_topic_finding(const MissingTopic& topic, const MissingContext& c
         return missing_source(topic, context);
     }
     if (!context.stored.exists()) {
-        return Finding::ok(fmt::format("{} topic {} is not there and would be made",
+        return Finding::ok(fmt::format("{} topic {} does not exist and would be created",
                                        role_name(topic.role), topic.name));
     }
     switch (topic.role) {
@@ -256,8 +256,8 @@ Finding missing_topic_finding(const MissingTopic& topic, const MissingContext& c
             break;
     }
     return Finding::warn(
-        fmt::format("dead-letter topic {} does not exist any more: it is made again, the dead "
-                    "letters that it held are gone",
+        fmt::format("dead-letter topic {} no longer exists: it is re-created, the dead "
+                    "letters in it are lost",
                     topic.name));
 }
 

@@ -177,30 +177,6 @@ bool same_value(const PlannedTopic& planned, std::string_view key, std::string_v
 
 }  // namespace
 
-std::string_view role_name(TopicRole role) {
-    return std::ranges::find(kRoles, role, &decltype(kRoles)::value_type::first)->second;
-}
-
-std::optional<TopicRole> parse_role(std::string_view name) {
-    const auto found = std::ranges::find(kRoles, name, &decltype(kRoles)::value_type::second);
-    return found == kRoles.end() ? std::nullopt : std::optional(found->first);
-}
-
-std::string topic_name_problem(std::string_view name) {
-    if (name.size() > kMaxTopicName) {
-        return fmt::format("is longer than {} characters", kMaxTopicName);
-    }
-    return charset_problem(name);
-}
-
-std::string application_id_problem(std::string_view id) {
-    if (id.size() + kRepartitionEnding.size() > kMaxTopicName) {
-        return fmt::format("is longer than {} characters",
-                           kMaxTopicName - kRepartitionEnding.size());
-    }
-    return charset_problem(id);
-}
-
 kafka::TopicNames topic_names(const Names& names) {
     kafka::TopicNames all;
     for (const TopicRole role : kTopicRoles) {

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""What is made from the tables: in step with docs/, well-formed for the tools that read it.
+"""What is generated from the tables: in step with docs/, well-formed for the tools that read it.
+And what is translated: in step with the original.
 
     documents_test.py           checks
-    documents_test.py --write   writes docs/CONFIGURATION.md and docs/METRICS.md anew
+    documents_test.py --write   writes docs/CONFIGURATION.md and docs/METRICS.md
 """
 
 import re
@@ -14,6 +15,8 @@ import unittest
 from support import ROOT, TIMEOUT_S, BinaryTest, clean_environment, run
 
 GENERATED = {"config-doc": "CONFIGURATION.md", "metrics-doc": "METRICS.md"}
+ORIGINAL, TRANSLATION = "README.md", "README.pt-BR.md"
+CODE_BLOCK = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
 
 def generate(what):
@@ -44,6 +47,40 @@ class InStep(BinaryTest):
     def test_everything_is_ascii(self):
         for what in [*GENERATED, "man", "completion-bash"]:
             self.assertTrue(generate(what).isascii(), what)
+
+
+class Translated(unittest.TestCase):
+    """A translation has the original's headings, commands and links; its prose is its own."""
+
+    maxDiff = None
+
+    def setUp(self):
+        self.original, self.translation = (
+            (ROOT / name).read_text(encoding="utf-8") for name in (ORIGINAL, TRANSLATION))
+
+    def assert_same(self, pick):
+        self.assertEqual(pick(self.original), pick(self.translation))
+
+    def test_code_blocks_byte_for_byte(self):
+        self.assertGreater(len(CODE_BLOCK.findall(self.original)), 10)
+        self.assert_same(CODE_BLOCK.findall)
+
+    def test_levels_of_the_headings(self):
+        self.assert_same(lambda text: re.findall(r"^#+(?= )", CODE_BLOCK.sub("", text), re.M))
+
+    def test_rows_of_the_tables(self):
+        self.assert_same(lambda text: [line.count("|") for line in
+                                       CODE_BLOCK.sub("", text).splitlines()
+                                       if line.startswith("|")])
+
+    def test_files_that_are_linked(self):
+        self.assert_same(lambda text: sorted(
+            link for link in re.findall(r"\]\(([^)#]+)\)", text)
+            if link not in (ORIGINAL, TRANSLATION)))
+
+    def test_links_to_each_other(self):
+        self.assertIn(f"]({TRANSLATION})", self.original.partition("\n## ")[0])
+        self.assertIn(f"]({ORIGINAL})", self.translation.partition("\n## ")[0])
 
 
 class WellFormed(BinaryTest):

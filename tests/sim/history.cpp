@@ -139,8 +139,7 @@ Outcome History::run(Onlooker* onlooker) {
     return outcome;
 }
 
-// ---- processes
-// -----------------------------------------------------------------------------------
+// ---- processes ----------------------------------------------------------------------------------
 
 void History::start_after(std::size_t place, Duration delay) {
     if (!std::exchange(places_[place].starting, true)) {
@@ -213,8 +212,7 @@ void History::take_ended(std::size_t place) {
     start_after(place, some_ms(200, 3000));
 }
 
-// ---- faults
-// --------------------------------------------------------------------------------------
+// ---- faults -------------------------------------------------------------------------------------
 
 void History::next_fault() {
     if (tally_.calm) {
@@ -376,8 +374,7 @@ void History::look_for_empty_groups(int left) {
     }
 }
 
-// ---- the end
-// -------------------------------------------------------------------------------------
+// ---- the end ------------------------------------------------------------------------------------
 
 void History::begin_calm() {
     calm_since_ = schedule_.now();

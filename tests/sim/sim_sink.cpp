@@ -36,8 +36,7 @@ SimSink::SimSink(Cluster& cluster, const Swarm& swarm, Tally& tally, Owner owner
     start_producer();
 }
 
-// ---- the port
-// ------------------------------------------------------------------------------------
+// ---- the port -----------------------------------------------------------------------------------
 
 TransactionSink::State SimSink::state() const {
     if (failure_) {
@@ -127,8 +126,7 @@ void SimSink::close(Duration) {
     give_up();
 }
 
-// ---- the producer
-// --------------------------------------------------------------------------------
+// ---- the producer -------------------------------------------------------------------------------
 
 // What it has on its way stays on its way; nothing is waited for any more.
 void SimSink::give_up() {

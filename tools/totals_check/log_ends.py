@@ -26,7 +26,7 @@ TRANSACTIONAL_BATCH = 1 << 4
 
 
 class NoSuchTopic(Exception):
-    """The topic is not there."""
+    """The topic does not exist."""
 
 
 class NotNow(Exception):
@@ -108,7 +108,7 @@ class Log:
         return found
 
     def next_record(self, topic: str, partition: int, offset: int, end: int) -> int | None:
-        """The offset of the first batch at or behind `offset` and before `end` that a
+        """The offset of the first batch at or after `offset` and before `end` that a
         read_committed reader is given; None when there are only markers, aborted records and holes.
         """
         address = self.leaders(topic)[partition]

@@ -382,7 +382,7 @@ OUTCOMES = Row("Transactions and bad records", [
         shows="Transactions of the loops, by how they ended.",
         normal="Committed only, a few per second and loop at the most.",
         otherwise="Aborted: the step is done again, nothing is lost; many of them cost "
-        "throughput. Uncertain: no answer came, the producer was made anew. Fenced: another "
+        "throughput. Uncertain: no answer came, the producer was rebuilt. Fenced: another "
         "process runs with the same instance id.",
     ),
     lines(
@@ -417,7 +417,7 @@ OUTCOMES = Row("Transactions and bad records", [
         levels=ANY_IS_WORTH_A_LOOK, width=8, decimals=0, text="value_and_name",
     ),
     stat(
-        "Producers made anew", "short",
+        "Producers rebuilt", "short",
         [Query(sum_increase("kstream_producer_rebuilds_total"))],
         shows="Producers given up in the time shown because the outcome of a transaction was "
         "unknown.",
@@ -563,7 +563,7 @@ PROCESSES = Row("Processes", [
         "Memory", "bytes",
         [Query("process_resident_memory_bytes{$scope}", "{{job}} {{instance}}")],
         shows="Resident memory per process.",
-        normal="Steady once the queues are filled: the budget stands in docs/ARCHITECTURE.md.",
+        normal="Steady once the queues are filled: the budget is in docs/ARCHITECTURE.md.",
         otherwise="Grows with the keys: see beside. Grows without them: a bug, please report it.",
     ),
     lines(

@@ -1,13 +1,11 @@
-// Takeover of source partitions (protocol P3, P4): where to begin to read each.
+// Takeover of source partitions (protocol P3, P4): where to begin reading each.
 //
-//   a committed offset         -> there, after the check that it is this job's and still in the log
-//   none, but the chain of map steps on the repartition topic knows the partition
-//                              -> where the chain ends: the group's offsets were lost, the steps
-//                              were
-//                                 not (docs/adr/0004)
-//   none, never read           -> by --from, if the partition was there when the application first
-//                                 started; at its beginning, if it was added later. Either way the
-//                                 base is committed in an open step before any record is read.
+//   committed offset    -> there, after checking that it is this job's and still in the log
+//   none, but the chain -> where the chain of map steps in the repartition topic ends: the group's
+//   has the partition      offsets were lost, the steps were not (docs/adr/0004)
+//   none, never read    -> by --from, if the partition existed when the application first started,
+//                          else at its beginning. Either way the base is committed in an open step
+//                          before any record is read.
 #pragma once
 
 #include "kstream/codec/delta_batch.hpp"

@@ -45,7 +45,8 @@ public:
         as_believed,    // the committed positions are this loop's
     };
     // Goes on with what the step's phase asks for. On `committed`, `not_committed`, `superseded`
-    // and `unknown` of a step, the step is still held: the caller settles it with StepEvent::answered.
+    // and `unknown` of a step, the step is still held: the caller settles it with
+    // StepEvent::answered.
     [[nodiscard]] Result<Finding> advance(StepInFlight& step, const Positions& positions,
                                           TransactionSink::State producer, ClusterQueries& queries);
 

@@ -14,12 +14,12 @@ using Look = std::pair<std::string_view, std::string_view>;
 constexpr std::size_t kSchemaHeaderBytes = 5;
 
 constexpr std::string_view kSchemaRegistry =
-    "a record of a schema registry: the byte 0 and a schema's number stand in front of it "
+    "a record of a schema registry: the byte 0 and a schema id come before it "
     "(Confluent wire format)";
 constexpr std::string_view kUtf16 = "UTF-16: only UTF-8 is read";
 
 constexpr std::array kBeginnings = std::to_array<Look>({
-    {"\xef\xbb\xbf"sv, "JSON behind a byte order mark: the producer has to leave it out"},
+    {"\xef\xbb\xbf"sv, "JSON after a byte order mark: the producer must not write one"},
     {"\xff\xfe"sv, kUtf16},
     {"\xfe\xff"sv, kUtf16},
     {"{\0"sv, kUtf16},

@@ -419,7 +419,7 @@ TEST_CASE("A result that is missing where all around it is proves nothing") {
     CHECK(world.kinds() == Kinds{});
 }
 
-TEST_CASE("A total that comes twice in a transaction, or behind its meta record, is found") {
+TEST_CASE("A total that comes twice in a transaction, or after its meta record, is found") {
     AuditedWorld world = sold();
     SECTION("twice") {
         world.transaction = 1;

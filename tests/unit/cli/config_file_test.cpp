@@ -52,7 +52,7 @@ TEST_CASE("What could mean two things is an error") {
     CHECK(problem_of("k = 5 # comment").contains("a '#' in a value without quotes"));
     CHECK(problem_of("k = # comment").contains("a '#' in a value without quotes"));
     CHECK(problem_of(R"(k = "open)").contains("closing quote"));
-    CHECK(problem_of(R"(k = "a" b)").contains("behind the closing quote"));
+    CHECK(problem_of(R"(k = "a" b)").contains("after the closing quote"));
     CHECK(problem_of(R"(k = "\x")").contains("unknown escape"));
     CHECK(problem_of("[produce").contains("a section is [name]"));
     CHECK(problem_of("= 5").contains("not of the form key = value"));

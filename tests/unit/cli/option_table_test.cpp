@@ -107,9 +107,9 @@ TEST_CASE("Ranges and defaults are told in the words of the option") {
     CHECK(range_text(named("commit-interval").rules) == "1ms .. 1m");
     CHECK(range_text(named("log-format").rules) == "text, json");
     CHECK(range_text(named("seed").rules).empty());
-    CHECK(default_text(named("rate"), Subcommand::produce) == "as fast as it goes");
+    CHECK(default_text(named("rate"), Subcommand::produce) == "as fast as possible");
     CHECK(default_text(named("application-id"), Subcommand::aggregate) == "kstream");
-    CHECK(default_text(named("application-id"), Subcommand::reset) == "must be given");
+    CHECK(default_text(named("application-id"), Subcommand::reset) == "required");
 }
 
 TEST_CASE("The printed configuration is a file that gives the same configuration") {

@@ -156,12 +156,12 @@ TEST_CASE("What is not the name of a field is refused, and said how to write it"
     CHECK(problem({"--group-by", "1"}).contains("is a number"));
     CHECK(problem({"--sum", "amount=2.5"}).contains("is a number"));
     CHECK(problem({"--group-by", "a b"}) ==
-          R"(--group-by: 'a b' is not the name of a field: a comma divides several names; what )"
-          R"(belongs to the name stands behind a backslash (\ ))");
+          R"(--group-by: 'a b' is not the name of a field: a comma divides several names; if )"
+          R"(it is part of the name, put a backslash before it (\ ))");
     CHECK(problem({"--sum", "sum(amount)"}).contains("--sum amount"));
     CHECK(problem({"--count", "*"}).contains("--count alone counts the records"));
     CHECK(problem({"--group-by", "\"a\""}).contains("without quotes"));
-    CHECK(problem({"--group-by", "a\tb"}).ends_with(R"(behind a backslash (\\x09))"));
+    CHECK(problem({"--group-by", "a\tb"}).ends_with(R"(a backslash before it (\\x09))"));
     CHECK(problem({"--group-by", "a=b"}).contains("only aggregates of a field have FIELD=NAME"));
     CHECK(problem({"--group-by", "a,,b"}) == "--group-by: a name is missing");
     CHECK(problem({"--sum", "a,"}) == "--sum: not of the form FIELD or FIELD=NAME");
@@ -272,7 +272,7 @@ TEST_CASE("Unknown names are errors with the nearest one that exists") {
           Lines{"'agregate': unknown subcommand, did you mean aggregate?"});
     CHECK(problems_from({"--version", "--nonsense"}) == Lines{"--nonsense: unknown option"});
     CHECK(problems_from({"--brokers", "x", "produce"}) ==
-          Lines{"--brokers: this option stands behind a subcommand"});
+          Lines{"--brokers: this option belongs after a subcommand"});
     CHECK(problems_from({"produce", "extra", "--", "more"}) ==
           Lines{"'extra': unexpected argument", "'more': unexpected argument"});
     CHECK(problems_from({}) == Lines{"no subcommand: see kstream --help"});
@@ -293,13 +293,13 @@ TEST_CASE("A key that means different things must stand in a section") {
     const TemporaryFile file("count = 5\n");
     const Lines problems = problems_from({"produce", "--config", file.path()});
     REQUIRE(problems.size() == 1);
-    CHECK(problems[0].starts_with(file.path() + ":1: count: must stand in a section"));
+    CHECK(problems[0].starts_with(file.path() + ":1: count: belongs in a section"));
 }
 
 TEST_CASE("A key that stands twice in a file is an error, unless it can be repeated") {
     const TemporaryFile file("[produce]\nseed = 1\nseed = 2\n");
     CHECK(problems_from({"produce", "--config", file.path()}) ==
-          Lines{file.path() + ":3: seed: stands here for the second time"});
+          Lines{file.path() + ":3: seed: is set a second time here"});
 }
 
 TEST_CASE("A property of the client library outside of its section is told where it belongs") {
@@ -307,7 +307,7 @@ TEST_CASE("A property of the client library outside of its section is told where
     CHECK(problems_from({"produce", "--config", file.path()}) ==
           Lines{file.path() +
                     ":1: security.protocol: unknown key: properties of the client library "
-                    "stand in the section [client]",
+                    "belong in the section [client]",
                 file.path() + ":2: bootstrap.servers: unknown key, did you mean brokers?"});
 }
 
@@ -416,7 +416,7 @@ TEST_CASE("Secrets are refused on the command line and never repeated") {
           "sasl.oauthbearer.config"}) {
         const Lines problems = problems_from({"produce", "-X", property + "=hunter2"});
         REQUIRE(problems.size() == 1);
-        CHECK(problems[0].contains("must not stand on the command line"));
+        CHECK(problems[0].contains("must not be on the command line"));
         CHECK_FALSE(problems[0].contains("hunter2"));
     }
     CHECK(config_from<ProduceConfig>({"produce"}, {{"KSTREAM_X_SASL_PASSWORD", "hunter2"}})
@@ -483,7 +483,7 @@ TEST_CASE("An application id may be as long as the names of its topics allow") {
 
 TEST_CASE("Rules between options") {
     CHECK(problems_from({"reset"}) ==
-          Lines{"--application-id must be given: it says which job is to be forgotten"});
+          Lines{"--application-id must be given: it names the job whose state to delete"});
     CHECK(config_from<ResetConfig>({"reset", "--application-id", "a", "--results", "tombstone"})
               .results == ResultsOnReset::tombstone);
     CHECK(problems_from({"create-topics", "--min-insync-replicas", "4"}).size() == 1);

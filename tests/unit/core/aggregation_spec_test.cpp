@@ -120,13 +120,13 @@ TEST_CASE("each problem is named, and all at once", "[spec]") {
 TEST_CASE("output fields have names of their own", "[spec]") {
     AggregationSpec spec = default_spec();
     spec.aggregates[1].output_name = "id_vendedor";
-    CHECK(problems(spec) == Problems{"the output field 'id_vendedor' stands more than once"});
+    CHECK(problems(spec) == Problems{"the output field 'id_vendedor' occurs more than once"});
     spec = default_spec();
     spec.group_by = {"a", "a", "a"};
-    CHECK(problems(spec) == Problems{"the output field 'a' stands more than once"});
+    CHECK(problems(spec) == Problems{"the output field 'a' occurs more than once"});
     spec.group_by = {"b", "a", "b", "a"};
-    CHECK(problems(spec) == Problems{"the output field 'a' stands more than once",
-                                     "the output field 'b' stands more than once"});
+    CHECK(problems(spec) == Problems{"the output field 'a' occurs more than once",
+                                     "the output field 'b' occurs more than once"});
 }
 
 TEST_CASE("names are text that can be written down", "[spec]") {

@@ -623,7 +623,7 @@ TEST_CASE("the first bad record of each reason is told, with what helps against 
     CHECK(b.tally.firsts[1].reason == BadReason::json);
     CHECK(b.tally.firsts[1].field.empty());
     CHECK(b.tally.firsts[1].hint ==
-          "it looks like JSON behind a byte order mark: the producer has to leave it out");
+          "it looks like JSON after a byte order mark: the producer must not write one");
     CHECK(b.tally.firsts[2].reason == BadReason::missing_field);
     CHECK(b.tally.firsts[2].field == "id_vendedor");
     CHECK(b.tally.firsts[2].hint.empty());

@@ -380,7 +380,7 @@ TEST_CASE("a chain that ends behind the source's end of before a pause is not a 
     b.takeover.begin(partitions({0}));
     REQUIRE(b.advance(60));
     CHECK(b.found() == "0:8");
-    CHECK(b.recorded.count("looking for it anew") == 1);
+    CHECK(b.recorded.count("looking for it again") == 1);
     CHECK(b.takeover.idle());
     CHECK(b.reader.all_closed());
 }
@@ -451,7 +451,7 @@ TEST_CASE("a chain that is purged after meta was read is read anew (simulator)")
         b.takeover.begin(partitions({0, 1}));
         REQUIRE(b.advance(60));
         CHECK(b.found() == "0:5, 1:4");
-        CHECK(b.recorded.count("looking for it anew") == 1);
+        CHECK(b.recorded.count("looking for it again") == 1);
         CHECK(b.takeover.idle());
         CHECK(b.reader.all_closed());
     }

@@ -245,7 +245,7 @@ TEST_CASE("totals restored while another owner went on are restored anew (simula
     REQUIRE(b.ready.size() == 1);
     CHECK(b.ready[0].position == Offset{5});
     CHECK(b.keys() == 2);
-    CHECK(b.recorded.count("restoring anew") == 1);
+    CHECK(b.recorded.count("restoring again") == 1);
     CHECK(b.reader.all_closed());
     CHECK(b.takeover.idle());
 }
@@ -373,7 +373,7 @@ TEST_CASE("a state is not new where its first deltas were purged already (simula
     REQUIRE(b.ready.size() == 1);
     CHECK(b.ready[0].position == Offset{5});
     CHECK(b.keys() == 1);
-    CHECK(b.recorded.count("restoring anew") == 1);
+    CHECK(b.recorded.count("restoring again") == 1);
 }
 
 TEST_CASE("deltas that were deleted before any was applied stop a takeover") {
