@@ -4,6 +4,7 @@
 #include "kstream/codec/spec_hash.hpp"
 #include "kstream/pipeline/map_takeover.hpp"
 #include "kstream/pipeline/totals_takeover.hpp"
+#include "kstream/planted_bug.hpp"
 
 #include <fmt/format.h>
 
@@ -82,8 +83,10 @@ Result<void> LoopThread::make_clients() {
     session.topics = environment_.topics;
     session.input_topic = input;
     session.input_topic_id = map ? job_.identity.source_id : job_.identity.repartition_id;
-    session.transactional_id = fmt::format("{}-{}-{}-{}", config.application_id,
-                                           map ? "map" : "totals", environment_.instance, worker_);
+    session.transactional_id =
+        fmt::format("{}-{}-{}-{}",
+                    planted(PlantedBug::application_not_named) ? "kstream" : config.application_id,
+                    map ? "map" : "totals", environment_.instance, worker_);
     session.topic_ids = environment_.topic_ids;
     session.name = name_ + "-producer";
     session.most_message_bytes = environment_.producer_sizes.most_message_bytes;

@@ -213,7 +213,7 @@ Result<void> MapTakeover::check_in_log(PartitionId partition, Offset position,
                     "retention is shorter than the time this job was down; run `kstream reset` to "
                     "begin again at what is left");
     }
-    if (position > resolving.log_end) {
+    if (position > resolving.log_end && !planted(PlantedBug::position_behind_end)) {
         return fail(ExitCode::integrity,
                     fmt::format("topic {} partition {}: offset {} was read, but the log ends at {}",
                                 job_.spec.source_topic, partition.value, position.value,

@@ -26,7 +26,7 @@ TotalsState::TotalsState(const Job& job, PartitionId partition)
     : job_(job),
       partition_(partition),
       charge_(job.spec),
-      keys_(job.hash_seed),
+      keys_(job.hash_seed, job.cells_in_cache),
       merged_(job.kinds.size()) {
     begin_layer(filling_);
 }
