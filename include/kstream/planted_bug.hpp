@@ -33,7 +33,7 @@
     BUG(topic_id_not_checked, loop, "P4", "a topic that was made again is taken for the old one")  \
     BUG(topic_not_proved, kafka, "P4", "a step is committed whatever topic it was read from")      \
     BUG(generation_not_sent, kafka, "P5", "offsets are sent without generation and member id")     \
-    BUG(application_not_named, kafka, "P5", "transactional ids do not name their application")     \
+    BUG(application_not_named, kafka, "P5", "groups do not name their application")                \
     BUG(producer_kept, kafka, "P6", "a producer with an unanswered request is used again")         \
     BUG(uncertain_as_committed, loop, "P6", "an unknown outcome is taken for committed")           \
     BUG(uncertain_as_aborted, loop, "P6", "an unknown outcome is taken for aborted")               \

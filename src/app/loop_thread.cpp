@@ -70,6 +70,9 @@ Result<void> LoopThread::make_clients() {
     kafka::GroupConsumerConfig consumer;
     consumer.topic = input;
     consumer.group = map ? names.map_group : names.totals_group;
+    if (planted(PlantedBug::application_not_named)) {
+        consumer.group = map ? "kstream-map" : "kstream-totals";
+    }
     consumer.name = name_ + "-consumer";
     consumer.client_id_suffix = client_id_suffix(environment_.http);
     if (!config.group_instance_id.empty()) {
@@ -83,10 +86,8 @@ Result<void> LoopThread::make_clients() {
     session.topics = environment_.topics;
     session.input_topic = input;
     session.input_topic_id = map ? job_.identity.source_id : job_.identity.repartition_id;
-    session.transactional_id =
-        fmt::format("{}-{}-{}-{}",
-                    planted(PlantedBug::application_not_named) ? "kstream" : config.application_id,
-                    map ? "map" : "totals", environment_.instance, worker_);
+    session.transactional_id = fmt::format("{}-{}-{}-{}", config.application_id,
+                                           map ? "map" : "totals", environment_.instance, worker_);
     session.topic_ids = environment_.topic_ids;
     session.name = name_ + "-producer";
     session.most_message_bytes = environment_.producer_sizes.most_message_bytes;

@@ -7,6 +7,7 @@
 
 #include "kstream/codec/identity.hpp"
 #include "kstream/model/ids.hpp"
+#include "kstream/planted_bug.hpp"
 #include "kstream/ports/cluster_queries.hpp"
 #include "sim/group.hpp"
 #include "sim/network.hpp"
@@ -45,7 +46,8 @@ public:
         return owner(topic).ids_[static_cast<std::size_t>(topic)];
     }
     [[nodiscard]] Group& group(TopicRole input) {
-        return input == TopicRole::source ? map_group_ : totals_group_;
+        Cluster& of = planted(PlantedBug::application_not_named) ? *first_ : *this;
+        return input == TopicRole::source ? of.map_group_ : of.totals_group_;
     }
     [[nodiscard]] TransactionCoordinator& transactions() { return *first_->transactions_; }
     [[nodiscard]] Network& network() { return network_; }

@@ -4,7 +4,6 @@
 #include "kstream/pipeline/map_takeover.hpp"
 #include "kstream/pipeline/totals_fold.hpp"
 #include "kstream/pipeline/totals_takeover.hpp"
-#include "kstream/planted_bug.hpp"
 #include "support/fakes/test_job.hpp"
 
 #include <fmt/format.h>
@@ -78,12 +77,8 @@ WorkerLoop::WorkerLoop(Surroundings& world, Process& process, Owner owner, Stage
       source_(world.cluster, world.swarm, world.tally, owner, input_of(stage),
               fmt::format("{}-{}", name_of(stage), owner),
               world.swarm.static_members ? instance : "", *this),
-      sink_(
-          world.cluster, world.swarm, world.tally, owner, input_of(stage),
-          fmt::format("{}-{}-{}",
-                      planted(PlantedBug::application_not_named) ? 0 : world.cluster.application(),
-                      name_of(stage), instance),
-          *this),
+      sink_(world.cluster, world.swarm, world.tally, owner, input_of(stage),
+            fmt::format("{}-{}-{}", world.cluster.application(), name_of(stage), instance), *this),
       recovery_queries_(world.cluster, world.swarm, owner, input_of(stage), *this),
       takeover_queries_(world.cluster, world.swarm, owner, input_of(stage), *this),
       purge_queries_(world.cluster, world.swarm, owner, input_of(stage), *this),
