@@ -22,14 +22,18 @@
     BUG(batch_only_where_deltas, loop, "P2", "a state partition without deltas gets no batch")     \
     BUG(half_map_step_sealed, loop, "P2", "a totals step is sealed between chunks of a map step")  \
     BUG(last_record_skipped, loop, "P2", "the last record of each batch is passed over")           \
+    BUG(waiting_records_lost, loop, "P2", "of many keys, those of a group not full are left out")  \
     BUG(committed_one_too_low, loop, "P2", "each committed offset is one below the position")      \
     BUG(committed_one_too_high, loop, "P2", "each committed offset is one above the position")     \
     BUG(open_step_left_out, loop, "P3", "a new partition is read before its base is committed")    \
     BUG(chain_end_ignored, loop, "P3", "without a committed offset, reading starts over")          \
     BUG(added_partition_from_end, loop, "P3", "a partition that was added is read from its end")   \
     BUG(topic_id_not_checked, loop, "P4", "a re-created topic is taken for the old one")           \
+    BUG(position_behind_end, loop, "P3", "a position behind the end of the log is gone on from")   \
+    BUG(cut_log_written_on, kafka, "P3", "a log that has lost what was written is written on")     \
     BUG(topic_not_proved, kafka, "P4", "a step is committed whatever topic it was read from")      \
     BUG(generation_not_sent, kafka, "P5", "offsets are sent without generation and member id")     \
+    BUG(application_not_named, kafka, "P5", "groups do not name their application")                \
     BUG(producer_kept, kafka, "P6", "a producer with an unanswered request is used again")         \
     BUG(uncertain_as_committed, loop, "P6", "an unknown outcome is taken for committed")           \
     BUG(uncertain_as_aborted, loop, "P6", "an unknown outcome is taken for aborted")               \

@@ -4,6 +4,7 @@
 #include "kstream/codec/spec_hash.hpp"
 #include "kstream/pipeline/map_takeover.hpp"
 #include "kstream/pipeline/totals_takeover.hpp"
+#include "kstream/planted_bug.hpp"
 #include "process/random_id.hpp"
 
 #include <fmt/format.h>
@@ -65,6 +66,9 @@ Result<void> LoopThread::make_clients() {
     kafka::GroupConsumerConfig consumer;
     consumer.topic = input;
     consumer.group = map ? names.map_group : names.totals_group;
+    if (planted(PlantedBug::application_not_named)) {
+        consumer.group = map ? "kstream-map" : "kstream-totals";
+    }
     consumer.name = name_ + "-consumer";
     consumer.client_id_suffix = client_id_suffix(environment_.http);
     if (!config.group_instance_id.empty()) {

@@ -14,8 +14,6 @@ namespace kstream {
 namespace {
 
 constexpr std::size_t kInitialCells = 64;
-// Cells and keys of fewer are in the second-level cache of most machines, a megabyte.
-constexpr std::size_t kCellsInCache = std::size_t{1} << 15;
 
 // Folded multiply: the high and the low half of a 128-bit product, mixed. One multiplication for
 // eight bytes; the seed makes the multiplicand unknown to whoever chooses the keys.
@@ -32,7 +30,8 @@ std::uint64_t load64(const char* bytes) {
 
 }  // namespace
 
-KeyTable::KeyTable(std::uint64_t seed) : seed_(detail::mix64(seed | 1)), cells_(kInitialCells) {}
+KeyTable::KeyTable(std::uint64_t seed, std::size_t cells_in_cache)
+    : seed_(detail::mix64(seed | 1)), cells_in_cache_(cells_in_cache), cells_(kInitialCells) {}
 
 std::uint64_t KeyTable::hash(std::string_view key) const {
     std::uint64_t h = seed_ ^ (key.size() * 0x9e3779b97f4a7c15ULL);
@@ -88,7 +87,7 @@ std::uint32_t KeyTable::find(std::string_view wanted) const {
 }
 
 bool KeyTable::outgrows_caches() const {
-    return cells_.size() > kCellsInCache;
+    return cells_.size() > cells_in_cache_;
 }
 
 void KeyTable::prefetch(std::span<const std::string_view> keys,

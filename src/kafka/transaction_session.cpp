@@ -507,7 +507,7 @@ void TransactionSession::Producer::note_written(const rd_kafka_message_t& messag
         ends.resize(partition + 1);
     }
     const Offset at{message.offset};
-    if (at < ends[partition] && !cut_off_) {
+    if (at < ends[partition] && !cut_off_ && !planted(PlantedBug::cut_log_written_on)) {
         cut_off_ = {static_cast<TopicRole>(role), PartitionId{message.partition}, ends[partition],
                     at};
     }

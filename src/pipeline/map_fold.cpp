@@ -22,7 +22,7 @@ MapFold::MapFold(const Job& job, MapFoldConfig config, Log& log, MapFoldPorts po
       reader_(make_record_reader(job.spec)),
       writer_(job.kinds),
       charge_(job.spec),
-      keys_(job.hash_seed) {}
+      keys_(job.hash_seed, job.cells_in_cache) {}
 
 MapFold::Filling& MapFold::filling(PartitionId partition) {
     const auto index = static_cast<std::size_t>(partition.value);
@@ -105,7 +105,9 @@ void MapFold::add_waiting() {
     const std::size_t width = job_.kinds.size();
     std::array<std::string_view, KeyTable::kTogether> keys;
     std::array<std::uint32_t, KeyTable::kTogether> likely;
-    const std::size_t count = waiting_.size();
+    const bool lost =
+        planted(PlantedBug::waiting_records_lost) && waiting_.size() < KeyTable::kTogether;
+    const std::size_t count = lost ? 0 : waiting_.size();
     for (std::size_t i = 0; i < count; ++i) {
         keys[i] = std::string_view{waiting_keys_}.substr(waiting_[i].key_at, waiting_[i].key_size);
     }

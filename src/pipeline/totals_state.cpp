@@ -27,7 +27,7 @@ TotalsState::TotalsState(const Job& job, PartitionId partition, std::uint32_t mo
       partition_(partition),
       most_keys_(most_keys),
       charge_(job.spec),
-      keys_(job.hash_seed),
+      keys_(job.hash_seed, job.cells_in_cache),
       merged_(job.kinds.size()) {
     begin_layer(filling_);
 }

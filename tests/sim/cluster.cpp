@@ -7,22 +7,33 @@
 
 namespace kstream::sim {
 
-Cluster::Cluster(Schedule& schedule, const Swarm& swarm, Tally& tally, const VirtualClock& clock)
+Cluster::Cluster(Schedule& schedule, const Swarm& swarm, Tally& tally, const VirtualClock& clock,
+                 Cluster* first)
     : schedule_(schedule),
       swarm_(swarm),
       tally_(tally),
       clock_(clock),
-      dice_(swarm.seed ^ 0x636c7573),
+      dice_(swarm.seed ^ (first == nullptr ? 0x636c7573U : 0x32636c75U)),
       network_(schedule, swarm, tally),
-      map_group_(schedule, network_, swarm, tally, "map", swarm.source_partitions),
-      totals_group_(schedule, network_, swarm, tally, "totals", swarm.state_partitions),
-      transactions_(schedule, swarm, tally, *this) {
+      map_group_(schedule, network_, swarm, tally, first == nullptr ? "map" : "second-map",
+                 swarm.source_partitions),
+      totals_group_(schedule, network_, swarm, tally, first == nullptr ? "totals" : "second-totals",
+                    swarm.state_partitions),
+      first_(first == nullptr ? this : first) {
+    if (first == nullptr) {
+        transactions_ = std::make_unique<TransactionCoordinator>(schedule, swarm, tally, *this);
+    } else {
+        first->second_ = this;
+    }
     const auto make = [this](TopicRole topic, std::int32_t partitions) {
         const auto index = static_cast<std::size_t>(topic);
         topics_[index].resize(static_cast<std::size_t>(partitions));
-        ids_[index] = testing::topic_id(static_cast<std::uint8_t>(0x10 + 0x20 * index));
+        ids_[index] =
+            testing::topic_id(static_cast<std::uint8_t>(0x10 + 0x20 * index + application()));
     };
-    make(TopicRole::source, swarm.source_partitions);
+    if (first == nullptr) {
+        make(TopicRole::source, swarm.source_partitions);
+    }
     make(TopicRole::repartition, swarm.state_partitions);
     make(TopicRole::changelog, swarm.state_partitions);
     make(TopicRole::results, swarm.results_partitions);
@@ -31,13 +42,14 @@ Cluster::Cluster(Schedule& schedule, const Swarm& swarm, Tally& tally, const Vir
 
 // A batch that would begin a transaction on a partition is checked with the coordinator (KIP-890,
 // part 1), so that one that comes after its transaction's end leaves nothing open behind it.
-Code Cluster::produce(const std::string& id, const TopicPartition& to, PartitionLog::Batch batch) {
+Code Cluster::produce(const std::string& id, const TopicPartition& to, PartitionLog::Batch batch,
+                      Offset& at) {
     if (leaders_away()) {
         return Code::unavailable;
     }
     PartitionLog& log = this->log(to.topic, to.partition);
     if (log.begins(batch.producer, batch.sequence)) {
-        if (const Code code = transactions_.verify(id, batch.producer, to); code != Code::none) {
+        if (const Code code = transactions().verify(id, batch.producer, to); code != Code::none) {
             return code;
         }
     }
@@ -46,7 +58,10 @@ Code Cluster::produce(const std::string& id, const TopicPartition& to, Partition
         return Code::message_refused;
     }
     batch.timestamp_ms = clock_.wall_ms();
-    return log.append(batch);
+    const Offset end = log.end();
+    const Code code = log.append(batch);
+    at = log.end() > end ? end : at;
+    return code;
 }
 
 Code Cluster::commit_offsets(const std::string& id, TopicRole input, const ProducerId& producer,
@@ -54,7 +69,7 @@ Code Cluster::commit_offsets(const std::string& id, TopicRole input, const Produ
                              const Group::Offsets& offsets, const std::string& metadata) {
     Group& group = this->group(input);
     if (group.begins(producer)) {
-        if (const Code code = transactions_.verify(id, producer, group.name());
+        if (const Code code = transactions().verify(id, producer, group.name());
             code != Code::none) {
             return code;
         }
@@ -63,14 +78,16 @@ Code Cluster::commit_offsets(const std::string& id, TopicRole input, const Produ
 }
 
 void Cluster::write_marker(const TopicPartition& to, const ProducerId& producer, bool commit) {
-    log(to.topic, to.partition).marker(producer, commit, clock_.wall_ms());
+    Cluster& of = to.application == 0 ? *this : *second_;
+    of.log(to.topic, to.partition).marker(producer, commit, clock_.wall_ms());
     tally_.note(commit ? "marker" : "abort marker", "", static_cast<std::int64_t>(to.topic),
                 to.partition.value);
 }
 
 void Cluster::write_group_marker(const std::string& group, const ProducerId& producer,
                                  bool commit) {
-    (group == map_group_.name() ? map_group_ : totals_group_).marker(producer, commit);
+    Cluster& of = group.starts_with("second-") ? *second_ : *this;
+    (group == of.map_group_.name() ? of.map_group_ : of.totals_group_).marker(producer, commit);
 }
 
 Code Cluster::answer(const Query& query, TopicRole input, QueryAnswer& answer) {
@@ -149,6 +166,9 @@ void Cluster::add_source_partition() {
     }
     topics_[static_cast<std::size_t>(TopicRole::source)].emplace_back();
     map_group_.add_partition();
+    if (second_ != nullptr) {
+        second_->map_group_.add_partition();
+    }
 }
 
 // What is in the new topic could be taken for more of the old one: its offsets go on where they
@@ -156,9 +176,10 @@ void Cluster::add_source_partition() {
 void Cluster::make_again(TopicRole topic, std::size_t records) {
     const auto index = static_cast<std::size_t>(topic);
     ids_[index] = testing::topic_id(0xe0);
-    replaced_ = std::exchange(topics_[index], std::vector<PartitionLog>(topics_[index].size()));
-    for (std::size_t i = 0; i < replaced_.size(); ++i) {
+    for (std::size_t i = 0; i < topics_[index].size(); ++i) {
         PartitionLog& log = topics_[index][i];
+        const PartitionLog& before = before_[{topic, PartitionId{static_cast<std::int32_t>(i)}}] =
+            std::exchange(log, {});
         if (topic == TopicRole::source) {
             for (std::size_t n = 0; n < records; ++n) {
                 log.append("k", R"({"id_vendedor":"again","valor":1.00})", clock_.wall_ms());
@@ -166,17 +187,28 @@ void Cluster::make_again(TopicRole topic, std::size_t records) {
         } else if (topic == TopicRole::repartition) {
             // The steps of the old one, once more, and its last one again and again.
             const PartitionLog::Entry* last = nullptr;
-            for (const PartitionLog::Entry& entry : replaced_[i].entries()) {
+            for (const PartitionLog::Entry& entry : before.entries()) {
                 if (entry.kind == PartitionLog::Kind::data && !entry.aborted) {
                     last = &entry;
                 }
             }
-            const auto end = static_cast<std::size_t>(replaced_[i].end().value) + records;
+            const auto end = static_cast<std::size_t>(before.end().value) + records;
             for (std::size_t n = 0; last != nullptr && n < end; ++n) {
                 log.append(std::nullopt, last->value, clock_.wall_ms());
             }
         }
     }
+}
+
+bool Cluster::cut(TopicRole topic, PartitionId partition, Offset at) {
+    PartitionLog& log = this->log(topic, partition);
+    PartitionLog before = log;
+    if (!log.cut(at)) {
+        return false;
+    }
+    tally_.note("cut", "", partition.value, log.end().value);
+    before_.emplace(std::pair{topic, partition}, std::move(before));
+    return true;
 }
 
 void Cluster::double_step(testing::Seeded& dice) {
@@ -215,8 +247,8 @@ void Cluster::double_step(testing::Seeded& dice) {
 
 void Cluster::heal() {
     const Instant past{0};
-    leaders_away_until_ = past;
-    transactions_.away_until(past);
+    leaders_away_until(past);
+    transactions().away_until(past);
     map_group_.away_until(past);
     totals_group_.away_until(past);
 }

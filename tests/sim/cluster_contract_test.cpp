@@ -199,8 +199,9 @@ private:
             OutputBatch batch;
             batch.append(TopicRole::results, PartitionId{0}, "k", "v");
             const std::vector<std::uint32_t> all{0};
+            Offset at;
             return cluster_.produce(id, kResults,
-                                    {producer, std::stoll(words.at(2)), &batch, &all, 0});
+                                    {producer, std::stoll(words.at(2)), &batch, &all, 0}, at);
         }
         if (verb == "commit-offsets" || verb == "offsets") {
             return commit_offsets(words, session);

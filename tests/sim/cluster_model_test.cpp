@@ -28,6 +28,29 @@ TEST_CASE("compaction keeps the newest record of each key, and every offset") {
     CHECK(offsets == std::vector<std::int64_t>{1, 2, 3, 4});
 }
 
+TEST_CASE("an unclean election takes whole transactions, and what the leader knew of producers") {
+    PartitionLog log;
+    OutputBatch batch;
+    batch.append(TopicRole::changelog, PartitionId{0}, "k", "v");
+    const std::vector<std::uint32_t> all{0};
+    const ProducerId producer{1, 0};
+    REQUIRE(log.append({producer, 0, &batch, &all, 0}) == Code::none);
+    log.marker(producer, true, 0);
+    REQUIRE(log.append({producer, 1, &batch, &all, 0}) == Code::none);
+    log.append("other", "v", 0);
+    log.marker(producer, true, 0);
+    CHECK_FALSE(log.cut(Offset{5}));
+    REQUIRE(log.cut(Offset{4}));  // the second transaction's end
+    CHECK(log.end() == Offset{2});
+    CHECK(log.last_stable() == Offset{2});
+    CHECK(log.append({producer, 2, &batch, &all, 0}) == Code::out_of_order_sequence);
+    CHECK(log.append({producer, 1, &batch, &all, 0}) == Code::none);
+    REQUIRE(log.cut(Offset{1}));  // the first one's end; the second one is open
+    CHECK(log.end() == Offset{0});
+    CHECK(log.append({producer, 7, &batch, &all, 0}) == Code::none);
+    CHECK(log.last_stable() == Offset{0});
+}
+
 TEST_CASE("the actions of a stopped process happen when it goes on, of a dead one never") {
     Schedule schedule;
     const Owner stopped = schedule.add_owner();

@@ -34,6 +34,11 @@ constexpr Duration kMostToDrain = seconds{240};
 constexpr Duration kMostToRefuse = seconds{30};
 constexpr std::uint64_t kMostActions = 2'000'000;  // some hundred times what a history needs
 
+// How long a log that was cut is written on to before the end is looked for: what it has lost shows
+// in what comes after it.
+constexpr std::array<Duration, 2> kAfterTheCut{seconds{3}, seconds{12}};
+constexpr Duration kCutSettles = seconds{15};
+
 class History {
 public:
     History(const Swarm& swarm, const Replay& replay);
@@ -42,9 +47,27 @@ public:
 private:
     // A place for a process, which is there, or comes back.
     struct Place {
+        std::size_t application = 0;
         std::unique_ptr<Process> process;
         std::uint64_t starts = 0;
         bool starting = false;
+        bool refused = false;  // it has said that somebody has to look at the log
+    };
+    struct Application {
+        Application(History& history, Cluster& of)
+            : world{history.schedule_,
+                    history.clock_,
+                    history.swarm_,
+                    history.tally_,
+                    of,
+                    TraceLog{history.tally_},
+                    {},
+                    0},
+              oracle(of, history.input_, make_job(of, history.swarm_)) {}
+
+        Surroundings world;
+        Oracle oracle;
+        std::optional<EndWatcher> end_watcher;  // from the calm on
     };
 
     void start(std::size_t place);
@@ -59,11 +82,19 @@ private:
     void compact();
     void make_topic_again();
     void look_for_refusals();
+    void cut_a_log();
+    void look_behind_the_cut();
+    void go_calm();
     void look();
     void look_for_the_end();
     void begin_calm();
     void take_ended(std::size_t place);
     [[nodiscard]] std::optional<std::string> verdict(const Error& error) const;
+    [[nodiscard]] bool all_refuse() const;
+    [[nodiscard]] bool all_drained();
+    [[nodiscard]] bool counts_what_is_gone();
+    [[nodiscard]] std::string progress();
+    [[nodiscard]] std::optional<std::string> complaint();
     [[nodiscard]] Duration some_ms(std::size_t least, std::size_t most) {
         return milliseconds{least + dice_.below(most - least + 1)};
     }
@@ -73,16 +104,16 @@ private:
     VirtualClock clock_{schedule_};
     Tally tally_{schedule_};
     Cluster cluster_;
+    std::unique_ptr<Cluster> second_cluster_;  // what the second application has of its own
     Input input_;
-    Surroundings world_;
-    Oracle oracle_;
-    std::optional<EndWatcher> end_watcher_;  // from the calm on
+    std::vector<std::unique_ptr<Application>> applications_;
     testing::Seeded dice_;
     std::vector<Place> places_;
     Instant begun_;
     Instant calm_since_;
     bool all_down_ = false;
     std::optional<TopicRole> made_again_;  // it is another log: everybody has to stop
+    std::optional<PartitionId> cut_;       // of some topic; who misses what was there has to stop
     bool done_ = false;
     std::optional<std::string> failure_;
 };
@@ -90,12 +121,20 @@ private:
 History::History(const Swarm& swarm, const Replay& replay)
     : swarm_(swarm),
       cluster_(schedule_, swarm_, tally_, clock_),
+      second_cluster_(swarm.two_applications
+                          ? std::make_unique<Cluster>(schedule_, swarm_, tally_, clock_, &cluster_)
+                          : nullptr),
       input_(cluster_, swarm_, clock_),
-      world_{schedule_, clock_, swarm_, tally_, cluster_, TraceLog{tally_}, {}, 0},
-      oracle_(cluster_, input_, make_job(cluster_, swarm_)),
       dice_(swarm.seed ^ 0x68697374),
-      places_(static_cast<std::size_t>(swarm.processes)),
       begun_(schedule_.now()) {
+    applications_.push_back(std::make_unique<Application>(*this, cluster_));
+    if (second_cluster_) {
+        applications_.push_back(std::make_unique<Application>(*this, *second_cluster_));
+    }
+    places_.resize(static_cast<std::size_t>(swarm.processes) * applications_.size());
+    for (std::size_t place = 0; place < places_.size(); ++place) {
+        places_[place].application = place % applications_.size();
+    }
     tally_.most_faults = replay.most_faults.value_or(tally_.most_faults);
     tally_.without = replay.without;
     tally_.trace = replay.trace;
@@ -112,21 +151,22 @@ Outcome History::run(Onlooker* onlooker) {
     Instant next_look = schedule_.now() + kOnlook;
     while (!done_ && schedule_.run_next()) {
         if (onlooker != nullptr && schedule_.now() >= next_look) {
-            onlooker->in_between(world_);
+            onlooker->in_between(applications_[0]->world);
             next_look = schedule_.now() + kOnlook;
         }
         if (schedule_.happened() > kMostActions) {
-            failure_ = "does not come to rest:" + oracle_.progress();
+            failure_ = "does not come to rest:" + progress();
             break;
         }
     }
     if (!failure_) {
-        failure_ = made_again_ ? oracle_.complaint_of(*made_again_) : oracle_.complaint();
+        failure_ = complaint();
     }
-    if (onlooker != nullptr && !failure_ && !made_again_) {
-        onlooker->at_end(world_);
+    const bool stopped = made_again_ || all_refuse();
+    if (onlooker != nullptr && !failure_ && !stopped) {
+        onlooker->at_end(applications_[0]->world);
     }
-    outcome.drained = !made_again_.has_value();
+    outcome.drained = !stopped;
     outcome.failure = failure_;
     outcome.faults = tally_.faults;
     outcome.events = tally_.events;
@@ -150,17 +190,19 @@ void History::start_after(std::size_t place, Duration delay) {
 void History::start(std::size_t place) {
     Place& here = places_[place];
     here.starting = false;
-    if (here.process != nullptr || all_down_ || made_again_.has_value()) {
+    if (here.process != nullptr || all_down_ || made_again_.has_value() || here.refused) {
         return;
     }
     const std::uint64_t start = ++here.starts;
     if (start > 1) {
         tally_.event(Event::restart);
     }
+    // Of two applications on one machine, say: both have the same.
+    const std::size_t number = place / applications_.size();
     const std::string instance = swarm_.stable_instances || swarm_.static_members
-                                     ? fmt::format("i{}", place)
-                                     : fmt::format("i{}-{}", place, start);
-    here.process = std::make_unique<Process>(world_, instance);
+                                     ? fmt::format("i{}", number)
+                                     : fmt::format("i{}-{}", number, start);
+    here.process = std::make_unique<Process>(applications_[here.application]->world, instance);
     tally_.note("start", instance);
 }
 
@@ -173,6 +215,12 @@ void History::crash(std::size_t place) {
 // What a supervisor may start again by itself is part of the game; what tells a person to look at
 // the log is a false alarm here, for nothing is wrong with the log.
 std::optional<std::string> History::verdict(const Error& error) const {
+    const bool refuses =
+        error.exit_code == ExitCode::identity || error.exit_code == ExitCode::integrity;
+    if (cut_ && refuses &&
+        error.message.find(fmt::format("partition {}", cut_->value)) != std::string::npos) {
+        return std::nullopt;
+    }
     switch (error.exit_code) {
         case ExitCode::try_again:
         case ExitCode::kafka_fatal:
@@ -202,6 +250,8 @@ void History::take_ended(std::size_t place) {
         return;
     }
     if (here.process->error()) {
+        const ExitCode code = here.process->error()->exit_code;
+        here.refused = code == ExitCode::integrity || code == ExitCode::identity;
         tally_.note("exit", here.process->error()->message, static_cast<std::int64_t>(place));
         if (auto wrong = verdict(*here.process->error())) {
             failure_ = std::move(wrong);
@@ -225,7 +275,7 @@ void History::next_fault() {
 
 // Which of the faults that this seed has, by their weights.
 std::optional<Fault> History::draw_fault() {
-    const std::array<std::pair<Fault, std::uint32_t>, 14> weights{
+    const std::array<std::pair<Fault, std::uint32_t>, 15> weights{
         {{Fault::crash, swarm_.crashes},
          {Fault::orderly_stop, swarm_.orderly_stops},
          {Fault::pause, swarm_.pauses},
@@ -239,7 +289,8 @@ std::optional<Fault> History::draw_fault() {
          {Fault::wall_clock_moved, swarm_.wall_clock_moves},
          {Fault::member_dropped, swarm_.members_dropped},
          {Fault::step_doubled, swarm_.steps_doubled},
-         {Fault::topic_made_again, swarm_.topic_made_again}}};
+         {Fault::topic_made_again, swarm_.topic_made_again},
+         {Fault::log_cut, swarm_.logs_cut}}};
     std::uint64_t sum = 0;
     for (const auto& [fault, weight] : weights) {
         sum += weight;
@@ -259,7 +310,8 @@ void History::make_fault() {
     const std::size_t place = dice_.below(places_.size());
     const Instant away = schedule_.now() + some_ms(100, 8000);
     Process* const process = places_[place].process.get();
-    Group& group = cluster_.group(dice_.chance(50) ? TopicRole::source : TopicRole::repartition);
+    Cluster& cluster = applications_[dice_.below(applications_.size())]->world.cluster;
+    Group& group = cluster.group(dice_.chance(50) ? TopicRole::source : TopicRole::repartition);
     const bool needs_process =
         fault == Fault::crash || fault == Fault::orderly_stop || fault == Fault::pause;
     if (!fault || (needs_process && process == nullptr) || !tally_.fault(*fault)) {
@@ -291,26 +343,39 @@ void History::make_fault() {
         case Fault::member_dropped:
             return group.drop_member(dice_.below(places_.size()));
         case Fault::step_doubled:
-            return cluster_.double_step(dice_);
+            return cluster.double_step(dice_);
         case Fault::topic_made_again:
             return make_topic_again();
+        case Fault::log_cut:
+            return cut_a_log();
         default:
             return;  // of chance, where it happens
     }
 }
 
 void History::compact() {
-    for (std::int32_t q = 0; q < cluster_.partitions(TopicRole::changelog); ++q) {
-        cluster_.log(TopicRole::changelog, PartitionId{q}).compact(dice_.below(20));
+    for (const auto& application : applications_) {
+        Cluster& cluster = application->world.cluster;
+        for (const TopicRole topic : {TopicRole::changelog, TopicRole::results}) {
+            for (std::int32_t q = 0; q < cluster.partitions(topic); ++q) {
+                cluster.log(topic, PartitionId{q}).compact(dice_.below(20));
+            }
+        }
     }
 }
 
-// Retention takes records away, but none that was not read yet.
+// Retention takes records away, but none that somebody has not read yet.
 void History::delete_from_source() {
     for (const auto& [partition, committed] : cluster_.group(TopicRole::source).committed()) {
+        Offset read = committed.offset;
+        for (const auto& application : applications_) {
+            const auto& offsets = application->world.cluster.group(TopicRole::source).committed();
+            const auto found = offsets.find(partition);
+            read = std::min(read, found == offsets.end() ? Offset{0} : found->second.offset);
+        }
         PartitionLog& log = cluster_.log(TopicRole::source, partition);
         const auto kept = static_cast<std::int64_t>(dice_.below(5));
-        log.delete_below(Offset{committed.offset.value - kept});
+        log.delete_below(Offset{read.value - kept});
     }
 }
 
@@ -324,14 +389,100 @@ void History::make_topic_again() {
     tally_.note("made again", "", static_cast<std::int64_t>(*made_again_));
     input_.end();
     cluster_.make_again(*made_again_, 1 + dice_.below(600));
+    go_calm();
+}
+
+// No faults from here on.
+void History::go_calm() {
     tally_.calm = true;
     calm_since_ = schedule_.now();
-    cluster_.heal();
+    for (const auto& application : applications_) {
+        application->world.cluster.heal();
+    }
     for (Place& place : places_) {
         if (place.process != nullptr) {
             place.process->go_on();
         }
     }
+}
+
+// A log loses its last records, read and applied or not, and goes on from there. Those that run do
+// so, or all of them are started again: a changelog is only missed by whoever restores it.
+void History::cut_a_log() {
+    constexpr std::array kRoles{TopicRole::source, TopicRole::repartition, TopicRole::changelog};
+    const TopicRole topic = kRoles[dice_.below(kRoles.size())];
+    const PartitionId partition{static_cast<std::int32_t>(
+        dice_.below(static_cast<std::size_t>(cluster_.partitions(topic))))};
+    const PartitionLog& log = cluster_.log(topic, partition);
+    const auto lost = static_cast<std::int64_t>(1 + dice_.below(dice_.chance(50) ? 4 : 40));
+    if (!cluster_.cut(topic, partition, Offset{log.end().value - lost})) {
+        return;
+    }
+    cut_ = partition;
+    if (topic == TopicRole::source) {
+        input_.leave(partition);
+    }
+    go_calm();
+    for (const Duration later : kAfterTheCut) {
+        schedule_.after(later, kCluster, [this] { input_.write_to_each(); });
+    }
+    if (dice_.chance(50)) {
+        schedule_.after(some_ms(0, 10'000), kCluster, [this] {
+            for (std::size_t place = 0; place < places_.size(); ++place) {
+                crash(place);
+            }
+        });
+    }
+}
+
+void History::look_behind_the_cut() {
+    const Duration since = schedule_.now() - calm_since_;
+    done_ = all_refuse() ||
+            (since > kCutSettles && input_.done() && all_drained() && !counts_what_is_gone());
+    if (!done_ && since > kMostToDrain) {
+        failure_ = "neither stops nor goes on after a log was cut:" + progress();
+        done_ = true;
+    }
+}
+
+// Of the source: whoever gets the partition next has to stop.
+bool History::counts_what_is_gone() {
+    return std::ranges::any_of(
+        cluster_.group(TopicRole::source).committed(), [this](const auto& entry) {
+            return entry.second.offset > cluster_.log(TopicRole::source, entry.first).end();
+        });
+}
+
+bool History::all_refuse() const {
+    return std::ranges::all_of(places_, &Place::refused);
+}
+
+bool History::all_drained() {
+    return std::ranges::all_of(applications_, [](auto& each) { return each->oracle.drained(); });
+}
+
+std::string History::progress() {
+    std::string text;
+    for (const auto& application : applications_) {
+        text += application->oracle.progress();
+    }
+    return text;
+}
+
+std::optional<std::string> History::complaint() {
+    Oracle& first = applications_[0]->oracle;
+    if (made_again_) {
+        return first.complaint_of(*made_again_);
+    }
+    if (all_refuse()) {
+        return first.counted_too_much();
+    }
+    for (const auto& application : applications_) {
+        if (auto wrong = application->oracle.complaint()) {
+            return wrong;
+        }
+    }
+    return std::nullopt;
 }
 
 void History::look_for_refusals() {
@@ -377,14 +528,9 @@ void History::look_for_empty_groups(int left) {
 // ---- the end ------------------------------------------------------------------------------------
 
 void History::begin_calm() {
-    calm_since_ = schedule_.now();
-    tally_.calm = true;
-    cluster_.heal();
-    end_watcher_.emplace(world_);
-    for (std::size_t place = 0; place < places_.size(); ++place) {
-        if (places_[place].process != nullptr) {
-            places_[place].process->go_on();
-        }
+    go_calm();
+    for (const auto& application : applications_) {
+        application->end_watcher.emplace(application->world);
     }
     tally_.note("calm", "");
 }
@@ -398,6 +544,8 @@ void History::look() {
     }
     if (made_again_) {
         look_for_refusals();
+    } else if (cut_) {
+        look_behind_the_cut();
     } else if (tally_.calm) {
         look_for_the_end();
     } else if (input_.done() && schedule_.now() - begun_ > swarm_.produce_for) {
@@ -407,15 +555,20 @@ void History::look() {
 }
 
 void History::look_for_the_end() {
-    const Result<bool>& reached = end_watcher_->reached();
-    if (!reached) {
-        failure_ = "the watch for the end failed: " + reached.error().message;
-    } else if (*reached && !oracle_.applied()) {
-        failure_ = "the watch for the end does not see what is missing:" + oracle_.progress();
-    } else if (schedule_.now() - calm_since_ > kMostToDrain) {
-        failure_ = "not drained:" + oracle_.progress();
+    bool all_reached = true;
+    for (const auto& application : applications_) {
+        const Result<bool>& reached = application->end_watcher->reached();
+        if (!reached) {
+            failure_ = "the watch for the end failed: " + reached.error().message;
+        } else if (*reached && !application->oracle.applied()) {
+            failure_ = "the watch for the end does not see what is missing:" + progress();
+        }
+        all_reached = all_reached && reached && *reached;
     }
-    done_ = failure_ || (*reached && oracle_.drained());
+    if (!failure_ && schedule_.now() - calm_since_ > kMostToDrain) {
+        failure_ = "not drained:" + progress();
+    }
+    done_ = failure_ || (all_reached && all_drained());
 }
 
 }  // namespace

@@ -73,21 +73,35 @@ void Input::write_some() {
     const std::size_t records =
         std::min<std::uint64_t>(1 + dice_.below(4), swarm_.records - written_);
     written_ += records;
-    if (swarm_.transactional_source && dice_.chance(50)) {
+    if (to == left_) {
+        // As if somebody else had got them.
+    } else if (swarm_.transactional_source && dice_.chance(50)) {
         write_in_transaction(to, records);
     } else {
-        PartitionLog& log = cluster_.log(TopicRole::source, to);
         for (std::size_t i = 0; i < records; ++i) {
-            Fact fact = draw();
-            const Offset at = log.end();
-            log.append("k", text_of(fact), clock_.wall_ms());
-            facts_of(to).emplace_back(at, std::move(fact));
+            write_one(to);
         }
     }
     const auto mean = static_cast<std::size_t>(swarm_.produce_for / milliseconds{1} * 5 / 2) /
                       std::max<std::uint64_t>(1, swarm_.records);
     cluster_.schedule().after(milliseconds{dice_.below(2 * mean + 1)}, kCluster,
                               [this] { write_some(); });
+}
+
+void Input::write_one(PartitionId to) {
+    PartitionLog& log = cluster_.log(TopicRole::source, to);
+    Fact fact = draw();
+    const Offset at = log.end();
+    log.append("k", text_of(fact), clock_.wall_ms());
+    facts_of(to).emplace_back(at, std::move(fact));
+}
+
+void Input::write_to_each() {
+    for (std::int32_t p = 0; p < cluster_.partitions(TopicRole::source); ++p) {
+        if (PartitionId{p} != left_) {
+            write_one(PartitionId{p});
+        }
+    }
 }
 
 void Input::write_in_transaction(PartitionId to, std::size_t records) {
@@ -104,11 +118,14 @@ void Input::write_in_transaction(PartitionId to, std::size_t records) {
     const ProducerId producer{++producers_, 0};
     (void)log.append({producer, 0, &batch, &indexes, clock_.wall_ms()});
     ++open_;
-    cluster_.schedule().after(
-        milliseconds{dice_.below(1500)}, kCluster, [this, to, producer, commit = dice_.chance(70)] {
-            cluster_.log(TopicRole::source, to).marker(producer, commit, clock_.wall_ms());
-            --open_;
-        });
+    cluster_.schedule().after(milliseconds{dice_.below(1500)}, kCluster,
+                              [this, to, producer, commit = dice_.chance(70)] {
+                                  PartitionLog& now = cluster_.log(TopicRole::source, to);
+                                  if (to != left_ || now.is_open(producer)) {
+                                      now.marker(producer, commit, clock_.wall_ms());
+                                  }
+                                  --open_;
+                              });
 }
 
 }  // namespace kstream::sim

@@ -7,6 +7,7 @@
 #include "support/fakes/seeded.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,6 +25,11 @@ public:
 
     // Nothing is written any more.
     void end() { written_ = swarm_.records; }
+    // Nothing more to this partition: a log that has lost its end and has grown past it again looks
+    // as if it had lost nothing.
+    void leave(PartitionId partition) { left_ = partition; }
+    // One more to each of the others.
+    void write_to_each();
 
     enum class Class : std::uint8_t { valid, bad, tombstone };
     struct Fact {
@@ -45,6 +51,7 @@ public:
 
 private:
     void write_some();
+    void write_one(PartitionId to);
     void write_in_transaction(PartitionId to, std::size_t records);
     [[nodiscard]] Fact draw();
     [[nodiscard]] Facts& facts_of(PartitionId partition);
@@ -54,6 +61,7 @@ private:
     const VirtualClock& clock_;
     testing::Seeded dice_;
     std::vector<Facts> facts_;  // by partition
+    std::optional<PartitionId> left_;
     std::uint64_t written_ = 0;
     std::uint64_t open_ = 0;
     std::uint64_t producers_ = 1'000'000;

@@ -32,6 +32,8 @@ public:
     // The same where this topic was made again and everybody has stopped: nothing that is in the
     // new one has been counted, and no position in it is committed.
     [[nodiscard]] std::optional<std::string> complaint_of(TopicRole made_again);
+    // The same where a log was cut: all that was counted has been there once.
+    [[nodiscard]] std::optional<std::string> counted_too_much();
 
 private:
     struct Total {
@@ -40,11 +42,20 @@ private:
         friend bool operator==(const Total&, const Total&) = default;
     };
     [[nodiscard]] std::optional<Meta> last_meta(PartitionId state);
-    [[nodiscard]] std::map<std::string, Total> expected(const std::vector<PartitionLog>* source);
+    using Entries = std::vector<PartitionLog::Entry>;
+    // `before`: as it was before it was deleted or cut.
+    [[nodiscard]] const Entries& source(PartitionId partition, bool before = false);
+    [[nodiscard]] static bool is_there(const Entries& entries, Offset at) {
+        const auto index = static_cast<std::size_t>(at.value);
+        return index < entries.size() && entries[index].kind == PartitionLog::Kind::data &&
+               !entries[index].aborted;
+    }
+    [[nodiscard]] std::map<std::string, Total> expected(bool before);
     [[nodiscard]] std::optional<std::string> read_results(std::map<std::string, Total>& published);
     [[nodiscard]] std::optional<std::string> check_results();
     [[nodiscard]] std::optional<std::string> check_chain(PartitionId state);
     [[nodiscard]] std::optional<std::string> check_meta(PartitionId state);
+    [[nodiscard]] std::optional<std::string> check_changelog(PartitionId state);
     [[nodiscard]] std::optional<std::string> check_dead_letters();
     [[nodiscard]] std::optional<std::string> check_offsets();
 

@@ -68,6 +68,8 @@ Code PartitionLog::append(const Batch& batch) {
         const OutputBatch::Record& record = batch.outputs->records()[index];
         Entry entry;
         entry.producer = batch.producer.id;
+        entry.epoch = batch.producer.epoch;
+        entry.sequence = batch.sequence;
         entry.timestamp_ms = batch.timestamp_ms;
         entry.aborted = true;
         entry.has_key = record.has_key;
@@ -104,6 +106,7 @@ void PartitionLog::marker(const ProducerId& producer, bool commit, std::int64_t 
     }
     Entry control;
     control.producer = producer.id;
+    control.epoch = producer.epoch;
     control.kind = Kind::control;
     control.timestamp_ms = timestamp_ms;
     entries_.push_back(std::move(control));
@@ -165,6 +168,51 @@ void PartitionLog::compact(std::size_t tail) {
             entry.compacted = true;
         }
     }
+}
+
+bool PartitionLog::cut(Offset at) {
+    std::map<std::uint64_t, Offset> begun;
+    std::vector<std::pair<Offset, Offset>> ended;  // first record and end of each transaction
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+        const Offset here{static_cast<std::int64_t>(i)};
+        if (entries_[i].kind == Kind::data && entries_[i].producer != 0) {
+            begun.emplace(entries_[i].producer, here);
+        } else if (const auto first = begun.find(entries_[i].producer);
+                   entries_[i].kind == Kind::control && first != begun.end()) {
+            ended.emplace_back(first->second, here);
+            begun.erase(first);
+        }
+    }
+    // By their ends, so that what one of them moves is seen by all that ended before it.
+    for (auto transaction = ended.rbegin(); transaction != ended.rend(); ++transaction) {
+        if (at <= transaction->second) {
+            at = std::min(at, transaction->first);
+        }
+    }
+    if (at < start_ || at >= end()) {
+        return false;
+    }
+    entries_.resize(static_cast<std::size_t>(at.value));
+    producers_.clear();
+    asked_.clear();
+    open_.clear();
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+        const Entry& entry = entries_[i];
+        if (entry.producer == 0) {
+            continue;
+        }
+        Producer& known = producers_[entry.producer];
+        if (entry.kind == Kind::control) {
+            open_.erase(entry.producer);
+            known = entry.epoch > known.epoch ? Producer{entry.epoch, 0, 0} : known;
+            continue;
+        }
+        open_.emplace(entry.producer, Offset{static_cast<std::int64_t>(i)});
+        known.first_sequence = entry.epoch > known.epoch ? entry.sequence : known.first_sequence;
+        known.epoch = entry.epoch;
+        known.next_sequence = entry.sequence + 1;
+    }
+    return true;
 }
 
 }  // namespace kstream::sim

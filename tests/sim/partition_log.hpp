@@ -1,8 +1,8 @@
 // One partition of a topic as its leader has it: records, control records, open transactions, the
 // last stable offset, sequence numbers and epochs of producers, log start, compaction.
 //
-// Nothing is ever thrown away: what is deleted or compacted is only hidden from readers, so that
-// the oracle still sees all that was ever committed.
+// What is deleted or compacted is only hidden from readers, so that the oracle still sees all that
+// was ever committed. Only what an unclean election cuts off is gone.
 #pragma once
 
 #include "kstream/model/ids.hpp"
@@ -32,6 +32,8 @@ public:
     enum class Kind : std::uint8_t { data, control };
     struct Entry {
         std::uint64_t producer = 0;  // 0: not of a transaction
+        std::int32_t epoch = -1;     // of the producer
+        std::int64_t sequence = 0;   // of its batch
         std::int64_t timestamp_ms = 0;
         Kind kind = Kind::data;
         bool aborted = false;    // of an aborted transaction, or still of an open one
@@ -63,6 +65,9 @@ public:
     // batch with a higher number than the lowest one that it has asked about, whatever the answer.
     [[nodiscard]] bool begins(const ProducerId& producer, std::int64_t sequence);
 
+    [[nodiscard]] bool is_open(const ProducerId& producer) const {
+        return open_.contains(producer.id);
+    }
     // A transaction's end reaches this partition.
     void marker(const ProducerId& producer, bool commit, std::int64_t timestamp_ms);
 
@@ -85,6 +90,12 @@ public:
     // Hides what a cleaner would remove below the last stable offset, but for the newest `tail`
     // entries (the active segment).
     void compact(std::size_t tail);
+
+    // A replica that has only what is below becomes the leader (an unclean election); it knows of
+    // producers what its own log says. Lower where a transaction that has ended would have lost its
+    // end: such a log has nothing to read in it any more until somebody ends the transaction by
+    // hand. False when nothing is lost.
+    bool cut(Offset at);
 
     [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }
 

@@ -60,6 +60,7 @@ Job make_job(Cluster& cluster, const Swarm& swarm) {
     job.identity.state_partitions = static_cast<std::uint32_t>(swarm.state_partitions);
     job.identity.initial_source_partitions = static_cast<std::uint32_t>(swarm.source_partitions);
     job.identity.results_partitions = static_cast<std::uint32_t>(swarm.results_partitions);
+    job.cells_in_cache = swarm.cells_in_cache;
     job.identity.source_id = cluster.topic_id(TopicRole::source);
     job.identity.repartition_id = cluster.topic_id(TopicRole::repartition);
     job.identity.changelog_id = cluster.topic_id(TopicRole::changelog);
@@ -77,7 +78,7 @@ WorkerLoop::WorkerLoop(Surroundings& world, Process& process, Owner owner, Stage
               fmt::format("{}-{}", name_of(stage), owner),
               world.swarm.static_members ? instance : "", *this),
       sink_(world.cluster, world.swarm, world.tally, owner, input_of(stage),
-            fmt::format("{}-{}", name_of(stage), instance), *this),
+            fmt::format("{}-{}-{}", world.cluster.application(), name_of(stage), instance), *this),
       recovery_queries_(world.cluster, world.swarm, owner, input_of(stage), *this),
       takeover_queries_(world.cluster, world.swarm, owner, input_of(stage), *this),
       purge_queries_(world.cluster, world.swarm, owner, input_of(stage), *this),

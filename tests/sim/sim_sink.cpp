@@ -30,9 +30,11 @@ SimSink::SimSink(Cluster& cluster, const Swarm& swarm, Tally& tally, Owner owner
       tally_(tally),
       owner_(owner),
       input_(input),
-      input_id_(cluster.topic_id(input)),
       id_(std::move(transactional_id)),
       waker_(waker) {
+    for (std::size_t role = 0; role < kTopicRoleCount; ++role) {
+        ids_[role] = cluster.topic_id(static_cast<TopicRole>(role));
+    }
     start_producer();
 }
 
@@ -53,7 +55,7 @@ void SimSink::submit(Step step) {
     auto flight = std::make_shared<Flight>();
     flight->id = id_;
     flight->input = input_;
-    flight->input_id = input_id_;
+    flight->input_id = ids_[static_cast<std::size_t>(input_)];
     flight->producer = producer_;
     const auto& membership = static_cast<const SimMembership&>(*step.membership);
     flight->member = membership.name;
@@ -62,7 +64,7 @@ void SimSink::submit(Step step) {
     const std::vector<OutputBatch::Record>& records = flight->step.outputs.records();
     std::map<TopicPartition, std::vector<std::uint32_t>> by_partition;
     for (std::uint32_t i = 0; i < records.size(); ++i) {
-        by_partition[{records[i].topic, records[i].partition}].push_back(i);
+        by_partition[{records[i].topic, records[i].partition, cluster_.application()}].push_back(i);
     }
     for (auto& [to, indexes] : by_partition) {
         flight->targets.push_back({to, sequences_[to]++, std::move(indexes)});
@@ -159,9 +161,9 @@ void SimSink::issue(std::size_t call) {
 void SimSink::send(std::size_t call, std::uint64_t number) {
     Cluster* const cluster = &cluster_;
     const auto answer = [this, cluster, owner = owner_, call, number](
-                            Code code, const ProducerId& producer = {}) {
-        cluster->network().answer(owner, [this, call, number, code, producer] {
-            on_answer(call, number, code, producer);
+                            Code code, const ProducerId& producer = {}, Offset at = Offset{-1}) {
+        cluster->network().answer(owner, [this, call, number, code, producer, at] {
+            on_answer(call, number, code, producer, at);
         });
     };
     Network& network = cluster_.network();
@@ -176,7 +178,9 @@ void SimSink::send(std::size_t call, std::uint64_t number) {
     if (call >= static_cast<std::size_t>(Kind::produce)) {
         const std::size_t target = call - static_cast<std::size_t>(Kind::produce);
         network.send([cluster, flight, target, answer] {
-            answer(produce(*cluster, *flight, flight->targets[target]));
+            Offset at{-1};
+            const Code code = produce(*cluster, *flight, flight->targets[target], at);
+            answer(code, {}, at);
         });
         return;
     }
@@ -218,10 +222,29 @@ Code SimSink::add_partitions(Cluster& cluster, const Flight& flight) {
     return cluster.transactions().add_partitions(flight.id, flight.producer, partitions);
 }
 
-Code SimSink::produce(Cluster& cluster, const Flight& flight, const Target& target) {
+Code SimSink::produce(Cluster& cluster, const Flight& flight, const Target& target, Offset& at) {
     return cluster.produce(
         flight.id, target.to,
-        {flight.producer, target.sequence, &flight.step.outputs, &target.records, 0});
+        {flight.producer, target.sequence, &flight.step.outputs, &target.records, 0}, at);
+}
+
+// Offsets only grow, whoever else writes to the partition.
+void SimSink::note_written(const Target& target, Offset at) {
+    Offset& end = ends_[target.to];
+    const bool same =
+        cluster_.topic_id(target.to.topic) == ids_[static_cast<std::size_t>(target.to.topic)];
+    if (at < end && !same) {
+        // Another topic: who watches them ends the process.
+        cut_off_ = error_of(Code::inconsistent_topic_id, Disposition::abort_and_rewind);
+    } else if (at < end && !planted(PlantedBug::cut_log_written_on)) {
+        cut_off_ = Error::stop(
+            ExitCode::integrity,
+            fmt::format("topic {} partition {}: records below offset {} were written, but the log "
+                        "went on at {}",
+                        static_cast<int>(target.to.topic), target.to.partition.value, end.value,
+                        at.value));
+    }
+    end = std::max(end, Offset{at.value + static_cast<std::int64_t>(target.records.size())});
 }
 
 Code SimSink::commit_offsets(Cluster& cluster, const Flight& flight) {
@@ -252,7 +275,7 @@ void SimSink::again(std::size_t call) {
 }
 
 void SimSink::on_answer(std::size_t call, std::uint64_t number, Code code,
-                        const ProducerId& producer) {
+                        const ProducerId& producer, Offset at) {
     if (call >= calls_.size() || calls_[call].number != number) {
         return;  // of a request that was given up, or of a producer that was
     }
@@ -260,6 +283,10 @@ void SimSink::on_answer(std::size_t call, std::uint64_t number, Code code,
         case Code::none:
             calls_[call].number = 0;
             calls_[call].done = true;
+            if (at >= Offset{0}) {
+                const std::size_t target = call - static_cast<std::size_t>(Kind::produce);
+                note_written(flight_->targets[target], at);
+            }
             on_success(call, producer);
             return;
         case Code::unavailable:
@@ -329,7 +356,9 @@ void SimSink::on_success(std::size_t call, const ProducerId& producer) {
     } else if (call == static_cast<std::size_t>(Kind::add_offsets)) {
         issue(static_cast<std::size_t>(Kind::offsets));
     }
-    if (all_written()) {
+    if (all_written() && cut_off_) {
+        end(false, *std::exchange(cut_off_, std::nullopt));
+    } else if (all_written()) {
         end(true, {});
     }
 }

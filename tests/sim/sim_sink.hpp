@@ -68,9 +68,11 @@ private:
     void issue(std::size_t call);
     void send(std::size_t call, std::uint64_t number);
     static Code add_partitions(Cluster& cluster, const Flight& flight);
-    static Code produce(Cluster& cluster, const Flight& flight, const Target& target);
+    static Code produce(Cluster& cluster, const Flight& flight, const Target& target, Offset& at);
     static Code commit_offsets(Cluster& cluster, const Flight& flight);
-    void on_answer(std::size_t call, std::uint64_t number, Code code, const ProducerId& producer);
+    void on_answer(std::size_t call, std::uint64_t number, Code code, const ProducerId& producer,
+                   Offset at);
+    void note_written(const Target& target, Offset at);
     void on_timeout(std::size_t call, std::uint64_t number);
     void on_success(std::size_t call, const ProducerId& producer);
     void again(std::size_t call);
@@ -85,7 +87,7 @@ private:
     Tally& tally_;
     const Owner owner_;
     const TopicRole input_;
-    const TopicId input_id_;
+    std::array<TopicId, kTopicRoleCount> ids_{};  // of all topics, as they were at the start
     const std::string id_;
     Waker& waker_;
 
@@ -95,7 +97,9 @@ private:
     Error error_;
     ProducerId producer_;
     std::map<TopicPartition, std::int64_t> sequences_;
-    bool unanswered_ = false;  // a request of this producer was never answered
+    std::map<TopicPartition, Offset> ends_;  // behind what was written, whoever the producer was
+    std::optional<Error> cut_off_;           // a log goes on below that
+    bool unanswered_ = false;                // a request of this producer was never answered
 
     std::shared_ptr<const Flight> flight_;
     std::vector<Call> calls_;

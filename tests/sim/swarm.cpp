@@ -2,6 +2,7 @@
 
 #include "support/fakes/seeded.hpp"
 
+#include <algorithm>
 #include <chrono>
 
 namespace kstream::sim {
@@ -79,8 +80,19 @@ Swarm Swarm::of(std::uint64_t seed) {
     swarm.members_dropped = rate(6);
     swarm.steps_doubled = dice.chance(20) ? 3 : 0;
     swarm.topic_made_again = dice.chance(5) ? 1 : 0;
+    swarm.logs_cut = dice.chance(6) ? 3 : 0;
     swarm.late_ends = dice.chance(15) ? static_cast<std::uint32_t>(between(20, 500)) : 0;
     swarm.late_joins = dice.chance(15) ? static_cast<std::uint32_t>(between(100, 5000)) : 0;
+    if (dice.chance(20)) {
+        swarm.keys = between(50, 300);
+        swarm.cells_in_cache = dice.chance(50) ? 64 : 0;
+    }
+    // One of them that has to stop does not stop the other: what ends a history is for one alone.
+    swarm.two_applications = dice.chance(10);
+    if (swarm.two_applications) {
+        swarm.processes = std::min(swarm.processes, 3);
+        swarm.topic_made_again = swarm.logs_cut = 0;
+    }
     return swarm;
 }
 

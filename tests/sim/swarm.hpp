@@ -18,11 +18,13 @@ struct Swarm {
     std::int32_t source_partitions = 3;
     std::int32_t state_partitions = 2;
     std::int32_t results_partitions = 2;
-    std::int32_t processes = 2;
+    std::int32_t processes = 2;  // of each application
+    bool two_applications = false;
     std::uint64_t records = 300;
     std::uint64_t keys = 10;
-    std::size_t most_fetched = 20;       // records of one poll
-    std::size_t most_batch_bytes = 400;  // of a delta batch: small ones are cut into chunks
+    std::size_t cells_in_cache = 1 << 15;  // of a table of keys; more is looked up in groups
+    std::size_t most_fetched = 20;         // records of one poll
+    std::size_t most_batch_bytes = 400;    // of a delta batch: small ones are cut into chunks
     std::size_t most_step_bytes = 1 << 20;
     bool large_amounts = false;  // of one key, whose total leaves 128 bits
     std::uint64_t most_step_keys = 1000;
@@ -77,6 +79,7 @@ struct Swarm {
     std::uint32_t members_dropped = 0;
     std::uint32_t steps_doubled = 0;
     std::uint32_t topic_made_again = 0;
+    std::uint32_t logs_cut = 0;
 };
 
 }  // namespace kstream::sim

@@ -34,8 +34,9 @@ enum class Fault : std::uint8_t {
     member_dropped,
     step_doubled,
     topic_made_again,
+    log_cut,
 };
-inline constexpr std::size_t kFaultCount = 20;
+inline constexpr std::size_t kFaultCount = 21;
 inline constexpr std::array<std::string_view, kFaultCount> kFaultNames{
     "lost-request",
     "late-request",
@@ -56,7 +57,8 @@ inline constexpr std::array<std::string_view, kFaultCount> kFaultNames{
     "wall-clock-moved",
     "member-dropped",
     "step-doubled",
-    "topic-made-again"};
+    "topic-made-again",
+    "log-cut"};
 
 enum class Event : std::uint8_t {
     commit,

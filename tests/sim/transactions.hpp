@@ -26,6 +26,7 @@ namespace kstream::sim {
 struct TopicPartition {
     TopicRole topic = TopicRole::source;
     PartitionId partition;
+    std::uint8_t application = 0;  // whose topic of that role
     friend auto operator<=>(const TopicPartition&, const TopicPartition&) = default;
 };
 

@@ -7,6 +7,7 @@
 // valid until the next insertion.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -16,7 +17,10 @@ namespace kstream {
 
 class KeyTable {
 public:
-    explicit KeyTable(std::uint64_t seed);
+    // Cells and keys of fewer are in the second-level cache of most machines, a megabyte.
+    static constexpr std::size_t kCellsInCache = std::size_t{1} << 15;
+
+    explicit KeyTable(std::uint64_t seed, std::size_t cells_in_cache = kCellsInCache);
 
     // The index of `key`, which is added when it is new. Indexes count up from 0 in order of
     // insertion; `inserted` says whether this call added it.
@@ -65,6 +69,7 @@ private:
     void grow();
 
     std::uint64_t seed_;
+    std::size_t cells_in_cache_;
     std::vector<Cell> cells_;          // power of two, at most 5/8 full
     std::vector<char> bytes_;          // all keys, one behind the other
     std::vector<std::uint64_t> ends_;  // end of key i in bytes_

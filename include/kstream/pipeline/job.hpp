@@ -2,8 +2,10 @@
 #pragma once
 
 #include "kstream/codec/identity.hpp"
+#include "kstream/core/key_table.hpp"
 #include "kstream/model/aggregation_spec.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -18,6 +20,8 @@ struct Job {
     Identity identity;
     std::uint64_t run_id = 0;     // random per loop and start
     std::uint64_t hash_seed = 0;  // random per process, for KeyTable
+    // Fewer in tests, which have few keys: what is done for many has to be right as well.
+    std::size_t cells_in_cache = KeyTable::kCellsInCache;
 
     static std::vector<AggregateKind> kinds_of(const AggregationSpec& spec) {
         std::vector<AggregateKind> kinds;

@@ -244,6 +244,17 @@ TEST_CASE("a cleared table is empty, keeps its memory and counts from zero again
     CHECK(table.find("999") == 0);
 }
 
+TEST_CASE("a table may take itself for larger than a cache") {
+    KeyTable table{3, 0};
+    CHECK(table.outgrows_caches());
+    (void)table.find_or_insert("a");
+    const std::array<std::string_view, 2> asked{"a", "b"};
+    std::array<std::uint32_t, 2> likely{};
+    table.prefetch(asked, likely);
+    CHECK(likely == std::array<std::uint32_t, 2>{0, KeyTable::kNone});
+    CHECK_FALSE(KeyTable{3}.outgrows_caches());
+}
+
 TEST_CASE("what is loaded ahead of a lookup is what the lookup finds") {
     constexpr std::uint32_t kKeys = 50'000;
     KeyTable table{3};
