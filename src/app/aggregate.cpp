@@ -319,7 +319,7 @@ ExitCode run_loops(const cli::AggregateConfig& config, const topics::StartReport
     Watches watches{
         .topics = {watched_topics(facts), *topic_queries, environment.clock, environment.log},
         .new_partitions = {facts.topic(TopicRole::source).partitions, admin, environment},
-        .republished = {config.republish ? identity.state_partitions : 0, *loops, admin,
+        .republished = {config.republish ? facts.identity.state_partitions : 0, *loops, admin,
                         environment}};
     watches.topics.look_now();  // later looks are compared with where the logs begin now
     Result<bool> watched = true;

@@ -416,8 +416,8 @@ void add_aggregate_option(std::vector<OptionSpec>& table) {
     const AggregationSpec job = default_job();
     const bool is_default =
         std::ranges::find(job.aggregates, row.kind, &AggregateSpec::kind) != job.aggregates.end();
-    std::string details = fmt::format("NAME defaults to {}.",
-                                      default_output_name(row, has_field ? "<FIELD>" : ""));
+    std::string details =
+        fmt::format("NAME defaults to {}.", default_output_name(row, has_field ? "<FIELD>" : ""));
     if (row.kind == kAggregates.front().kind) {
         details +=
             " The result has the fields of the aggregates in the order in which they are given.";

@@ -122,6 +122,7 @@ struct TopicPartition {
 [[nodiscard]] std::string to_text(const TopicPartition& of);
 
 struct GroupMember {
+    std::string member_id;
     std::string client_id;
     std::string host;
     std::string instance_id;  // group.instance.id, empty when dynamic

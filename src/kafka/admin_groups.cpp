@@ -52,6 +52,7 @@ GroupInfo group_info(const rd_kafka_ConsumerGroupDescription_t& description) {
     for (std::size_t i = 0; i < members; ++i) {
         const auto* const member = rd_kafka_ConsumerGroupDescription_member(&description, i);
         info.members.push_back(GroupMember{
+            text_of(rd_kafka_MemberDescription_consumer_id(member)),
             text_of(rd_kafka_MemberDescription_client_id(member)),
             text_of(rd_kafka_MemberDescription_host(member)),
             text_of(rd_kafka_MemberDescription_group_instance_id(member)), assignment_of(*member)});

@@ -65,9 +65,9 @@ Result<bool> StepLoop::run_once() {
 }
 
 void StepLoop::say(LogLevel level, std::string_view what) {
-    ports_.log.write(level, what,
-                     {{"stage", stage_name(config_.stage)},
-                      {"worker", std::int64_t{config_.worker}}});
+    ports_.log.write(
+        level, what,
+        {{"stage", stage_name(config_.stage)}, {"worker", std::int64_t{config_.worker}}});
 }
 
 void StepLoop::say(LogLevel level, std::string_view what, LogField more) {

@@ -250,8 +250,7 @@ Result<void> TotalsTakeover::finish(PartitionId partition, const Asked& asked,
     // Without meta nothing has been applied, so nothing can have been purged either: where the log
     // begins later, another owner has gone on since the changelog was asked for.
     const Offset position = meta ? meta->repartition_position : Offset{0};
-    const bool behind_end =
-        position > asked.input_end && !planted(PlantedBug::position_behind_end);
+    const bool behind_end = position > asked.input_end && !planted(PlantedBug::position_behind_end);
     if (position < asked.input_start || behind_end) {
         return fail(ExitCode::integrity,
                     fmt::format("totals partition {}: position {} is not in the repartition log "

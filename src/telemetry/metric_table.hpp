@@ -95,12 +95,12 @@ struct BuildInfo {
 };
 
 [[nodiscard]] std::span<const MetricOf<Seen<LoopStatus>>> loop_metrics();  // base: stage, worker
-[[nodiscard]] std::span<const MetricOf<PartitionStatus>> partition_metrics();  // and partition
+[[nodiscard]] std::span<const MetricOf<PartitionStatus>> partition_metrics();       // and partition
 [[nodiscard]] std::span<const MetricOf<UnassignedPartition>> unassigned_metrics();  // partition
 [[nodiscard]] std::span<const MetricOf<ProduceStatus>> produce_metrics();           // base: none
-[[nodiscard]] std::span<const MetricOf<BrokerStatus>> broker_metrics();        // client, broker
-[[nodiscard]] std::span<const MetricOf<ProcessStatus>> process_metrics();      // base: none
-[[nodiscard]] std::span<const MetricOf<BuildInfo>> build_metrics();            // base: all of it
+[[nodiscard]] std::span<const MetricOf<BrokerStatus>> broker_metrics();    // client, broker
+[[nodiscard]] std::span<const MetricOf<ProcessStatus>> process_metrics();  // base: none
+[[nodiscard]] std::span<const MetricOf<BuildInfo>> build_metrics();        // base: all of it
 
 // Metrics whose sum over all series means nothing are gauges; everything about one partition has
 // the label `partition`, which is that of the loop's input topic.

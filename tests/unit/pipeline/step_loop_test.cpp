@@ -462,7 +462,7 @@ TEST_CASE("what a fold has to write goes into steps without a record, one after 
     b.sink.finish(TransactionResult::committed);
     b.run_for(seconds{1});
     CHECK(b.sink.steps.size() == 2);
-    CHECK(b.loop.committed_positions() == Positions{at(0, 7), at(1, 7)});
+    CHECK(b.loop.committed_positions() == PositionList{at(0, 7), at(1, 7)});
 }
 
 TEST_CASE("a partition that is taken over, given up or not this member's writes nothing more") {

@@ -211,9 +211,7 @@ TEST_CASE("all totals that are taken over are written again, a bounded number in
     fold.undo_in_flight();
     CHECK(take(step_of()) == 2);
     fold.committed(0);
-    LoopStatus status;
-    fold.report(status);
-    CHECK(status.written_again.empty());
+    CHECK(fold.status().written_again.empty());
     const OutputBatch last = step_of();
     CHECK(take(last) == 1);
     CHECK_FALSE(fold.more_to_write());
@@ -222,9 +220,8 @@ TEST_CASE("all totals that are taken over are written again, a bounded number in
     CHECK(all.at(seller_key("a")) == amounts(5, 1));
     CHECK(meta_of(last).keys == 5);
     CHECK(meta_of(last).state_hash == meta_of(first).state_hash);
-    fold.report(status);
-    CHECK(status.written_again == std::vector{PartitionId{0}});
-    CHECK(status.keys_written_again == 5);
+    CHECK(fold.status().written_again == std::vector{PartitionId{0}});
+    CHECK(fold.status().keys_written_again == 5);
     // Taken over once more by the same loop, it has been done.
     fold.drop(std::vector{PartitionId{0}});
     fold.install(restored(keys));
