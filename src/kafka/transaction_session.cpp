@@ -159,6 +159,7 @@ private:
     [[nodiscard]] std::optional<Error> produce_one(const OutputBatch& outputs,
                                                    const OutputBatch::Record& record);
     void note_written(const rd_kafka_message_t& message);
+    Offset raise_end(const LogEnd& log);
     [[nodiscard]] std::optional<Error> wait_for_deliveries(TimePoint deadline);
     [[nodiscard]] Error cut_off();
     [[nodiscard]] StepResult send_offsets(const Step& step, TimePoint deadline);
@@ -185,7 +186,7 @@ private:
     struct CutOff {
         TopicRole topic = TopicRole::source;
         PartitionId partition;
-        Offset before;  // behind what was written before
+        Offset before;  // after what was written before
         Offset at;
     };
     std::optional<CutOff> cut_off_;
@@ -352,6 +353,9 @@ void TransactionSession::Producer::fail_with(Error error) {
 StepResult TransactionSession::Producer::write(const Step& step) {
     const TimePoint deadline = Clock::now() + config_.transaction_timeout * 8 / 10;
     delivery_error_.reset();
+    for (const LogEnd& log : step.log_ends) {
+        raise_end(log);
+    }
     if (const ErrorPtr error{rd_kafka_begin_transaction(client_.get())}) {
         return {0, TransactionResult::uncertain, map_error(*error, "beginning a transaction")};
     }
@@ -501,17 +505,22 @@ void TransactionSession::Producer::note_written(const rd_kafka_message_t& messag
     if (role >= kTopicRoleCount) {
         return;
     }
-    const auto partition = static_cast<std::size_t>(message.partition);
-    std::vector<Offset>& ends = ends_[role];
+    const PartitionId partition{message.partition};
+    const Offset at{message.offset};
+    const Offset before = raise_end({static_cast<TopicRole>(role), partition, at.next()});
+    if (at < before && !cut_off_ && !planted(PlantedBug::cut_log_written_on)) {
+        cut_off_ = {static_cast<TopicRole>(role), partition, before, at};
+    }
+}
+
+// What the end was before.
+Offset TransactionSession::Producer::raise_end(const LogEnd& log) {
+    std::vector<Offset>& ends = ends_[static_cast<std::size_t>(log.topic)];
+    const auto partition = static_cast<std::size_t>(log.partition.value);
     if (partition >= ends.size()) {
         ends.resize(partition + 1);
     }
-    const Offset at{message.offset};
-    if (at < ends[partition] && !cut_off_ && !planted(PlantedBug::cut_log_written_on)) {
-        cut_off_ = {static_cast<TopicRole>(role), PartitionId{message.partition}, ends[partition],
-                    at};
-    }
-    ends[partition] = std::max(ends[partition], at.next());
+    return std::exchange(ends[partition], std::max(ends[partition], log.end));
 }
 
 StepResult TransactionSession::Producer::send_offsets(const Step& step, TimePoint deadline) {

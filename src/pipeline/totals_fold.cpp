@@ -190,11 +190,12 @@ Result<void> TotalsFold::seal(Step& step) {
     in_flight_.clear();
     const std::optional<PartitionId> again = more_to_write();
     for (const StepRange& range : step.ranges) {
+        TotalsState& state = *states_.at(range.partition);
         if (range.partition == again) {
-            states_.at(range.partition)
-                ->fill_again(config_.most_again_keys, config_.most_again_bytes);
+            state.fill_again(config_.most_again_keys, config_.most_again_bytes);
         }
-        states_.at(range.partition)->seal(range.to, step.outputs);
+        state.seal(range.to, step.outputs);
+        step.log_ends.push_back({TopicRole::changelog, range.partition, state.changelog_end()});
         in_flight_.push_back(range.partition);
     }
     flight_oldest_ms_ = filling_oldest_ms_;

@@ -265,6 +265,7 @@ Result<void> TotalsTakeover::finish(PartitionId partition, const Asked& asked,
                 {"keys", static_cast<std::int64_t>(state->keys())},
                 {"position", position.value},
                 {"seconds", fmt::format("{:.3f}", took)}});
+    state->set_changelog_end(asked.changelog_end);
     fold_.install(std::move(state));
     ready.push_back({partition, position, false});
     return {};

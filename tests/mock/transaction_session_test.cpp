@@ -70,12 +70,13 @@ public:
         return topics->front().id;
     }
 
-    void begin(const TopicId& input_id) {
+    void begin(const TopicId& input_id, const TopicId& results_id = {}) {
         TransactionSessionConfig config;
         config.topics.set(TopicRole::source, kInput);
         for (const TopicRole role : {TopicRole::repartition, TopicRole::changelog,
                                      TopicRole::results, TopicRole::dead_letters}) {
             config.topics.set(role, kResults);
+            config.topic_ids[static_cast<std::size_t>(role)] = results_id;
         }
         config.input_topic = kInput;
         config.input_topic_id = input_id;
@@ -89,13 +90,15 @@ public:
     }
 
     // How a step ends that was read from these brokers.
-    [[nodiscard]] StepResult commit(std::vector<std::int32_t> brokers, int records = 1) {
+    [[nodiscard]] StepResult commit(std::vector<std::int32_t> brokers, int records = 1,
+                                    std::vector<LogEnd> log_ends = {}) {
         Step step;
         step.number = 1;
         for (int i = 0; i < records; ++i) {
             step.outputs.append(TopicRole::results, PartitionId{0}, "k", "v");
         }
         step.ranges = {{PartitionId{0}, Offset{0}, Offset{1}}};
+        step.log_ends = std::move(log_ends);
         step.membership = std::make_unique<GroupMembership>(
             GroupMetadataPtr{
                 rd_kafka_consumer_group_metadata_new_with_genid("group", 1, "member", nullptr)},
@@ -214,6 +217,27 @@ TEST_CASE("a step is not committed when a record was delivered at no offset") {
 }
 
 // The call that adds the offsets then fails for its wrong state only, which says nothing.
+// A log that was cut after a takeover has read it: the history of seed 20002725 of the simulator.
+TEST_CASE("a step is not committed when a log goes on below where a takeover saw it end") {
+    Bench b;
+    b.begin(b.id_of(kInput), b.id_of(kResults));
+    const auto ends_at = [](std::int64_t end) {
+        std::vector<LogEnd> ends;  // one topic has all roles here
+        for (const TopicRole role :
+             {TopicRole::repartition, TopicRole::changelog, TopicRole::results}) {
+            ends.push_back({role, PartitionId{0}, Offset{end}});
+        }
+        return ends;
+    };
+    CHECK(b.commit({1}, 1, ends_at(0)).outcome == TransactionResult::committed);
+    const StepResult result = b.commit({1}, 1, ends_at(100));
+    CHECK(result.outcome == TransactionResult::aborted);
+    INFO(result.error.message);
+    // Whether the log is that of another topic, which would be another error, is asked first; the
+    // mock cluster has no controller that would say.
+    CHECK(result.error.message.starts_with("which topic results is cannot be asked"));
+}
+
 TEST_CASE("a step with a record that is refused is aborted for that, whatever else is under way") {
     for (const milliseconds delay : {milliseconds{0}, milliseconds{300}}) {
         CAPTURE(delay.count());

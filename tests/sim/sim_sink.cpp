@@ -69,6 +69,10 @@ void SimSink::submit(Step step) {
     for (auto& [to, indexes] : by_partition) {
         flight->targets.push_back({to, sequences_[to]++, std::move(indexes)});
     }
+    for (const LogEnd& log : flight->step.log_ends) {
+        Offset& end = ends_[{log.topic, log.partition, cluster_.application()}];
+        end = std::max(end, log.end);
+    }
     step_ = flight->step.number;
     flight_ = std::move(flight);
     deadline_ = cluster_.schedule().now() + swarm_.transaction_timeout * 8 / 10;

@@ -43,6 +43,10 @@ public:
 
     [[nodiscard]] const std::optional<Meta>& restored_meta() const { return restored_meta_; }
 
+    // Where the changelog ended when it was restored.
+    void set_changelog_end(Offset end) { changelog_end_ = end; }
+    [[nodiscard]] Offset changelog_end() const { return changelog_end_; }
+
     // --- changing ---
 
     // What a map step's ranges are to this state (P2).
@@ -147,6 +151,7 @@ private:
     Layer filling_;
     Layer in_flight_;
     std::optional<Meta> restored_meta_;
+    Offset changelog_end_;
     std::vector<Slot> scratch_;
     GroupKey group_;
 };

@@ -28,12 +28,22 @@ struct StepRange {
     Offset to;
 };
 
+// Where a log that a step writes to has ended before: what it writes there stands at or after that.
+struct LogEnd {
+    TopicRole topic = TopicRole::source;
+    PartitionId partition;
+    Offset end;
+};
+
 struct Step {
     std::uint64_t number = 0;
     OutputBatch outputs;
     std::vector<StepRange> ranges;  // `to` is what is committed
     std::string offset_metadata;    // of each committed offset (P4)
     std::unique_ptr<Membership> membership;
+    // Of those that a takeover has read. The sink knows what it has written itself; without these a
+    // log that was cut between the takeover and the first write would be written on (ADR 0050).
+    std::vector<LogEnd> log_ends;
 };
 
 }  // namespace kstream

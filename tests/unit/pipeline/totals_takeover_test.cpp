@@ -162,6 +162,25 @@ TEST_CASE("a restored partition goes on where it was committed, with its totals"
     CHECK(b.takeover.status().restored_records == 6);
 }
 
+// Of this, the producer knows that the changelog was cut before the first write (simulator).
+TEST_CASE("each step names where the changelog ended when it was restored") {
+    Bench b;
+    b.write(0, "a", 3);
+    const Offset end = b.log.end(kChangelog, PartitionId{0});
+    b.takeover.begin(partitions({0}));
+    REQUIRE(b.advance());
+    for (int step = 0; step < 2; ++step) {
+        Step sealed;
+        sealed.ranges = {{PartitionId{0}, Offset{3 + step}, Offset{4 + step}}};
+        REQUIRE(b.fold.seal(sealed));
+        b.fold.committed(0);
+        REQUIRE(sealed.log_ends.size() == 1);
+        CHECK(sealed.log_ends[0].topic == kChangelog);
+        CHECK(sealed.log_ends[0].partition == PartitionId{0});
+        CHECK(sealed.log_ends[0].end == end);
+    }
+}
+
 TEST_CASE("the changelog is read from where it begins, across polls of any size") {
     for (const std::size_t most : {1U, 2U, 1000U}) {
         Bench b;
