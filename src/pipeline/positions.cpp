@@ -25,8 +25,7 @@ std::vector<PartitionId> Positions::those(Wanted wanted) const {
     return partitions;
 }
 
-// ---- partitions come and go
-// ----------------------------------------------------------------------
+// ---- partitions come and go --------------------------------------------------------------------
 
 void Positions::assign(std::span<const PartitionId> partitions) {
     for (const PartitionId partition : partitions) {
@@ -74,8 +73,7 @@ std::vector<PartitionId> Positions::release_revoked() {
     return released;
 }
 
-// ---- records and steps
-// ---------------------------------------------------------------------------
+// ---- records and steps -------------------------------------------------------------------------
 
 void Positions::follow(const RecordSource& source) {
     for (std::size_t i = 0; i < tracks_.size(); ++i) {
@@ -136,8 +134,7 @@ void Positions::take_back() {
     }
 }
 
-// ---- what is so
-// ----------------------------------------------------------------------------------
+// ---- what is so --------------------------------------------------------------------------------
 
 std::vector<PartitionId> Positions::in(PartitionPhase phase) const {
     return those([phase](const Track& t) { return t.phase == phase && !t.revoking; });

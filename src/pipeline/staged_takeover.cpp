@@ -79,8 +79,7 @@ std::vector<PartitionId> StagedTakeover::active_partitions() const {
     return partitions;
 }
 
-// ---- questions
-// -----------------------------------------------------------------------------------
+// ---- questions ---------------------------------------------------------------------------------
 
 Result<bool> StagedTakeover::ask(Query query, QueryAnswer& answer) {
     Result<std::optional<QueryAnswer>> result = question_.ask(std::move(query));
