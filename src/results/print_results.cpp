@@ -2,6 +2,7 @@
 
 #include "kafka/error_map.hpp"
 #include "kafka/topic_reader.hpp"
+#include "kstream/codec/result_record.hpp"
 #include "kstream/core/murmur2.hpp"
 #include "kstream/ports/explain.hpp"
 #include "process/standard_output.hpp"
@@ -35,10 +36,11 @@ constexpr seconds kPatience{60};
 constexpr std::size_t kWriteBytes = 64UL << 10;
 
 // Why a record of the topic is no result of this job.
-enum class Foreign : std::uint8_t { null_key, wrong_partition, no_row, other_columns };
-constexpr std::array<std::string_view, 4> kForeignTexts{
+enum class Foreign : std::uint8_t { null_key, wrong_partition, no_row, other_columns, not_kstream };
+constexpr std::array<std::string_view, 5> kForeignTexts{
     "its key is null", "its key belongs to another partition",
-    "its value is no JSON object of plain values", "its columns are those of another job"};
+    "its value is no JSON object of plain values", "its columns are those of another job",
+    "kstream has not written it"};
 
 class Printing {
 public:
@@ -176,7 +178,7 @@ private:
             }
             for (const RecordView& record : *batch) {
                 // What came after the end belongs to follow().
-                if (record.record_offset < ends_.at(record.partition) && is_ours(record) &&
+                if (record.record_offset < ends_.at(record.partition) && is_ours(record, reader) &&
                     !latest.take(record)) {
                     return false;
                 }
@@ -210,7 +212,7 @@ private:
                 return std::unexpected(batch.error());
             }
             for (const RecordView& record : *batch) {
-                if (!is_ours(record)) {
+                if (!is_ours(record, reader)) {
                     continue;
                 }
                 if (record.is_tombstone()) {
@@ -226,7 +228,7 @@ private:
 
     // Whether the record is a result of this job, and of the wanted key; else what it is instead is
     // said, once for each kind.
-    bool is_ours(const RecordView& record) {
+    bool is_ours(const RecordView& record, const kafka::TopicReader& reader) {
         if (!record.has_key()) {
             note(Foreign::null_key, record);
             return false;
@@ -248,6 +250,11 @@ private:
         }
         std::vector<std::string> names = names_of(*row);
         if (columns_.empty()) {
+            // Whichever partition answers first: what others wrote must not say what a result is.
+            if (!reader.header(record, kTransactionHeader.data())) {
+                note(Foreign::not_kstream, record);
+                return false;
+            }
             columns_ = std::move(names);
         } else if (names != columns_) {
             note(Foreign::other_columns, record);

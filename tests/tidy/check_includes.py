@@ -52,7 +52,7 @@ MAY_INCLUDE = {
         "base", "model", "core", "codec", "ports", "status", "kafka", "process", "config", "text",
     },
     "results": {
-        "base", "model", "core", "ports", "text", "kafka", "process", "topics", "config",
+        "base", "model", "core", "codec", "ports", "text", "kafka", "process", "topics", "config",
     },
     "bench/figures": {"base", "model", "core", "codec"},
     "bench": {
