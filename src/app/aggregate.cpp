@@ -8,7 +8,7 @@
 #include "app/republish_watch.hpp"
 #include "app/run_tally.hpp"
 #include "kafka/broker_clock.hpp"
-#include "kafka/left_behind.hpp"
+#include "kafka/detached.hpp"
 #include "kstream/pipeline/end_watch.hpp"
 #include "kstream/pipeline/topic_watch.hpp"
 #include "kstream/ports/explain.hpp"
@@ -67,10 +67,10 @@ MapFoldConfig map_fold_config(const cli::AggregateConfig& config,
     }
     const topics::TopicFacts& letters = report.topic(TopicRole::dead_letters);
     map_fold.dead_letter_partitions = std::max(1, letters.partitions);
-    map_fold.most_dead_letter_bytes = topics::most_dead_letter_bytes(letters);
-    map_fold.most_batch_bytes =
-        topics::most_batch_bytes(report.topic(TopicRole::repartition), config.spec,
-                                 report.topic(TopicRole::source).partitions);
+    map_fold.max_dead_letter_bytes = topics::max_dead_letter_bytes(letters);
+    map_fold.max_batch_bytes =
+        topics::max_batch_bytes(report.topic(TopicRole::repartition), config.spec,
+                                report.topic(TopicRole::source).partitions);
     return map_fold;
 }
 
@@ -347,7 +347,7 @@ ExitCode run_loops(const cli::AggregateConfig& config, const topics::StartReport
         code = code == ExitCode::ok || code == ExitCode::incomplete ? judged : code;
     }
     code = code == ExitCode::ok ? printed : code;
-    const bool left = ended.all && kafka::wait_for_left_behind(deadline);
+    const bool left = ended.all && kafka::wait_for_detached(deadline);
     if (ended.all && !left) {
         context.log.write(LogLevel::info, "left the groups without waiting for their answer");
     }

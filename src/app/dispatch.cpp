@@ -6,7 +6,7 @@
 #include "app/version_text.hpp"
 #include "cli/parse.hpp"
 #include "cli/validate.hpp"
-#include "kafka/left_behind.hpp"
+#include "kafka/detached.hpp"
 #include "kstream/ports/explain.hpp"
 #include "process/process_limits.hpp"
 #include "process/standard_output.hpp"
@@ -29,7 +29,7 @@ namespace kstream::app {
 namespace {
 
 // Of clients that do not come to their end.
-constexpr std::chrono::seconds kLeftBehindLimit{1};
+constexpr std::chrono::seconds kDetachedLimit{1};
 
 ExitCode print(std::string_view text) {
     if (const Result<bool> written = process::write_to_stdout(text); !written) {
@@ -103,7 +103,7 @@ ExitCode execute(const cli::Command& command, process::StopSignal& stop) {
             }
         },
         command);
-    if (!kafka::wait_for_left_behind(std::chrono::steady_clock::now() + kLeftBehindLimit)) {
+    if (!kafka::wait_for_detached(std::chrono::steady_clock::now() + kDetachedLimit)) {
         std::fflush(nullptr);
         std::_Exit(to_int(code));  // the log has to stay as long as they do
     }

@@ -17,11 +17,11 @@ namespace kstream::app {
 namespace {
 
 constexpr std::chrono::milliseconds kDeadline{2000};
-constexpr std::size_t kMostShown = 200;
+constexpr std::size_t kMaxShown = 200;
 
 // The first line, as far as it is plain text: it may come from a process that is not kstream.
 std::string first_line(std::string_view body) {
-    std::string line(body.substr(0, std::min(body.find('\n'), kMostShown)));
+    std::string line(body.substr(0, std::min(body.find('\n'), kMaxShown)));
     std::ranges::replace_if(line, [](char c) { return c < 0x20 || c > 0x7e; }, '?');
     return line;
 }

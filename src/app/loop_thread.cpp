@@ -87,7 +87,7 @@ Result<void> LoopThread::make_clients() {
     session.topic_ids = environment_.topic_ids;
     session.name = name_ + "-producer";
     session.most_message_bytes = environment_.producer_sizes.most_message_bytes;
-    session.most_batch_bytes = environment_.producer_sizes.most_batch_bytes;
+    session.max_batch_bytes = environment_.producer_sizes.max_batch_bytes;
     session.status = &environment_.snapshots;
 
     auto made_session = kafka::TransactionSession::make(environment_.client, std::move(session));

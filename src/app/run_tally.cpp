@@ -14,7 +14,7 @@ namespace kstream::app {
 namespace {
 
 // A share of fewer records says little: the first one may be bad.
-constexpr std::uint64_t kLeastRecords = 1000;
+constexpr std::uint64_t kMinRecords = 1000;
 constexpr Duration kBetweenLines = std::chrono::minutes{1};
 
 std::uint64_t sum_of(const std::array<std::uint64_t, kBadReasonCount>& counts) {
@@ -54,7 +54,7 @@ Result<void> RunTally::add(const RecordTally& more) {
         sum_.bad[i] += more.bad[i];
     }
     sum_.scale_needed = std::max(sum_.scale_needed, more.scale_needed);
-    if (sum_.read < kLeastRecords || stopped_ || !too_many()) {
+    if (sum_.read < kMinRecords || stopped_ || !too_many()) {
         return {};
     }
     stopped_ = true;

@@ -32,8 +32,8 @@ bool KeyClass::has(std::string_view state_key) const {
     return modulus == 1 || static_cast<std::uint64_t>(stable_hash(state_key)) % modulus == residue;
 }
 
-Accounts::Accounts(const AuditedJob& job, std::uint64_t most_bytes, Findings& findings)
-    : job_(job), most_bytes_(most_bytes), findings_(findings) {
+Accounts::Accounts(const AuditedJob& job, std::uint64_t max_bytes, Findings& findings)
+    : job_(job), max_bytes_(max_bytes), findings_(findings) {
     begin({});
 }
 
@@ -298,7 +298,7 @@ void Accounts::take_result(const RecordView& record, const ResultHeaders& header
 // Said when the key is compared, and only where nothing else is wrong with it: what a reader sees
 // last comes first.
 void Accounts::add_foreign(std::string_view state_key, Finding finding) {
-    if (foreign_.size() < Findings::kMostKept) {
+    if (foreign_.size() < Findings::kMaxKept) {
         foreign_.try_emplace(std::string{state_key}, std::move(finding));
     }
 }

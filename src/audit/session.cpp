@@ -42,7 +42,7 @@ constexpr Duration kPollWait = std::chrono::milliseconds{100};
 // it, 10 s and its own interval of 10 s later.
 constexpr Duration kPatience = std::chrono::seconds{60};
 // A key that is different each time is a finding at the last one, whatever moves.
-constexpr int kMostRounds = 4;
+constexpr int kMaxRounds = 4;
 // Where meta, the last record of each transaction, is looked for with --quick; then all of it.
 constexpr std::int64_t kTailRecords = 2000;
 
@@ -350,7 +350,7 @@ Result<void> Session::run_round(Pass& pass) {
             return read;
         }
     }
-    const bool last = pass.round == kMostRounds;
+    const bool last = pass.round == kMaxRounds;
     const Comparison found = accounts_->compare(last);
     if (found.excused > 0) {
         report_.doubts.push_back(

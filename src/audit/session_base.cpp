@@ -16,7 +16,7 @@ namespace kstream::audit {
 namespace {
 
 // A frame of one is a key with its total, or a meta record.
-constexpr std::uint32_t kMostFrameBytes = 64U * 1024 * 1024;
+constexpr std::uint32_t kMaxFrameBytes = 64U * 1024 * 1024;
 
 }  // namespace
 
@@ -40,8 +40,8 @@ Result<void> Session::each_base_frame(
                                "name a file that --save-base has written");
         }
         const std::uint32_t size = ByteReader{{head.data(), head.size()}}.u32();
-        bytes.resize(size > kMostFrameBytes ? 0 : size);
-        if (size > kMostFrameBytes || !(*in)->read(bytes)) {
+        bytes.resize(size > kMaxFrameBytes ? 0 : size);
+        if (size > kMaxFrameBytes || !(*in)->read(bytes)) {
             return cannot_tell(fmt::format("--base {}: cut off", options_.base),
                                "name a file that --save-base has written");
         }

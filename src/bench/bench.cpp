@@ -23,7 +23,7 @@ constexpr Duration kLook = std::chrono::milliseconds(50);
 // A group has members until the broker has seen them leave.
 constexpr int kDeleteAttempts = 50;
 constexpr std::chrono::milliseconds kBetweenAttempts{200};
-constexpr std::size_t kMostWords = 500;  // of a child that failed
+constexpr std::size_t kMaxWords = 500;  // of a child that failed
 
 // Not a verdict about totals: nothing has been aggregated yet.
 Error other_records(std::string message) {
@@ -168,7 +168,7 @@ Result<ChildEnd> wait_for_child(Bench& bench, ChildProcess& child, std::string_v
             }
             return fail(ExitCode::incomplete,
                         fmt::format("{} ended with {}: {}", what, end->exit_code,
-                                    child.trouble().substr(0, kMostWords)));
+                                    child.trouble().substr(0, kMaxWords)));
         }
         if (bench.stopped()) {
             return std::unexpected(interrupted_bench());

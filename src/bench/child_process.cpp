@@ -23,7 +23,7 @@ namespace kstream::bench {
 
 namespace {
 
-constexpr std::size_t kMostLines = 10'000;
+constexpr std::size_t kMaxLines = 10'000;
 constexpr Duration kBetweenLooks = std::chrono::milliseconds(5);
 
 // Secrets may be among the client properties: they go through the environment, where the command
@@ -161,7 +161,7 @@ void ChildProcess::read_streams(int out, int log) {
                 if (c != '\n') {
                     line += c;
                 } else {
-                    if (lines_.size() < kMostLines) {
+                    if (lines_.size() < kMaxLines) {
                         lines_.push_back({clock_.now(), line});
                     }
                     line.clear();

@@ -20,7 +20,7 @@ namespace kstream::bench {
 
 namespace {
 
-constexpr std::uint64_t kMostRecords = 5'000'000;  // of a round: about a second each
+constexpr std::uint64_t kMaxRecords = 5'000'000;  // of a round: about a second each
 constexpr std::size_t kPiece = 4096;
 constexpr int kPartitions = 6;
 constexpr Int128 kUnitsPerCent = 10'000'000;  // at the default scale of 9
@@ -104,7 +104,7 @@ private:
 
 Result<ScenarioResult> measure_decode(const cli::BenchConfig& config) {
     const GeneratorOptions options = bench_generator(config.seed, config.sellers);
-    const std::uint64_t records = std::min(config.records, kMostRecords);
+    const std::uint64_t records = std::min(config.records, kMaxRecords);
     Expected expected;
     expected.add(options, records);
     ScenarioResult result{.name = "decode",

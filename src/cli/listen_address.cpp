@@ -75,7 +75,7 @@ bool is_advertisable(std::string_view text) {
     if (host.starts_with('[')) {
         return read_listen_address(text).has_value();
     }
-    return !host.empty() && host.size() <= kMostHostBytes && std::ranges::all_of(host, [](char c) {
+    return !host.empty() && host.size() <= kMaxHostBytes && std::ranges::all_of(host, [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                c == '.' || c == '-' || c == '_';
     });

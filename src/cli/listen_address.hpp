@@ -20,8 +20,8 @@ struct ListenAddress {
 [[nodiscard]] std::expected<ListenAddress, std::string> read_listen_address(std::string_view text);
 
 // Whether `text` can be told to others as an address: a host name or a numeric address (IPv6 in
-// brackets) of at most kMostHostBytes, and a port from 1 on. Nothing is looked up.
-inline constexpr std::size_t kMostHostBytes = 253;
+// brackets) of at most kMaxHostBytes, and a port from 1 on. Nothing is looked up.
+inline constexpr std::size_t kMaxHostBytes = 253;
 [[nodiscard]] bool is_advertisable(std::string_view text);
 
 }  // namespace kstream::cli

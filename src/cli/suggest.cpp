@@ -39,10 +39,10 @@ std::size_t farthest(std::string_view name) {
 }
 
 // What is part of everything says nothing.
-constexpr std::size_t kLeastPart = 4;
+constexpr std::size_t kMinPart = 4;
 
 bool is_part_of(std::string_view part, std::string_view whole) {
-    return part.size() >= kLeastPart && whole.find(part) != std::string_view::npos;
+    return part.size() >= kMinPart && whole.find(part) != std::string_view::npos;
 }
 
 }  // namespace

@@ -59,20 +59,20 @@ void append_left_out(OutputBatch::Headers& headers, const BadRecord& bad) {
 }  // namespace
 
 void append_dead_letter(OutputBatch& out, PartitionId to, const BadRecord& bad,
-                        std::size_t most_bytes) {
+                        std::size_t max_bytes) {
     const RecordView& record = bad.record;
     const std::optional<std::string_view> key =
         record.has_key() ? std::optional{record.key()} : std::nullopt;
     OutputBatch::Headers headers;
     const std::size_t bytes = std::size_t{record.key_size} + record.value_size;
-    const bool has_all = bytes + log_bytes(bad.headers) <= most_bytes;
+    const bool has_all = bytes + log_bytes(bad.headers) <= max_bytes;
     if (has_all) {
         for (const HeaderView& header : bad.headers) {
             headers.emplace_back(header.name, header.value);
         }
     }
     append_ours(headers, bad);
-    if (bytes <= most_bytes) {
+    if (bytes <= max_bytes) {
         if (!has_all) {
             append_left_out(headers, bad);
         }

@@ -5,8 +5,8 @@
 
 #include "kafka/admin_call.hpp"
 #include "kafka/cluster_trouble.hpp"
+#include "kafka/detached.hpp"
 #include "kafka/error_map.hpp"
-#include "kafka/left_behind.hpp"
 #include "kstream/check.hpp"
 
 #include <fmt/core.h>

@@ -35,7 +35,7 @@ constexpr std::int16_t kSaslHandshake = 17;
 constexpr std::int16_t kApiVersions = 18;
 constexpr std::int16_t kUnsupportedMechanism = 33;  // UNSUPPORTED_SASL_MECHANISM
 constexpr std::int32_t kCorrelation = 0x6b737472;
-constexpr std::size_t kMostAnswer = 1U << 20;
+constexpr std::size_t kMaxAnswer = 1U << 20;
 
 template <auto Free>
 struct Freed {
@@ -362,7 +362,7 @@ std::optional<std::string> ask(Channel& channel, const std::string& message, std
         return std::nullopt;
     }
     const auto size = static_cast<std::size_t>(take_int(header, 4));
-    if (size < 4 || size > kMostAnswer || take_int(header, 4) != kCorrelation) {
+    if (size < 4 || size > kMaxAnswer || take_int(header, 4) != kCorrelation) {
         return std::nullopt;
     }
     return channel.receive(size - 4);

@@ -126,7 +126,7 @@ constexpr Default kClassicConsumer[] = {
 // that hangs.
 constexpr std::int64_t kLongestPauseMs = 300'000;
 
-constexpr std::int64_t kMostMessageBytes = 1'000'000'000;  // of librdkafka's message.max.bytes
+constexpr std::int64_t kMaxMessageBytes = 1'000'000'000;  // of librdkafka's message.max.bytes
 // What a fetch has around its records, as librdkafka wants it.
 constexpr std::int64_t kFetchOverhead = 512;
 
@@ -361,8 +361,8 @@ Result<ConfPtr> make_conf(const ClientConfig& config, ClientKind kind, const Pro
     for (auto& [name, value] : last) {
         // A topic may allow up to 2 GiB.
         if (name == "message.max.bytes" &&
-            std::strtoll(value.c_str(), nullptr, 10) > kMostMessageBytes) {
-            value = std::to_string(kMostMessageBytes);
+            std::strtoll(value.c_str(), nullptr, 10) > kMaxMessageBytes) {
+            value = std::to_string(kMaxMessageBytes);
         }
         if (auto done = apply_own(*conf, name.c_str(), value.c_str()); !done) {
             return std::unexpected(std::move(done.error()));

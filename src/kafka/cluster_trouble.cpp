@@ -21,7 +21,7 @@ using std::string_view;
 using std::chrono::milliseconds;
 
 // Of a long list the first ones: a person needs one that tells, not all.
-constexpr std::size_t kMostAddresses = 8;
+constexpr std::size_t kMaxAddresses = 8;
 constexpr milliseconds kForMetadata{1000};
 constexpr milliseconds kForAdvertised{1000};
 
@@ -55,7 +55,7 @@ Speech speech_of(rd_kafka_t& client) {
 
 std::vector<std::string> addresses_of(string_view brokers) {
     std::vector<std::string> addresses;
-    while (!brokers.empty() && addresses.size() < kMostAddresses) {
+    while (!brokers.empty() && addresses.size() < kMaxAddresses) {
         const string_view one = brokers.substr(0, brokers.find(','));
         addresses.emplace_back(one);
         brokers.remove_prefix(std::min(brokers.size(), one.size() + 1));
@@ -188,7 +188,7 @@ std::optional<Error> advertised_trouble(rd_kafka_t& client, const std::string& b
         return std::nullopt;
     }
     std::vector<std::string> addresses;
-    for (int i = 0; i < metadata->broker_cnt && addresses.size() < kMostAddresses; ++i) {
+    for (int i = 0; i < metadata->broker_cnt && addresses.size() < kMaxAddresses; ++i) {
         const string_view host = metadata->brokers[i].host;
         addresses.push_back(fmt::format("{}{}{}:{}", host.contains(':') ? "[" : "", host,
                                         host.contains(':') ? "]" : "", metadata->brokers[i].port));

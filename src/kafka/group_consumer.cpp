@@ -1,8 +1,8 @@
 #include "kafka/group_consumer.hpp"
 
 #include "kafka/client_stats.hpp"
+#include "kafka/detached.hpp"
 #include "kafka/error_map.hpp"
-#include "kafka/left_behind.hpp"
 #include "kstream/planted_bug.hpp"
 
 #include <fmt/format.h>

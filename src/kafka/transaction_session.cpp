@@ -2,9 +2,9 @@
 
 #include "kafka/client_stats.hpp"
 #include "kafka/delivery.hpp"
+#include "kafka/detached.hpp"
 #include "kafka/error_map.hpp"
 #include "kafka/group_consumer.hpp"
-#include "kafka/left_behind.hpp"
 #include "kafka/request_watch.hpp"
 #include "kafka/throttle_watch.hpp"
 #include "kafka/topic_proof.hpp"
@@ -142,7 +142,7 @@ public:
         const std::lock_guard lock{mutex_};
         thread_.detach();
         if (!ended_) {
-            left_behind_.emplace();
+            detached_.emplace();
         }
     }
 
@@ -199,7 +199,7 @@ private:
     std::optional<StepResult> result_;
     bool given_up_ = false;
     bool ended_ = false;
-    std::optional<LeftBehind> left_behind_;
+    std::optional<Detached> detached_;
     std::thread thread_;
 };
 
@@ -218,7 +218,7 @@ void TransactionSession::Producer::run() {
     }
     const std::lock_guard lock{mutex_};
     ended_ = true;
-    left_behind_.reset();
+    detached_.reset();
     wake_.notify_all();
 }
 
@@ -269,7 +269,7 @@ bool TransactionSession::Producer::make_client() {
          {"transaction.timeout.ms", fmt::format("{}", config_.transaction_timeout.count())},
          {"client.id", fmt::format("{}-{}", client_config_.client_id, config_.name)},
          {"message.max.bytes", fmt::format("{}", config_.most_message_bytes)},
-         {"batch.size", fmt::format("{}", config_.most_batch_bytes)},
+         {"batch.size", fmt::format("{}", config_.max_batch_bytes)},
          {"statistics.interval.ms", "1000"}});
     if (!conf) {
         fail_with(std::move(conf.error()));

@@ -32,7 +32,7 @@ struct TransactionSessionConfig {
     std::string name;  // "map-0-producer", for metrics and client.id
     std::chrono::milliseconds transaction_timeout{10000};
     std::int64_t most_message_bytes = 1'114'124;  // of one record: the largest topic limit
-    std::int64_t most_batch_bytes = 1'000'000;    // of a batch: the smallest topic limit
+    std::int64_t max_batch_bytes = 1'000'000;     // of a batch: the smallest topic limit
     ClientStatusSink* status = nullptr;           // may be null
 };
 

@@ -120,7 +120,7 @@ Result<bool> EndWatch::look_again() {
         ends_[p] = std::max(ends_[p], end);
     }
     looks_ = moved ? 0 : looks_ + 1;
-    if (looks_ == kMostLooks) {
+    if (looks_ == kMaxLooks) {
         return std::unexpected(open_transaction());
     }
     stage_ = moved ? Stage::watch : Stage::look_again;
@@ -128,7 +128,7 @@ Result<bool> EndWatch::look_again() {
 }
 
 Error EndWatch::open_transaction() const {
-    constexpr int kMostNamed = 5;
+    constexpr int kMaxNamed = 5;
     std::string where;
     int named = 0;
     std::int64_t records = 0;
@@ -137,15 +137,15 @@ Error EndWatch::open_transaction() const {
             continue;
         }
         records += log_ends_[p].value - ends_[p].value;
-        if (++named <= kMostNamed) {
+        if (++named <= kMaxNamed) {
             where += fmt::format(
                 "{} partition {} from offset {} (last stable) to {} (end of the "
                 "log)",
                 named == 1 ? "" : ",", p, ends_[p].value, log_ends_[p].value);
         }
     }
-    if (named > kMostNamed) {
-        where += fmt::format(", and {} partitions more", named - kMostNamed);
+    if (named > kMaxNamed) {
+        where += fmt::format(", and {} partitions more", named - kMaxNamed);
     }
     return Error::stop(ExitCode::open_transaction,
                        fmt::format("{} records stand after an open transaction and are not "

@@ -8,7 +8,7 @@ namespace {
 
 // Backlog: more than comes in while a fetch is under way (control records count as well here), and
 // enough to make another step worth its transaction.
-constexpr std::int64_t kLeastBacklog = 10'000;
+constexpr std::int64_t kMinBacklog = 10'000;
 constexpr std::int64_t kBacklogPart = 4;
 
 }  // namespace
@@ -36,8 +36,8 @@ bool FillingStep::behind(const Positions& positions, const RecordSource& source)
             taken += t.next.value - t.sealed.value;
         }
     }
-    return waiting > (phase_ == FillPhase::overdue ? kLeastBacklog
-                                                   : std::max(kLeastBacklog, taken / kBacklogPart));
+    return waiting > (phase_ == FillPhase::overdue ? kMinBacklog
+                                                   : std::max(kMinBacklog, taken / kBacklogPart));
 }
 
 }  // namespace kstream

@@ -223,7 +223,7 @@ Result<void> MapFold::dead_letter(const RecordView& record, const RecordVerdict&
                         .source_topic = job_.spec.source_topic,
                         .reason = verdict.reason,
                         .field = reader_->field_name(verdict)},
-                       config_.most_dead_letter_bytes);
+                       config_.max_dead_letter_bytes);
     return {};
 }
 
@@ -259,8 +259,8 @@ Result<void> MapFold::tell_tally() {
 
 bool MapFold::fills(std::size_t times) const {
     // By what is in use: capacity outlives a step.
-    return step_bytes_ > times * config_.most_step_bytes ||
-           dead_letters_.memory_bytes() > times * config_.most_letters_bytes;
+    return step_bytes_ > times * config_.max_step_bytes ||
+           dead_letters_.memory_bytes() > times * config_.max_letters_bytes;
 }
 
 BatchHeader MapFold::header(BatchKind kind, const Step& step) const {
@@ -328,13 +328,13 @@ void MapFold::write_batches(BatchHeader head, PartitionId to, std::span<const st
                             OutputBatch& out) {
     const std::size_t width = job_.kinds.size();
     const auto bound = [this, width](std::uint32_t key) {
-        return DeltaBatchWriter::most_delta_bytes(keys_.key(key), width);
+        return DeltaBatchWriter::max_delta_bytes(keys_.key(key), width);
     };
     // Where each chunk ends, by the same bound for all: the count of chunks stands in each header.
     std::vector<std::size_t> ends;
     std::size_t bytes = 0;
     for (std::size_t i = 0; i < keys.size(); ++i) {
-        if (bytes > 0 && bytes + bound(keys[i]) > config_.most_batch_bytes) {
+        if (bytes > 0 && bytes + bound(keys[i]) > config_.max_batch_bytes) {
             ends.push_back(i);
             bytes = 0;
         }

@@ -16,7 +16,7 @@ namespace {
 constexpr PartitionId kWitness{0};
 
 // Each time the logs have moved. No pause and no rebalance makes it so many.
-constexpr std::uint32_t kMostDoubts = 5;
+constexpr std::uint32_t kMaxDoubts = 5;
 
 // P4: to go on where another job's chain ends would add up two jobs.
 constexpr std::string_view kOfAnother = "the map steps in the log belong to another job";
@@ -132,7 +132,7 @@ Result<void> MapTakeover::doubt(PartitionId partition, Offset position, Offset b
                                 const Error& error) {
     Doubt& doubt = doubts_[partition];
     const bool same = doubt.times > 0 && doubt.position == position && doubt.bound == bound;
-    if (same || ++doubt.times > kMostDoubts) {
+    if (same || ++doubt.times > kMaxDoubts) {
         return std::unexpected(error);
     }
     log_.write(LogLevel::warn, "the position does not fit the log: looking for it again",

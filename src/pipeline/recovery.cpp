@@ -16,10 +16,10 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 // P6: a loop that cannot keep a producer alive must not spin; its supervisor restarts it.
-constexpr std::size_t kMostRebuildsAMinute = 5;
+constexpr std::size_t kMaxRebuildsAMinute = 5;
 constexpr Duration kFirstBackOff = milliseconds{20};
-constexpr Duration kMostBackOff = seconds{2};
-constexpr std::uint32_t kMostDoublings = 7;
+constexpr Duration kMaxBackOff = seconds{2};
+constexpr std::uint32_t kMaxDoublings = 7;
 
 // Whose committed offsets decide.
 Query question(const StepInFlight& step, const Positions& positions) {
@@ -40,8 +40,8 @@ Query question(const StepInFlight& step, const Positions& positions) {
 }  // namespace
 
 void Recovery::aborted(Instant now) {
-    const auto doublings = std::min(aborts_in_a_row_++, kMostDoublings);
-    not_before_ = now + std::min(kMostBackOff, kFirstBackOff * (1 << doublings));
+    const auto doublings = std::min(aborts_in_a_row_++, kMaxDoublings);
+    not_before_ = now + std::min(kMaxBackOff, kFirstBackOff * (1 << doublings));
 }
 
 Result<void> Recovery::producer_lost(Instant now, const Error& cause) {
@@ -49,7 +49,7 @@ Result<void> Recovery::producer_lost(Instant now, const Error& cause) {
     while (now - lost_.front() > seconds{60}) {
         lost_.pop_front();
     }
-    if (lost_.size() > kMostRebuildsAMinute) {
+    if (lost_.size() > kMaxRebuildsAMinute) {
         return fail(ExitCode::kafka_fatal,
                     fmt::format("the producer had to be rebuilt {} times within a minute: {}",
                                 lost_.size(), cause.message),

@@ -379,7 +379,7 @@ Result<void> StepLoop::advance_revocation() {
         }
     }
     take_over_anew();
-    step_.on(StepEvent::left_behind);
+    step_.on(StepEvent::detached);
     release_revoked();
     return {};
 }

@@ -12,7 +12,7 @@ namespace kstream {
 namespace {
 
 // A single answer may be older than a pause of this process.
-constexpr std::uint32_t kLeastMissed = 3;
+constexpr std::uint32_t kMinMissed = 3;
 
 // Whether the number of partitions decides where keys go (P4).
 bool has_fixed_partitions(TopicRole role) {
@@ -213,7 +213,7 @@ Result<void> TopicWatch::judge_missing(Watched& watched, TopicRole role) {
     if (missing_.empty()) {
         missing_ = fmt::format("topic {} does not exist", watched.topic.name);
     }
-    if (now - *watched.missing_since < kGone || watched.missed < kLeastMissed) {
+    if (now - *watched.missing_since < kGone || watched.missed < kMinMissed) {
         return {};
     }
     return fail(exit_of(role),

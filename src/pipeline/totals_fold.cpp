@@ -18,10 +18,10 @@ namespace kstream {
 namespace {
 
 // What becomes the value of a label must be short, and plain for every reader of the format.
-constexpr std::size_t kMostShownKeyBytes = 256;
+constexpr std::size_t kMaxShownKeyBytes = 256;
 
 bool can_be_shown(std::string_view result_key) {
-    return result_key.size() <= kMostShownKeyBytes && std::ranges::none_of(result_key, [](char c) {
+    return result_key.size() <= kMaxShownKeyBytes && std::ranges::none_of(result_key, [](char c) {
                return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
            });
 }
@@ -176,7 +176,7 @@ bool TotalsFold::full() const {
         keys += entry.second->filling_keys();
         bytes += entry.second->filling_bytes();
     }
-    return keys > config_.most_step_keys || bytes > config_.most_step_bytes;
+    return keys > config_.max_step_keys || bytes > config_.max_step_bytes;
 }
 
 // One partition after the other: each that takes part in a step writes a meta record.
@@ -192,7 +192,7 @@ Result<void> TotalsFold::seal(Step& step) {
     for (const StepRange& range : step.ranges) {
         TotalsState& state = *states_.at(range.partition);
         if (range.partition == again) {
-            state.fill_again(config_.most_again_keys, config_.most_again_bytes);
+            state.fill_again(config_.max_again_keys, config_.max_again_bytes);
         }
         state.seal(range.to, step.outputs);
         step.log_ends.push_back({TopicRole::changelog, range.partition, state.changelog_end()});
@@ -320,14 +320,14 @@ void TotalsFold::list_entries(const StateQuestion& question, StateAnswer& answer
         if (first >= keys) {
             continue;
         }
-        const std::size_t left = question.most_entries - answer.entries.size();
+        const std::size_t left = question.max_entries - answer.entries.size();
         std::vector<std::uint32_t> indexes(std::min<std::size_t>(keys - first, left));
         std::iota(indexes.begin(), indexes.end(), first);
         const auto rows = state.committed_slots(indexes);
         for (std::size_t i = 0; i < rows.size(); ++i) {
             StateEntry next = entry(state, indexes[i], rows[i]);
             bytes += next.key.size() + next.value.size();
-            if (!answer.entries.empty() && bytes > question.most_bytes) {
+            if (!answer.entries.empty() && bytes > question.max_bytes) {
                 answer.more = true;
                 return;
             }

@@ -22,10 +22,10 @@ constexpr std::string_view kLookFirst =
 
 }  // namespace
 
-TotalsState::TotalsState(const Job& job, PartitionId partition, std::uint32_t most_keys)
+TotalsState::TotalsState(const Job& job, PartitionId partition, std::uint32_t max_keys)
     : job_(job),
       partition_(partition),
-      most_keys_(most_keys),
+      max_keys_(max_keys),
       charge_(job.spec),
       keys_(job.hash_seed, job.cells_in_cache),
       merged_(job.kinds.size()) {
@@ -187,11 +187,11 @@ void TotalsState::apply_ranges(const BatchHeader& header) {
 
 // A key that was just put in. Keys come out of a log, so a wrong one is not a bug of this process.
 Result<void> TotalsState::check_new(std::string_view state_key) {
-    if (keys_.size() > most_keys_) {
+    if (keys_.size() > max_keys_) {
         return fail(ExitCode::internal,
                     fmt::format("totals partition {}: more than {} keys, which is all that one "
                                 "state partition can hold",
-                                partition_.value, most_keys_),
+                                partition_.value, max_keys_),
                     "what is committed stands; more partitions take more keys: 'kstream reset', "
                     "then 'kstream create-topics --partitions N' with a larger N");
     }
@@ -226,8 +226,8 @@ void TotalsState::remember(std::uint32_t key) {
 }
 
 void TotalsState::fill_again(std::uint64_t keys, std::size_t bytes) {
-    const std::size_t most_bytes = filling_.bytes + bytes;
-    for (; keys > 0 && has_again() && filling_.bytes < most_bytes; --keys) {
+    const std::size_t max_bytes = filling_.bytes + bytes;
+    for (; keys > 0 && has_again() && filling_.bytes < max_bytes; --keys) {
         if (touched_[again_next_] == 0) {
             remember(again_next_);
         }

@@ -20,7 +20,7 @@ namespace {
 using SteadyTime = std::chrono::steady_clock::time_point;
 using Problem = std::unexpected<std::string>;
 
-constexpr std::size_t kMostAnswerBytes = 65536;
+constexpr std::size_t kMaxAnswerBytes = 65536;
 
 class Exchange {
 public:
@@ -75,7 +75,7 @@ public:
     std::expected<std::string, std::string> receive() {
         std::string all;
         std::array<char, 4096> buffer{};
-        while (all.size() <= kMostAnswerBytes) {
+        while (all.size() <= kMaxAnswerBytes) {
             const ssize_t got = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
             if (got > 0) {
                 all.append(buffer.data(), static_cast<std::size_t>(got));

@@ -14,7 +14,7 @@ std::shared_ptr<QuestionDesk::Ticket> QuestionDesk::ask(StateQuestion question) 
     const std::lock_guard lock(mutex_);
     std::erase_if(open_, [](const std::weak_ptr<Ticket>& ticket) { return ticket.expired(); });
     std::shared_ptr<Ticket> ticket;
-    if (open_.size() < kMostOpen) {
+    if (open_.size() < kMaxOpen) {
         ticket.reset(new Ticket(std::move(question)));
         open_.push_back(ticket);
     }

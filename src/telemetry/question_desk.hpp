@@ -29,13 +29,13 @@ public:
         std::optional<StateAnswer> answer_;
     };
 
-    // From any thread. nullptr when kMostOpen questions wait already: the loop does not come.
+    // From any thread. nullptr when kMaxOpen questions wait already: the loop does not come.
     [[nodiscard]] std::shared_ptr<Ticket> ask(StateQuestion question);
 
     std::optional<StateQuestion> take() override;
     void answer(StateAnswer answer) override;
 
-    static constexpr std::size_t kMostOpen = 32;
+    static constexpr std::size_t kMaxOpen = 32;
 
 private:
     std::mutex mutex_;

@@ -162,7 +162,7 @@ struct Merged {
     std::optional<std::string> next;
 };
 
-Merged merge(std::vector<StateAnswer>& answers, std::size_t most_entries) {
+Merged merge(std::vector<StateAnswer>& answers, std::size_t max_entries) {
     Merged merged;
     bool more = false;
     // A loop whose list was cut has keys behind its last one: nothing beyond that place is sure.
@@ -185,7 +185,7 @@ Merged merge(std::vector<StateAnswer>& answers, std::size_t most_entries) {
     std::size_t bytes = 0;
     for (const StateEntry& entry : merged.entries) {
         bytes += entry.key.size() + entry.value.size();
-        if (kept == most_entries || (kept > 0 && bytes > kMostStateBytes) ||
+        if (kept == max_entries || (kept > 0 && bytes > kMaxStateBytes) ||
             (sure && place(entry) > *sure)) {
             more = true;
             break;
@@ -303,8 +303,8 @@ HttpReply list_state(const StateSources& sources, const HttpRequest& request) {
     StateQuestion question;
     std::size_t limit = kDefaultStateKeys;
     if (const auto text = query_value(request.query, "limit");
-        text && (!read_number(*text, limit) || limit < 1 || limit > kMostStateKeys)) {
-        return problem(400, fmt::format("limit is not a number from 1 to {}", kMostStateKeys));
+        text && (!read_number(*text, limit) || limit < 1 || limit > kMaxStateKeys)) {
+        return problem(400, fmt::format("limit is not a number from 1 to {}", kMaxStateKeys));
     }
     if (const auto text = query_value(request.query, "after")) {
         const std::size_t dot = text->find('.');
@@ -315,8 +315,8 @@ HttpReply list_state(const StateSources& sources, const HttpRequest& request) {
             return problem(400, "after is not the `next` of an answer");
         }
     }
-    question.most_entries = limit;
-    question.most_bytes = kMostStateBytes;
+    question.max_entries = limit;
+    question.max_bytes = kMaxStateBytes;
     return gather(sources, question,
                   [sources, limit](std::vector<StateAnswer>& answers, bool last) {
                       return list_response(sources, answers, limit, last);

@@ -13,8 +13,8 @@
 namespace kstream::telemetry {
 
 inline constexpr std::size_t kDefaultStateKeys = 100;
-inline constexpr std::size_t kMostStateKeys = 1000;
-inline constexpr std::size_t kMostStateBytes = 512 << 10;  // of keys and values in one answer
+inline constexpr std::size_t kMaxStateKeys = 1000;
+inline constexpr std::size_t kMaxStateBytes = 512 << 10;  // of keys and values in one answer
 // A loop that has not answered by then is busy with something long: 503.
 inline constexpr std::chrono::milliseconds kStatePatience{1000};
 

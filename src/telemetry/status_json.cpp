@@ -22,7 +22,7 @@ namespace {
 using text::JsonWriter;
 
 // Below this a rate would be an accident of when the snapshots came.
-constexpr double kLeastSeconds = 0.5;
+constexpr double kMinSeconds = 0.5;
 // Who is silent for longer has no rates: the last ones are not the present ones.
 constexpr double kSilence = 3;
 
@@ -35,7 +35,7 @@ class Rates {
 public:
     Rates(Instant then, Instant published, Instant taken)
         : seconds_(seconds_of(published - then)),
-          usable_(seconds_ >= kLeastSeconds && seconds_of(taken - published) <= kSilence) {}
+          usable_(seconds_ >= kMinSeconds && seconds_of(taken - published) <= kSilence) {}
 
     [[nodiscard]] std::optional<double> of(std::uint64_t before, std::uint64_t after) const {
         return usable_ ? std::optional(static_cast<double>(after - before) / seconds_)

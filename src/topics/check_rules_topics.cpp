@@ -132,16 +132,16 @@ Findings writable_findings(const TopicUnderTest& topic, std::int64_t in_sync) {
 
 // A batch of deltas has up to 512 KiB, and what Kafka puts around it.
 Findings size_findings(const TopicUnderTest& topic, const kafka::ConfigMap& configs) {
-    constexpr std::int64_t kLeast = 512 * 1024 + 64 * 1024;
+    constexpr std::int64_t kMin = 512 * 1024 + 64 * 1024;
     const auto most = number_of(configs, "max.message.bytes");
-    if (topic.role != TopicRole::repartition || !most || *most >= kLeast) {
+    if (topic.role != TopicRole::repartition || !most || *most >= kMin) {
         return {};
     }
     return {Finding::error(ExitCode::differs,
                            fmt::format("{} takes records of up to {} bytes, batches of deltas have "
                                        "up to {}",
-                                       topic.info.name, *most, kLeast),
-                           fmt::format("set max.message.bytes={} or more on it", kLeast))};
+                                       topic.info.name, *most, kMin),
+                           fmt::format("set max.message.bytes={} or more on it", kMin))};
 }
 
 const TopicUnderTest* find_role(const std::vector<TopicUnderTest>& topics, TopicRole role) {

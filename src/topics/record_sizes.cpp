@@ -19,13 +19,13 @@ constexpr std::int64_t kOverhead = 512;
 // Unknown limits: a dead letter is as long as its record.
 constexpr std::size_t kFallbackRecordBytes = 1'000'000;
 // The broker's default limit and a dead letter's headroom.
-constexpr std::int64_t kLeastMessageBytes = 1'048'588 + kDeadLetterHeadroom;
+constexpr std::int64_t kMinMessageBytes = 1'048'588 + kDeadLetterHeadroom;
 // queue.buffering.max.kbytes (kafka/client_config.cpp): to librdkafka's queue a record that is
 // larger than all of it is one that has to wait, for ever.
 constexpr std::int64_t kProducerQueueBytes = 64 << 20;
 // What librdkafka gathers unless a topic takes less.
 constexpr std::int64_t kBatchBytes = 1'000'000;
-constexpr std::size_t kBatchOfDeltas = MapFoldConfig{}.most_batch_bytes;
+constexpr std::size_t kBatchOfDeltas = MapFoldConfig{}.max_batch_bytes;
 
 std::int64_t to_signed(std::size_t size) {
     return static_cast<std::int64_t>(size);
@@ -36,7 +36,7 @@ std::int64_t state_key(const AggregationSpec& spec) {
 }
 
 std::int64_t slots(const AggregationSpec& spec) {
-    return to_signed(spec.aggregates.size() * kMostSlotBytes);
+    return to_signed(spec.aggregates.size() * kMaxSlotBytes);
 }
 
 // Everything of a batch but its deltas, and of meta but the text of the job: identity and ranges,
@@ -130,8 +130,8 @@ Findings size_findings(const std::vector<TopicUnderTest>& topics, const Aggregat
     return all;
 }
 
-std::size_t most_batch_bytes(const TopicFacts& repartition, const AggregationSpec& spec,
-                             int source_partitions) {
+std::size_t max_batch_bytes(const TopicFacts& repartition, const AggregationSpec& spec,
+                            int source_partitions) {
     if (repartition.max_message_bytes <= 0) {
         return kBatchOfDeltas;
     }
@@ -141,7 +141,7 @@ std::size_t most_batch_bytes(const TopicFacts& repartition, const AggregationSpe
     return static_cast<std::size_t>(std::min(std::max(left, limit / 4), to_signed(kBatchOfDeltas)));
 }
 
-std::size_t most_dead_letter_bytes(const TopicFacts& dead_letters) {
+std::size_t max_dead_letter_bytes(const TopicFacts& dead_letters) {
     const std::int64_t limit = std::min(dead_letters.max_message_bytes, kProducerQueueBytes);
     if (limit <= 0) {
         return kFallbackRecordBytes;
@@ -151,17 +151,17 @@ std::size_t most_dead_letter_bytes(const TopicFacts& dead_letters) {
 }
 
 ProducerSizes producer_sizes(const StartReport& report) {
-    ProducerSizes sizes{kLeastMessageBytes, kBatchBytes};
+    ProducerSizes sizes{kMinMessageBytes, kBatchBytes};
     for (const TopicRole role : {TopicRole::repartition, TopicRole::changelog, TopicRole::results,
                                  TopicRole::dead_letters}) {
         const std::int64_t limit = report.topic(role).max_message_bytes;
         if (limit > 0) {
             sizes.most_message_bytes = std::max(sizes.most_message_bytes, limit);
-            sizes.most_batch_bytes = std::min(sizes.most_batch_bytes, limit - kOverhead);
+            sizes.max_batch_bytes = std::min(sizes.max_batch_bytes, limit - kOverhead);
         }
     }
     sizes.most_message_bytes = std::min(sizes.most_message_bytes, kProducerQueueBytes);
-    sizes.most_batch_bytes = std::max<std::int64_t>(sizes.most_batch_bytes, 1);
+    sizes.max_batch_bytes = std::max<std::int64_t>(sizes.max_batch_bytes, 1);
     return sizes;
 }
 

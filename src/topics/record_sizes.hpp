@@ -25,15 +25,15 @@ namespace kstream::topics {
                                      const AggregationSpec& spec);
 
 // Deltas of one repartition record, so that the topic takes it; key and value of one dead letter.
-[[nodiscard]] std::size_t most_batch_bytes(const TopicFacts& repartition,
-                                           const AggregationSpec& spec, int source_partitions);
-[[nodiscard]] std::size_t most_dead_letter_bytes(const TopicFacts& dead_letters);
+[[nodiscard]] std::size_t max_batch_bytes(const TopicFacts& repartition,
+                                          const AggregationSpec& spec, int source_partitions);
+[[nodiscard]] std::size_t max_dead_letter_bytes(const TopicFacts& dead_letters);
 
 // What the producer may send as one record, and gather in one batch: brokers compare a batch with
 // the topic's limit, and librdkafka does not divide a batch that was refused.
 struct ProducerSizes {
     std::int64_t most_message_bytes = 0;
-    std::int64_t most_batch_bytes = 0;
+    std::int64_t max_batch_bytes = 0;
 };
 [[nodiscard]] ProducerSizes producer_sizes(const StartReport& report);
 

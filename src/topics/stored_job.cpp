@@ -14,7 +14,7 @@
 namespace kstream::topics {
 namespace {
 
-constexpr std::size_t kMostNear = 3;
+constexpr std::size_t kMaxNear = 3;
 
 std::string application_of(const Names& names) {
     constexpr std::string_view kEnding = "-map";
@@ -214,7 +214,7 @@ std::optional<std::string> StoredJob::source() const {
 }
 
 std::string did_you_mean_topics(std::string_view name, const std::vector<std::string>& existing) {
-    const std::vector<std::string_view> near = cli::nearest_names(name, existing, kMostNear);
+    const std::vector<std::string_view> near = cli::nearest_names(name, existing, kMaxNear);
     if (near.empty()) {
         return {};
     }

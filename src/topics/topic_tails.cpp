@@ -19,7 +19,7 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 // How far back the first look goes, and the ones after it.
-constexpr std::array<std::int64_t, 3> kBack{64, 2'000, kMostTail};
+constexpr std::array<std::int64_t, 3> kBack{64, 2'000, kMaxTail};
 constexpr milliseconds kPollWait{100};
 // Without progress; the ends are those of a read_committed reader, so no transaction is waited for.
 constexpr std::chrono::seconds kPatience{5};

@@ -22,10 +22,10 @@ struct TailSources {
 // Calls `take` for the last records of each partition of `topic`, in the order of the log, and
 // again from further back for a partition where it has never returned true: transactions that were
 // aborted and markers of commits may stand behind the record that is looked for. A partition that
-// has been looked through to its beginning, or kMostTail records back, is given up. Errors: of the
+// has been looked through to its beginning, or kMaxTail records back, is given up. Errors: of the
 // cluster; unavailable when the records do not come.
 using TakeFromTail = std::function<bool(const kafka::TopicReader&, const RecordView&)>;
-inline constexpr std::int64_t kMostTail = 100'000;
+inline constexpr std::int64_t kMaxTail = 100'000;
 [[nodiscard]] Result<void> read_tails(const TailSources& from, TopicRole role,
                                       const kafka::TopicInfo& topic, const TakeFromTail& take);
 

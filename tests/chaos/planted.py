@@ -26,7 +26,7 @@ from harness.process import PLANTED_BUG
 BINARY = run.ROOT / "build" / "planted" / "bin" / "kstream"
 REACHED = "planted bug reached: "
 INTEGRATION = run.ROOT / "tests" / "integration" / "run.py"
-MOST_SECONDS = 600
+MAX_SECONDS = 600
 
 KILLS, ZOMBIE, JOINS = "five_kills", "zombie", "replicas_join"
 # Bug -> the test that is about what it breaks. What a second protection hides on a real cluster, or
@@ -65,7 +65,7 @@ def one(pattern: str, bug: str) -> tuple[list[str], bool]:
         environment[PLANTED_BUG] = bug
     command = [sys.executable, str(INTEGRATION), "--only", pattern]
     done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=MOST_SECONDS, check=False
+        command, env=environment, capture_output=True, text=True, timeout=MAX_SECONDS, check=False
     )
     failed = re.findall(r"^FAILED.*?s  (\S+?);?(?: .*)?$", done.stdout, re.M)
     if done.returncode != 0 and not failed:

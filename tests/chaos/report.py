@@ -29,7 +29,7 @@ MARKED = re.compile(r"(<!-- figures: ([\w-]+) -->\n).*?(<!-- end -->\n)", re.S)
 Runs = list[dict]
 # Of a machine with two cores that does nothing else: a run by itself makes 8 to 14, for each worker
 # that starts has threads for every broker.
-MOST_LOAD = 16.0
+MAX_LOAD = 16.0
 
 
 def percentile(values: list[float], share: float) -> float | None:
@@ -51,7 +51,7 @@ def recoveries(runs: Runs, times: str) -> list[float]:
     return [
         s for r in runs
         if r["profile"] == "workers" and r["settings"]["times"] == times
-        and r["load_average"] <= MOST_LOAD
+        and r["load_average"] <= MAX_LOAD
         for s in r["recovery_s"]
     ]  # fmt: skip
 

@@ -27,7 +27,7 @@ import ledger  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 CORPUS = ROOT / "tests" / "fuzz" / "corpus"
-MOST_BYTES = {"record_decoder": 256, "options": 512}
+MAX_BYTES = {"record_decoder": 256, "options": 512}
 
 
 def unescaped(line):
@@ -65,7 +65,7 @@ def fuzz(target, build, arguments):
     before = set(findings.iterdir())
     command = [
         str(build / "tests" / "fuzz" / f"fuzz_{target}"), str(corpus),
-        f"-artifact_prefix={findings}/", f"-max_len={MOST_BYTES.get(target, 1024)}",
+        f"-artifact_prefix={findings}/", f"-max_len={MAX_BYTES.get(target, 1024)}",
         f"-runs={arguments.executions or -1}", "-print_final_stats=1",
         # Of the clock, not of the processor: on a busy machine an input may wait for minutes, and
         # the report of a false alarm can deadlock in the allocator.

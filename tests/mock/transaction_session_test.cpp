@@ -3,8 +3,8 @@
 #include "kafka/transaction_session.hpp"
 
 #include "kafka/admin.hpp"
+#include "kafka/detached.hpp"
 #include "kafka/group_consumer.hpp"
-#include "kafka/left_behind.hpp"
 #include "support/fakes/recording_log.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -54,7 +54,7 @@ public:
         if (session_) {
             session_->close(seconds{10});
         }
-        (void)wait_for_left_behind(std::chrono::steady_clock::now() + seconds{10});
+        (void)wait_for_detached(std::chrono::steady_clock::now() + seconds{10});
     }
     Bench(const Bench&) = delete;
     Bench& operator=(const Bench&) = delete;

@@ -17,7 +17,7 @@ namespace kstream::sim {
 namespace {
 
 constexpr std::uint64_t kRunTwice = 100;  // one seed in so many is run twice and compared
-constexpr std::size_t kMostShrunk = 5;
+constexpr std::size_t kMaxShrunk = 5;
 
 // A broken invariant of the program aborts: the seed must not die with it.
 thread_local std::uint64_t this_seed = 0;
@@ -212,7 +212,7 @@ int run_campaign(const Options& options) {
     for (std::size_t i = 0; i < sum.failures.size(); ++i) {
         const auto& [replay, reason] = sum.failures[i];
         fmt::print("\nFAILED seed {}: {}\n  {}\n", replay.seed, reason, replay_command(replay));
-        if (i < kMostShrunk) {
+        if (i < kMaxShrunk) {
             const Replay smaller = shrink(replay);
             fmt::print("  shrunk: {}\n", replay_command(smaller));
         }

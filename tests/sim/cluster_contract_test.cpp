@@ -28,7 +28,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr TopicPartition kResults{TopicRole::results, PartitionId{0}};
-constexpr int kMostTries = 100;
+constexpr int kMaxTries = 100;
 
 // ---- the file
 
@@ -126,7 +126,7 @@ public:
     // What the step is answered, once what a client waits out has been waited out.
     std::string answer(const ContractStep& step) {
         std::string got;
-        for (int i = 0; i < kMostTries; ++i) {
+        for (int i = 0; i < kMaxTries; ++i) {
             got = answer(step.words);
             if (step.expects(got) || !is_waited_out(got)) {
                 return got;

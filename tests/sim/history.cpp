@@ -28,11 +28,11 @@ using std::chrono::seconds;
 
 constexpr Duration kLook = milliseconds{250};
 constexpr Duration kOnlook = seconds{3};
-constexpr Duration kMostToDrain = seconds{240};
+constexpr Duration kMaxToDrain = seconds{240};
 // From a topic that was made again to the end of the last process: a few rounds of questions, some
 // of whose answers are lost, and a stop in order.
-constexpr Duration kMostToRefuse = seconds{30};
-constexpr std::uint64_t kMostActions = 2'000'000;  // some hundred times what a history needs
+constexpr Duration kMaxToRefuse = seconds{30};
+constexpr std::uint64_t kMaxActions = 2'000'000;  // some hundred times what a history needs
 
 // How long a log that was cut is written on to before the end is looked for: what it has lost shows
 // in what comes after it.
@@ -154,7 +154,7 @@ Outcome History::run(Onlooker* onlooker) {
             onlooker->in_between(applications_[0]->world);
             next_look = schedule_.now() + kOnlook;
         }
-        if (schedule_.happened() > kMostActions) {
+        if (schedule_.happened() > kMaxActions) {
             failure_ = "does not come to rest:" + progress();
             break;
         }
@@ -439,7 +439,7 @@ void History::look_behind_the_cut() {
     const Duration since = schedule_.now() - calm_since_;
     done_ = all_refuse() ||
             (since > kCutSettles && input_.done() && all_drained() && !counts_what_is_gone());
-    if (!done_ && since > kMostToDrain) {
+    if (!done_ && since > kMaxToDrain) {
         failure_ = "neither stops nor goes on after a log was cut:" + progress();
         done_ = true;
     }
@@ -488,7 +488,7 @@ std::optional<std::string> History::complaint() {
 void History::look_for_refusals() {
     const bool gone =
         std::ranges::none_of(places_, [](const Place& place) { return place.process != nullptr; });
-    if (!gone && schedule_.now() - calm_since_ > kMostToRefuse) {
+    if (!gone && schedule_.now() - calm_since_ > kMaxToRefuse) {
         failure_ = "a process goes on although one of its topics was made again";
     }
     done_ = done_ || gone || failure_;
@@ -565,7 +565,7 @@ void History::look_for_the_end() {
         }
         all_reached = all_reached && reached && *reached;
     }
-    if (!failure_ && schedule_.now() - calm_since_ > kMostToDrain) {
+    if (!failure_ && schedule_.now() - calm_since_ > kMaxToDrain) {
         failure_ = "not drained:" + progress();
     }
     done_ = failure_ || (all_reached && all_drained());

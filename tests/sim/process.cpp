@@ -87,14 +87,14 @@ WorkerLoop::WorkerLoop(Surroundings& world, Process& process, Owner owner, Stage
     job_.run_id = ++world.runs;
     if (stage == Stage::map) {
         MapFoldConfig config;
-        config.most_batch_bytes = swarm.most_batch_bytes;
-        config.most_step_bytes = config.most_letters_bytes = swarm.most_step_bytes;
+        config.max_batch_bytes = swarm.max_batch_bytes;
+        config.max_step_bytes = config.max_letters_bytes = swarm.max_step_bytes;
         fold_ = std::make_unique<MapFold>(job_, config, world.log);
         takeover_ = std::make_unique<MapTakeover>(job_, StartPolicy{}, takeover_queries_, reader_,
                                                   world.clock, world.log, kPatience);
     } else {
         auto fold = std::make_unique<TotalsFold>(
-            job_, TotalsFoldConfig{.most_step_keys = swarm.most_step_keys}, world.log);
+            job_, TotalsFoldConfig{.max_step_keys = swarm.max_step_keys}, world.log);
         takeover_ = std::make_unique<TotalsTakeover>(job_, *fold, takeover_queries_, reader_,
                                                      world.clock, world.log, kPatience);
         fold_ = std::move(fold);

@@ -31,10 +31,10 @@ Swarm Swarm::of(std::uint64_t seed) {
     swarm.records = between(250, 500);
     swarm.keys = between(1, 12);
     swarm.most_fetched = between(1, 30);
-    swarm.most_batch_bytes = between(40, 600);
-    swarm.most_step_bytes = dice.chance(20) ? between(500, 5000) : 1 << 20;
+    swarm.max_batch_bytes = between(40, 600);
+    swarm.max_step_bytes = dice.chance(20) ? between(500, 5000) : 1 << 20;
     swarm.large_amounts = seed % 4 == 0;
-    swarm.most_step_keys = dice.chance(20) ? between(1, 5) : 1000;
+    swarm.max_step_keys = dice.chance(20) ? between(1, 5) : 1000;
 
     swarm.produce_for = ms(20'000, 45'000);
     swarm.commit_interval = ms(20, 300);

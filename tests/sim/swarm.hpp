@@ -24,10 +24,10 @@ struct Swarm {
     std::uint64_t keys = 10;
     std::size_t cells_in_cache = 1 << 15;  // of a table of keys; more is looked up in groups
     std::size_t most_fetched = 20;         // records of one poll
-    std::size_t most_batch_bytes = 400;    // of a delta batch: small ones are cut into chunks
-    std::size_t most_step_bytes = 1 << 20;
+    std::size_t max_batch_bytes = 400;     // of a delta batch: small ones are cut into chunks
+    std::size_t max_step_bytes = 1 << 20;
     bool large_amounts = false;  // of one key, whose total leaves 128 bits
-    std::uint64_t most_step_keys = 1000;
+    std::uint64_t max_step_keys = 1000;
 
     // ---- times
     Duration produce_for{0};  // records come over this span

@@ -58,8 +58,8 @@ inline bool is_utf8(const std::string& s) {
             if (at(k) >> 6 != 2) return false;
             code = code * 64 + (at(k) & 0x3f);
         }
-        constexpr unsigned kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
-        if (code < kLeast[size] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) {
+        constexpr unsigned kMin[] = {0, 0, 0x80, 0x800, 0x10000};
+        if (code < kMin[size] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) {
             return false;
         }
         i += size;

@@ -16,9 +16,9 @@ from .contract import BadRecord, Group, Job, Number, Total, Totals, plain_text
 from .contract import result_key, result_value
 
 # A dead letter may leave something out only where the record itself could hardly be copied.
-LEAST_STUB_BYTES = 900_000
+MIN_STUB_BYTES = 900_000
 REASON = "kstream.reason"
-MOST_DIFFERENCES = 20  # of each kind; the rest are counted
+MAX_DIFFERENCES = 20  # of each kind; the rest are counted
 
 
 @dataclass
@@ -190,12 +190,12 @@ class Comparison:
         size = len(source.key or b"") + len(source.value or b"")
         if source.headers and "kstream.source.headers" in headers:
             whole = size + sum(len(n.encode()) + len(v or b"") for n, v in source.headers)
-            if whole < LEAST_STUB_BYTES:
+            if whole < MIN_STUB_BYTES:
                 self._differs("dead letter", f"{origin}: without its headers, for {whole} bytes")
             expected["kstream.source.headers"] = str(len(source.headers))
             own = ()
         if "kstream.stub" in headers:
-            if size < LEAST_STUB_BYTES:
+            if size < MIN_STUB_BYTES:
                 self._differs("dead letter", f"{origin}: a stub, for {size} bytes")
             expected |= {
                 "kstream.stub": "true",
@@ -244,9 +244,9 @@ class Comparison:
                 self._differs("dead letter", f"source {at[0]}@{at[1]} ({reason}) has none")
         report = self._report
         report.more = {
-            kind: found - MOST_DIFFERENCES
+            kind: found - MAX_DIFFERENCES
             for kind, found in self._found.items()
-            if found > MOST_DIFFERENCES
+            if found > MAX_DIFFERENCES
         }
         report.figures = {
             "source_records": self.source_records,
@@ -322,7 +322,7 @@ class Comparison:
 
     def _differs(self, kind: str, text: str) -> None:
         self._found[kind] = self._found.get(kind, 0) + 1
-        if self._found[kind] <= MOST_DIFFERENCES:
+        if self._found[kind] <= MAX_DIFFERENCES:
             self._report.differences.append(text)
 
 

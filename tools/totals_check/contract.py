@@ -18,9 +18,9 @@ REASONS = (
     "encoding", "depth", "json", "not_object", "duplicate_field", "missing_field",
     "group_type", "group_size", "number_type", "scale", "range",
 )  # fmt: skip
-MOST_DEPTH = 64
-MOST_GROUP_BYTES = 1024
-LEAST_UNITS, MOST_UNITS = -(2**127), 2**127 - 1
+MAX_DEPTH = 64
+MAX_GROUP_BYTES = 1024
+MIN_UNITS, MAX_UNITS = -(2**127), 2**127 - 1
 
 
 class Number(str):
@@ -107,7 +107,7 @@ def units_of(number: str, scale: int) -> int:
     if len(mantissa) + exponent + scale > 39:  # 2^127 has 39 digits
         raise BadRecord("range")
     units = int(sign + mantissa) * 10 ** (exponent + scale)
-    if not LEAST_UNITS <= units <= MOST_UNITS:
+    if not MIN_UNITS <= units <= MAX_UNITS:
         raise BadRecord("range")
     return units
 
@@ -138,7 +138,7 @@ def _too_deep(text: str) -> bool:
                 at += 2 if text[at] == "\\" else 1
         elif c in "{[":
             depth += 1
-            if depth > MOST_DEPTH:
+            if depth > MAX_DEPTH:
                 return True
         elif c in "}]":
             depth -= 1
@@ -181,7 +181,7 @@ def _group_value(value: object, scale: int) -> GroupValue:
     if isinstance(value, Number):
         return "number", plain_text(units_of(value, scale), scale)
     if isinstance(value, str):
-        if len(value.encode()) > MOST_GROUP_BYTES:
+        if len(value.encode()) > MAX_GROUP_BYTES:
             raise BadRecord("group_size")
         return "string", value
     raise BadRecord("group_type")
@@ -281,7 +281,7 @@ class Totals:
                     end != len(text)
                     or text.count(quoted_group) != 1
                     or text.count(quoted_sum) != 1
-                    or text.count("{") + text.count("[") > MOST_DEPTH
+                    or text.count("{") + text.count("[") > MAX_DEPTH
                 ):
                     undecided.append(index)
                     continue
@@ -290,7 +290,7 @@ class Totals:
                 if (
                     type(group) is not str
                     or type(number) is not Number
-                    or len(group) > MOST_GROUP_BYTES
+                    or len(group) > MAX_GROUP_BYTES
                     or len(fraction) > scale
                     or len(whole) + scale > 38  # well inside of 128 bits
                 ):

@@ -85,13 +85,13 @@ struct Comparison {
 
 class Accounts {
 public:
-    Accounts(const AuditedJob& job, std::uint64_t most_bytes, Findings& findings);
+    Accounts(const AuditedJob& job, std::uint64_t max_bytes, Findings& findings);
 
     // Forgets everything and takes this class up.
     void begin(KeyClass keys);
     [[nodiscard]] KeyClass keys() const { return keys_; }
 
-    [[nodiscard]] bool over_memory() const { return bytes_ > most_bytes_ && accounts_.size() > 1; }
+    [[nodiscard]] bool over_memory() const { return bytes_ > max_bytes_ && accounts_.size() > 1; }
     // Drops half of the keys; what it returns is the class that has to have its own pass.
     [[nodiscard]] KeyClass halve();
 
@@ -165,7 +165,7 @@ private:
     void add_foreign(std::string_view state_key, Finding finding);
 
     const AuditedJob& job_;
-    std::uint64_t most_bytes_;
+    std::uint64_t max_bytes_;
     Findings& findings_;
     KeyClass keys_;
     Map accounts_;

@@ -42,14 +42,14 @@ struct Finding {
     friend bool operator==(const Finding&, const Finding&) = default;
 };
 
-// All findings are counted; the first kMostKept keep their words. A log that is read in several
+// All findings are counted; the first kMaxKept keep their words. A log that is read in several
 // passes says the same each time: it is one finding.
 class Findings {
 public:
-    static constexpr std::size_t kMostKept = 10'000;
+    static constexpr std::size_t kMaxKept = 10'000;
 
     void add(FindingKind kind, std::string what, std::string expected, std::string found) {
-        if (kept_.size() < kMostKept) {
+        if (kept_.size() < kMaxKept) {
             if (!known_.emplace(kind, what, found).second) {
                 return;
             }

@@ -21,10 +21,10 @@ struct BadRecord {
 };
 
 // Appends the dead letter of `bad` to `out`, for partition `to`. Where key, value and headers
-// together are longer than `most_bytes`, the headers are left out; where key and value alone are, a
+// together are longer than `max_bytes`, the headers are left out; where key and value alone are, a
 // stub takes the record's place: its sizes and the SHA-256 of its value (P10). Headers are counted
 // as a log holds them.
 void append_dead_letter(OutputBatch& out, PartitionId to, const BadRecord& bad,
-                        std::size_t most_bytes);
+                        std::size_t max_bytes);
 
 }  // namespace kstream

@@ -23,7 +23,7 @@ inline constexpr std::uint8_t kFormat = 1;
 inline constexpr std::uint8_t kWideFormat = 2;
 
 // Of a slot's encoded form: a tag and three words.
-inline constexpr std::size_t kMostSlotBytes = 25;
+inline constexpr std::size_t kMaxSlotBytes = 25;
 
 // What became of the records of a range. read is the sum of all others: nothing vanishes.
 struct RecordCounts {
@@ -85,9 +85,9 @@ public:
     [[nodiscard]] std::string_view finish(const BatchHeader& header);
 
     // The most bytes that a delta takes: what a batch is divided into chunks by.
-    [[nodiscard]] static std::size_t most_delta_bytes(std::string_view state_key,
-                                                      std::size_t slots) {
-        return 5 + state_key.size() + kMostSlotBytes * slots;
+    [[nodiscard]] static std::size_t max_delta_bytes(std::string_view state_key,
+                                                     std::size_t slots) {
+        return 5 + state_key.size() + kMaxSlotBytes * slots;
     }
 
 private:

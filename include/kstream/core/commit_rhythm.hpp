@@ -15,20 +15,20 @@ namespace kstream {
 class CommitRhythm {
 public:
     using Duration = std::chrono::nanoseconds;
-    static constexpr Duration kLeastWait = std::chrono::milliseconds{2};
+    static constexpr Duration kMinWait = std::chrono::milliseconds{2};
     static constexpr int kBehindFactor = 10;
     // Beyond it longer steps save little, and a fault would cost more reading again.
-    static constexpr Duration kMostBehind = std::chrono::seconds{1};
+    static constexpr Duration kMaxBehind = std::chrono::seconds{1};
 
-    explicit CommitRhythm(Duration most_wait) : most_wait_(most_wait) {}
+    explicit CommitRhythm(Duration max_wait) : max_wait_(max_wait) {}
 
     // How long the first record of a step waits before the step is sealed. `behind`: what waits in
     // the logs is a backlog.
     [[nodiscard]] Duration wait(bool behind) const {
         if (behind) {
-            return std::max(most_wait_, std::min(most_wait_ * kBehindFactor, kMostBehind));
+            return std::max(max_wait_, std::min(max_wait_ * kBehindFactor, kMaxBehind));
         }
-        return std::min(most_wait_, std::max(kLeastWait, smoothed_));
+        return std::min(max_wait_, std::max(kMinWait, smoothed_));
     }
 
     // A commit took this long. Weighted 1/4, so that one slow commit does not set the pace.
@@ -38,7 +38,7 @@ public:
     }
 
 private:
-    Duration most_wait_;
+    Duration max_wait_;
     Duration smoothed_ = Duration::zero();
 };
 

@@ -18,7 +18,7 @@ public:
     // The index that was remembered for `text`, or KeyTable::kNone. `kind` tells apart texts that
     // are equal and mean something else.
     [[nodiscard]] std::uint32_t find(std::uint8_t kind, std::string_view text) const {
-        if (text.size() > kMostBytes) {
+        if (text.size() > kMaxBytes) {
             return KeyTable::kNone;
         }
         const Entry wanted = entry_of(kind, text);
@@ -30,7 +30,7 @@ public:
 
     // In the place of another key, where there is one. Texts of more than 16 bytes are not kept.
     void remember(std::uint8_t kind, std::string_view text, std::uint32_t index) {
-        if (text.size() > kMostBytes) {
+        if (text.size() > kMaxBytes) {
             return;
         }
         Entry entry = entry_of(kind, text);
@@ -43,7 +43,7 @@ public:
 
 private:
     static constexpr std::size_t kWord = sizeof(std::uint64_t);
-    static constexpr std::size_t kMostBytes = 2 * kWord;
+    static constexpr std::size_t kMaxBytes = 2 * kWord;
     static constexpr int kPlaceBits = 8;
 
     // The first and the last 8 bytes and the size are all of a text of up to 16 bytes.

@@ -31,7 +31,7 @@ public:
 
     // So often, before a transaction is said to be open: they end by themselves within milliseconds
     // where a topic is written all the time.
-    static constexpr int kMostLooks = 40;
+    static constexpr int kMaxLooks = 40;
 
     // State partitions in which not all ends are applied yet; for progress.
     [[nodiscard]] std::size_t missing() const;

@@ -27,10 +27,10 @@ struct MapFoldConfig {
     BadRecordPolicy on_bad_record = BadRecordPolicy::dead_letter;
     std::int32_t dead_letter_partitions = 1;
     // Of key, value and headers; more loses its headers or becomes a stub (P10).
-    std::size_t most_dead_letter_bytes = 1 << 20;
-    std::size_t most_batch_bytes = 512 << 10;      // of one repartition record, header aside
-    std::size_t most_step_bytes = kMostStepBytes;  // of a step, as KeyCharge counts them
-    std::size_t most_letters_bytes = 32 << 20;     // of a step's dead letters in memory
+    std::size_t max_dead_letter_bytes = 1 << 20;
+    std::size_t max_batch_bytes = 512 << 10;     // of one repartition record, header aside
+    std::size_t max_step_bytes = kMaxStepBytes;  // of a step, as KeyCharge counts them
+    std::size_t max_letters_bytes = 32 << 20;    // of a step's dead letters in memory
 };
 
 // Each may be missing: no record has headers; nobody listens.

@@ -13,7 +13,7 @@
 namespace kstream {
 
 // Half a million keys as most jobs have them, of which a step writes some tens of megabytes.
-inline constexpr std::size_t kMostStepBytes = std::size_t{192} << 20;
+inline constexpr std::size_t kMaxStepBytes = std::size_t{192} << 20;
 
 class KeyCharge {
 public:

@@ -33,7 +33,7 @@ enum class StepEvent : std::uint8_t {
     answered,
     not_answered,       // the question failed for now
     generation_missed,  // while partitions have positions
-    left_behind,        // a revocation does not wait any longer (P1)
+    detached,           // a revocation does not wait any longer (P1)
     fenced_off,         // the new producer's epoch stands
 };
 inline constexpr TransitionTable<StepPhase, StepEvent, 16> kStepTransitions{{
@@ -51,11 +51,11 @@ inline constexpr TransitionTable<StepPhase, StepEvent, 16> kStepTransitions{{
 
     // Also when nothing is in flight: what fills cannot be committed while there is no producer, or
     // no membership. While positions are compared nothing fills, so nothing is left behind.
-    {StepPhase::settled, StepEvent::left_behind, StepPhase::given_up},
-    {StepPhase::in_flight, StepEvent::left_behind, StepPhase::given_up},
-    {StepPhase::uncertain, StepEvent::left_behind, StepPhase::given_up},
-    {StepPhase::judging, StepEvent::left_behind, StepPhase::given_up},
-    {StepPhase::given_up, StepEvent::left_behind, StepPhase::given_up},
+    {StepPhase::settled, StepEvent::detached, StepPhase::given_up},
+    {StepPhase::in_flight, StepEvent::detached, StepPhase::given_up},
+    {StepPhase::uncertain, StepEvent::detached, StepPhase::given_up},
+    {StepPhase::judging, StepEvent::detached, StepPhase::given_up},
+    {StepPhase::given_up, StepEvent::detached, StepPhase::given_up},
     {StepPhase::given_up, StepEvent::fenced_off, StepPhase::settled},
 }};
 

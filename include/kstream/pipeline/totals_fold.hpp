@@ -20,12 +20,12 @@
 namespace kstream {
 
 struct TotalsFoldConfig {
-    std::uint64_t most_step_keys = 200'000;        // changed keys of one step
-    std::size_t most_step_bytes = kMostStepBytes;  // charged for them
-    std::size_t shown_keys = 0;                    // totals in the status: at most this many
+    std::uint64_t max_step_keys = 200'000;       // changed keys of one step
+    std::size_t max_step_bytes = kMaxStepBytes;  // charged for them
+    std::size_t shown_keys = 0;                  // totals in the status: at most this many
     bool write_again = false;  // all totals that are taken over are published again (ADR 0047)
-    std::uint64_t most_again_keys = 50'000;             // of one step, on top of what has changed
-    std::size_t most_again_bytes = kMostStepBytes / 4;  // charged for them
+    std::uint64_t max_again_keys = 50'000;            // of one step, on top of what has changed
+    std::size_t max_again_bytes = kMaxStepBytes / 4;  // charged for them
 };
 
 class TotalsFold final : public Fold {

@@ -22,10 +22,10 @@ namespace kstream {
 class TotalsState {
 public:
     // As many keys as an index can name, and no more than the table takes.
-    static constexpr std::uint32_t kMostKeys = KeyTable::kNone - 1;
+    static constexpr std::uint32_t kMaxKeys = KeyTable::kNone - 1;
 
     // An empty state of `partition`. `job` must outlive this.
-    TotalsState(const Job& job, PartitionId partition, std::uint32_t most_keys = kMostKeys);
+    TotalsState(const Job& job, PartitionId partition, std::uint32_t max_keys = kMaxKeys);
 
     // --- restoring, before the first change ---
 
@@ -128,7 +128,7 @@ private:
 
     const Job& job_;
     PartitionId partition_;
-    std::uint32_t most_keys_;
+    std::uint32_t max_keys_;
     KeyCharge charge_;
 
     KeyTable keys_;

@@ -22,9 +22,9 @@ struct StateQuestion {
     Kind kind = Kind::list;
     PartitionId from_partition{0};
     std::uint32_t from_index = 0;
-    std::string key;                   // as the key of its result record
-    std::size_t most_entries = 1;      // list: the answer is bounded in both
-    std::size_t most_bytes = 1 << 16;  // of keys and values; one entry always fits
+    std::string key;                  // as the key of its result record
+    std::size_t max_entries = 1;      // list: the answer is bounded in both
+    std::size_t max_bytes = 1 << 16;  // of keys and values; one entry always fits
 };
 
 // One committed total.

@@ -18,7 +18,7 @@ Compared compare_figure(const std::string& scenario, const Figure& before, const
         const double grown = (compared.now - compared.before) / compared.before;
         compared.change = now.better == Better::higher ? grown : -grown;
     }
-    compared.noise = std::max(kLeastNoise, (old_summary.spread + new_summary.spread) / 2);
+    compared.noise = std::max(kMinNoise, (old_summary.spread + new_summary.spread) / 2);
     if (compared.change < -compared.noise) {
         compared.verdict = Verdict::worse;
     } else if (compared.change > compared.noise) {

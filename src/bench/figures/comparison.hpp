@@ -1,7 +1,7 @@
 // Two results of the same benchmark: which figures are worse by more than noise. Pure.
 //
 // A figure has moved when its medians differ by more than the noise of both sides: half of each
-// spread, and never less than kLeastNoise, which also stands in for the spread of a single round.
+// spread, and never less than kMinNoise, which also stands in for the spread of a single round.
 #pragma once
 
 #include "bench/figures/figures.hpp"
@@ -12,7 +12,7 @@
 
 namespace kstream::bench {
 
-inline constexpr double kLeastNoise = 0.05;
+inline constexpr double kMinNoise = 0.05;
 
 enum class Verdict : std::uint8_t { same, better, worse };
 

@@ -18,8 +18,8 @@ using Chunk = simd::fixed_size_simd<signed char, 16>;
 constexpr std::size_t kChunk = Chunk::size();
 
 // A form beyond these is no record of many like it.
-constexpr std::size_t kMostSlots = 256;
-constexpr std::size_t kMostBytes = std::size_t{64} << 10;
+constexpr std::size_t kMaxSlots = 256;
+constexpr std::size_t kMaxBytes = std::size_t{64} << 10;
 
 Chunk load(const char* at) {
     return Chunk{reinterpret_cast<const signed char*>(at), simd::element_aligned};
@@ -120,7 +120,7 @@ void RecordShape::learn(std::string_view record, std::span<const std::uint32_t> 
     slots_.clear();
     literals_.clear();
     masks_.clear();
-    if (record.size() > kMostBytes) {
+    if (record.size() > kMaxBytes) {
         return;
     }
     std::size_t wanted = 0;
@@ -132,7 +132,7 @@ void RecordShape::learn(std::string_view record, std::span<const std::uint32_t> 
         if (!is_scalar_start(first) || (is_string && record[tokens[i + 1]] == ':')) {
             continue;
         }
-        if (slots_.size() == kMostSlots) {
+        if (slots_.size() == kMaxSlots) {
             slots_.clear();
             return;
         }
@@ -219,14 +219,14 @@ bool RecordShape::match(std::string_view record, int scale, std::span<WantedFiel
 }
 
 bool KnownShapes::match(std::string_view record, int scale, std::span<WantedField> fields) {
-    for (std::size_t i = 0; i < kMost; ++i) {
-        const std::size_t at = (last_ + i) % kMost;
+    for (std::size_t i = 0; i < kMax; ++i) {
+        const std::size_t at = (last_ + i) % kMax;
         Known& known = known_[at];
         if (known.credit == 0) {
             continue;
         }
         if (known.shape.match(record, scale, fields)) {
-            known.credit = std::min(known.credit + kWorth, kMostCredit);
+            known.credit = std::min(known.credit + kWorth, kMaxCredit);
             last_ = at;
             if (++hits_ % kHitsToTrust == 0) {
                 pause_ = std::max<std::uint64_t>(pause_ / 2, 1);

@@ -71,11 +71,11 @@ public:
                 std::span<const WantedField> fields);
 
 private:
-    static constexpr std::size_t kMost = 4;
+    static constexpr std::size_t kMax = 4;
     // What a record that is met is worth, in records that are not.
     static constexpr int kWorth = 16;
     static constexpr int kTrial = 64;
-    static constexpr int kMostCredit = 1024;
+    static constexpr int kMaxCredit = 1024;
     // Records walked between two that are learnt from, at most.
     static constexpr std::uint64_t kLongestPause = 1024;
     // So many recognized records halve the pause.
@@ -86,7 +86,7 @@ private:
         int credit = 0;  // 0: given up
     };
 
-    std::array<Known, kMost> known_;
+    std::array<Known, kMax> known_;
     std::size_t last_ = 0;  // the one that was met last
     std::uint64_t hits_ = 0;
     std::uint64_t walked_ = 0;  // since a record was learnt from

@@ -46,7 +46,7 @@ ERROR_AT = {(END_TXN, False): 8, (INIT_PRODUCER_ID, False): 8, (INIT_PRODUCER_ID
 PORTS = {29292: 29192, 29293: 29193, 29294: 29194}
 BROKERS = ",".join(f"127.0.0.1:{port}" for port in PORTS)
 
-MOST_FRAME_BYTES = 64 << 20
+MAX_FRAME_BYTES = 64 << 20
 # How long a response to a frame is waited for whose client has gone.
 ORPHAN_SECONDS = 10.0
 
@@ -279,7 +279,7 @@ class _Connection:
 
 async def _frame(reader: asyncio.StreamReader) -> bytes:
     (size,) = struct.unpack(">i", await reader.readexactly(4))
-    if not 0 <= size <= MOST_FRAME_BYTES:
+    if not 0 <= size <= MAX_FRAME_BYTES:
         raise ConnectionError(f"a frame of {size} bytes")
     return await reader.readexactly(size)
 

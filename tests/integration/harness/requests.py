@@ -40,7 +40,7 @@ MEMBER_ID_REQUIRED = NAMES[79]
 
 READ_UNCOMMITTED, READ_COMMITTED = 0, 1
 EARLIEST, LATEST = -2, -1
-MOST_BYTES = 8 << 20
+MAX_BYTES = 8 << 20
 ANSWER_SECONDS = 30.0  # a JoinGroup is answered when the others have joined
 
 
@@ -244,9 +244,9 @@ class Client:
 
     def fetch(self, position: int) -> tuple[str, int, int]:
         """read_committed: the error, how many records there are, and the position behind them."""
-        body = struct.pack(">iiiib", -1, 0, 0, MOST_BYTES, READ_COMMITTED)
+        body = struct.pack(">iiiib", -1, 0, 0, MAX_BYTES, READ_COMMITTED)
         body += _one(
-            string(self.topic) + _one(struct.pack(">iqi", self.partition, position, MOST_BYTES))
+            string(self.topic) + _one(struct.pack(">iqi", self.partition, position, MAX_BYTES))
         )
         reader = self._of_partition(FETCH, 4, body)
         records.skip_to_partition(reader)

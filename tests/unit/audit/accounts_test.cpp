@@ -346,7 +346,7 @@ TEST_CASE("An outsider's result is found though the job has replaced it since") 
 
 TEST_CASE("Of outsiders' results that the job has replaced as many are kept as the bound says") {
     AuditedWorld world;
-    const std::size_t keys = Findings::kMostKept + 50;
+    const std::size_t keys = Findings::kMaxKept + 50;
     const auto sell_all = [&world, keys] {
         for (std::size_t i = 0; i < keys; ++i) {
             world.sell("k" + std::to_string(i), 1);
@@ -362,7 +362,7 @@ TEST_CASE("Of outsiders' results that the job has replaced as many are kept as t
     sell_all();
     world.count();
     world.compare();
-    CHECK(world.findings.count() == Findings::kMostKept);
+    CHECK(world.findings.count() == Findings::kMaxKept);
 }
 
 TEST_CASE("Results of before a reset are nothing of an outsider") {

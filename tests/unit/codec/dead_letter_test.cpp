@@ -32,7 +32,7 @@ struct Letter {
     std::optional<std::string> value;
 };
 
-Letter letter_of(const RecordView& view, BadReason reason, std::size_t most_bytes,
+Letter letter_of(const RecordView& view, BadReason reason, std::size_t max_bytes,
                  const std::vector<HeaderView>& headers = {}, std::string_view field = {}) {
     Letter letter;
     append_dead_letter(letter.out, PartitionId{1},
@@ -41,7 +41,7 @@ Letter letter_of(const RecordView& view, BadReason reason, std::size_t most_byte
                         .source_topic = "in",
                         .reason = reason,
                         .field = field},
-                       most_bytes);
+                       max_bytes);
     REQUIRE(letter.out.records().size() == 1);
     const OutputBatch::Record& written = letter.out.records()[0];
     CHECK(written.topic == TopicRole::dead_letters);

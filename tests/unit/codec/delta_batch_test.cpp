@@ -186,7 +186,7 @@ TEST_CASE("a delta takes no more bytes than the bound by which batches are divid
         const Delta delta{random.text(size),
                           {{Int128{1} << 126, true}, {-(Int128{1} << 126), true}}};
         const std::size_t taken = encode(sample_header(), {delta}).size() - empty;
-        CHECK(taken <= DeltaBatchWriter::most_delta_bytes(delta.key, kJob.kinds.size()));
+        CHECK(taken <= DeltaBatchWriter::max_delta_bytes(delta.key, kJob.kinds.size()));
     }
 }
 

@@ -27,7 +27,7 @@ using testing::golden_text;
 using testing::hex;
 
 const Job kJob = testing::make_job();
-constexpr Int128 kLeast = -static_cast<Int128>(~UInt128{0} >> 1) - 1;  // -2^127
+constexpr Int128 kMin = -static_cast<Int128>(~UInt128{0} >> 1) - 1;  // -2^127
 
 std::string state_key(const std::vector<GroupValue>& values) {
     std::string key;
@@ -186,8 +186,8 @@ TEST_CASE("golden: meta in the changelog", "[golden]") {
 }
 
 TEST_CASE("golden: sums beyond 128 bits", "[golden]") {
-    const Int192 above = -Int192{kLeast};  // 2^127
-    const Int192 below = Int192{kLeast} + Int192{-1};
+    const Int192 above = -Int192{kMin};  // 2^127
+    const Int192 below = Int192{kMin} + Int192{-1};
     const Int192 most{~0ULL, ~0ULL, (1LL << 62) - 1};  // 2^190 - 1
     {
         const std::string bytes = golden_bytes("delta_batch_step_2.hex");
@@ -302,26 +302,26 @@ TEST_CASE("golden: a dead letter and its stub", "[golden]") {
     record.value_data = value.data();
     record.value_size = static_cast<std::uint32_t>(value.size());
     OutputBatch out;
-    for (const std::size_t most_bytes : {100U, 10U}) {
+    for (const std::size_t max_bytes : {100U, 10U}) {
         append_dead_letter(out, PartitionId{0},
                            {.record = record,
                             .headers = {},
                             .source_topic = kJob.spec.source_topic,
                             .reason = BadReason::scale,
                             .field = {}},
-                           most_bytes);
+                           max_bytes);
     }
     CHECK(shown(out, out.records()[0]) == golden_text("dead_letter.txt"));
     CHECK(shown(out, out.records()[1]) == golden_text("dead_letter_stub.txt"));
     const std::vector<HeaderView> headers{{"trace", "7"}, {"kstream.reason", std::nullopt}};
-    for (const std::size_t most_bytes : {100U, 10U, 30U}) {
+    for (const std::size_t max_bytes : {100U, 10U, 30U}) {
         append_dead_letter(out, PartitionId{0},
                            {.record = record,
                             .headers = headers,
                             .source_topic = kJob.spec.source_topic,
                             .reason = BadReason::scale,
                             .field = "valor"},
-                           most_bytes);
+                           max_bytes);
     }
     CHECK(shown(out, out.records()[2]) == golden_text("dead_letter_headers.txt"));
     CHECK(shown(out, out.records()[3]) == golden_text("dead_letter_headers_stub.txt"));

@@ -13,8 +13,8 @@
 namespace kstream {
 namespace {
 
-constexpr auto kMost = static_cast<Int128>(~UInt128{0} >> 1);  // 2^127 - 1
-constexpr Int128 kLeast = -kMost - 1;
+constexpr auto kMax = static_cast<Int128>(~UInt128{0} >> 1);  // 2^127 - 1
+constexpr Int128 kMin = -kMax - 1;
 
 std::string bytes(std::initializer_list<int> list) {
     std::string text;
@@ -94,8 +94,8 @@ TEST_CASE("varints and zigzags have protobuf's bytes") {
     CHECK(zigzag(-1) == bytes({1}));
     CHECK(zigzag(1) == bytes({2}));
     CHECK(zigzag(-2) == bytes({3}));
-    CHECK(zigzag(kMost).size() == 19);
-    CHECK(zigzag(kLeast).size() == 19);
+    CHECK(zigzag(kMax).size() == 19);
+    CHECK(zigzag(kMin).size() == 19);
 }
 
 TEST_CASE("every number comes back as it went in") {

@@ -15,8 +15,8 @@ namespace {
 
 using testing::Seeded;
 
-constexpr auto kMost = static_cast<Int128>(~UInt128{0} >> 1);  // 2^127 - 1
-constexpr Int128 kLeast = -kMost - 1;
+constexpr auto kMax = static_cast<Int128>(~UInt128{0} >> 1);  // 2^127 - 1
+constexpr Int128 kMin = -kMax - 1;
 
 std::vector<AggregateKind> every_kind() {
     std::vector<AggregateKind> kinds;
@@ -96,7 +96,7 @@ TEST_CASE("any order and any grouping of merges gives one result") {
 
 TEST_CASE("past 128 bits sums go on, both ways and back") {
     for (const AggregateKind kind : {aggregate_named("count"), aggregate_named("sum")}) {
-        for (const Int128 edge : {kMost, kLeast}) {
+        for (const Int128 edge : {kMax, kMin}) {
             Slot slot;
             Int192 expected;
             for (int i = 0; i < 1000; ++i) {
@@ -111,23 +111,23 @@ TEST_CASE("past 128 bits sums go on, both ways and back") {
             CHECK(slot == Slot{edge, true});
         }
     }
-    Slot sum{kMost, true};
+    Slot sum{kMax, true};
     add_input(aggregate_named("sum"), sum, Decimal{1});
     CHECK(finished(aggregate_named("sum"), sum, 0) == "170141183460469231731687303715884105728.00");
-    add_input(aggregate_named("sum"), sum, Decimal{kLeast});
+    add_input(aggregate_named("sum"), sum, Decimal{kMin});
     CHECK(sum == Slot{0, true});
-    add_input(aggregate_named("sum"), sum, Decimal{kLeast});
+    add_input(aggregate_named("sum"), sum, Decimal{kMin});
     add_input(aggregate_named("sum"), sum, Decimal{-1});
     CHECK(finished(aggregate_named("sum"), sum, 0) ==
           "-170141183460469231731687303715884105729.00");
-    Slot count{kMost, true};
+    Slot count{kMax, true};
     add_input(aggregate_named("count"), count, Decimal{0});
     CHECK(finished(aggregate_named("count"), count, 0) ==
           "170141183460469231731687303715884105728");
 }
 
 TEST_CASE("as many records of the largest input as a partition can hold fit a slot") {
-    for (const Int128 edge : {kMost, kLeast}) {
+    for (const Int128 edge : {kMax, kMin}) {
         Slot sum{edge, true};
         Int192 expected{edge};
         for (int i = 0; i < 63; ++i) {  // 2^63 of them, by doubling
@@ -165,7 +165,7 @@ TEST_CASE("readers see counts as integers and sums with two decimals or more") {
     CHECK(finished(aggregate_named("sum"), Slot{1, true}, 9) == "0.000000001");
     CHECK(finished(aggregate_named("sum"), Slot{-5, true}, 0) == "-5.00");
     CHECK(finished(aggregate_named("sum"), Slot{}, 9) == "0.00");
-    CHECK(finished(aggregate_named("sum"), Slot{kLeast, true}, 0) ==
+    CHECK(finished(aggregate_named("sum"), Slot{kMin, true}, 0) ==
           "-170141183460469231731687303715884105728.00");
 }
 

@@ -12,7 +12,7 @@ using std::chrono::nanoseconds;
 
 TEST_CASE("before the first commit a step waits the least") {
     const CommitRhythm rhythm{milliseconds{100}};
-    CHECK(rhythm.wait(false) == CommitRhythm::kLeastWait);
+    CHECK(rhythm.wait(false) == CommitRhythm::kMinWait);
 }
 
 TEST_CASE("a step fills about as long as the last commits took") {
@@ -38,7 +38,7 @@ TEST_CASE("no wait is shorter than the least, however fast commits are") {
     CommitRhythm rhythm{milliseconds{100}};
     for (int i = 0; i < 50; ++i) {
         rhythm.commit_took(nanoseconds{1});
-        CHECK(rhythm.wait(false) == CommitRhythm::kLeastWait);
+        CHECK(rhythm.wait(false) == CommitRhythm::kMinWait);
     }
 }
 

@@ -17,8 +17,8 @@
 namespace kstream {
 namespace {
 
-constexpr Int128 kMost = static_cast<Int128>(~UInt128{0} >> 1);
-constexpr Int128 kLeast = -kMost - 1;
+constexpr Int128 kMax = static_cast<Int128>(~UInt128{0} >> 1);
+constexpr Int128 kMin = -kMax - 1;
 
 std::string text(Int128 units) {
     std::string out;
@@ -189,8 +189,8 @@ TEST_CASE("the edges of 128 bits, at every scale", "[decimal]") {
     const std::string most = "170141183460469231731687303715884105727";
     const std::string least = "170141183460469231731687303715884105728";
     const std::string beyond = "170141183460469231731687303715884105729";
-    REQUIRE(text(kMost) == most);
-    REQUIRE(text(kLeast) == "-" + least);
+    REQUIRE(text(kMax) == most);
+    REQUIRE(text(kMin) == "-" + least);
     for (int scale = 0; scale <= kMaxScale; ++scale) {
         const auto at = [&](const std::string& units) {
             std::string token = units;
@@ -288,10 +288,10 @@ TEST_CASE("the shortest plain form with at least so many fraction digits", "[dec
     CHECK(format(1, 30, 0) == "<0.000000000000000000000000000001>");
     CHECK(format(100, 1, 0) == "<10>");
     CHECK(format(1, 1, 30) == "<0.100000000000000000000000000000>");
-    CHECK(format(kMost, 0, 0) == "<170141183460469231731687303715884105727>");
-    CHECK(format(kLeast, 0, 2) == "<-170141183460469231731687303715884105728.00>");
-    CHECK(format(kMost, 30, 2) == "<170141183.460469231731687303715884105727>");
-    CHECK(format(kLeast, 9, 2) == "<-170141183460469231731687303715.884105728>");
+    CHECK(format(kMax, 0, 0) == "<170141183460469231731687303715884105727>");
+    CHECK(format(kMin, 0, 2) == "<-170141183460469231731687303715884105728.00>");
+    CHECK(format(kMax, 30, 2) == "<170141183.460469231731687303715884105727>");
+    CHECK(format(kMin, 9, 2) == "<-170141183460469231731687303715.884105728>");
 }
 
 TEST_CASE("what is written can be read back, and is the only form of its value", "[decimal]") {
@@ -321,10 +321,10 @@ TEST_CASE("192 bits as text: the edges, and what Python says of them", "[decimal
         return out;
     };
     constexpr std::uint64_t kAll = ~std::uint64_t{0};
-    const Int192 two_127 = -Int192{kLeast};
+    const Int192 two_127 = -Int192{kMin};
     const Int192 most{kAll, kAll, static_cast<std::int64_t>(kAll >> 1)};
     CHECK(text(two_127, 0) == "170141183460469231731687303715884105728");
-    CHECK(text(two_127 + Int192{kLeast}, 0) == "0");
+    CHECK(text(two_127 + Int192{kMin}, 0) == "0");
     CHECK(text(Int192{0, 0, 1}, 9) == "340282366920938463463374607431.768211456");
     CHECK(text(Int192{0, 0, -1}, 30, 2) == "-340282366.920938463463374607431768211456");
     CHECK(text(most, 0) == "3138550867693340381917894711603833208051177722232017256447");
@@ -332,10 +332,10 @@ TEST_CASE("192 bits as text: the edges, and what Python says of them", "[decimal
     // 10^38 and 10^57: zeros in the middle of what is divided word by word.
     CHECK(text(Int192{0x098a224000000000, 0x4b3b4ca85a86c47a, 0}, 0) == "1" + std::string(38, '0'));
     CHECK(text(Int192{}, 3, 2) == "0.00");
-    CHECK(Int192{kMost}.fits_128());
-    CHECK(Int192{kLeast}.fits_128());
+    CHECK(Int192{kMax}.fits_128());
+    CHECK(Int192{kMin}.fits_128());
     CHECK_FALSE(two_127.fits_128());
-    CHECK_FALSE((Int192{kLeast} + Int192{-1}).fits_128());
+    CHECK_FALSE((Int192{kMin} + Int192{-1}).fits_128());
 }
 
 TEST_CASE("192 bits as text add up digit by digit", "[decimal]") {

@@ -143,7 +143,7 @@ TEST_CASE(
         REQUIRE((!over || !*over));
     }
     REQUIRE_FALSE(over);
-    CHECK(steps >= EndWatch::kMostLooks);
+    CHECK(steps >= EndWatch::kMaxLooks);
     CHECK(b.watch.looks_again());
     CHECK(over.error().exit_code == ExitCode::open_transaction);
     CHECK(over.error().message ==

@@ -117,7 +117,7 @@ struct Batches {
             REQUIRE(record.topic == TopicRole::repartition);
             REQUIRE_FALSE(record.has_key);
             const std::string_view value = *step.outputs.value(record);
-            most_bytes = std::max(most_bytes, value.size());
+            max_bytes = std::max(max_bytes, value.size());
             DeltaBatch batch;
             REQUIRE(decode_delta_batch(value, job.kinds, batch));
             auto& headers = by_partition[record.partition.value];
@@ -151,7 +151,7 @@ struct Batches {
     std::map<std::int32_t, std::vector<BatchHeader>> by_partition;
     Totals deltas;
     std::size_t dead_letters = 0;
-    std::size_t most_bytes = 0;
+    std::size_t max_bytes = 0;
 };
 
 }  // namespace
@@ -304,7 +304,7 @@ TEST_CASE("dead letters travel in the same step, unchanged, and in no other") {
 
 TEST_CASE("a bad record that is too large leaves a stub") {
     MapFoldConfig config;
-    config.most_dead_letter_bytes = 100;
+    config.max_dead_letter_bytes = 100;
     Bench b{config};
     REQUIRE(b.add(0, std::string(101, 'x')));
     const Step step = b.seal();
@@ -344,13 +344,13 @@ TEST_CASE("a bad record stops the loop when it is asked to, and is named") {
 TEST_CASE("no amounts stop the loop: a sum past 128 bits goes on, exact") {
     // {"valor":170141183460469231731687303715.0} twice stopped a job for ever.
     const std::string large = "170141183460469231731687303715.884105727";  // 2^127 - 1 at scale 9
-    constexpr auto kMost = static_cast<Int128>(~UInt128{0} >> 1);
+    constexpr auto kMax = static_cast<Int128>(~UInt128{0} >> 1);
     Int192 expected;
     Bench b;
     for (int i = 0; i < 5; ++i) {
         REQUIRE(b.add(0, json("a", large)));
         REQUIRE(b.add(1, json("b", "-" + large)));
-        expected = expected + Int192{kMost};
+        expected = expected + Int192{kMax};
     }
     const Batches batches{b.seal({0, 1})};
     CHECK(batches.deltas.at(seller_key("a")) == amounts(expected, 5));
@@ -362,7 +362,7 @@ TEST_CASE("no amounts stop the loop: a sum past 128 bits goes on, exact") {
 
 TEST_CASE("P2: a step that is too large for one record is divided into chunks of a bounded size") {
     MapFoldConfig config;
-    config.most_batch_bytes = 1000;
+    config.max_batch_bytes = 1000;
     Bench b{config};
     for (int i = 0; i < 500; ++i) {
         REQUIRE(b.add(0, json("vendedor_" + std::to_string(i), "1")));
@@ -372,12 +372,12 @@ TEST_CASE("P2: a step that is too large for one record is divided into chunks of
     for (const auto& [partition, headers] : batches.by_partition) {
         CHECK(headers.size() > 3);
     }
-    CHECK(batches.most_bytes < 1000 + 300);  // and the header
+    CHECK(batches.max_bytes < 1000 + 300);  // and the header
 }
 
 TEST_CASE("a key that is larger than a batch still travels, in a chunk of its own") {
     MapFoldConfig config;
-    config.most_batch_bytes = 100;
+    config.max_batch_bytes = 100;
     Bench b{config};
     REQUIRE(b.add(0, json(std::string(1000, 'a'), "1")));
     REQUIRE(b.add(0, json(std::string(1000, 'b'), "1")));
@@ -413,7 +413,7 @@ TEST_CASE("steps do not share anything: each begins empty") {
 
 TEST_CASE("a step is full when its keys reach their bound") {
     MapFoldConfig config;
-    config.most_step_bytes = 100'000;
+    config.max_step_bytes = 100'000;
     const auto keys_until_full = [&config](const auto& key) {
         Bench b{config};
         int keys = 0;
@@ -456,7 +456,7 @@ TEST_CASE("a step is full when its keys reach their bound") {
 
 TEST_CASE("a step is full when its dead letters reach their bound, the empty ones as well") {
     MapFoldConfig config;
-    config.most_letters_bytes = 100'000;
+    config.max_letters_bytes = 100'000;
     const auto letters_until_full = [&config](const std::string& value) {
         Bench b{config};
         int letters = 0;
@@ -482,9 +482,9 @@ TEST_CASE("a step is full when its dead letters reach their bound, the empty one
 
 TEST_CASE("timestamps that nobody means harm nothing") {
     Bench b;
-    constexpr std::int64_t kLeastTime = std::numeric_limits<std::int64_t>::min();
-    constexpr std::int64_t kMostTime = std::numeric_limits<std::int64_t>::max();
-    for (const std::int64_t time : {kLeastTime, kLeastTime + 1, std::int64_t{-1}, kMostTime}) {
+    constexpr std::int64_t kMinTime = std::numeric_limits<std::int64_t>::min();
+    constexpr std::int64_t kMaxTime = std::numeric_limits<std::int64_t>::max();
+    for (const std::int64_t time : {kMinTime, kMinTime + 1, std::int64_t{-1}, kMaxTime}) {
         REQUIRE(b.add(0, json("a", "1"), time));
         REQUIRE(b.add(0, "bad", time));
         const Step step = b.seal({0});
@@ -541,7 +541,7 @@ TEST_CASE("the deltas of all partitions and steps together are the fold of the i
         CAPTURE(seed);
         Seeded random{seed};
         MapFoldConfig config;
-        config.most_batch_bytes = 60 + random.below(2000);
+        config.max_batch_bytes = 60 + random.below(2000);
         Bench b{config};
         Totals expected;
         Totals found;

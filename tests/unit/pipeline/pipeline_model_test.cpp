@@ -68,7 +68,7 @@ struct Member {
         const Duration patience = std::chrono::hours{100};
         if (stage == Stage::map) {
             MapFoldConfig config;
-            config.most_batch_bytes = 40 + world.random.below(200);
+            config.max_batch_bytes = 40 + world.random.below(200);
             fold = std::make_unique<MapFold>(job, config, world.recorded);
             takeover = std::make_unique<MapTakeover>(job, StartPolicy{}, takeover_queries, reader,
                                                      world.clock, world.recorded, patience);

@@ -136,7 +136,7 @@ TEST_CASE("recovery: the answer to a question that a revocation ended is thrown 
     b.step.on(StepEvent::outcome_lost);
     b.queries.held = true;
     (void)b.advance();
-    b.step.on(StepEvent::left_behind);
+    b.step.on(StepEvent::detached);
     b.step.on(StepEvent::fenced_off);
     b.submit();
     b.step.on(StepEvent::outcome_lost);

@@ -178,7 +178,7 @@ std::size_t results_in(const OutputBatch& out) {
 TEST_CASE("all totals that are taken over are written again, a bounded number in each step") {
     TotalsFoldConfig config;
     config.write_again = true;
-    config.most_again_keys = 2;
+    config.max_again_keys = 2;
     Bench b{config};
     // Nothing is in the two that the bench begins with.
     CHECK_FALSE(b.fold.more_to_write());
@@ -416,7 +416,7 @@ TEST_CASE("both layers are taken back in all partitions that they touched") {
 
 TEST_CASE("a step is full when it has changed as many keys as it may, but never in half a step") {
     TotalsFoldConfig config;
-    config.most_step_keys = 3;
+    config.max_step_keys = 3;
     Bench b{config};
     b.open({{0, 0}});
     std::vector<Delta> deltas;
@@ -437,7 +437,7 @@ TEST_CASE("a step is full when it has changed as many keys as it may, but never 
 
 TEST_CASE("a step of large keys is full by what it writes, not by how many they are") {
     TotalsFoldConfig config;
-    config.most_step_bytes = 100'000;
+    config.max_step_bytes = 100'000;
     Bench b{config};
     b.open({{0, 0}});
     int keys = 0;
@@ -549,13 +549,13 @@ std::string keys_of(const StateAnswer& answer) {
     return text;
 }
 
-StateQuestion list_from(std::int32_t partition, std::uint32_t index, std::size_t most_entries,
-                        std::size_t most_bytes = 1 << 20) {
+StateQuestion list_from(std::int32_t partition, std::uint32_t index, std::size_t max_entries,
+                        std::size_t max_bytes = 1 << 20) {
     StateQuestion question;
     question.from_partition = PartitionId{partition};
     question.from_index = index;
-    question.most_entries = most_entries;
-    question.most_bytes = most_bytes;
+    question.max_entries = max_entries;
+    question.max_bytes = max_bytes;
     return question;
 }
 

@@ -29,7 +29,7 @@ using testing::step_header;
 
 const Job kJob = testing::make_job();
 constexpr PartitionId kHere{1};
-constexpr auto kMost = static_cast<Int128>(~UInt128{0} >> 1);  // 2^127 - 1
+constexpr auto kMax = static_cast<Int128>(~UInt128{0} >> 1);  // 2^127 - 1
 
 using Changelog = std::vector<std::pair<std::string, std::string>>;
 
@@ -598,14 +598,14 @@ TEST_CASE("a state partition that holds all the keys that it can says so") {
 // ---- sums at their limits
 
 TEST_CASE("a total past 128 bits goes on, is undone and comes back from the changelog") {
-    const Int192 twice = Int192{kMost} + Int192{kMost};
+    const Int192 twice = Int192{kMax} + Int192{kMax};
     TotalsState state = opened();
-    REQUIRE(state.apply_delta(seller_key("a"), amounts(kMost, 1)));
-    REQUIRE(state.apply_delta(seller_key("a"), amounts(kMost, 1)));
+    REQUIRE(state.apply_delta(seller_key("a"), amounts(kMax, 1)));
+    REQUIRE(state.apply_delta(seller_key("a"), amounts(kMax, 1)));
     // Each key fits, the sum over all does not.
-    REQUIRE(state.apply_delta(seller_key("b"), amounts(kMost, 1)));
+    REQUIRE(state.apply_delta(seller_key("b"), amounts(kMax, 1)));
     SourceRange range = source_range(0, 5, 6);
-    range.slots = amounts(twice + Int192{kMost}, 3);
+    range.slots = amounts(twice + Int192{kMax}, 3);
     state.apply_ranges(step_header({range}));
 
     OutputBatch out;
@@ -613,7 +613,7 @@ TEST_CASE("a total past 128 bits goes on, is undone and comes back from the chan
     const Changelog log = changelog_of(out);
     const Result<Meta> meta = decode_meta_value(log.back().second, kJob.kinds);
     REQUIRE(meta);
-    CHECK(meta->slots == amounts(twice + Int192{kMost}, 3));
+    CHECK(meta->slots == amounts(twice + Int192{kMax}, 3));
     CHECK(meta->sources.at(0).slots == meta->slots);
     CHECK(out.value(out.records().at(1))
               .value()

@@ -107,7 +107,7 @@ TEST_CASE("The lists of all loops are one list, by partition and index") {
     });
     CHECK(response.status == 200);
     CHECK(response.content_type == kJsonType);
-    CHECK(b.asked.at(0).most_entries == kDefaultStateKeys);
+    CHECK(b.asked.at(0).max_entries == kDefaultStateKeys);
     CHECK(response.body ==
           R"({"partial":true,"state_partitions":4,"partitions":[{"partition":0,"keys":2},)"
           R"({"partition":1,"keys":1},{"partition":2,"keys":1}],"keys":4,"restoring":[],)"
@@ -125,7 +125,7 @@ TEST_CASE("The lists of all loops are one list, by partition and index") {
 TEST_CASE("A list is cut at its limit and goes on behind it") {
     Bench b;
     const auto first = b.list("limit=2", [](std::size_t desk, const StateQuestion& question) {
-        CHECK(question.most_entries == 2);
+        CHECK(question.max_entries == 2);
         StateAnswer answer = desk == 0 ? has({kZero, kTwo}, {entry(0, 0, "a"), entry(0, 1, "b")})
                                        : has({kOne}, {entry(1, 0, "c")});
         answer.more = desk == 0;
@@ -143,26 +143,26 @@ TEST_CASE("A list is cut at its limit and goes on behind it") {
 
 TEST_CASE("A list is cut at its bytes, also where each loop has kept to them") {
     Bench b;
-    const std::string large(kMostStateBytes / 2 - 20, 'x');  // two fit, with key and braces
+    const std::string large(kMaxStateBytes / 2 - 20, 'x');  // two fit, with key and braces
     const auto of = [&large](std::int32_t partition, std::uint32_t index) {
         StateEntry one = entry(partition, index, "k" + std::to_string(partition));
         one.value = "\"" + large + "\"";
         return one;
     };
     const auto cut = b.list("", [&of](std::size_t desk, const StateQuestion& question) {
-        CHECK(question.most_bytes == kMostStateBytes);
+        CHECK(question.max_bytes == kMaxStateBytes);
         return desk == 0 ? has({kZero}, {of(0, 0)}) : has({kOne}, {of(1, 0), of(1, 1)});
     });
     CHECK(cut.body.contains(R"("next":"1.1")"));
-    CHECK(cut.body.size() < kMostStateBytes + 1000);
-    CHECK(cut.body.size() > kMostStateBytes - 1000);
+    CHECK(cut.body.size() < kMaxStateBytes + 1000);
+    CHECK(cut.body.size() > kMaxStateBytes - 1000);
 }
 
 TEST_CASE("One total that is larger than an answer is an answer all the same") {
     Bench b;
     const auto whole = b.list("", [](std::size_t desk, const StateQuestion&) {
         StateEntry one = entry(0, 0, "a");
-        one.value = "\"" + std::string(kMostStateBytes, 'x') + "\"";
+        one.value = "\"" + std::string(kMaxStateBytes, 'x') + "\"";
         return desk == 0 ? has({kZero}, {one, entry(0, 1, "b")}) : has({kOne});
     });
     CHECK(whole.body.contains(R"("key":"a")"));
@@ -315,7 +315,7 @@ TEST_CASE("Questions that nobody waits for any more are passed over") {
 TEST_CASE("A desk to which no loop comes takes no more than its bound") {
     QuestionDesk desk;
     std::vector<std::shared_ptr<QuestionDesk::Ticket>> tickets;
-    for (std::size_t i = 0; i < QuestionDesk::kMostOpen; ++i) {
+    for (std::size_t i = 0; i < QuestionDesk::kMaxOpen; ++i) {
         tickets.push_back(desk.ask({}));
         REQUIRE(tickets.back());
     }

@@ -122,34 +122,34 @@ TEST_CASE("a topic that data could make refuse a record is an error before it ha
 TEST_CASE("records are cut to what their topics take") {
     const AggregationSpec spec = spec_of(1, 1);
     TopicFacts topic;
-    CHECK(most_batch_bytes(topic, spec, 6) == 512U << 10);  // not known
+    CHECK(max_batch_bytes(topic, spec, 6) == 512U << 10);  // not known
     topic.max_message_bytes = 1'048'588;
-    CHECK(most_batch_bytes(topic, spec, 6) == 512U << 10);
+    CHECK(max_batch_bytes(topic, spec, 6) == 512U << 10);
     topic.max_message_bytes = 20'000;
-    CHECK(most_batch_bytes(topic, spec, 6) < 20'000 - 6 * 100);
-    CHECK(most_batch_bytes(topic, spec, 1'000'000) == 5000);
+    CHECK(max_batch_bytes(topic, spec, 6) < 20'000 - 6 * 100);
+    CHECK(max_batch_bytes(topic, spec, 1'000'000) == 5000);
 
-    CHECK(most_dead_letter_bytes(TopicFacts{}) == 1'000'000);
+    CHECK(max_dead_letter_bytes(TopicFacts{}) == 1'000'000);
     topic.max_message_bytes = 1'114'124;
-    CHECK(most_dead_letter_bytes(topic) == 1'048'588);
+    CHECK(max_dead_letter_bytes(topic) == 1'048'588);
     // A limit below the headroom counted as unknown: the first dead letter above it stopped the
     // job for ever.
     topic.max_message_bytes = 50'000;
-    CHECK(most_dead_letter_bytes(topic) == 25'000);
+    CHECK(max_dead_letter_bytes(topic) == 25'000);
     // Nor is a letter larger than the producer's queue, in which it would wait for ever.
     topic.max_message_bytes = std::int64_t{1} << 30;
-    CHECK(most_dead_letter_bytes(topic) == (64U << 20) - 65'536);
+    CHECK(max_dead_letter_bytes(topic) == (64U << 20) - 65'536);
 }
 
 TEST_CASE("a producer's batch is no larger than the smallest topic takes") {
     StartReport report;
     CHECK(producer_sizes(report).most_message_bytes == 1'048'588 + 65'536);
-    CHECK(producer_sizes(report).most_batch_bytes == 1'000'000);
+    CHECK(producer_sizes(report).max_batch_bytes == 1'000'000);
     report.topics[static_cast<std::size_t>(TopicRole::results)].max_message_bytes = 100'000;
     report.topics[static_cast<std::size_t>(TopicRole::changelog)].max_message_bytes = 5'000'000;
     report.topics[static_cast<std::size_t>(TopicRole::source)].max_message_bytes = 10;
     CHECK(producer_sizes(report).most_message_bytes == 5'000'000);
-    CHECK(producer_sizes(report).most_batch_bytes == 100'000 - 512);
+    CHECK(producer_sizes(report).max_batch_bytes == 100'000 - 512);
     report.topics[static_cast<std::size_t>(TopicRole::changelog)].max_message_bytes = 1 << 30;
     CHECK(producer_sizes(report).most_message_bytes == 64 << 20);
 }

@@ -55,10 +55,10 @@ Finding missing(TopicRole role, const StoredJob& stored, const AggregationSpec* 
 }
 
 // A value of a log line is cut off behind so many bytes.
-constexpr std::size_t kMostLogged = 256;
+constexpr std::size_t kMaxLogged = 256;
 
 bool says(const std::string& text, std::string_view part) {
-    CHECK(text.size() <= kMostLogged);
+    CHECK(text.size() <= kMaxLogged);
     return text.find(part) != std::string::npos;
 }
 

@@ -14,12 +14,12 @@
 namespace kstream::kafka {
 
 // Counts one thing that goes on after its owner; destroyed when that has ended. From any thread.
-class LeftBehind {
+class Detached {
 public:
-    LeftBehind();
-    ~LeftBehind();
-    LeftBehind(const LeftBehind&) = delete;
-    LeftBehind& operator=(const LeftBehind&) = delete;
+    Detached();
+    ~Detached();
+    Detached(const Detached&) = delete;
+    Detached& operator=(const Detached&) = delete;
 };
 
 // Answers what a consumer that is being closed (rd_kafka_consumer_close_queue) asks for, until it
@@ -33,6 +33,6 @@ public:
 void leave_behind(HandlePtr consumer, QueuePtr queue);
 
 // Waits until nothing is left behind; false when the deadline came first.
-[[nodiscard]] bool wait_for_left_behind(std::chrono::steady_clock::time_point deadline);
+[[nodiscard]] bool wait_for_detached(std::chrono::steady_clock::time_point deadline);
 
 }  // namespace kstream::kafka

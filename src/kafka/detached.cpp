@@ -1,4 +1,4 @@
-#include "kafka/left_behind.hpp"
+#include "kafka/detached.hpp"
 
 #include <condition_variable>
 #include <memory>
@@ -25,12 +25,12 @@ Count& count() {
 
 }  // namespace
 
-LeftBehind::LeftBehind() {
+Detached::Detached() {
     const std::lock_guard lock{count().mutex};
     ++count().value;
 }
 
-LeftBehind::~LeftBehind() {
+Detached::~Detached() {
     const std::lock_guard lock{count().mutex};
     --count().value;
     count().changed.notify_all();
@@ -51,7 +51,7 @@ bool serve_close(rd_kafka_t* consumer, rd_kafka_queue_t* queue,
 }
 
 void leave_behind(HandlePtr consumer, QueuePtr queue) {
-    auto counted = std::make_unique<LeftBehind>();
+    auto counted = std::make_unique<Detached>();
     std::thread([counted = std::move(counted), client = consumer.release(),
                  queue = std::move(queue)]() mutable {
         const auto deadline = std::chrono::steady_clock::now() + kLeaveLimit;
@@ -61,7 +61,7 @@ void leave_behind(HandlePtr consumer, QueuePtr queue) {
     }).detach();
 }
 
-bool wait_for_left_behind(std::chrono::steady_clock::time_point deadline) {
+bool wait_for_detached(std::chrono::steady_clock::time_point deadline) {
     std::unique_lock lock{count().mutex};
     return count().changed.wait_until(lock, deadline, [] { return count().value == 0; });
 }
