@@ -39,6 +39,7 @@ using std::chrono::seconds;
 
 constexpr Duration kWatchInterval = milliseconds{50};
 constexpr Duration kTopicLook = milliseconds{200};
+constexpr Duration kBrokerLook = milliseconds{500};
 constexpr Duration kLastLook = milliseconds{3000};
 // From the stop signal to the end of the process, at most.
 constexpr milliseconds kStopLimit{4800};
@@ -360,6 +361,29 @@ ExitCode run_loops(const cli::AggregateConfig& config, const topics::StartReport
     return code;
 }
 
+// A cluster that is being started answers before all of its brokers are up, and partitions have no
+// leader for a moment when one goes. That is waited for as long as for a cluster that does not
+// answer.
+topics::StartReport check_when_brokers_are_up(kafka::Admin& admin,
+                                              const cli::AggregateConfig& config,
+                                              AppContext& context) {
+    const auto deadline = std::chrono::steady_clock::now() + topics::kClusterWait;
+    for (bool said = false;; said = true) {
+        topics::StartReport checked = topics::check_start(admin, config, {}, context.log);
+        const std::optional<topics::Finding> waits_for = checked.waits_for();
+        if (!waits_for || std::chrono::steady_clock::now() >= deadline) {
+            return checked;
+        }
+        if (!said) {
+            context.log.write(LogLevel::warn, "waiting for brokers",
+                              {{"reason", waits_for->text}, {"hint", waits_for->hint}});
+        }
+        if (context.stop.wait_for(kBrokerLook)) {
+            return checked;
+        }
+    }
+}
+
 }  // namespace
 
 ExitCode run_command(const cli::AggregateConfig& config, AppContext& context) {
@@ -380,7 +404,9 @@ ExitCode run_command(const cli::AggregateConfig& config, AppContext& context) {
             return failed(reached.error());
         }
     }
-    topics::StartReport checked = topics::check_start(*admin, config, {}, log);
+    topics::StartReport checked = config.dry_run
+                                      ? topics::check_start(*admin, config, {}, log)
+                                      : check_when_brokers_are_up(*admin, config, context);
     if (config.dry_run) {
         topics::Findings findings = checked.all();
         fmt::print("{}", topics::findings_text(findings));

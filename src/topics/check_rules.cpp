@@ -45,12 +45,10 @@ Findings internal_log_findings(const InternalLog& log, const ClusterFacts& facts
                            "start more brokers, or lower it in the brokers' configuration"));
     }
     if (log.info.exists && log.info.without_leader() > 0) {
-        all.push_back(
-            Finding::error(ExitCode::unavailable,
-                           fmt::format("{} is not possible now: {} partition(s) of {} have no "
-                                       "leader",
-                                       log.purpose, log.info.without_leader(), log.info.name),
-                           "are all brokers up"));
+        all.push_back(Finding::until_brokers_are_up(
+            fmt::format("{} is not possible now: {} partition(s) of {} have no leader", log.purpose,
+                        log.info.without_leader(), log.info.name),
+            "are all brokers up"));
     }
     if (replicas == 1 && facts.brokers > 1) {
         all.push_back(
@@ -69,12 +67,11 @@ Findings internal_log_findings(const InternalLog& log, const ClusterFacts& facts
                                        log.purpose, in_sync, replicas),
                            "lower transaction.state.log.min.isr in the brokers' configuration"));
     } else if (in_sync > facts.brokers) {
-        all.push_back(
-            Finding::error(ExitCode::unavailable,
-                           fmt::format("{} is not possible now: it wants {} replicas in sync, {} "
-                                       "broker(s) are up",
-                                       log.purpose, in_sync, facts.brokers),
-                           "start the other brokers"));
+        all.push_back(Finding::until_brokers_are_up(
+            fmt::format("{} is not possible now: it wants {} replicas in sync, {} broker(s) "
+                        "are up",
+                        log.purpose, in_sync, facts.brokers),
+            "start the other brokers"));
     } else if (in_sync == replicas && replicas > 1) {
         all.push_back(
             Finding::warn(fmt::format("{} is fragile: it stops when one broker is down, because "

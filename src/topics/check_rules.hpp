@@ -31,6 +31,7 @@ struct Finding {
     std::string text;
     std::string hint;                   // what a person can do, may be empty
     ExitCode exit_code = ExitCode::ok;  // of an error
+    bool may_pass = false;              // an error that ends by itself where brokers are starting
 
     static Finding ok(std::string text) {
         return {Severity::ok, std::move(text), {}, ExitCode::ok};
@@ -40,6 +41,9 @@ struct Finding {
     }
     static Finding error(ExitCode code, std::string text, std::string hint = {}) {
         return {Severity::error, std::move(text), std::move(hint), code};
+    }
+    static Finding until_brokers_are_up(std::string text, std::string hint) {
+        return {Severity::error, std::move(text), std::move(hint), ExitCode::unavailable, true};
     }
     static Finding from(const Error& error) {
         return {Severity::error, error.message, error.hint, error.exit_code};

@@ -164,8 +164,7 @@ Findings topic_findings(const TopicUnderTest& topic, cli::OnBadRecord on_bad_rec
             "kstream needs Apache Kafka 3.0 or newer"));
     }
     if (info.without_leader() > 0) {
-        all.push_back(Finding::error(
-            ExitCode::unavailable,
+        all.push_back(Finding::until_brokers_are_up(
             fmt::format("{} partition(s) of {} have no leader", info.without_leader(), info.name),
             "are all brokers up"));
     } else if (info.under_replicated() > 0) {

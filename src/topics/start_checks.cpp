@@ -422,6 +422,22 @@ Findings StartReport::all() const {
     return all;
 }
 
+std::optional<Finding> StartReport::waits_for() const {
+    std::optional<Finding> first;
+    for (const Finding& finding : all()) {
+        if (finding.severity != Severity::error) {
+            continue;
+        }
+        if (!finding.may_pass) {
+            return std::nullopt;
+        }
+        if (!first) {
+            first = finding;
+        }
+    }
+    return first;
+}
+
 Findings in_order_of_gravity(Findings findings) {
     const ExitCode code = exit_code_of(findings);
     std::ranges::stable_sort(findings, {}, [code](const Finding& finding) {

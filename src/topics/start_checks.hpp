@@ -14,6 +14,7 @@
 
 #include <array>
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,8 @@ struct StartReport {
     // All of them.
     [[nodiscard]] Findings all() const;
     [[nodiscard]] bool ok() const { return exit_code_of(all()) == ExitCode::ok; }
+    // What stands against a start, if all of it may pass.
+    [[nodiscard]] std::optional<Finding> waits_for() const;
 };
 
 // Never fails as a whole: what could not be asked is a finding. About ten requests, one after the

@@ -40,8 +40,11 @@ class Unreachable(IntegrationTest):
         brief.terminate()
 
         newcomer.expect(3, 45)
-        # One that comes a little before the brokers waits for them.
+        # One that comes a little before the brokers waits for them: for the first, and then for
+        # the others.
         early = self.aggregate("--until", "end", name="early")
+        cluster.command("start", BROKERS[0])
+        wait_for(lambda: "waiting for brokers" in early.stderr, 60, "it waits for the others")
         cluster.up()
         self.assertTrue(staying.is_running(), staying.describe())
         producer.terminate(30)

@@ -2,6 +2,8 @@
 // breaks it and on nothing else.
 #include "topics/check_rules.hpp"
 
+#include "topics/start_checks.hpp"
+
 #include <catch2/catch_test_macros.hpp>
 
 #include <algorithm>
@@ -265,6 +267,19 @@ TEST_CASE("partitions without a leader are an error, replicas out of sync a warn
     topic = good_topic(TopicRole::source);
     topic.info.partitions[3].in_sync.pop_back();
     CHECK(find(topic_findings(topic), Severity::warn, "not in sync") != nullptr);
+}
+
+TEST_CASE(
+    "what ends when all brokers are up is waited for, if nothing else stands against a start") {
+    StartReport report;
+    CHECK_FALSE(report.waits_for());
+    TopicUnderTest topic = good_topic(TopicRole::source);
+    topic.info.partitions[3].leader = -1;
+    report.findings = topic_findings(topic);
+    REQUIRE(report.waits_for());
+    CHECK(report.waits_for()->text.contains("no leader"));
+    report.missing_findings = {Finding::error(ExitCode::unavailable, "the source does not exist")};
+    CHECK_FALSE(report.waits_for());
 }
 
 TEST_CASE("brokers that give no topic id are too old") {
