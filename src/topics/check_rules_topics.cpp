@@ -120,8 +120,7 @@ Findings writable_findings(const TopicUnderTest& topic, std::int64_t in_sync) {
             return partition.leader != -1 && std::cmp_less(partition.in_sync.size(), in_sync);
         });
     if (below > 0) {
-        return {Finding::error(
-            ExitCode::unavailable,
+        return {Finding::until_brokers_are_up(
             fmt::format("{} cannot be written now: {} partition(s) have fewer replicas in sync "
                         "than min.insync.replicas, {}",
                         info.name, below, in_sync),

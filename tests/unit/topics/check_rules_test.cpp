@@ -278,6 +278,13 @@ TEST_CASE(
     report.findings = topic_findings(topic);
     REQUIRE(report.waits_for());
     CHECK(report.waits_for()->text.contains("no leader"));
+    topic = good_topic(TopicRole::results);
+    for (kafka::PartitionInfo& partition : topic.info.partitions) {
+        partition.in_sync.resize(1);
+    }
+    report.findings = topic_findings(topic);
+    REQUIRE(report.waits_for());
+    CHECK(report.waits_for()->text.contains("cannot be written now"));
     report.missing_findings = {Finding::error(ExitCode::unavailable, "the source does not exist")};
     CHECK_FALSE(report.waits_for());
 }
