@@ -47,8 +47,11 @@ class Ports(unittest.TestCase):
         self.assertLess(set(proxy.PORTS) | set(proxy.PORTS.values()), ports)
 
     def test_a_port_that_a_client_has_is_told_and_waited_for(self) -> None:
+        # One that nobody has or had a moment ago: connect() alone may take such a one.
+        client = socket.socket()
+        client.bind(("127.0.0.1", 0))
         with socket.create_server(("127.0.0.1", 0)) as server:
-            client = socket.create_connection(server.getsockname())
+            client.connect(server.getsockname())
             accepted, _ = server.accept()
         port = client.getsockname()[1]
         taken = wait_free(port, 0)
@@ -57,8 +60,9 @@ class Ports(unittest.TestCase):
         waiting = subprocess.Popen([sys.executable, PROBE, "wait-free", "30", f"127.0.0.1:{port}"])
         time.sleep(0.2)
         self.assertIsNone(waiting.poll())
-        # Whoever closes first keeps the port for a minute.
+        # Whoever closes first keeps the port for a minute; both do if neither has seen the other's.
         accepted.close()
+        self.assertEqual(client.recv(1), b"")
         client.close()
         self.assertEqual(waiting.wait(30), 0)
 
