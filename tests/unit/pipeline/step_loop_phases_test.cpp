@@ -78,7 +78,7 @@ struct World : testing::StepLoopBench {
         queries.held = false;
         source.member = true;
         source.stalled = false;
-        fold.half_read = false;  // the rest of the map step comes
+        fold.half_read = false;          // the rest of the map step comes
         for (int i = 0; i < 600; ++i) {  // half a minute of its clock
             if (sink.state() == TransactionSink::State::starting) {
                 sink.stand();
