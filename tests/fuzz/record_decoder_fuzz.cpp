@@ -6,6 +6,7 @@
 #include "kstream/core/aggregates.hpp"
 #include "reader/json/json_reader.hpp"
 #include "support/json_reference.hpp"
+#include "support/reader_result.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -32,25 +33,6 @@ AggregationSpec second_job() {
             .scale = 2};
 }
 
-// Views of a reader may point into the record or into its own buffers; reading them is the check.
-testing::ReferenceResult decoded(JsonReader& reader, std::string_view record) {
-    const RecordVerdict verdict = reader.read(record);
-    testing::ReferenceResult result;
-    if (!verdict.ok) {
-        result.reason = bad_reason_name(verdict.reason);
-        result.field = reader.field_name(verdict);
-        return result;
-    }
-    for (const GroupValue& group : reader.group().values) {
-        result.groups.push_back(std::string{static_cast<char>(group.type)} + ":" +
-                                std::string{group.text});
-    }
-    for (const Decimal input : reader.inputs()) {
-        result.inputs.push_back(input.units);
-    }
-    return result;
-}
-
 }  // namespace
 
 KSTREAM_FUZZ_TARGET(record_decoder) {
@@ -67,7 +49,7 @@ KSTREAM_FUZZ_TARGET(record_decoder) {
             reader.emplace(of_second ? kSecond : kFirst);
         }
         KSTREAM_CHECK(
-            decoded(*reader, record) ==
+            testing::result_of(*reader, record) ==
                 testing::reference_decode(of_second ? kSecond : kFirst, std::string{record}),
             "reader and reference agree");
     }

@@ -5,6 +5,7 @@
 #include "kstream/core/aggregates.hpp"
 #include "support/json_cases.hpp"
 #include "support/json_reference.hpp"
+#include "support/reader_result.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -34,25 +35,6 @@ constexpr std::string_view kRecord =
     R"("valor": 74210.35, "hora_transacao": 1747238400, "id_vendedor": "vendedor_2", )"
     R"("tipo_transacao": "compra", "localizacao": "localizacao_31", "metodo_pagamento": "pix", )"
     R"("compra_internacional": false, "moeda": "BRL"})";
-
-// Everything that the reader says, in the form of the reference.
-ReferenceResult ask(JsonReader& reader, std::string_view value) {
-    const RecordVerdict verdict = reader.read(value);
-    ReferenceResult result;
-    if (!verdict.ok) {
-        result.reason = bad_reason_name(verdict.reason);
-        result.field = reader.field_name(verdict);
-        return result;
-    }
-    for (const GroupValue& group : reader.group().values) {
-        result.groups.push_back(std::string{static_cast<char>(group.type)} + ":" +
-                                std::string{group.text});
-    }
-    for (const Decimal input : reader.inputs()) {
-        result.inputs.push_back(input.units);
-    }
-    return result;
-}
 
 std::string show(const ReferenceResult& result) {
     std::string text = result.reason.empty() ? "ok" : result.reason + ":" + result.field;
@@ -84,7 +66,7 @@ public:
 
     void check(const std::string& value) {
         ++checked;
-        const ReferenceResult got = ask(reader_, value);
+        const ReferenceResult got = testing::result_of(reader_, value);
         const ReferenceResult expected = testing::reference_decode(spec_, value);
         good += got.reason.empty() ? 1U : 0U;
         if (got != expected && differences.size() < 5) {
@@ -325,7 +307,8 @@ TEST_CASE("wanted fields stand once, under any spelling of their name", "[reader
 TEST_CASE("group strings are unescaped, and limited after that", "[reader]") {
     JsonReader reader{default_spec()};
     const auto group = [&](const std::string& raw) {
-        const ReferenceResult result = ask(reader, R"({"valor":1,"id_vendedor":")" + raw + "\"}");
+        const ReferenceResult result =
+            testing::result_of(reader, R"({"valor":1,"id_vendedor":")" + raw + "\"}");
         return result.reason.empty() ? result.groups[0] : result.reason;
     };
     CHECK(group(R"(a\"\\\/\b\f\n\r\tz)") == "s:a\"\\/\b\f\n\r\tz");
@@ -347,7 +330,8 @@ TEST_CASE("group strings are unescaped, and limited after that", "[reader]") {
 TEST_CASE("group numbers and booleans have one form, and their type is part of them", "[reader]") {
     JsonReader reader{default_spec()};
     const auto group = [&](const std::string& token) {
-        const ReferenceResult result = ask(reader, R"({"valor":1,"id_vendedor":)" + token + "}");
+        const ReferenceResult result =
+            testing::result_of(reader, R"({"valor":1,"id_vendedor":)" + token + "}");
         return result.reason.empty() ? result.groups[0] : result.reason;
     };
     for (const char* one : {"1", "1.0", "1e0", "10e-1", "0.1E+1", "1.000000000000000"}) {
@@ -371,7 +355,7 @@ TEST_CASE("summed fields are number tokens", "[reader]") {
     JsonReader reader{default_spec()};
     const auto units = [&](const std::string& token) {
         const ReferenceResult result =
-            ask(reader, R"({"id_vendedor":"a","valor":)" + token + R"(,"z":0})");
+            testing::result_of(reader, R"({"id_vendedor":"a","valor":)" + token + R"(,"z":0})");
         return result.reason.empty() ? show({"", "", {}, {result.inputs[0]}}) : result.reason;
     };
     CHECK(units("1") == "ok 1000000000");
@@ -395,7 +379,8 @@ TEST_CASE("a field may be grouped by and summed, and summed twice", "[reader]") 
                                               {aggregate_named("sum"), "a", "y"}},
                                .scale = 1};
     JsonReader reader{spec};
-    CHECK(show(ask(reader, R"({"a":1.50,"b":"q"})")) == "ok n:1.5 s:q n:1.5 15 0 15");
+    CHECK(show(testing::result_of(reader, R"({"a":1.50,"b":"q"})")) ==
+          "ok n:1.5 s:q n:1.5 15 0 15");
     CHECK(verdict_on(reader, R"({"a":"1.5","b":"q"})") == "number_type");
     CHECK(verdict_on(reader, R"({"a":1.55,"b":"q"})") == "scale");
     CHECK(verdict_on(reader, R"({"a":1,"b":"q","a":1})") == "duplicate_field");
@@ -406,7 +391,7 @@ TEST_CASE("a job may want no number at all", "[reader]") {
                        .group_by = {"a"},
                        .aggregates = {{aggregate_named("count"), "", "n"}},
                        .scale = 0}};
-    CHECK(show(ask(reader, R"({"a":"x","valor":"y"})")) == "ok s:x 0");
+    CHECK(show(testing::result_of(reader, R"({"a":"x","valor":"y"})")) == "ok s:x 0");
 }
 
 TEST_CASE("what one record taught about keys never misleads the next", "[reader]") {
@@ -674,9 +659,9 @@ TEST_CASE("a verdict names its field, the first one in the order of the job") {
              .group_by = {"a", "b"},
              .aggregates = {{aggregate_named("sum"), "v", "x"}, {aggregate_named("sum"), "a", "y"}},
              .scale = 2}};
-        CHECK(ask(reader, R"({"a":1,"b":"x","v":1})").reason.empty());
-        CHECK(ask(reader, R"({"a":2,"b":"y","v":2})").reason.empty());
-        return show(ask(reader, value));
+        CHECK(testing::result_of(reader, R"({"a":1,"b":"x","v":1})").reason.empty());
+        CHECK(testing::result_of(reader, R"({"a":2,"b":"y","v":2})").reason.empty());
+        return show(testing::result_of(reader, value));
     };
     CHECK(about(R"({"x":1})") == "missing_field:a");
     CHECK(about(R"({"v":1,"a":1})") == "missing_field:b");
@@ -699,8 +684,8 @@ TEST_CASE("a record that is bad for its scale says the smallest one that takes i
                            .group_by = {"g"},
                            .aggregates = {{aggregate_named("sum"), "v", "x"}},
                            .scale = 2}};
-        CHECK(ask(reader, R"({"g":1,"v":1})").reason.empty());
-        CHECK(ask(reader, value).reason == "scale");
+        CHECK(testing::result_of(reader, R"({"g":1,"v":1})").reason.empty());
+        CHECK(testing::result_of(reader, value).reason == "scale");
         return reader.scale_needed().value_or(-1);
     };
     CHECK(needed(R"({"g":"a","v":11.100000000000001})") == 15);
