@@ -17,7 +17,7 @@ constexpr Duration kBetweenQuestions = std::chrono::seconds{1};
 }  // namespace
 
 bool RepublishWatch::look() {
-    if (partitions_ == 0 || said_) {
+    if (partitions_ == 0 || said_all_) {
         return true;
     }
     std::set<PartitionId> done;
@@ -26,35 +26,38 @@ bool RepublishWatch::look() {
         done.insert(loop.status->fold.written_again.begin(), loop.status->fold.written_again.end());
         keys += static_cast<std::int64_t>(loop.status->fold.keys_written_again);
     }
-    std::vector<std::int32_t> left;
-    if (done.size() < partitions_) {
-        const Instant now = environment_.clock.now();
-        if (now - asked_ < kBetweenQuestions) {
-            return false;
-        }
-        asked_ = now;
-        const std::set<PartitionId> others = of_others();
-        for (std::int32_t q = 0; q < static_cast<std::int32_t>(partitions_); ++q) {
-            if (done.contains(PartitionId{q})) {
-                continue;
-            }
-            if (!others.contains(PartitionId{q})) {
-                return false;
-            }
-            left.push_back(q);
-        }
-    }
-    said_ = true;
-    if (left.empty()) {
+    if (done.size() == partitions_) {
+        said_all_ = true;
         environment_.log.write(LogLevel::info, "all results are published again",
                                {{"keys", keys}, {"partitions", std::int64_t{partitions_}}});
-    } else {
-        environment_.log.write(
-            LogLevel::warn,
-            "the results of these state partitions are another process's to publish again: start "
-            "that one with --republish as well",
-            {{"partitions", fmt::format("{}", fmt::join(left, ","))}, {"keys", keys}});
+        return true;
     }
+    return said_left_ || only_others_are_left(done, keys);
+}
+
+bool RepublishWatch::only_others_are_left(const std::set<PartitionId>& done, std::int64_t keys) {
+    const Instant now = environment_.clock.now();
+    if (now - asked_ < kBetweenQuestions) {
+        return false;
+    }
+    asked_ = now;
+    const std::set<PartitionId> others = of_others();
+    std::vector<std::int32_t> left;
+    for (std::int32_t q = 0; q < static_cast<std::int32_t>(partitions_); ++q) {
+        if (done.contains(PartitionId{q})) {
+            continue;
+        }
+        if (!others.contains(PartitionId{q})) {
+            return false;
+        }
+        left.push_back(q);
+    }
+    said_left_ = true;
+    environment_.log.write(
+        LogLevel::warn,
+        "the results of these state partitions are another process's to publish again: start "
+        "that one with --republish as well",
+        {{"partitions", fmt::format("{}", fmt::join(left, ","))}, {"keys", keys}});
     return true;
 }
 

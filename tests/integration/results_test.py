@@ -126,6 +126,21 @@ class Results(IntegrationTest):
         self.assertEqual(json.loads(audit.stdout)["proved"], "full")
         other.terminate()
 
+    def test_partitions_of_a_process_that_leaves_are_published_again(self) -> None:
+        """What was another process's and not waited for is said when it has come after all."""
+        self.create_topics()
+        self.produce(4_000, "--sellers", "300")
+        self.settle()
+        cluster.delete_topic(self.results)
+        self.create_topics("--results-partitions", "6")
+        (first,) = self.replicas(1)
+        other = self.aggregate("--republish", "--instance-id", "other")
+        other.wait_for_log("another process's to publish again")
+        first.terminate()
+        other.wait_for_log("all results are published again keys=300 partitions=6")
+        self.assert_exact(count=4_000)
+        other.terminate()
+
     def test_records_of_others_are_left_out_and_end_the_run(self) -> None:
         self.create_topics()
         self.produce(1_000)
