@@ -235,9 +235,4 @@ bool EndWatch::reached(const Changelog& log) const {
     return true;
 }
 
-std::size_t EndWatch::missing() const {
-    return static_cast<std::size_t>(
-        std::ranges::count_if(changelogs_, [this](const Changelog& log) { return !reached(log); }));
-}
-
 }  // namespace kstream

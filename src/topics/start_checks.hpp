@@ -65,9 +65,6 @@ struct StartReport {
 [[nodiscard]] StartReport check_start(kafka::Admin& admin, const cli::AggregateConfig& config,
                                       const StartCheckOptions& options, Log& log);
 
-// Whether the topic has ever had a record, as far as an answer tells.
-[[nodiscard]] bool has_records(kafka::Admin& admin, const kafka::TopicInfo& topic);
-
 // The order in which a person reads them: what is in order, warnings, errors, and last the errors
 // that exit_code_of() is of. So the last line is the cause.
 [[nodiscard]] Findings in_order_of_gravity(Findings findings);

@@ -69,6 +69,7 @@ private:
     // Whether every state is what its meta says; a difference is a finding when `is_final`.
     bool check_states(const Pass& pass, const Comparison& found, bool is_final);
     void add_states(const Pass& pass, const Comparison& found);
+    void judge_added_states();
     [[nodiscard]] Result<void> read_ledger(const Metas& cut);
     [[nodiscard]] Result<void> describe(const Metas& cut);
 

@@ -33,9 +33,6 @@ public:
     // where a topic is written all the time.
     static constexpr int kMaxLooks = 40;
 
-    // State partitions in which not all ends are applied yet; for progress.
-    [[nodiscard]] std::size_t missing() const;
-
 private:
     // watch and look_again take turns as long as there is anything behind the ends.
     enum class Stage : std::uint8_t {
