@@ -101,10 +101,7 @@ class BadRecords(IntegrationTest):
     def test_headers_that_are_too_large_for_a_copy(self) -> None:
         """They are left out, and said to be; key and value are there."""
         self.create_topics()
-        cluster.tool(
-            "kafka-configs", "--alter", "--entity-type", "topics", "--entity-name", self.source,
-            "--add-config", "max.message.bytes=4000000",
-        )  # fmt: skip
+        cluster.alter_topic(self.source, {"max.message.bytes": "4000000"})
         large = ((b"trace", b"h" * 3_000_000), (b"n", b""))
         write(self.source, 0, [Wanted(b"[", b"k", headers=large), Wanted(GOOD)])
         self.settle()

@@ -114,6 +114,7 @@ class IntegrationTest(unittest.TestCase):
         """The sum of the source's end offsets; 0 where there is no source yet."""
         if not cluster.exists(self.source):
             return 0
+        cluster.wait_until_known([self.source])
         return sum(extent.end for extent in cluster.extents(self.source).values())
 
     def start_produce(self, *options: str) -> Process:

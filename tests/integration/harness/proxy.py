@@ -104,6 +104,7 @@ class Proxy:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         self._servers = self._call(self._listen())
+        self.ports = [server.sockets[0].getsockname()[1] for server in self._servers]
 
     def _call(self, coroutine):  # type: ignore[no-untyped-def]
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
