@@ -32,7 +32,9 @@ def discard_all() -> None:
 class Process:
     """Started at once. What a test leaves running is killed when the test ends."""
 
-    def __init__(self, directory: Path, name: str, arguments: list[str]) -> None:
+    def __init__(
+        self, directory: Path, name: str, arguments: list[str], binary: Path = BINARY
+    ) -> None:
         self.name = name
         self.arguments = arguments
         self.stdout_path = directory / f"{name}.out"
@@ -43,7 +45,7 @@ class Process:
         }
         with open(self.stdout_path, "wb") as out, open(self.stderr_path, "wb") as err:
             self._popen = subprocess.Popen(
-                [str(BINARY), *arguments],
+                [str(binary), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
