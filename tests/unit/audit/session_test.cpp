@@ -68,7 +68,8 @@ Error refused(World& world) {
     const auto report = Session({.application_id = "a",
                                  .spec = testing::seed_spec(),
                                  .memory = 1U << 20,
-                                 .base = "the base"},
+                                 .base = "the base",
+                                 .save_base = {}},
                                 world)
                             .run();
     REQUIRE_FALSE(report.has_value());
