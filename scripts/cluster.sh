@@ -36,8 +36,8 @@
 # KSTREAM_CLUSTER_TIMES=stock: nodes that are started keep Kafka's own times for sessions,
 # rebalances and abandoned transactions, instead of the short ones that tests want.
 #
-# KSTREAM_CLUSTER_PROPERTIES: more properties for each node that is started, divided at blanks, which
-# stand over those here.
+# KSTREAM_CLUSTER_PROPERTIES: more properties for each node that is started, divided at blanks,
+# which stand over those here.
 #
 # KSTREAM_CLUSTER_USERS: nodes that are started run as users of their own, with this number and the
 # node's id added, and root's rights to files. tests/chaos/packets.py tells their packets apart by

@@ -130,8 +130,8 @@ Result<bool> EndWatch::look_again() {
     return false;
 }
 
-// All is applied, perhaps more than is there: a log that was cut off is no end that was reached. Its
-// map loop finds it out as well, but may not have come to that.
+// All is applied, perhaps more than is there: a log that was cut off is no end that was reached.
+// Its map loop finds it out as well, but may not have come to that.
 Result<bool> EndWatch::look_for_loss() {
     std::vector<Offset> now;
     Result<bool> there = take_ends(Isolation::read_uncommitted, now);

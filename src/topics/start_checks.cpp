@@ -15,6 +15,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <span>
 #include <thread>
@@ -88,8 +89,7 @@ private:
 
     // False when there is no cluster to ask on.
     bool check_cluster() {
-        const Result<kafka::ClusterInfo> cluster =
-            admin_.wait_for_cluster(1, options_.cluster_wait);
+        const Result<kafka::ClusterInfo> cluster = admin_.wait_for_cluster(1, kClusterWait);
         if (!cluster) {
             Finding finding = Finding::from(cluster.error());
             finding.text = "the cluster cannot be reached: " + finding.text;

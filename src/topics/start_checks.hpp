@@ -13,7 +13,6 @@
 #include "topics/topic_plan.hpp"
 
 #include <array>
-#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,7 +20,6 @@
 namespace kstream::topics {
 
 struct StartCheckOptions {
-    std::chrono::milliseconds cluster_wait = kClusterWait;
     // After missing topics were made: they are waited for, and then there are none.
     bool all_topics_were_made = false;
 };

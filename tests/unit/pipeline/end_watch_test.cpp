@@ -140,9 +140,10 @@ TEST_CASE("P11: a source that ends before what is in the totals has lost records
     REQUIRE_FALSE(over);
     CHECK(steps >= EndWatch::kMaxLooks);
     CHECK(over.error().exit_code == ExitCode::integrity);
-    CHECK(over.error().message ==
-          "topic financial_transactions partition 0: the totals hold its records up to offset 7, but "
-          "the log ends at 5");
+    CHECK(
+        over.error().message ==
+        "topic financial_transactions partition 0: the totals hold its records up to offset 7, but "
+        "the log ends at 5");
 }
 
 TEST_CASE("P11: a leader that does not know the end of its log yet is asked again") {
