@@ -159,8 +159,14 @@ Result<bool> TotalsFold::is_duplicate(const RecordView& record, TotalsState& sta
         state.apply_ranges(header);
     }
     if (header.chunks > 1) {
-        HalfRead begun{state.partition(), record.record_offset, header.run_id, header.step, 1,
-                       header.chunks,     {},                   duplicate};
+        HalfRead begun{.partition = state.partition(),
+                       .first = record.record_offset,
+                       .run_id = header.run_id,
+                       .step = header.step,
+                       .next_chunk = 1,
+                       .chunks = header.chunks,
+                       .sources = {},
+                       .duplicate = duplicate};
         std::ranges::transform(header.ranges, std::back_inserter(begun.sources),
                                &SourceRange::partition);
         half_read_.push_back(std::move(begun));
@@ -174,8 +180,8 @@ Result<bool> TotalsFold::is_duplicate(const RecordView& record, TotalsState& sta
 // forever.
 Result<void> TotalsFold::check_rest_is_there(PartitionId partition, const BatchHeader& later) {
     const auto is_over = [partition, &later](const HalfRead& half) {
-        const auto shared = std::ranges::find_first_of(half.sources, later.ranges, {}, {},
-                                                       &SourceRange::partition);
+        const auto shared =
+            std::ranges::find_first_of(half.sources, later.ranges, {}, {}, &SourceRange::partition);
         return half.partition == partition &&
                (half.run_id == later.run_id || shared != half.sources.end());
     };

@@ -51,7 +51,8 @@ public:
     }
     [[nodiscard]] TransactionCoordinator& transactions() { return *first_->transactions_; }
     [[nodiscard]] static Brokers leader_of(TopicRole topic, PartitionId partition) {
-        const auto sum = static_cast<std::size_t>(topic) + static_cast<std::size_t>(partition.value);
+        const auto sum =
+            static_cast<std::size_t>(topic) + static_cast<std::size_t>(partition.value);
         return 1U << (sum % kBrokers);
     }
     [[nodiscard]] Network& network() { return network_; }

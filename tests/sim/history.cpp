@@ -304,8 +304,8 @@ std::optional<std::string> History::verdict(const Error& error) {
     return fmt::format("exit code {}: {}", to_int(error.exit_code), error.message);
 }
 
-// Without committed offsets the log of one state partition says where the map steps ended (P3). What
-// it has lost is missed by the others, which have all of it.
+// Without committed offsets the log of one state partition says where the map steps ended (P3).
+// What it has lost is missed by the others, which have all of it.
 bool History::shows_elsewhere() {
     return cluster_.before(TopicRole::repartition, *cut_) != nullptr &&
            cluster_.group(TopicRole::source).has_forgotten();
@@ -391,9 +391,8 @@ void History::make_fault() {
     Process* const process = places_[place].process.get();
     Cluster& cluster = applications_[dice_.below(applications_.size())]->world.cluster;
     Group& group = cluster.group(dice_.chance(50) ? TopicRole::source : TopicRole::repartition);
-    const bool needs_process =
-        fault == Fault::crash || fault == Fault::orderly_stop || fault == Fault::pause ||
-        fault == Fault::instance_doubled;
+    const bool needs_process = fault == Fault::crash || fault == Fault::orderly_stop ||
+                               fault == Fault::pause || fault == Fault::instance_doubled;
     if (!fault || (needs_process && process == nullptr) || !tally_.fault(*fault)) {
         return;
     }
@@ -547,9 +546,8 @@ bool History::all_refuse() const {
 // A static member is told that another one has its name, and stops. Without that only its
 // transactions tell, which one of the two may have none of.
 bool History::one_of_each_instance() const {
-    return !swarm_.static_members || std::ranges::all_of(places_, [](const Place& place) {
-        return place.second == nullptr;
-    });
+    return !swarm_.static_members ||
+           std::ranges::all_of(places_, [](const Place& place) { return place.second == nullptr; });
 }
 
 bool History::all_drained() {

@@ -337,8 +337,7 @@ std::vector<SourceRange> Oracle::read_twice() {
         for (const auto& entry : before->entries()) {
             if (decode_delta_batch(entry.value, job_.kinds, batch) &&
                 !left.contains({batch.header.run_id, batch.header.step})) {
-                ranges.insert(ranges.end(), batch.header.ranges.begin(),
-                              batch.header.ranges.end());
+                ranges.insert(ranges.end(), batch.header.ranges.begin(), batch.header.ranges.end());
             }
         }
     }

@@ -163,7 +163,8 @@ void SimSink::issue(std::size_t call) {
 
 Brokers SimSink::asked_of(std::size_t call) const {
     if (call >= static_cast<std::size_t>(Kind::produce)) {
-        const TopicPartition& to = flight_->targets[call - static_cast<std::size_t>(Kind::produce)].to;
+        const TopicPartition& to =
+            flight_->targets[call - static_cast<std::size_t>(Kind::produce)].to;
         return Cluster::leader_of(to.topic, to.partition);
     }
     switch (static_cast<Kind>(call)) {
@@ -216,7 +217,8 @@ void SimSink::send(std::size_t call, std::uint64_t number) {
     }
     switch (static_cast<Kind>(call)) {
         case Kind::add_partitions:
-            network.send(link, [cluster, flight, answer] { answer(add_partitions(*cluster, *flight)); });
+            network.send(link,
+                         [cluster, flight, answer] { answer(add_partitions(*cluster, *flight)); });
             break;
         case Kind::add_offsets:
             network.send(link, [cluster, flight, answer] {
@@ -225,7 +227,8 @@ void SimSink::send(std::size_t call, std::uint64_t number) {
             });
             break;
         case Kind::offsets:
-            network.send(link, [cluster, flight, answer] { answer(commit_offsets(*cluster, *flight)); });
+            network.send(link,
+                         [cluster, flight, answer] { answer(commit_offsets(*cluster, *flight)); });
             break;
         case Kind::proof:
             network.send(link, [cluster, flight, answer] {
@@ -234,9 +237,10 @@ void SimSink::send(std::size_t call, std::uint64_t number) {
             });
             break;
         case Kind::end:
-            network.send_late(link, swarm_.late_ends, [cluster, flight, answer, commit = committing_] {
-                answer(cluster->transactions().end(flight->id, flight->producer, commit));
-            });
+            network.send_late(
+                link, swarm_.late_ends, [cluster, flight, answer, commit = committing_] {
+                    answer(cluster->transactions().end(flight->id, flight->producer, commit));
+                });
             break;
         case Kind::init:
         case Kind::produce:

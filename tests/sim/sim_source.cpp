@@ -124,9 +124,9 @@ void SimSource::on_join(std::uint64_t request, Code code, std::int32_t generatio
 void SimSource::send_sync() {
     const Group::Sender sender{this, to_coordinator(), new_request()};
     cluster_.network().send(
-        sender.link, [&group = cluster_.group(input_), sender,
-                      name = std::make_unique<MemberName>(name_),
-                      generation = generation_] { group.sync(*name, generation, sender); });
+        sender.link,
+        [&group = cluster_.group(input_), sender, name = std::make_unique<MemberName>(name_),
+         generation = generation_] { group.sync(*name, generation, sender); });
 }
 
 void SimSource::on_sync(std::uint64_t request, Code code,
@@ -310,9 +310,9 @@ void SimSource::close(Duration) {
     ++heartbeat_;
     // A static member stays in its group until its session ends (KIP-345).
     if (name_.instance.empty() && !name_.id.empty()) {
-        cluster_.network().send(
-            to_coordinator(),
-            [&group = cluster_.group(input_), name = name_] { group.leave(name); });
+        cluster_.network().send(to_coordinator(), [&group = cluster_.group(input_), name = name_] {
+            group.leave(name);
+        });
     }
 }
 
