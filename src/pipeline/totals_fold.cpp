@@ -159,14 +159,14 @@ Result<bool> TotalsFold::is_duplicate(const RecordView& record, TotalsState& sta
         state.apply_ranges(header);
     }
     if (header.chunks > 1) {
-        HalfRead begun{state.partition(),
-                       record.record_offset,
-                       header.run_id,
-                       header.step,
-                       1,
-                       header.chunks,
-                       {},
-                       duplicate};
+        HalfRead begun{.partition = state.partition(),
+                       .first = record.record_offset,
+                       .run_id = header.run_id,
+                       .step = header.step,
+                       .next_chunk = 1,
+                       .chunks = header.chunks,
+                       .sources = {},
+                       .duplicate = duplicate};
         std::ranges::transform(header.ranges, std::back_inserter(begun.sources),
                                &SourceRange::partition);
         half_read_.push_back(std::move(begun));
