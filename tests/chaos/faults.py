@@ -328,7 +328,7 @@ def remount(path: Path, size: int) -> None:
 
 def partition(scene: Scene, dice: random.Random) -> Evidence:
     """Nothing that one broker sends to another arrives, some times in the other direction neither;
-    for seconds or minutes. Each has to have put the other out of the replicas in sync."""
+    for seconds or minutes. One of them has to have put the other out of the replicas in sync."""
     sender, receiver = pair = dice.sample(BROKERS, 2)
     one_way = dice.random() < 0.7
     seconds = dice.uniform(90, 150) if dice.random() < 0.4 else dice.uniform(15, 30)

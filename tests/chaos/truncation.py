@@ -172,7 +172,8 @@ class Truncation(Run):
     # ---- what came of it -------------------------------------------------------------------------
 
     def decide(self, fleet: Fleet, log: Log) -> tuple[str, bool]:
-        """How it ended: `stopped` or `drained`, and whether a transaction had lost its end."""
+        """How it ended: `stopped`, or `drained` and proved by the audit; and whether a transaction
+        had lost its end."""
         deadline = time.monotonic() + DECIDED_SECONDS
         hanging = False
         while time.monotonic() < deadline:
@@ -181,7 +182,11 @@ class Truncation(Run):
             )
             code = process.wait(DECIDED_SECONDS)
             if code == 0:
-                return "drained", hanging
+                if self.start("audit", *self.names(), "--json").wait(600) == 0:
+                    return "drained", hanging
+                # Who comes to the end first ends before the owners have looked. These have to.
+                wait_for(lambda: fleet.refusals, PATIENCE, "what is not proved is refused")
+                return "stopped", hanging
             if code in (OPEN_TRANSACTION, TRY_AGAIN):
                 fleet.exits[str(code)] += 1
                 hanging |= self.end_hanging(log)
@@ -206,6 +211,4 @@ class Truncation(Run):
         published = int(str(report.figures["published_count"]))
         self.assertLessEqual(published, acknowledged, "more was counted than ever was there")
         if ended == "drained":
-            audit = self.start("audit", *self.names(), "--json").wait(600)
-            self.assertEqual(audit, 0, "the audit does not prove the totals")
             self.assertEqual(report.differences, [], report.figures)
