@@ -179,13 +179,35 @@ Result<void> Session::read_until(LogReader& from, TopicRole topic, Positions end
                 return taken;
             }
         } else if (world_.clock().now() - last_progress > kPatience) {
-            return fail(ExitCode::try_again,
-                        fmt::format("topic {} partition {} cannot be read up to offset {}",
-                                    world_.name(topic), ends.begin()->first.value,
-                                    ends.begin()->second.value),
-                        "an open transaction, or brokers that are away: try again");
+            return std::unexpected(unreadable(topic, ends));
         }
     }
+}
+
+// Asked only now: a leader that is new may not know the end of its log at once.
+Error Session::unreadable(TopicRole topic, const Positions& wanted) {
+    const Result<Positions> ends = ends_of(topic, Isolation::read_uncommitted);
+    if (!ends) {
+        return ends.error();
+    }
+    for (const auto& [partition, offset] : wanted) {
+        const Offset end = ends->at(partition);
+        if (end < offset) {
+            return Error::stop(
+                ExitCode::cannot_tell,
+                fmt::format(
+                    "topic {} partition {} ends at offset {}, and had reached {}: the cluster "
+                    "has lost records",
+                    world_.name(topic), partition.value, end.value, offset.value),
+                "the log was truncated (an unclean leader election?): keep the topics; the totals "
+                "can be begun again with `kstream reset`");
+        }
+    }
+    const auto& [partition, offset] = *wanted.begin();
+    return Error::stop(ExitCode::try_again,
+                       fmt::format("topic {} partition {} cannot be read up to offset {}",
+                                   world_.name(topic), partition.value, offset.value),
+                       "an open transaction, or brokers that are away: try again");
 }
 
 // ---- --quick ------------------------------------------------------------------------------------

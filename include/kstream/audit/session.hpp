@@ -51,6 +51,7 @@ private:
                                            const Positions& starts);
     [[nodiscard]] Result<void> read_until(LogReader& from, TopicRole topic, Positions ends,
                                           const OnBatch& on_batch);
+    [[nodiscard]] Error unreadable(TopicRole topic, const Positions& wanted);
     [[nodiscard]] double seconds_since(Instant begin) const;
 
     [[nodiscard]] Result<void> quick();

@@ -44,7 +44,8 @@ private:
         take_stable,
         watch,
         look_again,
-        look_for_loss
+        look_at_source,
+        look_at_repartition
     };
     struct Changelog {
         Offset start;
@@ -52,13 +53,16 @@ private:
         Offset from;        // where reading began
         bool seen = false;  // a meta record was read
         std::map<PartitionId, Offset> applied;
+        Offset repartition_position;
     };
 
     Result<bool> ask(Query query, QueryAnswer& answer);
     Result<bool> count_partitions();
-    Result<bool> take_ends(Isolation isolation, std::vector<Offset>& ends);
+    Result<bool> take_ends(TopicRole topic, Isolation isolation, std::vector<Offset>& ends);
     Result<bool> look_again();
-    Result<bool> look_for_loss();
+    Result<bool> look_for_loss(TopicRole topic, const std::vector<Offset>& held);
+    [[nodiscard]] std::vector<Offset> held_of_source() const;
+    [[nodiscard]] std::vector<Offset> held_of_repartition() const;
     [[nodiscard]] Error open_transaction() const;
     Result<bool> take_bound(Query::Kind kind, Offset Changelog::* into);
     Result<void> open_tails();

@@ -29,13 +29,14 @@ struct Bench {
     }
     // A transaction of state partition q: these source partitions are applied so far.
     void apply(std::int32_t q, const std::vector<std::pair<std::int32_t, std::int64_t>>& applied,
-               int totals = 1) {
+               int totals = 1, std::int64_t repartition_position = 0) {
         for (int i = 0; i < totals; ++i) {
             log.append(kChangelog, q, "\x01some total", "not looked at");
         }
         Meta meta;
         meta.identity = job.identity;
         meta.slots.resize(2);
+        meta.repartition_position = Offset{repartition_position};
         for (const auto& [partition, position] : applied) {
             SourceProgress source;
             source.partition = PartitionId{partition};
@@ -144,6 +145,28 @@ TEST_CASE("P11: a source that ends before what is in the totals has lost records
         over.error().message ==
         "topic financial_transactions partition 0: the totals hold its records up to offset 7, but "
         "the log ends at 5");
+}
+
+// Chaos, profile truncation, seed 6.
+TEST_CASE("P11: a repartition log that ends before what was applied of it has lost records") {
+    Bench b;
+    b.fill(0, 5);
+    b.log.append(TopicRole::repartition, 1, "", "a batch");
+    b.apply(0, {{0, 5}, {1, 0}});
+    b.apply(1, {{0, 5}, {1, 0}}, 1, 3);
+    int steps = 0;
+    Result<bool> over = false;
+    while (over && steps < 1000) {
+        over = b.watch.advance(Duration::zero());
+        ++steps;
+        REQUIRE((!over || !*over));
+    }
+    REQUIRE_FALSE(over);
+    CHECK(steps >= EndWatch::kMaxLooks);
+    CHECK(over.error().exit_code == ExitCode::integrity);
+    CHECK(over.error().message ==
+          "repartition partition 1: the totals hold its records up to offset 3, but the log ends "
+          "at 1");
 }
 
 TEST_CASE("P11: a leader that does not know the end of its log yet is asked again") {
