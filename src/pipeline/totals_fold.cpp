@@ -175,8 +175,8 @@ Result<bool> TotalsFold::is_duplicate(const RecordView& record, TotalsState& sta
 }
 
 // `later` is next in the chain. A run writes one map step after the other, and another run goes on
-// behind a step only when that is committed: all chunks of such a step lie before this batch. What
-// is not there was cut off between the step's last write and its marker, and would be awaited
+// after a step only when that is committed: all chunks of such a step lie before this batch. What
+// does not exist was cut off between the step's last write and its marker, and would be awaited
 // forever.
 Result<void> TotalsFold::check_rest_is_there(PartitionId partition, const BatchHeader& later) {
     const auto is_over = [partition, &later](const HalfRead& half) {

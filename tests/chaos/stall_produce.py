@@ -49,7 +49,7 @@ class Round:
         # Small runs and large ones, paced and as fast as it goes.
         pace = chance.choice([[], ["--rate", "2000"], ["--rate", "200"]])
         self.count = 20_000 if not pace else int(pace[1]) * 4
-        # How long it has run when the brokers stop: from before the topic is made to well behind
+        # How long it has run when the brokers stop: from before the topic is made to well after
         # the first records.
         self.head_start = chance.uniform(0.1, LONGEST_HEAD_START)
         self.command = [

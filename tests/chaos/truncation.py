@@ -83,7 +83,7 @@ class Truncation(Run):
         draw = Draw(dice.randrange(PARTITIONS), dice.random() < 0.5,
                     dice.choice(["", "SIGTERM", "SIGKILL"]), dice.random() < 0.5)  # fmt: skip
         if kind == SOURCE:
-            # Nothing may be written behind what was counted and is gone, before somebody has
+            # Nothing may be written after what was counted and is gone, before somebody has
             # looked; what was not counted is not read before it goes.
             draw = dataclasses.replace(
                 draw, restarted="" if draw.drained else "SIGTERM", more=not draw.drained

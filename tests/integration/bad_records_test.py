@@ -41,7 +41,7 @@ class BadRecords(IntegrationTest):
 
         wait_for(lambda: by_reason() == expected, 30, f"the metrics count {expected}")
         self.assertEqual(counted("kstream_bad_records_total"), sum(expected.values()))
-        # They stand behind the bad ones.
+        # They stand after the bad ones.
         wait_for(lambda: counted("kstream_tombstones_total") == 3, 30, "three tombstones")
         wait_for(
             lambda: cluster.record_count(f"{self.application}-dead-letters")

@@ -107,7 +107,7 @@ private:
     std::vector<Filling> filling_;     // by source partition
     OutputBatch dead_letters_;
     std::vector<Waiting> waiting_;         // at most KeyTable::kTogether
-    std::string waiting_keys_;             // their state keys, one behind the other
+    std::string waiting_keys_;             // their state keys, one after the other
     std::vector<Decimal> waiting_inputs_;  // their inputs, kinds.size() each
     GroupKey group_;
     std::string key_buffer_;
@@ -116,7 +116,7 @@ private:
     std::uint64_t step_ = 0;
     std::int64_t flight_oldest_ms_ = -1;
     FoldStatus counters_;
-    RecordTally told_;  // what of it the tally has been told
+    RecordTally reported_;  // what of it the tally knows
     int scale_needed_ = 0;
 };
 

@@ -36,7 +36,7 @@ public:
     RecordReader(const RecordReader&) = delete;
     RecordReader& operator=(const RecordReader&) = delete;
 
-    // Reads `value` alone, no padding behind it, and copies nothing of it. On ok, group() has one
+    // Reads `value` alone, no padding after it, and copies nothing of it. On ok, group() has one
     // value per spec.group_by field and inputs() one per spec.aggregates entry (units 0 for
     // aggregates without input). Both are valid until the next read and may point into `value`.
     [[nodiscard]] virtual RecordVerdict read(std::string_view value) = 0;
@@ -49,7 +49,7 @@ public:
     [[nodiscard]] virtual std::string_view field_name(const RecordVerdict& verdict) const = 0;
 
     // Of the last record, whose verdict was `scale` and whose bytes are still there: the smallest
-    // scale at which it is good. None where none is, as far as can be told at once.
+    // scale at which it is good. None where none is, as far as can be known at once.
     [[nodiscard]] virtual std::optional<int> scale_needed() const = 0;
 
     // What a bad record looks like to somebody who knows the format, for a person to go by; may be

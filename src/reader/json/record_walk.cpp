@@ -303,8 +303,8 @@ inline RecordWalk::Token RecordWalk::word(Token at, std::string_view word, Value
     return at + 1;
 }
 
-// From an opening bracket to behind its closing one. No recursion: the open brackets are bits of
-// one word. The record's own brace counts for the depth and is not among them.
+// From an opening bracket to the end of its closing one. No recursion: the open brackets are bits
+// of one word. The record's own brace counts for the depth and is not among them.
 RecordWalk::Token RecordWalk::container(Token at) {
     static_assert(kMaxDepth <= 64, "one bit for each open bracket");
     std::uint64_t objects = 0;  // bit 0: the innermost open bracket is an object's

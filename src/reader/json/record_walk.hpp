@@ -77,7 +77,7 @@ private:
     [[nodiscard]] bool build_index(std::string_view record);
     [[nodiscard]] bool members();
 
-    // Each takes the token to begin with and gives the one behind what it read, nullptr for an
+    // Each takes the token to begin with and gives the one after what it read, nullptr for an
     // error. Fields that nobody wants are nullptr.
     [[nodiscard]] Token value(Token at, WantedField* field);
     [[nodiscard]] Token scalar(Token at, FieldValue* out);
@@ -101,12 +101,12 @@ private:
 
     KnownShapes shapes_;
 
-    // Of the current record. `last_` is its closing brace: a token in front of it has one behind
-    // it, and no token behind it is ever read.
+    // Of the current record. `last_` is its closing brace: a token in front of it has one after
+    // it, and no token after it is ever read.
     const char* text_ = nullptr;
     const char* end_ = nullptr;
     Token last_ = nullptr;
-    const char* backslash_ = nullptr;  // the first one at or behind where it was looked for
+    const char* backslash_ = nullptr;  // the first one at or after where it was looked for
     std::uint64_t record_number_ = 0;
     std::size_t found_ = 0;  // wanted fields so far
     bool has_duplicate_ = false;

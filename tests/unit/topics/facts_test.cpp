@@ -30,7 +30,7 @@ TEST_CASE("a right that is missing is named, with what to ask for") {
     CHECK(both.error().hint == "the principal needs Write on topic orders");
 }
 
-TEST_CASE("what is not there, or says nothing of rights, lacks none") {
+TEST_CASE("what does not exist, or says nothing of rights, lacks none") {
     kafka::TopicInfo missing = topic_that_may_be_read();
     missing.exists = false;
     CHECK(require_rights(missing, "topic", {write}).has_value());
