@@ -55,8 +55,8 @@ public:
         return stage_ != Stage::topics && clock_.now() < next_;
     }
 
-    // Whether it was asked once where the logs begin, be it in vain: what is deleted from then on is
-    // noticed.
+    // Whether it was asked once where the logs begin, be it in vain: what is deleted from then on
+    // is noticed.
     [[nodiscard]] bool has_asked_for_starts() const { return has_asked_for_starts_; }
 
     // As last seen.
