@@ -61,6 +61,20 @@ struct Bench {
         return false;
     }
 
+    // What it ends with, which it must have looked for often enough.
+    Error error() {
+        int steps = 0;
+        Result<bool> over = false;
+        while (over && steps < 1000) {
+            over = watch.advance(Duration::zero());
+            ++steps;
+            REQUIRE((!over || !*over));
+        }
+        REQUIRE_FALSE(over);
+        CHECK(steps >= EndWatch::kMaxLooks);
+        return over.error();
+    }
+
     Job job = testing::make_job(2, 2);
     testing::MemoryLog log;
     testing::GroupOffsets group;
@@ -131,18 +145,10 @@ TEST_CASE("P11: a source that ends before what is in the totals has lost records
     b.fill(1, 3);
     b.apply(0, {{0, 7}, {1, 3}});
     b.apply(1, {{0, 6}, {1, 3}});
-    int steps = 0;
-    Result<bool> over = false;
-    while (over && steps < 1000) {
-        over = b.watch.advance(Duration::zero());
-        ++steps;
-        REQUIRE((!over || !*over));
-    }
-    REQUIRE_FALSE(over);
-    CHECK(steps >= EndWatch::kMaxLooks);
-    CHECK(over.error().exit_code == ExitCode::integrity);
+    const Error error = b.error();
+    CHECK(error.exit_code == ExitCode::integrity);
     CHECK(
-        over.error().message ==
+        error.message ==
         "topic financial_transactions partition 0: the totals hold its records up to offset 7, but "
         "the log ends at 5");
 }
@@ -154,17 +160,9 @@ TEST_CASE("P11: a repartition log that ends before what was applied of it has lo
     b.log.append(TopicRole::repartition, 1, "", "a batch");
     b.apply(0, {{0, 5}, {1, 0}});
     b.apply(1, {{0, 5}, {1, 0}}, 1, 3);
-    int steps = 0;
-    Result<bool> over = false;
-    while (over && steps < 1000) {
-        over = b.watch.advance(Duration::zero());
-        ++steps;
-        REQUIRE((!over || !*over));
-    }
-    REQUIRE_FALSE(over);
-    CHECK(steps >= EndWatch::kMaxLooks);
-    CHECK(over.error().exit_code == ExitCode::integrity);
-    CHECK(over.error().message ==
+    const Error error = b.error();
+    CHECK(error.exit_code == ExitCode::integrity);
+    CHECK(error.message ==
           "repartition partition 1: the totals hold its records up to offset 3, but the log ends "
           "at 1");
 }
@@ -191,18 +189,10 @@ TEST_CASE(
     CHECK_FALSE(b.done(200));
     CHECK_FALSE(b.watch.looks_again());
     b.apply(0, {{0, 1}, {1, 0}});
-    int steps = 0;
-    Result<bool> over = false;
-    while (over && steps < 1000) {
-        over = b.watch.advance(Duration::zero());
-        ++steps;
-        REQUIRE((!over || !*over));
-    }
-    REQUIRE_FALSE(over);
-    CHECK(steps >= EndWatch::kMaxLooks);
+    const Error error = b.error();
     CHECK(b.watch.looks_again());
-    CHECK(over.error().exit_code == ExitCode::open_transaction);
-    CHECK(over.error().message ==
+    CHECK(error.exit_code == ExitCode::open_transaction);
+    CHECK(error.message ==
           "4 records stand after an open transaction and are not counted: topic "
           "financial_transactions partition 0 from offset 1 (last stable) to 5 (end of the log)");
 }
