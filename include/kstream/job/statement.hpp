@@ -28,8 +28,8 @@ enum class ValueType : std::uint8_t {
     boolean,    //
     timestamp,  // timestamptz: milliseconds since 1970 in UTC; finer digits are cut
     local,      // timestamp of a named zone, within expressions only: AT TIME ZONE
-    scalar,     // whatever scalar the record has: of paths that GROUP BY, count(x),
-                // count(DISTINCT x) and IS NULL alone use; 1 = 1.0, and 1 is not "1"
+    scalar,     // whatever scalar the record has: of paths that GROUP BY, count(x), IS NULL,
+                // count(DISTINCT x), ::numeric and ::text alone use; 1 = 1.0, and 1 is not "1"
 };
 
 // ---- what is read of a record -------------------------------------------------------------------
@@ -51,13 +51,12 @@ enum class FieldOrigin : std::uint8_t {
 };
 
 // One for each thing that the statement reads: the same path stands here once, however often it is
-// used, and has one type.
+// used, and has one type. `a->>'b'` is to_text of the field a.b.
 struct Field {
     FieldOrigin origin = FieldOrigin::value;
     std::vector<PathStep> path;  // of a value: 1 or more steps
     std::string header;          // of a header: its name
     ValueType type = ValueType::scalar;
-    bool as_text = false;  // the path ends in ->>: a scalar's text, also a number's
     std::string spelling;  // as a person writes it; in dead letters and messages
     Place place;           // of its first use
 };
@@ -72,7 +71,8 @@ enum class Op : std::uint8_t {
     null,       // SQL's NULL, of the node's type
     group,      // index: Statement::group_by; after aggregation only
     aggregate,  // index: Statement::aggregates; after aggregation only
-    // Logic of three values; errors as the contract says (false AND error is false).
+    // Logic of three values; errors as the contract says (false AND error is false). Neither AND
+    // nor OR has an argument of its own kind; BETWEEN is an AND of two comparisons.
     logical_and,  // 2 or more arguments, in the order of the text
     logical_or,
     logical_not,
@@ -88,9 +88,11 @@ enum class Op : std::uint8_t {
     distinct_from,  // IS DISTINCT FROM
     is_null,
     in_list,  // first argument in the rest, which are constants or expressions
-    like,     // second argument: a literal pattern; `escape` is in `literal`'s second half
+    like,     // second argument: a literal pattern; `literal.text` is the escape character,
+              // a backslash where none is written, empty for ESCAPE ''
     // Choice; lazy.
-    case_when,  // condition, value, condition, value, ..., [else]: odd count has an ELSE
+    case_when,  // condition, value, condition, value, ..., [else]: odd count has an ELSE. Without
+                // one the value is SQL's NULL. CASE x WHEN y is a comparison of each y with x
     coalesce,
     nullif,
     greatest,
@@ -99,40 +101,46 @@ enum class Op : std::uint8_t {
     add,
     subtract,
     multiply,
-    divide,  // inside round(..., s) or after aggregation, where the checks allow it
+    // Between it and the round, truncate, floor or ceil that makes a number with an end of it
+    // stand + - * / negate, absolute, coalesce and the values of a CASE only. After aggregation
+    // the divisor is a literal other than 0, count(*) or nullif(y, 0).
+    divide,
     modulo,
-    negate,
-    absolute,
-    round,     // second argument: literal digits
-    truncate,  // the same
+    negate,    // never of a literal: that has a sign of its own
+    absolute,  //
+    round,     // second argument, always there: literal digits, 0 to 30; half away from zero
+    truncate,  // the same, towards zero
     floor,
     ceil,
-    // Text.
-    concat,
+    // Text. Positions and counts are literals within 32 bits, in code points.
+    concat,  // 2 arguments
     length,
-    substring,  // text, from, [count]
-    left,
-    right,
-    split_part,
-    lower,  // ASCII letters alone
+    substring,   // text, from, [count >= 0]
+    left,        // negative: all but the last
+    right,       // negative: all but the first
+    split_part,  // text, literal delimiter, literal part, not 0; negative ones count from the end
+    lower,       // ASCII letters alone
     upper,
     // Casts.
-    to_numeric,       // from text, strict; `precision` and `scale` where they are written
-    to_text,          // from numeric, boolean
+    to_numeric,       // from text, by the strict grammar; from a scalar: a number as it is, a text
+                      // by that grammar; with `precision` and `scale`, where they are written, also
+                      // from numeric: a number with more digits is refused, never rounded
+    to_text,          // from numeric, boolean; from a scalar: a text as it is
     parse_timestamp,  // from text, ISO 8601 with an offset
     // Times.
     to_timestamp,  // from numeric seconds
-    at_zone,       // timestamp -> local, literal zone
+    at_zone,       // timestamp -> local: timestamp, literal zone
     date_trunc,    // literal unit, timestamp, literal zone
-    date_bin,      // literal interval, timestamp, literal origin
-    extract,       // literal unit, local
+    date_bin,      // literal interval (milliseconds), timestamp, literal origin
+    extract,       // literal unit, local; the unit epoch alone takes a timestamp
 };
 
 // A literal. Numbers keep their digits: no literal is ever rounded.
 struct Literal {
     std::string text;      // numeric: canonical digits; text: the bytes; interval, zone, unit
     bool boolean = false;  // of a boolean
-    std::int64_t milliseconds = 0;  // of a timestamp, and of an interval
+    // Of a timestamp; of an interval (type text), whose text is as it is written.
+    std::int64_t milliseconds = 0;
     friend bool operator==(const Literal&, const Literal&) = default;
 };
 
@@ -142,7 +150,8 @@ struct Expression {
     Place place;              // of the whole expression
     std::uint32_t index = 0;  // of field, group and aggregate
     Literal literal;
-    std::optional<std::int32_t> precision;  // of to_numeric: numeric(precision, scale)
+    std::optional<std::int32_t>
+        precision;  // of to_numeric: numeric(precision, scale); both or none
     std::optional<std::int32_t> scale;
     std::vector<Expression> arguments;
 };
@@ -174,15 +183,18 @@ struct Aggregate {
     AggregateFunction function = AggregateFunction::count_all;
     std::optional<Expression> input;      // none of count(*)
     std::optional<Expression> filter;     // FILTER (WHERE ...)
-    std::string percentile;               // of percentile_disc: the digits of p, 0..1
+    std::string percentile;               // of percentile_disc: canonical digits of p, 0..1
     ValueType type = ValueType::numeric;  // of its value
-    std::int32_t scale = 0;  // digits that avg, var_* and stddev_* are rounded to, once
+    // Digits that avg, var_* and stddev_* are rounded to, once: those of the round() right around
+    // it, which is no node of its own, or the job's (of avg alone).
+    std::int32_t scale = 0;
     Place place;
 };
 
 struct GroupColumn {
     Expression value;
-    std::string name;  // its field's or its alias; in messages and on the status page
+    // Its field's, its alias or its SQL; in messages and on the status page, not of the identity.
+    std::string name;
 };
 
 struct Column {
@@ -201,5 +213,8 @@ struct Statement {
     std::optional<Expression> having;
     int scale = 9;  // digits that a number may have where it enters a key or an accumulator
 };
+
+// The same job and the same topics; names of groups and places do not count.
+[[nodiscard]] bool same(const Statement& one, const Statement& other);
 
 }  // namespace kstream::job
