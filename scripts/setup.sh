@@ -66,7 +66,7 @@ esac
 # Each with what needs it, where the name does not say so.
 system_packages=(
   g++ cmake ninja-build pkg-config ccache git make patch ca-certificates
-  libsimdjson-dev libfmt-dev libcli11-dev prometheus-cpp-dev libssl-dev
+  libsimdjson-dev libfmt-dev libcli11-dev prometheus-cpp-dev libssl-dev libpg-query-dev
   # librdkafka is built against these
   zlib1g-dev liblz4-dev libzstd-dev libsasl2-dev libcurl4-openssl-dev
 )

@@ -29,6 +29,10 @@ MAY_INCLUDE = {
     # the choice of one knows.
     "reader": {"base", "model", "reader/json"},
     "reader/json": {"base", "model", "reader", "text"},
+    # What a job is: its statement, as data and as text. The parser and its tree are the inner
+    # room's alone.
+    "job": {"base", "model", "core", "text"},
+    "job/sql": {"base", "model", "job", "text"},
     "status": {"base", "model"},
     "ports": {"base", "model", "status"},
     "pipeline": {"base", "model", "core", "codec", "reader", "ports", "status"},
@@ -63,7 +67,7 @@ MAY_INCLUDE = {
     "app": {
         "base", "model", "core", "codec", "reader", "ports", "pipeline", "audit", "status", "kafka",
         "telemetry", "cli", "config", "process", "topics", "produce", "results", "bench",
-        "bench/figures", "text",
+        "bench/figures", "text", "job", "job/sql",
     },
     "main": {"base", "app", "cli", "process"},
     # Only in the preset `planted`.
@@ -76,7 +80,8 @@ THIRD_PARTY = {
     "librdkafka/": ("src/kafka/", "tests/"),
     "CLI/": ("src/cli/",),
     "prometheus/": ("src/telemetry/", "tests/"),
-    "simdjson.h": ("src/reader/json/", "src/kafka/client_stats.",
+    "pg_query.h": ("src/job/sql/",),
+    "simdjson.h": ("src/reader/json/", "src/job/sql/", "src/kafka/client_stats.",
                    "src/bench/figures/json_document.", "src/results/", "tests/"),
     "openssl/": ("src/codec/", "src/kafka/broker_probe.", "tests/mock/broker_probe_test."),
     "fmt/": ("src/", "tests/"),
@@ -86,7 +91,7 @@ THIRD_PARTY = {
 # Modules that a seed alone must be able to replay: no threads, clocks or randomness of their own.
 PURE = {
     "base", "model", "core", "codec", "reader", "reader/json", "ports", "pipeline", "audit",
-    "bench/figures", "status", "results", "text",
+    "bench/figures", "status", "results", "text", "job", "job/sql",
 }  # fmt: skip
 IMPURE_HEADERS = {
     "atomic", "barrier", "condition_variable", "filesystem", "fstream", "future", "latch", "mutex",
@@ -145,7 +150,7 @@ def module_of_header(name):
         return "status" if stem == "probe" or stem.endswith("status") else "base"
     if name == "cli/config.hpp":
         return "config"
-    for folder in ("bench/figures", "reader/json"):
+    for folder in ("bench/figures", "job/sql", "reader/json"):
         if name.startswith(folder + "/"):
             return folder
     return parts[0] if len(parts) > 1 else None
@@ -285,6 +290,7 @@ class Rules(unittest.TestCase):
             ("prometheus/registry.h", "src/telemetry/exporter.cpp", "src/kafka/consumer.cpp"),
             ("simdjson.h", "src/reader/json/record_walk.cpp", "src/kafka/consumer.cpp"),
             ("simdjson.h", "src/kafka/client_stats.cpp", "src/core/generator.cpp"),
+            ("pg_query.h", "src/job/sql/tree.cpp", "src/job/to_sql.cpp"),
             ("openssl/sha.h", "src/codec/sha256.cpp", "src/core/stable_hash.cpp"),
             ("catch2/catch_test_macros.hpp", "tests/unit/core/a_test.cpp", "src/core/prng.cpp"),
         ):
@@ -307,6 +313,10 @@ class Rules(unittest.TestCase):
             ("src/reader/json/json_reader.cpp", "kstream/codec/wire.hpp", False),
             ("src/codec/result_record.cpp", "text/json_tokens.hpp", True),
             ("src/codec/result_record.cpp", "kstream/reader/record_reader.hpp", False),
+            ("src/job/sql/binder.cpp", "job/names.hpp", True),
+            ("src/job/to_sql.cpp", "job/sql/scan.hpp", False),
+            ("src/job/flags.cpp", "kstream/core/aggregates.hpp", True),
+            ("src/job/flags.cpp", "kstream/codec/wire.hpp", False),
             ("include/kstream/status.hpp", "kstream/codec/changelog.hpp", False),
             ("src/pipeline/step_loop.cpp", "kstream/ports/step.hpp", True),
             ("src/pipeline/step_loop.cpp", "kafka/handles.hpp", False),

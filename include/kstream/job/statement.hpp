@@ -139,7 +139,7 @@ enum class Op : std::uint8_t {
 struct Literal {
     std::string text;      // numeric: canonical digits; text: the bytes; interval, zone, unit
     bool boolean = false;  // of a boolean
-    // Of a timestamp; of an interval (type text), whose text is as it is written.
+    // Of a timestamp; of an interval (type text), whose text is canonical: "15 minutes".
     std::int64_t milliseconds = 0;
     friend bool operator==(const Literal&, const Literal&) = default;
 };
@@ -190,6 +190,8 @@ struct Aggregate {
     std::int32_t scale = 0;
     Place place;
 };
+
+[[nodiscard]] bool same(const Aggregate& one, const Aggregate& other);
 
 struct GroupColumn {
     Expression value;
