@@ -607,19 +607,22 @@ Draft Binder::cast_numeric(Draft draft, const Node& type, Place place) {
     std::optional<std::int32_t> scale;
     const std::vector<Node> modifiers = type.nodes("typmods");
     if (!modifiers.empty()) {
-        std::array<std::int64_t, 2> values{0, 0};
+        std::array<std::int32_t, 2> values{0, 0};
         bool fine = modifiers.size() <= 2;
         for (std::size_t i = 0; fine && i < modifiers.size(); ++i) {
-            fine = modifiers[i].is("A_Const") && modifiers[i].has("ival");
-            values[i] = modifiers[i].bare("ival").number("ival");
+            Place digits_place;
+            const std::optional<std::string> digits = integer(modifiers[i], digits_place);
+            const std::optional<std::int32_t> value = digits ? to_int32(*digits) : std::nullopt;
+            fine = value.has_value();
+            values[i] = value.value_or(0);
         }
         if (!fine || values[0] < 1 || values[0] > kMaxPrecision || values[1] < 0 ||
             values[1] > values[0]) {
             return refuse(place, "numeric(p, s) takes 1 to 1000 digits, s of them behind the point",
                           "write numeric(12, 2)");
         }
-        precision = static_cast<std::int32_t>(values[0]);
-        scale = static_cast<std::int32_t>(values[1]);
+        precision = values[0];
+        scale = values[1];
     }
     const std::optional<ValueType> from = types_.type(draft.slot);
     if (from && *from != ValueType::numeric && *from != ValueType::text) {

@@ -196,15 +196,32 @@ Draft Binder::refuse_node(const Node& node) {
 
 // ---- constants ----------------------------------------------------------------------------------
 
-Draft Binder::bind_constant(const Node& node) {
-    Place place = place_of(node);
-    if (tokens_.is_symbol(tokens_.from(place.at), "-")) {
-        std::size_t number = tokens_.from(place.at);
-        while (number + 1 < tokens_.size() && tokens_[number].kind != Token::Kind::number) {
-            ++number;
-        }
-        place.size = tokens_[number].end() - place.at;
+// A whole number, from the text: libpg_query 15-4.0.0 leaves negative ones out of its tree as it
+// leaves out zero. The parser has put the signs in front of a number into it, brackets or not.
+std::optional<std::string> Binder::integer(const Node& node, Place& place) const {
+    place = place_of(node);
+    bool negative = false;
+    std::size_t token = tokens_.from(place.at);
+    while (tokens_.is_symbol(token, "-") || tokens_.is_symbol(token, "(")) {
+        negative = negative != tokens_.is_symbol(token, "-");
+        ++token;
     }
+    if (!node.is("A_Const") || !node.has("ival") || token >= tokens_.size() ||
+        tokens_[token].kind != Token::Kind::number) {
+        return std::nullopt;
+    }
+    place.size = tokens_[token].end() - place.at;
+    std::optional<std::string> digits = canonical_digits(tokens_.text(token));
+    if (digits && negative && *digits != "0") {
+        digits->insert(0, "-");
+    }
+    const std::int64_t in_tree = node.bare("ival").number("ival");
+    return in_tree == 0 || digits == std::to_string(in_tree) ? digits : std::nullopt;
+}
+
+Draft Binder::bind_constant(const Node& node) {
+    Place place;
+    std::optional<std::string> digits = integer(node, place);
     if (node.flag("isnull")) {
         Draft draft = make(Op::null, place, types_.unknown());
         need_type(draft.slot, place);
@@ -220,18 +237,29 @@ Draft Binder::bind_constant(const Node& node) {
         draft.literal.text = node.bare("sval").text("sval");
         return draft;
     }
-    if (node.has("ival") || node.has("fval")) {
-        const std::string written = node.has("ival")
-                                        ? std::to_string(node.bare("ival").number("ival"))
-                                        : std::string{node.bare("fval").text("fval")};
-        std::optional<std::string> digits = canonical_digits(written);
+    if (node.has("fval")) {
+        const string_view written = node.bare("fval").text("fval");
+        digits = canonical_digits(written);
         if (!digits) {
             return refuse(place, "a number of more than 1000 digits");
         }
+        if (written.starts_with('-')) {
+            std::size_t number = tokens_.from(place.at);
+            while (number + 1 < tokens_.size() && tokens_[number].kind != Token::Kind::number) {
+                ++number;
+            }
+            place.size = tokens_[number].end() - place.at;
+        }
+    }
+    if (digits) {
         Draft draft = make(Op::literal, place, types_.known(ValueType::numeric, place));
         draft.literal.text = std::move(*digits);
-        draft.is_numeric = node.has("fval") && written.find_first_of(".eE") != std::string::npos;
+        draft.is_numeric = node.has("fval") &&
+                           node.bare("fval").text("fval").find_first_of(".eE") != string_view::npos;
         return draft;
+    }
+    if (node.has("ival")) {
+        return refuse(place, "this number cannot be read", "write it in digits alone");
     }
     return refuse(place, "strings of bits are not supported", "write a text or a number");
 }
@@ -307,7 +335,9 @@ Draft Binder::bind_prefix(const Node& node, string_view op) {
         return broken(place);
     }
     if (op == "+") {
-        return draft;
+        return draft.op == Op::literal
+                   ? std::move(draft)
+                   : refuse(place_of(node), "a + that changes nothing", "leave it out");
     }
     if (draft.op == Op::literal) {
         draft.literal.text = draft.literal.text.starts_with('-') ? draft.literal.text.substr(1)
@@ -557,14 +587,15 @@ Draft Binder::bind_test(const Node& node) {
                                                           : std::move(test);
     }
     const string_view test = node.text("booltesttype");
+    if (test.ends_with("UNKNOWN")) {
+        const std::string text = source(with_brackets(draft.place));
+        return refuse(place, "IS UNKNOWN is not supported",
+                      "write " + text + (test == "IS_UNKNOWN" ? " IS NULL" : " IS NOT NULL"));
+    }
     if (!require(draft, ValueType::boolean, "IS TRUE")) {
         return broken(place);
     }
     argument.push_back(std::move(draft));
-    if (test.ends_with("UNKNOWN")) {
-        Draft is_null = make(Op::is_null, place, slot, std::move(argument));
-        return test == "IS_UNKNOWN" ? std::move(is_null) : negated(std::move(is_null));
-    }
     Draft is =
         make(test.ends_with("TRUE") ? Op::is_true : Op::is_false, place, slot, std::move(argument));
     return test.starts_with("IS_NOT_") ? negated(std::move(is)) : std::move(is);
@@ -683,8 +714,10 @@ Binder::Found Binder::find_indirection(const Node& node, Path& path) {
     for (const Node& step : node.nodes("indirection")) {
         if (step.is("A_Indices") && !step.flag("is_slice")) {
             const Node index = step.node("uidx");
-            const Place place = place_of(index);
-            if (!index.is("A_Const") || !index.has("ival")) {
+            Place place;
+            const std::optional<std::string> digits = integer(index, place);
+            const std::optional<std::int32_t> element = digits ? to_int32(*digits) : std::nullopt;
+            if (!element) {
                 note(place, "an element has a plain number", "write a[0] for the first one");
                 return Found::refused;
             }
@@ -692,8 +725,7 @@ Binder::Found Binder::find_indirection(const Node& node, Path& path) {
                 note(path.place, "this path cannot be read", "write a->'b'->0->'c'");
                 return Found::refused;
             }
-            path.steps.push_back(
-                {{}, static_cast<std::int32_t>(index.bare("ival").number("ival"))});
+            path.steps.push_back({{}, *element});
             path.next = tokens_[path.next].partner + 1;
         } else if (step.is("String") && tokens_.is_symbol(path.next, ".") &&
                    tokens_.is_name(path.next + 1)) {
@@ -724,14 +756,21 @@ Binder::Found Binder::find_arrow(const Node& node, Path& path) {
         return Found::refused;
     }
     const Node right = node.node("rexpr");
-    const Place member = place_of(right);
+    Place member;
+    const std::optional<std::string> digits = integer(right, member);
+    const std::optional<std::int32_t> element = digits ? to_int32(*digits) : std::nullopt;
     if (right.is("A_Const") && right.has("sval")) {
         path.steps.push_back({std::string{right.bare("sval").text("sval")}, std::nullopt});
-    } else if (right.is("A_Const") && right.has("ival")) {
-        path.steps.push_back({{}, static_cast<std::int32_t>(right.bare("ival").number("ival"))});
+    } else if (element) {
+        path.steps.push_back({{}, *element});
     } else {
+        const bool cast = right.is("TypeCast");
+        const Place name = place_of(cast ? right.node("arg") : right);
+        const std::string type =
+            cast ? "::" + source(token_place(right.bare("typeName").location())) : "";
         note(sign, arrow + " takes a plain name in quotes on its right side",
-             "add parentheses: (" + source(path.place) + arrow + "'name')::numeric");
+             cast ? "add parentheses: (" + source(path.place) + arrow + source(name) + ")" + type
+                  : "add parentheses: (" + source(path.place) + arrow + "'name') and the rest");
         return Found::refused;
     }
     path.place = with_brackets(path.place);

@@ -78,7 +78,9 @@ Place Binder::keyword_place(std::span<const string_view> words) const {
 void Binder::refuse_clause(const Node& node, string_view member, std::span<const string_view> words,
                            std::string message, std::string hint) {
     if (node.has(member)) {
-        note(keyword_place(words), std::move(message), std::move(hint));
+        static constexpr auto kFetch = std::to_array<string_view>({"fetch"});  // LIMIT's other word
+        const Place place = keyword_place(words);
+        note(place.size == 0 ? keyword_place(kFetch) : place, std::move(message), std::move(hint));
     }
 }
 
@@ -124,6 +126,9 @@ void Binder::bind_select(const Node& node) {
         return;
     }
     refuse_clauses(node);
+    if (node.has("valuesLists")) {
+        return;
+    }
     bind_from(node);
     clause_ = Clause::select;
     bind_targets(node.nodes("targetList"));

@@ -98,12 +98,19 @@ Place Binder::call_place(std::optional<std::uint32_t> at) const {
     return begin;
 }
 
+// Whether the bracket there holds the arguments of a call.
+bool Binder::is_call(std::size_t bracket) const {
+    return bracket > 0 && tokens_.is_name(bracket - 1) &&
+           !is_reserved(folded(tokens_.text(bracket - 1)));
+}
+
 Place Binder::with_brackets(Place place) const {
     while (place.size > 0) {
         const std::size_t first = tokens_.from(place.at);
         const std::size_t behind = tokens_.from(place.at + place.size);
         if (first == 0 || !tokens_.is_symbol(first - 1, "(") ||
-            tokens_[first - 1].partner != behind || behind >= tokens_.size()) {
+            tokens_[first - 1].partner != behind || behind >= tokens_.size() ||
+            is_call(first - 1)) {
             break;
         }
         const std::uint32_t begin = tokens_[first - 1].at;
@@ -228,6 +235,9 @@ std::string Binder::clash_hint(const Draft& one, const Draft& other) const {
 
 Slot Binder::join(std::span<const Draft> drafts, std::string_view what) {
     const Draft* typed = &drafts.front();
+    if (std::ranges::any_of(drafts, [this](const Draft& d) { return types_.is_broken(d.slot); })) {
+        return types_.broken();
+    }
     for (const Draft& draft : drafts.subspan(1)) {
         if (!types_.join(drafts.front().slot, draft.slot)) {
             const ValueType one = *types_.type(typed->slot);

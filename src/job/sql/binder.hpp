@@ -45,6 +45,7 @@ private:
     [[nodiscard]] Place token_place(std::optional<std::uint32_t> at) const;
     [[nodiscard]] Place call_place(
         std::optional<std::uint32_t> at) const;  // to the closing bracket
+    [[nodiscard]] bool is_call(std::size_t bracket) const;
     [[nodiscard]] Place with_brackets(Place place) const;
     [[nodiscard]] Place until_word(Place begin, std::uint32_t at,
                                    std::span<const std::string_view> words) const;
@@ -65,6 +66,7 @@ private:
     [[nodiscard]] Draft bind_expression(const Node& node);
     [[nodiscard]] std::vector<Draft> bind_all(std::span<const Node> nodes);
     [[nodiscard]] Draft bind_node(const Node& node);
+    [[nodiscard]] std::optional<std::string> integer(const Node& node, Place& place) const;
     [[nodiscard]] Draft bind_constant(const Node& node);
     [[nodiscard]] Draft bind_operator(const Node& node);
     [[nodiscard]] Draft bind_prefix(const Node& node, std::string_view op);

@@ -55,9 +55,11 @@ void Binder::check_types() {
         }
         const std::string text = source(place);
         const bool null = text.size() == 4 && folded(text) == "null";
+        const bool double_quotes = text.find('"') != std::string::npos;
         note(place, "of which type is " + text + "?",
-             null ? "write NULL::numeric, NULL::text, NULL::boolean or NULL::timestamptz"
-                  : "say it of one side with a cast: x::numeric or x::text");
+             double_quotes ? "texts stand in single quotes: a name in double quotes is a field"
+             : null        ? "write NULL::numeric, NULL::text, NULL::boolean or NULL::timestamptz"
+                           : "say it with a cast: x::numeric or x::text");
         static_cast<void>(types_.require(slot, ValueType::text, place));
     }
     for (const DraftField& one : fields_) {

@@ -4,6 +4,7 @@
 #include "job/sql/scan.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <memory>
 #include <pg_query.h>
@@ -37,6 +38,35 @@ struct FreeResult {
     return static_cast<std::uint32_t>(at);
 }
 
+// Words that are where they are for their own sake, and hardly a field's name.
+constexpr auto kClauseWords = std::to_array<string_view>(
+    {"and",   "as",     "case", "distinct", "else",  "end",  "false", "for",  "from",
+     "group", "having", "in",   "into",     "is",    "like", "not",   "null", "on",
+     "or",    "select", "then", "true",     "union", "when", "where", "with"});
+
+// What people mean whose text ends at this token for the parser.
+[[nodiscard]] std::string syntax_hint(const Tokens& tokens, std::size_t index) {
+    if (index > 0 && index < tokens.size() && tokens.is_symbol(index - 1, ",") &&
+        tokens[index].kind == Token::Kind::word && is_reserved(folded(tokens.text(index)))) {
+        return "there is a comma too many";
+    }
+    if (index > 1 && tokens.is_symbol(index, "-") && tokens.is_name(index - 1) &&
+        (tokens.is_word(index - 2, "from") || tokens.is_word(index - 2, "into"))) {
+        return "a topic with a dash stands in double quotes";
+    }
+    for (const std::size_t one : {index, index - 1}) {
+        if (one >= tokens.size() || tokens[one].kind != Token::Kind::word) {
+            continue;
+        }
+        const std::string word = folded(tokens.text(one));
+        if (is_reserved(word) && !std::ranges::binary_search(kClauseWords, word)) {
+            return word + " is a word of SQL: a field of this name is written \"" +
+                   std::string{tokens.text(one)} + '"';
+        }
+    }
+    return {};
+}
+
 [[nodiscard]] Problem syntax_problem(const PgQueryError& error, string_view text) {
     Problem problem;
     problem.message = error.message != nullptr ? error.message : "no SQL";
@@ -50,11 +80,8 @@ struct FreeResult {
         problem.message.starts_with("stack depth")) {
         problem.message = "expressions are nested too deeply";
         problem.hint = "at most " + std::to_string(kMaxStatementDepth) + " in one another";
-    } else if (index < tokens.size() && tokens[index].kind == Token::Kind::word &&
-               problem.message.starts_with("syntax error") &&
-               is_reserved(folded(tokens.text(index)))) {
-        problem.hint = "a field of this name is written \"" + std::string{tokens.text(index)} +
-                       "\", in quotes: it is a word of SQL";
+    } else if (problem.message.starts_with("syntax error")) {
+        problem.hint = syntax_hint(tokens, index);
     }
     return problem;
 }
