@@ -266,7 +266,8 @@ private:
             case 8:
                 return "round(stddev_samp(" + numeric(1) + ")" + filter + ", 0)";
             case 9:
-                return "percentile_disc(0.9) WITHIN GROUP (ORDER BY " + sure_number(1) + ")" + filter;
+                return "percentile_disc(0.9) WITHIN GROUP (ORDER BY " + sure_number(1) + ")" +
+                       filter;
             default:
                 return "sum(" + numeric(3) + ")" + filter;
         }

@@ -239,6 +239,10 @@ Draft Binder::bind_constant(const Node& node) {
     }
     if (node.has("fval")) {
         const string_view written = node.bare("fval").text("fval");
+        // Of PostgreSQL 16 and later: 1_000.5.
+        if (written.find_first_not_of("0123456789.eE+-") != string_view::npos) {
+            return refuse(place, "this number cannot be read", "write it in digits alone");
+        }
         digits = canonical_digits(written);
         if (!digits) {
             return refuse(place, "a number of more than 1000 digits");
