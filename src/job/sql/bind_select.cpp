@@ -211,6 +211,10 @@ void Binder::bind_from(const Node& node) {
                     : "write FROM and the name of the topic");
     } else if (first.is("RangeVar")) {
         source_topic_ = topic(first);
+        if (source_topic_ == output_topic_) {
+            note(place_of(first), "the results would be read again",
+                 "INSERT INTO another topic than it is read FROM");
+        }
         if (first.has("alias")) {
             note(place_of(first), "FROM takes no alias",
                  "leave it out: fields are named without their topic");
