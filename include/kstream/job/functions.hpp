@@ -1,6 +1,6 @@
 // What a statement may call, once: the parser checks calls against these rows, the canonical text
-// and the canonical SELECT take their names, `explain` and docs/SQL.md are printed from them.
-// Aggregates have rows of their own below.
+// and the canonical SELECT take their names, a test holds docs/SQL.md to them. Aggregates have rows
+// of their own below.
 #pragma once
 
 #include "kstream/job/statement.hpp"
@@ -17,10 +17,8 @@ namespace kstream::job {
 enum class Takes : std::uint8_t {
     numeric,
     text,
-    boolean,
     timestamp,
     local,
-    alike,         // any type, the same one for all arguments of this kind
     digits,        // 0 to 30
     position,      // an integer of 32 bits
     count,         // the same, not negative
@@ -42,13 +40,11 @@ struct FunctionRow {
     Form form = Form::function;
     Op op = Op::null;
     std::size_t required = 0;   // arguments
-    std::size_t arguments = 0;  // kUnbounded: all like the last
+    std::size_t arguments = 0;  // at most
     std::array<Takes, kMaxFunctionArguments> takes{};
-    ValueType gives = ValueType::scalar;  // of `alike` arguments and choices: theirs
-    std::string_view doc;                 // one line
+    ValueType gives = ValueType::scalar;
+    std::string_view doc;  // one line
 };
-
-inline constexpr std::size_t kUnbounded = 1000;
 
 // In the order of docs/SQL.md.
 inline constexpr auto kFunctions = std::to_array<FunctionRow>({

@@ -299,7 +299,6 @@ Draft Binder::bind_argument(const FunctionRow& row, Takes takes, const Node& nod
     }
     const ValueType type = takes == Takes::numeric     ? ValueType::numeric
                            : takes == Takes::text      ? ValueType::text
-                           : takes == Takes::boolean   ? ValueType::boolean
                            : takes == Takes::timestamp ? ValueType::timestamp
                                                        : ValueType::local;
     return require(draft, type, row.name) ? std::move(draft) : broken(draft.place);
