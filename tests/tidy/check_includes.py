@@ -27,8 +27,8 @@ MAY_INCLUDE = {
     "codec": {"base", "model", "core", "text"},
     # A record's bytes to the values that a job wants: one folder for each format, which nothing but
     # the choice of one knows.
-    "reader": {"base", "model", "reader/json"},
-    "reader/json": {"base", "model", "reader", "text"},
+    "reader": {"base", "model", "job", "reader/json"},
+    "reader/json": {"base", "model", "job", "reader", "text"},
     # What a job is: its statement, as data and as text. The parser and its tree are the inner
     # room's alone.
     "job": {"base", "model", "core", "text"},

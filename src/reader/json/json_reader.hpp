@@ -24,12 +24,16 @@ public:
                                    std::string_view value) const override;
 
 private:
+    [[nodiscard]] std::size_t want(const std::string& name);
     // Good when group and inputs are filled.
     RecordVerdict fill();
     std::optional<BadReason> fill_group(std::size_t i);
+    [[nodiscard]] RecordVerdict first_problem(const RecordVerdict& of_a_value) const;
+    [[nodiscard]] const FieldValue& field(std::size_t number) const;
 
     int scale_;
     RecordWalk walk_;
+    std::vector<std::string> names_;         // of the fields, by the walk's numbers
     std::vector<std::size_t> group_fields_;  // the walk's numbers, one per spec.group_by
     std::vector<std::optional<std::size_t>> input_fields_;  // one per spec.aggregates
     std::vector<std::string> group_texts_;  // of values that cannot point into the record
