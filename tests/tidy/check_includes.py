@@ -27,12 +27,14 @@ MAY_INCLUDE = {
     "codec": {"base", "model", "core", "text"},
     # A record's bytes to the values that a job wants: one folder for each format, which nothing but
     # the choice of one knows.
-    "reader": {"base", "model", "job", "reader/json"},
-    "reader/json": {"base", "model", "job", "reader", "text"},
+    "reader": {"base", "model", "job", "expr", "reader/json"},
+    "reader/json": {"base", "model", "job", "expr", "reader", "text"},
     # What a job is: its statement, as data and as text. The parser and its tree are the inner
     # room's alone.
     "job": {"base", "model", "core", "text"},
     "job/sql": {"base", "model", "job", "text"},
+    # Expressions of a statement over the values of a record, or of a group.
+    "expr": {"base", "model", "job", "text"},
     "status": {"base", "model"},
     "ports": {"base", "model", "status"},
     "pipeline": {"base", "model", "core", "codec", "reader", "ports", "status"},
@@ -90,8 +92,8 @@ THIRD_PARTY = {
 
 # Modules that a seed alone must be able to replay: no threads, clocks or randomness of their own.
 PURE = {
-    "base", "model", "core", "codec", "reader", "reader/json", "ports", "pipeline", "audit",
-    "bench/figures", "status", "results", "text", "job", "job/sql",
+    "base", "model", "core", "codec", "expr", "reader", "reader/json", "ports", "pipeline",
+    "audit", "bench/figures", "status", "results", "text", "job", "job/sql",
 }  # fmt: skip
 IMPURE_HEADERS = {
     "atomic", "barrier", "condition_variable", "filesystem", "fstream", "future", "latch", "mutex",

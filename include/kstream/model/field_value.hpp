@@ -1,4 +1,4 @@
-// What a record has at a path that a job wants, whatever the record's format is: filled by a format,
+// What a record has at a path that a job wants, whatever its format is: filled by the format,
 // read by what judges and evaluates.
 #pragma once
 
