@@ -67,7 +67,7 @@ Result<void> MapFold::fold_one(const RecordView& record, Filling& into) {
         ++counters_.tombstones;
         return {};
     }
-    const RecordVerdict verdict = reader_->read(record.value());
+    const RecordVerdict verdict = reader_->read(record);
     if (!verdict.ok) {
         return bad_record(record, verdict, into);
     }

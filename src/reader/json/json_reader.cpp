@@ -26,15 +26,13 @@ BadReason reason_of(DecimalError error) {
 }
 
 RecordVerdict bad(BadReason reason, std::size_t field) {
-    return {false, reason, static_cast<std::int32_t>(field)};
+    return {.ok = false, .reason = reason, .field = static_cast<std::int32_t>(field)};
 }
 
 }  // namespace
 
 JsonReader::JsonReader(const AggregationSpec& spec)
-    : RecordReader(spec),
-      scale_(spec.scale),
-      group_texts_(spec.group_by.size()) {
+    : RecordReader(spec), scale_(spec.scale), group_texts_(spec.group_by.size()) {
     for (const std::string& field : spec.group_by) {
         group_fields_.push_back(want(field));
     }
@@ -58,16 +56,9 @@ inline const FieldValue& JsonReader::field(std::size_t number) const {
     return walk_.fields()[number];
 }
 
-RecordVerdict JsonReader::read(std::string_view value) {
-    if (!walk_.run(value)) [[unlikely]] {
-        const auto problem = json::text_problem(value);
-        if (problem) {
-            return {.ok = false, .reason = *problem};
-        }
-        // A good text that the walk does not take is a value that is no object.
-        const std::size_t first = value.find_first_not_of(" \t\r\n");
-        KSTREAM_CHECK(value[first] != '{', "walk and grammar agree");
-        return {.ok = false, .reason = BadReason::not_object};
+RecordVerdict JsonReader::read(const RecordView& record) {
+    if (!walk_.run(record.value())) [[unlikely]] {
+        return {.ok = false, .reason = json::why_not_an_object(record.value())};
     }
     const RecordVerdict verdict = fill();
     return verdict.ok ? verdict : first_problem(verdict);
@@ -75,9 +66,8 @@ RecordVerdict JsonReader::read(std::string_view value) {
 
 // A field that is there twice, or not at all, comes before what is wrong with a value.
 RecordVerdict JsonReader::first_problem(const RecordVerdict& of_a_value) const {
-    for (const auto& [kind, reason] :
-         {std::pair{FieldKind::repeated, BadReason::duplicate_field},
-          std::pair{FieldKind::absent, BadReason::missing_field}}) {
+    for (const auto& [kind, reason] : {std::pair{FieldKind::repeated, BadReason::duplicate_field},
+                                       std::pair{FieldKind::absent, BadReason::missing_field}}) {
         const auto at = std::ranges::find(walk_.fields(), kind, &FieldValue::kind);
         if (at != walk_.fields().end()) {
             return bad(reason, static_cast<std::size_t>(at - walk_.fields().begin()));
@@ -87,8 +77,9 @@ RecordVerdict JsonReader::first_problem(const RecordVerdict& of_a_value) const {
 }
 
 RecordVerdict JsonReader::fill() {
+    const FieldValue* const fields = walk_.fields().data();
     for (std::size_t i = 0; i < group_.values.size(); ++i) {
-        const auto problem = fill_group(i);
+        const auto problem = fill_group(i, fields[group_fields_[i]]);
         if (problem) {
             return bad(*problem, group_fields_[i]);
         }
@@ -97,7 +88,7 @@ RecordVerdict JsonReader::fill() {
         if (!input_fields_[i]) {
             continue;
         }
-        const FieldValue& input = field(*input_fields_[i]);
+        const FieldValue& input = fields[*input_fields_[i]];
         if (input.kind != FieldKind::number) {
             return bad(BadReason::number_type, *input_fields_[i]);
         }
@@ -134,8 +125,7 @@ std::optional<int> JsonReader::scale_needed() const {
     return std::nullopt;
 }
 
-std::optional<BadReason> JsonReader::fill_group(std::size_t i) {
-    const FieldValue& value = field(group_fields_[i]);
+std::optional<BadReason> JsonReader::fill_group(std::size_t i, const FieldValue& value) {
     std::string& text = group_texts_[i];
     switch (value.kind) {
         case FieldKind::boolean:
@@ -181,10 +171,8 @@ std::string_view JsonReader::field_name(const RecordVerdict& verdict) const {
 std::string JsonReader::hint(const RecordVerdict& verdict, std::string_view value) const {
     switch (verdict.reason) {
         case BadReason::json:
-        case BadReason::encoding: {
-            const std::string_view look = looks_like(value);
-            return look.empty() ? std::string{} : "it looks like " + std::string{look};
-        }
+        case BadReason::encoding:
+            return hint_of_text(value);
         case BadReason::missing_field:
             return field_name(verdict).contains('.') ? std::string{kOneName} : std::string{};
         default:

@@ -19,9 +19,9 @@ namespace kstream {
 struct WantedNode {
     static constexpr std::uint32_t kNoField = 0xffffffffU;
 
-    job::PathStep step;             // how its parent has it
+    job::PathStep step;              // how its parent has it
     std::uint32_t field = kNoField;  // the number of the path that ends here
-    std::uint64_t seen_in = 0;      // number of the last record that was walked and has it
+    std::uint64_t seen_in = 0;       // number of the last record that was walked and has it
     std::vector<WantedNode*> children;
     bool counts_from_end = false;  // a child has a negative index
     std::size_t longest_name = 0;  // of its children

@@ -143,13 +143,11 @@ TEST_CASE("what a form does not have is not left over from another form", "[read
 
 TEST_CASE("what stands twice is an error of its paths alone", "[reader][paths]") {
     Paths paths{"a.b", "a.c", "d", "e.0.f"};
-    CHECK(paths.twice(R"({"a":{"b":1,"b":1,"c":2},"d":3})") ==
-          "repeated number:2 number:3 absent");
+    CHECK(paths.twice(R"({"a":{"b":1,"b":1,"c":2},"d":3})") == "repeated number:2 number:3 absent");
     CHECK(paths.twice(R"({"a":{"b":1},"a":{"c":2},"d":3})") == "repeated repeated number:3 absent");
     CHECK(paths.twice(R"({"a":1,"\u0061":2,"d":3})") == "repeated repeated number:3 absent");
     CHECK(paths.twice(R"({"d":3,"d":{},"x":1,"x":1})") == "absent absent repeated absent");
-    CHECK(paths.twice(R"({"e":[{"f":1,"f":2},{"f":1,"f":1}]})") ==
-          "absent absent absent repeated");
+    CHECK(paths.twice(R"({"e":[{"f":1,"f":2},{"f":1,"f":1}]})") == "absent absent absent repeated");
     CHECK(paths.twice(R"({"e":[{"f":1},{"f":1,"f":1}],"d":1})") ==
           "absent absent number:1 number:1");
 }
