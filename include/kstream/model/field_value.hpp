@@ -22,7 +22,7 @@ enum class FieldKind : std::uint8_t {
 // The view points into the record, or to where its format keeps it until the next record.
 struct FieldValue {
     FieldKind kind = FieldKind::absent;
-    bool escaped = false;  // the string still has its format's escapes in it
+    bool escaped = false;    // the string still has its format's escapes in it
     std::string_view raw{};  // a scalar's token; a string's without its quotes
 };
 
