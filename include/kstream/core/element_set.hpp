@@ -1,7 +1,7 @@
 // The sets of all keys of a state partition, or of a step, in one table: for count(DISTINCT x).
 //
-// Open addressing with linear probing over cells of 24 bytes, which are the elements themselves. The
-// table grows by a quarter, so it is 64 to 80 % full: 30 to 37.5 bytes for each of a million
+// Open addressing with linear probing over cells of 24 bytes, which are the elements themselves.
+// The table grows by a quarter, so it is 64 to 80 % full: 30 to 37.5 bytes for each of a million
 // elements (a table that doubles has up to 60), held by a test. The hash is seeded per process, as
 // KeyTable's is: who chooses the values cannot choose collisions. Not thread-safe.
 //
