@@ -2,6 +2,7 @@
 
 #include "kstream/core/aggregates.hpp"
 #include "kstream/core/side_aggregates.hpp"
+#include "kstream/job/flags.hpp"
 
 #include <algorithm>
 
@@ -11,49 +12,6 @@ namespace {
 
 bool same_or_none(const std::optional<Expression>& one, const std::optional<Expression>& other) {
     return one && other ? same(*one, *other) : one.has_value() == other.has_value();
-}
-
-bool is_top_level(const Statement& statement, const Expression& value) {
-    if (value.op != Op::field) {
-        return false;
-    }
-    const Field& field = statement.fields[value.index];
-    return field.origin == FieldOrigin::value && field.path.size() == 1 &&
-           !field.path.front().index;
-}
-
-bool is_flag(const Statement& statement, const Aggregate& aggregate) {
-    if (aggregate.filter) {
-        return false;
-    }
-    return aggregate.function == AggregateFunction::count_all ||
-           (aggregate.function == AggregateFunction::sum &&
-            is_top_level(statement, *aggregate.input));
-}
-
-// Whether all of it is columns as the flags make them: group columns in their order, by the names
-// of their fields, then sums of fields and counts of records.
-bool is_first_form(const Statement& statement) {
-    const std::size_t groups = statement.group_by.size();
-    if (statement.where || statement.having || groups == 0 || statement.columns.size() <= groups) {
-        return false;
-    }
-    for (std::size_t i = 0; i < groups; ++i) {
-        const Column& column = statement.columns[i];
-        const Expression& group = statement.group_by[i].value;
-        if (column.value.op != Op::group || column.value.index != i ||
-            !is_top_level(statement, group) ||
-            statement.fields[group.index].path.front().name != column.name) {
-            return false;
-        }
-    }
-    for (std::size_t i = groups; i < statement.columns.size(); ++i) {
-        const Expression& value = statement.columns[i].value;
-        if (value.op != Op::aggregate || !is_flag(statement, statement.aggregates[value.index])) {
-            return false;
-        }
-    }
-    return true;
 }
 
 class Planner {
@@ -176,7 +134,7 @@ Plan plan_of(const Statement& statement) {
     Plan plan;
     Planner planner{plan};
     plan.aggregates.resize(statement.aggregates.size());
-    if (is_first_form(statement)) {
+    if (spec_of(statement)) {
         for (std::size_t i = statement.group_by.size(); i < statement.columns.size(); ++i) {
             const std::uint32_t aggregate = statement.columns[i].value.index;
             plan.aggregates[aggregate] = planner.add_flag(statement.aggregates[aggregate]);

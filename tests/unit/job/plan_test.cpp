@@ -52,6 +52,7 @@ Statement over(std::vector<Aggregate> aggregates) {
     for (const char* const name : {"a", "b", "c"}) {
         Field& added = statement.fields.emplace_back();
         added.path.push_back({name, {}});
+        added.spelling = name;
     }
     statement.aggregates = std::move(aggregates);
     return statement;
