@@ -3,10 +3,13 @@
 
 #include "kstream/core/aggregates.hpp"
 #include "kstream/core/side_aggregates.hpp"
+#include "kstream/job/flags.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
-#include <string>
+#include <algorithm>
+#include <optional>
+#include <utility>
 #include <vector>
 
 namespace kstream::job {
@@ -58,36 +61,25 @@ Statement over(std::vector<Aggregate> aggregates) {
     return statement;
 }
 
-// GROUP BY a, and these columns behind it.
-Statement select(std::vector<Aggregate> aggregates, const std::vector<std::uint32_t>& columns) {
-    Statement statement = over(std::move(aggregates));
-    statement.group_by.push_back({field(0, ValueType::scalar), "a"});
-    Expression group;
-    group.op = Op::group;
-    statement.columns.push_back({"a", group});
-    for (const std::uint32_t index : columns) {
-        Expression column;
-        column.op = Op::aggregate;
-        column.index = index;
-        statement.columns.push_back({"x" + std::to_string(statement.columns.size()), column});
-    }
-    return statement;
+// --group-by a, and these.
+Statement flags(std::vector<AggregateSpec> aggregates) {
+    return statement_of(AggregationSpec{
+        .source_topic = "t", .group_by = {"a"}, .aggregates = std::move(aggregates)});
 }
 
 }  // namespace
 
 TEST_CASE("what the flags say is kept as it always was, column by column") {
-    // --group-by a --sum b --count, and the other way round.
-    CHECK(plan_of(select({of(sum, field(1)), of(count_all)}, {0, 1})).kinds() ==
-          Kinds{kSum, kCount});
-    CHECK(plan_of(select({of(count_all), of(sum, field(1))}, {0, 1})).kinds() ==
-          Kinds{kCount, kSum});
-    // --sum b=x --sum c=y --sum b=z: one aggregate of SQL's has two columns, which have a slot
-    // each.
-    const Plan plan = plan_of(select({of(sum, field(1)), of(sum, field(2))}, {0, 1, 0}));
-    CHECK(plan.kinds() == Kinds{kSum, kSum, kSum});
+    CHECK(plan_of(flags({{kSum, "b", "s"}, {kCount, "", "n"}})).kinds() == Kinds{kSum, kCount});
+    CHECK(plan_of(flags({{kCount, "", "n"}, {kSum, "b", "s"}})).kinds() == Kinds{kCount, kSum});
+    // One aggregate of SQL's that has two columns has a slot for each.
+    const Statement statement = flags({{kSum, "b", "x"}, {kSum, "c", "y"}, {kSum, "b", "z"}});
+    REQUIRE(statement.aggregates.size() == 2);
+    const Plan plan = plan_of(statement);
+    REQUIRE(plan.kinds() == Kinds{kSum, kSum, kSum});
     CHECK(plan.inputs.size() == 2);
     CHECK(plan.accumulators[0].input == plan.accumulators[2].input);
+    CHECK(plan.accumulators[0].input != plan.accumulators[1].input);
     CHECK(plan.aggregates[0].value == 2);
     CHECK(plan.aggregates[1].value == 1);
     CHECK(plan.inputs[0].strict);
@@ -95,23 +87,19 @@ TEST_CASE("what the flags say is kept as it always was, column by column") {
 }
 
 TEST_CASE("whatever flags cannot say shares its accumulators") {
-    const std::vector<Aggregate> sums{of(sum, field(1))};
-    CHECK(plan_of(select(sums, {0, 0})).kinds() == Kinds{kSum, kSum});
-    const auto shared = [&](auto&& change) {
-        Statement statement = select(sums, {0, 0});
+    const auto shared = [](auto&& change) {
+        Statement statement = flags({{kSum, "b", "x"}, {kSum, "b", "y"}});
         change(statement);
         return plan_of(statement).kinds() == Kinds{kSum};
     };
+    CHECK_FALSE(shared([](Statement& /*same*/) {}));
     CHECK(shared([](Statement& s) { s.where = is_positive(1); }));
     CHECK(shared([](Statement& s) { s.having = is_positive(1); }));
     CHECK(shared([](Statement& s) { s.aggregates[0].filter = is_positive(1); }));
     CHECK(shared([](Statement& s) { s.columns.front().name = "other"; }));
     CHECK(shared([](Statement& s) { std::swap(s.columns[0], s.columns[1]); }));
-    CHECK(shared([](Statement& s) { s.fields[0].path.push_back({"deeper", {}}); }));
     CHECK(shared([](Statement& s) { s.fields[1].path.push_back({"deeper", {}}); }));
-    CHECK(shared([](Statement& s) { s.fields[0].origin = FieldOrigin::header; }));
     CHECK(shared([](Statement& s) { s.columns[2].value.op = Op::negate; }));
-    CHECK(shared([](Statement& s) { s.group_by.clear(), s.columns.erase(s.columns.begin()); }));
 }
 
 TEST_CASE("avg, sum, count and variances of one input share its accumulators") {
