@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <iterator>
 #include <utility>
 
@@ -18,6 +19,43 @@ namespace {
 
 constexpr AggregateKind kSum = aggregate_named("sum");
 constexpr AggregateKind kCount = aggregate_named("count");
+constexpr AggregateKind kMin = aggregate_named("min");
+constexpr AggregateKind kMax = aggregate_named("max");
+constexpr AggregateKind kSquaresLow = aggregate_named("squares_low");
+constexpr AggregateKind kSquaresHigh = aggregate_named("squares_high");
+
+// Of two values of an extreme, the one that counts.
+Slot extreme_of(AggregateKind kind, const Slot& one, const Slot& other) {
+    if (!one.present() || !other.present()) {
+        return one.present() ? one : other;
+    }
+    const bool one_is_less = (one.value() + -other.value()).negative();  // 191 bits: no overflow
+    return one_is_less == (kind == kMin) ? one : other;
+}
+
+// value^2 as its low 127 bits and the rest, by the digits of 2^32 as on paper.
+std::pair<Int192, Int192> square_of(Int128 value) {
+    std::array<std::uint64_t, 4> digits{};
+    UInt128 left = value < 0 ? -static_cast<UInt128>(value) : static_cast<UInt128>(value);
+    for (std::uint64_t& digit : digits) {
+        digit = static_cast<std::uint32_t>(left);
+        left >>= 32;
+    }
+    std::array<std::uint64_t, 8> square{};
+    for (std::size_t i = 0; i < digits.size(); ++i) {
+        std::uint64_t carry = 0;
+        for (std::size_t j = 0; j < digits.size(); ++j) {
+            const UInt128 sum = UInt128{digits[i]} * digits[j] + square[i + j] + carry;
+            square[i + j] = static_cast<std::uint32_t>(sum);
+            carry = static_cast<std::uint64_t>(sum >> 32);
+        }
+        square[i + digits.size()] = carry;
+    }
+    const auto word = [&square](std::size_t at) { return square[at] | square[at + 1] << 32; };
+    constexpr std::uint64_t kLow63 = ~std::uint64_t{0} >> 1;
+    return {Int192{word(0), word(2) & kLow63, 0},
+            Int192{word(4) << 1 | word(2) >> 63, word(6) << 1 | word(4) >> 63, 0}};
+}
 
 }  // namespace
 
@@ -112,13 +150,24 @@ std::vector<std::string> job_differences(const AuditedJob& job, const Identity& 
 void count_in(std::span<const AggregateKind> kinds, std::span<Slot> row,
               std::span<const Decimal> inputs) {
     for (std::size_t i = 0; i < kinds.size(); ++i) {
+        const Int128 input = inputs[i].units;
         Int192 value = row[i].value();
         switch (kinds[i]) {
             case kCount:
                 value = value + Int192{1};
                 break;
             case kSum:
-                value = value + Int192{inputs[i].units};
+                value = value + Int192{input};
+                break;
+            case kMin:
+            case kMax:
+                value = extreme_of(kinds[i], row[i], Slot{input, true}).value();
+                break;
+            case kSquaresLow:
+                value = value + square_of(input).first;
+                break;
+            case kSquaresHigh:
+                value = value + square_of(input).second;
                 break;
             default:
                 KSTREAM_CHECK(false, "the audit knows every aggregate");
@@ -131,8 +180,14 @@ void add_row(std::span<const AggregateKind> kinds, std::span<Slot> row,
              std::span<const Slot> other) {
     for (std::size_t i = 0; i < kinds.size(); ++i) {
         switch (kinds[i]) {
+            case kMin:
+            case kMax:
+                row[i] = extreme_of(kinds[i], row[i], other[i]);
+                break;
             case kCount:
             case kSum:
+            case kSquaresLow:
+            case kSquaresHigh:
                 row[i] =
                     Slot{row[i].value() + other[i].value(), row[i].present() || other[i].present()};
                 break;

@@ -458,8 +458,11 @@ void add_job_options(std::vector<OptionSpec>& table) {
          .bindings = {at_as<Field, &AggregateConfig::spec, &AggregationSpec::group_by>(),
                       at_as<Field, &AuditConfig::spec, &AggregationSpec::group_by>(),
                       at_as<Field, &ResultsConfig::spec, &AggregationSpec::group_by>()}});
-    Aggregates::each(
-        [&table](auto aggregate) { add_aggregate_option<decltype(aggregate)>(table); });
+    Aggregates::each([&table](auto aggregate) {
+        if constexpr (aggregate.kRow.option) {
+            add_aggregate_option<decltype(aggregate)>(table);
+        }
+    });
     table.push_back({.name = "scale",
                      .value = "DIGITS",
                      .help = "decimal places that sums keep",
@@ -885,7 +888,9 @@ std::string aggregate_text(const AggregateSpec& aggregate) {
 std::vector<std::string> job_options() {
     std::vector<std::string> names{"--group-by"};
     for (const AggregateRow& row : kAggregates) {
-        names.push_back(fmt::format("--{}", row.name));
+        if (row.option) {
+            names.push_back(fmt::format("--{}", row.name));
+        }
     }
     return names;
 }
