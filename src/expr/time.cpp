@@ -2,12 +2,9 @@
 
 #include "kstream/check.hpp"
 
-#include <fmt/format.h>
-
 #include <array>
 #include <chrono>
 #include <cstddef>
-#include <iterator>
 #include <utility>
 
 namespace kstream::expr {
@@ -156,20 +153,6 @@ TimeText parse_timestamp(std::string_view text, std::int64_t& out) {
     }
     out = to_ms(date) + clock - offset;
     return out < kMinTime || out > kMaxTime ? TimeText::range : TimeText::fine;
-}
-
-void append_timestamp(std::string& out, std::int64_t ms) {
-    const sys_days day = day_of(ms);
-    const year_month_day date{day};
-    const std::int64_t clock = ms - to_ms(day);
-    const auto write = std::back_inserter(out);
-    fmt::format_to(write, "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(date.year()),
-                   static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                   clock / kHour, clock / kMinute % 60, clock / kSecond % 60);
-    if (clock % kSecond != 0) {
-        fmt::format_to(write, ".{:03}", clock % kSecond);
-    }
-    out += 'Z';
 }
 
 std::optional<TimeUnit> time_unit_named(std::string_view name) {

@@ -2,7 +2,7 @@
 #include "job/integers.hpp"
 #include "job/names.hpp"
 #include "job/paths.hpp"
-#include "job/times.hpp"
+#include "kstream/core/time_text.hpp"
 #include "kstream/job/functions.hpp"
 #include "kstream/job/statement_text.hpp"
 
@@ -187,8 +187,11 @@ private:
         switch (one.type) {
             case ValueType::boolean:
                 return {one.literal.boolean ? "true" : "false"};
-            case ValueType::timestamp:
-                return {"TIMESTAMPTZ '" + iso_time(one.literal.milliseconds) + "'"};
+            case ValueType::timestamp: {
+                std::string text = "TIMESTAMPTZ '";
+                append_timestamp(text, one.literal.milliseconds);
+                return {text += '\''};
+            }
             case ValueType::numeric:
                 return {one.literal.text, one.literal.text.starts_with('-') ? kSign : kWhole};
             default:

@@ -71,7 +71,7 @@ constexpr void merge_slot(AggregateKind kind, Slot& into, const Slot& delta) {
 }
 
 // Appends the value that readers of the results see, as a JSON number. Of those with an option:
-// what a statement shows is finished by job/finish.hpp.
+// what a statement shows is finished by expr/finish.hpp.
 inline void append_finished(std::string& out, AggregateKind kind, const Slot& slot, int scale) {
     Aggregates::with(kind, [&](auto aggregate) {
         if constexpr (aggregate.kRow.option) {

@@ -19,9 +19,6 @@ enum class TimeText : std::uint8_t { fine, format, range };
 // millisecond are cut; no 24:00, no second 60. `range`: not within the years above.
 [[nodiscard]] TimeText parse_timestamp(std::string_view text, std::int64_t& out);
 
-// 2024-05-14T12:00:00Z, with milliseconds only where there are any. What keys and results have.
-void append_timestamp(std::string& out, std::int64_t milliseconds);
-
 // What date_trunc and extract take. Their names are those of SQL.
 enum class TimeUnit : std::uint8_t {
     second,

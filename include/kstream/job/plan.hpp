@@ -1,5 +1,5 @@
 // What a statement is kept as: which inputs are computed of each record, which accumulators they go
-// into, and which of these each aggregate is finished from (job/finish.hpp). avg(x), sum(x) and
+// into, and which of these each aggregate is finished from (expr/finish.hpp). avg(x), sum(x) and
 // var_pop(x) share one sum and one count.
 //
 // Made once, on the main thread, from a checked statement. The order of the accumulators is that of

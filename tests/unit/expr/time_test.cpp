@@ -1,6 +1,8 @@
 // Times as texts, and parts of times, with PostgreSQL 15's answers.
 #include "kstream/expr/time.hpp"
 
+#include "kstream/core/time_text.hpp"
+
 #include <catch2/catch_test_macros.hpp>
 
 #include <cstdint>

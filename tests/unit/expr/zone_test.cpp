@@ -1,6 +1,7 @@
 // Zones: days that begin at one o'clock, midnights that come twice, days that are left out.
 #include "kstream/expr/zone.hpp"
 
+#include "kstream/core/time_text.hpp"
 #include "kstream/expr/time.hpp"
 
 #include <catch2/catch_test_macros.hpp>

@@ -1,17 +1,27 @@
 // What aggregates come to, against Python's exact numbers and PostgreSQL's rules for no input.
-#include "kstream/job/finish.hpp"
+#include "kstream/expr/finish.hpp"
 
 #include "kstream/core/aggregates.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 #include <string>
 #include <vector>
 
-namespace kstream::job {
+namespace kstream::expr {
 namespace {
+
+using job::Aggregate;
+using job::AggregateFunction;
+using job::Expression;
+using job::Op;
+using job::Plan;
+using job::plan_of;
+using job::Statement;
+using job::ValueType;
 
 constexpr AggregateFunction kRounded[] = {
     AggregateFunction::avg, AggregateFunction::var_pop, AggregateFunction::var_samp,
@@ -43,30 +53,35 @@ void add(const Plan& plan, std::vector<Slot>& row, Int128 units) {
     }
 }
 
-std::string text_of(const Value& value) {
-    if (std::holds_alternative<std::monostate>(value)) {
-        return "NULL";
+// With as many digits behind the point as were asked for.
+std::string text_of(const Value& value, std::size_t scale = 0) {
+    switch (value.tag) {
+        case Tag::null:
+            return "NULL";
+        case Tag::boolean:
+            return value.truth ? "true" : "false";
+        case Tag::text:
+            return std::string{value.text};
+        case Tag::timestamp:
+            return "@" + std::to_string(value.milliseconds);
+        case Tag::numeric:
+            break;
+        default:
+            return "?";
     }
-    if (const bool* const truth = std::get_if<bool>(&value)) {
-        return *truth ? "true" : "false";
-    }
-    if (const auto* const text = std::get_if<std::string>(&value)) {
-        return *text;
-    }
-    if (const auto* const time = std::get_if<Timestamp>(&value)) {
-        return "@" + std::to_string(time->milliseconds);
-    }
-    const auto& number = std::get<ExactNumber>(value);
-    std::string digits;
-    number.units.append_digits(digits);
-    const auto scale = static_cast<std::size_t>(number.scale);
-    if (digits.size() <= scale) {
-        digits.insert(0, scale + 1 - digits.size(), '0');
-    }
+    Arena arena;
+    std::string digits{to_text(value.number, arena)};
     if (scale > 0) {
-        digits.insert(digits.size() - scale, ".");
+        const std::size_t point = digits.find('.');
+        digits += point == std::string::npos ? "." : "";
+        digits.resize(std::min(point, digits.size() - 1) + 1 + scale, '0');
     }
-    return (number.negative ? "-" : "") + digits;
+    return digits;
+}
+
+Arena& arena() {
+    static Arena kept;
+    return kept;
 }
 
 Int128 units_of(const std::string& digits) {
@@ -110,7 +125,8 @@ TEST_CASE("averages, variances and deviations are exact, and rounded once") {
             }
         }
         for (std::size_t i = 0; i < aggregates.size(); ++i) {
-            CHECK(text_of(finish(statement, plan, i, row)) == parts[4 + i]);
+            CHECK(text_of(finish(statement, plan, i, row, arena()),
+                          static_cast<std::size_t>(std::stoi(parts[1]))) == parts[4 + i]);
         }
     }
     CHECK(rows > 250);
@@ -129,7 +145,7 @@ TEST_CASE("without an input SQL has NULL, and counts have 0") {
     const std::vector<Slot> none(plan.accumulators.size());
     for (std::size_t i = 0; i < statement.aggregates.size(); ++i) {
         CAPTURE(i);
-        CHECK(text_of(finish(statement, plan, i, none)) == (i < 2 ? "0" : "NULL"));
+        CHECK(text_of(finish(statement, plan, i, none, arena())) == (i < 2 ? "0" : "NULL"));
     }
 }
 
@@ -140,9 +156,9 @@ TEST_CASE("of one input the variance of a sample is NULL, and that of all is 0")
     const Plan plan = plan_of(statement);
     std::vector<Slot> row(plan.accumulators.size());
     add(plan, row, 12345);
-    CHECK(text_of(finish(statement, plan, 0, row)) == "0");
-    CHECK(text_of(finish(statement, plan, 1, row)) == "NULL");
-    CHECK(text_of(finish(statement, plan, 2, row)) == "NULL");
+    CHECK(text_of(finish(statement, plan, 0, row, arena())) == "0");
+    CHECK(text_of(finish(statement, plan, 1, row, arena())) == "NULL");
+    CHECK(text_of(finish(statement, plan, 2, row, arena())) == "NULL");
 }
 
 TEST_CASE("sums and extremes have the scale of the inputs, times are times") {
@@ -154,10 +170,10 @@ TEST_CASE("sums and extremes have the scale of the inputs, times are times") {
     std::vector<Slot> row(plan.accumulators.size());
     add(plan, row, -1250);
     add(plan, row, -7);
-    CHECK(text_of(finish(statement, plan, 0, row)) == "-12.57");
-    CHECK(text_of(finish(statement, plan, 1, row)) == "-12.50");
-    CHECK(text_of(finish(statement, plan, 2, row)) == "-0.07");
-    CHECK(text_of(finish(statement, plan, 3, row)) == "@-7");
+    CHECK(text_of(finish(statement, plan, 0, row, arena())) == "-12.57");
+    CHECK(text_of(finish(statement, plan, 1, row, arena())) == "-12.5");
+    CHECK(text_of(finish(statement, plan, 2, row, arena())) == "-0.07");
+    CHECK(text_of(finish(statement, plan, 3, row, arena())) == "@-7");
 }
 
 TEST_CASE("bool_and and bool_or tell all from some from none") {
@@ -170,8 +186,8 @@ TEST_CASE("bool_and and bool_or tell all from some from none") {
         std::vector<Slot> row(2);
         row[plan.aggregates[0].value] = trues == 0 ? Slot{} : Slot{trues, true};
         row[plan.aggregates[0].count] = Slot{all, true};
-        return text_of(finish(statement, plan, 0, row)) + " " +
-               text_of(finish(statement, plan, 1, row));
+        return text_of(finish(statement, plan, 0, row, arena())) + " " +
+               text_of(finish(statement, plan, 1, row, arena()));
     };
     CHECK(finished(3, 3) == "true true");
     CHECK(finished(1, 3) == "false true");
@@ -180,11 +196,13 @@ TEST_CASE("bool_and and bool_or tell all from some from none") {
 
 TEST_CASE("texts and ranks are asked for beside the slots") {
     struct Beside final : SideValues {
+        mutable std::string made;
         std::string_view text(std::size_t accumulator) const override {
             return accumulator == 0 ? "abacate" : "?";
         }
         Value ranked(std::size_t accumulator, std::uint64_t rank) const override {
-            return std::to_string(accumulator) + ":" + std::to_string(rank);
+            made = std::to_string(accumulator) + ":" + std::to_string(rank);
+            return Value::of_text(made);
         }
     };
     std::vector<Aggregate> aggregates{of_v(AggregateFunction::min, ValueType::text),
@@ -194,8 +212,8 @@ TEST_CASE("texts and ranks are asked for beside the slots") {
     const Plan plan = plan_of(statement);
     const std::vector<Slot> row{Slot{0, true}, Slot{5, true}};
     const Beside beside;
-    CHECK(text_of(finish(statement, plan, 0, row, &beside)) == "abacate");
-    CHECK(text_of(finish(statement, plan, 1, row, &beside)) == "1:3");
+    CHECK(text_of(finish(statement, plan, 0, row, arena(), &beside)) == "abacate");
+    CHECK(text_of(finish(statement, plan, 1, row, arena(), &beside)) == "1:3");
 }
 
 TEST_CASE("the rank of a percentile is PostgreSQL's, in double") {
@@ -221,10 +239,10 @@ TEST_CASE("a row that no records can have made gets a value and does no harm") {
         for (const Slot& count : {forged, small, negative, Slot{(Int128{1} << 63) - 1, true}}) {
             for (const Slot& squares : {forged, small, negative, Slot{}}) {
                 const std::vector<Slot> row{sum, count, squares, squares};
-                CHECK_FALSE(text_of(finish(statement, plan, 0, row)).empty());
+                CHECK_FALSE(text_of(finish(statement, plan, 0, row, arena())).empty());
             }
         }
     }
 }
 
-}  // namespace kstream::job
+}  // namespace kstream::expr
