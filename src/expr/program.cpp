@@ -3,6 +3,7 @@
 #include "kstream/expr/program.hpp"
 
 #include "kstream/check.hpp"
+#include "kstream/job/functions.hpp"
 
 #include <fmt/format.h>
 
@@ -10,6 +11,9 @@
 #include <charconv>
 
 namespace kstream::expr {
+
+static_assert(kMaxWhole == job::kMaxNumberDigits && kMaxFraction == job::kMaxNumberDigits,
+              "literals are checked with the statement");
 namespace {
 
 using job::Expression;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <span>
 #include <utility>
 
@@ -242,10 +243,10 @@ Draft Binder::bind_function(const FunctionRow& row, const Node& node) {
     std::vector<Draft> arguments;
     bool fine = true;
     for (std::size_t i = 0; i < nodes.size(); ++i) {
-        Takes takes = row.takes[i];
+        Parameter takes = row.takes[i];
         if (row.op == Op::extract && i == 1 && !types_.is_broken(arguments[0].slot) &&
             arguments[0].literal.text == "epoch") {
-            takes = Takes::timestamp;
+            takes = Parameter::timestamp;
         }
         arguments.push_back(bind_argument(row, takes, nodes[i]));
         fine = fine && !types_.is_broken(arguments.back().slot);
@@ -286,25 +287,25 @@ Draft Binder::rounded(Draft number, Draft digits, Op op, Place place) {
     return make(op, place, types_.known(ValueType::numeric, place), std::move(both));
 }
 
-Draft Binder::bind_argument(const FunctionRow& row, Takes takes, const Node& node) {
-    if (takes == Takes::interval && node.is("TypeCast") &&
+Draft Binder::bind_argument(const FunctionRow& row, Parameter takes, const Node& node) {
+    if (takes == Parameter::interval && node.is("TypeCast") &&
         node.bare("typeName").names("names").back() == "interval" &&
         !node.bare("typeName").has("typmods")) {
         return literal_argument(row, takes, bind_expression(node.node("arg")));
     }
     Draft draft = bind_expression(node);
-    if (takes >= Takes::digits) {
+    if (takes >= Parameter::digits) {
         return types_.is_broken(draft.slot) ? std::move(draft)
                                             : literal_argument(row, takes, std::move(draft));
     }
-    const ValueType type = takes == Takes::numeric     ? ValueType::numeric
-                           : takes == Takes::text      ? ValueType::text
-                           : takes == Takes::timestamp ? ValueType::timestamp
-                                                       : ValueType::local;
+    const ValueType type = takes == Parameter::numeric     ? ValueType::numeric
+                           : takes == Parameter::text      ? ValueType::text
+                           : takes == Parameter::timestamp ? ValueType::timestamp
+                                                           : ValueType::local;
     return require(draft, type, row.name) ? std::move(draft) : broken(draft.place);
 }
 
-Draft Binder::literal_argument(const FunctionRow& row, Takes takes, Draft draft) {
+Draft Binder::literal_argument(const FunctionRow& row, Parameter takes, Draft draft) {
     const std::string name{row.name};
     const bool literal = draft.op == Op::literal;
     const bool text = literal && types_.type(draft.slot) == ValueType::text;
@@ -312,33 +313,35 @@ Draft Binder::literal_argument(const FunctionRow& row, Takes takes, Draft draft)
     const std::optional<std::int32_t> integer =
         number ? to_int32(draft.literal.text) : std::nullopt;
     switch (takes) {
-        case Takes::digits:
+        case Parameter::digits:
             if (!integer || *integer < 0 || *integer > kMaxScale) {
                 return refuse(draft.place, name + " takes 0 to " + std::to_string(kMaxScale) +
                                                " digits, as a number");
             }
             return draft;
-        case Takes::position:
-        case Takes::count:
-        case Takes::part:
-            if (!integer || (takes == Takes::count && *integer < 0) ||
-                (takes == Takes::part && *integer == 0)) {
+        case Parameter::position:
+        case Parameter::count:
+        case Parameter::part:
+            // The least of all has no negative: PostgreSQL's right() takes it for 0.
+            if (!integer || *integer == std::numeric_limits<std::int32_t>::min() ||
+                (takes == Parameter::count && *integer < 0) ||
+                (takes == Parameter::part && *integer == 0)) {
                 return refuse(draft.place,
                               name + " takes " +
-                                  (takes == Takes::position ? "an integer"
-                                   : takes == Takes::count  ? "an integer from 0 on"
-                                                            : "an integer other than 0") +
+                                  (takes == Parameter::position ? "an integer"
+                                   : takes == Parameter::count  ? "an integer from 0 on"
+                                                                : "an integer other than 0") +
                                   " here, which is the same always");
             }
             return draft;
-        case Takes::delimiter:
+        case Parameter::delimiter:
             return text ? std::move(draft)
                         : refuse(draft.place, name + " takes a delimiter in quotes");
-        case Takes::unit:
-        case Takes::extract_unit: {
+        case Parameter::unit:
+        case Parameter::extract_unit: {
             const std::span<const string_view> units =
-                takes == Takes::unit ? std::span<const string_view>{kUnits}
-                                     : std::span<const string_view>{kExtractUnits};
+                takes == Parameter::unit ? std::span<const string_view>{kUnits}
+                                         : std::span<const string_view>{kExtractUnits};
             draft.literal.text = folded(draft.literal.text);
             if (!text || !is_one_of(units, draft.literal.text)) {
                 return refuse(draft.place, name + " does not know " + source(draft.place),
@@ -346,13 +349,13 @@ Draft Binder::literal_argument(const FunctionRow& row, Takes takes, Draft draft)
             }
             return draft;
         }
-        case Takes::zone:
+        case Parameter::zone:
             if (!text || !is_zone_name(draft.literal.text)) {
                 return refuse(draft.place, "a time zone is a name in quotes",
                               "write 'UTC' or one as 'America/Sao_Paulo'");
             }
             return draft;
-        case Takes::interval: {
+        case Parameter::interval: {
             const std::optional<std::int64_t> length =
                 text ? parse_interval(draft.literal.text) : std::nullopt;
             if (!length) {
@@ -366,7 +369,7 @@ Draft Binder::literal_argument(const FunctionRow& row, Takes takes, Draft draft)
         default:
             break;
     }
-    // Takes::origin
+    // Parameter::origin
     if (text) {
         draft = cast_timestamp(std::move(draft), draft.place);
     }

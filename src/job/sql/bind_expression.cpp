@@ -245,7 +245,7 @@ Draft Binder::bind_constant(const Node& node) {
         }
         digits = canonical_digits(written);
         if (!digits) {
-            return refuse(place, "a number of more than 1000 digits");
+            return refuse(place, "a number of more than 144 digits before or behind its point");
         }
         if (written.starts_with('-')) {
             std::size_t number = tokens_.from(place.at);
@@ -377,7 +377,7 @@ Draft Binder::bind_infix(const Node& node, string_view op) {
     const Place from = with_brackets(left.place);
     const Place to = with_brackets(right.place);
     const Place place{from.at, std::max(to.at + to.size, from.at + from.size) - from.at};
-    const ValueType takes = row->takes[0] == Takes::text ? ValueType::text : ValueType::numeric;
+    const ValueType takes = row->takes[0] == Parameter::text ? ValueType::text : ValueType::numeric;
     const bool fine = require(left, takes, op);
     if (!require(right, takes, op) || !fine) {
         return broken(place);

@@ -100,8 +100,8 @@ private:
     // ---- calls and casts (bind_call.cpp)
     [[nodiscard]] Draft bind_call(const Node& node);
     [[nodiscard]] Draft bind_function(const FunctionRow& row, const Node& node);
-    [[nodiscard]] Draft bind_argument(const FunctionRow& row, Takes takes, const Node& node);
-    [[nodiscard]] Draft literal_argument(const FunctionRow& row, Takes takes, Draft draft);
+    [[nodiscard]] Draft bind_argument(const FunctionRow& row, Parameter takes, const Node& node);
+    [[nodiscard]] Draft literal_argument(const FunctionRow& row, Parameter takes, Draft draft);
     [[nodiscard]] Draft bind_aggregate(std::string_view name, const Node& node);
     [[nodiscard]] Draft bind_aggregate_input(DraftAggregate aggregate, const Node& node);
     [[nodiscard]] Draft rounded(Draft number, Draft digits, Op op, Place place);

@@ -1,6 +1,7 @@
 #include "job/sql/constants.hpp"
 
 #include "job/names.hpp"
+#include "kstream/job/functions.hpp"
 #include "text/json_tokens.hpp"
 
 #include <algorithm>
@@ -133,7 +134,7 @@ std::optional<std::string> canonical_digits(std::string_view literal) {
         return "0";
     }
     const auto size = static_cast<std::int64_t>(digits.size());
-    if (std::max(places, size) > kMaxLiteralDigits || size - places > kMaxLiteralDigits) {
+    if (places > kMaxNumberDigits || size - places > kMaxNumberDigits) {
         return std::nullopt;
     }
     std::string plain = negative ? "-" : "";

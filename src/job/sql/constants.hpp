@@ -8,11 +8,8 @@
 
 namespace kstream::job::sql {
 
-// More than any number needs that a key or an accumulator takes.
-inline constexpr int kMaxLiteralDigits = 1000;
-
 // A literal of SQL's (".5", "1.", "1e3", "-7") as the shortest plain decimal; none when that has
-// more than kMaxLiteralDigits.
+// more than kMaxNumberDigits on one side of its point.
 [[nodiscard]] std::optional<std::string> canonical_digits(std::string_view literal);
 
 // A text by the grammar that x::numeric reads at run time: JSON's numbers.
