@@ -51,6 +51,17 @@ std::int64_t result(const AggregationSpec& spec) {
     constexpr std::int64_t kEscaped = 6;  // a control character
     constexpr std::int64_t kNumber = 64;  // 58 digits, sign and point, with zeros before them
     std::int64_t bytes = 0;
+    if (spec.statement) {
+        // What stands in a column is made of groups, of numbers, and of texts of the statement.
+        constexpr std::int64_t kAnyNumber = 300;
+        bytes += (to_signed(spec.group_by.size() + spec.statement->mentions)) *
+                 (kEscaped * to_signed(kMaxGroupValueBytes) + 4);
+        bytes += kEscaped * to_signed(spec.statement->text.size());
+        for (const std::string& column : spec.statement->columns) {
+            bytes += kEscaped * to_signed(column.size()) + 4 + kAnyNumber;
+        }
+        return bytes;
+    }
     for (const std::string& field : spec.group_by) {
         // In the key and in the value; quotes, colon and comma.
         bytes += 2 * (kEscaped * to_signed(kMaxGroupValueBytes) + 4) +

@@ -1,0 +1,90 @@
+#include "kstream/job/statement_job.hpp"
+
+#include "kstream/core/side_aggregates.hpp"
+#include "kstream/job/flags.hpp"
+#include "kstream/job/statement_text.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
+namespace kstream::job {
+namespace {
+
+constexpr std::size_t kMaxShownText = 200;  // a header of a dead letter, a word of a message
+
+std::size_t mentions_of_groups(const Expression& expression) {
+    std::size_t found = expression.op == Op::group ? 1 : 0;
+    for (const Expression& argument : expression.arguments) {
+        found += mentions_of_groups(argument);
+    }
+    return found;
+}
+
+AggregationSpec spec_of_accumulators(const Statement& statement, const Plan& plan) {
+    AggregationSpec spec;
+    spec.source_topic = statement.source_topic;
+    spec.scale = statement.scale;
+    for (const GroupColumn& group : statement.group_by) {
+        spec.group_by.push_back(group.name);
+    }
+    for (const Accumulator& accumulator : plan.accumulators) {
+        spec.aggregates.push_back({accumulator.kind, {}, {}});
+    }
+    StatementShape shape{.text = canonical_text(statement), .columns = {}, .mentions = 0};
+    for (const Column& column : statement.columns) {
+        shape.columns.push_back(column.name);
+        shape.mentions += mentions_of_groups(column.value);
+    }
+    spec.statement = std::move(shape);
+    return spec;
+}
+
+}  // namespace
+
+std::string_view StatementJob::text_at(Place place) const {
+    std::string_view all = text;
+    all = all.substr(std::min<std::size_t>(place.at, all.size()), place.size);
+    if (all.size() > kMaxShownText) {
+        std::size_t end = kMaxShownText;
+        while (end > 0 && (static_cast<unsigned char>(all[end]) & 0xc0U) == 0x80U) {
+            --end;  // within a character
+        }
+        all = all.substr(0, end);
+    }
+    return all;
+}
+
+StatementJob statement_job(Statement statement, std::string text) {
+    StatementJob made{
+        .text = std::move(text), .statement = std::move(statement), .plan = {}, .spec = {}};
+    made.plan = plan_of(made.statement);
+    const std::optional<AggregationSpec> flags = spec_of(made.statement);
+    made.spec = flags ? *flags : spec_of_accumulators(made.statement, made.plan);
+    return made;
+}
+
+std::vector<Problem> not_supported(const Statement& statement) {
+    std::vector<Problem> found;
+    const Plan plan = plan_of(statement);
+    for (std::size_t i = 0; i < statement.aggregates.size(); ++i) {
+        const Aggregate& aggregate = statement.aggregates[i];
+        const AggregateKind kind = plan.accumulators[plan.aggregates[i].value].kind;
+        if (keeps_text(kind)) {
+            found.push_back({aggregate.place, "min and max of a text are not supported yet",
+                             "of numbers and timestamps they are"});
+        } else if (kind == kDistinct) {
+            found.push_back({aggregate.place, "count(DISTINCT ...) is not supported yet", ""});
+        } else if (kind == kMultiset) {
+            found.push_back({aggregate.place, "percentile_disc is not supported yet", ""});
+        }
+    }
+    if (statement.having) {
+        found.push_back({statement.having->place, "HAVING is not supported yet",
+                         "leave it out, and filter the results where they are read"});
+    }
+    std::ranges::stable_sort(found, {}, [](const Problem& one) { return one.place.at; });
+    return found;
+}
+
+}  // namespace kstream::job
