@@ -49,6 +49,7 @@ Result<void> RunTally::add(const RecordTally& more) {
     const std::lock_guard lock(mutex_);
     sum_.read += more.read;
     sum_.aggregated += more.aggregated;
+    sum_.filtered += more.filtered;
     sum_.tombstones += more.tombstones;
     for (std::size_t i = 0; i < kBadReasonCount; ++i) {
         sum_.bad[i] += more.bad[i];
@@ -110,8 +111,10 @@ std::optional<Error> RunTally::wrong_at_end() const {
             ExitCode::nothing_aggregated,
             fmt::format("none of the {} records that were read from topic {} is in a total",
                         sum_.read, settings_.source_topic),
-            "the warnings name the first record of each reason: does the job ask for fields that "
-            "its records have?");
+            sum_of(sum_.bad) == 0 && sum_.filtered > 0
+                ? "WHERE is true of none of them: is it what was meant?"
+                : "the warnings name the first record of each reason: does the job ask for fields "
+                  "that its records have?");
     }
     return std::nullopt;
 }
@@ -145,6 +148,7 @@ void RunTally::say_last(bool committed, const OutputBatch::Volume& written) cons
                          : "stopped; the next start reads again what is not committed",
                {{"records", number(sum_.read)},
                 {"aggregated", number(sum_.aggregated)},
+                {"filtered", number(sum_.filtered)},
                 {"tombstones", number(sum_.tombstones)},
                 {"set_aside", number(bad)},
                 {"reasons", reasons(sum_.bad)},

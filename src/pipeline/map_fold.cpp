@@ -14,12 +14,25 @@
 
 namespace kstream {
 
+namespace {
+
+std::unique_ptr<RecordReader> reader_of(const Job& job) {
+    if (job.statement == nullptr) {
+        return make_record_reader(job.spec);
+    }
+    auto made = make_record_reader(job.statement->statement, job.zones);
+    KSTREAM_CHECK(made.has_value(), "the statement was compiled before, at the start");
+    return std::move(*made);
+}
+
+}  // namespace
+
 MapFold::MapFold(const Job& job, MapFoldConfig config, Log& log, MapFoldPorts ports)
     : job_(job),
       config_(config),
       log_(log),
       ports_(ports),
-      reader_(make_record_reader(job.spec)),
+      reader_(reader_of(job)),
       writer_(job.kinds),
       charge_(job.spec),
       keys_(job.hash_seed, job.cells_in_cache) {}
@@ -67,8 +80,18 @@ Result<void> MapFold::fold_one(const RecordView& record, Filling& into) {
         ++counters_.tombstones;
         return {};
     }
+    if (reader_->wants_headers()) [[unlikely]] {
+        if (Result<void> read = read_headers(record); !read) {
+            return read;
+        }
+    }
     const RecordVerdict verdict = reader_->read(record);
     if (!verdict.ok) {
+        if (verdict.filtered) {
+            ++into.counts.filtered;
+            ++counters_.filtered;
+            return {};
+        }
         return bad_record(record, verdict, into);
     }
     const GroupKey& group = reader_->group();
@@ -76,7 +99,7 @@ Result<void> MapFold::fold_one(const RecordView& record, Filling& into) {
         const GroupValue& only = group.values.front();
         const std::uint32_t key = recent_.find(static_cast<std::uint8_t>(only.type), only.text);
         if (key != KeyTable::kNone) [[likely]] {
-            add(key, reader_->inputs(), into);
+            add_read(key, into);
             return {};
         }
     }
@@ -88,7 +111,20 @@ Result<void> MapFold::fold_one(const RecordView& record, Filling& into) {
         }
         return {};
     }
-    add(key_of(key_buffer_), reader_->inputs(), into);
+    add_read(key_of(key_buffer_), into);
+    return {};
+}
+
+Result<void> MapFold::read_headers(const RecordView& record) {
+    header_views_.clear();
+    if (ports_.headers != nullptr) {
+        Result<std::vector<HeaderView>> read = ports_.headers->headers(record);
+        if (!read) {
+            return std::unexpected(std::move(read.error()));
+        }
+        header_views_ = std::move(*read);
+    }
+    reader_->set_headers(header_views_);
     return {};
 }
 
@@ -97,6 +133,12 @@ void MapFold::let_wait(const RecordView& record) {
     waiting_.push_back({record.partition, static_cast<std::uint32_t>(waiting_keys_.size()),
                         static_cast<std::uint32_t>(key_buffer_.size())});
     waiting_keys_ += key_buffer_;
+    if (job_.statement != nullptr) {
+        const std::span<const StatementInput> inputs = reader_->statement_inputs();
+        waiting_statement_inputs_.insert(waiting_statement_inputs_.end(), inputs.begin(),
+                                         inputs.end());
+        return;
+    }
     const std::span<const Decimal> inputs = reader_->inputs();
     waiting_inputs_.insert(waiting_inputs_.end(), inputs.begin(), inputs.end());
 }
@@ -118,12 +160,50 @@ void MapFold::add_waiting() {
         }
     }
     for (std::size_t i = 0; i < count; ++i) {
-        add(key_of(keys[i]), std::span{waiting_inputs_}.subspan(i * width, width),
-            filling(waiting_[i].partition));
+        Filling& into = filling(waiting_[i].partition);
+        if (job_.statement != nullptr) {
+            const std::size_t inputs = job_.statement->plan.inputs.size();
+            add(key_of(keys[i]), std::span{waiting_statement_inputs_}.subspan(i * inputs, inputs),
+                into);
+            continue;
+        }
+        add(key_of(keys[i]), std::span<const Decimal>{waiting_inputs_}.subspan(i * width, width),
+            into);
     }
     waiting_.clear();
     waiting_keys_.clear();
     waiting_inputs_.clear();
+    waiting_statement_inputs_.clear();
+}
+
+// What the reader has just read.
+void MapFold::add_read(std::uint32_t key, Filling& into) {
+    if (job_.statement != nullptr) {
+        add(key, reader_->statement_inputs(), into);
+    } else {
+        add(key, reader_->inputs(), into);
+    }
+}
+
+void MapFold::add(std::uint32_t key, std::span<const StatementInput> inputs, Filling& into) {
+    const job::Plan& plan = job_.statement->plan;
+    const std::size_t width = plan.accumulators.size();
+    for (std::size_t i = 0; i < width; ++i) {
+        const job::Accumulator& accumulator = plan.accumulators[i];
+        const StatementInput& input = inputs[accumulator.input];
+        if (input.kind == StatementInput::Kind::skip ||
+            (accumulator.takes == job::Takes::when_true && input.units == 0)) {
+            continue;
+        }
+        add_input(accumulator.kind, slots_[key * width + i], Decimal{input.units});
+        add_input(accumulator.kind, into.slots[i], Decimal{input.units});
+    }
+    count_added(into);
+}
+
+void MapFold::count_added(Filling& into) {
+    ++into.counts.aggregated;
+    ++counters_.records_aggregated;
 }
 
 void MapFold::add(std::uint32_t key, std::span<const Decimal> inputs, Filling& into) {
@@ -136,8 +216,7 @@ void MapFold::add(std::uint32_t key, std::span<const Decimal> inputs, Filling& i
         add_input(job_.kinds[i], slots_[key * width + i], input);
         add_input(job_.kinds[i], into.slots[i], input);
     }
-    ++into.counts.aggregated;
-    ++counters_.records_aggregated;
+    count_added(into);
 }
 
 // The index of a key; a new one gets its slots.
@@ -170,7 +249,7 @@ std::uint32_t MapFold::key_of(std::string_view state_key) {
 Result<void> MapFold::bad_record(const RecordView& record, const RecordVerdict& verdict,
                                  Filling& into) {
     const BadReason reason = verdict.reason;
-    const std::string_view field = reader_->field_name(verdict);
+    const std::string_view field = subject(verdict);
     const bool first = counters_.bad_records[static_cast<std::size_t>(reason)]++ == 0;
     if (reason == BadReason::scale) {
         scale_needed_ = std::max(scale_needed_, reader_->scale_needed().value_or(0));
@@ -222,9 +301,18 @@ Result<void> MapFold::dead_letter(const RecordView& record, const RecordVerdict&
                         .headers = headers,
                         .source_topic = job_.spec.source_topic,
                         .reason = verdict.reason,
-                        .field = reader_->field_name(verdict)},
+                        .field = subject(verdict)},
                        config_.max_dead_letter_bytes);
     return {};
+}
+
+std::string_view MapFold::subject(const RecordVerdict& verdict) const {
+    const std::string_view field = reader_->field_name(verdict);
+    if (!field.empty() || job_.statement == nullptr) {
+        return field;
+    }
+    const std::optional<job::Place> place = reader_->place(verdict);
+    return place ? job_.statement->text_at(*place) : std::string_view{};
 }
 
 // What a person can do about it, as far as the record tells. Nothing of the record itself.
@@ -233,6 +321,9 @@ std::string MapFold::hint_for(const RecordView& record, const RecordVerdict& ver
         return reader_->hint(verdict, record.value());
     }
     const std::optional<int> needed = reader_->scale_needed();
+    if (job_.statement != nullptr) {
+        return "a larger --scale takes it, or round() around the expression";
+    }
     return needed ? fmt::format("a larger --scale takes it: {} is enough for this one", *needed)
                   : fmt::format("no --scale up to {} takes it", kMaxScale);
 }
@@ -246,12 +337,14 @@ Result<void> MapFold::tell_tally() {
     more.read = counters_.records_read - told_.read;
     more.aggregated = counters_.records_aggregated - told_.aggregated;
     more.tombstones = counters_.tombstones - told_.tombstones;
+    more.filtered = counters_.filtered - told_.filtered;
     for (std::size_t i = 0; i < kBadReasonCount; ++i) {
         more.bad[i] = counters_.bad_records[i] - told_.bad[i];
     }
     more.scale_needed = scale_needed_;
     told_ = {.read = counters_.records_read,
              .aggregated = counters_.records_aggregated,
+             .filtered = counters_.filtered,
              .tombstones = counters_.tombstones,
              .bad = counters_.bad_records};
     return ports_.tally->add(more);
@@ -364,6 +457,7 @@ void MapFold::clear_filling() {
     waiting_.clear();
     waiting_keys_.clear();
     waiting_inputs_.clear();
+    waiting_statement_inputs_.clear();
     step_bytes_ = 0;
     keys_.clear();
     recent_.clear();

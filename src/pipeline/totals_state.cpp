@@ -27,6 +27,7 @@ TotalsState::TotalsState(const Job& job, PartitionId partition, std::uint32_t ma
       partition_(partition),
       max_keys_(max_keys),
       charge_(job.spec),
+      results_(std::make_shared<ResultValues>(job)),
       keys_(job.hash_seed, job.cells_in_cache),
       merged_(job.kinds.size()) {
     begin_layer(filling_);
@@ -313,7 +314,7 @@ void TotalsState::seal(Offset position, OutputBatch& out) {
         key.clear();
         value.clear();
         append_result_key(key, group_);
-        append_result_value(value, job_.spec, group_, slots);
+        results_->append(value, group_, slots);
         out.append(TopicRole::results,
                    partition_for_key(key, static_cast<int>(job_.identity.results_partitions)), key,
                    value, headers);

@@ -1,6 +1,8 @@
 #include "reader/statement_plan.hpp"
 
 #include "kstream/check.hpp"
+#include "kstream/core/time_text.hpp"
+#include "kstream/job/plan.hpp"
 #include "kstream/model/decimal.hpp"
 
 #include <utility>
@@ -10,7 +12,6 @@ namespace {
 
 using expr::Tag;
 using expr::Value;
-using job::AggregateFunction;
 
 RecordVerdict bad(BadReason reason, std::uint32_t node) {
     return {.ok = false, .reason = reason, .field = static_cast<std::int32_t>(node)};
@@ -44,16 +45,15 @@ Result<StatementPlan> StatementPlan::compile(const job::Statement& statement,
     for (const job::GroupColumn& column : statement.group_by) {
         plan.keys.push_back(add(column.value));
     }
-    for (const job::Aggregate& aggregate : statement.aggregates) {
-        Aggregate planned;
-        planned.function = aggregate.function;
-        if (aggregate.filter) {
-            planned.filter = add(*aggregate.filter);
+    for (const job::Input& input : job::plan_of(statement).inputs) {
+        Input planned{.filter = {}, .value = {}, .strict = input.strict};
+        if (input.filter) {
+            planned.filter = add(*input.filter);
         }
-        if (aggregate.input) {
-            planned.input = add(*aggregate.input);
+        if (input.value) {
+            planned.value = add(*input.value);
         }
-        plan.aggregates.push_back(planned);
+        plan.inputs.push_back(planned);
     }
     if (error) {
         return std::unexpected(*std::move(error));
@@ -95,7 +95,7 @@ RecordVerdict StatementJudge::judge(const expr::Leaves& leaves, GroupKey& group,
         }
     }
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-        if (const auto problem = input(plan_.aggregates[i], inputs[i])) {
+        if (const auto problem = input(plan_.inputs[i], inputs[i])) {
             return *problem;
         }
     }
@@ -135,7 +135,7 @@ std::optional<RecordVerdict> StatementJudge::key(std::size_t number, GroupValue&
         }
         case Tag::timestamp:
             text.clear();
-            expr::append_timestamp(text, value.milliseconds);
+            append_timestamp(text, value.milliseconds);
             out = {GroupValueType::string, text};
             return std::nullopt;
         case Tag::local:
@@ -145,28 +145,28 @@ std::optional<RecordVerdict> StatementJudge::key(std::size_t number, GroupValue&
     return std::nullopt;
 }
 
-std::optional<RecordVerdict> StatementJudge::input(const StatementPlan::Aggregate& aggregate,
+std::optional<RecordVerdict> StatementJudge::input(const StatementPlan::Input& input,
                                                    StatementInput& out) {
     out = {};
-    if (aggregate.filter) {
-        const Value& passes = evaluator_.value(*aggregate.filter);
+    if (input.filter) {
+        const Value& passes = evaluator_.value(*input.filter);
         if (!passes.is_true()) {
             return passes.tag == Tag::error ? std::optional{bad(passes)} : std::nullopt;
         }
     }
-    if (!aggregate.input) {
+    if (!input.value) {
         out.kind = StatementInput::Kind::present;
         return std::nullopt;
     }
-    if (aggregate.function == AggregateFunction::count) {
-        const Value is_null = evaluator_.null_test(*aggregate.input);
+    if (!input.strict) {
+        const Value is_null = evaluator_.null_test(*input.value);
         if (is_null.tag == Tag::error) {
             return bad(is_null);
         }
         out.kind = is_null.truth ? StatementInput::Kind::skip : StatementInput::Kind::present;
         return std::nullopt;
     }
-    const Value& value = evaluator_.value(*aggregate.input);
+    const Value& value = evaluator_.value(*input.value);
     switch (value.tag) {
         case Tag::missing:
         case Tag::error:
@@ -178,7 +178,7 @@ std::optional<RecordVerdict> StatementJudge::input(const StatementPlan::Aggregat
             const DecimalError error = expr::to_units(value.number, plan_.scale, out.units);
             if (error != DecimalError::none) [[unlikely]] {
                 return bad(error == DecimalError::scale ? BadReason::scale : BadReason::range,
-                           *aggregate.input);
+                           *input.value);
             }
             return std::nullopt;
         }

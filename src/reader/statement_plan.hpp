@@ -19,10 +19,11 @@
 namespace kstream {
 
 struct StatementPlan {
-    struct Aggregate {
-        job::AggregateFunction function = job::AggregateFunction::count_all;
+    // One of job::Plan::inputs.
+    struct Input {
         std::optional<std::uint32_t> filter;
-        std::optional<std::uint32_t> input;
+        std::optional<std::uint32_t> value;
+        bool strict = false;
     };
 
     [[nodiscard]] static Result<StatementPlan> compile(const job::Statement& statement,
@@ -35,7 +36,7 @@ struct StatementPlan {
     std::unique_ptr<expr::Program> program;  // stays where it is
     std::optional<std::uint32_t> where;
     std::vector<std::uint32_t> keys;
-    std::vector<Aggregate> aggregates;
+    std::vector<Input> inputs;
     int scale = 0;
 };
 
@@ -50,7 +51,7 @@ public:
 
 private:
     [[nodiscard]] std::optional<RecordVerdict> key(std::size_t number, GroupValue& out);
-    [[nodiscard]] std::optional<RecordVerdict> input(const StatementPlan::Aggregate& aggregate,
+    [[nodiscard]] std::optional<RecordVerdict> input(const StatementPlan::Input& input,
                                                      StatementInput& out);
 
     const StatementPlan& plan_;

@@ -27,27 +27,29 @@ MAY_INCLUDE = {
     "codec": {"base", "model", "core", "text"},
     # A record's bytes to the values that a job wants: one folder for each format, which nothing but
     # the choice of one knows.
-    "reader": {"base", "model", "job", "expr", "reader/json"},
+    "reader": {"base", "model", "core", "job", "expr", "reader/json"},
     "reader/json": {"base", "model", "job", "expr", "reader", "text"},
     # What a job is: its statement, as data and as text. The parser and its tree are the inner
     # room's alone.
     "job": {"base", "model", "core", "text"},
     "job/sql": {"base", "model", "job", "text"},
     # Expressions of a statement over the values of a record, or of a group.
-    "expr": {"base", "model", "job", "text"},
+    "expr": {"base", "model", "core", "job", "text"},
     "status": {"base", "model"},
     "ports": {"base", "model", "status"},
-    "pipeline": {"base", "model", "core", "codec", "reader", "ports", "status"},
+    "pipeline": {
+        "base", "model", "core", "codec", "expr", "job", "reader", "ports", "status",
+    },
     # Recomputes what the loops have made, so it knows nothing of them: formats and reader only,
     # and the ports that it reads through.
     "audit": {"base", "model", "core", "codec", "reader", "ports", "text"},
     # Adapters know the contracts, never the engine and never each other.
     "kafka": {"base", "model", "ports", "status"},
     "telemetry": {"base", "model", "codec", "ports", "status", "text"},
-    "cli": {"base", "model", "core", "ports", "config", "text"},
+    "cli": {"base", "model", "core", "job", "job/sql", "ports", "config", "text"},
     "process": {"base", "ports"},
     # What the options come to, as data: cli/config.hpp.
-    "config": {"base", "model", "core", "ports"},
+    "config": {"base", "model", "core", "job", "ports"},
     # How text is checked, escaped and shown: nothing that knows what the text is about.
     "text": set(),
     # The rooms of the subcommands: of the adapters, Kafka and the process only.
@@ -69,7 +71,7 @@ MAY_INCLUDE = {
     "app": {
         "base", "model", "core", "codec", "reader", "ports", "pipeline", "audit", "status", "kafka",
         "telemetry", "cli", "config", "process", "topics", "produce", "results", "bench",
-        "bench/figures", "text", "job", "job/sql",
+        "bench/figures", "text", "expr", "job", "job/sql",
     },
     "main": {"base", "app", "cli", "process"},
     # Only in the preset `planted`.

@@ -3,10 +3,13 @@
 
 #include "kstream/codec/identity.hpp"
 #include "kstream/core/key_table.hpp"
+#include "kstream/expr/zone.hpp"
+#include "kstream/job/statement_job.hpp"
 #include "kstream/model/aggregation_spec.hpp"
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,6 +18,10 @@ namespace kstream {
 struct Job {
     std::string application_id;  // of the results' headers; without one, they do not say
     AggregationSpec spec;
+    // Of a job that flags cannot say; its spec is the one above. The zones that it names are there:
+    // that was seen at the start.
+    std::shared_ptr<const job::StatementJob> statement;
+    expr::ZoneFiles zones;
     std::string spec_text;             // canonical_text(spec)
     std::vector<AggregateKind> kinds;  // of spec.aggregates, in order
     Identity identity;

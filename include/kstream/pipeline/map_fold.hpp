@@ -76,13 +76,19 @@ private:
     Filling& filling(PartitionId partition);
     Result<void> fold_all(RecordBatch records);
     Result<void> fold_one(const RecordView& record, Filling& filling);
+    Result<void> read_headers(const RecordView& record);
     void let_wait(const RecordView& record);
     void add_waiting();
     std::uint32_t key_of(std::string_view state_key);
+    void add_read(std::uint32_t key, Filling& filling);
     void add(std::uint32_t key, std::span<const Decimal> inputs, Filling& filling);
+    void add(std::uint32_t key, std::span<const StatementInput> inputs, Filling& filling);
+    void count_added(Filling& filling);
     Result<void> bad_record(const RecordView& record, const RecordVerdict& verdict,
                             Filling& filling);
     Result<void> dead_letter(const RecordView& record, const RecordVerdict& verdict);
+    // What a verdict is about: a field, or an expression by its text.
+    [[nodiscard]] std::string_view subject(const RecordVerdict& verdict) const;
     [[nodiscard]] std::string hint_for(const RecordView& record,
                                        const RecordVerdict& verdict) const;
     [[nodiscard]] Result<void> tell_tally();
@@ -109,6 +115,8 @@ private:
     std::vector<Waiting> waiting_;         // at most KeyTable::kTogether
     std::string waiting_keys_;             // their state keys, one behind the other
     std::vector<Decimal> waiting_inputs_;  // their inputs, kinds.size() each
+    std::vector<StatementInput> waiting_statement_inputs_;  // of a statement: as its plan has them
+    std::vector<HeaderView> header_views_;  // of the record that is read, where it wants them
     GroupKey group_;
     std::string key_buffer_;
     std::string result_key_;

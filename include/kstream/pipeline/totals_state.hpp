@@ -9,9 +9,11 @@
 #include "kstream/model/group_key.hpp"
 #include "kstream/model/output_batch.hpp"
 #include "kstream/pipeline/job.hpp"
+#include "kstream/pipeline/result_values.hpp"
 #include "kstream/pipeline/step_charge.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -130,6 +132,7 @@ private:
     PartitionId partition_;
     std::uint32_t max_keys_;
     KeyCharge charge_;
+    std::shared_ptr<ResultValues> results_;  // keeps nothing between calls: copies share it
 
     KeyTable keys_;
     std::vector<Slot> slots_;  // width() per key

@@ -7,6 +7,7 @@
 
 #include "kstream/error.hpp"
 #include "kstream/expr/zone.hpp"
+#include "kstream/job/plan.hpp"
 #include "kstream/job/statement.hpp"
 #include "kstream/model/aggregation_spec.hpp"
 #include "kstream/model/bad_reason.hpp"
@@ -34,10 +35,10 @@ struct RecordVerdict {
 };
 static_assert(sizeof(RecordVerdict) == 8, "it comes back in a register");
 
-// What an aggregate of a statement gets of a record.
+// What an input of a statement (job/plan.hpp) comes to of a record.
 struct StatementInput {
     enum class Kind : std::uint8_t {
-        skip,       // nothing: its FILTER is not true, or the input is NULL
+        skip,       // nothing: its FILTER is not true, or the value is NULL
         present,    // of count(*) and count(x)
         number,     // `units` at the job's scale
         text,       //
@@ -61,8 +62,8 @@ public:
     // Reads the record's value alone, no padding behind it, and copies nothing of it; a statement
     // may name what Kafka has of the record beside it. On ok, group() has one value per group-by
     // column, and inputs() one per spec.aggregates entry (units 0 for aggregates without input);
-    // of a statement, statement_inputs() has one per aggregate, and inputs() is empty. All are
-    // valid until the next read and may point into the record.
+    // of a statement, statement_inputs() has one for each of its plan's inputs, and inputs() is
+    // empty. All are valid until the next read and may point into the record.
     [[nodiscard]] virtual RecordVerdict read(const RecordView& record) = 0;
     // Of a record that is only a value.
     [[nodiscard]] RecordVerdict read(std::string_view value) {
@@ -105,7 +106,7 @@ protected:
         group_.values.resize(spec.group_by.size());
     }
     explicit RecordReader(const job::Statement& statement)
-        : statement_inputs_(statement.aggregates.size()) {
+        : statement_inputs_(job::plan_of(statement).inputs.size()) {
         group_.values.resize(statement.group_by.size());
         for (const job::Field& field : statement.fields) {
             wants_headers_ = wants_headers_ || field.origin == job::FieldOrigin::header;

@@ -92,14 +92,16 @@ TEST_CASE("the last line says what became of all that was read") {
     b.first(BadReason::missing_field, 7);
     REQUIRE(b.add(10, 2));
     RecordTally more;
-    more.read = 4;
+    more.read = 7;
+    more.filtered = 3;
     more.tombstones = 4;
     REQUIRE(b.tally.add(more));
     b.tally.say_last(true, {.records = 5, .bytes = 50});
     CHECK(b.log.lines.back().level == LogLevel::warn);
     CHECK(b.last_line() ==
-          "stopped; everything that was read is committed records=16 aggregated=10 tombstones=4 "
-          "set_aside=2 reasons=missing_field 2 (first: seller) records_written=5 bytes_written=50");
+          "stopped; everything that was read is committed records=19 aggregated=10 filtered=3 "
+          "tombstones=4 set_aside=2 reasons=missing_field 2 (first: seller) records_written=5 "
+          "bytes_written=50");
     b.tally.say_last(false, {});
     CHECK(b.last_line().starts_with("stopped; the next start reads again what is not committed"));
     Bench good;
@@ -116,8 +118,19 @@ TEST_CASE("a run that has read records and aggregated none is none that has succ
     CHECK(b.tally.wrong_at_end()->exit_code == ExitCode::nothing_aggregated);
     CHECK(b.tally.wrong_at_end()->message ==
           "none of the 20000 records that were read from topic orders is in a total");
+    CHECK(b.tally.wrong_at_end()->hint.contains("the warnings name"));
     REQUIRE(b.add(1, 0));
     CHECK_FALSE(b.tally.wrong_at_end());
+}
+
+TEST_CASE("of a run in which WHERE was true of nothing the last word says so") {
+    Bench b;
+    RecordTally more;
+    more.read = more.filtered = 5;
+    REQUIRE(b.tally.add(more));
+    REQUIRE(b.tally.wrong_at_end());
+    CHECK(b.tally.wrong_at_end()->exit_code == ExitCode::nothing_aggregated);
+    CHECK(b.tally.wrong_at_end()->hint.contains("WHERE is true of none of them"));
 }
 
 TEST_CASE("max-bad ends the run beyond it, once, when there are records enough to tell") {

@@ -1,0 +1,39 @@
+// What the results say of a key: of a job of the flags its aggregates as they are, of a statement
+// its columns.
+#pragma once
+
+#include "kstream/core/slot.hpp"
+#include "kstream/expr/projection.hpp"
+#include "kstream/model/group_key.hpp"
+#include "kstream/pipeline/job.hpp"
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace kstream {
+
+class ResultValues {
+public:
+    // `job` outlives it.
+    explicit ResultValues(const Job& job);
+
+    // Appends the value of the key's result record.
+    void append(std::string& out, const GroupKey& group, std::span<const Slot> slots);
+
+    // For graphs: the names, and for each of them the value as a double. Of a statement its columns
+    // that are numbers and no groups; NULL is not a number.
+    [[nodiscard]] const std::vector<std::string>& graph_names() const { return graph_names_; }
+    [[nodiscard]] std::vector<double> graph_values(const GroupKey& group,
+                                                   std::span<const Slot> slots);
+
+private:
+    const Job& job_;
+    std::unique_ptr<expr::Projection> projection_;  // of a statement
+    expr::Arena texts_;
+    std::vector<std::string> graph_names_;
+    std::vector<std::size_t> graph_columns_;  // of a statement
+};
+
+}  // namespace kstream
