@@ -7,6 +7,7 @@
 #include "app/peer_watch.hpp"
 #include "app/republish_watch.hpp"
 #include "app/run_tally.hpp"
+#include "app/statement_zones.hpp"
 #include "kafka/broker_clock.hpp"
 #include "kafka/detached.hpp"
 #include "kstream/pipeline/end_watch.hpp"
@@ -271,7 +272,7 @@ ExitCode print_what_is_there(const cli::AggregateConfig& config, kafka::Admin& a
 }
 
 ExitCode run_loops(const cli::AggregateConfig& config, const topics::StartReport& facts,
-                   kafka::Admin& admin, AppContext& context) {
+                   const expr::ZoneFiles& zones, kafka::Admin& admin, AppContext& context) {
     const kafka::ClientConfig client{config.common.brokers, config.application_id,
                                      config.common.client_properties, &context.log};
     auto queries = kafka::QueryService::make(client, topics::topic_names(facts.names));
@@ -289,6 +290,7 @@ ExitCode run_loops(const cli::AggregateConfig& config, const topics::StartReport
         .instance = config.instance_id.empty() ? fmt::format("{:016x}", process::random_id())
                                                : config.instance_id,
         .identity = facts.identity,
+        .zones = zones,
         .topic_ids = topic_ids(facts),
         .map_fold = map_fold_config(config, facts),
         .producer_sizes = topics::producer_sizes(facts),
@@ -388,6 +390,11 @@ topics::StartReport check_when_brokers_are_up(kafka::Admin& admin,
 
 ExitCode run_command(const cli::AggregateConfig& config, AppContext& context) {
     Log& log = context.log;
+    const Result<expr::ZoneFiles> zones =
+        config.query.job ? zones_of(*config.query.job) : Result<expr::ZoneFiles>{};
+    if (!zones) {
+        return explain(log, zones.error());
+    }
     Result<topics::TopicPlan> plan = plan_topics(config);
     if (!plan) {
         return explain(log, plan.error());
@@ -442,7 +449,7 @@ ExitCode run_command(const cli::AggregateConfig& config, AppContext& context) {
         !fits) {
         return explain(log, fits.error());
     }
-    return run_loops(config, checked, *admin, context);
+    return run_loops(config, checked, *zones, *admin, context);
 }
 
 }  // namespace kstream::app

@@ -34,6 +34,10 @@ void describe(const cli::AggregateConfig& config, telemetry::StatusFacts& facts)
     facts.source_topic = config.spec.source_topic;
     facts.results_topic = config.results_topic;
     facts.group_by = config.spec.group_by;
+    if (config.spec.statement) {
+        facts.aggregates = config.spec.statement->columns;
+        return;
+    }
     for (const AggregateSpec& aggregate : config.spec.aggregates) {
         facts.aggregates.push_back(aggregate.output_name);
     }

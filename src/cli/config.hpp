@@ -4,12 +4,14 @@
 #pragma once
 
 #include "kstream/core/aggregates.hpp"
+#include "kstream/job/statement_job.hpp"
 #include "kstream/model/aggregation_spec.hpp"
 #include "kstream/model/skew.hpp"
 #include "kstream/ports/log.hpp"
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -54,11 +56,19 @@ struct TopicPolicy {
     int min_insync_replicas = 2;
 };
 
+// A job by its statement.
+struct QueryConfig {
+    std::string text;                              // --query
+    std::string file;                              // --query-file, or an argument FILE.sql
+    std::shared_ptr<const job::StatementJob> job;  // what it says; none where none was given
+};
+
 struct CreateTopicsConfig {
     CommonConfig common;
     std::string application_id = "kstream";
     std::string source_topic = "financial_transactions";
     std::string results_topic = "aggregated_transactions";
+    QueryConfig query;
     TopicPolicy policy;
     std::optional<int> source_partitions;       // each defaults to policy.partitions
     std::optional<int> repartition_partitions;  // repartition and changelog have the same count
@@ -96,6 +106,7 @@ struct AggregateConfig {
     std::string application_id = "kstream";
     AggregationSpec spec = default_job();
     std::string results_topic = "aggregated_transactions";
+    QueryConfig query;
     int workers = 1;
     std::chrono::milliseconds commit_interval{100};
     StartAt from;
@@ -121,6 +132,7 @@ struct ResetConfig {
     CommonConfig common;
     std::string application_id;  // no default: naming the job is the point
     std::string results_topic = "aggregated_transactions";
+    QueryConfig query;
     ResultsOnReset results = ResultsOnReset::keep;
     bool yes = false;
 };
@@ -130,6 +142,7 @@ struct AuditConfig {
     std::string application_id = "kstream";
     AggregationSpec spec = default_job();
     std::string results_topic = "aggregated_transactions";
+    QueryConfig query;
     bool quick = false;                    // cut and lag only
     std::uint64_t memory = 1'000'000'000;  // bytes for the accounts of the keys
     std::string base;                      // what an earlier proved audit has saved
@@ -144,6 +157,7 @@ struct ResultsConfig {
     AggregationSpec spec{
         .source_topic = "financial_transactions", .group_by = {}, .aggregates = {}};
     std::string results_topic = "aggregated_transactions";
+    QueryConfig query;
     std::optional<std::string> key;        // only this key's row
     bool follow = false;                   // go on with what is committed later
     std::uint64_t memory = 1'000'000'000;  // bytes for rows
@@ -185,7 +199,16 @@ struct HealthConfig {
     CommonConfig common;
 };
 
+// What a job is and what it keeps, from its statement alone: asks no cluster.
+struct ExplainConfig {
+    CommonConfig common;
+    std::string application_id = "kstream";
+    AggregationSpec spec = default_job();
+    std::string results_topic = "aggregated_transactions";
+    QueryConfig query;
+};
+
 using Command = std::variant<ProduceConfig, CreateTopicsConfig, AggregateConfig, AuditConfig,
-                             ResultsConfig, ResetConfig, BenchConfig, HealthConfig>;
+                             ResultsConfig, ResetConfig, BenchConfig, HealthConfig, ExplainConfig>;
 
 }  // namespace kstream::cli

@@ -239,6 +239,8 @@ consteval Subcommand subcommand_of() {
         return Subcommand::reset;
     } else if constexpr (std::same_as<Config, BenchConfig>) {
         return Subcommand::bench;
+    } else if constexpr (std::same_as<Config, ExplainConfig>) {
+        return Subcommand::explain;
     } else {
         static_assert(std::same_as<Config, HealthConfig>);
         return Subcommand::health;

@@ -251,7 +251,8 @@ void add_topic_options(std::vector<OptionSpec>& table) {
          .rules = {.check = check_application_id},
          .bindings = {at<&CreateTopicsConfig::application_id>(),
                       at<&AggregateConfig::application_id>(), at<&AuditConfig::application_id>(),
-                      at<&ResultsConfig::application_id>(), at<&ResetConfig::application_id>()}});
+                      at<&ResultsConfig::application_id>(), at<&ResetConfig::application_id>(),
+                      at<&ExplainConfig::application_id>()}});
     table.push_back(
         {.name = "topic",
          .short_name = 't',
@@ -269,7 +270,8 @@ void add_topic_options(std::vector<OptionSpec>& table) {
          .rules = {.check = check_topic},
          .bindings = {at<&ProduceConfig::results_topic>(), at<&CreateTopicsConfig::results_topic>(),
                       at<&AggregateConfig::results_topic>(), at<&AuditConfig::results_topic>(),
-                      at<&ResultsConfig::results_topic>(), at<&ResetConfig::results_topic>()}});
+                      at<&ResultsConfig::results_topic>(), at<&ResetConfig::results_topic>(),
+                      at<&ExplainConfig::results_topic>()}});
 }
 
 void add_produce_options(std::vector<OptionSpec>& table) {
@@ -444,7 +446,33 @@ void add_aggregate_option(std::vector<OptionSpec>& table) {
                    &AggregationSpec::aggregates>()}});
 }
 
+template <auto Member>
+std::vector<Binding> in_all_jobs() {
+    return {at<&CreateTopicsConfig::query, Member>(), at<&AggregateConfig::query, Member>(),
+            at<&AuditConfig::query, Member>(),        at<&ResultsConfig::query, Member>(),
+            at<&ResetConfig::query, Member>(),        at<&ExplainConfig::query, Member>()};
+}
+
+void add_query_options(std::vector<OptionSpec>& table) {
+    table.push_back(
+        {.name = "query",
+         .value = "SELECT",
+         .help = "the job as one SELECT, in PostgreSQL's dialect",
+         .details = "It names the source topic (FROM), the groups and what is "
+                    "computed; INSERT INTO TOPIC SELECT names the output topic. docs/SQL.md says "
+                    "what a statement may be.",
+         .absent = "the job that the other options name",
+         .bindings = in_all_jobs<&QueryConfig::text>()});
+    table.push_back({.name = "query-file",
+                     .value = "FILE",
+                     .help = "the same, from a file",
+                     .details = "An argument without an option that ends in .sql is taken for one.",
+                     .absent = "none",
+                     .bindings = in_all_jobs<&QueryConfig::file>()});
+}
+
 void add_job_options(std::vector<OptionSpec>& table) {
+    add_query_options(table);
     table.push_back(
         {.name = "group-by",
          .value = "FIELD,...",
@@ -470,7 +498,8 @@ void add_job_options(std::vector<OptionSpec>& table) {
                      .rules = {.min = 0, .max = kMaxScale},
                      .bindings = {at<&AggregateConfig::spec, &AggregationSpec::scale>(),
                                   at<&AuditConfig::spec, &AggregationSpec::scale>(),
-                                  at<&ResultsConfig::spec, &AggregationSpec::scale>()}});
+                                  at<&ResultsConfig::spec, &AggregationSpec::scale>(),
+                                  at<&ExplainConfig::spec, &AggregationSpec::scale>()}});
     table.push_back({.name = "from",
                      .value = "WHERE",
                      .help = "where a new job starts reading: earliest, latest, a time",
@@ -798,6 +827,12 @@ constexpr std::array<SubcommandSpec, kSubcommandCount> kSubcommands{{
      "are "
      "in the environment. Exit code 0 if the process is ready, 8 if it is not or does not answer.",
      "kstream health --http 127.0.0.1:9404"},
+    {Subcommand::explain, "explain", "say what a statement is as a job, and what it keeps",
+     "Reads the statement alone, and no cluster: the canonical SELECT, what is read of a record, "
+     "the "
+     "groups, the columns, what is kept for each key and in how many bytes, and the topics. "
+     "Everything that is wrong with a statement is told with its place (exit code 2).",
+     "kstream explain totals.sql"},
 }};
 
 }  // namespace
@@ -828,6 +863,8 @@ Command default_command(Subcommand id) {
             return BenchConfig{};
         case Subcommand::health:
             return HealthConfig{};
+        case Subcommand::explain:
+            return ExplainConfig{};
     }
     return {};
 }

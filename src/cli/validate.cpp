@@ -81,7 +81,20 @@ void check(const AuditConfig& config, Found& found) {
     if (config.quick && !(config.base.empty() && config.save_base.empty())) {
         found.emplace_back("--quick proves nothing: it goes with neither --base nor --save-base");
     }
+    if (config.query.job != nullptr && config.spec.statement) {
+        found.emplace_back(
+            "audit does not know statements yet: it can prove jobs that --group-by, --sum and "
+            "--count name, also where they are written as a statement");
+    }
     check_job(config.spec, found);
+}
+
+void check(const ExplainConfig& config, Found& found) {
+    if (config.query.job == nullptr) {
+        found.emplace_back("there is no statement: give --query, --query-file or FILE.sql");
+        return;
+    }
+    check_topics(config.spec.source_topic, config.results_topic, found);
 }
 
 void check(const ResultsConfig& config, Found& found) {
@@ -137,6 +150,9 @@ std::vector<std::string> warnings(const Command& command) {
     Found found;
     const auto look = [&found](const auto& config) {
         if constexpr (requires { config.spec; }) {
+            if (config.query.job != nullptr) {
+                return;  // a statement says what a path is
+            }
             for (const std::string& field : config.spec.group_by) {
                 warn_if_nested("--group-by", field, found);
             }

@@ -257,8 +257,8 @@ TEST_CASE("Unknown names are errors with the nearest one that exists") {
           Lines{"--group-id: unknown option, did you mean --application-id?"});
     CHECK(problems_from({"aggregate", "--window", "1h"}) ==
           Lines{"--window: unknown option: there are no windows yet: totals are over all records"});
-    CHECK(problems_from({"aggregate", "--where", "x > 1"})[0].contains("no filters yet"));
-    CHECK(problems_from({"aggregate", "--avg", "x"})[0].contains("--sum and --count"));
+    CHECK(problems_from({"aggregate", "--where", "x > 1"})[0].contains("the statement of --query"));
+    CHECK(problems_from({"aggregate", "--avg", "x"})[0].contains("the statement of --query"));
     CHECK(
         problems_from({"produce"}, {{"KSTREAM_BOOTSTRAP_SERVERS", "x"}}) ==
         Lines{"KSTREAM_BOOTSTRAP_SERVERS: unknown environment variable, did you mean --brokers?"});

@@ -1,0 +1,156 @@
+"""Jobs that only a statement says, against plain Python over the same records."""
+
+from __future__ import annotations
+
+import json
+import random
+from decimal import ROUND_HALF_UP, Decimal
+
+from harness import cluster
+from harness.case import IntegrationTest, wait_for
+from harness.records import Wanted, read, write
+
+PARALLEL = True
+PARTITIONS = 3
+
+
+def sale(rng: random.Random) -> dict:
+    """One that the statement below has an opinion of, whatever it is."""
+    record = {
+        "cliente": {"uf": rng.choice(["SP", "RJ", "MG", "BA"]), "nome": "x" * rng.randrange(4)},
+        "valor": Decimal(rng.randrange(-2_000, 100_000)).scaleb(-2),
+        "moeda": rng.choice(["BRL", "BRL", "BRL", "USD", None]),
+        "metodo": rng.choice(["pix", "boleto", "cart\u00e3o"]),
+    }
+    if rng.random() < 0.1:
+        record["desconto"] = 1
+    if rng.random() < 0.05:
+        del record["cliente"]["uf"]
+    return record
+
+
+def encoded(record: dict) -> bytes:
+    """Decimals as JSON numbers with all their digits."""
+    marked = json.dumps(record, default=lambda value: f"<{value}>", ensure_ascii=False)
+    return marked.replace('"<', "").replace('>"', "").encode()
+
+
+def rounded(value: Decimal, digits: int) -> Decimal:
+    return value.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+
+
+def expected(records: list[dict]) -> tuple[dict[str, dict], int, int]:
+    """Rows by their key, and how many records are filtered and bad."""
+    groups: dict[str, list[dict]] = {}
+    filtered = bad = 0
+    for record in records:
+        if record["moeda"] != "BRL" or not record["valor"] > 0:
+            filtered += 1
+        elif "uf" not in record["cliente"]:
+            bad += 1
+        else:
+            groups.setdefault(record["cliente"]["uf"], []).append(record)
+    rows = {}
+    for uf, of_group in groups.items():
+        values = [record["valor"] for record in of_group]
+        rows[uf] = {
+            "uf": uf,
+            "n": Decimal(len(values)),
+            "total": sum(values),
+            "media": rounded(sum(values) / len(values), 2),
+            "menor": min(values),
+            "maior": max(values),
+            "pix": Decimal(sum(record["metodo"] == "pix" for record in of_group)),
+            "com_desconto": Decimal(sum("desconto" in record for record in of_group)),
+            "dobro": 2 * sum(values),
+        }
+    return rows, filtered, bad
+
+
+class Statements(IntegrationTest):
+    def query(self, having: str = "") -> str:
+        return (
+            f'INSERT INTO "{self.results}" '
+            "SELECT cliente.uf AS uf, count(*) AS n, sum(valor) AS total, "
+            "round(avg(valor), 2) AS media, min(valor) AS menor, max(valor) AS maior, "
+            "count(*) FILTER (WHERE metodo = 'pix') AS pix, count(desconto) AS com_desconto, "
+            "2 * sum(valor) AS dobro "
+            f"FROM \"{self.source}\" WHERE moeda = 'BRL' AND valor > 0 GROUP BY cliente.uf{having}"
+        )
+
+    def job(self, having: str = "") -> list[str]:
+        return ["--application-id", self.application, "--query", self.query(having)]
+
+    def rows(self) -> dict[str, dict]:
+        printed = self.start("results", *self.job(), "--json").expect(0, 60).stdout
+        found = [json.loads(line, parse_float=Decimal, parse_int=Decimal)
+                 for line in printed.splitlines()]  # fmt: skip
+        return {row["uf"]: row for row in found}
+
+    def dead_letters(self) -> list[Wanted]:
+        topic = f"{self.application}-dead-letters"
+        return [letter for partition in cluster.extents(topic)
+                for _, letter in read(topic, partition)]  # fmt: skip
+
+    def write_all(self, records: list[dict]) -> None:
+        for partition in range(PARTITIONS):
+            part = [Wanted(encoded(record)) for record in records[partition::PARTITIONS]]
+            write(self.source, partition, part)
+
+    def test_a_statement_against_plain_python(self) -> None:
+        rng = random.Random(7)
+        first = [sale(rng) for _ in range(3_000)]
+        later = [sale(rng) for _ in range(2_000)]
+        self.start("create-topics", *self.job(), "--partitions", str(PARTITIONS)).expect(0)
+        cluster.wait_until_known(self.topics())
+        self.write_all(first)
+        until_end = ["aggregate", *self.job(), "--until", "end"]
+        last = self.start(*until_end).expect(0, 90).stderr.splitlines()[-1]
+        rows, filtered, bad = expected(first)
+        self.assertGreater(min(filtered, bad), 50)
+        self.assertEqual(self.rows(), rows)
+        aggregated = len(first) - filtered - bad
+        for figure in (f"records={len(first)}", f"aggregated={aggregated}",
+                       f"filtered={filtered}", f"set_aside={bad}",
+                       f"missing_field {bad} (first: cliente.uf)"):  # fmt: skip
+            self.assertIn(figure, last)
+        letters = self.dead_letters()
+        self.assertEqual(len(letters), bad)
+        for letter in letters:
+            self.assertIn((b"kstream.field", b"cliente.uf"), letter.headers)
+
+        # A worker that is killed in the middle; the totals are restored from the changelog.
+        worker = self.start("aggregate", *self.job(), "--http", "127.0.0.1:0", name="killed")
+        self.write_all(later)
+        wait_for(lambda: worker.metrics().total("kstream_records_read_total", stage="map") > 0,
+                 60, "the worker reads")  # fmt: skip
+        worker.kill()
+        self.start(*until_end).expect(0, 90)
+        rows, filtered, bad = expected(first + later)
+        self.assertEqual(self.rows(), rows)
+        self.assertEqual(len(self.dead_letters()), bad)
+
+    def test_another_statement_is_another_job(self) -> None:
+        self.start("create-topics", *self.job(), "--partitions", str(PARTITIONS)).expect(0)
+        cluster.wait_until_known(self.topics())
+        self.write_all([sale(random.Random(1)) for _ in range(30)])
+        self.start("aggregate", *self.job(), "--until", "end").expect(0, 90)
+        other = self.query().replace("valor > 0", "valor > 1")
+        refused = self.start("aggregate", "--application-id", self.application, "--query", other,
+                             "--until", "end").expect(78, 60)  # fmt: skip
+        self.assertIn("is another job", refused.stderr)
+        # The same one, written in another way.
+        same = self.query().replace("moeda = 'BRL' AND valor > 0",
+                                    "(moeda='BRL') and\n valor>0.0 -- of Brazil")  # fmt: skip
+        self.start("aggregate", "--application-id", self.application, "--query", same,
+                   "--until", "end").expect(0, 90)  # fmt: skip
+
+    def test_what_is_not_run_yet_is_refused_by_name(self) -> None:
+        refused = self.start("aggregate", *self.job(" HAVING count(*) > 2")).expect(2)
+        self.assertIn("HAVING is not supported yet", refused.stderr)
+        self.assertIn("audit does not know statements yet",
+                      self.start("audit", *self.job()).expect(2).stderr)  # fmt: skip
+        page = self.start("explain", *self.job()).expect(0).stdout
+        for part in ("cliente.uf (scalar)", "sum of valor: 24 bytes",
+                     f"results: {self.results}"):  # fmt: skip
+            self.assertIn(part, page)
