@@ -46,11 +46,13 @@ MapFold::Filling& MapFold::filling(PartitionId partition) {
 }
 
 Result<void> MapFold::fold(RecordBatch records) {
-    Result<void> done = fold_all(records);
+    Result<void> done =
+        job_.statement != nullptr ? fold_all<true>(records) : fold_all<false>(records);
     Result<void> told = tell_tally();
     return done ? told : done;
 }
 
+template <bool kStatement>
 Result<void> MapFold::fold_all(RecordBatch records) {
     KSTREAM_CHECK(waiting_.empty(), "a record waits no longer than its batch is there");
     Filling* current = nullptr;
@@ -60,7 +62,7 @@ Result<void> MapFold::fold_all(RecordBatch records) {
             of = record.partition;
             current = &filling(of);
         }
-        if (Result<void> done = fold_one(record, *current); !done) {
+        if (Result<void> done = fold_one<kStatement>(record, *current); !done) {
             return done;
         }
     }
@@ -68,6 +70,7 @@ Result<void> MapFold::fold_all(RecordBatch records) {
     return {};
 }
 
+template <bool kStatement>
 Result<void> MapFold::fold_one(const RecordView& record, Filling& into) {
     ++into.counts.read;
     ++counters_.records_read;
@@ -80,14 +83,16 @@ Result<void> MapFold::fold_one(const RecordView& record, Filling& into) {
         ++counters_.tombstones;
         return {};
     }
-    if (reader_->wants_headers()) [[unlikely]] {
-        if (Result<void> read = read_headers(record); !read) {
-            return read;
+    if constexpr (kStatement) {
+        if (reader_->wants_headers()) {
+            if (Result<void> read = read_headers(record); !read) {
+                return read;
+            }
         }
     }
     const RecordVerdict verdict = reader_->read(record);
     if (!verdict.ok) {
-        if (verdict.filtered) {
+        if (kStatement && verdict.filtered) {
             ++into.counts.filtered;
             ++counters_.filtered;
             return {};
@@ -99,19 +104,19 @@ Result<void> MapFold::fold_one(const RecordView& record, Filling& into) {
         const GroupValue& only = group.values.front();
         const std::uint32_t key = recent_.find(static_cast<std::uint8_t>(only.type), only.text);
         if (key != KeyTable::kNone) [[likely]] {
-            add_read(key, into);
+            add_read<kStatement>(key, into);
             return {};
         }
     }
     encode_state_key(group, key_buffer_);
     if (keys_.outgrows_caches()) {
-        let_wait(record);
+        let_wait<kStatement>(record);
         if (waiting_.size() == KeyTable::kTogether) {
             add_waiting();
         }
         return {};
     }
-    add_read(key_of(key_buffer_), into);
+    add_read<kStatement>(key_of(key_buffer_), into);
     return {};
 }
 
@@ -129,18 +134,19 @@ Result<void> MapFold::read_headers(const RecordView& record) {
 }
 
 // The decoded record, whose state key is in key_buffer_.
+template <bool kStatement>
 void MapFold::let_wait(const RecordView& record) {
     waiting_.push_back({record.partition, static_cast<std::uint32_t>(waiting_keys_.size()),
                         static_cast<std::uint32_t>(key_buffer_.size())});
     waiting_keys_ += key_buffer_;
-    if (job_.statement != nullptr) {
+    if constexpr (kStatement) {
         const std::span<const StatementInput> inputs = reader_->statement_inputs();
         waiting_statement_inputs_.insert(waiting_statement_inputs_.end(), inputs.begin(),
                                          inputs.end());
-        return;
+    } else {
+        const std::span<const Decimal> inputs = reader_->inputs();
+        waiting_inputs_.insert(waiting_inputs_.end(), inputs.begin(), inputs.end());
     }
-    const std::span<const Decimal> inputs = reader_->inputs();
-    waiting_inputs_.insert(waiting_inputs_.end(), inputs.begin(), inputs.end());
 }
 
 void MapFold::add_waiting() {
@@ -177,8 +183,9 @@ void MapFold::add_waiting() {
 }
 
 // What the reader has just read.
+template <bool kStatement>
 void MapFold::add_read(std::uint32_t key, Filling& into) {
-    if (job_.statement != nullptr) {
+    if constexpr (kStatement) {
         add(key, reader_->statement_inputs(), into);
     } else {
         add(key, reader_->inputs(), into);
@@ -198,15 +205,13 @@ void MapFold::add(std::uint32_t key, std::span<const StatementInput> inputs, Fil
         add_input(accumulator.kind, slots_[key * width + i], Decimal{input.units});
         add_input(accumulator.kind, into.slots[i], Decimal{input.units});
     }
-    count_added(into);
-}
-
-void MapFold::count_added(Filling& into) {
     ++into.counts.aggregated;
     ++counters_.records_aggregated;
 }
 
-void MapFold::add(std::uint32_t key, std::span<const Decimal> inputs, Filling& into) {
+// For each record: the aggregates are inlined, however many there are.
+[[gnu::flatten]] void MapFold::add(std::uint32_t key, std::span<const Decimal> inputs,
+                                   Filling& into) {
     const std::size_t width = job_.kinds.size();
     for (std::size_t i = 0; i < width; ++i) {
         Decimal input = inputs[i];
@@ -216,7 +221,8 @@ void MapFold::add(std::uint32_t key, std::span<const Decimal> inputs, Filling& i
         add_input(job_.kinds[i], slots_[key * width + i], input);
         add_input(job_.kinds[i], into.slots[i], input);
     }
-    count_added(into);
+    ++into.counts.aggregated;
+    ++counters_.records_aggregated;
 }
 
 // The index of a key; a new one gets its slots.

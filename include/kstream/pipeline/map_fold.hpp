@@ -74,16 +74,20 @@ private:
 
     [[nodiscard]] bool fills(std::size_t times) const;
     Filling& filling(PartitionId partition);
+    // Of a job of the flags, or of a statement: what is done for each record asks no more.
+    template <bool kStatement>
     Result<void> fold_all(RecordBatch records);
+    template <bool kStatement>
     Result<void> fold_one(const RecordView& record, Filling& filling);
     Result<void> read_headers(const RecordView& record);
+    template <bool kStatement>
     void let_wait(const RecordView& record);
     void add_waiting();
     std::uint32_t key_of(std::string_view state_key);
+    template <bool kStatement>
     void add_read(std::uint32_t key, Filling& filling);
     void add(std::uint32_t key, std::span<const Decimal> inputs, Filling& filling);
     void add(std::uint32_t key, std::span<const StatementInput> inputs, Filling& filling);
-    void count_added(Filling& filling);
     Result<void> bad_record(const RecordView& record, const RecordVerdict& verdict,
                             Filling& filling);
     Result<void> dead_letter(const RecordView& record, const RecordVerdict& verdict);
