@@ -108,7 +108,8 @@ Result<void> TotalsFold::apply_deltas(TotalsState& state) {
         state.expect(std::span{keys}.first(group.size()));
         for (const DeltaView& delta : group) {
             const auto slots = std::span{batch_.slots}.subspan(delta.first_slot, width);
-            if (Result<void> done = state.apply_delta(delta.state_key, slots); !done) {
+            if (Result<void> done = state.apply_delta(delta.state_key, slots, &batch_.texts);
+                !done) {
                 return done;
             }
         }
