@@ -3,6 +3,7 @@
 #include "app/statement_zones.hpp"
 #include "kstream/codec/spec_hash.hpp"
 #include "kstream/core/aggregates.hpp"
+#include "kstream/core/side_aggregates.hpp"
 #include "kstream/job/functions.hpp"
 #include "kstream/job/statement_text.hpp"
 #include "kstream/ports/explain.hpp"
@@ -82,8 +83,13 @@ std::string text_of(const cli::ExplainConfig& config, const topics::Names& names
     }
     page.title("Kept for each key");
     for (const job::Accumulator& accumulator : job.plan.accumulators) {
-        page.line("{} of {}: {} bytes", find_aggregate(accumulator.kind)->name,
-                  input_text(job, accumulator), sizeof(Slot));
+        const AggregateRow* const row = find_aggregate(accumulator.kind);
+        const bool text = keeps_text(accumulator.kind);
+        page.line("{} of {}: {} bytes{}",
+                  row != nullptr                 ? row->name
+                  : accumulator.kind == kMinText ? "min"
+                                                 : "max",
+                  input_text(job, accumulator), sizeof(Slot), text ? " and the text" : "");
     }
     page.line("{} bytes in memory, and the key", job.plan.accumulators.size() * sizeof(Slot));
     page.title("Topics");

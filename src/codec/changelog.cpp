@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <tuple>
 
 namespace kstream {
@@ -73,44 +74,43 @@ Result<ChangelogKeyKind> changelog_key_kind(std::string_view key) {
 }
 
 void append_total_value(std::string& out, std::uint64_t transaction,
-                        std::span<const AggregateKind> kinds, std::span<const Slot> slots) {
+                        std::span<const AggregateKind> kinds, std::span<const Slot> slots,
+                        const TextStore* texts) {
     const std::size_t begin = out.size();
     ByteWriter writer{out};
     writer.u8(kFormat);
     writer.varint(transaction);
-    if (write_slots(writer, kinds, slots)) {
-        out[begin] = static_cast<char>(kWideFormat);
-    }
+    out[begin] = static_cast<char>(write_slots(writer, kinds, slots, texts));
     writer.crc_since(begin);
 }
 
 Result<std::uint64_t> decode_total_value(std::string_view value,
                                          std::span<const AggregateKind> kinds,
-                                         std::vector<Slot>& slots) {
+                                         std::vector<Slot>& slots, TextStore* texts) {
     std::string_view body;
     if (!strip_crc(value, body)) {
         return bad_record("the checksum of a total does not match");
     }
     ByteReader reader{body};
     const std::uint8_t format = reader.u8();
-    if (format != kFormat && format != kWideFormat) {
+    if (!is_known_format(format, kinds)) {
         return bad_record("the format of a total is not known to this version");
     }
     const std::uint64_t transaction = reader.varint();
-    if (!read_slots(reader, format, kinds, slots) || !reader.at_end()) {
+    if (!read_slots(reader, format, kinds, slots, texts) || !reader.at_end()) {
         return bad_record("a total does not have the job's aggregates");
     }
     return transaction;
 }
 
 UInt128 state_entry_hash(std::string_view state_key, std::span<const AggregateKind> kinds,
-                         std::span<const Slot> slots) {
+                         std::span<const Slot> slots, const TextStore* texts) {
     // The encoded form is the canonical one; the key's length is in front, so no two entries share
     // one text.
     std::string text;
     ByteWriter writer{text};
     writer.text(state_key);
-    std::ignore = write_slots(writer, kinds, slots);
+    std::ignore = write_slots(writer, kinds, slots, texts);
     return stable_hash(text);
 }
 
@@ -124,22 +124,20 @@ void append_meta_value(std::string& out, std::span<const AggregateKind> kinds, c
     writer.varint(meta.transaction);
     writer.varint(static_cast<std::uint64_t>(meta.repartition_position.value));
     writer.varint(meta.sources.size());
-    bool wide = false;
+    std::uint8_t format = kFormat;
     for (const SourceProgress& source : meta.sources) {
         writer.varint(static_cast<std::uint64_t>(source.partition.value));
         writer.varint(static_cast<std::uint64_t>(source.base.value));
         writer.varint(static_cast<std::uint64_t>(source.applied.value));
         write_counts(writer, source.counts);
         write_time(writer, source.max_event_time_ms);
-        wide = write_slots(writer, kinds, source.slots) || wide;
+        format = std::max(format, write_slots(writer, kinds, source.slots));
     }
     writer.varint(meta.keys);
-    wide = write_slots(writer, kinds, meta.slots) || wide;
+    format = std::max(format, write_slots(writer, kinds, meta.slots));
     writer.u64(static_cast<std::uint64_t>(meta.state_hash >> 64));
     writer.u64(static_cast<std::uint64_t>(meta.state_hash));
-    if (wide) {
-        out[begin] = static_cast<char>(kWideFormat);
-    }
+    out[begin] = static_cast<char>(format);
     writer.crc_since(begin);
 }
 

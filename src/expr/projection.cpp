@@ -1,6 +1,5 @@
 #include "kstream/expr/projection.hpp"
 
-#include "kstream/expr/finish.hpp"
 #include "kstream/expr/number.hpp"
 #include "kstream/expr/time.hpp"
 
@@ -31,14 +30,15 @@ Result<std::unique_ptr<Projection>> Projection::make(const job::Statement& state
     return made;
 }
 
-std::span<const Value> Projection::row(const GroupKey& group, std::span<const Slot> slots) {
+std::span<const Value> Projection::row(const GroupKey& group, std::span<const Slot> slots,
+                                       const SideValues* side) {
     // Its arena begins anew, so what the leaves are made of comes after it.
     evaluator_->begin({.groups = groups_, .aggregates = aggregates_});
     for (std::size_t i = 0; i < groups_.size(); ++i) {
         groups_[i] = group_value(group.values[i], statement_.group_by[i].value.type);
     }
     for (std::size_t i = 0; i < aggregates_.size(); ++i) {
-        aggregates_[i] = finish(statement_, plan_, i, slots, evaluator_->arena());
+        aggregates_[i] = finish(statement_, plan_, i, slots, evaluator_->arena(), side);
     }
     for (std::size_t i = 0; i < row_.size(); ++i) {
         const Value& value = evaluator_->value(columns_[i]);

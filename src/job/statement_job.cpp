@@ -3,6 +3,7 @@
 #include "kstream/core/side_aggregates.hpp"
 #include "kstream/job/flags.hpp"
 #include "kstream/job/statement_text.hpp"
+#include "kstream/model/bad_reason.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -13,10 +14,14 @@ namespace {
 
 constexpr std::size_t kMaxShownText = 200;  // a header of a dead letter, a word of a message
 
-std::size_t mentions_of_groups(const Expression& expression) {
-    std::size_t found = expression.op == Op::group ? 1 : 0;
+// Of groups, and of aggregates that are texts: both are as long at most.
+std::size_t mentions_of_texts(const Expression& expression) {
+    static_assert(kMaxTextBytes <= kMaxGroupValueBytes);
+    const bool is_text = expression.op == Op::group ||
+                         (expression.op == Op::aggregate && expression.type == ValueType::text);
+    std::size_t found = is_text ? 1 : 0;
     for (const Expression& argument : expression.arguments) {
-        found += mentions_of_groups(argument);
+        found += mentions_of_texts(argument);
     }
     return found;
 }
@@ -34,7 +39,7 @@ AggregationSpec spec_of_accumulators(const Statement& statement, const Plan& pla
     StatementShape shape{.text = canonical_text(statement), .columns = {}, .mentions = 0};
     for (const Column& column : statement.columns) {
         shape.columns.push_back(column.name);
-        shape.mentions += mentions_of_groups(column.value);
+        shape.mentions += mentions_of_texts(column.value);
     }
     spec.statement = std::move(shape);
     return spec;
@@ -70,10 +75,7 @@ std::vector<Problem> not_supported(const Statement& statement) {
     for (std::size_t i = 0; i < statement.aggregates.size(); ++i) {
         const Aggregate& aggregate = statement.aggregates[i];
         const AggregateKind kind = plan.accumulators[plan.aggregates[i].value].kind;
-        if (keeps_text(kind)) {
-            found.push_back({aggregate.place, "min and max of a text are not supported yet",
-                             "of numbers and timestamps they are"});
-        } else if (kind == kDistinct) {
+        if (kind == kDistinct) {
             found.push_back({aggregate.place, "count(DISTINCT ...) is not supported yet", ""});
         } else if (kind == kMultiset) {
             found.push_back({aggregate.place, "percentile_disc is not supported yet", ""});

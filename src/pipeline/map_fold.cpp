@@ -35,7 +35,8 @@ MapFold::MapFold(const Job& job, MapFoldConfig config, Log& log, MapFoldPorts po
       reader_(reader_of(job)),
       writer_(job.kinds),
       charge_(job.spec),
-      keys_(job.hash_seed, job.cells_in_cache) {}
+      keys_(job.hash_seed, job.cells_in_cache),
+      has_texts_(std::ranges::any_of(job.kinds, keeps_text)) {}
 
 MapFold::Filling& MapFold::filling(PartitionId partition) {
     const auto index = static_cast<std::size_t>(partition.value);
@@ -141,8 +142,15 @@ void MapFold::let_wait(const RecordView& record) {
     waiting_keys_ += key_buffer_;
     if constexpr (kStatement) {
         const std::span<const StatementInput> inputs = reader_->statement_inputs();
-        waiting_statement_inputs_.insert(waiting_statement_inputs_.end(), inputs.begin(),
-                                         inputs.end());
+        for (StatementInput input : inputs) {
+            if (input.kind == StatementInput::Kind::text) {
+                // The record, and what was made of it, are gone when it is added.
+                char* const text = waiting_texts_.take(input.text.size());
+                std::ranges::copy(input.text, text);
+                input.text = {text, input.text.size()};
+            }
+            waiting_statement_inputs_.push_back(input);
+        }
     } else {
         const std::span<const Decimal> inputs = reader_->inputs();
         waiting_inputs_.insert(waiting_inputs_.end(), inputs.begin(), inputs.end());
@@ -180,6 +188,7 @@ void MapFold::add_waiting() {
     waiting_keys_.clear();
     waiting_inputs_.clear();
     waiting_statement_inputs_.clear();
+    waiting_texts_.reset();
 }
 
 // What the reader has just read.
@@ -200,6 +209,13 @@ void MapFold::add(std::uint32_t key, std::span<const StatementInput> inputs, Fil
         const StatementInput& input = inputs[accumulator.input];
         if (input.kind == StatementInput::Kind::skip ||
             (accumulator.takes == job::Takes::when_true && input.units == 0)) {
+            continue;
+        }
+        if (keeps_text(accumulator.kind)) {
+            // Of all keys of a range nobody asks for the least text.
+            if (texts_.merge(accumulator.kind, slots_[key * width + i], input.text)) {
+                step_bytes_ += KeyCharge::of_text(input.text);
+            }
             continue;
         }
         add_input(accumulator.kind, slots_[key * width + i], Decimal{input.units});
@@ -423,21 +439,31 @@ Result<void> MapFold::seal_open(Step& step) {
     return {};
 }
 
+std::size_t MapFold::max_delta_bytes(std::uint32_t key) const {
+    const std::size_t width = job_.kinds.size();
+    std::size_t bytes = DeltaBatchWriter::max_delta_bytes(keys_.key(key), width);
+    for (std::size_t i = 0; has_texts_ && i < width; ++i) {
+        const Slot& slot = slots_[key * width + i];
+        if (keeps_text(job_.kinds[i]) && slot.present()) {
+            bytes += texts_.text(slot).size();
+        }
+    }
+    return bytes;
+}
+
 void MapFold::write_batches(BatchHeader head, PartitionId to, std::span<const std::uint32_t> keys,
                             OutputBatch& out) {
     const std::size_t width = job_.kinds.size();
-    const auto bound = [this, width](std::uint32_t key) {
-        return DeltaBatchWriter::max_delta_bytes(keys_.key(key), width);
-    };
     // Where each chunk ends, by the same bound for all: the count of chunks stands in each header.
     std::vector<std::size_t> ends;
     std::size_t bytes = 0;
     for (std::size_t i = 0; i < keys.size(); ++i) {
-        if (bytes > 0 && bytes + bound(keys[i]) > config_.max_batch_bytes) {
+        const std::size_t bound = max_delta_bytes(keys[i]);
+        if (bytes > 0 && bytes + bound > config_.max_batch_bytes) {
             ends.push_back(i);
             bytes = 0;
         }
-        bytes += bound(keys[i]);
+        bytes += bound;
     }
     ends.push_back(keys.size());
     head.chunks = static_cast<std::uint32_t>(ends.size());
@@ -445,7 +471,8 @@ void MapFold::write_batches(BatchHeader head, PartitionId to, std::span<const st
     for (head.chunk = 0; head.chunk < head.chunks; ++head.chunk) {
         for (; at < ends[head.chunk]; ++at) {
             writer_.add_delta(keys_.key(keys[at]),
-                              std::span{slots_}.subspan(keys[at] * width, width));
+                              std::span{slots_}.subspan(keys[at] * width, width),
+                              has_texts_ ? &texts_ : nullptr);
         }
         out.append(TopicRole::repartition, to, std::nullopt, writer_.finish(head));
     }
@@ -464,10 +491,12 @@ void MapFold::clear_filling() {
     waiting_keys_.clear();
     waiting_inputs_.clear();
     waiting_statement_inputs_.clear();
+    waiting_texts_.reset();
     step_bytes_ = 0;
     keys_.clear();
     recent_.clear();
     slots_.clear();
+    texts_.clear();
     key_to_.clear();
     dead_letters_.clear();
     for (Filling& filled : filling_) {
@@ -489,7 +518,7 @@ void MapFold::drop(std::span<const PartitionId> partitions) {
 StateStatus MapFold::state() const {
     StateStatus state;
     state.keys = keys_.size();
-    state.bytes = keys_.memory_bytes() + slots_.capacity() * sizeof(Slot) +
+    state.bytes = keys_.memory_bytes() + slots_.capacity() * sizeof(Slot) + texts_.memory_bytes() +
                   key_to_.capacity() * sizeof(PartitionId) + dead_letters_.memory_bytes();
     return state;
 }

@@ -39,6 +39,21 @@ void append_json(std::string& out, const expr::Value& value, expr::Arena& arena)
     out += "null";
 }
 
+class Texts final : public expr::SideValues {
+public:
+    Texts(std::span<const Slot> slots, const TextStore& texts) : slots_(slots), texts_(texts) {}
+    [[nodiscard]] std::string_view text(std::size_t accumulator) const override {
+        return texts_.text(slots_[accumulator]);
+    }
+    [[nodiscard]] expr::Value ranked(std::size_t, std::uint64_t) const override {
+        return expr::Value::of_null();  // no statement that is run has such a thing yet
+    }
+
+private:
+    std::span<const Slot> slots_;
+    const TextStore& texts_;
+};
+
 bool is_graph(const job::Column& column) {
     return column.value.type == job::ValueType::numeric && column.value.op != job::Op::group;
 }
@@ -64,14 +79,16 @@ ResultValues::ResultValues(const Job& job) : job_(job) {
     }
 }
 
-void ResultValues::append(std::string& out, const GroupKey& group, std::span<const Slot> slots) {
+void ResultValues::append(std::string& out, const GroupKey& group, std::span<const Slot> slots,
+                          const TextStore& texts) {
     if (projection_ == nullptr) {
         append_result_value(out, job_.spec, group, slots);
         return;
     }
     texts_.reset();
+    const Texts beside{slots, texts};
     const std::vector<job::Column>& columns = job_.statement->statement.columns;
-    const std::span<const expr::Value> row = projection_->row(group, slots);
+    const std::span<const expr::Value> row = projection_->row(group, slots, &beside);
     for (std::size_t i = 0; i < row.size(); ++i) {
         out += i == 0 ? '{' : ',';
         append_json_string(out, columns[i].name);
@@ -81,7 +98,8 @@ void ResultValues::append(std::string& out, const GroupKey& group, std::span<con
     out += '}';
 }
 
-std::vector<double> ResultValues::graph_values(const GroupKey& group, std::span<const Slot> slots) {
+std::vector<double> ResultValues::graph_values(const GroupKey& group, std::span<const Slot> slots,
+                                               const TextStore& texts) {
     std::vector<double> values;
     if (projection_ == nullptr) {
         for (std::size_t i = 0; i < slots.size(); ++i) {
@@ -90,7 +108,8 @@ std::vector<double> ResultValues::graph_values(const GroupKey& group, std::span<
         return values;
     }
     texts_.reset();
-    const std::span<const expr::Value> row = projection_->row(group, slots);
+    const Texts beside{slots, texts};
+    const std::span<const expr::Value> row = projection_->row(group, slots, &beside);
     for (const std::size_t column : graph_columns_) {
         double value = std::numeric_limits<double>::quiet_NaN();
         if (row[column].tag == expr::Tag::numeric) {

@@ -108,7 +108,8 @@ Result<void> TotalsFold::apply_deltas(TotalsState& state) {
         state.expect(std::span{keys}.first(group.size()));
         for (const DeltaView& delta : group) {
             const auto slots = std::span{batch_.slots}.subspan(delta.first_slot, width);
-            if (Result<void> done = state.apply_delta(delta.state_key, slots); !done) {
+            if (Result<void> done = state.apply_delta(delta.state_key, slots, &batch_.texts);
+                !done) {
                 return done;
             }
         }
@@ -287,7 +288,7 @@ StateEntry TotalsFold::entry(const TotalsState& state, std::uint32_t index,
                   "state keys were checked when they came in");
     StateEntry entry{.partition = state.partition(), .index = index, .key = {}, .value = {}};
     append_result_key(entry.key, group);
-    results_->append(entry.value, group, slots);
+    results_->append(entry.value, group, slots, state.all_texts());
     return entry;
 }
 
@@ -368,7 +369,7 @@ std::vector<TotalStatus> TotalsFold::shown_totals() const {
                                            job_.spec.group_by.size(), group),
                           "state keys were checked when they came in");
             append_result_key(total.key, group);
-            total.values = results_->graph_values(group, rows[row]);
+            total.values = results_->graph_values(group, rows[row], state.all_texts());
             totals.push_back(std::move(total));
         }
     }

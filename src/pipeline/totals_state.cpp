@@ -29,6 +29,7 @@ TotalsState::TotalsState(const Job& job, PartitionId partition, std::uint32_t ma
       charge_(job.spec),
       results_(std::make_shared<ResultValues>(job)),
       keys_(job.hash_seed, job.cells_in_cache),
+      has_texts_(std::ranges::any_of(job.kinds, keeps_text)),
       merged_(job.kinds.size()) {
     begin_layer(filling_);
 }
@@ -70,7 +71,8 @@ Result<void> TotalsState::restore(std::string_view key, std::string_view value) 
         return {};
     }
     scratch_.clear();
-    if (const auto transaction = decode_total_value(value, job_.kinds, scratch_); !transaction) {
+    if (const auto transaction = decode_total_value(value, job_.kinds, scratch_, &texts_);
+        !transaction) {
         return std::unexpected(transaction.error());
     }
     const KeyTable::Found found = keys_.find_or_insert(total_state_key(key));
@@ -84,6 +86,9 @@ Result<void> TotalsState::restore(std::string_view key, std::string_view value) 
         touched_.push_back(0);
     } else {
         std::ranges::copy(scratch_, slots_of(found.index).begin());
+        if (mostly_garbage()) {
+            leave_garbage();
+        }
     }
     return {};
 }
@@ -96,8 +101,9 @@ Result<void> TotalsState::finish_restore() {
         return {};
     }
     const Meta& meta = *restored_meta_;
+    leave_garbage();
     for (std::uint32_t key = 0; key < keys_.size(); ++key) {
-        hash_ += state_entry_hash(keys_.key(key), job_.kinds, slots_of(key));
+        hash_ += state_entry_hash(keys_.key(key), job_.kinds, slots_of(key), texts());
         for (std::size_t i = 0; i < width(); ++i) {
             merge_slot(job_.kinds[i], merged_[i], slots_of(key)[i]);
         }
@@ -236,7 +242,8 @@ void TotalsState::fill_again(std::uint64_t keys, std::size_t bytes) {
     }
 }
 
-Result<void> TotalsState::apply_delta(std::string_view state_key, std::span<const Slot> delta) {
+Result<void> TotalsState::apply_delta(std::string_view state_key, std::span<const Slot> delta,
+                                      const TextStore* of_delta) {
     const auto [key, inserted] = touch(state_key);
     if (inserted) {
         if (Result<void> known = check_new(state_key); !known) {
@@ -246,6 +253,14 @@ Result<void> TotalsState::apply_delta(std::string_view state_key, std::span<cons
     for (std::size_t i = 0; i < width(); ++i) {
         merge_slot(job_.kinds[i], slots_of(key)[i], delta[i]);
         merge_slot(job_.kinds[i], merged_[i], delta[i]);
+    }
+    for (std::size_t i = 0; has_texts_ && i < width(); ++i) {
+        if (keeps_text(job_.kinds[i]) && delta[i].present()) {
+            const std::string_view text = of_delta->text(delta[i]);
+            if (texts_.merge(job_.kinds[i], slots_of(key)[i], text)) {
+                filling_.bytes += KeyCharge::of_text(text);
+            }
+        }
     }
     return {};
 }
@@ -258,6 +273,7 @@ void TotalsState::begin_layer(Layer& layer) const {
     layer.bytes = 0;
     layer.keys_before = keys_.size();
     layer.again_before = again_next_;
+    layer.texts_before = texts_.size();
     layer.open = true;
     layer.sources_before = sources_;
     layer.merged_before = merged_;
@@ -297,14 +313,14 @@ void TotalsState::seal(Offset position, OutputBatch& out) {
         const std::span<const Slot> slots = slots_of(index);
         if (index < filling_.keys_before) {
             const auto before = std::span{filling_.before}.subspan(i * width(), width());
-            hash_ -= state_entry_hash(state_key, job_.kinds, before);
+            hash_ -= state_entry_hash(state_key, job_.kinds, before, texts());
         }
-        hash_ += state_entry_hash(state_key, job_.kinds, slots);
+        hash_ += state_entry_hash(state_key, job_.kinds, slots, texts());
 
         key.clear();
         value.clear();
         append_total_key(key, state_key);
-        append_total_value(value, transaction_, job_.kinds, slots);
+        append_total_value(value, transaction_, job_.kinds, slots, texts());
         if (index >= filling_.keys_before || !planted(PlantedBug::old_keys_not_in_changelog)) {
             out.append(TopicRole::changelog, partition_, key, value);
         }
@@ -314,7 +330,7 @@ void TotalsState::seal(Offset position, OutputBatch& out) {
         key.clear();
         value.clear();
         append_result_key(key, group_);
-        results_->append(value, group_, slots);
+        results_->append(value, group_, slots, texts_);
         out.append(TopicRole::results,
                    partition_for_key(key, static_cast<int>(job_.identity.results_partitions)), key,
                    value, headers);
@@ -328,7 +344,54 @@ void TotalsState::seal(Offset position, OutputBatch& out) {
 
     in_flight_ = std::move(filling_);
     filling_ = Layer{};
+    if (mostly_garbage()) {
+        leave_garbage();
+    }
     begin_layer(filling_);
+}
+
+// ---- texts -------------------------------------------------------------------------------------
+
+// Half of the texts at least have come since there was no garbage. Those who replace a text again
+// and again pay for the copy; it costs no more than their texts have.
+bool TotalsState::mostly_garbage() const {
+    constexpr std::size_t kWorthIt = std::size_t{1} << 20;
+    return texts_.size() > 2 * texts_kept_ + kWorthIt;
+}
+
+// Copies the texts that slots have, and what the layer in flight would put back. Nothing is
+// filling. What stood before that layer comes first: where it ends is what undoing the layer
+// truncates to.
+void TotalsState::leave_garbage() {
+    if (!has_texts_) {
+        return;
+    }
+    TextStore kept;
+    const auto copy_row = [&](std::span<Slot> row) {
+        for (std::size_t i = 0; i < width(); ++i) {
+            if (keeps_text(job_.kinds[i])) {
+                row[i] = kept.copy_of(texts_, row[i]);
+            }
+        }
+    };
+    std::vector<bool> changed(keys_.size());
+    for (const std::uint32_t key : in_flight_.touched) {
+        changed[key] = true;
+    }
+    for (std::uint32_t key = 0; key < keys_.size(); ++key) {
+        if (!changed[key]) {
+            copy_row(slots_of(key));
+        }
+    }
+    for (std::size_t i = 0; i < in_flight_.touched.size(); ++i) {
+        copy_row(std::span{in_flight_.before}.subspan(i * width(), width()));
+    }
+    in_flight_.texts_before = kept.size();
+    for (const std::uint32_t key : in_flight_.touched) {
+        copy_row(slots_of(key));
+    }
+    texts_ = std::move(kept);
+    texts_kept_ = texts_.size();
 }
 
 void TotalsState::committed() {
@@ -346,6 +409,7 @@ void TotalsState::undo(Layer& layer) {
     slots_.resize(layer.keys_before * width());
     touched_.resize(layer.keys_before);
     again_next_ = layer.again_before;
+    texts_.truncate(layer.texts_before);
     sources_ = layer.sources_before;
     merged_ = layer.merged_before;
     hash_ = layer.hash_before;
@@ -405,6 +469,7 @@ std::vector<std::span<const Slot>> TotalsState::committed_slots(
 
 std::size_t TotalsState::memory_bytes() const {
     return keys_.memory_bytes() + slots_.capacity() * sizeof(Slot) + touched_.capacity() +
+           texts_.memory_bytes() +
            (filling_.before.capacity() + in_flight_.before.capacity()) * sizeof(Slot) +
            (filling_.touched.capacity() + in_flight_.touched.capacity()) * sizeof(std::uint32_t);
 }

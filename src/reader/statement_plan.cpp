@@ -183,6 +183,9 @@ std::optional<RecordVerdict> StatementJudge::input(const StatementPlan::Input& i
             return std::nullopt;
         }
         case Tag::text:
+            if (value.text.size() > kMaxTextBytes) {
+                return bad(BadReason::text_size, *input.value);
+            }
             out.kind = StatementInput::Kind::text;
             out.text = value.text;
             return std::nullopt;

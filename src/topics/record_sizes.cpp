@@ -39,6 +39,13 @@ std::int64_t slots(const AggregationSpec& spec) {
     return to_signed(spec.aggregates.size() * kMaxSlotBytes);
 }
 
+// Of the slots of a key, beside them; ranges and meta have none.
+std::int64_t texts(const AggregationSpec& spec) {
+    const auto kept = std::ranges::count_if(
+        spec.aggregates, [](const AggregateSpec& one) { return keeps_text(one.kind); });
+    return kept * to_signed(kMaxTextBytes);
+}
+
 // Everything of a batch but its deltas, and of meta but the text of the job: identity and ranges,
 // of numbers up to 2^49.
 std::int64_t ranges(const AggregationSpec& spec, int source_partitions) {
@@ -80,7 +87,7 @@ std::int64_t largest_record(TopicRole role, const AggregationSpec& spec) {
         case TopicRole::repartition:
             return progress_record(role, spec, 1);
         case TopicRole::changelog:
-            return kOverhead + 2 * state_key(spec) + slots(spec);
+            return kOverhead + 2 * state_key(spec) + slots(spec) + texts(spec);
         case TopicRole::results:
             return kOverhead + result(spec);
         case TopicRole::dead_letters:
@@ -95,7 +102,7 @@ std::int64_t progress_record(TopicRole role, const AggregationSpec& spec, int so
     switch (role) {
         case TopicRole::repartition:
             return kOverhead + ranges(spec, std::max(1, source_partitions)) + state_key(spec) +
-                   slots(spec);
+                   slots(spec) + texts(spec);
         case TopicRole::changelog:
             return kOverhead + to_signed(canonical_text(spec).size()) +
                    ranges(spec, source_partitions) + slots(spec);

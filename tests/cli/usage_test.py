@@ -79,6 +79,31 @@ class Streams(BinaryTest):
         self.assertIn(b"No space left", done.stderr)
 
 
+class Statements(BinaryTest):
+    def explain(self, statement, code):
+        return self.check_run(["explain", "--query", statement], code)
+
+    def test_explain_asks_no_cluster(self):
+        done = self.explain("select a.b, max(c::text) m from t where d > 1 group by a.b", 0)
+        self.assertEqual(done.stderr, "")
+        for part in ("SELECT a.b, max(c::text) AS m\nFROM t\nWHERE d > 1\nGROUP BY a.b;\n",
+                     "  d (numeric)\n", "  max of c::text: 24 bytes and the text\n",
+                     "  source: t\n"):
+            self.assertIn(part, done.stdout)
+
+    def test_a_zone_that_the_machine_does_not_have(self):
+        done = self.explain("SELECT date_trunc('day', a::timestamptz, 'No/Where') AS d FROM t "
+                            "GROUP BY date_trunc('day', a::timestamptz, 'No/Where')", 2)
+        self.assertIn("the time zone 'No/Where'", done.stderr)
+
+    def test_what_is_wrong_has_a_caret(self):
+        done = self.explain("SELECT nix(a) AS b FROM t", 2)
+        self.assertEqual(done.stdout, "")
+        first, line, caret = done.stderr.splitlines()[:3]
+        self.assertTrue(first.startswith("kstream: --query:1:8: "), first)
+        self.assertEqual(line[caret.index("^"):][:3], "nix")
+
+
 class OutOfMemory(BinaryTest):
     def test_it_is_no_verdict_about_totals(self):
         """It ended with 1, which is what bench and audit say of wrong totals."""

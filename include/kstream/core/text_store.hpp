@@ -9,14 +9,13 @@
 
 #include "kstream/core/side_aggregates.hpp"
 #include "kstream/core/slot.hpp"
+#include "kstream/model/bad_reason.hpp"
 
 #include <cstddef>
 #include <string_view>
 #include <vector>
 
 namespace kstream {
-
-inline constexpr std::size_t kMaxTextBytes = 1024;
 
 class TextStore {
 public:

@@ -3,6 +3,7 @@
 
 #include "kstream/core/slot.hpp"
 #include "kstream/error.hpp"
+#include "kstream/expr/finish.hpp"
 #include "kstream/expr/program.hpp"
 #include "kstream/expr/value.hpp"
 #include "kstream/expr/zone.hpp"
@@ -29,7 +30,9 @@ public:
     // The values of the columns, in their order: values, or NULL. A number beyond the bounds of
     // numbers is NULL as well: no record can be set aside for it. `group` is one that the statement
     // has made. Valid until the next call.
-    [[nodiscard]] std::span<const Value> row(const GroupKey& group, std::span<const Slot> slots);
+    // `side` has what lies beside the slots: of a statement that keeps such a thing.
+    [[nodiscard]] std::span<const Value> row(const GroupKey& group, std::span<const Slot> slots,
+                                             const SideValues* side = nullptr);
 
 private:
     Projection(const job::Statement& statement, const job::Plan& plan);

@@ -29,7 +29,7 @@ struct AggregateSpec {
 struct StatementShape {
     std::string text;                  // its canonical text
     std::vector<std::string> columns;  // of its results
-    std::size_t mentions = 0;          // of groups in these columns: bounds a result
+    std::size_t mentions = 0;          // of groups and texts in these columns: bounds a result
     friend bool operator==(const StatementShape&, const StatementShape&) = default;
 };
 

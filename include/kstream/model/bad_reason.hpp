@@ -32,6 +32,7 @@ enum class BadReason : std::uint8_t {
     time_range,        // a time is not within the years 1970 to 9999
     division_by_zero,  // so is a remainder
     group_null,        // a group-by expression is NULL
+    text_size,         // the input of min or max is a text longer than kMaxTextBytes
 };
 
 // They stand in dead-letter headers, metrics and docs/RECORDS.md, and never change.
@@ -39,9 +40,10 @@ inline constexpr auto kBadReasonNames = std::to_array<std::string_view>(
     {"json",           "encoding",    "depth",        "not_object",       "duplicate_field",
      "missing_field",  "group_type",  "group_size",   "number_type",      "scale",
      "range",          "text_type",   "boolean_type", "scalar_type",      "text_nul",
-     "text_to_number", "time_format", "time_range",   "division_by_zero", "group_null"});
+     "text_to_number", "time_format", "time_range",   "division_by_zero", "group_null",
+     "text_size"});
 inline constexpr std::size_t kBadReasonCount = kBadReasonNames.size();
-static_assert(kBadReasonCount == static_cast<std::size_t>(BadReason::group_null) + 1);
+static_assert(kBadReasonCount == static_cast<std::size_t>(BadReason::text_size) + 1);
 
 [[nodiscard]] constexpr std::string_view bad_reason_name(BadReason reason) {
     return kBadReasonNames.at(static_cast<std::size_t>(reason));
@@ -49,5 +51,6 @@ static_assert(kBadReasonCount == static_cast<std::size_t>(BadReason::group_null)
 
 inline constexpr int kMaxDepth = 64;
 inline constexpr std::size_t kMaxGroupValueBytes = 1024;
+inline constexpr std::size_t kMaxTextBytes = 1024;
 
 }  // namespace kstream

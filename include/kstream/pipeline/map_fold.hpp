@@ -5,6 +5,8 @@
 #include "kstream/codec/delta_batch.hpp"
 #include "kstream/core/key_table.hpp"
 #include "kstream/core/recent_keys.hpp"
+#include "kstream/core/text_store.hpp"
+#include "kstream/expr/arena.hpp"
 #include "kstream/pipeline/fold.hpp"
 #include "kstream/pipeline/job.hpp"
 #include "kstream/pipeline/step_charge.hpp"
@@ -97,6 +99,7 @@ private:
                                        const RecordVerdict& verdict) const;
     [[nodiscard]] Result<void> tell_tally();
     void clear_filling();
+    [[nodiscard]] std::size_t max_delta_bytes(std::uint32_t key) const;
     [[nodiscard]] BatchHeader header(BatchKind kind, const Step& step) const;
     void write_batches(BatchHeader header, PartitionId to, std::span<const std::uint32_t> keys,
                        OutputBatch& out);
@@ -113,12 +116,15 @@ private:
     KeyTable keys_;
     RecentKeys recent_;
     std::vector<Slot> slots_;          // kinds.size() per key
+    bool has_texts_ = false;           // the job keeps any
+    TextStore texts_;                  // of slots_
     std::vector<PartitionId> key_to_;  // repartition partition of each key
     std::vector<Filling> filling_;     // by source partition
     OutputBatch dead_letters_;
     std::vector<Waiting> waiting_;         // at most KeyTable::kTogether
     std::string waiting_keys_;             // their state keys, one behind the other
     std::vector<Decimal> waiting_inputs_;  // their inputs, kinds.size() each
+    expr::Arena waiting_texts_;            // of inputs that wait
     std::vector<StatementInput> waiting_statement_inputs_;  // of a statement: as its plan has them
     std::vector<HeaderView> header_views_;  // of the record that is read, where it wants them
     GroupKey group_;

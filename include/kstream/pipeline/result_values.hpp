@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kstream/core/slot.hpp"
+#include "kstream/core/text_store.hpp"
 #include "kstream/expr/projection.hpp"
 #include "kstream/model/group_key.hpp"
 #include "kstream/pipeline/job.hpp"
@@ -19,14 +20,16 @@ public:
     // `job` outlives it.
     explicit ResultValues(const Job& job);
 
-    // Appends the value of the key's result record.
-    void append(std::string& out, const GroupKey& group, std::span<const Slot> slots);
+    // Appends the value of the key's result record. `texts` has those of the slots.
+    void append(std::string& out, const GroupKey& group, std::span<const Slot> slots,
+                const TextStore& texts);
 
     // For graphs: the names, and for each of them the value as a double. Of a statement its columns
     // that are numbers and no groups; NULL is not a number.
     [[nodiscard]] const std::vector<std::string>& graph_names() const { return graph_names_; }
     [[nodiscard]] std::vector<double> graph_values(const GroupKey& group,
-                                                   std::span<const Slot> slots);
+                                                   std::span<const Slot> slots,
+                                                   const TextStore& texts);
 
 private:
     const Job& job_;

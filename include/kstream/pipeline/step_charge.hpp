@@ -44,6 +44,10 @@ public:
         return fixed_ + 3 * state_key.size() + results_ * (state_key.size() + escapes);
     }
 
+    // Of a text that a key keeps from now on: in the store, in a delta, in the changelog and,
+    // escaped, in the result.
+    [[nodiscard]] static std::size_t of_text(std::string_view text) { return 9 * text.size() + 8; }
+
 private:
     // A slot in memory and in the undo, in a delta and in the changelog, and as text.
     static constexpr std::size_t kSlotBytes = 2 * 24 + 2 * 12 + 20;

@@ -58,7 +58,9 @@ public:
                                             std::string_view where) const;
     // Precondition: check_chain() said next. Once for each map step.
     void apply_ranges(const BatchHeader& header);
-    [[nodiscard]] Result<void> apply_delta(std::string_view state_key, std::span<const Slot> delta);
+    // `texts` has those of the delta.
+    [[nodiscard]] Result<void> apply_delta(std::string_view state_key, std::span<const Slot> delta,
+                                           const TextStore* texts = nullptr);
 
     // --- publishing again what stands here (ADR 0047) ---
 
@@ -95,6 +97,10 @@ public:
     [[nodiscard]] std::vector<std::span<const Slot>> committed_slots(
         std::span<const std::uint32_t> ascending) const;
 
+    // The text of a slot of this state, which is present and keeps one.
+    [[nodiscard]] std::string_view text(const Slot& slot) const { return texts_.text(slot); }
+    [[nodiscard]] const TextStore& all_texts() const { return texts_; }
+
     [[nodiscard]] PartitionId partition() const { return partition_; }
     [[nodiscard]] std::uint64_t keys() const { return keys_.size(); }
     [[nodiscard]] std::uint64_t filling_keys() const { return filling_.touched.size(); }
@@ -110,7 +116,8 @@ private:
         std::size_t bytes = 0;               // charged for these
         std::uint32_t keys_before = 0;
         std::uint32_t again_before = 0;
-        bool open = false;  // false: there is no such step
+        std::size_t texts_before = 0;  // size of texts_
+        bool open = false;             // false: there is no such step
         std::vector<SourceProgress> sources_before;
         std::vector<Slot> merged_before;
         UInt128 hash_before = 0;
@@ -119,6 +126,9 @@ private:
 
     [[nodiscard]] std::size_t width() const { return job_.kinds.size(); }
     [[nodiscard]] std::span<Slot> slots_of(std::uint32_t key);
+    [[nodiscard]] const TextStore* texts() const { return has_texts_ ? &texts_ : nullptr; }
+    [[nodiscard]] bool mostly_garbage() const;
+    void leave_garbage();
     [[nodiscard]] const SourceProgress* find_source(PartitionId partition) const;
     [[nodiscard]] Result<void> check_new(std::string_view state_key);
     [[nodiscard]] KeyTable::Found touch(std::string_view state_key);
@@ -135,7 +145,10 @@ private:
     std::shared_ptr<ResultValues> results_;  // keeps nothing between calls: copies share it
 
     KeyTable keys_;
-    std::vector<Slot> slots_;  // width() per key
+    std::vector<Slot> slots_;     // width() per key
+    bool has_texts_ = false;      // the job keeps any
+    TextStore texts_;             // of slots_ and of what layers have saved of them
+    std::size_t texts_kept_ = 0;  // size of texts_ when it was last without garbage
     // Whether the filling layer has touched each key: bytes, not bits, for they are written for
     // each delta. (A generation's number stood here, which after 2^32 steps was 0 once more: a new
     // key then counted as touched, and was neither written nor taken back.)

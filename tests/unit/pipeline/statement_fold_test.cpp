@@ -1,17 +1,24 @@
 // A job that only a statement says, through both folds: what is filtered, added, set aside, kept,
 // restored and shown.
+#include "kstream/codec/result_record.hpp"
+#include "kstream/job/flags.hpp"
 #include "kstream/pipeline/map_fold.hpp"
 #include "kstream/pipeline/totals_fold.hpp"
+#include "results/result_row.hpp"
 #include "support/fakes/memory_log.hpp"
 #include "support/fakes/recording_log.hpp"
+#include "support/fakes/seeded.hpp"
 #include "support/fakes/statement_job.hpp"
+#include "support/random_statement.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,6 +29,7 @@ namespace {
 
 using testing::MemoryLog;
 using testing::RecordingLog;
+using testing::Seeded;
 
 class Headers final : public HeaderReader {
 public:
@@ -49,6 +57,13 @@ struct Bench {
 
     void add(std::string_view value) {
         const Offset at = log.append(TopicRole::source, 0, "tx", value);
+        const std::vector<RecordView> records{log.view(TopicRole::source, PartitionId{0}, at)};
+        REQUIRE(map->fold(records));
+    }
+
+    // The last record once more.
+    void fold_last() {
+        const Offset at{log.end(TopicRole::source, PartitionId{0}).value - 1};
         const std::vector<RecordView> records{log.view(TopicRole::source, PartitionId{0}, at)};
         REQUIRE(map->fold(records));
     }
@@ -104,6 +119,46 @@ struct Bench {
     int dead_letters = 0;
     std::vector<std::string> fields;
 };
+
+// Values of all kinds for what the statement asks for; mostly of the right one.
+std::string record_for(const job::Statement& statement, Seeded& random) {
+    constexpr std::array<std::string_view, 12> kValues{
+        "1",      "-2.5", "0",     R"("a")", R"("bc")",
+        R"("7")", "true", "false", "null",   R"("2024-05-14T12:00:00Z")",
+        "{}",     "1e30"};
+    std::string record = "{";
+    std::set<std::string> names;
+    for (const job::Field& field : statement.fields) {
+        if (field.origin != job::FieldOrigin::value || field.path.front().index ||
+            !names.insert(field.path.front().name).second || random.below(16) == 0) {
+            continue;
+        }
+        const std::uint64_t any = random.below(1200);
+        std::string_view value = kValues[any % kValues.size()];
+        if (any % 4 != 0) {
+            value = field.type == job::ValueType::numeric   ? kValues[any % 3]
+                    : field.type == job::ValueType::boolean ? kValues[6 + any % 2]
+                                                            : kValues[3 + any % 3];
+        }
+        record += record.size() > 1 ? "," : "";
+        append_json_string(record, field.path.front().name);
+        record += ':';
+        for (std::size_t step = 1; step < field.path.size(); ++step) {
+            if (!field.path[step].index) {
+                record += '{';
+                append_json_string(record, field.path[step].name);
+                record += ':';
+            } else {
+                record += '[';
+            }
+        }
+        record += value;
+        for (std::size_t step = field.path.size(); step-- > 1;) {
+            record += field.path[step].index ? ']' : '}';
+        }
+    }
+    return record + "}";
+}
 
 constexpr std::string_view kSales =
     "SELECT cliente.uf AS uf, count(*) AS n, sum(valor) AS total, round(avg(valor), 2) AS media, "
@@ -248,6 +303,100 @@ TEST_CASE("more keys than fit into a cache are added the same", "[statement]") {
     // 8, 108, 208, 308, 408, each and 1.
     CHECK(bench.results["7"].starts_with(R"({"uf":"7","n":5,"total":1040,"media":208,"menor":8,)"));
     CHECK(bench.results["7"].contains(R"("maior":408,"pix":0,)"));
+}
+
+TEST_CASE("min and max of texts are kept beside the slots, through steps, undo and restore",
+          "[statement]") {
+    constexpr std::string_view kTexts =
+        "SELECT k, min(name::text) AS first, max(name::text) AS last, count(*) AS n, "
+        "max(name::text) || '!' AS loud FROM t GROUP BY k";
+    const std::string longest(kMaxTextBytes, 'z');
+    for (const std::size_t cells : {std::size_t{0}, std::size_t{4}}) {  // some wait in groups
+        Bench bench{kTexts, {.max_batch_bytes = 100}, cells};
+        for (int i = 0; i < 64; ++i) {
+            const std::string k = std::to_string(i % 16);
+            bench.add(R"({"k":")" + k + R"(","name":"n)" + std::to_string(i / 16) + "\\u00e9" + k +
+                      R"("})");
+        }
+        bench.commit();
+        REQUIRE(bench.results.size() == 16);
+        CHECK(bench.results["7"] ==
+              "{\"k\":\"7\",\"first\":\"n0\u00e97\",\"last\":\"n3\u00e97\","
+              "\"n\":4,\"loud\":\"n3\u00e97!\"}");
+        bench.add(R"({"k":"7","name":"a"})");
+        bench.map->undo_filling();
+        bench.add(R"({"k":"7","name":"nn"})");
+        bench.add(R"({"k":"7","name":")" + longest + R"("})");
+        bench.add(R"({"k":"7","name":")" + longest + R"(z"})");  // too long for a state
+        bench.commit();
+        CHECK(
+            bench.results["7"].starts_with("{\"k\":\"7\",\"first\":\"n0\u00e97\",\"last\":\"zzz"));
+        CHECK(bench.results["7"].contains("\"n\":6,"));
+        CHECK(bench.dead_letters == 1);
+        CHECK(bench.map->status().bad_records[static_cast<std::size_t>(BadReason::text_size)] == 1);
+        CHECK(bench.fields == std::vector<std::string>{"name::text"});
+
+        TotalsState restored{bench.job, PartitionId{0}};
+        for (const auto& [key, value] : bench.changelog) {
+            REQUIRE(restored.restore(key, value));
+        }
+        REQUIRE(restored.finish_restore());
+        restored.write_again();
+        restored.fill_again(100, 1 << 20);
+        OutputBatch out;
+        restored.seal(Offset{9}, out);
+        std::map<std::string, std::string> again;
+        for (const OutputBatch::Record& record : out.records()) {
+            if (record.topic == TopicRole::results) {
+                again[std::string{*out.key(record)}] = *out.value(record);
+            }
+        }
+        CHECK(again == bench.results);
+    }
+}
+
+TEST_CASE("any statement has one result, however its records come in steps", "[statement]") {
+    int run = 0;
+    int rows = 0;
+    results::RowReader reader;
+    for (std::uint64_t seed = 1; seed <= 800; ++seed) {
+        const std::string text = test::RandomStatement{seed}.text();
+        CAPTURE(seed, text);
+        const auto parsed = job::parse(text);
+        REQUIRE(parsed.has_value());
+        if (!job::not_supported(*parsed).empty() || job::spec_of(*parsed)) {
+            continue;
+        }
+        ++run;
+        Seeded random{seed};
+        std::vector<std::string> records;
+        for (int i = 0; i < 40; ++i) {
+            records.push_back(record_for(*parsed, random));
+        }
+        Bench whole{text};
+        Bench parts{text, {.max_batch_bytes = 60}, 4};
+        for (std::size_t i = 0; i < records.size(); ++i) {
+            whole.add(records[i]);
+            parts.add(records[i]);
+            if (i % 7 == 3) {
+                parts.commit();
+                parts.fold_last();
+                parts.map->undo_filling();
+            }
+        }
+        whole.commit();
+        parts.commit();
+        REQUIRE(whole.results == parts.results);
+        for (const auto& [key, value] : whole.results) {
+            CAPTURE(value);
+            const auto row = reader.read(value);
+            REQUIRE(row.has_value());
+            REQUIRE(results::names_of(*row) == whole.job.spec.statement->columns);
+            ++rows;
+        }
+    }
+    CHECK(run >= 100);
+    CHECK(rows >= 300);
 }
 
 TEST_CASE("graphs have a statement's numbers that are no groups", "[statement]") {
