@@ -63,6 +63,8 @@ def expected(records: list[dict]) -> tuple[dict[str, dict], int, int]:
             "pix": Decimal(sum(record["metodo"] == "pix" for record in of_group)),
             "com_desconto": Decimal(sum("desconto" in record for record in of_group)),
             "dobro": 2 * sum(values),
+            "primeiro": min((record["metodo"] for record in of_group), key=str.encode),
+            "ultimo": max((record["metodo"] for record in of_group), key=str.encode) + "!",
         }
     return rows, filtered, bad
 
@@ -74,7 +76,7 @@ class Statements(IntegrationTest):
             "SELECT cliente.uf AS uf, count(*) AS n, sum(valor) AS total, "
             "round(avg(valor), 2) AS media, min(valor) AS menor, max(valor) AS maior, "
             "count(*) FILTER (WHERE metodo = 'pix') AS pix, count(desconto) AS com_desconto, "
-            "2 * sum(valor) AS dobro "
+            "2 * sum(valor) AS dobro, min(metodo) AS primeiro, max(metodo) || '!' AS ultimo "
             f"FROM \"{self.source}\" WHERE moeda = 'BRL' AND valor > 0 GROUP BY cliente.uf{having}"
         )
 
@@ -141,7 +143,7 @@ class Statements(IntegrationTest):
         self.assertIn("is another job", refused.stderr)
         # The same one, written in another way.
         same = self.query().replace("moeda = 'BRL' AND valor > 0",
-                                    "(moeda='BRL') and\n valor>0.0 -- of Brazil")  # fmt: skip
+                                    "(moeda='BRL') and\n valor>0.0 -- of Brazil\n")  # fmt: skip
         self.start("aggregate", "--application-id", self.application, "--query", same,
                    "--until", "end").expect(0, 90)  # fmt: skip
 
