@@ -26,7 +26,7 @@ enum class ExitCode : std::uint8_t {
     open_transaction = 12,    // aggregate --until end: records stand after an open transaction
     internal = 13,            // a bug, or out of memory; a failed invariant aborts with a core dump
     integrity = 70,           // the log contradicts what was committed; never continue on its own
-    try_again = 75,           // a bounded wait ended (an open transaction of another process)
+    try_again = 75,           // a wait timed out (an open transaction of another process)
     identity = 78,            // the application id belongs to another job, or a topic was replaced
     interrupted = 130,  // a second SIGINT or SIGTERM: left at once, nothing more was committed
 };
@@ -56,11 +56,11 @@ inline constexpr std::array<ExitCodeText, 18> kExitCodes{{
     {ExitCode::nothing_aggregated, "nothing_aggregated",
      "aggregate --until end: records were read, and none of them is in a total"},
     {ExitCode::open_transaction, "open_transaction",
-     "aggregate --until end: records stand after an open transaction; all before are counted"},
+     "aggregate --until end: records follow an open transaction; all before it are counted"},
     {ExitCode::internal, "internal", "a bug: please report it; or out of memory"},
     {ExitCode::integrity, "integrity",
      "the log contradicts what was committed; look before restart"},
-    {ExitCode::try_again, "try_again", "a bounded wait ended; start again"},
+    {ExitCode::try_again, "try_again", "a wait timed out; start again"},
     {ExitCode::identity, "identity", "the application id belongs to another job or topic"},
     {ExitCode::interrupted, "interrupted", "second signal: left at once, nothing more committed"},
 }};

@@ -28,7 +28,7 @@
     BUG(open_step_left_out, loop, "P3", "a new partition is read before its base is committed")    \
     BUG(chain_end_ignored, loop, "P3", "without a committed offset, reading starts over")          \
     BUG(added_partition_from_end, loop, "P3", "a partition that was added is read from its end")   \
-    BUG(position_behind_end, loop, "P3", "a position behind the end of the log is gone on from")   \
+    BUG(position_behind_end, loop, "P3", "a position after the end of the log is gone on from")    \
     BUG(cut_log_written_on, kafka, "P3", "a log that has lost what was written is written on")     \
     BUG(topic_id_not_checked, loop, "P4", "a re-created topic is taken for the old one")           \
     BUG(topic_not_proved, kafka, "P4", "a step is committed whatever topic it was read from")      \

@@ -4,7 +4,7 @@
   delete-topics BROKERS TOPIC...   until no broker knows them any more
   delete-groups BROKERS GROUP...   with their committed offsets; one that has members is waited for
 
-What is not there is fine. Every wait has its deadline; exit code 1 when it has passed.
+What does not exist is fine. Every wait has its deadline; exit code 1 when it has passed.
 """
 
 import struct

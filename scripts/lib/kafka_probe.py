@@ -35,7 +35,7 @@ TIME_WAIT = "06"  # in /proc/net/tcp
 
 
 class Unanswered(Exception):
-    """The broker is not there, or hung up."""
+    """The broker does not answer, or hung up."""
 
 
 class NotReady(Exception):
@@ -176,7 +176,7 @@ class Broker:
         return brokers, dict(reader.array(topic))
 
     def find_coordinator(self, kind, key):
-        """Address of the coordinator. Asking makes its topic, if it is not there yet."""
+        """Address of the coordinator. Asking makes its topic, if it does not exist yet."""
         reader = self.ask(FIND_COORDINATOR, 1, string(key) + struct.pack(">b", kind))
         reader.take("i")
         error = reader.take("h")

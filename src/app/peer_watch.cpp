@@ -59,7 +59,7 @@ PeerWatch::~PeerWatch() {
 void PeerWatch::run() {
     std::optional<kafka::Admin> admin;
     Instant asked;
-    bool told = false;
+    bool reported = false;
     while (!closing_) {
         if (!board_.wait_wanted(kIdleWait)) {
             continue;
@@ -82,12 +82,12 @@ void PeerWatch::run() {
         if (groups && !groups->front().error) {
             board_.publish(
                 peers_of(groups->front(), settings_.application_id, settings_.own, asked));
-            told = false;
-        } else if (!closing_ && !told) {
+            reported = false;
+        } else if (!closing_ && !reported) {
             const Error& error = groups ? *groups->front().error : groups.error();
             log_.write(LogLevel::warn, "cannot find the other processes of this job",
                        {{"reason", error.message}});
-            told = true;
+            reported = true;
         }
     }
 }

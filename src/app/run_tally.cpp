@@ -36,7 +36,7 @@ void RunTally::first_bad(const FirstBad& first) {
     first_field_[reason] = first.field;
     ++said_[reason];
     said_at_ = clock_.now();
-    log_.write(LogLevel::warn, "bad record set aside; more of them are counted once a minute",
+    log_.write(LogLevel::warn, "bad record rejected; more of them are counted once a minute",
                {{"reason", bad_reason_name(first.reason)},
                 {"field", first.field},
                 {"topic", settings_.source_topic},
@@ -70,10 +70,10 @@ void RunTally::look() {
     }
     Counts more{};
     for (std::size_t i = 0; i < kBadReasonCount; ++i) {
-        // One that is told as the first is counted a moment later.
+        // One that is reported as the first is counted a moment later.
         more[i] = sum_.bad[i] - std::min(sum_.bad[i], said_[i]);
     }
-    log_.write(LogLevel::warn, "more bad records set aside",
+    log_.write(LogLevel::warn, "more bad records rejected",
                {{"records", number(sum_of(more))}, {"reasons", reasons(more)}});
     said_ = sum_.bad;
     said_at_ = now;

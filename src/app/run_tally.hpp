@@ -1,5 +1,5 @@
 // What one run of `aggregate` has read and what became of it, over all of its loops: the warnings
-// about bad records, --max-bad, and the last line of the run. A run in which records were set aside
+// about bad records, --max-bad, and the last line of the run. A run in which records were rejected
 // must not look like one in which none were.
 #pragma once
 

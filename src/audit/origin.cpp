@@ -48,7 +48,7 @@ bool Origins::take_meta(std::size_t q, std::uint64_t transaction, std::uint64_t 
         return false;
     }
     if (!state.spans.empty() && transaction <= state.spans.back().last) {
-        return true;  // behind one that was too high
+        return true;  // after one that was too high
     }
     runs_.insert(run_id);
     const bool goes_on = !state.spans.empty() && state.spans.back().run_id == run_id &&

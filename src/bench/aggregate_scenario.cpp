@@ -1,7 +1,7 @@
 // aggregate: `kstream aggregate --until end` as a process of its own, with its defaults, on a topic
 // that holds all records already. Timed from the moment when its first source partition is opened
 // to the moment when a read_committed reader of the results has seen the last total: joining the
-// groups comes before and is told apart (start_seconds), draining and the last commit are in it.
+// groups comes before and is distinguished (start_seconds), draining and the last commit are in it.
 // CPU seconds and memory are those of the whole process, from start to end.
 //
 // Rounds take turns with those of consume, so that what disturbs the machine disturbs both;

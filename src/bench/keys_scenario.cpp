@@ -4,7 +4,7 @@
 // A backlog, as in the scenario aggregate: --records of them are there already, rounds take turns
 // with those of bare consumers, of_consume is the ratio within one turn. Steps last up to a second
 // there (docs/adr/0012-commit-rhythm.md), and each key that a step has touched is written to the
-// changelog and to the results: records and bytes written for each record read are told.
+// changelog and to the results: records and bytes written for each record read are reported.
 //
 // An open loop at --rate, as in the scenario latency: visible_p50 and so on are the times from the
 // intended sending of a record to a visible total that contains it.

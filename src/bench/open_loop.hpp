@@ -8,7 +8,7 @@
 // they are due; everything else is as always: the producer of `produce`, with its defaults, sends
 // in this process; `kstream aggregate`, with its defaults, is a process of its own. The latency of
 // every record is counted, of none an estimate; what is due in the first five seconds, while
-// everything gets warm, is sent and not counted. A round is --duration of records, one round behind
+// everything gets warm, is sent and not counted. A round is --duration of records, one round after
 // the other without a pause.
 //
 // Checked: at the end the total and the count of every key, exactly.

@@ -105,7 +105,7 @@ std::string unknown_option(std::string_view argument, std::optional<Subcommand> 
                        wish.empty() ? did_you_mean(name, "--", option_candidates(id)) : wish);
 }
 
-// What CLI11 could not place. A word behind an unknown option is taken for its value.
+// What CLI11 could not place. A word after an unknown option is taken for its value.
 void report_extras(const std::vector<std::string>& extras, std::optional<Subcommand> id,
                    std::vector<std::string>& problems) {
     bool behind_unknown = false;
@@ -221,7 +221,7 @@ CommandLine read_command_line(std::span<const std::string> arguments) {
     const std::vector<std::string> rest = root.remaining();
     if ((!line.help && !line.version && !line.generate) || !rest.empty()) {
         report_subcommand(rest, line.problems);
-        line.help = false;  // of what is not there: the general help would hide the mistake
+        line.help = false;  // of what does not exist: the general help would hide the mistake
         line.version = false;
         line.generate.reset();
     }

@@ -14,7 +14,7 @@ namespace kstream::cli {
 
 struct Argument {
     const OptionSpec* option = nullptr;
-    std::string value;  // of a flag "true" or what stands behind '='
+    std::string value;  // of a flag "true" or what stands after '='
 };
 
 struct CommandLine {

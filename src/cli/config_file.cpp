@@ -133,7 +133,7 @@ ConfigFile parse_config_text(std::string_view text) {
 }
 
 std::expected<ConfigFile, std::string> read_config_file(const std::string& path) {
-    // O_NONBLOCK: a named pipe must not hold us up before fstat has told it from a file.
+    // O_NONBLOCK: a named pipe must not hold us up before fstat has distinguished it from a file.
     const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0) {
         return std::unexpected(errno_text("cannot be opened"));

@@ -24,9 +24,9 @@ struct ConfigFile {
 };
 
 // The grammar. One statement a line: `[section]` or `key = value`, blank lines and lines that begin
-// with '#' or ';' are passed over. A value is everything behind '=' without the blanks around it,
-// or a text in double quotes (escapes \" \\ \n \t) or single quotes (no escapes), behind which a
-// comment may stand. A '#' behind a blank in a bare value is an error: a comment there and a
+// with '#' or ';' are passed over. A value is everything after '=' without the blanks around it,
+// or a text in double quotes (escapes \" \\ \n \t) or single quotes (no escapes), after which a
+// comment may stand. A '#' after a blank in a bare value is an error: a comment there and a
 // password that holds one look the same.
 [[nodiscard]] ConfigFile parse_config_text(std::string_view text);
 

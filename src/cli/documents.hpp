@@ -19,11 +19,11 @@ namespace kstream::cli {
 // "a, b and c".
 [[nodiscard]] std::string in_words(const std::vector<std::string>& texts);
 
-// The options whose values may stand behind each other with commas, in words; each name between
+// The options whose values may stand one after the other with commas, in words; each name between
 // two texts.
 [[nodiscard]] std::string list_options(std::string_view before, std::string_view behind);
 
-// `text` in lines of at most `width` columns, all but the first behind `indent` blanks.
+// `text` in lines of at most `width` columns, all but the first after `indent` blanks.
 [[nodiscard]] std::string wrapped(std::string_view text, std::size_t width, std::size_t indent);
 
 }  // namespace kstream::cli

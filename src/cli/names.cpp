@@ -22,14 +22,14 @@ bool looks_like_a_number(string_view text) {
            std::ranges::all_of(text, [](char c) { return is_digit(c) || c == '.' || c == '_'; });
 }
 
-// Blanks around it, but for one that stands behind a backslash.
+// Blanks around it, but for one that stands after a backslash.
 string_view trimmed(string_view text) {
     const std::size_t begin = text.find_first_not_of(" \t");
     if (begin == string_view::npos) {
         return {};
     }
     text.remove_prefix(begin);
-    std::size_t end = 0;  // behind the last character that counts
+    std::size_t end = 0;  // after the last character that counts
     for (std::size_t at = 0; at < text.size(); ++at) {
         if (text[at] == '\\' && at + 1 < text.size()) {
             end = ++at + 1;

@@ -2,7 +2,7 @@
 // environment and in the configuration file.
 //
 // A comma divides, blanks around it do not count. A name is plain, or each character of it that
-// could mean something else (a comma, a blank, an equals sign, a quote) stands behind a backslash:
+// could mean something else (a comma, a blank, an equals sign, a quote) stands after a backslash:
 // --group-by 'first\ name,a\,b' are two names. So any name can be written, and nothing that looks
 // like a list, a number or a call is taken for one by mistake: a job that groups by a field "a,b"
 // finds no such field in any record.

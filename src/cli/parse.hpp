@@ -32,7 +32,7 @@ struct Problems {
 
 using Parsed = std::variant<Command, Show, Problems>;
 
-// `arguments` are those behind the name of the program.
+// `arguments` are those after the name of the program.
 [[nodiscard]] Parsed parse(std::span<const std::string> arguments, const Environment& environment);
 
 // What `main` has got, as values.

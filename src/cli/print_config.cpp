@@ -1,4 +1,4 @@
-// Every value is quoted: only behind a quoted value may a comment stand.
+// Every value is quoted: only after a quoted value may a comment stand.
 #include "cli/print_config.hpp"
 
 #include "cli/statement.hpp"

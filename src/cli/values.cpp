@@ -152,7 +152,7 @@ Read<std::int64_t> read_share(std::string_view text) {
     if (percent) {
         digits.remove_suffix(1);
     }
-    // Digits behind the point that are still whole millionths.
+    // Digits after the point that are still whole millionths.
     const std::size_t places = percent ? 4 : 6;
     const std::size_t point = digits.find('.');
     const std::string_view whole = digits.substr(0, point);

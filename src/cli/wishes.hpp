@@ -10,7 +10,7 @@
 
 namespace kstream::cli {
 
-// What to say behind "unknown option" about an option that other tools have, by its name without
+// What to say after "unknown option" about an option that other tools have, by its name without
 // dashes; empty when nothing is known of it. `prefix` stands before the name of an option of ours
 // ("--"). Only options that `id` has are named.
 [[nodiscard]] std::string option_wish(std::string_view name, std::string_view prefix,

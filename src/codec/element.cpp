@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::uint8_t kElementFormat = 1;
 constexpr std::size_t kBytes = 16;
-constexpr std::size_t kShort = kBytes - 1;  // behind its length
+constexpr std::size_t kShort = kBytes - 1;  // after its length
 constexpr std::uint8_t kHashed = 0x80;
 
 using Bytes = std::array<char, kBytes>;

@@ -89,7 +89,7 @@ Result<Identity> parse_identity_text(std::string_view text) {
                     "another program uses the group: choose another --application-id and another "
                     "--output-topic");
     }
-    // One spelling for each identity: no leading zeros, no capitals, nothing behind it.
+    // One spelling for each identity: no leading zeros, no capitals, nothing after it.
     if (!parse_fields(text.substr(kPrefix.size()), identity) || identity_text(identity) != text) {
         return fail(ExitCode::identity,
                     fmt::format("the identity of a committed offset cannot be read: '{}'", text),

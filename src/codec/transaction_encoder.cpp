@@ -108,7 +108,7 @@ void write_uuid(Writer& out, std::uint64_t high, std::uint64_t low) {
     out.hex(low, 2, 6);
 }
 
-// As Python prints the float nearest to cents / 100: the shortest digits, and at least one behind
+// As Python prints the float nearest to cents / 100: the shortest digits, and at least one after
 // the point. 1234.50 is 1234.5, 100.00 is 100.0.
 void write_value(Writer& out, std::uint32_t cents) {
     const std::uint32_t fraction = cents % 100;

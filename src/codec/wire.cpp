@@ -5,7 +5,7 @@ namespace kstream {
 namespace {
 
 // Eight bytes at a time ("slicing by 8", Kounavis and Berry, 2005): kCrcTables[i] has the effect of
-// a byte with i more behind it. State is read back through this, a record at a time.
+// a byte with i more after it. State is read back through this, a record at a time.
 constexpr std::size_t kSlices = 8;
 using CrcTables = std::array<std::array<std::uint32_t, 256>, kSlices>;
 

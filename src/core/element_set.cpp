@@ -77,7 +77,7 @@ bool ElementSet::insert(const OwnedElement& what, Changes* changes) {
     return true;
 }
 
-// Moves up what was put behind the cell because of it, so that no search ends too early.
+// Moves up what was put after the cell because of it, so that no search ends too early.
 void ElementSet::take(std::size_t at) {
     const std::size_t cells = cells_.size();
     const auto distance = [cells](std::size_t from, std::size_t to) {

@@ -159,7 +159,7 @@ void KeyTable::truncate(std::uint32_t new_size) {
         return;
     }
     // The last key in is the first out, also after a growth, which inserts in order of the indexes:
-    // whatever was put behind a cell because of it came later and is gone already. So an emptied
+    // whatever was put after a cell because of it came later and is gone already. So an emptied
     // cell breaks no probe chain.
     for (std::uint32_t index = size(); index-- > new_size;) {
         cells_[slot_of(index)] = Cell{};

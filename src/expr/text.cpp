@@ -132,7 +132,7 @@ bool LikePattern::matches(std::string_view text) const {
     constexpr std::size_t kNone = std::numeric_limits<std::size_t>::max();
     std::size_t at = 0;
     std::size_t piece = 0;
-    std::size_t any_piece = kNone;  // behind the last any_text
+    std::size_t any_piece = kNone;  // after the last any_text
     std::size_t any_end = 0;        // where what it stands for ends
     for (;;) {
         if (piece < pieces_.size() && pieces_[piece] == Piece::any_text) {

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kHeaderBytes = 44;
 constexpr std::size_t kCounts = 20;  // where the six counts stand
-// The rule behind the last transition is written out up to here: 16,000 transitions, once.
+// The rule after the last transition is written out up to here: 16,000 transitions, once.
 constexpr int kLastYear = 10'000;
 // No clock is further from UTC.
 constexpr std::int64_t kMaxOffsetMs = std::int64_t{26} * 3'600'000;

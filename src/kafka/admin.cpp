@@ -221,7 +221,7 @@ AdminTurn Admin::turn() const {
 
 // librdkafka (2.14.2, rdkafka_coord.c) remembers the coordinator of a group for fifteen minutes,
 // also when that broker is gone, and looks again only when the connection changes its state; on a
-// new cluster it may go on waiting for one that was not there yet. And it asks about topics and the
+// new cluster it may go on waiting for one that did not exist yet. And it asks about topics and the
 // cluster by way of the "controller", under KRaft any broker that a metadata answer has named: when
 // that one is lost it is asked until the next such answer, which may be five minutes away.
 // Takeovers after the loss of a broker waited until they gave up. Nor does such a client always

@@ -76,7 +76,7 @@ struct PartitionInfo {
 struct TopicInfo {
     std::string name;
     bool exists = false;
-    std::optional<Error> error;  // why nothing is known of it; not set when it merely is not there
+    std::optional<Error> error;  // why nothing is known of it; not set when it is merely absent
     TopicId id;                  // all zero: brokers before 2.8 have none
     std::vector<PartitionInfo> partitions;
     Rights rights;
@@ -219,7 +219,7 @@ public:
     // Deletion goes on in the cluster after this has answered.
     [[nodiscard]] Result<std::vector<Outcome>> delete_topics(const std::vector<std::string>& names);
 
-    // With their committed offsets. A group that is not there has GROUP_ID_NOT_FOUND as kafka_code.
+    // With their committed offsets. One that does not exist has GROUP_ID_NOT_FOUND as kafka_code.
     [[nodiscard]] Result<std::vector<Outcome>> delete_groups(const std::vector<std::string>& names);
     [[nodiscard]] Result<std::vector<GroupInfo>> describe_groups(
         const std::vector<std::string>& names);

@@ -44,7 +44,7 @@ GroupInfo group_info(const rd_kafka_ConsumerGroupDescription_t& description) {
                                 "Describe on group " + info.name);
         return info;
     }
-    // Brokers before 4.0 describe a group that is not there as a dead one (KIP-1043).
+    // Brokers before 4.0 describe a group that does not exist as a dead one (KIP-1043).
     const auto state = rd_kafka_ConsumerGroupDescription_state(&description);
     info.exists = state != RD_KAFKA_CONSUMER_GROUP_STATE_DEAD;
     info.state = rd_kafka_consumer_group_state_name(state);

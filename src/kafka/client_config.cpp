@@ -43,7 +43,7 @@ constexpr Default kPlainProducer[] = {
     {"enable.idempotence", "true"},
     {"acks", "all"},
     // One request at a time for each broker. With more, the first records of a new producer can be
-    // refused and the request behind them taken, and librdkafka then reports both as delivered
+    // refused and the request after them taken, and librdkafka then reports both as delivered
     // (delivery.hpp): its own limit for a partition counts messages where it should count requests.
     // A broker answers one request of a connection at a time, so nothing is lost by it.
     {"max.in.flight.requests.per.connection", "1"},
@@ -319,7 +319,7 @@ Result<void> move_together(rd_kafka_conf_t& conf, ClientKind kind) {
     return done;
 }
 
-// Of OpenSSL's words for a file that is not there, "system lib" is all that comes here.
+// Of OpenSSL's words for a file that does not exist, "system lib" is all that comes here.
 std::string unreadable_file(const rd_kafka_conf_t& conf) {
     for (const char* const property :
          {"ssl.ca.location", "ssl.certificate.location", "ssl.key.location", "ssl.crl.location",

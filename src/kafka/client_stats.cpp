@@ -11,7 +11,7 @@ namespace {
 using simdjson::dom::element;
 using simdjson::dom::object;
 
-// Fields that are not there stay as they are: older and newer librdkafka have others.
+// Fields that do not exist stay as they are: older and newer librdkafka have others.
 void read_number(const object& from, std::string_view name, std::int64_t& into) {
     std::int64_t value = 0;
     if (from[name].get(value) == simdjson::SUCCESS) {

@@ -75,7 +75,8 @@ std::vector<ProbeResult> probe_all(const std::vector<std::string>& addresses, Pr
 }
 
 // "localhost:28092 speaks TLS, this client does not"
-std::string told(const std::string& address, const ProbeResult& found, const Speech& speech) {
+std::string description_of(const std::string& address, const ProbeResult& found,
+                           const Speech& speech) {
     switch (found.answer) {
         case Answer::not_asked:
         case Answer::fine:
@@ -204,7 +205,7 @@ std::optional<Error> advertised_trouble(rd_kafka_t& client, const std::string& b
     return Error::stop(
         ExitCode::unavailable,
         fmt::format("{} answers, but the cluster advertises {}, and {}", brokers,
-                    fmt::join(addresses, ", "), told(addresses[0], results[0], {})),
+                    fmt::join(addresses, ", "), description_of(addresses[0], results[0], {})),
         "set advertised.listeners of the brokers to addresses that lead to them from here, or run "
         "kstream where theirs do (in Docker: in the network of the brokers)");
 }
@@ -238,11 +239,13 @@ Error explain_silence(rd_kafka_t& client, const std::string& brokers, const Erro
     for (std::size_t i = 0; i < results.size(); ++i) {
         if (is_verdict(results[i].answer)) {
             return is_believed(results[i], client, seen)
-                       ? Error::stop(ExitCode::kafka_fatal, told(addresses[i], results[i], speech),
+                       ? Error::stop(ExitCode::kafka_fatal,
+                                     description_of(addresses[i], results[i], speech),
                                      hint_of(results[i]))
                        : seen;
         }
-        if (const std::string text = told(addresses[i], results[i], speech); !text.empty()) {
+        if (const std::string text = description_of(addresses[i], results[i], speech);
+            !text.empty()) {
             passing += (passing.empty() ? "" : "; ") + text;
         }
     }

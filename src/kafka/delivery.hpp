@@ -14,7 +14,7 @@ enum class Delivery : std::uint8_t {
 };
 
 // An acknowledgement names the offset of its record. One without comes from librdkafka itself,
-// which takes a record for written when one behind it was (rd_kafka_dr_implicit_ack), or when a
+// which takes a record for written when one after it was (rd_kafka_dr_implicit_ack), or when a
 // broker says that it has had the sequence before. The first is wrong where the broker knew nothing
 // of the producer and took the later record as its first: see max.in.flight in client_config.cpp.
 [[nodiscard]] inline Delivery delivery_of(const rd_kafka_message_t& message) {

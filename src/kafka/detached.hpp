@@ -1,5 +1,5 @@
 // Clients whose destruction waits for a broker, when the process wants to end or go on without
-// them. LeaveGroup, say, is answered behind the JoinGroup that is open on the same connection, and
+// them. LeaveGroup, say, is answered after the JoinGroup that is open on the same connection, and
 // that one only when the coordinator has missed a dead member: up to its session timeout.
 //
 // They end on threads of their own, and get the time that is left of a stop. When it is over the

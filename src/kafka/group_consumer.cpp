@@ -39,7 +39,7 @@ Result<std::unique_ptr<GroupConsumer>> GroupConsumer::make(const ClientConfig& c
          fmt::format("{}-{}{}", client.client_id, config.name, config.client_id_suffix)},
         {"group.protocol", config.group_protocol},
         {"statistics.interval.ms", "1000"},
-        // An end-of-partition event carries the position behind control records and holes of
+        // An end-of-partition event carries the position after control records and holes of
         // compaction, which no record would show.
         {"enable.partition.eof", "true"},
     };
@@ -243,7 +243,7 @@ std::string GroupConsumer::member_id() const {
 }
 
 // Whoever seals a step has folded all that was handed out. An end of partition may have moved the
-// position of a later step than the one that was sealed behind it.
+// position of a later step than the one that was sealed after it.
 std::vector<std::int32_t> GroupConsumer::take_brokers(std::span<const StepRange> ranges) {
     std::vector<std::int32_t> brokers;
     for (const StepRange& range : ranges) {
@@ -408,7 +408,7 @@ void GroupConsumer::drop_out_of_range() {
     events_.push_back(std::move(event));
 }
 
-// By end-of-partition events, which come behind all records before them, and not by
+// By end-of-partition events, which come after all records before them, and not by
 // rd_kafka_position(), which counts what was handed to us whether we could use it or not.
 Offset GroupConsumer::position(PartitionId partition, Offset last) const {
     const Track& of = tracks_[static_cast<std::size_t>(partition.value)];
@@ -483,7 +483,7 @@ Result<void> GroupConsumer::fetch(Duration wait) {
     return viewed;
 }
 
-// Until a rebalance is to be told of.
+// Until a rebalance is to be reported.
 Result<void> GroupConsumer::view_what_is_there() {
     while (events_.empty()) {
         const auto messages = fetched_.take(*queue_);

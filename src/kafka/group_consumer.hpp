@@ -88,7 +88,7 @@ private:
         // A seek has not been taken yet: what comes meanwhile is from the old position, and to hand
         // it out could leave a gap behind it.
         bool seeking = false;
-        Offset eof;  // position of the last end-of-partition, behind control records
+        Offset eof;  // position of the last end-of-partition, after control records
         std::int32_t eof_broker = -1;
         // Where what was handed out since the last step came from: mostly one.
         std::vector<std::int32_t> brokers;
@@ -131,10 +131,10 @@ private:
     std::optional<std::vector<PartitionId>> asked_back_;
     std::optional<Error> failure_;  // a rebalance that went wrong ends the loop
     std::vector<PartitionPosition> pending_seeks_;
-    std::vector<PartitionId> out_of_range_;  // not told yet
+    std::vector<PartitionId> out_of_range_;  // not reported yet
     Fetched fetched_;                        // at the last poll
     Flow flow_ = Flow::open;
-    bool in_group_ = false;  // an assignment was told since the last loss, be it of nothing
+    bool in_group_ = false;  // an assignment was reported since the last loss, be it of nothing
     bool closing_ = false;
 };
 

@@ -49,7 +49,7 @@ public:
         at_ += size;
         return data;
     }
-    // Bytes behind their size; nullptr for the size -1.
+    // Bytes after their size; nullptr for the size -1.
     const char* sized(std::uint32_t& size) {
         const std::int64_t announced = zigzag();
         size = 0;
@@ -86,7 +86,7 @@ Result<void> append_records(const LogBatch& batch, std::vector<RecordView>& view
             whole = false;
             break;
         }
-        // Another core has just decompressed this. Each record begins some lines behind the one
+        // Another core has just decompressed this. Each record begins some lines after the one
         // before, which no processor guesses: asked for early, they are here when they are read.
         for (std::size_t at = 0; at < static_cast<std::size_t>(size); at += kCacheLine) {
             __builtin_prefetch(begin + kAhead + at);

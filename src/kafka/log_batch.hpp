@@ -41,7 +41,7 @@ struct LogBatch {
 [[nodiscard]] std::optional<std::string_view> last_header(std::string_view headers,
                                                           std::string_view name);
 
-// All headers at the front of `bytes`, which may go on behind them: of a batch, from behind the
+// All headers at the front of `bytes`, which may go on after them: of a batch, from after the
 // value of a record. Nothing when they are damaged.
 [[nodiscard]] std::optional<std::vector<HeaderView>> read_headers(std::string_view bytes);
 

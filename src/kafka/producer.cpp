@@ -243,7 +243,7 @@ void Producer::hand_over(std::int32_t partition, Lane& lane) {
                            static_cast<int>(messages_.size()));
     for (const rd_kafka_message_t& message : messages_) {
         if (message.err == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
-            return;  // so is every one behind it
+            return;  // so is every one after it
         }
         ++lane.handed_over;
         if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) {

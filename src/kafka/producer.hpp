@@ -63,7 +63,7 @@ public:
     // and for the topic. The number of partitions is fixed from then on: a key keeps its partition
     // for the whole run, also when partitions are added meanwhile.
     // `clock` must outlive the producer. Errors: usage, as make_conf(); unavailable, when no broker
-    // answers or the topic is not there; else as map_error() has it.
+    // answers or the topic does not exist; else as map_error() has it.
     [[nodiscard]] static Result<std::unique_ptr<Producer>> open(const ClientConfig& config,
                                                                 const ProducerOptions& options,
                                                                 const Clock& clock);

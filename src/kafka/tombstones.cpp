@@ -80,8 +80,8 @@ Result<std::vector<Range>> ask_ranges(rd_kafka_t& client, Admin& admin, const st
     return ranges;
 }
 
-// A topic that is not there has no keys, and one that a broker has not heard of yet may have many:
-// the first is told only when it stays so.
+// A topic that does not exist has no keys, and one that a broker has not heard of yet may have
+// many: the first is reported only when it stays so.
 Result<std::vector<Range>> ranges_of(rd_kafka_t& client, Admin& admin, const TombstoneTask& task) {
     const auto deadline = std::chrono::steady_clock::now() + task.unknown;
     auto ranges = ask_ranges(client, admin, task.topic);
@@ -124,7 +124,7 @@ public:
             return std::unexpected(std::move(done.error()));
         }
         // The end of a read_committed reader stands before an open transaction: only an end at or
-        // behind range.end means that nothing is hidden any more.
+        // after range.end means that nothing is hidden any more.
         auto deadline = std::chrono::steady_clock::now() + task_.patience;
         while (true) {
             if (is_canceled(task_)) {

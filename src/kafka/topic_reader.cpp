@@ -27,7 +27,7 @@ std::string TopicReader::group() const {
 }
 
 Result<void> TopicReader::make_client() {
-    // The end-of-partition event has the position behind aborted records, control records and holes
+    // The end-of-partition event has the position after aborted records, control records and holes
     // of compaction; under read_committed it comes at the last stable offset.
     //
     // librdkafka asks for the coordinator of any consumer's group, and a missing right comes out as

@@ -49,7 +49,7 @@ private:
     std::string name_;
     HandlePtr client_;
     QueuePtr queue_;
-    std::map<Key, Offset> open_;  // position behind what was handed out or passed
+    std::map<Key, Offset> open_;  // position after what was handed out or passed
     TopicRole asked_ = TopicRole::changelog;
     Fetched fetched_{true};  // at the last poll
 };

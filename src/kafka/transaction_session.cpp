@@ -297,8 +297,8 @@ bool TransactionSession::Producer::make_client() {
 // init_transactions asks for its coordinator at once, and when no connection is up, which is so for
 // every new client, again only half a second later (rdkafka_txnmgr.c, rd_kafka_txn_coord_query). A
 // metadata request waits for the first connection. That one goes by the address from the
-// configuration and is given up when the answer has told the brokers' own: the second request waits
-// for a connection to one of these.
+// configuration and is given up when the answer has brought the brokers' own: the second request
+// waits for a connection to one of these.
 void TransactionSession::Producer::wait_for_broker() {
     for (int i = 0; i < 2; ++i) {
         const struct rd_kafka_metadata* metadata = nullptr;

@@ -14,7 +14,7 @@ constexpr std::int64_t kBacklogPart = 4;
 }  // namespace
 
 bool FillingStep::due(Instant now, const Positions& positions, const RecordSource& source) {
-    if (now - since_ >= rhythm_.wait(false)) {
+    if (now - since_ >= interval_.wait(false)) {
         const auto event = behind(positions, source) ? FillEvent::behind : FillEvent::caught_up;
         enter_phase(phase_, event, kFillTransitions);
     }

@@ -49,8 +49,8 @@ MapFold::Filling& MapFold::filling(PartitionId partition) {
 Result<void> MapFold::fold(RecordBatch records) {
     Result<void> done =
         job_.statement != nullptr ? fold_all<true>(records) : fold_all<false>(records);
-    Result<void> told = tell_tally();
-    return done ? told : done;
+    Result<void> reported = tell_tally();
+    return done ? reported : done;
 }
 
 template <bool kStatement>
@@ -356,19 +356,19 @@ Result<void> MapFold::tell_tally() {
         return {};
     }
     RecordTally more;
-    more.read = counters_.records_read - told_.read;
-    more.aggregated = counters_.records_aggregated - told_.aggregated;
-    more.tombstones = counters_.tombstones - told_.tombstones;
-    more.filtered = counters_.filtered - told_.filtered;
+    more.read = counters_.records_read - reported_.read;
+    more.aggregated = counters_.records_aggregated - reported_.aggregated;
+    more.tombstones = counters_.tombstones - reported_.tombstones;
+    more.filtered = counters_.filtered - reported_.filtered;
     for (std::size_t i = 0; i < kBadReasonCount; ++i) {
-        more.bad[i] = counters_.bad_records[i] - told_.bad[i];
+        more.bad[i] = counters_.bad_records[i] - reported_.bad[i];
     }
     more.scale_needed = scale_needed_;
-    told_ = {.read = counters_.records_read,
-             .aggregated = counters_.records_aggregated,
-             .filtered = counters_.filtered,
-             .tombstones = counters_.tombstones,
-             .bad = counters_.bad_records};
+    reported_ = {.read = counters_.records_read,
+                 .aggregated = counters_.records_aggregated,
+                 .filtered = counters_.filtered,
+                 .tombstones = counters_.tombstones,
+                 .bad = counters_.bad_records};
     return ports_.tally->add(more);
 }
 

@@ -246,7 +246,7 @@ Result<bool> MapTakeover::read_range(TopicRole topic, Range& range) {
     return true;
 }
 
-// The newest step, which need not be the last one in the log: one that came twice stands behind the
+// The newest step, which need not be the last one in the log: one that came twice stands after the
 // ones that followed it.
 void MapTakeover::note_chain_end(PartitionId partition, Offset end) {
     const auto [known, is_new] = chain_end_.emplace(partition, end);

@@ -104,18 +104,18 @@ Recovery::Finding Recovery::judge(std::span<const StepRange> ranges, bool opens,
                                   const QueryAnswer& answer) {
     bool all_before = true;
     bool all_behind = true;
-    bool told = false;
+    bool reported = false;
     for (std::size_t i = 0; i < ranges.size(); ++i) {
         if (!opens && ranges[i].from == ranges[i].to) {
             continue;  // written without a record: the offset is the same before and after
         }
-        told = true;
+        reported = true;
         const std::optional<Offset>& offset = answer.offsets[i].offset;
         const bool before = opens ? !offset : offset == ranges[i].from;
         all_before = all_before && before;
         all_behind = all_behind && offset == ranges[i].to;
     }
-    if (!told) {
+    if (!reported) {
         return Finding::unknown;
     }
     return all_behind   ? Finding::committed

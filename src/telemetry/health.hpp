@@ -12,7 +12,7 @@ struct Verdict {
     std::string reason;  // one line without its end
 };
 
-// A loop that has said nothing for this long hangs: each tells about itself at least once a second.
+// A loop that has said nothing for this long hangs: each reports at least once a second.
 inline constexpr Duration kSilenceLimit = std::chrono::seconds(30);
 
 // Whether the process is alive: not ok means that a restart may help.

@@ -14,7 +14,7 @@ struct HttpRequest {
     bool well_formed = false;
     HttpMethod method = HttpMethod::other;
     std::string path;   // without the query, as it was sent
-    std::string query;  // behind the '?', as it was sent
+    std::string query;  // after the '?', as it was sent
 };
 
 // The length of the head with the empty line that ends it; 0 when it has not all come.
@@ -26,7 +26,7 @@ struct HttpRequest {
 // %XX taken for what it stands for; none when a '%' is not followed by two hexadecimal digits.
 [[nodiscard]] std::optional<std::string> percent_decoded(std::string_view text);
 
-// The decoded value of `name` in "a=1&b=2"; none when it is not there or not decodable.
+// The decoded value of `name` in "a=1&b=2"; none when it is missing or not decodable.
 [[nodiscard]] std::optional<std::string> query_value(std::string_view query, std::string_view name);
 
 }  // namespace kstream::telemetry

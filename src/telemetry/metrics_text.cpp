@@ -18,7 +18,7 @@ and only to this machine unless `--http-allow-remote` says otherwise.
 
 - `/metrics`: the metrics below, in Prometheus' text format.
 - `/`, `/status`, `/state`: a page, figures and totals, see [STATUS.md](STATUS.md).
-- `/healthz`: 200 while every loop of the process tells about itself, at least every 30 s; else 503
+- `/healthz`: 200 while every loop of the process reports, at least every 30 s; else 503
   with the reason in one line: restart the process.
 - `/readyz`: 200 when every loop has an assignment and nothing is being restored, and all topics of
   the job are there, for `produce` when brokers answer; else 503 with the reason in one line: wait.
@@ -31,7 +31,7 @@ served at once.
 The column `/status` says where [/status](STATUS.md) has the same figure: there a histogram is its
 quantiles, and what is unknown is `null`. In `/metrics` what is unknown has no sample. `stage` is
 `map` (source topic to deltas) or `totals` (deltas to totals), `worker` the number of the worker in
-the process, `partition` that of the input topic of the loop. Loops tell about themselves once per
+the process, `partition` that of the input topic of the loop. Loops report once per
 step, or once a second: metrics are at most that old.
 )";
 

@@ -165,7 +165,7 @@ struct Merged {
 Merged merge(std::vector<StateAnswer>& answers, std::size_t max_entries) {
     Merged merged;
     bool more = false;
-    // A loop whose list was cut has keys behind its last one: nothing beyond that place is sure.
+    // A loop whose list was cut has keys after its last one: nothing beyond that place is sure.
     std::optional<std::pair<PartitionId, std::uint32_t>> sure;
     for (StateAnswer& answer : answers) {
         if (answer.more && !answer.entries.empty()) {

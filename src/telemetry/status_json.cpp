@@ -53,7 +53,7 @@ class Tree {
 public:
     explicit Tree(std::string name = {}) : name_(std::move(name)) {}
 
-    // The member of this name, made when it is not there.
+    // The member of this name, made when it is missing.
     Tree& member(std::string_view name) {
         const auto found = std::ranges::find(members_, name, &Tree::name_);
         return found != members_.end() ? *found : members_.emplace_back(std::string(name));

@@ -45,7 +45,7 @@ public:
     JsonWriter& null() { return raw("null"); }
     // A value that is JSON already.
     JsonWriter& raw(std::string_view json);
-    // A number with this many digits behind the point.
+    // A number with this many digits after the point.
     JsonWriter& fixed(std::string_view name, double number, int digits);
 
     // An array with `write(item)` for each of its values.

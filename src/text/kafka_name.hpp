@@ -23,7 +23,7 @@ inline constexpr std::size_t kMaxApplicationIdBytes =
     kMaxTopicNameBytes -
     std::max({kRepartitionEnding.size(), kChangelogEnding.size(), kDeadLettersEnding.size()});
 
-// Why `name` is none (Kafka's Topic.validate), to stand behind it in a message: "is not a name of 1
+// Why `name` is none (Kafka's Topic.validate), to stand after it in a message: "is not a name of 1
 // to 249 of a-z A-Z 0-9 . _ -"; empty when it is one.
 [[nodiscard]] std::string kafka_name_problem(std::string_view name,
                                              std::size_t max_bytes = kMaxTopicNameBytes);

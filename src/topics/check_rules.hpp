@@ -81,7 +81,7 @@ struct TopicUnderTest {
     kafka::TopicInfo info;
     std::optional<kafka::ConfigMap> configs;  // none without DescribeConfigs
 };
-// Existence is not among these: a topic that is not there gives nothing.
+// Existence is not among these: a topic that does not exist gives nothing.
 [[nodiscard]] Findings topic_findings(
     const TopicUnderTest& topic, cli::OnBadRecord on_bad_record = cli::OnBadRecord::dead_letter);
 
@@ -101,10 +101,10 @@ struct TopicUnderTest {
 [[nodiscard]] Findings durability_findings(std::string_view name, std::int64_t replicas,
                                            std::int64_t in_sync);
 
-// A value of a configuration, empty when it is not there.
+// A value of a configuration, empty when it is missing.
 [[nodiscard]] std::string_view text_of(const kafka::ConfigMap& configs, std::string_view key);
 
-// A number of a configuration, none when it is not there or not a number.
+// A number of a configuration, none when it is missing or not a number.
 [[nodiscard]] std::optional<std::int64_t> number_of(const kafka::ConfigMap& configs,
                                                     std::string_view key);
 

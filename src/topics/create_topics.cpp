@@ -13,7 +13,7 @@
 namespace kstream::topics {
 namespace {
 
-// Without --wait: a cluster that does not answer by then is not there.
+// Without --wait: a cluster that does not answer by then is down.
 constexpr std::chrono::milliseconds kReach{5000};
 // What is left of --wait when making the topics has used it up.
 constexpr std::chrono::milliseconds kLastLook{1000};
@@ -32,7 +32,7 @@ ClusterFacts cluster_facts(kafka::Admin& admin, const kafka::ClusterInfo& cluste
     return facts;
 }
 
-// What is kept of the application: a topic of it that was deleted is not made again as if nothing
+// What is kept of the application: a topic of it that was deleted is not re-created as if nothing
 // had been. What could not be asked becomes a warning.
 Result<StoredJob> look_at_state(kafka::Admin& admin, const Names& names, const TopicPlan& plan,
                                 const ClusterFacts& cluster, Findings& findings) {
@@ -74,7 +74,7 @@ Result<StoredJob> look_at_state(kafka::Admin& admin, const Names& names, const T
     return stored;
 }
 
-// Asked for each topic that is not there. What making it again loses becomes a warning.
+// Asked for each topic that does not exist. What making it again loses becomes a warning.
 std::optional<Error> why_not_made(const PlannedTopic& topic, const cli::CreateTopicsConfig& config,
                                   const StoredJob& stored, Findings& findings) {
     const auto identity = stored.identity();

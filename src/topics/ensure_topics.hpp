@@ -53,7 +53,7 @@ struct EnsureOptions {
     bool fit_to_brokers = false;
     // Whether topics that are there are compared with the plan: needs DescribeConfigs on each.
     bool compare = true;
-    // Why a topic that is not there must not be made; none when it may. May be empty.
+    // Why a topic that does not exist must not be made; none when it may. May be empty.
     std::function<std::optional<Error>(const PlannedTopic&)> refuse = {};
     // What the caller needs on a topic that is there, for the words of a refusal to look at it.
     std::string_view (*needs)(TopicRole) = [](TopicRole) -> std::string_view { return "Describe"; };

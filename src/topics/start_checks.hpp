@@ -37,7 +37,7 @@ struct TopicFacts {
 
 struct StartReport {
     Findings findings;
-    // About topics that are not there: what is wrong with that, or what making them again loses.
+    // About topics that do not exist: what is wrong with that, or what making them again loses.
     Findings missing_findings;
     std::vector<TopicRole> missing;
     Names names;

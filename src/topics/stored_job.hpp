@@ -1,6 +1,6 @@
 // What Kafka keeps of an application from its earlier starts, and what a start has to make of that
 // before it makes a topic or joins a group: topics that were there and are gone, another job under
-// the same name, topics that were made anew (protocol P4). Rules only; start_checks.cpp and
+// the same name, topics that were re-created (protocol P4). Rules only; start_checks.cpp and
 // create_topics.cpp gather the facts.
 #pragma once
 

@@ -21,7 +21,7 @@ struct TailSources {
 
 // Calls `take` for the last records of each partition of `topic`, in the order of the log, and
 // again from further back for a partition where it has never returned true: transactions that were
-// aborted and markers of commits may stand behind the record that is looked for. A partition that
+// aborted and markers of commits may stand after the record that is looked for. A partition that
 // has been looked through to its beginning, or kMaxTail records back, is given up. Errors: of the
 // cluster; unavailable when the records do not come.
 using TakeFromTail = std::function<bool(const kafka::TopicReader&, const RecordView&)>;

@@ -1,9 +1,9 @@
 // How long a decode takes beside others: N records of the producer, all of them held in memory one
-// behind the other, decoded again and again by one thread. (`kstream bench --scenario decode` is
+// after the other, decoded again and again by one thread. (`kstream bench --scenario decode` is
 // the figure that is kept; this is the comparison.) simdjson's own two parsers read the same
 // records in the same run and take the same two fields, the amount as a double; the ratio is what
 // carries over to another machine. DOM checks all of a record but duplicates; On-Demand does not
-// look at the values that it skips, so it is also asked for all of them. There is padding behind
+// look at the values that it skips, so it is also asked for all of them. There is padding after
 // each record, so neither has to copy it first. Two more lines tell what our decoder makes of
 // records that have not the form of the ones before.
 //
@@ -39,7 +39,7 @@ AggregationSpec seed_spec() {
             .scale = 9};
 }
 
-// Back to back, with the padding behind them that simdjson's parsers want.
+// Back to back, with the padding after them that simdjson's parsers want.
 struct Records {
     std::string bytes;
     std::vector<std::pair<std::size_t, std::size_t>> places;  // offset and size

@@ -48,7 +48,7 @@ def one_round(number: int, seed: int) -> dict[str, int]:
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         try:
-            # From before the topic is made to well behind the first records.
+            # From before the topic is made to well after the first records.
             time.sleep(chance.uniform(0.1, 1.5))
             stall(chance.uniform(5, 8))
             out, _ = process.communicate(timeout=SECONDS)

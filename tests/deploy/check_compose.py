@@ -246,7 +246,7 @@ def check_variables(deploy: Deploy) -> list[str]:
         for line in (deploy.folder / ".env.example").read_text().splitlines()
         if re.match(r"[A-Z]", line)
     )
-    problems = [f".env.example: {name} is not there" for name in used.keys() - example.keys()]
+    problems = [f".env.example: {name} is missing" for name in used.keys() - example.keys()]
     problems += [f".env.example: nothing uses {name}" for name in example.keys() - used.keys()]
     for name, defaults in used.items():
         if name in example and defaults and defaults != {example[name]}:

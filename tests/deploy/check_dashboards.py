@@ -43,7 +43,7 @@ MADE_BY_PROMETHEUS = [
 # Made by rules: their labels are those of the alerts, a job or none.
 WITHOUT_SCOPE = {"ALERTS", "ALERTS_FOR_STATE"}
 
-# Grafana's names of the units that make sense here. An unknown one is shown as text behind the
+# Grafana's names of the units that make sense here. An unknown one is shown as text after the
 # number, which nobody notices in a review.
 UNITS = {
     "none", "short", "percentunit", "s", "ms", "bytes", "decbytes", "Bps", "cps", "reqps",
@@ -518,7 +518,7 @@ def find_promtool():
     built = files.ROOT / "build" / "deps" / "bin" / "promtool"
     found = str(built) if built.exists() else shutil.which("promtool")
     if not found:
-        sys.exit("check_dashboards: promtool is not there: run scripts/setup.sh")
+        sys.exit("check_dashboards: promtool is missing: run scripts/setup.sh")
     return found
 
 

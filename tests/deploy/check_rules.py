@@ -337,7 +337,7 @@ FILTERS = {
 
 
 def render(template, labels, value):
-    """The few things that our annotations make use of. A label that is not there is an error."""
+    """The few things that our annotations make use of. A label that does not exist is an error."""
 
     def replace(match):
         label, function = match.group(1), match.group(2)
@@ -437,7 +437,7 @@ def write_tests(folder, groups, cases):
 def run_tool(*arguments):
     command = [str(TOOLS / arguments[0]), *map(str, arguments[1:])]
     if not Path(command[0]).exists():
-        raise SystemExit(f"{arguments[0]} is not there: run scripts/setup.sh")
+        raise SystemExit(f"{arguments[0]} is missing: run scripts/setup.sh")
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     return result.returncode, result.stdout + result.stderr
 

@@ -79,7 +79,7 @@ start_daemon() {
   done
 }
 
-# Restoring passes over tables that were not there: they get the state that they begin with.
+# Restoring passes over tables that did not exist: they get the state that they begin with.
 save_iptables() {
   local saved
   saved="$(iptables-save)"

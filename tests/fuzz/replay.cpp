@@ -34,7 +34,7 @@ std::string unescaped(std::string_view line) {
     return bytes;
 }
 
-// In memory of its own, so that a sanitizer sees the first byte that is read behind it.
+// In memory of its own, so that a sanitizer sees the first byte that is read after it.
 void run(const Target& target, std::string_view input) {
     const auto copy = std::make_unique<char[]>(input.size());
     std::ranges::copy(input, copy.get());

@@ -299,7 +299,7 @@ class Truncated(Audited):
         report = self.audit(code=CANNOT_TELL)
         self.assertEqual((report["proved"], report["findings"]), ("ledger only", []))
         self.assertIn("begins at offset", report["why_not_full"])
-        # It cannot be told, so nothing may be saved as if it had been.
+        # Nobody can know, so nothing may be saved as if it had been.
         unproved = self.directory / "unproved"
         self.audit("--save-base", str(unproved), code=CANNOT_TELL)
         self.assertEqual(list(self.directory.glob("unproved*")), [])

@@ -1,4 +1,4 @@
-"""Topics that are deleted, made again, emptied or enlarged while the job runs.
+"""Topics that are deleted, re-created, emptied or enlarged while the job runs.
 
 Nothing of another topic may be counted under the name of the one that the job began with, and a
 topic that is gone is said within seconds, whoever is asked.
@@ -97,7 +97,7 @@ class Recreate(IntegrationTest):
         self.assertIn(topic, last)
         self.assertIn(word, last)
 
-    def test_source_made_again_with_more_records_than_were_read(self) -> None:
+    def test_source_re_created_with_more_records_than_were_read(self) -> None:
         """Its offsets fit: nothing but the topic's id tells it from the old one."""
         running = self.job()
         cluster.delete_topics([self.source])
@@ -106,7 +106,7 @@ class Recreate(IntegrationTest):
         self.expect_stop(running, self.source, "replaced")
         self.assertEqual(self.published(), (7, 3))
 
-    def test_source_made_again_while_records_come(self) -> None:
+    def test_source_re_created_while_records_come(self) -> None:
         """The same, with steps of the old topic in the middle of their transactions."""
         running = self.job()
         amount, count = 7, 3
@@ -153,19 +153,19 @@ class Recreate(IntegrationTest):
         # None of its clients has made it again, with whatever the brokers' defaults are.
         self.assertFalse(cluster.exists(topic))
 
-    def test_results_made_again(self) -> None:
-        self.check_made_again(self.results)
+    def test_results_re_created(self) -> None:
+        self.check_re_created(self.results)
 
-    def test_repartition_made_again(self) -> None:
-        self.check_made_again(f"{self.application}-totals-repartition")
+    def test_repartition_re_created(self) -> None:
+        self.check_re_created(f"{self.application}-totals-repartition")
 
-    def test_changelog_made_again(self) -> None:
-        self.check_made_again(f"{self.application}-totals-changelog")
+    def test_changelog_re_created(self) -> None:
+        self.check_re_created(f"{self.application}-totals-changelog")
 
-    def test_dead_letters_made_again(self) -> None:
-        self.check_made_again(f"{self.application}-dead-letters", 3)
+    def test_dead_letters_re_created(self) -> None:
+        self.check_re_created(f"{self.application}-dead-letters", 3)
 
-    def check_made_again(self, topic: str, code: int = 78) -> None:
+    def check_re_created(self, topic: str, code: int = 78) -> None:
         running = self.job()
         cluster.delete_topics([topic])
         create_topic(topic, 1)

@@ -1,4 +1,4 @@
-"""A run that sets records aside, or leaves them behind a transaction, says so and how it ends."""
+"""A run that rejects records, or leaves them behind a transaction, says so and how it ends."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class SetAside(IntegrationTest):
         write(self.source, 1, [Wanted(NESTED)] * 2000)
         job = ("--group-by", "payload.seller", "--sum", "valor")
         run = self.aggregate(*job, "--until", "end").expect(11, 30)
-        (first,) = [line for line in run.stderr.splitlines() if "bad record set aside" in line]
+        (first,) = [line for line in run.stderr.splitlines() if "bad record rejected" in line]
         for part in ("reason=missing_field", "field=payload.seller", f"topic={self.source}",
                      "partition=1", "offset=0", "fields within other objects are not read"):
             self.assertIn(part, first)

@@ -32,7 +32,7 @@ class Unreachable(IntegrationTest):
         self.note(f"SIGTERM without brokers took {time.monotonic() - started:.2f} s")
         self.assertRegex(leaving.stderr, "not committed|nothing.*lost")
 
-        # One that comes now waits half a minute, and says then that the cluster is not there.
+        # One that comes now waits half a minute, and says then that the cluster does not answer.
         newcomer = self.aggregate("--until", "end", name="newcomer")
         # The same for one that is asked to go while it still looks for the cluster.
         brief = self.aggregate(name="brief")

@@ -403,7 +403,7 @@ TEST_CASE("what is no broker is named as far as it is known") {
     CHECK(probe_broker(closes.address(), {}, limits()).answer == Answer::closed);
 }
 
-TEST_CASE("what cannot be reached is told apart, and in time") {
+TEST_CASE("what cannot be reached is distinguished, and in time") {
     const auto began = std::chrono::steady_clock::now();
     CHECK(probe_broker("127.0.0.1:1", {}, limits()).answer == Answer::not_connected);
     CHECK(probe_port("127.0.0.1:1", limits()).answer == Answer::not_connected);

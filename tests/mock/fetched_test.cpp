@@ -222,7 +222,7 @@ TEST_CASE("a poll hands out about as many records as are enough, however many ar
             REQUIRE(std::chrono::steady_clock::now() < deadline);
             fetched.clear();
             auto messages = fetched.wait(client, milliseconds{1000});
-            // What is behind the first one comes in its own time.
+            // What is after the first one comes in its own time.
             while (all == 0 && rd_kafka_queue_length(&queue) < kManyBatches - 1) {
                 REQUIRE(std::chrono::steady_clock::now() < deadline);
                 std::this_thread::yield();

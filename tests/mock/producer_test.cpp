@@ -337,7 +337,7 @@ TEST_CASE_METHOD(ProducerFixture, "errors that pass are retried until the record
 // A record that was acknowledged and is in no log: one of 21,000, on brokers that had stood still.
 // The machine was busy, and the first record of a run went out as a request of its own (librdkafka
 // limits the requests in flight of a partition by the number of their messages). It was refused for
-// want of replicas, and the request behind it was taken: a broker that knows nothing of a producer
+// want of replicas, and the request after it was taken: a broker that knows nothing of a producer
 // yet takes any sequence number (ProducerAppendInfo.checkSequence). From that librdkafka concludes
 // that the first one is in the log as well (rd_kafka_dr_implicit_ack).
 TEST_CASE_METHOD(ProducerFixture, "no record is acknowledged by the answer to a later one") {
@@ -438,7 +438,7 @@ TEST_CASE_METHOD(ProducerFixture, "a record that is too large fails at once and 
     CHECK(producer->failure()->kafka_code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
 }
 
-TEST_CASE_METHOD(ProducerFixture, "a topic that is not there is an error after the wait") {
+TEST_CASE_METHOD(ProducerFixture, "a topic that does not exist is an error after the wait") {
     const auto producer = open({}, "no-such-topic", milliseconds(600));
     REQUIRE_FALSE(producer.has_value());
     CHECK(producer.error().message.find("no-such-topic") != std::string::npos);

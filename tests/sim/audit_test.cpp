@@ -176,7 +176,7 @@ private:
     Plant plant_;
 };
 
-// In histories without a source that was cut or made again, until it was planted in a few.
+// In histories without a source that was cut or re-created, until it was planted in a few.
 std::vector<FindingKind> planted(const Planter::Plant& plant) {
     Planter planter([&](Surroundings& world) { return source_is_whole(world) && plant(world); });
     for (std::uint64_t seed = 1; planter.planted < 5; ++seed) {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A long campaign of the simulator, in pieces, for the results ledger.
 
-    campaign.py --seeds 300000 --first 1000001     one thread; each piece is told when it is done
+    campaign.py --seeds 300000 --first 1000001     one thread; each piece reported when done
 
 Builds kstream-sim of the preset `release` first and runs a copy of it, so that a build in the
 meantime changes nothing. Ended early (SIGTERM, Ctrl-C), it writes down the pieces that were done.

@@ -72,7 +72,7 @@ public:
         return schedule_.now() < first_->leaders_away_until_;
     }
     void add_source_partition();
-    // The topic is deleted and made again. So many records are in each partition of a source; in
+    // The topic is deleted and re-created. So many records are in each partition of a source; in
     // a repartition topic so many more than there were.
     void make_again(TopicRole topic, std::size_t records);
     // An unclean election: the log ends here now. False when it has lost nothing by that.

@@ -316,7 +316,7 @@ private:
     std::map<std::string, Member> members_;
 };
 
-// The steps that were answered otherwise; what comes behind the first means little, but is told.
+// The steps that were answered otherwise; what comes after the first means little, but is reported.
 std::vector<std::string> differences(const ContractCase& contract) {
     ContractRun run{contract};
     std::vector<std::string> found;
@@ -347,7 +347,7 @@ TEST_CASE("the model answers as brokers do") {
     }
 }
 
-TEST_CASE("what the model answers otherwise is told with its line") {
+TEST_CASE("what the model answers otherwise is reported with its line") {
     std::istringstream text{"# so\ncase wrong\n  init a -> 1 | 2\n  epoch a -> 0 | 1\n"};
     const std::vector<ContractCase> cases = read_contract(text);
     REQUIRE(cases.size() == 1);

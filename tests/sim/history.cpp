@@ -29,7 +29,7 @@ using std::chrono::seconds;
 constexpr Duration kLook = milliseconds{250};
 constexpr Duration kOnlook = seconds{3};
 constexpr Duration kMaxToDrain = seconds{240};
-// From a topic that was made again to the end of the last process: a few rounds of questions, some
+// From a topic that was re-created to the end of the last process: a few rounds of questions, some
 // of whose answers are lost, and a stop in order.
 constexpr Duration kMaxToRefuse = seconds{30};
 constexpr std::uint64_t kMaxActions = 2'000'000;  // some hundred times what a history needs
@@ -379,7 +379,7 @@ void History::delete_from_source() {
     }
 }
 
-// Deleted and made again, under the same name, with other records: nobody may go on. No process is
+// Deleted and re-created, under the same name, with other records: nobody may go on. No process is
 // started any more, so that all that is to be done about it is done by those that run.
 void History::make_topic_again() {
     constexpr std::array kRoles{TopicRole::source,      TopicRole::source,    TopicRole::source,

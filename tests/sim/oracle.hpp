@@ -29,7 +29,7 @@ public:
     // What is wrong, in words; nothing when all is well. Precondition: drained().
     [[nodiscard]] std::optional<std::string> complaint();
 
-    // The same where this topic was made again and everybody has stopped: nothing that is in the
+    // The same where this topic was re-created and everybody has stopped: nothing that is in the
     // new one has been counted, and no position in it is committed.
     [[nodiscard]] std::optional<std::string> complaint_of(TopicRole made_again);
     // The same where a log was cut: all that was counted has been there once.

@@ -81,7 +81,7 @@ public:
 
     // Whether a fetch from here is answered; else OFFSET_OUT_OF_RANGE.
     [[nodiscard]] bool can_read(Offset from) const { return start_ <= from && from <= end(); }
-    // Appends up to `most` records that a reader sees from `from` on; returns the position behind
+    // Appends up to `most` records that a reader sees from `from` on; returns the position after
     // all that was passed.
     Offset read(PartitionId partition, Offset from, std::size_t most, std::vector<RecordView>& out,
                 Isolation isolation = Isolation::read_committed) const;

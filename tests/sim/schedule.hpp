@@ -95,7 +95,7 @@ private:
     static constexpr std::size_t kChunk = 64;
 
     // What is due is sorted by this, so it is small. What comes first by order has no equal, so
-    // that the slot behind it decides nothing.
+    // that the slot after it decides nothing.
     struct Entry {
         Instant at;
         std::uint64_t order_and_slot = 0;

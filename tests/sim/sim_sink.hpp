@@ -97,7 +97,7 @@ private:
     Error error_;
     ProducerId producer_;
     std::map<TopicPartition, std::int64_t> sequences_;
-    std::map<TopicPartition, Offset> ends_;  // behind what was written, whoever the producer was
+    std::map<TopicPartition, Offset> ends_;  // after what was written, whoever the producer was
     std::optional<Error> cut_off_;           // a log goes on below that
     bool unanswered_ = false;                // a request of this producer was never answered
 

@@ -1,6 +1,6 @@
 // A member of a consumer group of the simulated cluster, as the adapter over librdkafka is one: the
 // group is served in the background, the loop is told by events, and a revocation waits for it. A
-// topic that is made again is read on at the position of the old one, as librdkafka does.
+// topic that is re-created is read on at the position of the old one, as librdkafka does.
 #pragma once
 
 #include "kstream/ports/generation_watch.hpp"
@@ -53,8 +53,8 @@ public:
 private:
     struct Track {
         bool started = false;
-        Offset position;     // behind what was handed out
-        Offset eof;          // behind all that was read, at the last stable offset
+        Offset position;     // after what was handed out
+        Offset eof;          // after all that was read, at the last stable offset
         Instant fetched_at;  // what was asked for comes then
     };
 

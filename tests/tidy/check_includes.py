@@ -107,7 +107,7 @@ IMPURE_CODE = re.compile(
 )
 
 # The audit recomputes totals with sums of its own: what the loops add with would hide its own bugs.
-LOOPS_OWN_HEADERS = {"kstream/core/key_table.hpp", "kstream/core/commit_rhythm.hpp"}
+LOOPS_OWN_HEADERS = {"kstream/core/key_table.hpp", "kstream/core/commit_interval.hpp"}
 LOOPS_OWN_CODE = re.compile(r"\b(?:add_input|merge_slot)\s*\(")
 
 # Only what talks to a person may write to the standard streams.

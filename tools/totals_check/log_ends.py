@@ -19,7 +19,7 @@ from kafka_probe import Broker, Reader, Unanswered, string  # noqa: E402
 FETCH, LIST_OFFSETS, METADATA = 1, 2, 3
 READ_COMMITTED = 1
 EARLIEST, LATEST = -2, -1
-# Errors that mean: ask again, the leader has moved or is not there yet.
+# Errors that mean: ask again, the leader has moved or does not exist yet.
 MOVED = {3, 5, 6, 9, 74, 75, 76, 77, 78, 100}
 CONTROL_BATCH = 1 << 5
 TRANSACTIONAL_BATCH = 1 << 4

@@ -7,7 +7,7 @@ from grafana import (
 )  # fmt: skip
 
 
-# While a partition moves, two processes may have told of it: `max by (job, ..., partition)` counts
+# While a partition moves, two processes may have reported it: `max by (job, ..., partition)` counts
 # it once. Jobs are kept apart, because each has partitions of its own.
 def selector(metric, matchers=""):
     return f"{metric}{{$scope{', ' if matchers else ''}{matchers}}}"
@@ -267,13 +267,13 @@ PARTITIONS = Row("Partitions", [
         "Lag by partition, seconds", "s",
         [Query('max by (job, stage, partition) (kstream_lag_seconds{$scope, stage=~"$stage"})',
                "{{stage}} {{partition}}")],
-        shows="Age of the newest record read while behind the end, 0 when caught up.",
+        shows="Age of the newest record read while there are newer ones, 0 when caught up.",
         normal="Below a few seconds.",
         otherwise="As for the records.",
         levels=LAG_LEVELS,
     ),
     lines(
-        "Records behind open transactions", "short",
+        "Records after open transactions", "short",
         [Query('max by (job, stage, partition) '
                '(kstream_open_transaction_records{$scope, stage=~"$stage"})',
                "{{stage}} {{partition}}")],
@@ -477,7 +477,7 @@ MEMBERSHIP = Row("Membership and restore", [
         width=6,
     ),
     lines(
-        "Time since a loop told about itself", "s",
+        "Time since the last report of a loop", "s",
         [Query("max by (instance, stage) (kstream_snapshot_age_seconds{$scope})",
                "{{instance}} {{stage}}")],
         shows="Age of what the metrics of a loop were made from.",

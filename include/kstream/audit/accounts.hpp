@@ -56,7 +56,7 @@ struct Account {
     std::uint64_t newer_total_transaction = 0;
     int newer_total_round = 0;   // of the look that saw it
     Published result;            // the last one at the cut
-    Published newer;             // the last one of a transaction behind the cut
+    Published newer;             // the last one of a transaction after the cut
     bool was_published = false;  // the log holds a record of the key, if only a tombstone
 
     // How it was at the comparison that asked for another look.
@@ -101,7 +101,7 @@ public:
     // Of a key that has an account already, or of a state key alone; null also when it is none.
     [[nodiscard]] Account* find(std::string_view state_key);
 
-    // A record of the changelog. Totals become the cut's with the meta record behind them.
+    // A record of the changelog. Totals become the cut's with the meta record after them.
     void take_changelog(const RecordView& record);
     // A record of the results topic, with the headers that a foreign one lacks.
     void take_result(const RecordView& record, const ResultHeaders& headers);

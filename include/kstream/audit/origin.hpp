@@ -5,7 +5,7 @@
 // that they write to, so a record that claims an earlier one than the record before it was not
 // written by the job. What an application of the same name wrote before a `kstream reset`, or
 // another application into the same results topic, looks as orderly and has run ids of its own:
-// those are told apart, not taken for forgeries.
+// those are distinguished, not taken for forgeries.
 #pragma once
 
 #include "kstream/model/ids.hpp"
@@ -42,7 +42,7 @@ public:
     // A meta record, in the order of the changelog. false: its number does not come after the last
     // one's.
     [[nodiscard]] bool take_meta(std::size_t q, std::uint64_t transaction, std::uint64_t run_id);
-    // Whether a total of this transaction may stand behind the last meta record.
+    // Whether a total of this transaction may stand after the last meta record.
     [[nodiscard]] bool may_follow(std::size_t q, std::uint64_t transaction) const {
         return transaction > states_[q].last;
     }

@@ -38,7 +38,7 @@ struct Report {
     Proof proof = Proof::nothing;
     std::string why_not_full;  // for ledger_only
     // Why what differs may not be wrong, once for each kind of reason: with nothing else found, it
-    // cannot be told.
+    // cannot be known.
     std::vector<std::string> doubts;
     // Why the records of the source prove nothing where they differ; empty when they do.
     std::string source_doubt;

@@ -15,7 +15,7 @@
 
 namespace kstream {
 
-// A value as 16 bytes: type and text where they are 15 bytes or less, behind their length; else
+// A value as 16 bytes: type and text where they are 15 bytes or less, after their length; else
 // their SHA-256, cut to 16 bytes, with the top bit set, which no length has. So 127 bits stand
 // between two values that somebody has chosen. A time is the number of its milliseconds.
 [[nodiscard]] Element element_of(const GroupValue& value);

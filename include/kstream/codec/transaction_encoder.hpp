@@ -24,7 +24,7 @@ inline constexpr std::size_t kTransactionKeyOffset = 18;
 inline constexpr std::size_t kTransactionKeySize = 36;
 
 // Writes the record at `out`, where kTransactionRoom bytes may be written, and returns its size.
-// Bytes behind the size are undefined. Allocates nothing; any thread.
+// Bytes after the size are undefined. Allocates nothing; any thread.
 [[nodiscard]] std::size_t encode_transaction(const Transaction& transaction, char* out);
 
 // The key within a value that encode_transaction() wrote.

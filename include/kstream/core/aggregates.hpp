@@ -42,7 +42,7 @@ struct AggregateList {
     static constexpr std::array<AggregateRow, sizeof...(All)> kRows{row_of<All>()...};
 };
 
-// In the order in which they are told to people.
+// In the order in which they are shown to people.
 using Aggregates = AggregateList<aggregates::Sum, aggregates::Count, aggregates::Min,
                                  aggregates::Max, aggregates::SquaresLow, aggregates::SquaresHigh>;
 

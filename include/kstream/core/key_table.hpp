@@ -2,7 +2,7 @@
 // partition. What belongs to a key lies in vectors of the caller, by index.
 //
 // Open addressing with linear probing over 8-byte cells (index and hash tag); key bytes lie one
-// behind the other in one buffer. The hash is seeded per process, so that nobody who chooses keys
+// after the other in one buffer. The hash is seeded per process, so that nobody who chooses keys
 // can choose collisions (design: untrusted input). Not thread-safe; views returned by key() are
 // valid until the next insertion.
 #pragma once
@@ -71,7 +71,7 @@ private:
     std::uint64_t seed_;
     std::size_t cells_in_cache_;
     std::vector<Cell> cells_;          // power of two, at most 5/8 full
-    std::vector<char> bytes_;          // all keys, one behind the other
+    std::vector<char> bytes_;          // all keys, one after the other
     std::vector<std::uint64_t> ends_;  // end of key i in bytes_
 };
 

@@ -1,5 +1,5 @@
 // The texts of min(text) and max(text), beside the slots: a slot says where its text is. Texts are
-// only ever put behind the last one, so a slot that was saved before a change still has its text,
+// only ever put after the last one, so a slot that was saved before a change still has its text,
 // and a layer of changes is taken back with its slots and a truncate(). What has been replaced
 // stays until the owner copies what it needs into another store.
 //

@@ -2,7 +2,7 @@
 // is ever rounded but by a function whose name says so.
 //
 // Every number in an expression, read or made, has at most kMaxWhole digits in front of the point
-// and kMaxFraction behind it that are needed; one that has more is the error `range`. PostgreSQL's
+// and kMaxFraction after it that are needed; one that has more is the error `range`. PostgreSQL's
 // numeric holds all of them, so the rule can be written there as well: abs(x) < 1e144 and
 // x = trunc(x, 144), after each step.
 //
@@ -73,7 +73,7 @@ enum class Rounding : std::uint8_t { half_away, truncate, floor, ceil };
 // The shortest plain form: no exponent, no needless zeros, no -0. Not of a ratio.
 [[nodiscard]] std::string_view to_text(Number a, Arena& arena);
 
-// Digits that are needed in front of and behind the point; 0 of a zero. Not of a ratio.
+// Digits that are needed in front of and after the point; 0 of a zero. Not of a ratio.
 struct Digits {
     int whole = 0;
     int fraction = 0;

@@ -12,7 +12,7 @@
 namespace kstream::expr {
 
 [[nodiscard]] std::int64_t length(std::string_view text);
-// Characters from..from + count - 1, of which those below 1 and behind the end do not exist.
+// Characters from..from + count - 1, of which those below 1 and after the end do not exist.
 [[nodiscard]] std::string_view substring(std::string_view text, std::int64_t from,
                                          std::int64_t count);
 // The first ones; a negative count leaves out so many of the last ones.

@@ -16,7 +16,7 @@ enum class Tag : std::uint8_t {
     missing,
     null,
     error,
-    // Values, all that is behind `error`.
+    // Values, all that is after `error`.
     numeric,
     text,
     boolean,

@@ -46,7 +46,7 @@ struct Accumulator {
 //   count(*), count(x), count(DISTINCT x), sum, min, max, percentile_disc   value
 //   avg                                                                     value (a sum), count
 //   bool_and, bool_or                                                       value (trues), count
-//   var_*, stddev_*                            value (a sum), count, squares and the one behind it
+//   var_*, stddev_*                            value (a sum), count, squares and the one after it
 struct Parts {
     std::uint32_t value = 0;
     std::uint32_t count = 0;    // of what is not NULL
@@ -62,7 +62,7 @@ struct Plan {
     [[nodiscard]] std::vector<AggregateKind> kinds() const;
 };
 
-// A job of the first form (the flags' jobs) has one accumulator for each column behind the groups,
+// A job of the first form (the flags' jobs) has one accumulator for each column after the groups,
 // in the order of the columns, also where two are the same: it is stored so.
 [[nodiscard]] Plan plan_of(const Statement& statement);
 

@@ -38,7 +38,7 @@ struct AggregationSpec {
     RecordFormat format = RecordFormat::json;
     std::vector<std::string> group_by;      // 1 or more fields, in output order
     std::vector<AggregateSpec> aggregates;  // 1 or more, in output order
-    int scale = 9;                          // decimal digits kept behind the point, 0..kMaxScale
+    int scale = 9;                          // decimal digits kept after the point, 0..kMaxScale
     // Then `group_by` may be empty and has the names of its groups, and `aggregates` has its
     // accumulators, whose slots are stored, without names.
     std::optional<StatementShape> statement = std::nullopt;

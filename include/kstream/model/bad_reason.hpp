@@ -11,12 +11,12 @@ namespace kstream {
 
 // Append only: the order is that of kBadReasonNames.
 enum class BadReason : std::uint8_t {
-    json,             // not one RFC 8259 text (also: empty value, bytes behind it, BOM)
+    json,             // not one RFC 8259 text (also: empty value, bytes after it, BOM)
     encoding,         // not UTF-8, or an escaped lone surrogate
     depth,            // nested deeper than kMaxDepth
     not_object,       // valid JSON, but not an object
     duplicate_field,  // a wanted field stands more than once
-    missing_field,    // a wanted field is not there
+    missing_field,    // a wanted field is missing
     group_type,       // a group-by field is null, an object or an array
     group_size,       // a group-by value is longer than kMaxGroupValueBytes
     number_type,      // the input of an aggregate is not a number

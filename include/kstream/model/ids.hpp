@@ -18,13 +18,13 @@ struct PartitionId {
 
 struct Offset {
     std::int64_t value = 0;
-    // The position behind a record at this offset.
+    // The position after a record at this offset.
     [[nodiscard]] constexpr Offset next() const { return Offset{value + 1}; }
     friend constexpr auto operator<=>(Offset, Offset) = default;
 };
 
-// The UUID that the controller gave a topic (KIP-516). A topic that was deleted and made again has
-// the same name and another id; that is how a replaced log is told from a continued one.
+// The UUID that the controller gave a topic (KIP-516). A topic that was deleted and re-created has
+// the same name and another id; that is how a replaced log is distinguished from a continued one.
 struct TopicId {
     std::array<std::uint8_t, 16> bytes{};
     friend constexpr auto operator<=>(const TopicId&, const TopicId&) = default;

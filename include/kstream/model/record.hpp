@@ -13,7 +13,7 @@ namespace kstream {
 // Views are valid until the next call to the port that handed the record out.
 struct RecordView {
     PartitionId partition;
-    Offset record_offset;              // of this record, not the position behind it
+    Offset record_offset;              // of this record, not the position after it
     std::int64_t timestamp_ms = -1;    // as the log has it; -1 when it has none
     const char* key_data = nullptr;    // nullptr: the key is null
     const char* value_data = nullptr;  // nullptr: a tombstone; an empty value is not a tombstone

@@ -2,7 +2,7 @@
 // start, and the job is done when the committed meta of every state partition says that every one
 // of them is applied that far - whoever owns the partitions by then.
 //
-// Where a transaction is open at the start, records stand behind the last stable offset that nobody
+// Where a transaction is open at the start, records stand after the last stable offset that nobody
 // may read yet. When all before is applied, it is looked at again: what has been decided meanwhile
 // is to be applied as well, and what is open for good is an error of the run.
 #pragma once
@@ -37,7 +37,7 @@ public:
     [[nodiscard]] std::size_t missing() const;
 
 private:
-    // watch and look_again take turns as long as there is anything behind the ends.
+    // watch and look_again take turns as long as there is anything after the ends.
     enum class Stage : std::uint8_t {
         count_partitions,
         take_log_ends,

@@ -4,7 +4,7 @@
 // It never holds a record: what has been folded is the fold's, how far it reaches is in Positions.
 #pragma once
 
-#include "kstream/core/commit_rhythm.hpp"
+#include "kstream/core/commit_interval.hpp"
 #include "kstream/pipeline/positions.hpp"
 #include "kstream/pipeline/transitions.hpp"
 #include "kstream/ports/clock.hpp"
@@ -38,7 +38,7 @@ inline constexpr TransitionTable<FillPhase, FillEvent, 8> kFillTransitions{{
 
 class FillingStep {
 public:
-    explicit FillingStep(Duration commit_interval) : rhythm_(commit_interval) {}
+    explicit FillingStep(Duration commit_interval) : interval_(commit_interval) {}
 
     // Once for each record: looks at the clock for the first only.
     void note_record(const Clock& clock) {
@@ -48,20 +48,20 @@ public:
         }
     }
     void emptied() { enter_phase(phase_, FillEvent::emptied, kFillTransitions); }
-    void commit_took(Duration took) { rhythm_.commit_took(took); }
+    void commit_took(Duration took) { interval_.commit_took(took); }
 
     [[nodiscard]] bool empty() const { return phase_ == FillPhase::empty; }
     // Whether its time is over. Precondition: not empty.
     [[nodiscard]] bool due(Instant now, const Positions& positions, const RecordSource& source);
     // Zero or less: it is due.
     [[nodiscard]] Duration left(Instant now) const {
-        return rhythm_.wait(phase_ == FillPhase::overdue) - (now - since_);
+        return interval_.wait(phase_ == FillPhase::overdue) - (now - since_);
     }
 
 private:
     [[nodiscard]] bool behind(const Positions& positions, const RecordSource& source) const;
 
-    CommitRhythm rhythm_;
+    CommitInterval interval_;
     FillPhase phase_ = FillPhase::empty;
     Instant since_;  // first record
 };

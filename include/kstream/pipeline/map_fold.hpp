@@ -121,10 +121,10 @@ private:
     std::vector<PartitionId> key_to_;  // repartition partition of each key
     std::vector<Filling> filling_;     // by source partition
     OutputBatch dead_letters_;
-    std::vector<Waiting> waiting_;         // at most KeyTable::kTogether
-    std::string waiting_keys_;             // their state keys, one behind the other
-    std::vector<Decimal> waiting_inputs_;  // their inputs, kinds.size() each
-    expr::Arena waiting_texts_;            // of inputs that wait
+    std::vector<Waiting> waiting_;                          // at most KeyTable::kTogether
+    std::string waiting_keys_;                              // their state keys, one after the other
+    std::vector<Decimal> waiting_inputs_;                   // their inputs, kinds.size() each
+    expr::Arena waiting_texts_;                             // of inputs that wait
     std::vector<StatementInput> waiting_statement_inputs_;  // of a statement: as its plan has them
     std::vector<HeaderView> header_views_;  // of the record that is read, where it wants them
     GroupKey group_;
@@ -134,7 +134,7 @@ private:
     std::uint64_t step_ = 0;
     std::int64_t flight_oldest_ms_ = -1;
     FoldStatus counters_;
-    RecordTally told_;  // what of it the tally has been told
+    RecordTally reported_;  // what of it the tally knows
     int scale_needed_ = 0;
 };
 

@@ -37,7 +37,7 @@ private:
         committed,
         log_start,
         log_end,
-        same_source,   // it was not made again since the first question
+        same_source,   // it was not re-created since the first question
         settle_known,  // partitions with a committed offset are ready
         changelog_start,
         changelog_end,

@@ -58,7 +58,7 @@ public:
         bool revoking = false;  // on top of any phase: no records, and released as soon as possible
         Offset committed;
         Offset sealed;  // end of the step in flight; equals committed when none holds the partition
-        Offset next;    // behind all that was folded
+        Offset next;    // after all that was folded
         std::int64_t newest_ms = -1;  // timestamp of the newest folded record, for lag in seconds
     };
 
@@ -83,8 +83,8 @@ public:
 
     // ---- records
 
-    // Whether this record is the next of its partition, or one that lies behind it where there is a
-    // hole; then the position moves behind it. What is below the expected position was fetched
+    // Whether this record is the next of its partition, or one that lies after it where there is a
+    // hole; then the position moves after it. What is below the expected position was fetched
     // before a rewind, or by a stale fetch (librdkafka #4636).
     [[nodiscard]] bool take(const RecordView& record) {
         Track& t = track(record.partition);

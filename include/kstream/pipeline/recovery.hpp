@@ -39,7 +39,7 @@ public:
     enum class Finding : std::uint8_t {
         none,           // nothing was asked for, or there is no answer yet
         committed,      // the uncertain step is committed
-        not_committed,  // it is not, and nothing behind it is
+        not_committed,  // it is not, and nothing after it is
         superseded,     // another member has gone on
         unknown,        // no range of the step has moved a position: offsets cannot tell
         as_believed,    // the committed positions are this loop's

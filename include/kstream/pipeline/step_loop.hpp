@@ -6,7 +6,7 @@
 //       |     rewind to the committed positions    | aborted: both steps are taken back
 //       +------------------------------------------+ uncertain: a new producer stands, then the
 //                                                    committed offsets decide: before the step ->
-//                                                    taken back, behind it -> kept, neither ->
+//                                                    taken back, after it -> kept, neither ->
 //                                                    every partition is taken over anew (P6)
 //
 // One step is in flight, one is filling (P7). A partition is released only when no step holds
@@ -47,7 +47,7 @@ struct StepLoopConfig {
     Duration commit_interval = std::chrono::milliseconds{100};
     std::string offset_metadata;   // identity of the committed offsets (P4)
     bool stable_instance = false;  // the transactional id outlives the process (P5)
-    // --until end: positions behind the source's control records matter (P11), so a map loop does
+    // --until end: positions after the source's control records matter (P11), so a map loop does
     // not wait to commit them. Each costs a transaction.
     bool commit_tail_at_once = false;
     std::size_t folded_together = 1024;  // records between two looks at how full the step is

@@ -1,5 +1,5 @@
 // Whether the job's topics are still the ones that it began with (protocol P4): asked for every two
-// seconds, whatever the loops do. A topic that was deleted, made again, or given other partitions
+// seconds, whatever the loops do. A topic that was deleted, re-created, or given other partitions
 // where their number is part of the state, ends the process with a reason that names it.
 //
 // So is where changelog and results begin, every ten seconds: whoever deletes records of these two
@@ -38,7 +38,7 @@ public:
     using Topics = std::array<WatchedTopic, kTopicRoleCount>;  // by TopicRole
 
     static constexpr Duration kInterval = std::chrono::seconds{2};
-    // For so long a topic that is not there may still turn out to be: brokers learn late, and all
+    // For so long a topic that does not exist may still turn out to be: brokers learn late, and all
     // of them are asked.
     static constexpr Duration kGone = std::chrono::seconds{10};
     static constexpr Duration kStartsInterval = std::chrono::seconds{10};

@@ -40,7 +40,7 @@ public:
     // What is revoked in the generation that came after the missed one may have a new owner
     // already.
     [[nodiscard]] bool lost() const { return known_ >= 0 && known_ == missed_at_; }
-    // Not told yet: nothing may be committed.
+    // Not reported yet: nothing may be committed.
     [[nodiscard]] bool pending() const { return stage_ != Stage::none; }
     // Whether to tell it now.
     [[nodiscard]] bool take() {

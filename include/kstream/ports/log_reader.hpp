@@ -31,7 +31,7 @@ public:
     [[nodiscard]] virtual std::optional<std::string_view> header(const RecordView& record,
                                                                  const char* name) const = 0;
 
-    // Position behind all that was read, aborted records and control records included: it reaches
+    // Position after all that was read, aborted records and control records included: it reaches
     // the end of the log when no open transaction holds the reader back (P8).
     [[nodiscard]] virtual Offset position(TopicRole topic, PartitionId partition) const = 0;
 };

@@ -67,12 +67,12 @@ public:
     enum class Flow : std::uint8_t { open, closed };
     virtual void set_flow(Flow flow) = 0;
 
-    // The position of a started partition behind all that was handed out, control records included;
+    // The position of a started partition after all that was handed out, control records included;
     // `last` when that is not known better.
     [[nodiscard]] virtual Offset position(PartitionId partition, Offset last) const = 0;
 
     // Ends of the log as the last fetches and statistics had them, up to a second old; -1 while
-    // unknown. For lag and the commit rhythm, never for what may be committed.
+    // unknown. For lag and the commit interval, never for what may be committed.
     struct LogEnd {
         std::int64_t last_stable = -1;
         std::int64_t high_watermark = -1;

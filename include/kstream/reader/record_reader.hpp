@@ -59,7 +59,7 @@ public:
     RecordReader(const RecordReader&) = delete;
     RecordReader& operator=(const RecordReader&) = delete;
 
-    // Reads the record's value alone, no padding behind it, and copies nothing of it; a statement
+    // Reads the record's value alone, no padding after it, and copies nothing of it; a statement
     // may name what Kafka has of the record beside it. On ok, group() has one value per group-by
     // column, and inputs() one per spec.aggregates entry (units 0 for aggregates without input);
     // of a statement, statement_inputs() has one for each of its plan's inputs, and inputs() is
@@ -93,7 +93,7 @@ public:
     }
 
     // Of the last record, whose verdict was `scale` and whose bytes are still there: the smallest
-    // scale at which it is good. None where none is, as far as can be told at once.
+    // scale at which it is good. None where none is, as far as can be known at once.
     [[nodiscard]] virtual std::optional<int> scale_needed() const = 0;
 
     // What a bad record looks like to somebody who knows the format, for a person to go by; may be

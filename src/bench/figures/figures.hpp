@@ -9,7 +9,7 @@
 
 namespace kstream::bench {
 
-// Which way a figure gets better; `neither` is told and never judged.
+// Which way a figure gets better; `neither` is reported and never judged.
 enum class Better : std::uint8_t { higher, lower, neither };
 [[nodiscard]] std::string_view better_name(Better better);
 

@@ -87,7 +87,7 @@ private:
         std::vector<PathStep> steps;
         Place place;
         bool quoted = false;   // its first name
-        std::size_t next = 0;  // the token behind it
+        std::size_t next = 0;  // the token after it
     };
     enum class Found : std::uint8_t { nothing, path, refused };
     [[nodiscard]] Found find_path(const Node& node, Path& path);

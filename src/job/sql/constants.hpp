@@ -15,7 +15,7 @@ namespace kstream::job::sql {
 // A text by the grammar that x::numeric reads at run time: JSON's numbers.
 [[nodiscard]] std::optional<std::string> strict_number(std::string_view text);
 
-// How many digits of canonical ones stand before and behind the point.
+// How many digits of canonical ones stand before and after the point.
 struct DigitCounts {
     int before = 0;  // without a leading 0
     int behind = 0;

@@ -31,7 +31,7 @@ constexpr bool is_plain(char c) {
     return static_cast<signed char>(c) >= ' ' && c != '"' && c != '\\';
 }
 
-// The first byte at or behind `at` that is not plain; `end` when there is none.
+// The first byte at or after `at` that is not plain; `end` when there is none.
 [[gnu::always_inline]] inline const char* skip_plain(const char* at, const char* end) {
     while (static_cast<std::size_t>(end - at) >= kChunk) {
         const Chunk bytes = load(at);
@@ -71,7 +71,7 @@ const char* close_string(const char* begin, const char* at, const char* end, boo
 }
 
 // Where the number or the word that begins at `at` ends; nullptr when there is none. What follows
-// it is the business of the literal behind it.
+// it is the business of the literal after it.
 const char* take_scalar(const char* at, const char* end, FieldKind& kind) {
     const std::string_view rest(at, static_cast<std::size_t>(end - at));
     std::string_view word;
@@ -125,7 +125,7 @@ void RecordShape::learn(std::string_view record, std::span<const std::uint32_t> 
         return;
     }
     std::size_t behind = 0;  // the value before
-    // The last token is the closing brace: a value has a token behind it.
+    // The last token is the closing brace: a value has a token after it.
     for (std::size_t i = 0; i + 1 < tokens.size(); ++i) {
         const char first = record[tokens[i]];
         const bool is_string = first == '"';

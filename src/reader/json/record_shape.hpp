@@ -57,10 +57,10 @@ private:
     [[nodiscard]] Slot slot_behind(std::string_view literal);
     [[nodiscard]] bool literal_matches(const Slot& slot, const char* at, const char* end) const;
 
-    // One slot for each value, and a last one for what stands behind the last value.
+    // One slot for each value, and a last one for what stands after the last value.
     std::vector<Slot> slots_;
     std::vector<Fixed> fixed_;
-    // Each literal with bytes behind it up to a whole number of chunks, and as many bytes of 0xff
+    // Each literal with bytes after it up to a whole number of chunks, and as many bytes of 0xff
     // where the literal is and 0 where it is not.
     std::vector<char> literals_;
     std::vector<char> masks_;

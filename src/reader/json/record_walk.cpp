@@ -228,7 +228,7 @@ RecordWalk::Token RecordWalk::wanted_value(Token at, WantedNode& node, int depth
                         : wanted_elements(at + 1, node, depth + 1);
 }
 
-// Which of two values is meant cannot be told, nor what is in it.
+// Which of two values is meant cannot be known, nor what is in it.
 void RecordWalk::mark_repeated(const WantedNode& node) {
     if (node.field != WantedNode::kNoField) {
         repeated_.push_back(node.field);
@@ -238,7 +238,8 @@ void RecordWalk::mark_repeated(const WantedNode& node) {
     }
 }
 
-// From behind an object's brace to behind its closing one, as members() does it for the record's.
+// From after an object's brace to the end of its closing one, as members() does it for the
+// record's.
 RecordWalk::Token RecordWalk::wanted_members(Token at, WantedNode& node, int depth) {
     if (text_[*at] == '}') {
         return at == last_ ? nullptr : at + 1;
@@ -305,7 +306,7 @@ RecordWalk::Token RecordWalk::wanted_elements(Token at, WantedNode& node, int de
     }
 }
 
-// Of the array that begins behind its bracket at `at`; negative when it is not valid.
+// Of the array that begins after its bracket at `at`; negative when it is not valid.
 std::int32_t RecordWalk::count_elements(Token at, int depth) {
     if (text_[*at] == ']') {
         return 0;
@@ -378,8 +379,9 @@ inline RecordWalk::Token RecordWalk::word(Token at, std::string_view word, Field
     return at + 1;
 }
 
-// From an opening bracket to behind its closing one. No recursion: the open brackets are bits of
-// one word. The `around` brackets that are open already count for the depth and are not among them.
+// From an opening bracket to the end of its closing one. No recursion: the open brackets are bits
+// of one word. The `around` brackets that are open already count for the depth and are not among
+// them.
 RecordWalk::Token RecordWalk::container(Token at, int around) {
     static_assert(kMaxDepth <= 64, "one bit for each open bracket");
     std::uint64_t objects = 0;  // bit 0: the innermost open bracket is an object's

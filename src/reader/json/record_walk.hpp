@@ -70,7 +70,7 @@ private:
     [[nodiscard]] bool build_index(std::string_view record);
     [[nodiscard]] bool members();
 
-    // Each takes the token to begin with and gives the one behind what it read, nullptr for an
+    // Each takes the token to begin with and gives the one after what it read, nullptr for an
     // error. What nobody wants is nullptr; `depth` brackets are open.
     [[nodiscard]] Token value(Token at, WantedNode* node, int depth);
     [[nodiscard]] Token wanted_value(Token at, WantedNode& node, int depth);
@@ -99,12 +99,12 @@ private:
 
     KnownShapes shapes_;
 
-    // Of the current record. `last_` is its closing brace: a token in front of it has one behind
-    // it, and no token behind it is ever read.
+    // Of the current record. `last_` is its closing brace: a token in front of it has one after
+    // it, and no token after it is ever read.
     const char* text_ = nullptr;
     const char* end_ = nullptr;
     Token last_ = nullptr;
-    const char* backslash_ = nullptr;  // the first one at or behind where it was looked for: to
+    const char* backslash_ = nullptr;  // the first one at or after where it was looked for: to
                                        // read something again, it has to go back as well
     std::uint64_t record_number_ = 0;
     std::vector<std::uint32_t> repeated_;  // fields that stand there more than once

@@ -115,7 +115,7 @@ private:
         return take(':');
     }
 
-    // What has to stand behind a value, an opening bracket or a key with its colon.
+    // What has to stand after a value, an opening bracket or a key with its colon.
     Step after(Step step) {
         if (step == Step::key) {
             return Step::value;

@@ -162,7 +162,7 @@ class Watcher(threading.Thread):
         self._topic = topic
         self._ending = threading.Event()
         self._counts: dict[bytes, int] = {}
-        self._next: dict[int, int] = {}  # partition -> offset behind the last record seen
+        self._next: dict[int, int] = {}  # partition -> offset after the last record seen
         self.falls: list[str] = []
         self.seen = 0
         self.problem: Exception | None = None

@@ -203,7 +203,7 @@ def exists(topic: str) -> bool:
 
 
 def delete_topics(topics: list[str]) -> None:
-    """Best effort, for cleaning up: what is not there is fine."""
+    """Best effort, for cleaning up: what does not exist is fine."""
     try:
         kafka_admin.delete_topics(BROKERS.split(","), topics)
     except (Unanswered, NotReady):
@@ -211,7 +211,7 @@ def delete_topics(topics: list[str]) -> None:
 
 
 def delete_group(group: str) -> None:
-    """Its committed offsets go with it. One that is not there is fine; one with members is not: who
+    """Its committed offsets go with it. One that is gone is fine; one with members is not: who
     has ended has left."""
 
     def ask() -> bool:

@@ -38,7 +38,7 @@ NAMES = {
 # Requests that name a transactional id, and the version from which they are "flexible".
 TRANSACTIONAL = {PRODUCE: 9, INIT_PRODUCER_ID: 2, ADD_PARTITIONS: 3, ADD_OFFSETS: 3, END_TXN: 3,
                  TXN_OFFSET_COMMIT: 3}  # fmt: skip
-# Where the error code stands in a response: behind correlation id and throttle time, and the tagged
+# Where the error code stands in a response: after correlation id and throttle time, and the tagged
 # fields of a flexible one's header, which has none.
 ERROR_AT = {(END_TXN, False): 8, (INIT_PRODUCER_ID, False): 8, (INIT_PRODUCER_ID, True): 9}
 

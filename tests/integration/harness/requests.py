@@ -34,7 +34,7 @@ NAMES = {
     90: "PRODUCER_FENCED", 120: "TRANSACTION_ABORTABLE",
 }  # fmt: skip
 NO_ERROR = NAMES[0]
-# What a client waits out: somebody has moved, or is not there yet, or has markers to write.
+# What a client waits out: somebody has moved, or does not exist yet, or has markers to write.
 WAITED_OUT = {NAMES[code] for code in (3, 5, 6, 7, 14, 15, 16, 19, 51)}
 MEMBER_ID_REQUIRED = NAMES[79]
 

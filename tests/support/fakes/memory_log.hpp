@@ -48,7 +48,7 @@ public:
         add(topic, PartitionId{partition}, std::move(entry));
     }
 
-    // A transaction: its records and, behind them, one marker in each partition it wrote to.
+    // A transaction: its records and, after them, one marker in each partition it wrote to.
     void append_transaction(const OutputBatch& batch, bool committed,
                             std::int64_t timestamp_ms = 1000) {
         std::vector<std::pair<TopicRole, PartitionId>> touched;
@@ -115,7 +115,7 @@ public:
     }
 
     // Appends the records of [position, last stable offset) to `out`, `most` of them at most;
-    // returns the position behind what was read.
+    // returns the position after what was read.
     [[nodiscard]] Offset read(TopicRole topic, PartitionId partition, Offset position,
                               std::size_t most, std::vector<RecordView>& out) const {
         const Offset stop = stable_end(topic, partition);

@@ -55,7 +55,7 @@ TEST_CASE("the first bad record of each reason is a warning, once for all loops"
     REQUIRE(b.log.lines.size() == 2);
     CHECK(b.log.lines[0].level == LogLevel::warn);
     CHECK(b.log.lines[0].text ==
-          "bad record set aside; more of them are counted once a minute reason=missing_field "
+          "bad record rejected; more of them are counted once a minute reason=missing_field "
           "field=seller topic=orders partition=3 offset=7 hint=do this");
     CHECK(b.log.lines[1].text.contains("reason=scale"));
 }
@@ -72,7 +72,7 @@ TEST_CASE("more bad records are counted once a minute, and only while there are 
     REQUIRE(b.log.lines.size() == 2);
     CHECK(b.log.lines[1].level == LogLevel::warn);
     CHECK(b.last_line() ==
-          "more bad records set aside records=20003 reasons=missing_field 20000 (first: seller), "
+          "more bad records rejected records=20003 reasons=missing_field 20000 (first: seller), "
           "scale 3 (--scale 17 would do)");
     REQUIRE(b.add(10, 5));
     b.clock.advance(std::chrono::seconds{59});
@@ -81,7 +81,7 @@ TEST_CASE("more bad records are counted once a minute, and only while there are 
     b.clock.advance(std::chrono::seconds{1});
     b.tally.look();
     CHECK(b.last_line() ==
-          "more bad records set aside records=5 reasons=missing_field 5 (first: seller)");
+          "more bad records rejected records=5 reasons=missing_field 5 (first: seller)");
     b.clock.advance(std::chrono::minutes{5});
     b.tally.look();
     CHECK(b.log.lines.size() == 3);

@@ -24,7 +24,7 @@ AuditedWorld sold() {
     return world;
 }
 
-// Everything as it should be, but for what `forge` does behind it.
+// Everything as it should be, but for what `forge` does after it.
 template <typename Forge>
 AuditedWorld& audited(AuditedWorld& world, Forge forge) {
     world.sell("ana", 5);
@@ -448,7 +448,7 @@ TEST_CASE("Meta whose number does not follow is found, once for each break") {
     world.publish_all();
     world.count();
     world.compare();
-    // The first totals behind it seem out of place as well.
+    // The first totals after it seem out of place as well.
     int metas = 0;
     for (const Finding& finding : world.findings.kept()) {
         CHECK(finding.kind == FindingKind::foreign);
@@ -458,7 +458,8 @@ TEST_CASE("Meta whose number does not follow is found, once for each break") {
     CHECK(world.findings.count() <= 1 + world.totals.size());
 }
 
-TEST_CASE("Another job's meta is told by the options that differ, whatever its aggregates are") {
+TEST_CASE(
+    "Another job's meta is reported by the options that differ, whatever its aggregates are") {
     AuditedWorld world;
     AggregationSpec spec = world.job.spec;
     spec.aggregates.erase(spec.aggregates.begin());

@@ -99,7 +99,7 @@ TEST_CASE("Help fits a terminal of 80 columns") {
     }
 }
 
-TEST_CASE("Ranges and defaults are told in the words of the option") {
+TEST_CASE("Ranges and defaults are reported in the words of the option") {
     const auto named = [](std::string_view name) {
         return *std::ranges::find(option_table(), name, &OptionSpec::name);
     };
@@ -129,7 +129,7 @@ TEST_CASE("The printed configuration is a file that gives the same configuration
         const TemporaryFile file(printed);
         INFO(printed);
         const std::string again = text_from({words[0], "--config", file.path(), "--print-config"});
-        // The same lines but for the origins, which stand behind the values.
+        // The same lines but for the origins, which stand after the values.
         const auto without_origins = [](std::string text) {
             for (std::size_t at = 0; (at = text.find("  # ", at)) != std::string::npos;) {
                 text.erase(at, text.find('\n', at) - at);

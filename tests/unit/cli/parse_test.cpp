@@ -266,7 +266,7 @@ TEST_CASE("Unknown names are errors with the nearest one that exists") {
           Lines{"'version': unknown subcommand, did you mean kstream --version?"});
     CHECK(problems_from({"aggregate", "--version"}) ==
           Lines{"--version: unknown option: see kstream --version"});
-    // Help on what is not there.
+    // Help on what does not exist.
     CHECK(problems_from({"nonsense", "--help"}) == Lines{"'nonsense': unknown subcommand"});
     CHECK(problems_from({"--help", "agregate"}) ==
           Lines{"'agregate': unknown subcommand, did you mean aggregate?"});
@@ -302,7 +302,7 @@ TEST_CASE("A key that stands twice in a file is an error, unless it can be repea
           Lines{file.path() + ":3: seed: is set a second time here"});
 }
 
-TEST_CASE("A property of the client library outside of its section is told where it belongs") {
+TEST_CASE("A property of the client library outside of its section is reported where it belongs") {
     const TemporaryFile file("security.protocol = ssl\nbootstrap.servers = x\n");
     CHECK(problems_from({"produce", "--config", file.path()}) ==
           Lines{file.path() +

@@ -247,7 +247,7 @@ TEST_CASE("hostile meta under a right checksum is refused or read, within bounds
     }
 }
 
-TEST_CASE("meta of another job is told from damaged meta, and names that job") {
+TEST_CASE("meta of another job is distinguished from damaged meta, and names that job") {
     const std::vector<AggregateKind> other{aggregate_named("count")};
     const Result<Meta> read = decode_meta_value(meta_value(sample_meta()), other);
     REQUIRE_FALSE(read);

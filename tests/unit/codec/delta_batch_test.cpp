@@ -318,7 +318,7 @@ TEST_CASE("slots of other aggregates are refused") {
 }
 
 TEST_CASE("a count that promises more than there is asks for no memory") {
-    // The count of deltas stands right behind the ranges; here it is the last byte of the body.
+    // The count of deltas stands right after the ranges; here it is the last byte of the body.
     std::string body = body_of(encode(sample_header()));
     body.pop_back();
     ByteWriter{body}.varint(0xffffffffffffffffULL);

@@ -120,7 +120,7 @@ TEST_CASE("what no writer has written is refused") {
     CHECK_FALSE(decode_element_key(key.substr(0, 4) + "s" + std::string(15, '1')));  // too long
 
     std::string value;
-    append_element_value(value, 1, 0);  // is not there, and so has no record
+    append_element_value(value, 1, 0);  // does not exist, and so has no record
     CHECK_FALSE(decode_element_value(value));
     value.clear();
     append_element_value(value, 1, std::numeric_limits<std::uint64_t>::max());

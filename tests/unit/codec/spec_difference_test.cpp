@@ -45,7 +45,7 @@ TEST_CASE("a canonical text names its job") {
 TEST_CASE("a canonical text that is not one names nothing") {
     const std::string text = canonical_text(job());
     for (std::size_t size = 0; size < text.size(); ++size) {
-        // Cut behind a line it is the text of a smaller job.
+        // Cut after a line it is the text of a smaller job.
         CHECK(parse_canonical_text(text.substr(0, size)).has_value() ==
               (text.substr(0, size).ends_with('\n') && size > text.find("scale")));
     }

@@ -44,7 +44,7 @@ TEST_CASE("a record is encoded as Python's json.dumps prints it") {
           R"("metodo_pagamento": "transferencia", "compra_internacional": true, "moeda": "EUR"})");
 }
 
-TEST_CASE("numbers have the shortest text and at least one digit behind the point") {
+TEST_CASE("numbers have the shortest text and at least one digit after the point") {
     const std::vector<std::pair<std::uint32_t, std::string_view>> expected{
         {0, "0.0"},
         {7, "0.07"},

@@ -287,7 +287,7 @@ TEST_CASE("the tags of the stored formats are those of the rows, and never chang
     CHECK(find_aggregate(AggregateKind{}) == nullptr);
 }
 
-TEST_CASE("a row says all that is told of its aggregate") {
+TEST_CASE("a row says all that is reported of its aggregate") {
     for (const AggregateRow& row : kAggregates) {
         CAPTURE(row.name);
         const bool has_field = row.input != AggregateInput::none;

@@ -133,7 +133,7 @@ TEST_CASE("indexes stay what they are while the table grows") {
     CHECK(table.find("vendedor_100000") == KeyTable::kNone);
 }
 
-TEST_CASE("keys with equal hashes are told apart by their bytes") {
+TEST_CASE("keys with equal hashes are distinguished by their bytes") {
     const std::uint64_t seed = 42;
     const Collider collider{seed};
     KeyTable table{seed};

@@ -53,7 +53,7 @@ void add(const Plan& plan, std::vector<Slot>& row, Int128 units) {
     }
 }
 
-// With as many digits behind the point as were asked for.
+// With as many digits after the point as were asked for.
 std::string text_of(const Value& value, std::size_t scale = 0) {
     switch (value.tag) {
         case Tag::null:

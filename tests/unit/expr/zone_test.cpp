@@ -62,7 +62,7 @@ TEST_CASE("a day begins at its first instant", "[expr][zone]") {
     CHECK(shown(samoa.first_instant(at("2011-12-30T12:00:00Z"))) == "2011-12-30T10:00:00Z");
 }
 
-TEST_CASE("rules go on behind the last transition", "[expr][zone]") {
+TEST_CASE("rules go on after the last transition", "[expr][zone]") {
     const Zone york = zone("America/New_York");
     CHECK(shown(york.local(at("2500-01-15T12:00:00Z"))) == "2500-01-15T07:00:00Z");
     CHECK(shown(york.local(at("2500-07-15T12:00:00Z"))) == "2500-07-15T08:00:00Z");

@@ -218,7 +218,7 @@ TEST_CASE("a batch of the log whose sizes lie is refused") {
     }
 }
 
-TEST_CASE("all headers of a record, found behind its value, with whatever follows") {
+TEST_CASE("all headers of a record, found after its value, with whatever follows") {
     Batch batch{{{0, 0, "k", "v", {{"a", "1"}, {"a", std::nullopt}, {"", ""}}}, {0, 1, "k", "w"}}};
     REQUIRE(batch.read());
     const auto behind = [&](std::size_t i) {

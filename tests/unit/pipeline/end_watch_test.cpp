@@ -114,7 +114,7 @@ TEST_CASE("P11: what is applied already when the watch begins is seen") {
     CHECK(b.done());
 }
 
-TEST_CASE("P11: the ends are those of the start, and behind them is enough") {
+TEST_CASE("P11: the ends are those of the start, and after them is enough") {
     Bench b;
     b.fill(0, 5);
     REQUIRE_FALSE(b.done());

@@ -604,7 +604,7 @@ TEST_CASE("a dead letter of a field names it") {
     CHECK(headers.back() == OutputBatch::Headers::value_type{"kstream.field", "valor"});
 }
 
-TEST_CASE("the first bad record of each reason is told, with what helps against it") {
+TEST_CASE("the first bad record of each reason is reported, with what helps against it") {
     Bench b;
     REQUIRE(b.add(1, json("a", "1")));
     REQUIRE(b.add(1, json("a", "11.100000000000001")));

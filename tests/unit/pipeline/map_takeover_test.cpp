@@ -173,7 +173,7 @@ TEST_CASE("records that were deleted before they were read stop the loop") {
     CHECK(b.ready.empty());
 }
 
-TEST_CASE("an offset behind the end of the log stops the loop: it was truncated") {
+TEST_CASE("an offset after the end of the log stops the loop: it was truncated") {
     Bench b;
     b.fill(0, 6);
     b.committed(0, 7);
@@ -183,7 +183,7 @@ TEST_CASE("an offset behind the end of the log stops the loop: it was truncated"
     CHECK(error.message.find("offset 7 was read, but the log ends at 6") != std::string::npos);
 }
 
-TEST_CASE("P4: a source topic that was deleted and made again is refused") {
+TEST_CASE("P4: a source topic that was deleted and re-created is refused") {
     Bench b;
     b.queries.topic_ids[kSource] = testing::topic_id(1);
     b.committed(0, 0);
@@ -195,7 +195,7 @@ TEST_CASE("P4: a source topic that was deleted and made again is refused") {
     CHECK(b.queries.asked.size() == 1);
 }
 
-TEST_CASE("P4: a source topic that is made again during its takeover is refused (simulator)") {
+TEST_CASE("P4: a source topic that is re-created during its takeover is refused (simulator)") {
     for (const bool known : {true, false}) {
         Bench b;
         b.fill(0, 6);

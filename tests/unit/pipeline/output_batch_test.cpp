@@ -8,7 +8,7 @@
 
 namespace kstream {
 
-TEST_CASE("keys and values come back, null told from empty") {
+TEST_CASE("keys and values come back, null distinguished from empty") {
     OutputBatch batch;
     batch.append(TopicRole::results, PartitionId{1}, "key", "value");
     batch.append(TopicRole::repartition, PartitionId{2}, std::nullopt, "");
@@ -24,7 +24,7 @@ TEST_CASE("keys and values come back, null told from empty") {
     CHECK(batch.memory_bytes() == 8 + 3 * sizeof(OutputBatch::Record));
 }
 
-TEST_CASE("a batch that is put behind another keeps its records and their headers") {
+TEST_CASE("a batch that is put after another keeps its records and their headers") {
     OutputBatch first;
     first.append(TopicRole::results, PartitionId{0}, "a", "1", first.add_headers({{"n", "one"}}));
     OutputBatch second;

@@ -79,7 +79,7 @@ TEST_CASE("P6: the committed offsets are asked for when the new producer stands,
     CHECK(b.step.held());  // the caller settles it
 }
 
-TEST_CASE("P6: before the step, behind it, or neither") {
+TEST_CASE("P6: before the step, after it, or neither") {
     Bench b;
     struct Case {
         bool opens;

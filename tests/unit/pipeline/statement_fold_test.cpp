@@ -38,7 +38,7 @@ public:
     }
 };
 
-// One source partition, one repartition partition, and what stands in the topics behind them.
+// One source partition, one repartition partition, and what stands in the topics after them.
 struct Bench {
     explicit Bench(std::string_view text, MapFoldConfig config = {}, std::size_t cells = 0)
         : job(testing::make_statement_job(text)) {

@@ -124,7 +124,7 @@ void fly(World& w) {
     w.own_both();
     fill(w);
     w.run_until_submitted();
-    fill(w);  // and another step fills behind it
+    fill(w);  // and another step fills after it
 }
 
 const std::vector<Phase>& phases() {

@@ -69,7 +69,7 @@ TEST_CASE("P1: the last records of a revoked partition are committed before it i
     b.source.revoke({1});
     see(b);
     b.run(1);
-    // Not after the rhythm: the group waits.
+    // Not after the commit interval: the group waits.
     REQUIRE(b.sink.in_flight());
     CHECK(b.ranges() == "1:[0,3)");
     CHECK(b.source.released.empty());
@@ -365,7 +365,7 @@ TEST_CASE("P1: a commit that has not ended after five seconds costs the producer
 }
 
 TEST_CASE("P6: after a producer was given up, nothing is taken over before the new one stands") {
-    // Only its epoch keeps the old transaction from committing behind the answer.
+    // Only its epoch keeps the old transaction from committing after the answer.
     for (const bool lost : {false, true}) {
         CAPTURE(lost);
         StepLoopBench b;
@@ -463,7 +463,7 @@ TEST_CASE("P1: half a map step does not hold a revocation up, the next owner rea
     CHECK(b.fold.committed_records(0) == Offsets{0});
 }
 
-TEST_CASE("P1: half a map step behind a step in flight is taken back once that is settled") {
+TEST_CASE("P1: half a map step after a step in flight is taken back once that is settled") {
     StepLoopBench b;
     b.own({0}, 0);
     b.add(0, 2);

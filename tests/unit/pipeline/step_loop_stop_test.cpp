@@ -35,7 +35,8 @@ TEST_CASE("a stop before any assignment leaves at once, also without a producer"
     CHECK(b.source.closed);
 }
 
-TEST_CASE("a stop commits what was read, without waiting for the rhythm, and reads no more") {
+TEST_CASE(
+    "a stop commits what was read, without waiting for the commit interval, and reads no more") {
     StepLoopConfig config = testing::loop_config();
     config.commit_interval = seconds{60};
     StepLoopBench b{config};

@@ -45,7 +45,7 @@ TEST_CASE("records of a step are committed in one transaction with their positio
     CHECK(b.status.last.steps.transactions[0] == 1);
 }
 
-TEST_CASE("a step waits for the rhythm before it is sealed, and no longer") {
+TEST_CASE("a step waits for the commit interval before it is sealed, and no longer") {
     StepLoopBench b;
     b.own({0}, 0);
     b.add(0, 1);
@@ -56,7 +56,7 @@ TEST_CASE("a step waits for the rhythm before it is sealed, and no longer") {
     CHECK(b.clock.now() - folded < milliseconds{4});
 }
 
-TEST_CASE("slow commits slow the rhythm down, up to the commit interval") {
+TEST_CASE("slow commits make the wait longer, up to the commit interval") {
     StepLoopBench b;
     b.own({0}, 0);
     b.add(0, 1);
@@ -275,7 +275,7 @@ TEST_CASE("records of partitions that are not in service are dropped") {
     CHECK(b.fold.filling(0) == Offsets{0});
 }
 
-TEST_CASE("P11: positions behind control records are committed by a step without records") {
+TEST_CASE("P11: positions after control records are committed by a step without records") {
     StepLoopBench b;
     b.own({0}, 0);
     b.add(0, 1);
@@ -409,7 +409,7 @@ TEST_CASE("P6: after an uncertain outcome nothing is asked before the new produc
     CHECK(b.status.last.steps.producer_rebuilds == 1);
 }
 
-TEST_CASE("P6: an uncertain step that is committed is kept, and so is what filled behind it") {
+TEST_CASE("P6: an uncertain step that is committed is kept, and so is what filled after it") {
     StepLoopBench b;
     b.own({0}, 0);
     b.add(0, 3);

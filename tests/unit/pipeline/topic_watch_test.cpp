@@ -1,4 +1,4 @@
-// A topic that was deleted, made again or enlarged ends the job with a reason that names it (P4).
+// A topic that was deleted, re-created or enlarged ends the job with a reason that names it (P4).
 #include "kstream/pipeline/topic_watch.hpp"
 
 #include "support/fakes/fake_clock.hpp"
@@ -122,7 +122,7 @@ TEST_CASE("logs whose start cannot be asked do not keep the topics from being wa
     CHECK_FALSE(b.look_for(seconds{8}));
 }
 
-TEST_CASE("any topic that was made again ends the job within seconds, by name") {
+TEST_CASE("any topic that was re-created ends the job within seconds, by name") {
     for (const TopicRole role : kRoles) {
         Bench b;
         REQUIRE(b.look_for(seconds{5}));

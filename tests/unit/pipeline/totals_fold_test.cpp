@@ -282,7 +282,7 @@ TEST_CASE("P2: chunks of steps of several workers may stand between each other")
         const std::vector<Delta> one{{seller_key("a"), amounts(1, 1)}};
         const std::vector<Delta> two{{seller_key("a"), amounts(10, 1)},
                                      {seller_key("b"), amounts(100, 1)}};
-        // Two workers with the same step number, told apart by their run ids.
+        // Two workers with the same step number, distinguished by their run ids.
         std::vector<std::vector<std::string>> steps{chunks(7, 1, 0, 0, 5, {one, two}),
                                                     chunks(8, 1, 1, 0, 5, {one, one, two}),
                                                     chunks(9, 4, 2, 0, 5, {two, one, {}})};

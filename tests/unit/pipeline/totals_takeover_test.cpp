@@ -42,7 +42,7 @@ bool asks_repartition_end(const Query& query) {
 
 struct Bench {
     // A transaction of an earlier owner: one more total, and meta at this repartition position.
-    // With its repartition records, as far as they are not there yet.
+    // With its repartition records, as far as they do not exist yet.
     void write(std::int32_t partition, const std::string& seller, std::int64_t position,
                bool commit_offset = true) {
         TotalsState state{writer, PartitionId{partition}};
@@ -448,7 +448,7 @@ TEST_CASE("P4: totals that another job wrote are refused, naming that job") {
     CHECK(error.message.find("the old job") != std::string::npos);
 }
 
-TEST_CASE("P4: a topic that was deleted and made again is refused") {
+TEST_CASE("P4: a topic that was deleted and re-created is refused") {
     for (const TopicRole topic : {kRepartition, kChangelog}) {
         Bench b;
         b.queries.topic_ids[topic] = testing::topic_id(1);

@@ -250,7 +250,7 @@ TEST_CASE("golden: a total with texts", "[golden]") {
     texts.merge(kMinText, slots[1], "a\xc3\xa3");
     std::string bytes;
     append_total_value(bytes, 1, kJob.kinds, slots, &texts);
-    // Format 3, transaction 1, count 2, the text of three bytes behind tag 7, no text of tag 8.
+    // Format 3, transaction 1, count 2, the text of three bytes after tag 7, no text of tag 8.
     CHECK(bytes.substr(0, bytes.size() - 4) == std::string{"\x03\x01\x01\x04\x07\x03"
                                                            "a\xc3\xa3\x88",
                                                            10});

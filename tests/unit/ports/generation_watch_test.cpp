@@ -14,7 +14,7 @@ TEST_CASE("a member that joins each generation misses none") {
     }
 }
 
-TEST_CASE("a generation that was left out is told once, and counts until the next one") {
+TEST_CASE("a generation that was left out is reported once, and counts until the next one") {
     GenerationWatch watch;
     watch.note(7);
     watch.note(9);

@@ -128,7 +128,7 @@ TEST_CASE("Two that write the same whole file at once do not disturb each other"
     CHECK(contents(path) == "first");
 }
 
-TEST_CASE("A whole file in a folder that is not there is refused, naming it") {
+TEST_CASE("A whole file in a folder that does not exist is refused, naming it") {
     const auto out = write_whole_file("/nowhere/base", "--save-base /nowhere/base");
     REQUIRE_FALSE(out);
     CHECK(out.error().message ==

@@ -102,7 +102,7 @@ TEST_CASE("the board is finished when every worker is") {
     CHECK(board.wait_finished(seconds(10)));
 }
 
-TEST_CASE("a stall is told once when it begins and once when it ends") {
+TEST_CASE("a stall is reported once when it begins and once when it ends") {
     using Event = StallWatch::Event;
     StallWatch watch(kBegin, seconds(3));
     CHECK(watch.observe(kBegin + seconds(1), 10, 5) == Event::none);

@@ -201,7 +201,7 @@ TEST_CASE("A loop's snapshot becomes samples") {
                    R"(kstream_build_info{version="1.2.3",revision="abc",librdkafka="2.14.2"} 1)"));
 }
 
-TEST_CASE("What was written is told by topic, of the stage that writes there") {
+TEST_CASE("What was written is reported by topic, of the stage that writes there") {
     ManualClock clock;
     SnapshotStore store(clock);
     LoopStatus status = busy_loop();
@@ -219,7 +219,7 @@ TEST_CASE("What was written is told by topic, of the stage that writes there") {
     CHECK(has_line(text, "kstream_records_written_total" + map + R"("repartition"} 0)"));
 }
 
-TEST_CASE("Totals are told by key and aggregate, with the key escaped") {
+TEST_CASE("Totals are reported by key and aggregate, with the key escaped") {
     ManualClock clock;
     SnapshotStore store(clock);
     store.publish(busy_loop());
@@ -230,7 +230,7 @@ TEST_CASE("Totals are told by key and aggregate, with the key escaped") {
     CHECK(has_line(text, total + R"("n"} 3)"));
 }
 
-TEST_CASE("Bad records are told by the loops that meet them, by reason") {
+TEST_CASE("Bad records are reported by the loops that meet them, by reason") {
     ManualClock clock;
     SnapshotStore store(clock);
     LoopStatus status = busy_loop();

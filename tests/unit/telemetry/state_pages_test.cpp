@@ -122,7 +122,7 @@ TEST_CASE("The lists of all loops are one list, by partition and index") {
           "\n");
 }
 
-TEST_CASE("A list is cut at its limit and goes on behind it") {
+TEST_CASE("A list is cut at its limit and goes on after it") {
     Bench b;
     const auto first = b.list("limit=2", [](std::size_t desk, const StateQuestion& question) {
         CHECK(question.max_entries == 2);
@@ -217,7 +217,7 @@ TEST_CASE("A key of this process is found, with its name decoded") {
     CHECK(std::get<HttpResponse>(find_state(b.sources, bad)).status == 400);
 }
 
-TEST_CASE("A key that is not there is 404, whether it could be or not") {
+TEST_CASE("A key that does not exist is 404, whether it could be or not") {
     Bench b;
     const auto absent =
         b.find("a", has({kZero}, {}, PartitionId{1}), has({kOne}, {}, PartitionId{1}));

@@ -363,7 +363,7 @@ TEST_CASE("a group that may not be joined is an error") {
     CHECK(rights_findings(group).empty());
 }
 
-TEST_CASE("equal findings of planned topics are told once") {
+TEST_CASE("equal findings of planned topics are reported once") {
     const Result<TopicPlan> plan = make_topic_plan({.application_id = "a",
                                                     .source = "in",
                                                     .results = "out",

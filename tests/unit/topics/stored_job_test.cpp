@@ -1,5 +1,5 @@
 // What a start makes of what Kafka keeps of an application: topics that are gone, other jobs,
-// topics that were made anew, and results of somebody else.
+// topics that were re-created, and results of somebody else.
 #include "topics/stored_job.hpp"
 
 #include "kstream/codec/spec_hash.hpp"
@@ -54,7 +54,7 @@ Finding missing(TopicRole role, const StoredJob& stored, const AggregationSpec* 
                                  {"loja", stored, job, std::move(near)});
 }
 
-// A value of a log line is cut off behind so many bytes.
+// A value of a log line is cut off after so many bytes.
 constexpr std::size_t kMaxLogged = 256;
 
 bool says(const std::string& text, std::string_view part) {
@@ -62,7 +62,7 @@ bool says(const std::string& text, std::string_view part) {
     return text.find(part) != std::string::npos;
 }
 
-TEST_CASE("a source that never was is not made: the nearest names are told") {
+TEST_CASE("a source that never was is not made: the nearest names are reported") {
     const StoredJob none;
     const Finding finding =
         missing(TopicRole::source, none, &kJob,
@@ -105,7 +105,7 @@ TEST_CASE("a misspelt source of a job that has run is misspelt, not deleted") {
     CHECK(says(finding.text, "application loja reads financial_transactions"));
 }
 
-TEST_CASE("topics of ours that are gone: made again only where nothing rests on them") {
+TEST_CASE("topics of ours that are gone: re-created only where nothing rests on them") {
     const StoredJob none;
     for (const TopicRole role : {TopicRole::repartition, TopicRole::changelog, TopicRole::results,
                                  TopicRole::dead_letters}) {
@@ -142,7 +142,7 @@ TEST_CASE("the same job on the same topics goes on, with the first start's count
     CHECK(now.initial_source_partitions == 4);
 }
 
-TEST_CASE("another job is told in the words of the options, with all that has to change") {
+TEST_CASE("another job is reported in the words of the options, with all that has to change") {
     AggregationSpec other = kJob;
     other.aggregates[0].input_field = "taxa";
     Identity now = identity();
@@ -166,7 +166,7 @@ TEST_CASE("another job is told in the words of the options, with all that has to
     CHECK_FALSE(check_stored_identity(only_meta, names(), other, now).has_value());
 }
 
-TEST_CASE("a topic that was made anew is named") {
+TEST_CASE("a topic that was re-created is named") {
     struct Case {
         TopicId Identity::* id;
         TopicRole role;
@@ -237,7 +237,7 @@ TEST_CASE("a results topic belongs to one application") {
     CHECK(foreign[0].severity == Severity::warn);
 }
 
-TEST_CASE("a results topic without the rows of an application that has totals is told") {
+TEST_CASE("a results topic without the rows of an application that has totals is reported") {
     ResultsFacts facts{"out", "loja", {}, 17};
     const Findings told = results_owner_findings(facts);
     REQUIRE(told.size() == 1);

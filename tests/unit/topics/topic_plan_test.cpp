@@ -55,7 +55,7 @@ TEST_CASE("topics and groups of an application begin with its id") {
     CHECK(names->topic(TopicRole::changelog) == names->changelog);
 }
 
-TEST_CASE("all problems with the names are told together") {
+TEST_CASE("all problems with the names are reported together") {
     const Result<Names> names = make_names("a b", "x/y", "x/y");
     REQUIRE_FALSE(names.has_value());
     CHECK(names.error().exit_code == ExitCode::usage);

@@ -44,7 +44,7 @@ TEST_CASE("a table without topics is only what is wrong") {
 TEST_CASE("the JSON has the same facts") {
     TopicReport report = two_topics();
     report.findings = {Finding::warn("a \"quoted\" word")};
-    report.not_ready = Error::stop(ExitCode::unavailable, "in is not there");
+    report.not_ready = Error::stop(ExitCode::unavailable, "in does not exist");
     CHECK(to_json(report) ==
           R"({"cluster_id":"c1","brokers":3,"dry_run":false,"topics":[)"
           R"({"topic":"in","role":"source","state":"created","partitions":6,)"
@@ -54,7 +54,7 @@ TEST_CASE("the JSON has the same facts") {
           R"({"what":"cleanup.policy","expected":"compact","found":""},)"
           R"({"what":"partitions","expected":"6","found":"4"}]}],)"
           R"("findings":[{"severity":"warn","text":"a \"quoted\" word","hint":""}],)"
-          R"("not_ready":"in is not there"})"
+          R"("not_ready":"in does not exist"})"
           "\n");
 }
 

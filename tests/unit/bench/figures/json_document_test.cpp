@@ -14,7 +14,7 @@ TEST_CASE("values are found by their place") {
     CHECK(document->size("/a/b") == 3);
 }
 
-TEST_CASE("what is not there, or of another type, is nothing") {
+TEST_CASE("what does not exist, or of another type, is nothing") {
     const auto document = JsonDocument::read(R"({"n":7,"t":"text"})");
     REQUIRE(document);
     CHECK_FALSE(document->number("/t"));

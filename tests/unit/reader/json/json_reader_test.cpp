@@ -486,7 +486,7 @@ TEST_CASE("what one record taught about its form never misleads the next", "[rea
         R"({"id_vendedor":"x","valor":1})",
         R"(["id_vendedor","valor"])",
     };
-    // Values of every length, so that each place is met with each number of bytes behind it.
+    // Values of every length, so that each place is met with each number of bytes after it.
     for (std::size_t size = 0; size < 34; ++size) {
         records.push_back(R"({"valor":1,"id_vendedor":")" + std::string(size, 'v') + R"("})");
     }
@@ -505,7 +505,7 @@ TEST_CASE("what one record taught about its form never misleads the next", "[rea
     CHECK(good > 1000);
 }
 
-TEST_CASE("keys that differ only at their end are told apart at any length", "[reader]") {
+TEST_CASE("keys that differ only at their end are distinguished at any length", "[reader]") {
     for (std::size_t size = 1; size <= 70; ++size) {
         const std::string name(size, 'k');
         Comparison comparison{{.source_topic = "t",

@@ -12,7 +12,7 @@
 
 namespace kstream {
 
-class CommitRhythm {
+class CommitInterval {
 public:
     using Duration = std::chrono::nanoseconds;
     static constexpr Duration kMinWait = std::chrono::milliseconds{2};
@@ -20,7 +20,7 @@ public:
     // Beyond it longer steps save little, and a fault would cost more reading again.
     static constexpr Duration kMaxBehind = std::chrono::seconds{1};
 
-    explicit CommitRhythm(Duration max_wait) : max_wait_(max_wait) {}
+    explicit CommitInterval(Duration max_wait) : max_wait_(max_wait) {}
 
     // How long the first record of a step waits before the step is sealed. `behind`: what waits in
     // the logs is a backlog.
