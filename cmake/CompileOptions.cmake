@@ -63,7 +63,7 @@ function(kstream_add_library name)
   file(GLOB sources CONFIGURE_DEPENDS ${arg_FOLDERS})
   add_library(${name} STATIC ${sources})
   if(CMAKE_UNITY_BUILD)
-    kstream_apart_in_unity(${sources})
+    kstream_unity_groups(${name} ${sources})
   endif()
   target_link_libraries(${name}
     PUBLIC ${arg_PUBLIC}

@@ -36,6 +36,13 @@
 # KSTREAM_CLUSTER_TIMES=stock: nodes that are started keep Kafka's own times for sessions,
 # rebalances and abandoned transactions, instead of the short ones that tests want.
 #
+# KSTREAM_CLUSTER_PROPERTIES: more properties for each node that is started, divided at blanks,
+# which stand over those here.
+#
+# KSTREAM_CLUSTER_USERS: nodes that are started run as users of their own, with this number and the
+# node's id added, and root's rights to files. tests/chaos/packets.py tells their packets apart by
+# that. Needs root.
+#
 # Each broker also listens at 29192 to 29194 for clients that come through a proxy of the tests
 # (tests/integration/harness/proxy.py): there it gives 29292 to 29294 as its address.
 set -euo pipefail
@@ -219,6 +226,8 @@ broker.heartbeat.interval.ms=1000
 broker.session.timeout.ms=6000
 transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
 CONF
+  # shellcheck disable=SC2086
+  [ -z "${KSTREAM_CLUSTER_PROPERTIES:-}" ] || printf '%s\n' $KSTREAM_CLUSTER_PROPERTIES
 }
 
 # What KSTREAM_CLUSTER_JVM_OPTIONS is for this node, in the array `extra_options`.
@@ -258,7 +267,7 @@ CONF
 }
 
 launch() {
-  local node="$1" dir="$cluster_dir/$1" memory extra_options reason
+  local node="$1" dir="$cluster_dir/$1" memory extra_options reason as_user=()
   read_extra_options "$node"
   reason="$(probe wait-free "$FREE_SECONDS" "127.0.0.1:$(node_port "$node")" 2>&1)" ||
     die "$node cannot start: $reason"
@@ -276,11 +285,14 @@ launch() {
   else
     memory=(-Xms256m -Xmx768m -XX:+UseParallelGC -XX:TieredStopAtLevel=1)
   fi
+  [ -z "${KSTREAM_CLUSTER_USERS:-}" ] ||
+    as_user=(setpriv "--reuid=$((KSTREAM_CLUSTER_USERS + $(node_id "$node")))" --clear-groups
+      --inh-caps=+dac_override --ambient-caps=+dac_override)
   # A session of its own, so that Ctrl-C in the terminal that started it does not reach it, and
   # without our lock, which it would hold for as long as it lives.
   (
     cd "$dir"
-    exec setsid "${KAFKA_JAVA[@]}" "${memory[@]}" "${extra_options[@]}" \
+    exec setsid "${as_user[@]}" "${KAFKA_JAVA[@]}" "${memory[@]}" "${extra_options[@]}" \
       kafka.Kafka "$dir/server.properties"
   ) >"$dir/server.log" 2>&1 </dev/null {lock}>&- &
   printf '%s\n' "$!" >"$dir/pid"

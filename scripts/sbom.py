@@ -139,7 +139,8 @@ def librdkafka(binary: Path, archives: set[Path]) -> dict[str, object]:
         "pedigree": {
             "patches": [{"type": "unofficial"}],
             "notes": "scripts/librdkafka/record-batches.patch (docs/adr/0025-whole-batches.md), "
-            "scripts/librdkafka/leave-group.patch (docs/adr/0034-leave-group.md)",
+            "scripts/librdkafka/leave-group.patch (docs/adr/0034-leave-group.md), "
+            "scripts/librdkafka/no-brokers.patch (docs/RELIABILITY.md)",
         },
         "properties": [{"name": "kstream:linked", "value": "static"}],
     }

@@ -132,8 +132,9 @@ apt_install() {
 # ---- librdkafka ---------------------------------------------------------------------------------
 
 rdkafka_prefix="$KSTREAM_DEPS/librdkafka"
-# Whole record batches (docs/adr/0025-whole-batches.md) and leaving in the middle of a rebalance
-# (docs/adr/0034-leave-group.md): no released version has either.
+# Whole record batches (docs/adr/0025-whole-batches.md), leaving in the middle of a rebalance
+# (docs/adr/0034-leave-group.md), and brokers that are all fenced (docs/RELIABILITY.md): no released
+# version has any of these.
 rdkafka_patches=("$here"/librdkafka/*.patch)
 # POSIX threads and not C11's: ThreadSanitizer does not know of the latter, so that each thread of
 # librdkafka ends in SIGSEGV under it, and no lock of theirs orders anything.

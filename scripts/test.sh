@@ -8,8 +8,9 @@
 #   test.sh                        all of it
 #   test.sh --without-integration  what needs no cluster
 #   test.sh --full                 all of it, and what takes long: clang-tidy, a cluster with TLS
-#                                  and rights, groups of KIP-848, deploy/ in Docker, chaos on a
-#                                  cluster of its own, also under the sanitizers, threads, planted
+#                                  and rights, groups of KIP-848, deploy/ in Docker, chaos of each
+#                                  profile on a cluster of its own, an upgrade from the last release
+#                                  and back among them, also under the sanitizers, threads, planted
 #                                  bugs, fuzzing
 #
 # A stage that fails does not keep the later ones from running, a build that fails does. Ends with a
@@ -43,7 +44,7 @@ failed=0
 
 # record NAME SECONDS PASSED FAILED
 record() {
-  table+=("$(printf '%-12s %6ss  %5d passed  %3d failed' "$@")")
+  table+=("$(printf '%-18s %6ss  %5d passed  %3d failed' "$@")")
   passed=$((passed + $3))
   failed=$((failed + $4))
 }
@@ -176,7 +177,13 @@ full_group_protocol() {
 }
 
 full_chaos() {
+  local profile
   run_script chaos "chaos (real cluster)" release tests/chaos/run.py --minutes 5
+  # `upgrade` builds the last release first.
+  for profile in truncation partitions compaction static applications protocol upgrade; do
+    run_script "chaos-$profile" "chaos, profile $profile" release \
+      tests/chaos/run.py --minutes 3 --profile "$profile"
+  done
 }
 
 full_sanitized_chaos() {

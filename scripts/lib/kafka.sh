@@ -53,7 +53,8 @@ CONF
     return 1
   }
   kill "$pid"
-  deadline=$((SECONDS + 60))
+  # As long as the start: it writes the archive now, on a machine that may have other work.
+  deadline=$((SECONDS + 240))
   while kill -0 "$pid" 2>/dev/null; do
     [ "$SECONDS" -lt "$deadline" ] || kill -9 "$pid"
     sleep 0.1

@@ -40,6 +40,7 @@ using std::chrono::seconds;
 
 constexpr Duration kWatchInterval = milliseconds{50};
 constexpr Duration kTopicLook = milliseconds{200};
+constexpr const char* kNotLookedAt = "the topics have not been looked at yet";
 constexpr Duration kBrokerLook = milliseconds{500};
 constexpr Duration kLastLook = milliseconds{3000};
 // From the stop signal to the end of the process, at most.
@@ -138,9 +139,13 @@ struct Watches {
 };
 
 // One look at the topics, for the error that ends the process and for whoever asks for readiness.
+// Ready is who would notice that records of its state are deleted.
 Result<void> look_at_topics(Watches& watches, const LoopEnvironment& environment) {
     Result<void> same = watches.topics.advance();
-    environment.snapshots.set_topic_trouble(same ? watches.topics.trouble() : same.error().message);
+    environment.snapshots.set_topic_trouble(!same ? same.error().message
+                                            : watches.topics.has_asked_for_starts()
+                                                ? watches.topics.trouble()
+                                                : kNotLookedAt);
     watches.new_partitions.look(watches.topics.source_partitions());
     return same;
 }
@@ -305,6 +310,7 @@ ExitCode run_loops(const cli::AggregateConfig& config, const topics::StartReport
         .stop = context.stop,
     };
     context.snapshots.expect_loops(static_cast<std::size_t>(config.workers) * 2);
+    context.snapshots.set_topic_trouble(kNotLookedAt);
     context.states.set_state_partitions(facts.identity.state_partitions);
     std::optional<PeerWatch> peers;
     if (context.monitoring.serves()) {

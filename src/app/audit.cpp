@@ -1,7 +1,6 @@
 // kstream audit: recomputes the totals of a job from its source and compares. It writes nothing to
 // the cluster and joins no group, so it may run whenever somebody wants to know.
 
-#include "app/audit_report.hpp"
 #include "app/audit_world.hpp"
 #include "app/commands.hpp"
 #include "kstream/audit/session.hpp"
@@ -11,7 +10,6 @@
 #include <fmt/format.h>
 
 #include <cerrno>
-#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <string>
@@ -75,7 +73,7 @@ ExitCode run_command(const cli::AuditConfig& config, AppContext& context) {
     if (!report) {
         return explain(context.log, report.error(), "not audited");
     }
-    const std::string text = config.json ? audit_json(*report) : audit_text(*report);
+    const std::string text = config.json ? to_json(*report) : to_text(*report);
     std::fputs(text.c_str(), stdout);
     return report->exit_code();
 }

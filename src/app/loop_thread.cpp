@@ -1,7 +1,6 @@
 #include "app/loop_thread.hpp"
 
 #include "app/advertised.hpp"
-#include "kstream/codec/spec_hash.hpp"
 #include "kstream/pipeline/map_takeover.hpp"
 #include "kstream/pipeline/totals_takeover.hpp"
 #include "kstream/planted_bug.hpp"

@@ -7,17 +7,15 @@
 #include "produce/report.hpp"
 #include "produce/run.hpp"
 #include "topics/ensure_topics.hpp"
+#include "topics/facts.hpp"
 #include "topics/topic_plan.hpp"
 
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
-#include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 namespace kstream::app {
 namespace {
@@ -27,24 +25,6 @@ using std::chrono::milliseconds;
 // How long brokers may take to come at the start; later they are waited for without a limit.
 constexpr milliseconds kFirstLook{2000};
 constexpr milliseconds kBrokersAtStart{60000};
-
-// Said before the first record is made, where the answer would be a report of failed records.
-Result<void> check_right(kafka::Admin& admin, const std::string& topic) {
-    const auto found = admin.describe_topics({topic});
-    if (!found) {
-        return std::unexpected(found.error());
-    }
-    const kafka::TopicInfo& info = found->front();
-    const std::string right = "Write on topic " + topic;
-    if (info.error) {
-        return std::unexpected(kafka::with_right(*info.error, right));
-    }
-    if (info.exists && info.rights.known() && !info.rights.allows(kafka::Operation::write)) {
-        return fail(ExitCode::kafka_fatal, fmt::format("not authorized to Write topic {}", topic),
-                    "the principal needs " + right);
-    }
-    return {};
-}
 
 std::string_view needed_on(TopicRole role) {
     return role == TopicRole::source ? "Write" : "Describe";
@@ -79,7 +59,13 @@ Result<void> make_topics(const cli::ProduceConfig& config, AppContext& context) 
         }
         context.log.write(LogLevel::info, "resumed");
     }
-    if (auto allowed = check_right(*admin, config.topic); !allowed) {
+    // Said before the first record is made, where the answer would be a report of failed records.
+    const auto topic = admin->describe_topics({config.topic});
+    if (!topic) {
+        return std::unexpected(topic.error());
+    }
+    if (auto allowed = topics::require_rights(topic->front(), "topic", {kafka::Operation::write});
+        !allowed) {
         return allowed;
     }
     return topics::make_missing_topics(*admin, plan->only({TopicRole::source, TopicRole::results}),

@@ -62,7 +62,8 @@ bool RepublishWatch::only_others_are_left(const std::set<PartitionId>& done, std
 }
 
 // Of the state partitions, those that members of other processes have. None while that is not
-// settled: a rebalance, or brokers that do not answer.
+// settled: a rebalance, brokers that do not answer, or a group that knows nothing of this process
+// yet. Such a one may be of members that died a moment ago, whose partitions come to this one.
 std::set<PartitionId> RepublishWatch::of_others() {
     std::set<std::string> own;
     for (const auto& loop : loops_) {
@@ -76,13 +77,13 @@ std::set<PartitionId> RepublishWatch::of_others() {
         return others;
     }
     for (const kafka::GroupMember& member : groups->front().members) {
-        if (!own.contains(member.member_id)) {
+        if (own.erase(member.member_id) == 0) {
             for (const kafka::TopicPartition& partition : member.assignment) {
                 others.insert(partition.partition);
             }
         }
     }
-    return others;
+    return own.empty() ? others : std::set<PartitionId>{};
 }
 
 }  // namespace kstream::app

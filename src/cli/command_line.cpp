@@ -3,9 +3,9 @@
 // and checks are ours, from the option table.
 #include "cli/command_line.hpp"
 
-#include "cli/suggest.hpp"
 #include "cli/values.hpp"
 #include "cli/wishes.hpp"
+#include "text/suggest.hpp"
 #include "text/utf8.hpp"
 
 #include <CLI/CLI.hpp>
@@ -102,7 +102,7 @@ std::string unknown_option(std::string_view argument, std::optional<Subcommand> 
     }
     const std::string wish = option_wish(name, "--", id);
     return fmt::format("{}: unknown option{}", text::ascii(option),
-                       wish.empty() ? did_you_mean(name, "--", option_candidates(id)) : wish);
+                       wish.empty() ? text::did_you_mean(name, "--", option_candidates(id)) : wish);
 }
 
 // What CLI11 could not place. A word after an unknown option is taken for its value.
@@ -128,8 +128,9 @@ void report_subcommand(const std::vector<std::string>& extras, std::vector<std::
     for (const std::string& extra : extras) {
         if (!extra.starts_with('-')) {
             const std::string wish = subcommand_wish(extra);
-            problems.push_back(fmt::format("{}: unknown subcommand{}", text::in_quotes(extra),
-                                           wish.empty() ? did_you_mean(extra, "", names) : wish));
+            problems.push_back(
+                fmt::format("{}: unknown subcommand{}", text::in_quotes(extra),
+                            wish.empty() ? text::did_you_mean(extra, "", names) : wish));
             return;
         }
     }

@@ -745,7 +745,7 @@ void add_observing_options(std::vector<OptionSpec>& table) {
     table.push_back({.name = "http",
                      .value = "HOST:PORT",
                      .group = observing,
-                     .help = "serve a status page, /status, /state, /metrics, /healthz, /readyz",
+                     .help = "address of the status page, /metrics, /healthz, /readyz",
                      .details = "HOST is a numeric address or localhost; put an IPv6 address in "
                                 "brackets. Port 0 picks a free port and logs it. health asks "
                                 "there, on the loopback if HOST means all addresses.",
@@ -802,8 +802,8 @@ constexpr std::array<SubcommandSpec, kSubcommandCount> kSubcommands{{
     {Subcommand::audit, "audit", "recompute the totals from the source and compare them",
      "Counts the records of the source again, up to the positions of the totals, with code of its "
      "own, and compares each key with the changelog and the results. Give it the options that "
-     "aggregate has. It writes nothing to the cluster, joins no group, and may run beside the "
-     "workers. Exit code 0: proved; 1: totals differ, and are listed; 9: cannot tell.",
+     "aggregate was given. It writes nothing to the cluster, joins no group, and may run beside "
+     "the workers. Exit code 0: proved; 1: totals differ, and are listed; 9: cannot tell.",
      "kstream audit --application-id kstream"},
     {Subcommand::results, "results", "print the committed totals",
      "Reads the whole results topic with read_committed and prints the latest row of each key: as "

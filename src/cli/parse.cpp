@@ -5,10 +5,10 @@
 #include "cli/documents.hpp"
 #include "cli/print_config.hpp"
 #include "cli/statement.hpp"
-#include "cli/suggest.hpp"
 #include "cli/validate.hpp"
 #include "cli/values.hpp"
 #include "kstream/version.hpp"
+#include "text/suggest.hpp"
 #include "text/utf8.hpp"
 
 #include <fmt/format.h>
@@ -16,7 +16,6 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
-#include <optional>
 #include <string_view>
 
 namespace kstream::cli {
@@ -46,7 +45,7 @@ Parsed help_on(string_view topic) {
         topics.push_back(spec.name);
     }
     return Problems{{fmt::format("{}: no help on this{}", text::in_quotes(topic),
-                                 did_you_mean(topic, "", topics))}};
+                                 text::did_you_mean(topic, "", topics))}};
 }
 
 // What a build makes from the tables; not in the help because nobody needs it to run kstream.

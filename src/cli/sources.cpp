@@ -4,14 +4,13 @@
 
 #include "cli/config_file.hpp"
 #include "cli/names.hpp"
-#include "cli/suggest.hpp"
 #include "cli/values.hpp"
 #include "cli/wishes.hpp"
 #include "kstream/model/secret_property.hpp"
+#include "text/suggest.hpp"
 #include "text/utf8.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -70,7 +69,7 @@ void unknown_variable(string_view name, std::vector<std::string>& problems) {
     const std::vector<string_view> views(names.begin(), names.end());
     const std::string wish = option_wish(option_named_by(name), "--", std::nullopt);
     problems.push_back(fmt::format("{}: unknown environment variable{}", text::ascii(name),
-                                   wish.empty() ? did_you_mean(name, "", views) : wish));
+                                   wish.empty() ? text::did_you_mean(name, "", views) : wish));
 }
 
 void read_environment(const Environment& environment, Subcommand id, Sources& sources) {
@@ -147,7 +146,7 @@ const OptionSpec* option_of(const FileEntry& entry, Subcommand running, string_v
         }
         problems.push_back(
             fmt::format("{}: unknown key{}", where,
-                        wish.empty() ? did_you_mean(entry.key, "", candidates) : wish));
+                        wish.empty() ? text::did_you_mean(entry.key, "", candidates) : wish));
     }
     return section && *section != running ? nullptr : found;
 }
@@ -203,9 +202,9 @@ void read_file(const std::string& path, Subcommand id, Sources& sources) {
                 std::vector<string_view> names{kClientSection};
                 std::ranges::transform(subcommands(), std::back_inserter(names),
                                        &SubcommandSpec::name);
-                sources.problems.push_back(fmt::format("{}:{}: unknown section [{}]{}", path,
-                                                       entry.line, entry.section,
-                                                       did_you_mean(entry.section, "", names)));
+                sources.problems.push_back(
+                    fmt::format("{}:{}: unknown section [{}]{}", path, entry.line, entry.section,
+                                text::did_you_mean(entry.section, "", names)));
             }
             last_unknown = entry.section;
         } else if (const OptionSpec* option = option_of(entry, id, where, sources.problems)) {

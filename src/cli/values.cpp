@@ -1,7 +1,7 @@
 // Strict readers: all of a text must be the value, nothing is guessed, nothing wraps.
 #include "cli/values.hpp"
 
-#include "cli/suggest.hpp"
+#include "text/suggest.hpp"
 #include "text/utf8.hpp"
 
 #include <fmt/chrono.h>
@@ -14,7 +14,6 @@
 #include <cmath>
 #include <iterator>
 #include <limits>
-#include <memory>
 
 namespace kstream::cli {
 namespace {
@@ -279,7 +278,8 @@ Read<std::size_t> read_choice(std::string_view text, std::span<const std::string
         return static_cast<std::size_t>(found - names.begin());
     }
     return std::unexpected(fmt::format("{} is none of {}{}", text::in_quotes(text),
-                                       fmt::join(names, ", "), did_you_mean(text, "", names)));
+                                       fmt::join(names, ", "),
+                                       text::did_you_mean(text, "", names)));
 }
 
 }  // namespace kstream::cli

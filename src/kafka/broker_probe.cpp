@@ -209,6 +209,7 @@ public:
         done,
         alert,  // refused, in the words of TLS
         not_spoken,
+        unanswered,
     };
 
     // The handshake. Certificates are looked at afterwards, so that there is something to name.
@@ -225,6 +226,9 @@ public:
         const int result = until_done([this] { return SSL_connect(ssl_.get()); });
         if (result == 1) {
             return Tls::done;
+        }
+        if (!closed_) {
+            return Tls::unanswered;
         }
         const unsigned long code = ERR_peek_last_error();
         const int reason = ERR_GET_LIB(code) == ERR_LIB_SSL ? ERR_GET_REASON(code) : 0;
@@ -351,21 +355,28 @@ std::int64_t take_int(string_view& bytes, std::size_t size) {
     return value;
 }
 
-// The body of an answer; nothing when what comes is not one. `first` gets what came instead.
+// Whether what came can be an answer, as far as it came.
+bool may_be_answer(string_view first) {
+    if (first.size() < 8) {
+        return first.empty() || first.front() == '\0';  // of a size below kMaxAnswer
+    }
+    const std::int64_t size = take_int(first, 4);
+    return size >= 4 && size <= std::int64_t{kMaxAnswer} && take_int(first, 4) == kCorrelation;
+}
+
+// The whole body of an answer; nothing when none comes. `first` gets what came.
 std::optional<std::string> ask(Channel& channel, const std::string& message, std::string& first) {
     if (!channel.send(message)) {
         return std::nullopt;
     }
     first = channel.receive(8);
+    if (first.size() < 8 || !may_be_answer(first)) {
+        return std::nullopt;
+    }
     string_view header = first;
-    if (header.size() < 8) {
-        return std::nullopt;
-    }
-    const auto size = static_cast<std::size_t>(take_int(header, 4));
-    if (size < 4 || size > kMaxAnswer || take_int(header, 4) != kCorrelation) {
-        return std::nullopt;
-    }
-    return channel.receive(size - 4);
+    const auto size = static_cast<std::size_t>(take_int(header, 4)) - 4;
+    std::string body = channel.receive(size);
+    return body.size() == size ? std::optional(std::move(body)) : std::nullopt;
 }
 
 // What something that is no broker says first.
@@ -376,7 +387,7 @@ ProbeResult name_foreign(string_view first, const Channel& channel) {
     if (first.starts_with("SSH-")) {
         return {.answer = Answer::foreign, .detail = "SSH"};
     }
-    if (!first.empty()) {
+    if (!may_be_answer(first)) {
         return {.answer = Answer::foreign};
     }
     return {.answer = channel.closed() ? Answer::closed : Answer::silent};
@@ -387,14 +398,15 @@ bool is_tls_record(string_view first) {
 }
 
 // What a broker says within a connection that is as it should be. `answer` is `fine` for whatever
-// login it wants, which `sasl` and `mechanisms` tell.
-ProbeResult ask_broker(Channel& channel) {
+// login it wants, which `sasl` and `mechanisms` tell. A broker that does not get to the second
+// answer in time has said nothing of a login.
+ProbeResult ask_broker(Channel& channel, const Speech& speech) {
     std::string first;
     if (!ask(channel, request(kApiVersions, 0, {}), first)) {
         return is_tls_record(first) ? ProbeResult{.answer = Answer::wants_tls}
                                     : name_foreign(first, channel);
     }
-    ProbeResult result{.answer = Answer::fine};
+    ProbeResult result{.answer = Answer::fine, .sasl = speech.sasl};
     std::string body;
     append_text(body, "KSTREAM-PROBE");
     if (const auto answer = ask(channel, request(kSaslHandshake, 1, body), first)) {
@@ -513,6 +525,8 @@ ProbeResult probe_tls(const HostPort& to, const Speech& speech, const ProbeLimit
     switch (channel.begin_tls(*context, to.host)) {
         case Channel::Tls::not_spoken:
             return {.answer = Answer::no_tls};
+        case Channel::Tls::unanswered:
+            return {.answer = Answer::silent};
         case Channel::Tls::alert:
             return {
                 .answer = channel.wants_certificate() ? Answer::wants_certificate : Answer::closed,
@@ -524,7 +538,7 @@ ProbeResult probe_tls(const HostPort& to, const Speech& speech, const ProbeLimit
         !trouble.empty()) {
         return {.answer = Answer::bad_certificate, .detail = std::move(trouble), .tls = true};
     }
-    ProbeResult result = ask_broker(channel);
+    ProbeResult result = ask_broker(channel, speech);
     // TLS 1.3 says so only now.
     if (result.answer == Answer::closed && channel.wants_certificate()) {
         result.answer = Answer::wants_certificate;
@@ -533,14 +547,14 @@ ProbeResult probe_tls(const HostPort& to, const Speech& speech, const ProbeLimit
     return result;
 }
 
-ProbeResult probe_clear(const HostPort& to, const ProbeLimits& limits) {
+ProbeResult probe_clear(const HostPort& to, const Speech& speech, const ProbeLimits& limits) {
     const Patience patience(limits);
     Connected connected = connect_to(to, patience);
     if (connected.socket.get() < 0) {
         return connected.failure;
     }
     Channel channel(std::move(connected.socket), patience);
-    return ask_broker(channel);
+    return ask_broker(channel, speech);
 }
 
 // A server of HTTP waits for the end of a line, which no request of Kafka's need have.
@@ -583,22 +597,25 @@ ProbeResult probe_broker(string_view address, const Speech& speech, const ProbeL
     const Patience patience(limits);
     if (speech.tls) {
         ProbeResult found = probe_tls(*to, speech, patience.half());
-        if (found.answer != Answer::no_tls) {
+        if (found.tls || (found.answer != Answer::no_tls && found.answer != Answer::silent)) {
             return compare_login(std::move(found), speech);
         }
-        ProbeResult clear = probe_clear(*to, patience.rest());
+        ProbeResult clear = probe_clear(*to, speech, patience.rest());
         if (clear.answer == Answer::fine) {
             clear.answer = Answer::no_tls;
+        } else if (clear.answer ==
+                   Answer::wants_tls) {  // as the client does, but did not get to it
+            clear.answer = found.answer == Answer::silent ? Answer::silent : Answer::not_asked;
         }
         return clear;
     }
-    ProbeResult found = probe_clear(*to, patience.half());
+    ProbeResult found = probe_clear(*to, speech, patience.half());
     // A broker closes what it does not understand without a word.
     if (found.answer != Answer::closed && found.answer != Answer::wants_tls &&
         found.answer != Answer::silent) {
         return compare_login(std::move(found), speech);
     }
-    Speech anyone;
+    Speech anyone = speech;
     anyone.verify = false;
     ProbeResult secure = probe_tls(*to, anyone, patience.half());
     if (secure.tls || found.answer == Answer::wants_tls) {

@@ -33,7 +33,7 @@ struct ProbeLimits {
 
 // What was found. Each is a cause that somebody can look for, but for `fine`.
 enum class Answer : std::uint8_t {
-    not_asked,          // canceled, or no text that could be an address
+    not_asked,          // nothing to say: no text that could be an address, or TLS that failed here
     not_resolved,       // the name is not known here
     not_connected,      // refused, no route: `detail`
     silent,             // no connection, or no word within the time
@@ -55,7 +55,7 @@ struct ProbeResult {
     std::string detail = {};
     std::vector<std::string> mechanisms = {};
     bool tls = false;   // speaks TLS
-    bool sasl = false;  // wants a login; where it is known
+    bool sasl = false;  // wants a login; where that is not known, as the client
 };
 // NOLINTEND(readability-redundant-member-init)
 

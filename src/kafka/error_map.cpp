@@ -72,6 +72,8 @@ constexpr Row kRows[] = {
     {RD_KAFKA_RESP_ERR__QUEUE_FULL, kRetry, ExitCode::unavailable, ""},
     {RD_KAFKA_RESP_ERR__ISR_INSUFF, kRetry, ExitCode::unavailable, kReplicas},
     {RD_KAFKA_RESP_ERR__DESTROY_BROKER, kRetry, ExitCode::unavailable, ""},
+    // A broker that knows of none: all are fenced, as while a cluster is starting.
+    {RD_KAFKA_RESP_ERR__PARTIAL, kRetry, ExitCode::unavailable, kReach},
     // An administrative request that found no leader to ask (rdkafka_admin.c).
     {RD_KAFKA_RESP_ERR__NOENT, kRetry, ExitCode::unavailable, kMissing},
     {RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE, kRetry, ExitCode::unavailable, ""},

@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
 #include <string>
 
 namespace kstream {
@@ -34,10 +36,10 @@ Result<bool> EndWatch::advance(Duration wait) {
         case Stage::take_log_ends:
             // Before the stable ends: asked for the other way round, what is written in between
             // would look like an open transaction.
-            done = take_ends(Isolation::read_uncommitted, log_ends_);
+            done = take_ends(TopicRole::source, Isolation::read_uncommitted, log_ends_);
             break;
         case Stage::take_ends:
-            done = take_ends(Isolation::read_committed, ends_);
+            done = take_ends(TopicRole::source, Isolation::read_committed, ends_);
             for (std::size_t p = 0; p < ends_.size(); ++p) {
                 ends_[p] = std::min(ends_[p], log_ends_[p]);
             }
@@ -55,12 +57,18 @@ Result<bool> EndWatch::advance(Duration wait) {
             break;
         case Stage::watch:
             done = watch(wait);
-            if (!done || !*done || ends_ == log_ends_) {
-                return done;
+            if (done && *done && ends_ == log_ends_) {
+                stage_ = Stage::look_at_source;
+                return false;
             }
             break;
         case Stage::look_again:
             return look_again();
+        case Stage::look_at_source:
+            done = look_for_loss(TopicRole::source, held_of_source());
+            break;
+        case Stage::look_at_repartition:
+            return look_for_loss(TopicRole::repartition, held_of_repartition());
     }
     if (done && *done) {
         stage_ = static_cast<Stage>(static_cast<int>(stage_) + 1);
@@ -90,13 +98,16 @@ Result<bool> EndWatch::count_partitions() {
     return there;
 }
 
-Result<bool> EndWatch::take_ends(Isolation isolation, std::vector<Offset>& ends) {
+Result<bool> EndWatch::take_ends(TopicRole topic, Isolation isolation, std::vector<Offset>& ends) {
     Query query;
     query.kind = Query::Kind::log_end;
-    query.topic = TopicRole::source;
+    query.topic = topic;
     query.isolation = isolation;
-    for (std::int32_t i = 0; i < source_partitions_; ++i) {
-        query.partitions.push_back(PartitionId{i});
+    const std::size_t count = topic == TopicRole::source
+                                  ? static_cast<std::size_t>(source_partitions_)
+                                  : changelogs_.size();
+    for (std::size_t i = 0; i < count; ++i) {
+        query.partitions.push_back(number(i));
     }
     QueryAnswer answer;
     Result<bool> there = ask(std::move(query), answer);
@@ -109,7 +120,7 @@ Result<bool> EndWatch::take_ends(Isolation isolation, std::vector<Offset>& ends)
 // All up to the ends is applied. What may be read by now is to be applied as well.
 Result<bool> EndWatch::look_again() {
     std::vector<Offset> stable;
-    Result<bool> there = take_ends(Isolation::read_committed, stable);
+    Result<bool> there = take_ends(TopicRole::source, Isolation::read_committed, stable);
     if (!there || !*there) {
         return there;
     }
@@ -125,6 +136,52 @@ Result<bool> EndWatch::look_again() {
     }
     stage_ = moved ? Stage::watch : Stage::look_again;
     return false;
+}
+
+std::vector<Offset> EndWatch::held_of_source() const {
+    std::vector<Offset> held;
+    for (std::size_t p = 0; p < ends_.size(); ++p) {
+        Offset most;
+        for (const Changelog& log : changelogs_) {
+            most = std::max(most, log.applied.at(number(p)));
+        }
+        held.push_back(most);
+    }
+    return held;
+}
+
+std::vector<Offset> EndWatch::held_of_repartition() const {
+    std::vector<Offset> held;
+    std::ranges::transform(changelogs_, std::back_inserter(held), &Changelog::repartition_position);
+    return held;
+}
+
+// All is applied, perhaps more than is there: a log that was cut off is no end that was reached.
+// Its loop finds it out as well, but may not have come to that.
+Result<bool> EndWatch::look_for_loss(TopicRole topic, const std::vector<Offset>& held) {
+    std::vector<Offset> now;
+    Result<bool> there = take_ends(topic, Isolation::read_uncommitted, now);
+    if (!there || !*there) {
+        return there;
+    }
+    const auto cut_off = std::ranges::mismatch(held, now, std::ranges::less_equal{}).in1;
+    if (cut_off == held.end()) {
+        looks_ = 0;
+        return true;
+    }
+    // A leader may be new, and not know yet how far its log goes.
+    if (++looks_ < kMaxLooks) {
+        return false;
+    }
+    const auto partition = static_cast<std::size_t>(cut_off - held.begin());
+    return fail(
+        ExitCode::integrity,
+        fmt::format("{} partition {}: the totals hold its records up to offset {}, but the "
+                    "log ends at {}",
+                    topic == TopicRole::source ? "topic " + job_.spec.source_topic : "repartition",
+                    partition, cut_off->value, now[partition].value),
+        "the log was truncated (an unclean leader election?); run `kstream reset` to "
+        "start over");
 }
 
 Error EndWatch::open_transaction() const {
@@ -201,6 +258,7 @@ Result<bool> EndWatch::watch(Duration wait) {
         }
         Changelog& log = changelogs_[static_cast<std::size_t>(record.partition.value)];
         log.seen = true;
+        log.repartition_position = meta->repartition_position;
         for (const SourceProgress& source : meta->sources) {
             log.applied[source.partition] = source.applied;
         }
@@ -233,11 +291,6 @@ bool EndWatch::reached(const Changelog& log) const {
         }
     }
     return true;
-}
-
-std::size_t EndWatch::missing() const {
-    return static_cast<std::size_t>(
-        std::ranges::count_if(changelogs_, [this](const Changelog& log) { return !reached(log); }));
 }
 
 }  // namespace kstream

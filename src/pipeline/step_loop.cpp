@@ -9,31 +9,7 @@
 
 namespace kstream {
 
-namespace {
-
 using std::chrono::milliseconds;
-using std::chrono::seconds;
-
-constexpr Duration kTailInterval = seconds{1};
-constexpr Duration kPromptTailInterval = milliseconds{20};
-constexpr Duration kPublishInterval = seconds{1};
-constexpr Duration kIdlePoll = milliseconds{50};
-// While an outcome or an answer is awaited, the loop looks for it this often.
-constexpr Duration kBusyPoll = milliseconds{1};
-
-double to_seconds(Duration duration) {
-    return std::chrono::duration<double>(duration).count();
-}
-
-std::string list_partitions(std::span<const PartitionId> partitions) {
-    std::string text;
-    for (const PartitionId partition : partitions) {
-        text += fmt::format("{}{}", text.empty() ? "" : ",", partition.value);
-    }
-    return text;
-}
-
-}  // namespace
 
 StepLoop::StepLoop(StepLoopConfig config, StepLoopPorts ports, Fold& fold, Takeover& takeover)
     : config_(std::move(config)),
@@ -42,12 +18,10 @@ StepLoop::StepLoop(StepLoopConfig config, StepLoopPorts ports, Fold& fold, Takeo
       takeover_(takeover),
       filling_(config_.commit_interval),
       revocation_(config_.revoke_deadline),
-      phase_since_(ports.clock.now()) {
-    status_.stage = config_.stage;
-    status_.worker = config_.worker;
-    published_ = phase_since_;
-    tail_checked_ = phase_since_;
-}
+      report_(config_.stage, config_.worker, ports.clock, ports.log, ports.status),
+      sealing_(config_.offset_metadata, config_.commit_tail_at_once,
+               {ports.source, ports.sink, ports.clock, fold, positions_, step_, filling_, report_}),
+      intake_(config_.folded_together, fold, positions_, filling_, ports.clock) {}
 
 Result<bool> StepLoop::run_once() {
     for (const auto part :
@@ -60,21 +34,8 @@ Result<bool> StepLoop::run_once() {
     if (ports_.sink.state() == TransactionSink::State::failed) {
         return std::unexpected(ports_.sink.error());
     }
-    publish(ports_.clock.now());
+    report_.publish(positions_, ports_.source, fold_, takeover_);
     return stopping() ? finish_stop() : Result<bool>{true};
-}
-
-void StepLoop::say(LogLevel level, std::string_view what) {
-    ports_.log.write(
-        level, what,
-        {{"stage", stage_name(config_.stage)}, {"worker", std::int64_t{config_.worker}}});
-}
-
-void StepLoop::say(LogLevel level, std::string_view what, LogField more) {
-    ports_.log.write(level, what,
-                     {{"stage", stage_name(config_.stage)},
-                      {"worker", std::int64_t{config_.worker}},
-                      std::move(more)});
 }
 
 // ---- outcomes -----------------------------------------------------------------------------------
@@ -85,8 +46,8 @@ Result<void> StepLoop::settle() {
     if (!result || !step_.held() || result->number != step_.number()) {
         return {};
     }
-    ++status_.steps.transactions[static_cast<std::size_t>(result->outcome)];
-    publish_due_ = true;
+    ++report_.steps().transactions[static_cast<std::size_t>(result->outcome)];
+    report_.hurry();
     if (result->outcome == TransactionResult::committed) {
         step_committed(StepEvent::outcome);
         return {};
@@ -98,13 +59,8 @@ Result<void> StepLoop::settle() {
 void StepLoop::step_committed(StepEvent event) {
     const Duration took = ports_.clock.now() - step_.submitted();
     filling_.commit_took(took);
-    status_.steps.commit_seconds.record(to_seconds(took));
-    status_.steps.last_commit_wall_seconds = static_cast<double>(ports_.clock.wall_ms()) / 1000.0;
+    report_.committed(step_, took);
     recovery_.committed();
-    for (std::size_t role = 0; role < kTopicRoleCount; ++role) {
-        status_.steps.written[role].records += step_.volumes()[role].records;
-        status_.steps.written[role].bytes += step_.volumes()[role].bytes;
-    }
     fold_.committed(ports_.clock.wall_ms());
     const auto opened = positions_.commit(step_.ranges(), step_.opens());
     step_.on(event);
@@ -114,7 +70,8 @@ void StepLoop::step_committed(StepEvent event) {
 }
 
 Result<void> StepLoop::step_failed(const StepResult& result) {
-    say(LogLevel::warn, "transaction not committed", LogField{"reason", result.error.message});
+    report_.say(LogLevel::warn, "transaction not committed",
+                LogField{"reason", result.error.message});
     if (planted(PlantedBug::uncertain_as_committed) &&
         result.outcome == TransactionResult::uncertain) {
         step_committed(StepEvent::outcome);
@@ -145,7 +102,7 @@ Result<void> StepLoop::step_failed(const StepResult& result) {
 }
 
 Result<void> StepLoop::note_rebuild(const Error& cause) {
-    ++status_.steps.producer_rebuilds;
+    ++report_.steps().producer_rebuilds;
     return recovery_.producer_lost(ports_.clock.now(), cause);
 }
 
@@ -239,7 +196,7 @@ void StepLoop::settle_comparison(Recovery::Finding found) {
     }
     step_.on(StepEvent::answered);
     if (found == Recovery::Finding::superseded) {
-        say(LogLevel::warn, "another member has gone on from here: taking over again");
+        report_.say(LogLevel::warn, "another member has gone on from here: taking over again");
         take_over_anew();
     }
 }
@@ -275,15 +232,15 @@ void StepLoop::take_over_anew() {
 // ---- partitions come and go ---------------------------------------------------------------------
 
 void StepLoop::on_assigned(std::span<const PartitionId> partitions) {
-    status_.member.joined = true;
+    report_.member().joined = true;
     if (partitions.empty()) {
         return;  // a rebalance of the group that gave this member nothing new
     }
-    say(LogLevel::info, "partitions assigned", {"partitions", list_partitions(partitions)});
-    ++status_.member.rebalances;
+    report_.say(LogLevel::info, "partitions assigned", partitions);
+    ++report_.member().rebalances;
     positions_.assign(partitions);
     takeover_.begin(partitions);
-    publish_due_ = true;
+    report_.hurry();
 }
 
 Result<void> StepLoop::advance_takeover() {
@@ -299,7 +256,7 @@ Result<void> StepLoop::advance_takeover() {
         }
         step_.on(StepEvent::fenced_off);
     }
-    enter(LoopPhase::restore);
+    report_.enter(LoopPhase::restore);
     ready_.clear();
     if (Result<void> done = takeover_.advance(ready_); !done) {
         return done;
@@ -314,7 +271,7 @@ Result<void> StepLoop::advance_takeover() {
     if (!start.empty()) {
         ports_.source.start(start);
     }
-    enter(LoopPhase::other);
+    report_.enter(LoopPhase::other);
     return {};
 }
 
@@ -322,8 +279,7 @@ Result<void> StepLoop::advance_takeover() {
 // paused and does not know yet that it has lost the partition. Or records were deleted that nobody
 // has read. Which of the two, the takeover finds out: it asks for what is committed.
 void StepLoop::on_out_of_range(std::span<const PartitionId> partitions) {
-    say(LogLevel::warn, "the position is not in the log any more",
-        {"partitions", list_partitions(partitions)});
+    report_.say(LogLevel::warn, "the position is not in the log any more", partitions);
     out_of_range_.insert(out_of_range_.end(), partitions.begin(), partitions.end());
 }
 
@@ -331,20 +287,21 @@ void StepLoop::on_out_of_range(std::span<const PartitionId> partitions) {
 // Another one may have had a partition of it, may have moved it on, and may have lost it again:
 // what is committed tells.
 void StepLoop::on_generation_missed() {
-    say(LogLevel::warn,
+    report_.say(
+        LogLevel::warn,
         "a generation of the group has passed without this member: comparing its positions with "
         "what is committed");
     generation_missed_ = true;
 }
 
 void StepLoop::on_revoking(std::span<const PartitionId> partitions, bool lost) {
-    say(lost ? LogLevel::warn : LogLevel::info, lost ? "partitions lost" : "partitions revoked",
-        {"partitions", list_partitions(partitions)});
+    report_.say(lost ? LogLevel::warn : LogLevel::info,
+                lost ? "partitions lost" : "partitions revoked", partitions);
     positions_.revoke(partitions);
     revocation_.begin(lost, ports_.clock.now());
     if (lost) {
-        status_.member.partitions_lost += partitions.size();
-        status_.member.joined = false;
+        report_.member().partitions_lost += partitions.size();
+        report_.member().joined = false;
     }
 }
 
@@ -390,115 +347,32 @@ void StepLoop::release_revoked() {
     fold_.drop(released);
     ports_.source.release(released);
     revocation_.released();
-    publish_due_ = true;
+    report_.hurry();
 }
 
 // ---- sealing ------------------------------------------------------------------------------------
 
 bool StepLoop::may_submit() const {
     return step_.idle() && !revocation_.lost() && out_of_range_.empty() && !generation_missed_ &&
-           ports_.sink.state() == TransactionSink::State::ready;
-}
-
-bool StepLoop::due(Instant now) {
-    if (recovery_.backs_off(now)) {
-        return false;
-    }
-    return stopping() || revocation_.under_way() || fold_.full() || filling_.empty() ||
-           filling_.due(now, positions_, ports_.source);
-}
-
-// Control records and aborted records move a position without a record to fold: without this, the
-// committed position would stay behind the end of the log for ever (P11).
-void StepLoop::look_for_control_records(Instant now) {
-    const Duration interval = config_.commit_tail_at_once ? kPromptTailInterval : kTailInterval;
-    if ((filling_.empty() && !stopping() && now - tail_checked_ < interval) ||
-        planted(PlantedBug::tail_markers_ignored)) {
-        return;
-    }
-    tail_checked_ = now;
-    positions_.follow(ports_.source);
+           ports_.sink.state() == TransactionSink::State::ready &&
+           !recovery_.backs_off(ports_.clock.now());
 }
 
 Result<void> StepLoop::submit_if_due() {
-    const Instant now = ports_.clock.now();
-    if (!may_submit() || !due(now)) {
-        return {};
-    }
-    Step step;
-    step.ranges = positions_.unopened();
-    if (!step.ranges.empty()) {
-        return submit(std::move(step), true);
-    }
-    if (!fold_.can_seal()) {
-        return {};
-    }
-    look_for_control_records(now);
-    const bool leaving = stopping() || revocation_.under_way();
-    step.ranges = positions_.unsealed(leaving ? std::nullopt : fold_.more_to_write());
-    return step.ranges.empty() ? Result<void>{} : submit(std::move(step), false);
-}
-
-// `opens`: an open step (P3), of which the ranges are empty.
-Result<void> StepLoop::submit(Step step, bool opens) {
-    // P1, P5: read under the barrier; without a valid generation nothing may be committed.
-    step.membership = ports_.source.membership(step.ranges);
-    if (step.membership == nullptr) {
-        return {};
-    }
-    enter(LoopPhase::seal);
-    if (Result<void> sealed = opens ? fold_.seal_open(step) : fold_.seal(step); !sealed) {
-        return sealed;
-    }
-    if (!opens) {
-        positions_.seal(step.ranges);
-        filling_.emptied();
-    }
-    step.offset_metadata = config_.offset_metadata;
-    step_.submit(step, opens, ports_.clock.now());
-    for (StepRange& range : step.ranges) {
-        if (!opens && planted(PlantedBug::committed_one_too_high)) {
-            ++range.to.value;
-        }
-        if (!opens && planted(PlantedBug::committed_one_too_low)) {
-            --range.to.value;
-        }
-    }
-    ports_.sink.submit(std::move(step));
-    enter(LoopPhase::other);
-    return {};
+    return may_submit()
+               ? sealing_.submit_if_due({.all = stopping(), .some = revocation_.under_way()})
+               : Result<void>{};
 }
 
 // ---- reading ------------------------------------------------------------------------------------
 
-void StepLoop::steer_flow() {
-    const bool closed = stopping() || step_.recovering() || fold_.full();
-    const auto wanted = closed ? RecordSource::Flow::closed : RecordSource::Flow::open;
-    if (wanted != flow_ && (closed || !planted(PlantedBug::flow_stays_closed))) {
-        flow_ = wanted;
-        ports_.source.set_flow(wanted);
-    }
-}
-
-Duration StepLoop::poll_wait(Instant now) const {
-    if (!step_.idle() || revocation_.under_way() || stopping() || !takeover_.idle() ||
-        ports_.sink.state() != TransactionSink::State::ready) {
-        return kBusyPoll;
-    }
-    if (!filling_.empty()) {
-        // Due, but not to be sealed now (back-off, no membership, half a map step): looked at
-        // often, without spinning.
-        const Duration left = filling_.left(now);
-        return left > Duration::zero() ? std::min(left, kIdlePoll) : kBusyPoll;
-    }
-    return config_.commit_tail_at_once ? kPromptTailInterval : kIdlePoll;
-}
-
 Result<void> StepLoop::read() {
-    steer_flow();
-    enter(LoopPhase::poll);
-    Result<SourceEvent> event = ports_.source.poll(poll_wait(ports_.clock.now()));
-    enter(LoopPhase::other);
+    intake_.steer(stopping() || step_.recovering() || fold_.full(), ports_.source);
+    const bool busy = !step_.idle() || revocation_.under_way() || stopping() || !takeover_.idle() ||
+                      ports_.sink.state() != TransactionSink::State::ready;
+    report_.enter(LoopPhase::poll);
+    Result<SourceEvent> event = ports_.source.poll(intake_.wait(busy, sealing_.idle_wait()));
+    report_.enter(LoopPhase::other);
     if (!event) {
         if (event.error().disposition == Disposition::stop) {
             return std::unexpected(std::move(event.error()));
@@ -528,45 +402,17 @@ Result<void> StepLoop::read() {
     return {};
 }
 
-// In slices, so that a batch of a million empty bad records, which is a few kilobytes in the log,
-// does not become a step that no memory holds and no transaction carries: what would come on top of
-// a step that is overfull is forgotten, and read again when the step is on its way.
 Result<void> StepLoop::fold_records(RecordBatch records) {
-    enter(LoopPhase::fold);
-    Result<void> done;
-    while (!records.empty() && done) {
-        if (fold_.overfull()) {
-            rewind_active();
-            break;
-        }
-        const std::size_t size = std::min(config_.folded_together, records.size());
-        done = fold_slice(records.first(size));
-        records = records.subspan(size);
+    report_.enter(LoopPhase::fold);
+    const Result<bool> taken = intake_.take(records);
+    if (taken && !*taken) {
+        rewind_active();
     }
-    enter(LoopPhase::other);
-    return done;
+    report_.enter(LoopPhase::other);
+    return taken ? Result<void>{} : std::unexpected(taken.error());
 }
 
-// Folds what is new; what was folded already would be counted twice.
-Result<void> StepLoop::fold_slice(RecordBatch records) {
-    std::size_t begin = 0;
-    for (std::size_t i = 0; i < records.size(); ++i) {
-        if (!positions_.take(records[i])) {
-            if (Result<void> done = fold_.fold(records.subspan(begin, i - begin)); !done) {
-                return done;
-            }
-            begin = i + 1;
-            continue;
-        }
-        filling_.note_record(ports_.clock);
-    }
-    if (planted(PlantedBug::last_record_skipped) && begin < records.size()) {
-        records = records.first(records.size() - 1);
-    }
-    return fold_.fold(records.subspan(begin));
-}
-
-// ---- stopping and reporting ---------------------------------------------------------------------
+// ---- stopping -----------------------------------------------------------------------------------
 
 void StepLoop::request_stop() {
     if (!stopping()) {
@@ -597,57 +443,6 @@ Result<bool> StepLoop::finish_stop() {
                     "the brokers did not answer in time");
     }
     return true;
-}
-
-void StepLoop::enter(LoopPhase phase) {
-    const Instant now = ports_.clock.now();
-    status_.phase_seconds[static_cast<std::size_t>(phase_)] += to_seconds(now - phase_since_);
-    phase_ = phase;
-    phase_since_ = now;
-}
-
-void StepLoop::publish(Instant now) {
-    if (!publish_due_ && now - published_ < kPublishInterval) {
-        return;
-    }
-    publish_due_ = false;
-    published_ = now;
-    status_.member.partitions.clear();
-    status_.member.caught_up = status_.member.joined;
-    for (std::size_t i = 0; i < positions_.size(); ++i) {
-        const Positions::Track& t = positions_[i];
-        if (t.phase == PartitionPhase::absent) {
-            continue;
-        }
-        const PartitionId partition = Positions::number(i);
-        const RecordSource::LogEnd end = ports_.source.log_end(partition);
-        PartitionStatus status;
-        status.partition = partition;
-        status.restoring = t.phase != PartitionPhase::active;
-        status.log_end = end.last_stable;
-        if (end.high_watermark >= 0 && end.last_stable >= 0) {
-            status.open_transaction_records = end.high_watermark - end.last_stable;
-        }
-        if (!status.restoring) {
-            status.position = t.next.value;
-            status.committed = t.committed.value;
-            const bool behind = end.last_stable > t.next.value;
-            if (end.last_stable >= 0 && !behind) {
-                status.lag_seconds = 0;
-            } else if (behind && t.newest_ms >= 0) {
-                const std::int64_t age_ms = ports_.clock.wall_ms() - t.newest_ms;
-                status.lag_seconds = std::max(0.0, static_cast<double>(age_ms) / 1000.0);
-            }
-            status_.member.caught_up = status_.member.caught_up && !behind;
-        } else {
-            status_.member.caught_up = false;
-        }
-        status_.member.partitions.push_back(status);
-    }
-    status_.fold = fold_.status();
-    status_.state = fold_.state();
-    status_.takeover = takeover_.status();
-    ports_.status.publish(status_);
 }
 
 }  // namespace kstream

@@ -94,6 +94,7 @@ Result<void> TopicWatch::take_topics() {
     next_ = now + kInterval;
     stage_ = Stage::idle;
     if (!answer) {
+        has_asked_for_starts_ = true;
         // Rights that were taken away, say: whoever reads and writes finds out for himself whether
         // that ends the process.
         if (!std::exchange(said_unanswered_, true)) {
@@ -129,10 +130,12 @@ void TopicWatch::take_starts(TopicRole role, Stage next) {
         if (clock_.now() - starts_since_ > kInterval) {
             question_.forget();
             stage_ = Stage::idle;
+            has_asked_for_starts_ = true;
         }
         return;
     }
     stage_ = answer ? next : Stage::idle;
+    has_asked_for_starts_ = has_asked_for_starts_ || stage_ == Stage::idle;
     if (answer) {
         for (const OffsetAnswer& start : (*answer)->offsets) {
             judge_start(role, start);

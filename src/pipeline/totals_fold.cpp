@@ -11,7 +11,9 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <numeric>
+#include <utility>
 
 namespace kstream {
 
@@ -152,12 +154,51 @@ Result<bool> TotalsFold::is_duplicate(const RecordView& record, TotalsState& sta
         ++counters_.duplicate_steps;
         log_.write(LogLevel::warn, "a map step came again and is dropped", {{"at", where}});
     } else {
+        if (Result<void> whole = check_rest_is_there(state.partition(), header); !whole) {
+            return std::unexpected(std::move(whole.error()));
+        }
         state.apply_ranges(header);
     }
     if (header.chunks > 1) {
-        half_read_.push_back({state.partition(), header.run_id, header.step, 1, duplicate});
+        HalfRead begun{.partition = state.partition(),
+                       .first = record.record_offset,
+                       .run_id = header.run_id,
+                       .step = header.step,
+                       .next_chunk = 1,
+                       .chunks = header.chunks,
+                       .sources = {},
+                       .duplicate = duplicate};
+        std::ranges::transform(header.ranges, std::back_inserter(begun.sources),
+                               &SourceRange::partition);
+        half_read_.push_back(std::move(begun));
     }
     return duplicate;
+}
+
+// `later` is next in the chain. A run writes one map step after the other, and another run goes on
+// after a step only when that is committed: all chunks of such a step lie before this batch. What
+// does not exist was cut off between the step's last write and its marker, and would be awaited
+// forever.
+Result<void> TotalsFold::check_rest_is_there(PartitionId partition, const BatchHeader& later) {
+    const auto is_over = [partition, &later](const HalfRead& half) {
+        const auto shared =
+            std::ranges::find_first_of(half.sources, later.ranges, {}, {}, &SourceRange::partition);
+        return half.partition == partition &&
+               (half.run_id == later.run_id || shared != half.sources.end());
+    };
+    // Nothing is missed of one that came again.
+    std::erase_if(half_read_,
+                  [&](const HalfRead& half) { return half.duplicate && is_over(half); });
+    const auto half = std::ranges::find_if(half_read_, is_over);
+    if (half == half_read_.end()) {
+        return {};
+    }
+    return fail(ExitCode::integrity,
+                fmt::format("{} of {} chunks of the map step at offset {} are there, and a later "
+                            "step comes: the log has lost the rest",
+                            half->next_chunk, half->chunks, half->first.value),
+                "do not restart blindly: keep the topics, look for an unclean leader election, "
+                "then `kstream reset`");
 }
 
 void TotalsFold::note_oldest(std::int64_t timestamp_ms) {

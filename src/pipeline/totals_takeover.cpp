@@ -235,7 +235,8 @@ Result<void> TotalsTakeover::finish(PartitionId partition, const Asked& asked,
             fmt::format("totals partition {}: the committed offset is {}, the changelog is "
                         "at {}",
                         partition.value, committed->value, meta->repartition_position.value),
-            "offsets were changed by hand, or the changelog was; run `kstream reset`");
+            "the changelog was truncated (an unclean leader election?), or offsets were changed by "
+            "hand; run `kstream reset` to start over");
     }
     if (meta) {
         if (auto ours =
@@ -257,7 +258,8 @@ Result<void> TotalsTakeover::finish(PartitionId partition, const Asked& asked,
                                 "any more, which holds [{}, {})",
                                 partition.value, position.value, asked.input_start.value,
                                 asked.input_end.value),
-                    "records were deleted or truncated before they were read; run `kstream reset`");
+                    "records were deleted, or truncated (an unclean leader election?), before they "
+                    "were read; run `kstream reset` to start over");
     }
     const double took = std::chrono::duration<double>(clock_.now() - began_).count();
     log_.write(LogLevel::info, "totals restored",

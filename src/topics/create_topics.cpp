@@ -1,6 +1,7 @@
 #include "topics/create_topics.hpp"
 
 #include "kstream/ports/explain.hpp"
+#include "topics/facts.hpp"
 #include "topics/start_checks.hpp"
 #include "topics/stored_job.hpp"
 
@@ -17,20 +18,6 @@ namespace {
 constexpr std::chrono::milliseconds kReach{5000};
 // What is left of --wait when making the topics has used it up.
 constexpr std::chrono::milliseconds kLastLook{1000};
-
-ClusterFacts cluster_facts(kafka::Admin& admin, const kafka::ClusterInfo& cluster) {
-    ClusterFacts facts;
-    facts.brokers = static_cast<int>(cluster.brokers.size());
-    facts.transaction_timeout = kafka::kTransactionTimeout;
-    if (auto config = admin.broker_config(cluster.brokers.front().id)) {
-        facts.config = std::move(*config);
-    }
-    if (auto logs = admin.describe_topics({kTransactionLog, kOffsetsLog})) {
-        facts.transaction_log = std::move((*logs)[0]);
-        facts.offsets_log = std::move((*logs)[1]);
-    }
-    return facts;
-}
 
 // What is kept of the application: a topic of it that was deleted is not re-created as if nothing
 // had been. What could not be asked becomes a warning.
@@ -59,15 +46,13 @@ Result<StoredJob> look_at_state(kafka::Admin& admin, const Names& names, const T
     stored.map_group.name = names.map_group;
     stored.totals_group.name = names.totals_group;
     for (GroupFacts* const group : {&stored.map_group, &stored.totals_group}) {
-        auto committed = admin.group_offsets(group->name, {}, kafka::Admin::Stability::any);
-        if (committed) {
-            group->committed = std::move(*committed);
-        } else if (committed.error().exit_code == ExitCode::kafka_fatal) {
+        Result<void> committed = ask_committed(admin, *group);
+        if (!committed && committed.error().exit_code == ExitCode::kafka_fatal) {
             findings.push_back(Finding::warn(
                 fmt::format("it was not looked whether application topics were deleted: {}",
                             committed.error().message),
                 fmt::format("grant Describe on group {}", group->name)));
-        } else {
+        } else if (!committed) {
             return std::unexpected(std::move(committed.error()));
         }
     }
@@ -154,7 +139,11 @@ Result<TopicReport> create_topics(const TopicPlan& plan, const cli::CreateTopics
     report.dry_run = config.dry_run;
     report.findings = plan_findings(plan, report.brokers);
     const bool possible = exit_code_of(report.findings) == ExitCode::ok;
-    const ClusterFacts facts = cluster_facts(admin, *cluster);
+    ClusterFacts facts = ask_cluster(admin, *cluster);
+    if (auto logs = admin.describe_topics({kTransactionLog, kOffsetsLog})) {
+        facts.transaction_log = std::move((*logs)[0]);
+        facts.offsets_log = std::move((*logs)[1]);
+    }
     add_findings(report.findings, left_out_findings(plan));
     add_findings(report.findings, cluster_findings(facts));
     if (!possible) {

@@ -2,14 +2,13 @@
 
 #include "kafka/error_map.hpp"
 #include "kafka/tombstones.hpp"
+#include "topics/facts.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
-#include <initializer_list>
-#include <optional>
 
 namespace kstream::topics {
 namespace {
@@ -95,35 +94,17 @@ private:
         return {};
     }
 
-    // Before anything is done: a right that is missing must not leave half a reset behind.
-    template <typename Info>  // of a topic or a group
-    static Result<void> require(const Info& info, std::string_view kind,
-                                std::initializer_list<kafka::Operation> operations) {
-        for (const kafka::Operation operation : operations) {
-            const std::string right =
-                fmt::format("{} on {} {}", kafka::operation_name(operation), kind, info.name);
-            if (info.error) {
-                return std::unexpected(kafka::with_right(*info.error, right));
-            }
-            if (info.exists && info.rights.known() && !info.rights.allows(operation)) {
-                return fail(ExitCode::kafka_fatal, "not authorized to " + right,
-                            "the principal needs " + right);
-            }
-        }
-        return {};
-    }
-
     Result<void> check_rights(const kafka::TopicInfo& topic) const {
         using enum kafka::Operation;
         if (topic.name == state_.names.dead_letters) {
-            return require(topic, "topic", {describe});
+            return require_rights(topic, "topic", {describe});
         }
         if (topic.name != state_.names.results) {
-            return require(topic, "topic", {remove});
+            return require_rights(topic, "topic", {remove});
         }
         return config_.results == cli::ResultsOnReset::keep
-                   ? require(topic, "topic", {read})
-                   : require(topic, "topic", {read, write});
+                   ? require_rights(topic, "topic", {read})
+                   : require_rights(topic, "topic", {read, write});
     }
 
     Result<void> look_at_group(const std::string& name) {
@@ -132,7 +113,8 @@ private:
             return std::unexpected(std::move(groups.error()));
         }
         GroupState group{std::move(groups->front()), 0};
-        if (auto allowed = require(group.info, "group", {kafka::Operation::remove}); !allowed) {
+        if (auto allowed = require_rights(group.info, "group", {kafka::Operation::remove});
+            !allowed) {
             return allowed;
         }
         if (group.info.exists) {

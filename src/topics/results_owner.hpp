@@ -22,7 +22,7 @@ struct LastResult {
     Offset offset;
     bool is_tombstone = false;
     bool is_result = false;                  // has the headers of a result
-    std::optional<std::string> application;  // none before kstream 0.2
+    std::optional<std::string> application;  // builds before 0.1.0 wrote none
 };
 
 struct ResultsFacts {

@@ -7,6 +7,7 @@
 #include "kstream/codec/spec_difference.hpp"
 #include "kstream/codec/spec_hash.hpp"
 #include "kstream/pipeline/job.hpp"
+#include "topics/facts.hpp"
 #include "topics/record_sizes.hpp"
 #include "topics/results_owner.hpp"
 #include "topics/topic_tails.hpp"
@@ -14,6 +15,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <span>
 #include <thread>
@@ -87,8 +89,7 @@ private:
 
     // False when there is no cluster to ask on.
     bool check_cluster() {
-        const Result<kafka::ClusterInfo> cluster =
-            admin_.wait_for_cluster(1, options_.cluster_wait);
+        const Result<kafka::ClusterInfo> cluster = admin_.wait_for_cluster(1, kClusterWait);
         if (!cluster) {
             Finding finding = Finding::from(cluster.error());
             finding.text = "the cluster cannot be reached: " + finding.text;
@@ -97,13 +98,11 @@ private:
         }
         report_.cluster_id = cluster->cluster_id;
         report_.brokers = static_cast<int>(cluster->brokers.size());
-        facts_.brokers = report_.brokers;
-        facts_.transaction_timeout = kafka::kTransactionTimeout;
+        facts_ = ask_cluster(admin_, *cluster);
         std::string release = "release unknown";
-        if (Result<kafka::ConfigMap> broker = admin_.broker_config(cluster->brokers.front().id)) {
-            release = release_text(*broker);
-            note(session_findings(*broker, config_.session_timeout));
-            facts_.config = std::move(*broker);
+        if (facts_.config) {
+            release = release_text(*facts_.config);
+            note(session_findings(*facts_.config, config_.session_timeout));
         }
         note({Finding::ok(fmt::format("cluster {} with {} broker(s), {}", report_.cluster_id,
                                       report_.brokers, release))});
@@ -358,14 +357,8 @@ private:
             return;  // its offsets would be refused for the same reason
         }
         facts.members = std::move(groups->front().members);
-        // Only the identity strings matter here: a pending offset was committed under the same one
-        // as its predecessor, so nothing has to be waited for.
-        Result<std::vector<kafka::CommittedOffset>> committed =
-            admin_.group_offsets(name, {}, kafka::Admin::Stability::any);
-        if (committed) {
-            facts.committed = std::move(*committed);
-        } else {
-            note({Finding::from(committed.error())});
+        if (const Result<void> asked = ask_committed(admin_, facts); !asked) {
+            note({Finding::from(asked.error())});
         }
     }
 
@@ -410,13 +403,6 @@ StartReport check_start(kafka::Admin& admin, const cli::AggregateConfig& config,
     StartReport report = Gathering(admin, config, options, log).run();
     identify(report, config.spec);
     return report;
-}
-
-bool has_records(kafka::Admin& admin, const kafka::TopicInfo& topic) {
-    const auto ends = admin.offsets_of(topic.name, static_cast<int>(topic.partitions.size()),
-                                       kafka::OffsetQuery::kLatest, Isolation::read_uncommitted);
-    return ends &&
-           std::ranges::any_of(*ends, [](const auto& end) { return end.second > Offset{0}; });
 }
 
 Findings StartReport::all() const {

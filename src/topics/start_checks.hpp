@@ -13,7 +13,6 @@
 #include "topics/topic_plan.hpp"
 
 #include <array>
-#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,7 +20,6 @@
 namespace kstream::topics {
 
 struct StartCheckOptions {
-    std::chrono::milliseconds cluster_wait = kClusterWait;
     // After missing topics were made: they are waited for, and then there are none.
     bool all_topics_were_made = false;
 };
@@ -64,9 +62,6 @@ struct StartReport {
 // heard of a topic yet, is asked again before it is an error.
 [[nodiscard]] StartReport check_start(kafka::Admin& admin, const cli::AggregateConfig& config,
                                       const StartCheckOptions& options, Log& log);
-
-// Whether the topic has ever had a record, as far as an answer tells.
-[[nodiscard]] bool has_records(kafka::Admin& admin, const kafka::TopicInfo& topic);
 
 // The order in which a person reads them: what is in order, warnings, errors, and last the errors
 // that exit_code_of() is of. So the last line is the cause.

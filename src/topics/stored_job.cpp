@@ -2,9 +2,9 @@
 
 #include "topics/stored_job.hpp"
 
-#include "cli/suggest.hpp"
 #include "kstream/codec/spec_difference.hpp"
 #include "kstream/codec/spec_hash.hpp"
+#include "text/suggest.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -214,7 +214,7 @@ std::optional<std::string> StoredJob::source() const {
 }
 
 std::string did_you_mean_topics(std::string_view name, const std::vector<std::string>& existing) {
-    const std::vector<std::string_view> near = cli::nearest_names(name, existing, kMaxNear);
+    const std::vector<std::string_view> near = text::nearest_names(name, existing, kMaxNear);
     if (near.empty()) {
         return {};
     }

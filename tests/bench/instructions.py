@@ -27,8 +27,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-FILE = Path(__file__).with_name("instructions.json")
+import last_release
+from last_release import FILE, ROOT
+
 PROGRAM = "tests/bench/instruction_bench"
 WORK = {"decode": 20_000, "encode": 20_000, "fold": 20_000, "aggregate": 20_000, "restore": 20_000}
 KEYS = 1_000_000
@@ -68,19 +69,6 @@ def measure(program: Path) -> dict[str, float]:
     return found
 
 
-def measure_base(commit: str) -> dict[str, float]:
-    """Builds the base in build/base, with the presets and the program of that commit."""
-    tree = ROOT / "build" / "base"
-    if not (tree / ".git").exists():
-        said_by("git", "-C", ROOT, "worktree", "prune")
-        said_by("git", "-C", ROOT, "worktree", "add", "--detach", tree, commit)
-    said_by("git", "-C", tree, "checkout", "--force", commit)
-    for step in (["cmake", "--preset", "release", f"-DKSTREAM_DEPS={ROOT / 'build' / 'deps'}"],
-                 ["cmake", "--build", "--preset", "release", "--target", "instruction_bench"]):
-        subprocess.run(step, cwd=tree, check=True, stdout=subprocess.DEVNULL)
-    return measure(tree / "build" / "release" / PROGRAM)
-
-
 def main() -> int:
     assert __doc__
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -90,7 +78,7 @@ def main() -> int:
     here = environment()
     base = known["counts"].get(here)
     if arguments.record or base is None:
-        base = known["counts"][here] = measure_base(known["base"])
+        base = known["counts"][here] = measure(last_release.build("instruction_bench") / PROGRAM)
     if arguments.record:
         FILE.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
         print(f"{here}\n{base}")

@@ -10,16 +10,18 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import brokers
+import packets
 from harness import cluster, poison, proxy
-from harness.case import pause, wait_for
+from harness.case import assigned, pause, wait_for
 from harness.proxy import Proxy, Rule
 from reader import Reader
-from workers import FENCED, Fleet
+from workers import FENCED, TWIN, Fleet
 
 Evidence = dict[str, object] | None
 
@@ -47,6 +49,8 @@ class Scene:
     reader: Reader
     proxy: Proxy | None
     disk: Path | None  # a broker's data on a file system of its own
+    releases: tuple[Path, ...] = ()  # binaries that take turns
+    apart: bool = False  # packets of single nodes can be dropped
     ending: threading.Event = field(default_factory=threading.Event)
     nodes: threading.Lock = field(default_factory=threading.Lock)
 
@@ -112,6 +116,112 @@ def worker_stop(scene: Scene, dice: random.Random) -> Evidence:
         scene.fleet.give_back(worker)
     found = LOST.search(process.stderr[before:])
     return {"pid": process.pid, "says": found[0]} if found else None
+
+
+def compacted_restore(scene: Scene, dice: random.Random) -> Evidence:
+    """A worker is killed, and while its partitions' next owners restore them, the brokers compact
+    the logs that these read."""
+    worker = scene.fleet.take(dice)
+    if worker is None:
+        return None
+    killed = scene.fleet.kill(worker, dice.uniform(0.1, 3.0))
+    if killed is None:
+        return None
+    gone, partitions = killed
+    recovery = scene.reader.begin(gone, partitions)
+    topic = f"{scene.application}-totals-changelog"
+    try:
+        wait_for(lambda: partitions <= scene.fleet.owned(), PATIENCE, "others have them")
+    except AssertionError:
+        return None  # the next fault has come before
+    before = brokers.compacted(topic)
+    wait_for(
+        lambda: recovery.seconds is not None or scene.ending.is_set(),
+        2 * PATIENCE,
+        f"partitions {sorted(recovery.waiting)} have news after a worker's death",
+    )
+    after = brokers.compacted(topic)
+    moved = {
+        p: [before[p], after[p]]
+        for p in sorted(partitions & before.keys() & after.keys()) if before[p] < after[p]
+    }  # fmt: skip
+    if recovery.seconds is None or not moved:
+        return None
+    return {"compacted": moved, "recovery": recovery.seconds}
+
+
+def static_back(scene: Scene, dice: random.Random) -> Evidence:
+    """A static member is killed and comes back within its session: it has what it had, and nobody
+    else was given anything meanwhile."""
+    worker = scene.fleet.take(dice, lambda w: bool(w.member))
+    if worker is None:
+        return None
+    old = worker.process
+    had, others = assigned(old), scene.fleet.changes(worker)
+    if scene.fleet.kill(worker, dice.uniform(0.0, scene.session / 4)) is None:
+        return None
+    try:
+        wait_for(
+            lambda: worker.process is not old and assigned(worker.process) == had,
+            PATIENCE,
+            "it has its partitions again",
+        )
+    except AssertionError:
+        return None  # it came too late, and others have some
+    if scene.fleet.changes(worker) != others:
+        return None
+    return {"member": worker.member, "pids": [old.pid, worker.process.pid]}
+
+
+def static_twin(scene: Scene, dice: random.Random) -> Evidence:
+    """A second process comes as the same static member, and both read until one is refused; its
+    service manager starts it again, and then it is the other's turn."""
+    worker = scene.fleet.take(dice, lambda w: bool(w.member))
+    if worker is None:
+        return None
+    first, twin = worker.process, scene.fleet.twin(worker)
+    scene.fleet.give_back(worker)
+    try:
+        wait_for(
+            lambda: scene.ending.is_set() or not (first.is_running() and twin.is_running()),
+            PATIENCE,
+            "one of them is refused",
+        )
+        pause(dice.uniform(0.0, scene.session), scene.ending.is_set)
+    except AssertionError:
+        return None
+    finally:
+        twin.discard()
+    refused = [each.pid for each in (first, twin) if TWIN in each.stderr]
+    return {"member": worker.member, "refused": refused} if refused else None
+
+
+def worker_replaced(scene: Scene, dice: random.Random) -> Evidence:
+    """Of the last release and this one by the other: stopped in good order or killed, one worker
+    after the other, until all are of one; then back."""
+    if not all(w.process.is_running() for w in scene.fleet.workers):
+        return None
+    to = scene.fleet.next_release(scene.releases)
+    worker = scene.fleet.take(dice, lambda w: w.binary != to)
+    if worker is None:
+        return None
+    old, worker.binary = worker.process, to
+    in_order = dice.random() < 0.5
+    if not (scene.fleet.stop(worker) if in_order else scene.fleet.kill(worker, 0.0)):
+        return None
+    try:
+        wait_for(
+            lambda: worker.process is not old and all(assigned(worker.process).values()),
+            PATIENCE,
+            "it has partitions of both stages",
+        )
+        runs = Path(f"/proc/{worker.process.pid}/exe").resolve()
+    except (AssertionError, OSError):
+        return None  # killed meanwhile
+    others = sorted({w.binary.parents[3].name for w in scene.fleet.workers if w is not worker})
+    if runs != to:
+        return None
+    return {"in_order": in_order, "to": str(to), "beside": others}
 
 
 # ---- nodes of the cluster ------------------------------------------------------------------------
@@ -213,7 +323,67 @@ def remount(path: Path, size: int) -> None:
     subprocess.run(["mount", "-o", f"remount,size={size}", str(path)], check=True)
 
 
-# ---- the network ---------------------------------------------------------------------------------
+# ---- the network among the nodes -----------------------------------------------------------------
+
+
+def partition(scene: Scene, dice: random.Random) -> Evidence:
+    """Nothing that one broker sends to another arrives, some times in the other direction neither;
+    for seconds or minutes. One of them has to have put the other out of the replicas in sync."""
+    sender, receiver = pair = dice.sample(BROKERS, 2)
+    one_way = dice.random() < 0.7
+    seconds = dice.uniform(90, 150) if dice.random() < 0.4 else dice.uniform(15, 30)
+    if not scene.apart:
+        return None
+
+    def out_of_sync() -> int:
+        """Partitions that one leads, and the other follows too far behind."""
+        return sum(
+            at_work in pair and set(pair) - {at_work} <= set(replicas) - set(isr)
+            for found in brokers.partitions().values()
+            for _, at_work, replicas, isr in found
+        )
+
+    with scene.cluster():
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(packets.broker_to_broker(sender, receiver))
+            if not one_way:
+                stack.enter_context(packets.broker_to_broker(receiver, sender))
+            began = time.monotonic()
+            try:
+                out = wait_for(out_of_sync, PATIENCE, "replicas are out of sync")
+            except AssertionError:
+                out = 0
+            pause(seconds + began - time.monotonic(), scene.ending.is_set)
+            lasted = time.monotonic() - began
+        wait_for(in_sync, 2 * PATIENCE, "all replicas are in sync", poll=0.5)
+    if not out:
+        return None
+    return {"from": sender, "to": receiver, "one_way": one_way, "seconds": round(lasted, 1),
+            "out_of_sync": out}  # fmt: skip
+
+
+def broker_unheard(scene: Scene, dice: random.Random) -> Evidence:
+    """Nothing that a broker sends to the controllers arrives: others lead what it led, and for some
+    time it takes itself for their leader."""
+    number = dice.choice(BROKERS)
+    seconds = dice.uniform(0.0, 20.0)
+    if not scene.apart:
+        return None
+    with scene.cluster():
+        led, pid = brokers.led_by(number), cluster.pid_of(f"broker-{number}")
+        with packets.broker_to_controllers(number):
+            others = [a for n, a in zip(BROKERS, brokers.ADDRESSES, strict=True) if n != number]
+            wait_for(lambda: brokers.led_by(number, others) == 0, PATIENCE, "others lead")
+            still = brokers.led_by(number, [brokers.ADDRESSES[number - 1]])
+            pause(seconds, scene.ending.is_set)
+        wait_for(in_sync, 2 * PATIENCE, "all replicas are in sync", poll=0.5)
+        alive = cluster.pid_of(f"broker-{number}") == pid
+    if not (led and still and alive):
+        return None
+    return {"broker": number, "leaders_moved": led, "by_itself_still": still}
+
+
+# ---- the network to the clients ------------------------------------------------------------------
 
 LOOP_CLIENTS = r"(map|totals)-0-(producer|consumer)"
 FRAMES = (
@@ -303,6 +473,7 @@ KINDS: dict[str, Fault] = {
     each.__name__: each
     for each in (
         worker_kill, worker_stop, broker_kill, rolling_restart, controller_kill, group_coordinator,
-        transaction_coordinator, disk_full, network, late_commit, poison_records,
+        transaction_coordinator, disk_full, network, late_commit, poison_records, partition,
+        broker_unheard, compacted_restore, static_back, static_twin, worker_replaced,
     )
 }  # fmt: skip

@@ -9,20 +9,22 @@ A cluster of its own (three controllers, three brokers), four workers, a produce
 the results that notes a total that falls. A seeded schedule chooses faults; only those that left
 evidence count. At the end all is healed and drained; then `kstream audit` and
 tools/check_totals.py, which shares no code with kstream, have to agree with what was published, and
-every process has to have ended in a way that has a reason.
+every process has to have ended in a way that has a reason. What was done, when, and with which
+evidence is in build/chaos/trace.json until the next run.
 
 As root it runs in a network and mount namespace of its own, so that it is in nobody's way; without,
 it takes the cluster's usual ports, and no disk gets full. The binary is build/release/bin/kstream,
 or what KSTREAM names. Exit code 0: exact. Logs of a run that was not stay in build/chaos/.
 
-    --profile NAME      which faults: see PROFILES
+    --profile NAME      which faults: see profiles.py; `all` draws some things by the seed
     --times stock       Kafka's and kstream's own session and transaction times
-    --group-protocol consumer   groups of KIP-848
+    --group-protocol consumer   groups of KIP-848, whatever the profile says
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import os
 import random
@@ -34,12 +36,14 @@ import sys
 import threading
 import time
 import unittest
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE.parent / "integration"))
+sys.path.insert(0, str(HERE.parent / "bench"))
 sys.path.insert(0, str(HERE))
 LOGS = ROOT / "build" / "chaos"
 os.environ.setdefault("KSTREAM_CLUSTER_DIR", str(LOGS / "cluster"))
@@ -47,85 +51,87 @@ os.environ["KSTREAM_TEST_LOGS"] = str(LOGS)
 
 import brokers  # noqa: E402
 import faults  # noqa: E402
+import last_release  # noqa: E402
 import ledger  # noqa: E402
+import packets  # noqa: E402
+import profiles  # noqa: E402
 from harness import case, cluster, process, proxy  # noqa: E402
-from harness.case import IntegrationTest, membership, pause, wait_for  # noqa: E402
+from harness.case import membership, pause, wait_for  # noqa: E402
 from kafka_probe import NotReady, Unanswered  # noqa: E402
+from one_run import Run  # noqa: E402
 from reader import Reader  # noqa: E402
+from truncation import Truncation  # noqa: E402
 from workers import Fleet  # noqa: E402
 
 
-@dataclass(frozen=True)
-class Profile:
-    """Every `gap` seconds each of the faults begins with its probability, but now and then none."""
-
-    kinds: dict[str, float]
-    gap: tuple[float, float] = (5.0, 15.0)
-    quiet: float = 0.25
-    at_once: int = 1  # of one kind
-    proxied: bool = False
-
-
-PROFILES = {
-    "workers": Profile({"worker_kill": 1.0}, gap=(0.5, 2.5), quiet=0.0),
-    "zombies": Profile({"worker_stop": 1.0, "worker_kill": 1.0}, (2.0, 5.0), 0.0, at_once=2),
-    "brokers": Profile(
-        {"broker_kill": 0.6, "controller_kill": 0.2, "group_coordinator": 0.5,
-         "transaction_coordinator": 0.5, "rolling_restart": 0.05, "disk_full": 0.15},
-    ),
-    "transactions": Profile(
-        {"late_commit": 0.9, "network": 0.5, "worker_kill": 0.15, "transaction_coordinator": 0.15},
-        gap=(3.0, 8.0), quiet=0.1, at_once=2, proxied=True,
-    ),
-    "all": Profile(
-        {"worker_kill": 0.6, "worker_stop": 0.3, "broker_kill": 0.25, "controller_kill": 0.1,
-         "group_coordinator": 0.2, "transaction_coordinator": 0.2, "rolling_restart": 0.03,
-         "disk_full": 0.08, "network": 0.4, "late_commit": 0.4, "poison_records": 0.2},
-        proxied=True,
-    ),
-}  # fmt: skip
-SESSION_SECONDS = {"short": 2.0, "stock": 8.0}  # 8 s is kstream's own
-WORKERS = 4
+# Of classic groups 8 s is kstream's own; of the others it is the brokers' affair.
+SESSION_SECONDS = {
+    "classic": {"short": 2.0, "stock": 8.0},
+    "consumer": {"short": 5.0, "stock": 45.0},
+}
 REFUSED = 7  # by the start checks: repartition and changelog topic no longer fit together
-SELLERS = 60  # so that every state partition has news all the time
 
 
-class Chaos(IntegrationTest):
-    """One run, as a test: names, logs, processes and the checker are those of the others."""
+@dataclass
+class Tenant:
+    """One application on the source."""
 
-    options: argparse.Namespace
+    test: Run  # under its names
+    reader: Reader
+    scene: faults.Scene
 
-    def id(self) -> str:
-        return f"chaos.{self.options.profile}-{self.options.seed}"
+
+class Chaos(Run):
+    """Faults by a schedule, while records are made and aggregated."""
 
     def runTest(self) -> None:
-        options = self.options
-        self.profile = PROFILES[options.profile]
-        self.dice = random.Random(options.seed)
-        self.counts = {kind: {"tried": 0, "evidence": 0} for kind in self.profile.kinds}
-        self.trace: list[dict[str, object]] = []
-        self.trouble: list[str] = []
+        options, profile = self.options, self.profile
         self.running: list[threading.Thread] = []
-        self.started = time.time()
-        self.create_topics()
-        self.reader = Reader(self.results)
-        self.addCleanup(self.reader.stop)
-        through = proxy.shared() if self.profile.proxied else None
-        session = SESSION_SECONDS[options.times]
-        self.fleet = Fleet(self, self.dice, WORKERS, session, self.profile.proxied)
-        self.scene = faults.Scene(self.application, self.source, session, self.fleet, self.reader,
-                                  through, options.disk)  # fmt: skip
+        self.ending, self.nodes = threading.Event(), threading.Lock()
+        others = [self.beside(n) for n in range(1, profile.applications)]
+        self.tenants = [self.tenant(test) for test in (self, *others)]
         self.producer = self.start_produce(
             "--rate", str(options.rate), "--seed", str(options.seed % 2**32),
-            "--sellers", str(SELLERS),
+            "--sellers", str(profile.sellers()),
         )  # fmt: skip
-        self.fleet.wait_for_owners(60)
-        self.reader.wait_for_total(1, 60)
+        for tenant in self.tenants:
+            tenant.scene.fleet.wait_for_owners(60)
+            tenant.reader.wait_for_total(1, 60)
         self.hurt(time.monotonic() + 60 * options.minutes)
         self.heal()
         self.judge()
         if options.profile == "all":
             self.change_partition_count()
+
+    def beside(self, number: int) -> Run:
+        """The same run as another application: processes, folder and source are common."""
+        other = copy.copy(self)
+        other.application = f"{self.application}-{number}"
+        other.results = f"{other.application}-results"
+        self.addCleanup(cluster.delete_topics, other.topics()[1:])
+        return other
+
+    def tenant(self, test: Run) -> Tenant:
+        options, profile = self.options, self.profile
+        first = options.releases[0] if options.releases else process.BINARY
+        topics = profiles.COMPACTED if profile.compacted else ()
+        test.create_topics(*(w for t in topics for w in ("--topic-config", t)), binary=first)
+        if profile.many_keys and test is self:
+            self.produce(profiles.MANY_BACKLOG, "--sellers", str(profile.sellers()),
+                         "--seed", str((options.seed + 1) % 2**32))  # fmt: skip
+        reader = Reader(test.results)
+        self.readers.append(reader)
+        self.addCleanup(reader.stop)
+        session = options.session
+        fleet = Fleet(test, self.dice, profile.workers // profile.applications, session,
+                      proxied=profile.proxied, static=profile.static, binary=first)  # fmt: skip
+        self.fleets.append(fleet)
+        scene = faults.Scene(
+            test.application, self.source, session, fleet, reader,
+            proxy.shared() if profile.proxied else None, options.disk, options.releases,
+            options.apart, self.ending, self.nodes,
+        )  # fmt: skip
+        return Tenant(test, reader, scene)
 
     # ---- the faults ------------------------------------------------------------------------------
 
@@ -133,7 +139,8 @@ class Chaos(IntegrationTest):
         """Until the deadline, or until something has already gone wrong."""
 
         def over() -> bool:
-            return time.monotonic() > deadline or bool(self.fleet.wrong or self.trouble)
+            wrong = any(fleet.wrong for fleet in self.fleets)
+            return time.monotonic() > deadline or wrong or bool(self.trouble)
 
         while not over():
             pause(self.dice.uniform(*self.profile.gap), over)
@@ -156,20 +163,19 @@ class Chaos(IntegrationTest):
     def one(self, kind: str, seed: int) -> None:
         self.counts[kind]["tried"] += 1
         began = time.time()
+        dice = random.Random(seed)
+        scene = dice.choice(self.tenants).scene
         try:
-            evidence = faults.KINDS[kind](self.scene, random.Random(seed))
+            evidence = faults.KINDS[kind](scene, dice)
         except (Unanswered, NotReady, faults.TooLate):
             evidence = None  # its own questions met another fault, or the end
         except Exception as error:
             self.trouble.append(f"{kind}: {error}")
             evidence = None
-        self.counts[kind]["evidence"] += evidence is not None
-        seconds = time.time() - began
-        self.trace.append({"at": round(began - self.started, 2), "kind": kind,
-                           "seconds": round(seconds, 2), "evidence": evidence})  # fmt: skip
+        self.note_fault(kind, began, evidence)
 
     def heal(self) -> None:
-        self.scene.ending.set()
+        self.ending.set()
         for thread in self.running:
             thread.join(300)
             if thread.is_alive():
@@ -181,16 +187,26 @@ class Chaos(IntegrationTest):
 
     def judge(self) -> None:
         self.producer.terminate(60)
-        self.settle(240, *membership(SESSION_SECONDS[self.options.times]))
-        self.fleet.end()
-        self.assertEqual(self.fleet.wrong, [])
+        for tenant in self.tenants:
+            tenant.test.settle(240, *membership(self.options.session))
+            tenant.scene.fleet.end()
+        self.assertEqual([wrong for fleet in self.fleets for wrong in fleet.wrong], [])
         self.assertEqual(self.trouble, [])
-        audit = self.start("audit", *self.names(), "--json").wait(600)
-        self.report = self.check()
-        total = int(str(self.report.figures["valid_records"]))
-        self.assertEqual(audit, 0, "the audit does not prove the totals")
-        self.assertEqual(self.report.differences, [], self.report.figures)
-        self.reader.require_no_fall(total, 60)
+        for tenant in self.tenants:
+            self.judge_one(tenant)
+        self.require_evidence()
+        replaced = [e["evidence"] for e in self.trace if e["kind"] == "worker_replaced"]
+        to = {Path(str(each["to"])) for each in replaced if each}  # type: ignore[index]
+        self.assertEqual(to, set(self.options.releases), "there and back")
+
+    def judge_one(self, tenant: Tenant) -> None:
+        audit = tenant.test.start("audit", *tenant.test.names(), "--json").wait(600)
+        report = tenant.test.check()
+        if tenant.test is self:  # the source is one
+            self.count(report)
+        self.assertEqual(audit, 0, f"the audit of {tenant.test.application} does not prove it")
+        self.assertEqual(report.differences, [], report.figures)
+        tenant.reader.require_no_fall(int(str(report.figures["valid_records"])), 60)
 
     def change_partition_count(self) -> None:
         """The last fault, for a job does not survive it: it has to be refused."""
@@ -200,10 +216,10 @@ class Chaos(IntegrationTest):
         self.counts["partitions_added"]["evidence"] = 1
 
 
-def line_of(run: Chaos, verdict: str, state: dict[str, object], loads: list[float]) -> dict:
+def line_of(run: Run, verdict: str, state: dict[str, object], loads: list[float]) -> dict:
     options = run.options
-    figures = run.report.figures if hasattr(run, "report") else {}
-    recoveries = [round(r.seconds, 3) for r in run.reader.recoveries if r.seconds is not None]
+    recoveries = [round(recovery.seconds, 3) for reader in run.readers
+                  for recovery in reader.recoveries if recovery.seconds is not None]  # fmt: skip
     return {
         "kind": "chaos",
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(run.started)),
@@ -213,21 +229,26 @@ def line_of(run: Chaos, verdict: str, state: dict[str, object], loads: list[floa
         "minutes": options.minutes,
         "settings": {
             "times": options.times,
-            "session_timeout_s": SESSION_SECONDS[options.times],
-            "group_protocol": options.group_protocol,
-            "workers": WORKERS,
+            "session_timeout_s": options.session,
+            "group_protocol": case.GROUP_PROTOCOL,
+            "workers": run.profile.workers,
             "rate": options.rate,
             "proxied": run.profile.proxied,
+            "apart": options.apart,
+            "many_keys": run.profile.many_keys,
+            "compacted": run.profile.compacted,
+            "static": run.profile.static,
+            "applications": run.profile.applications,
         },
         "faults": run.counts,
         "late_commit_errors": sorted(
             e["evidence"]["error"] for e in run.trace  # type: ignore[index]
             if e["kind"] == "late_commit" and e["evidence"]
         ),
-        "records": figures.get("source_records", 0),
-        "bad_records": figures.get("bad_records", 0),
-        "result_records": figures.get("result_records", 0),
-        "exits": dict(run.fleet.exits),
+        "records": run.figures["source_records"],
+        "bad_records": run.figures["bad_records"],
+        "result_records": run.figures["result_records"],
+        "exits": dict(sum((fleet.exits for fleet in run.fleets), Counter())),
         "recovery_s": recoveries,
         "load_average": round(sum(loads) / max(1, len(loads)), 1),
         "verdict": verdict,
@@ -247,8 +268,9 @@ def mount_disk() -> Path | None:
 
 def run_once(options: argparse.Namespace) -> int:
     state = ledger.state_of(process.BINARY)
-    Chaos.options = options
-    run = Chaos()
+    kind = Truncation if options.profile == "truncation" else Chaos
+    kind.options, kind.profile = options, options.drawn
+    run = kind()
     result = unittest.TestResult()
     loads: list[float] = []
     done = threading.Event()
@@ -262,9 +284,11 @@ def run_once(options: argparse.Namespace) -> int:
     done.set()
     problems = [text for _, text in [*result.errors, *result.failures]]
     line = line_of(run, "broken" if problems else "exact", state, loads)
-    (run.directory / "trace.json").write_text(json.dumps(run.trace, indent=1))
+    (LOGS / "trace.json").write_text(json.dumps(run.trace, indent=1))
     print(json.dumps(line))
-    for text in [*problems, *run.fleet.wrong, *run.trouble, *run.reader.falls[:10]]:
+    wrong = [text for fleet in run.fleets for text in fleet.wrong]
+    falls = [text for reader in run.readers for text in reader.falls[:10]]
+    for text in [*problems, *wrong, *run.trouble, *falls]:
         print(text, file=sys.stderr)
     ledger.append(line)
     if problems:
@@ -277,6 +301,7 @@ def run_once(options: argparse.Namespace) -> int:
 
 def keep_logs(directory: Path) -> None:
     """Those of the cluster as well: the next run wipes them."""
+    shutil.copy(LOGS / "trace.json", directory)
     for log in cluster.directory().glob("*/server.log*"):
         shutil.copy(log, directory / f"{log.parent.name}.{log.name}")
 
@@ -296,15 +321,25 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--seed", type=int, default=secrets.randbits(32))
-    parser.add_argument("--profile", choices=PROFILES, default="all")
-    parser.add_argument("--times", choices=SESSION_SECONDS, default="short")
-    parser.add_argument("--rate", type=int, default=10_000, help="records per second")
-    parser.add_argument("--group-protocol", choices=("classic", "consumer"), default="classic")
+    parser.add_argument("--profile", choices=profiles.PROFILES, default="all")
+    parser.add_argument("--times", choices=("short", "stock"), default="short")
+    parser.add_argument("--rate", type=int, help="records per second")
+    parser.add_argument("--group-protocol", choices=("classic", "consumer"))
     options = parser.parse_args()
-    case.GROUP_PROTOCOL = options.group_protocol
+    options.drawn = profiles.draw(profiles.PROFILES[options.profile], options.seed)
+    options.rate = options.rate or options.drawn.rate
+    case.GROUP_PROTOCOL = options.group_protocol or options.drawn.protocol
+    options.session = SESSION_SECONDS[case.GROUP_PROTOCOL][options.times]
     enter_namespace()
     what = f"profile {options.profile}, seed {options.seed}, {options.minutes:g} minutes"
     print(what, flush=True)
+    options.releases = ()
+    if options.drawn.upgrade:
+        options.releases = (last_release.build("kstream") / "bin" / "kstream", process.BINARY)
+    options.apart = options.drawn.apart and "KSTREAM_CHAOS_NAMESPACE" in os.environ
+    if options.apart:
+        packets.prepare()
+    os.environ["KSTREAM_CLUSTER_PROPERTIES"] = options.drawn.properties()
     # As Ctrl-C: what was started is ended on the way out.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.default_int_handler)

@@ -463,7 +463,7 @@ BREAKS: list[tuple[Callable, str, str, str, str]] = [
     (check_running, "compose.yml", "replicas: 3", "replicas: 1", "three replicas"),
     (check_running, "compose.yml", "service_completed_successfully", "service_started", "until"),
     (check_variables, "compose.yml", "${KSTREAM_SELLERS:-3}", "${KSTREAM_SELLERS:-4}", "SELLERS"),
-    (check_variables, ".env.example", "GRAFANA_USER", "GRAFANA_NAME", "GRAFANA_USER is not"),
+    (check_variables, ".env.example", "GRAFANA_USER", "GRAFANA_NAME", "GRAFANA_USER is missing"),
     (check_versions, "../Dockerfile", "ARG KSTREAM_VERSION=", "ARG KSTREAM_VERSION=9", "version 9"),
     (check_versions, "kafka/Dockerfile", "FROM apache/kafka:", "FROM apache/kafka:1", "tests run"),
     (check_secrets, "compose.secure.yml", "$${file:", "x{file:", "secret in"),

@@ -250,10 +250,7 @@ class Gone(Audited):
 
     def test_results_that_were_emptied(self) -> None:
         # Brokers delete no records of a topic that is compacted only.
-        cluster.tool(
-            "kafka-configs", "--alter", "--entity-type", "topics", "--entity-name", self.results,
-            "--add-config", "cleanup.policy=[compact,delete]",
-        )  # fmt: skip
+        cluster.alter_topic(self.results, {"cleanup.policy": "compact,delete"})
         self.delete_records(
             self.results, {p: e.end for p, e in cluster.extents(self.results).items()}
         )

@@ -56,8 +56,11 @@ class Bench(IntegrationTest):
         """One record too many in the source: nothing is reported."""
         run = self.bench("consume", "--records", "1000000", "--rounds", "1")
         source = run.wait_for_log(r"topic created topic=(\S+-source)")[1]
+        # Else it may have read them all before the one too many is there.
+        run.send(signal.SIGSTOP)
         self.start("produce", "-t", source, "--output-topic", self.results, "--count", "1",
                    "--seed", "99").expect(0)  # fmt: skip
+        run.send(signal.SIGCONT)
         run.expect(70, 90)
         self.assertEqual(run.stdout, "")
         self.assertIn("1000001 records", run.stderr)

@@ -1,4 +1,5 @@
-"""A broker crashes and comes back while records are made and aggregated."""
+"""A broker crashes and comes back while records are made and aggregated; defaults of another
+cluster, which every topic has that says nothing else."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import time
 
 from harness import cluster
 from harness.case import IntegrationTest
+from harness.records import Wanted, write
 
 
 class Brokers(IntegrationTest):
@@ -47,3 +49,18 @@ class Brokers(IntegrationTest):
             self.assertLess(max(tries, default=0), 1000, replica.describe())
             self.assertTrue(replica.is_running(), replica.describe())
             replica.terminate()
+
+
+class Defaults(IntegrationTest):
+    def test_dead_letters_without_a_key_where_the_default_is_compaction(self) -> None:
+        cluster.tool("kafka-configs", "--alter", "--entity-type", "brokers", "--entity-default",
+                     "--add-config", "log.cleanup.policy=[compact,delete]")  # fmt: skip
+        self.addCleanup(cluster.tool, "kafka-configs", "--alter", "--entity-type", "brokers",
+                        "--entity-default", "--delete-config", "log.cleanup.policy")  # fmt: skip
+        self.produce(1_000)
+        write(self.source, 0, [Wanted(b"no JSON")])
+        self.settle()
+        self.assert_exact(count=1_000)
+        said = cluster.tool("kafka-configs", "--describe", "--entity-type", "topics",
+                            "--entity-name", f"{self.application}-dead-letters")  # fmt: skip
+        self.assertIn("cleanup.policy=delete ", said)

@@ -72,16 +72,12 @@ class Identity(IntegrationTest):
             self.make_topic(topic)
             # As a hand makes it, which lacks what it needs (once that was 7); and as it should be.
             policy = "compact" if role.endswith("changelog") else "delete"
-            for config in (None, f"retention.ms=-1,cleanup.policy={policy}"):
+            for config in (None, {"retention.ms": "-1", "cleanup.policy": policy}):
                 if config:
-                    self.alter(topic, config)
+                    cluster.alter_topic(topic, config)
                 refused = self.aggregate("--until", "end").expect(78, 30)
                 said = f"topic {topic} was deleted and re-created"
                 self.assertIn(said, refused.stderr.splitlines()[-1])
-
-    def alter(self, topic: str, config: str) -> None:
-        cluster.tool("kafka-configs", "--alter", "--entity-type", "topics",
-                     "--entity-name", topic, "--add-config", config)  # fmt: skip
 
 
 class Gone(IntegrationTest):
@@ -227,7 +223,7 @@ class Offsets(IntegrationTest):
         """The state is gone and the offsets are not: going on would publish wrong totals."""
         topic = f"{self.application}-totals-changelog"
         # DeleteRecords needs a topic that is not compacted only.
-        self.alter(topic, "cleanup.policy=delete")
+        cluster.alter_topic(topic, {"cleanup.policy": "delete"})
         path = self.directory / "delete-records.json"
         rows = ",".join(f'{{"topic":"{topic}","partition":{p},"offset":-1}}' for p in range(6))
         path.write_text(f'{{"partitions":[{rows}],"version":1}}')
@@ -237,7 +233,7 @@ class Offsets(IntegrationTest):
             30,
             "the changelog is empty",
         )
-        self.alter(topic, "cleanup.policy=compact")
+        cluster.alter_topic(topic, {"cleanup.policy": "compact"})
         self.produce(20_000, "--seed", "2")
         stopped = self.aggregate("--until", "end")
         stopped.expect(70, 60)
@@ -256,9 +252,3 @@ class Offsets(IntegrationTest):
         path.write_text(f'{{"partitions":[{rows}],"version":1}}')
         cluster.tool("kafka-delete-records", "--offset-json-file", str(path))
         self.go_on()
-
-    def alter(self, topic: str, config: str) -> None:
-        cluster.tool(
-            "kafka-configs", "--alter", "--entity-type", "topics",
-            "--entity-name", topic, "--add-config", config,
-        )  # fmt: skip

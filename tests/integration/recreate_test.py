@@ -73,6 +73,18 @@ class Recreate(IntegrationTest):
         wait_for(lambda: ask(running, "/readyz")[0] == 200, 20, "ready")
         return running
 
+    def make_again(self, topic: str) -> None:
+        """At once, and waits until no broker takes the old one's name for it any more: what a test
+        writes then is in the new one."""
+        before = cluster.topic_ids(topic)
+        cluster.delete_topics([topic])
+        create_topic(topic, 1)
+        wait_for(
+            lambda: len(now := cluster.topic_ids(topic)) == 1 and b"" not in now and now != before,
+            30,
+            f"all brokers have the new {topic}",
+        )
+
     def published(self) -> tuple[int, int]:
         """The last result of c1, when nobody writes any more."""
         found: tuple[int, int] | None = None
@@ -100,8 +112,7 @@ class Recreate(IntegrationTest):
     def test_source_re_created_with_more_records_than_were_read(self) -> None:
         """Its offsets fit: nothing but the topic's id tells it from the old one."""
         running = self.job()
-        cluster.delete_topics([self.source])
-        create_topic(self.source, 1)
+        self.make_again(self.source)
         write(self.source, 0, [record(100 + n) for n in range(5)])
         self.expect_stop(running, self.source, "replaced")
         self.assertEqual(self.published(), (7, 3))
@@ -113,8 +124,7 @@ class Recreate(IntegrationTest):
         for n in range(40):
             write(self.source, 0, [record(1)])
             amount, count = amount + 1, count + 1
-        cluster.delete_topics([self.source])
-        create_topic(self.source, 1)
+        self.make_again(self.source)
         for n in range(80):
             write(self.source, 0, [record(1_000_000)])
             if not running.is_running():
@@ -167,8 +177,7 @@ class Recreate(IntegrationTest):
 
     def check_re_created(self, topic: str, code: int = 78) -> None:
         running = self.job()
-        cluster.delete_topics([topic])
-        create_topic(topic, 1)
+        self.make_again(topic)
         write(self.source, 0, [record(8)])
         self.expect_stop(running, topic, "replaced", code)
 
@@ -256,13 +265,10 @@ class Recreate(IntegrationTest):
         """The only whole totals are in memory: it goes on, and says that it must not end."""
         running = self.job()
         topic = f"{self.application}-totals-changelog"
-        cluster.tool(
-            "kafka-configs", "--alter", "--entity-type", "topics",
-            "--entity-name", topic, "--add-config", "cleanup.policy=delete",
-        )  # fmt: skip
+        cluster.alter_topic(topic, {"cleanup.policy": "delete"})
         self.delete_records(topic)
         running.wait_for_log(f"records were deleted from a topic.* topic={topic}", 20)
-        self.assertIn(topic, ask(running, "/readyz")[1])
+        wait_for(lambda: topic in ask(running, "/readyz")[1], SAID_SECONDS, "it is not ready")
         write(self.source, 0, [record(8)])
         wait_for(lambda: state(running) == (15, 4), 20, "the next record is counted")
         running.terminate()

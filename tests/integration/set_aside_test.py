@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from harness import cluster, requests
 from harness.case import IntegrationTest, wait_for
 from harness.poison import GOOD
@@ -49,7 +51,8 @@ class SetAside(IntegrationTest):
     def test_max_bad_commits_nothing_of_what_went_beyond_it(self) -> None:
         self.create_topics()
         write(self.source, 0, [Wanted(GOOD)] * 990 + [Wanted(b"bad one")] * 11)
-        run = self.aggregate("--max-bad", "1%").expect(5, 30)
+        # In one step, however slow: the share is of what a run reads.
+        run = self.aggregate("--max-bad", "1%", "--commit-interval", "10s").expect(5, 30)
         self.assertIn("more than 1% of the records", run.stderr)
         self.assertIn("set_aside=11", self.last_line(run.stderr))
         self.assertEqual(cluster.record_count(f"{self.application}-dead-letters"), 0)
@@ -71,11 +74,26 @@ class SetAside(IntegrationTest):
         write(self.source, 2, [Wanted(GOOD)] * 3)
         client = requests.Client(self.source, 2, self.application)
         self.addCleanup(client.close)
-        error, producer = client.init(self.application, 120_000)
-        self.assertEqual(error, requests.NO_ERROR)
-        self.assertEqual(client.add_partition(producer), requests.NO_ERROR)
+
+        def done(ask: Callable[[], str]) -> None:
+            """Once what a client waits out has been waited out."""
+            answer = wait_for(
+                lambda: (got := ask()) not in requests.WAITED_OUT and got, 30, "an answer"
+            )
+            self.assertEqual(answer, requests.NO_ERROR)
+
+        producers = []
+
+        def init() -> str:
+            error, producer = client.init(self.application, 120_000)
+            producers.append(producer)
+            return error
+
+        done(init)
+        producer = producers[-1]
+        done(lambda: client.add_partition(producer))
         for sequence in range(4):
-            self.assertEqual(client.produce(producer, sequence), requests.NO_ERROR)
+            done(lambda n=sequence: client.produce(producer, n))
         run = self.aggregate("--until", "end").expect(12, 30)
         self.assertIn(
             f"4 records stand after an open transaction and are not counted: topic {self.source} "
@@ -83,7 +101,13 @@ class SetAside(IntegrationTest):
             run.stderr,
         )
         self.assertIn("aggregated=3", self.last_line(run.stderr))
-        self.assertEqual(client.end(producer, False), requests.NO_ERROR)
+        done(lambda: client.end(producer, False))
+        # That is answered before the marker is in the log.
+        wait_for(
+            lambda: client.transaction_state(self.application) == "CompleteAbort",
+            30,
+            "the transaction is over",
+        )
         self.settle()
         self.assert_exact(count=3)
 

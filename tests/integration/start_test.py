@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from harness import cluster
 from harness.case import IntegrationTest
-from harness.records import Wanted, write
 
 PARALLEL = True
 
@@ -82,25 +81,10 @@ class ResultsTopic(IntegrationTest):
 
 
 class Policies(IntegrationTest):
-    def test_dead_letters_without_a_key_where_the_default_is_compaction(self) -> None:
-        cluster.tool("kafka-configs", "--alter", "--entity-type", "brokers", "--entity-default",
-                     "--add-config", "log.cleanup.policy=[compact,delete]")  # fmt: skip
-        self.addCleanup(cluster.tool, "kafka-configs", "--alter", "--entity-type", "brokers",
-                        "--entity-default", "--delete-config", "log.cleanup.policy")  # fmt: skip
-        self.produce(1_000)
-        write(self.source, 0, [Wanted(b"no JSON")])
-        self.settle()
-        self.assert_exact(count=1_000)
-        said = cluster.tool("kafka-configs", "--describe", "--entity-type", "topics",
-                            "--entity-name", f"{self.application}-dead-letters")  # fmt: skip
-        self.assertIn("cleanup.policy=delete ", said)
-
     def test_a_policy_that_cannot_work_is_the_last_line(self) -> None:
         self.create_topics()
         for topic in (f"{self.application}-dead-letters", self.results):
-            cluster.tool("kafka-configs", "--alter", "--entity-type", "topics",
-                         "--entity-name", topic,
-                         "--add-config", "cleanup.policy=[compact,delete]")  # fmt: skip
+            cluster.alter_topic(topic, {"cleanup.policy": "compact,delete"})
         refused = self.aggregate("--until", "end").expect(7, 30)
         lines = refused.stderr.splitlines()
         self.assertIn("set cleanup.policy=delete on it", lines[-1])

@@ -37,8 +37,9 @@ def listing(process: Process, limit: int) -> dict[str, dict]:
     found: dict[str, dict] = {}
     path = f"/state?limit={limit}"
     while True:
-        status, page = get(process, path)
-        assert status == 200, page
+        status, page = wait_for(
+            lambda: (answer := get(process, path))[0] == 200 and answer, 20, f"{path} is served"
+        )
         assert len(page["entries"]) <= limit
         for entry in page["entries"]:
             assert entry["key"] not in found, f"{entry['key']} twice"
@@ -137,7 +138,15 @@ class Status(IntegrationTest):
         self.assertEqual(get(replicas[0], "/state/%5B1")[0], 404)
 
     def check_status(self, replicas: list[Process]) -> None:
-        statuses = [get(replica, "/status")[1] for replica in replicas]
+        def at_rest() -> list[dict]:
+            """What a loop shows of itself is some moments old."""
+            pages = [get(replica, "/status")[1] for replica in replicas]
+            shown = [p for s in pages for loop in s["loops"] if loop["stage"] == "map"
+                     for p in loop["partitions"]]  # fmt: skip
+            caught_up = len(shown) == 6 and not any(p["lag_records"] for p in shown)
+            return pages if caught_up and all(s["ready"] for s in pages) else []
+
+        statuses = wait_for(at_rest, 20, "both are ready and have no lag")
         for stage in ("map", "totals"):
             loops = [loop for s in statuses for loop in s["loops"] if loop["stage"] == stage]
             self.assertEqual(sorted(p["partition"] for loop in loops for p in loop["partitions"]),
@@ -145,8 +154,7 @@ class Status(IntegrationTest):
         maps = [loop for s in statuses for loop in s["loops"] if loop["stage"] == "map"]
         # What an aborted step had read is read again, and counted again.
         self.assertGreaterEqual(sum(loop["records_aggregated"] for loop in maps), COUNT)
-        self.assertEqual(sum(p["lag_records"] for loop in maps for p in loop["partitions"]), 0)
-        self.assertTrue(all(s["ready"] and s["healthy"] for s in statuses))
+        self.assertTrue(all(s["healthy"] for s in statuses))
         written = replicas[0].metrics().total("kstream_records_written_total", role="results")
         self.assertGreater(written, 0)
         self.assertGreater(replicas[0].metrics().total("kstream_result_value"), 0)

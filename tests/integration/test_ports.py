@@ -8,14 +8,18 @@ import re
 import socket
 import subprocess
 import sys
-import time
+import threading
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from harness import proxy
 
 ROOT = Path(__file__).resolve().parents[2]
 PROBE = ROOT / "scripts" / "lib" / "kafka_probe.py"
+sys.path.insert(0, str(PROBE.parent))
+
+import kafka_probe  # noqa: E402
 # The kernel's default: net.ipv4.ip_local_port_range.
 FIRST_OF_CLIENTS = 32768
 DEFAULT_BROKERS = {29092, 39092, 49092}
@@ -57,14 +61,25 @@ class Ports(unittest.TestCase):
         taken = wait_free(port, 0)
         self.assertEqual(taken.returncode, 1)
         self.assertRegex(taken.stderr, rf":{port} is taken by .*pid {os.getpid()} \(")
-        waiting = subprocess.Popen([sys.executable, PROBE, "wait-free", "30", f"127.0.0.1:{port}"])
-        time.sleep(0.2)
-        self.assertIsNone(waiting.poll())
-        # Whoever closes first keeps the port for a minute; both do if neither has seen the other's.
-        accepted.close()
-        self.assertEqual(client.recv(1), b"")
-        client.close()
-        self.assertEqual(waiting.wait(30), 0)
+        refused = threading.Event()
+
+        def look(address: str) -> None:
+            try:
+                kafka_probe.check_free(address)
+            except kafka_probe.NotReady:
+                refused.set()
+                raise
+
+        with ThreadPoolExecutor(1) as threads:
+            waiting = threads.submit(kafka_probe.wait, 30, look, f"127.0.0.1:{port}")
+            self.assertTrue(refused.wait(30))
+            self.assertFalse(waiting.done())
+            # Whoever closes first keeps the port for a minute; both do if neither has seen the
+            # other's.
+            accepted.close()
+            self.assertEqual(client.recv(1), b"")
+            client.close()
+            waiting.result()
 
 
 if __name__ == "__main__":

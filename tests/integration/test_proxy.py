@@ -24,7 +24,7 @@ from harness.proxy import (
 from harness.waiting import wait_for
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts" / "lib"))
-from kafka_probe import free_ports, string  # noqa: E402
+from kafka_probe import string  # noqa: E402
 
 
 def request(api: int, correlation: int, rest: bytes = b"", version: int = 1) -> bytes:
@@ -38,10 +38,11 @@ def framed(data: bytes) -> bytes:
 class Broker(threading.Thread):
     """Answers every request with its correlation id, no throttling and error 47."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self) -> None:
         super().__init__(daemon=True)
         self.got: list[bytes] = []
-        self._server = socket.create_server(("127.0.0.1", port))
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port = self._server.getsockname()[1]
         self.start()
 
     def run(self) -> None:
@@ -76,12 +77,12 @@ def receive(connection: socket.socket) -> bytes:
 
 class Proxied(unittest.TestCase):
     def setUp(self) -> None:
-        port, behind = free_ports(2)
-        self.broker = Broker(behind)
+        self.broker = Broker()
         self.addCleanup(self.broker.close)
-        self.proxy = Proxy({port: behind})
+        # A port that was looked for before is another's by the time that it is wanted.
+        self.proxy = Proxy({0: self.broker.port})
         self.addCleanup(self.proxy.close)
-        self.port = port
+        (self.port,) = self.proxy.ports
         self.client = self.connect()
 
     def connect(self) -> socket.socket:

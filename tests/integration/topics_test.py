@@ -26,11 +26,8 @@ class CreateTopics(IntegrationTest):
 
     def test_differs(self) -> None:
         self.create_topics()
-        cluster.tool(
-            "kafka-configs", "--alter", "--entity-type", "topics",
-            "--entity-name", f"{self.application}-totals-changelog",
-            "--add-config", "cleanup.policy=delete",
-        )  # fmt: skip
+        changelog = f"{self.application}-totals-changelog"
+        cluster.alter_topic(changelog, {"cleanup.policy": "delete"})
         other = self.start("create-topics", *self.names(), "--partitions", "3").expect(7)
         states = self.states(other.stdout)
         self.assertEqual(set(states.values()), {"differs"}, other.stdout)
@@ -49,10 +46,7 @@ class CreateTopics(IntegrationTest):
         self.create_topics()
         self.produce(1_000)
         for topic in (self.source, f"{self.application}-totals-repartition"):
-            cluster.tool(
-                "kafka-configs", "--alter", "--entity-type", "topics", "--entity-name", topic,
-                "--add-config", "message.timestamp.before.max.ms=0",
-            )  # fmt: skip
+            cluster.alter_topic(topic, {"message.timestamp.before.max.ms": "0"})
         for count in ("1", "1000"):  # of several records in a batch librdkafka knows no reason
             late = through.add(Rule("delay", PRODUCE, client="produce", count=1000, seconds=0.1))
             refused = self.start_produce("--count", count, "--brokers", proxy.BROKERS).expect(6)
@@ -62,7 +56,8 @@ class CreateTopics(IntegrationTest):
             self.assertRegex(last, r"INVALID_(TIMESTAMP|RECORD)")
             self.assertTrue(last.isascii() and "\\u" not in last, last)
         # The producer was replaced again and again, and the reason was never said.
-        late = through.add(Rule("delay", PRODUCE, client="map-0-producer", count=1000, seconds=0.1))
+        client = f"{self.application}-map-0-producer"
+        late = through.add(Rule("delay", PRODUCE, client=client, count=1000, seconds=0.1))
         self.addCleanup(through.remove, late)
         stopped = self.aggregate("--until", "end", "--brokers", proxy.BROKERS).expect(4, 60)
         where = rf"error writing to topic {self.application}-totals-repartition partition \d: "

@@ -36,7 +36,6 @@ class Unreachable(IntegrationTest):
         newcomer = self.aggregate("--until", "end", name="newcomer")
         # The same for one that is asked to go while it still looks for the cluster.
         brief = self.aggregate(name="brief")
-        wait_for(brief.handles_sigterm, 10, "it handles SIGTERM", poll=0.002)
         brief.terminate()
 
         newcomer.expect(3, 45)
@@ -45,10 +44,13 @@ class Unreachable(IntegrationTest):
         early = self.aggregate("--until", "end", name="early")
         cluster.command("start", BROKERS[0])
         wait_for(lambda: "waiting for brokers" in early.stderr, 60, "it waits for the others")
+        asked = time.monotonic()
         cluster.up()
+        took = time.monotonic() - asked
         self.assertTrue(staying.is_running(), staying.describe())
         producer.terminate(30)
-        early.expect(0, 180)
+        # It waits for half a minute, which on a busy machine two brokers may need to start.
+        self.assertIn(early.wait(180), (0,) if took < 15 else (0, 3), early.describe())
         self.settle(180)
         self.assert_exact()
         staying.terminate()

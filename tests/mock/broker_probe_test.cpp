@@ -172,6 +172,10 @@ struct Broker {
     std::vector<std::string> mechanisms = {};  // not empty: wants a login
     std::string advertised_host = {};          // not empty: answers Metadata with it
     int advertised_port = 0;
+    // Not null: of the answer to SaslHandshake come `handshake_bytes`, then it is set, and no more
+    // comes until the client leaves.
+    std::atomic<bool>* handshake_cut = nullptr;
+    std::size_t handshake_bytes = 0;
 };
 
 // Answers ApiVersions, SaslHandshake and Metadata as brokers do, and closes on everything else.
@@ -228,7 +232,14 @@ Handler broker(const Broker& is) {
             }
             std::string answer;
             append(answer, static_cast<std::int64_t>(body.size()), 4);
-            peer.write(answer + body);
+            answer += body;
+            if (api == kSaslHandshake && is.handshake_cut != nullptr) {
+                peer.write(answer.substr(0, is.handshake_bytes));
+                *is.handshake_cut = true;
+                (void)peer.read(1);
+                return;
+            }
+            peer.write(answer);
         }
     };
 }
@@ -345,6 +356,49 @@ TEST_CASE("a login that is missing, not wanted, or of another kind is named") {
     CHECK(other.mechanisms == std::vector<std::string>{"PLAIN", "SCRAM-SHA-256"});
     speech.mechanism = "PLAIN";
     CHECK(probe_broker(wants.address(), speech, limits()).answer == Answer::fine);
+}
+
+TEST_CASE("an answer that has not come, or not whole, says nothing of a login") {
+    Speech speech;
+    speech.sasl = true;
+    speech.mechanism = "PLAIN";
+    // Nothing; the header; an error code; half of a mechanism's name.
+    for (const std::size_t sent : {0U, 8U, 10U, 18U}) {
+        CAPTURE(sent);
+        std::atomic<bool> cut{false};
+        const Server server(
+            broker({.mechanisms = {"PLAIN"}, .handshake_cut = &cut, .handshake_bytes = sent}));
+        // The end of the patience, at the moment in question.
+        const ProbeLimits until_cut{.whole = seconds(60), .canceled = [&] { return cut.load(); }};
+        CHECK(probe_broker(server.address(), speech, until_cut).answer == Answer::fine);
+    }
+}
+
+TEST_CASE("a TLS handshake that does not end says nothing of what the client speaks") {
+    const std::string alert("\x15\x03\x03\x00\x02\x02\x46\x15", 8);
+    std::atomic<int> connections{0};
+    Speech speech;
+    speech.tls = true;
+    SECTION("when the handshake takes too long") {
+        const Server server([&](const Peer& peer) {
+            if (++connections > 1) {
+                peer.write(alert);
+            }
+            while (!peer.read(1).empty()) {
+            }
+        });
+        CHECK(probe_broker(server.address(), speech, {.whole = seconds(3)}).answer ==
+              Answer::silent);
+    }
+    SECTION("when the connection ends in the handshake") {
+        const Server server([&](const Peer& peer) {
+            (void)peer.read(1);
+            if (++connections > 1) {
+                peer.write(alert);
+            }
+        });
+        CHECK(probe_broker(server.address(), speech, limits()).answer == Answer::not_asked);
+    }
 }
 
 TEST_CASE("what is wrong with a certificate is named") {

@@ -41,6 +41,7 @@ const std::vector<Expectation>& expectations() {
           RD_KAFKA_RESP_ERR__QUEUE_FULL,
           RD_KAFKA_RESP_ERR__ISR_INSUFF,
           RD_KAFKA_RESP_ERR__DESTROY_BROKER,
+          RD_KAFKA_RESP_ERR__PARTIAL,
           RD_KAFKA_RESP_ERR__NOENT,
           RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE,
           RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,

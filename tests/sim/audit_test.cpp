@@ -318,4 +318,34 @@ TEST_CASE("a total that holds another number than the source is found") {
     CHECK(std::ranges::count(kinds, FindingKind::broken_state) == 5);
 }
 
+// Chaos, profile truncation, seed 6: 75 and "try again", which never helps.
+TEST_CASE("a repartition log that ends before what is in the totals is said to be cut off") {
+    int cut_off = 0;
+    class Cutter final : public Onlooker {
+    public:
+        explicit Cutter(int& cut_off) : cut_off_(cut_off) {}
+        void at_end(Surroundings& world) override {
+            const PartitionId first{0};
+            const Offset end = world.cluster.log(TopicRole::repartition, first).end();
+            if (!source_is_whole(world) ||
+                !world.cluster.cut(TopicRole::repartition, first, Offset{end.value - 1})) {
+                return;
+            }
+            const Result<Report> report = SimAudit(world, 1).run(kPlenty);
+            REQUIRE_FALSE(report);
+            CHECK(report.error().exit_code == ExitCode::cannot_tell);
+            CHECK(report.error().message.contains("the cluster has lost records"));
+            ++cut_off_;
+        }
+
+    private:
+        int& cut_off_;
+    } cutter(cut_off);
+    for (std::uint64_t seed = 1; cut_off < 5; ++seed) {
+        INFO("seed " << seed);
+        REQUIRE(seed < 200);
+        REQUIRE_FALSE(run_history(of_seed(seed), &cutter).failure);
+    }
+}
+
 }  // namespace kstream::sim

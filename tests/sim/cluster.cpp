@@ -251,6 +251,7 @@ void Cluster::heal() {
     transactions().away_until(past);
     map_group_.away_until(past);
     totals_group_.away_until(past);
+    network_.heal();
 }
 
 }  // namespace kstream::sim

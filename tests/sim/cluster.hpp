@@ -50,6 +50,11 @@ public:
         return input == TopicRole::source ? of.map_group_ : of.totals_group_;
     }
     [[nodiscard]] TransactionCoordinator& transactions() { return *first_->transactions_; }
+    [[nodiscard]] static Brokers leader_of(TopicRole topic, PartitionId partition) {
+        const auto sum =
+            static_cast<std::size_t>(topic) + static_cast<std::size_t>(partition.value);
+        return 1U << (sum % kBrokers);
+    }
     [[nodiscard]] Network& network() { return network_; }
     [[nodiscard]] Schedule& schedule() { return schedule_; }
 

@@ -46,7 +46,7 @@ Code Group::check(const MemberName& name, std::int32_t generation) const {
 }
 
 void Group::answer_join(const Sender& to, Code code) {
-    network_.answer(to.owner, [to, code, generation = generation_] {
+    network_.answer(to.link, [to, code, generation = generation_] {
         to.client->on_join(to.request, code, generation);
     });
 }
@@ -183,7 +183,7 @@ void Group::sync(const MemberName& name, std::int32_t generation, const Sender& 
         member.heard = schedule_.now();
         assigned = member.assigned;
     }
-    network_.answer(sender.owner, [sender, code, assigned = std::move(assigned)] {
+    network_.answer(sender.link, [sender, code, assigned = std::move(assigned)] {
         sender.client->on_sync(sender.request, code, assigned);
     });
 }
@@ -194,7 +194,7 @@ void Group::heartbeat(const MemberName& name, std::int32_t generation, const Sen
         members_.at(name.id).heard = schedule_.now();
         code = rebalancing_ ? Code::rebalance_in_progress : Code::none;
     }
-    network_.answer(sender.owner,
+    network_.answer(sender.link,
                     [sender, code] { sender.client->on_heartbeat(sender.request, code); });
 }
 
@@ -295,6 +295,7 @@ bool Group::expire_offsets() {
         return false;
     }
     committed_.clear();
+    has_forgotten_ = true;
     return true;
 }
 

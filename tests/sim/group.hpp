@@ -44,7 +44,7 @@ public:
 
     struct Sender {
         GroupClient* client = nullptr;
-        Owner owner = kCluster;
+        Link link;
         std::uint64_t request = 0;
     };
     struct Claim {
@@ -86,9 +86,11 @@ public:
     void away_until(Instant until) { away_until_ = until; }
     // Forgets what is committed, as happens to a group without members.
     [[nodiscard]] bool expire_offsets();
+    [[nodiscard]] bool has_forgotten() const { return has_forgotten_; }
     // Somebody, or a check of the coordinator, removes a member.
     void drop_member(std::size_t number);
     [[nodiscard]] const std::string& name() const { return name_; }
+    [[nodiscard]] Brokers coordinator() const { return coordinator_of(name_); }
 
 private:
     struct Member {
@@ -123,6 +125,7 @@ private:
     Instant away_until_;
 
     std::map<PartitionId, Committed> committed_;
+    bool has_forgotten_ = false;
     struct Pending {
         std::int32_t epoch = -1;  // of the producer, as this log partition has last seen it
         std::map<PartitionId, Committed> offsets;

@@ -34,9 +34,9 @@ constexpr Duration kMaxToDrain = seconds{240};
 constexpr Duration kMaxToRefuse = seconds{30};
 constexpr std::uint64_t kMaxActions = 2'000'000;  // some hundred times what a history needs
 
-// How long a log that was cut is written on to before the end is looked for: what it has lost shows
-// in what comes after it.
-constexpr std::array<Duration, 2> kAfterTheCut{seconds{3}, seconds{12}};
+// When a log that was cut is written on to: what it has lost shows in what comes after it. The last
+// time is for a log that had grown past a position of before when its reader was started again.
+constexpr std::array<Duration, 3> kAfterTheCut{seconds{3}, seconds{12}, seconds{60}};
 constexpr Duration kCutSettles = seconds{15};
 
 class History {
@@ -48,10 +48,16 @@ private:
     // A place for a process, which is there, or comes back.
     struct Place {
         std::size_t application = 0;
+        std::string instance;
         std::unique_ptr<Process> process;
+        std::unique_ptr<Process> second;  // of the same instance id, by mistake
         std::uint64_t starts = 0;
         bool starting = false;
         bool refused = false;  // it has said that somebody has to look at the log
+        // Whoever is started here is cut off as well.
+        Brokers cut_off = 0;
+        Instant cut_off_until;
+        bool answers_only = false;
     };
     struct Application {
         Application(History& history, Cluster& of)
@@ -72,10 +78,15 @@ private:
 
     void start(std::size_t place);
     void start_after(std::size_t place, Duration delay);
+    void launch(Place& place, std::unique_ptr<Process>& as);
+    void reach_no_further(Place& place, const Process& process);
+    void gone(std::size_t place, Duration until_next);
     void next_fault();
     [[nodiscard]] std::optional<Fault> draw_fault();
     void make_fault();
     void crash(std::size_t place);
+    void cut_off(std::size_t place);
+    void start_second(Place& place);
     void expire_offsets();
     void look_for_empty_groups(int left);
     void delete_from_source();
@@ -89,9 +100,12 @@ private:
     void look_for_the_end();
     void begin_calm();
     void take_ended(std::size_t place);
-    [[nodiscard]] std::optional<std::string> verdict(const Error& error) const;
+    void judge(const Process& ended, std::size_t place);
+    [[nodiscard]] std::optional<std::string> verdict(const Error& error);
     [[nodiscard]] bool all_refuse() const;
+    [[nodiscard]] bool shows_elsewhere();
     [[nodiscard]] bool all_drained();
+    [[nodiscard]] bool one_of_each_instance() const;
     [[nodiscard]] bool counts_what_is_gone();
     [[nodiscard]] std::string progress();
     [[nodiscard]] std::optional<std::string> complaint();
@@ -202,23 +216,69 @@ void History::start(std::size_t place) {
     const std::string instance = swarm_.stable_instances || swarm_.static_members
                                      ? fmt::format("i{}", number)
                                      : fmt::format("i{}-{}", number, start);
-    here.process = std::make_unique<Process>(applications_[here.application]->world, instance);
-    tally_.note("start", instance);
+    here.instance = instance;
+    launch(here, here.process);
+}
+
+void History::launch(Place& place, std::unique_ptr<Process>& as) {
+    as = std::make_unique<Process>(applications_[place.application]->world, place.instance);
+    reach_no_further(place, *as);
+    tally_.note("start", place.instance);
+}
+
+void History::reach_no_further(Place& place, const Process& process) {
+    if (place.cut_off_until > schedule_.now()) {
+        applications_[place.application]->world.cluster.network().cut_off(
+            {process.owner(), place.cut_off}, place.cut_off_until, place.answers_only);
+    }
 }
 
 void History::crash(std::size_t place) {
-    places_[place].process.reset();
     tally_.note("crash", "", static_cast<std::int64_t>(place));
-    start_after(place, some_ms(100, 8000));
+    gone(place, some_ms(100, 8000));
+}
+
+// Of two with one instance id the other one stays, and nobody is started in their place.
+void History::gone(std::size_t place, Duration until_next) {
+    Place& here = places_[place];
+    here.process = std::exchange(here.second, nullptr);
+    if (here.process == nullptr) {
+        start_after(place, until_next);
+    } else {
+        here.refused = false;
+    }
+}
+
+// The network between a machine and some of the brokers is down, for longer than anything waits.
+void History::cut_off(std::size_t place) {
+    Place& here = places_[place];
+    here.cut_off = 1 + static_cast<Brokers>(dice_.below(kAllBrokers - 1));
+    here.cut_off_until = schedule_.now() + some_ms(1000, swarm_.most_cut_off_ms);
+    here.answers_only = dice_.chance(30);
+    tally_.note("cut off", here.answers_only ? "answers" : "", static_cast<std::int64_t>(place),
+                here.cut_off);
+    for (const Process* const process : {here.process.get(), here.second.get()}) {
+        if (process != nullptr) {
+            reach_no_further(here, *process);
+        }
+    }
+}
+
+// Somebody starts the process that runs here once more.
+void History::start_second(Place& place) {
+    if (place.second == nullptr) {
+        launch(place, place.second);
+    }
 }
 
 // What a supervisor may start again by itself is part of the game; what tells a person to look at
 // the log is a false alarm here, for nothing is wrong with the log.
-std::optional<std::string> History::verdict(const Error& error) const {
+std::optional<std::string> History::verdict(const Error& error) {
     const bool refuses =
         error.exit_code == ExitCode::identity || error.exit_code == ExitCode::integrity;
     if (cut_ && refuses &&
-        error.message.find(fmt::format("partition {}", cut_->value)) != std::string::npos) {
+        (error.message.find(fmt::format("partition {}", cut_->value)) != std::string::npos ||
+         shows_elsewhere())) {
         return std::nullopt;
     }
     switch (error.exit_code) {
@@ -244,22 +304,39 @@ std::optional<std::string> History::verdict(const Error& error) const {
     return fmt::format("exit code {}: {}", to_int(error.exit_code), error.message);
 }
 
+// Without committed offsets the log of one state partition says where the map steps ended (P3).
+// What it has lost is missed by the others, which have all of it.
+bool History::shows_elsewhere() {
+    return cluster_.before(TopicRole::repartition, *cut_) != nullptr &&
+           cluster_.group(TopicRole::source).has_forgotten();
+}
+
 void History::take_ended(std::size_t place) {
     Place& here = places_[place];
+    if (here.second != nullptr && here.second->ended()) {
+        judge(*here.second, place);
+        here.second.reset();
+    }
     if (here.process == nullptr || !here.process->ended()) {
         return;
     }
-    if (here.process->error()) {
-        const ExitCode code = here.process->error()->exit_code;
-        here.refused = code == ExitCode::integrity || code == ExitCode::identity;
-        tally_.note("exit", here.process->error()->message, static_cast<std::int64_t>(place));
-        if (auto wrong = verdict(*here.process->error())) {
-            failure_ = std::move(wrong);
-            done_ = true;
-        }
+    if (const auto& error = here.process->error()) {
+        here.refused =
+            error->exit_code == ExitCode::integrity || error->exit_code == ExitCode::identity;
     }
-    here.process.reset();
-    start_after(place, some_ms(200, 3000));
+    judge(*here.process, place);
+    gone(place, some_ms(200, 3000));
+}
+
+void History::judge(const Process& ended, std::size_t place) {
+    if (!ended.error()) {
+        return;
+    }
+    tally_.note("exit", ended.error()->message, static_cast<std::int64_t>(place));
+    if (auto wrong = verdict(*ended.error())) {
+        failure_ = std::move(wrong);
+        done_ = true;
+    }
 }
 
 // ---- faults -------------------------------------------------------------------------------------
@@ -275,7 +352,7 @@ void History::next_fault() {
 
 // Which of the faults that this seed has, by their weights.
 std::optional<Fault> History::draw_fault() {
-    const std::array<std::pair<Fault, std::uint32_t>, 15> weights{
+    const std::array<std::pair<Fault, std::uint32_t>, 17> weights{
         {{Fault::crash, swarm_.crashes},
          {Fault::orderly_stop, swarm_.orderly_stops},
          {Fault::pause, swarm_.pauses},
@@ -290,7 +367,9 @@ std::optional<Fault> History::draw_fault() {
          {Fault::member_dropped, swarm_.members_dropped},
          {Fault::step_doubled, swarm_.steps_doubled},
          {Fault::topic_made_again, swarm_.topic_made_again},
-         {Fault::log_cut, swarm_.logs_cut}}};
+         {Fault::log_cut, swarm_.logs_cut},
+         {Fault::client_cut_off, swarm_.clients_cut_off},
+         {Fault::instance_doubled, swarm_.instances_doubled}}};
     std::uint64_t sum = 0;
     for (const auto& [fault, weight] : weights) {
         sum += weight;
@@ -312,8 +391,8 @@ void History::make_fault() {
     Process* const process = places_[place].process.get();
     Cluster& cluster = applications_[dice_.below(applications_.size())]->world.cluster;
     Group& group = cluster.group(dice_.chance(50) ? TopicRole::source : TopicRole::repartition);
-    const bool needs_process =
-        fault == Fault::crash || fault == Fault::orderly_stop || fault == Fault::pause;
+    const bool needs_process = fault == Fault::crash || fault == Fault::orderly_stop ||
+                               fault == Fault::pause || fault == Fault::instance_doubled;
     if (!fault || (needs_process && process == nullptr) || !tally_.fault(*fault)) {
         return;
     }
@@ -348,6 +427,10 @@ void History::make_fault() {
             return make_topic_again();
         case Fault::log_cut:
             return cut_a_log();
+        case Fault::client_cut_off:
+            return cut_off(place);
+        case Fault::instance_doubled:
+            return start_second(places_[place]);
         default:
             return;  // of chance, where it happens
     }
@@ -400,8 +483,11 @@ void History::go_calm() {
         application->world.cluster.heal();
     }
     for (Place& place : places_) {
-        if (place.process != nullptr) {
-            place.process->go_on();
+        place.cut_off_until = Instant{};
+        for (Process* const process : {place.process.get(), place.second.get()}) {
+            if (process != nullptr) {
+                process->go_on();
+            }
         }
     }
 }
@@ -457,6 +543,13 @@ bool History::all_refuse() const {
     return std::ranges::all_of(places_, &Place::refused);
 }
 
+// A static member is told that another one has its name, and stops. Without that only its
+// transactions tell, which one of the two may have none of.
+bool History::one_of_each_instance() const {
+    return !swarm_.static_members ||
+           std::ranges::all_of(places_, [](const Place& place) { return place.second == nullptr; });
+}
+
 bool History::all_drained() {
     return std::ranges::all_of(applications_, [](auto& each) { return each->oracle.drained(); });
 }
@@ -499,6 +592,7 @@ void History::expire_offsets() {
     all_down_ = true;
     for (Place& place : places_) {
         place.process.reset();
+        place.second.reset();
     }
     tally_.note("all down", "");
     look_for_empty_groups(120);
@@ -566,9 +660,10 @@ void History::look_for_the_end() {
         all_reached = all_reached && reached && *reached;
     }
     if (!failure_ && schedule_.now() - calm_since_ > kMaxToDrain) {
-        failure_ = "not drained:" + progress();
+        failure_ = one_of_each_instance() ? "not drained:" + progress()
+                                          : "two processes of one instance id go on";
     }
-    done_ = failure_ || (all_reached && all_drained());
+    done_ = failure_ || (all_reached && all_drained() && one_of_each_instance());
 }
 
 }  // namespace

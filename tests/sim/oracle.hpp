@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kstream/codec/changelog.hpp"
+#include "kstream/codec/delta_batch.hpp"
 #include "kstream/pipeline/job.hpp"
 #include "sim/cluster.hpp"
 #include "sim/input.hpp"
@@ -56,6 +57,7 @@ private:
     [[nodiscard]] std::optional<std::string> check_chain(PartitionId state);
     [[nodiscard]] std::optional<std::string> check_meta(PartitionId state);
     [[nodiscard]] std::optional<std::string> check_changelog(PartitionId state);
+    [[nodiscard]] std::vector<SourceRange> read_twice();
     [[nodiscard]] std::optional<std::string> check_dead_letters();
     [[nodiscard]] std::optional<std::string> check_offsets();
 

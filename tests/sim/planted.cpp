@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <sys/wait.h>
@@ -67,6 +68,11 @@ bool found(const PlantedBugInfo& bug, const Options& options) {
     waitpid(child, &status, 0);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
         fmt::print("{:<28} {:<11} {:>6}  NOT FOUND: {}\n", bug.name, bug.rule, "-", bug.what);
+        return false;
+    }
+    if (WIFSIGNALED(status) && WTERMSIG(status) != SIGABRT) {
+        fmt::print("{:<28} {:<11} {:>6}  the simulator itself died of signal {}\n", bug.name,
+                   bug.rule, "", WTERMSIG(status));
         return false;
     }
     if (WIFSIGNALED(status)) {

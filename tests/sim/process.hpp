@@ -125,6 +125,7 @@ public:
     // All loops have ended: with what the first one that failed said, if any.
     [[nodiscard]] bool ended() const;
     [[nodiscard]] const std::optional<Error>& error() const { return error_; }
+    [[nodiscard]] Owner owner() const { return owner_; }
     void failed(Error error);
 
 private:

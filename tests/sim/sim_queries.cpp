@@ -29,11 +29,12 @@ void SimQueries::ask(Query query) {
     cluster_.schedule().after(swarm_.request_timeout * 2, owner_, [this, number] {
         settle(number, std::unexpected(ask_again(Code::unavailable)));
     });
-    cluster_.network().send([this, cluster = &cluster_, owner = owner_, input = input_, number,
-                             query = std::make_unique<Query>(std::move(query))] {
+    const Link link{owner_, asked_of(query)};
+    cluster_.network().send(link, [this, cluster = &cluster_, link, input = input_, number,
+                                   query = std::make_unique<Query>(std::move(query))] {
         auto answer = std::make_unique<QueryAnswer>();
         const Code code = cluster->answer(*query, input, *answer);
-        cluster->network().answer(owner, [this, number, code, answer = std::move(answer)] {
+        cluster->network().answer(link, [this, number, code, answer = std::move(answer)] {
             if (code == Code::none) {
                 settle(number, std::move(*answer));
             } else {
@@ -41,6 +42,27 @@ void SimQueries::ask(Query query) {
             }
         });
     });
+}
+
+// All of them have to answer; of topics any broker knows.
+Brokers SimQueries::asked_of(const Query& query) {
+    switch (query.kind) {
+        case Query::Kind::committed:
+            return cluster_.group(input_).coordinator();
+        case Query::Kind::describe:
+        case Query::Kind::topics:
+            return 1U << (number_ % kBrokers);
+        case Query::Kind::log_start:
+        case Query::Kind::log_end:
+        case Query::Kind::for_time:
+        case Query::Kind::purge:
+            break;
+    }
+    Brokers leaders = 0;
+    for (const PartitionId partition : query.partitions) {
+        leaders |= Cluster::leader_of(query.topic, partition);
+    }
+    return leaders;
 }
 
 void SimQueries::settle(std::uint64_t number, Result<QueryAnswer> answer) {

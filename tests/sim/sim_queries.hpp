@@ -21,6 +21,7 @@ public:
 
 private:
     void settle(std::uint64_t number, Result<QueryAnswer> answer);
+    [[nodiscard]] Brokers asked_of(const Query& query);
 
     Cluster& cluster_;
     const Swarm& swarm_;

@@ -26,7 +26,8 @@ Result<RecordBatch> SimReader::poll(TopicRole topic, Duration) {
     polled_ = topic;
     for (auto& [place, reading] : open_) {
         if (place.first != topic || reading.fetched_at > cluster_.schedule().now() ||
-            cluster_.leaders_away()) {
+            cluster_.leaders_away() ||
+            cluster_.network().is_cut_off({owner_, Cluster::leader_of(topic, place.second)})) {
             continue;
         }
         const PartitionLog& log = cluster_.log(topic, place.second);

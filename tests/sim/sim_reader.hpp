@@ -16,7 +16,10 @@ namespace kstream::sim {
 class SimReader final : public LogReader {
 public:
     SimReader(Cluster& cluster, const Swarm& swarm, Owner owner)
-        : cluster_(cluster), swarm_(swarm), dice_(swarm.seed ^ (std::uint64_t{owner} << 24)) {}
+        : cluster_(cluster),
+          swarm_(swarm),
+          owner_(owner),
+          dice_(swarm.seed ^ (std::uint64_t{owner} << 24)) {}
 
     Result<void> open(TopicRole topic, PartitionId partition, Offset from) override;
     void close(TopicRole topic, PartitionId partition) override;
@@ -33,6 +36,7 @@ private:
 
     Cluster& cluster_;
     const Swarm& swarm_;
+    const Owner owner_;
     testing::Seeded dice_;
     std::map<std::pair<TopicRole, PartitionId>, Open> open_;
     std::vector<RecordView> views_;

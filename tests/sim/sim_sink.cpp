@@ -161,18 +161,45 @@ void SimSink::issue(std::size_t call) {
     send(call, number);
 }
 
+Brokers SimSink::asked_of(std::size_t call) const {
+    if (call >= static_cast<std::size_t>(Kind::produce)) {
+        const TopicPartition& to =
+            flight_->targets[call - static_cast<std::size_t>(Kind::produce)].to;
+        return Cluster::leader_of(to.topic, to.partition);
+    }
+    switch (static_cast<Kind>(call)) {
+        case Kind::offsets:
+            return cluster_.group(input_).coordinator();
+        case Kind::proof: {
+            Brokers leaders = 0;
+            for (const StepRange& range : flight_->step.ranges) {
+                leaders |= Cluster::leader_of(input_, range.partition);
+            }
+            return leaders;
+        }
+        case Kind::init:
+        case Kind::add_partitions:
+        case Kind::add_offsets:
+        case Kind::end:
+        case Kind::produce:
+            break;
+    }
+    return coordinator_of(id_);
+}
+
 // What runs at the brokers must not look at this producer: it may be gone by then.
 void SimSink::send(std::size_t call, std::uint64_t number) {
     Cluster* const cluster = &cluster_;
-    const auto answer = [this, cluster, owner = owner_, call, number](
+    const Link link{owner_, asked_of(call)};
+    const auto answer = [this, cluster, link, call, number](
                             Code code, const ProducerId& producer = {}, Offset at = Offset{-1}) {
-        cluster->network().answer(owner, [this, call, number, code, producer, at] {
+        cluster->network().answer(link, [this, call, number, code, producer, at] {
             on_answer(call, number, code, producer, at);
         });
     };
     Network& network = cluster_.network();
     if (call == static_cast<std::size_t>(Kind::init)) {
-        network.send([cluster, id = id_, answer] {
+        network.send(link, [cluster, id = id_, answer] {
             const auto [code, producer] = cluster->transactions().init(id);
             answer(code, producer);
         });
@@ -181,7 +208,7 @@ void SimSink::send(std::size_t call, std::uint64_t number) {
     const std::shared_ptr<const Flight> flight = flight_;
     if (call >= static_cast<std::size_t>(Kind::produce)) {
         const std::size_t target = call - static_cast<std::size_t>(Kind::produce);
-        network.send([cluster, flight, target, answer] {
+        network.send(link, [cluster, flight, target, answer] {
             Offset at{-1};
             const Code code = produce(*cluster, *flight, flight->targets[target], at);
             answer(code, {}, at);
@@ -190,27 +217,30 @@ void SimSink::send(std::size_t call, std::uint64_t number) {
     }
     switch (static_cast<Kind>(call)) {
         case Kind::add_partitions:
-            network.send([cluster, flight, answer] { answer(add_partitions(*cluster, *flight)); });
+            network.send(link,
+                         [cluster, flight, answer] { answer(add_partitions(*cluster, *flight)); });
             break;
         case Kind::add_offsets:
-            network.send([cluster, flight, answer] {
+            network.send(link, [cluster, flight, answer] {
                 answer(cluster->transactions().add_offsets(flight->id, flight->producer,
                                                            cluster->group(flight->input).name()));
             });
             break;
         case Kind::offsets:
-            network.send([cluster, flight, answer] { answer(commit_offsets(*cluster, *flight)); });
+            network.send(link,
+                         [cluster, flight, answer] { answer(commit_offsets(*cluster, *flight)); });
             break;
         case Kind::proof:
-            network.send([cluster, flight, answer] {
+            network.send(link, [cluster, flight, answer] {
                 const bool same = cluster->topic_id(flight->input) == flight->input_id;
                 answer(same ? Code::none : Code::inconsistent_topic_id);
             });
             break;
         case Kind::end:
-            network.send_late(swarm_.late_ends, [cluster, flight, answer, commit = committing_] {
-                answer(cluster->transactions().end(flight->id, flight->producer, commit));
-            });
+            network.send_late(
+                link, swarm_.late_ends, [cluster, flight, answer, commit = committing_] {
+                    answer(cluster->transactions().end(flight->id, flight->producer, commit));
+                });
             break;
         case Kind::init:
         case Kind::produce:

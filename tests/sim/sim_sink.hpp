@@ -67,6 +67,7 @@ private:
     void begin_transaction(bool outputs, bool offsets);
     void issue(std::size_t call);
     void send(std::size_t call, std::uint64_t number);
+    [[nodiscard]] Brokers asked_of(std::size_t call) const;
     static Code add_partitions(Cluster& cluster, const Flight& flight);
     static Code produce(Cluster& cluster, const Flight& flight, const Target& target, Offset& at);
     static Code commit_offsets(Cluster& cluster, const Flight& flight);

@@ -62,6 +62,10 @@ std::uint64_t SimSource::new_request() {
     return request;
 }
 
+Link SimSource::to_coordinator() {
+    return {owner_, cluster_.group(input_).coordinator()};
+}
+
 void SimSource::on_no_answer(std::uint64_t request) {
     if (request != request_) {
         return;
@@ -83,9 +87,9 @@ void SimSource::join() {
 }
 
 void SimSource::send_join() {
-    const Group::Sender sender{this, owner_, new_request()};
+    const Group::Sender sender{this, to_coordinator(), new_request()};
     cluster_.network().send_late(
-        swarm_.late_joins,
+        sender.link, swarm_.late_joins,
         [&group = cluster_.group(input_), sender, name = std::make_unique<MemberName>(name_),
          fresh = fresh_, owned = owned_, as_of = owned_as_of_]() mutable {
             group.join(*name, fresh, {std::move(owned), as_of}, sender);
@@ -118,10 +122,11 @@ void SimSource::on_join(std::uint64_t request, Code code, std::int32_t generatio
 }
 
 void SimSource::send_sync() {
-    const Group::Sender sender{this, owner_, new_request()};
-    cluster_.network().send([&group = cluster_.group(input_), sender,
-                             name = std::make_unique<MemberName>(name_),
-                             generation = generation_] { group.sync(*name, generation, sender); });
+    const Group::Sender sender{this, to_coordinator(), new_request()};
+    cluster_.network().send(
+        sender.link,
+        [&group = cluster_.group(input_), sender, name = std::make_unique<MemberName>(name_),
+         generation = generation_] { group.sync(*name, generation, sender); });
 }
 
 void SimSource::on_sync(std::uint64_t request, Code code,
@@ -245,8 +250,9 @@ void SimSource::beat() {
     if (stage_ == Stage::stable && now - heard_ > swarm_.session_timeout) {
         lose_all(true);
     } else if ((stage_ == Stage::stable || stage_ == Stage::asking_back) && !lost_) {
-        const Group::Sender sender{this, owner_, ++heartbeat_};
+        const Group::Sender sender{this, to_coordinator(), ++heartbeat_};
         cluster_.network().send(
+            sender.link,
             [&group = cluster_.group(input_), sender, name = std::make_unique<MemberName>(name_),
              generation = generation_] { group.heartbeat(*name, generation, sender); },
             false);
@@ -304,8 +310,9 @@ void SimSource::close(Duration) {
     ++heartbeat_;
     // A static member stays in its group until its session ends (KIP-345).
     if (name_.instance.empty() && !name_.id.empty()) {
-        cluster_.network().send(
-            [&group = cluster_.group(input_), name = name_] { group.leave(name); });
+        cluster_.network().send(to_coordinator(), [&group = cluster_.group(input_), name = name_] {
+            group.leave(name);
+        });
     }
 }
 
@@ -336,7 +343,8 @@ Result<SourceEvent> SimSource::poll(Duration wait) {
         const std::size_t index = (next_partition_ + i) % tracks_.size();
         const PartitionId partition{static_cast<std::int32_t>(index)};
         Track& of = tracks_[index];
-        if (!of.started || of.fetched_at > cluster_.schedule().now() || cluster_.leaders_away()) {
+        if (!of.started || of.fetched_at > cluster_.schedule().now() || cluster_.leaders_away() ||
+            cluster_.network().is_cut_off({owner_, Cluster::leader_of(input_, partition)})) {
             continue;
         }
         if (!cluster_.log(input_, partition).can_read(of.position)) {

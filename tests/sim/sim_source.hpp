@@ -73,6 +73,7 @@ private:
     void give(std::vector<PartitionId> partitions);
     void on_no_answer(std::uint64_t request);
     [[nodiscard]] std::uint64_t new_request();
+    [[nodiscard]] Link to_coordinator();
 
     Track& track(PartitionId partition);
     void fetch(PartitionId partition, Track& track);

@@ -93,6 +93,11 @@ Swarm Swarm::of(std::uint64_t seed) {
         swarm.processes = std::min(swarm.processes, 3);
         swarm.topic_made_again = swarm.logs_cut = 0;
     }
+    // New draws come last: a seed that has none of them keeps its history.
+    swarm.clients_cut_off = dice.chance(15) ? static_cast<std::uint32_t>(between(1, 6)) : 0;
+    swarm.most_cut_off_ms = between(5000, 40'000);
+    const bool doubled = dice.chance(20) && (swarm.stable_instances || swarm.static_members);
+    swarm.instances_doubled = doubled ? static_cast<std::uint32_t>(between(1, 4)) : 0;
     return swarm;
 }
 

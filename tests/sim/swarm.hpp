@@ -80,6 +80,9 @@ struct Swarm {
     std::uint32_t steps_doubled = 0;
     std::uint32_t topic_made_again = 0;
     std::uint32_t logs_cut = 0;
+    std::uint32_t clients_cut_off = 0;
+    std::uint64_t most_cut_off_ms = 1;
+    std::uint32_t instances_doubled = 0;
 };
 
 }  // namespace kstream::sim

@@ -35,8 +35,10 @@ enum class Fault : std::uint8_t {
     step_doubled,
     topic_made_again,
     log_cut,
+    client_cut_off,
+    instance_doubled,
 };
-inline constexpr std::size_t kFaultCount = 21;
+inline constexpr std::size_t kFaultCount = 23;
 inline constexpr std::array<std::string_view, kFaultCount> kFaultNames{
     "lost-request",
     "late-request",
@@ -58,7 +60,9 @@ inline constexpr std::array<std::string_view, kFaultCount> kFaultNames{
     "member-dropped",
     "step-doubled",
     "topic-made-again",
-    "log-cut"};
+    "log-cut",
+    "client-cut-off",
+    "instance-doubled"};
 
 enum class Event : std::uint8_t {
     commit,

@@ -58,4 +58,8 @@ struct Report {
     [[nodiscard]] ExitCode exit_code() const;
 };
 
+// For a person; and one line of JSON.
+[[nodiscard]] std::string to_text(const Report& report);
+[[nodiscard]] std::string to_json(const Report& report);
+
 }  // namespace kstream::audit

@@ -51,6 +51,7 @@ private:
                                            const Positions& starts);
     [[nodiscard]] Result<void> read_until(LogReader& from, TopicRole topic, Positions ends,
                                           const OnBatch& on_batch);
+    [[nodiscard]] Error unreadable(TopicRole topic, const Positions& wanted);
     [[nodiscard]] double seconds_since(Instant begin) const;
 
     [[nodiscard]] Result<void> quick();
@@ -69,6 +70,7 @@ private:
     // Whether every state is what its meta says; a difference is a finding when `is_final`.
     bool check_states(const Pass& pass, const Comparison& found, bool is_final);
     void add_states(const Pass& pass, const Comparison& found);
+    void judge_added_states();
     [[nodiscard]] Result<void> read_ledger(const Metas& cut);
     [[nodiscard]] Result<void> describe(const Metas& cut);
 

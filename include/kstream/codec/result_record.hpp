@@ -33,7 +33,7 @@ void append_json_string(std::string& out, std::string_view text);
 // Names of the headers of each result record (P9).
 inline constexpr std::string_view kTransactionHeader = "kstream.transaction";
 inline constexpr std::string_view kRunIdHeader = "kstream.run.id";
-// Since 0.2: whose totals a results topic holds.
+// Whose totals a results topic holds.
 inline constexpr std::string_view kApplicationHeader = "kstream.application";
 
 }  // namespace kstream

@@ -23,21 +23,19 @@ public:
     EndWatch(const Job& job, ClusterQueries& queries, LogReader& reader);
 
     // One step, soon over. True once everything is applied. The error open_transaction: everything
-    // is but what stands after an open transaction.
+    // is but what stands after an open transaction. The error integrity: more is than is there.
     [[nodiscard]] Result<bool> advance(Duration wait);
 
-    // A transaction was still open at the last look: the next step may wait a moment.
+    // A transaction was still open at the last look, or the log too short: the next step may wait a
+    // moment.
     [[nodiscard]] bool looks_again() const { return looks_ > 0; }
 
-    // So often, before a transaction is said to be open: they end by themselves within milliseconds
-    // where a topic is written all the time.
+    // So often, before a transaction is said to be open, which they end by themselves within
+    // milliseconds where a topic is written all the time, or a log to be cut off.
     static constexpr int kMaxLooks = 40;
 
-    // State partitions in which not all ends are applied yet; for progress.
-    [[nodiscard]] std::size_t missing() const;
-
 private:
-    // watch and look_again take turns as long as there is anything after the ends.
+    // watch and look_again take turns as long as there is anything after the ends; then the last.
     enum class Stage : std::uint8_t {
         count_partitions,
         take_log_ends,
@@ -45,7 +43,9 @@ private:
         take_start,
         take_stable,
         watch,
-        look_again
+        look_again,
+        look_at_source,
+        look_at_repartition
     };
     struct Changelog {
         Offset start;
@@ -53,12 +53,16 @@ private:
         Offset from;        // where reading began
         bool seen = false;  // a meta record was read
         std::map<PartitionId, Offset> applied;
+        Offset repartition_position;
     };
 
     Result<bool> ask(Query query, QueryAnswer& answer);
     Result<bool> count_partitions();
-    Result<bool> take_ends(Isolation isolation, std::vector<Offset>& ends);
+    Result<bool> take_ends(TopicRole topic, Isolation isolation, std::vector<Offset>& ends);
     Result<bool> look_again();
+    Result<bool> look_for_loss(TopicRole topic, const std::vector<Offset>& held);
+    [[nodiscard]] std::vector<Offset> held_of_source() const;
+    [[nodiscard]] std::vector<Offset> held_of_repartition() const;
     [[nodiscard]] Error open_transaction() const;
     Result<bool> take_bound(Query::Kind kind, Offset Changelog::* into);
     Result<void> open_tails();
@@ -73,7 +77,7 @@ private:
     std::int32_t source_partitions_ = 0;
     std::vector<Offset> log_ends_;  // by source partition, whether or not it may be read
     std::vector<Offset> ends_;      // to be applied; at most log_ends_, and at the end the same
-    int looks_ = 0;                 // without anything new
+    int looks_ = 0;                 // without anything new, or too short
     std::vector<Changelog> changelogs_;  // by state partition
 };
 

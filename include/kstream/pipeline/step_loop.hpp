@@ -14,16 +14,20 @@
 // a simulator steps it.
 //
 // What is true lies in parts, each with its phases: Positions, StepInFlight, FillingStep,
-// Revocation and Recovery. This class has the order in which they are asked, and tells source,
+// Revocation and Recovery; Sealing, Intake and LoopReport are the ways to the sink, from the
+// source and to those outside. This class has the order in which they are asked, and tells source,
 // sink, fold and takeover what follows (docs/adr/0041-phases.md).
 #pragma once
 
 #include "kstream/error.hpp"
 #include "kstream/pipeline/filling_step.hpp"
 #include "kstream/pipeline/fold.hpp"
+#include "kstream/pipeline/intake.hpp"
+#include "kstream/pipeline/loop_report.hpp"
 #include "kstream/pipeline/positions.hpp"
 #include "kstream/pipeline/recovery.hpp"
 #include "kstream/pipeline/revocation.hpp"
+#include "kstream/pipeline/sealing.hpp"
 #include "kstream/pipeline/step_in_flight.hpp"
 #include "kstream/pipeline/takeover.hpp"
 #include "kstream/ports/clock.hpp"
@@ -81,6 +85,8 @@ inline constexpr TransitionTable<LoopLife, LifeEvent, 4> kLifeTransitions{{
 class StepLoop {
 public:
     StepLoop(StepLoopConfig config, StepLoopPorts ports, Fold& fold, Takeover& takeover);
+    StepLoop(const StepLoop&) = delete;  // its parts know each other
+    StepLoop& operator=(const StepLoop&) = delete;
 
     // One iteration:
     //   1 take the outcome of the step in flight
@@ -102,8 +108,6 @@ public:
 
 private:
     [[nodiscard]] bool stopping() const { return life_ != LoopLife::running; }
-    void say(LogLevel level, std::string_view what);
-    void say(LogLevel level, std::string_view what, LogField more);
 
     Result<void> settle();
     Result<void> step_failed(const StepResult& result);
@@ -126,21 +130,13 @@ private:
     Result<void> advance_revocation();
     void release_revoked();
 
-    [[nodiscard]] bool due(Instant now);
     [[nodiscard]] bool may_submit() const;
-    void look_for_control_records(Instant now);
     Result<void> submit_if_due();
-    Result<void> submit(Step step, bool opens);
 
     Result<void> read();
     Result<void> fold_records(RecordBatch records);
-    Result<void> fold_slice(RecordBatch records);
-    void steer_flow();
-    [[nodiscard]] Duration poll_wait(Instant now) const;
 
     Result<bool> finish_stop();
-    void publish(Instant now);
-    void enter(LoopPhase phase);
 
     StepLoopConfig config_;
     StepLoopPorts ports_;
@@ -152,6 +148,9 @@ private:
     FillingStep filling_;
     Recovery recovery_;
     Revocation revocation_;
+    LoopReport report_;
+    Sealing sealing_;
+    Intake intake_;
     LoopLife life_ = LoopLife::running;
     Instant stop_since_;
 
@@ -159,15 +158,7 @@ private:
     std::vector<PartitionId> out_of_range_;  // their positions are not in the log any more
     bool generation_missed_ = false;         // another member may have gone on from here
 
-    Instant tail_checked_;
-    RecordSource::Flow flow_ = RecordSource::Flow::open;
     std::vector<ReadyPartition> ready_;  // scratch
-
-    bool publish_due_ = false;
-    LoopStatus status_;
-    LoopPhase phase_ = LoopPhase::other;
-    Instant phase_since_;
-    Instant published_;
 };
 
 }  // namespace kstream

@@ -55,6 +55,10 @@ public:
         return stage_ != Stage::topics && clock_.now() < next_;
     }
 
+    // Whether it was asked once where the logs begin, be it in vain: what is deleted from then on
+    // is noticed.
+    [[nodiscard]] bool has_asked_for_starts() const { return has_asked_for_starts_; }
+
     // As last seen.
     [[nodiscard]] std::int32_t source_partitions() const {
         return topics_[static_cast<std::size_t>(TopicRole::source)].topic.partitions;
@@ -92,6 +96,7 @@ private:
     Instant next_;
     Instant next_starts_;
     Instant starts_since_;  // since when they are asked for
+    bool has_asked_for_starts_ = false;
     bool said_unanswered_ = false;
     std::string missing_;
     std::string emptied_;

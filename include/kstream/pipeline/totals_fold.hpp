@@ -61,9 +61,12 @@ private:
     // loop, so the rest follows; another transaction's batches may stand between them.
     struct HalfRead {
         PartitionId partition;
+        Offset first;  // of its chunks
         std::uint64_t run_id = 0;
         std::uint64_t step = 0;
         std::uint32_t next_chunk = 0;
+        std::uint32_t chunks = 0;
+        std::vector<PartitionId> sources;
         bool duplicate = false;
     };
 
@@ -84,6 +87,7 @@ private:
     [[nodiscard]] std::vector<TotalStatus> shown_totals() const;
     Result<void> fold_batch(const RecordView& record, TotalsState& state);
     Result<bool> is_duplicate(const RecordView& record, TotalsState& state);
+    Result<void> check_rest_is_there(PartitionId partition, const BatchHeader& later);
     void note_oldest(std::int64_t timestamp_ms);
 
     const Job& job_;

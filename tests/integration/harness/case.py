@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from . import cluster
 from .cluster import BROKERS, ROOT
-from .process import Process
+from .process import BINARY, Process
 from .waiting import wait_for
 
 sys.path.insert(0, str(ROOT / "tools"))
@@ -76,10 +76,12 @@ class IntegrationTest(unittest.TestCase):
 
     # ---- running kstream -------------------------------------------------------------------------
 
-    def start(self, *arguments: str, name: str | None = None) -> Process:
+    def start(
+        self, *arguments: str, name: str | None = None, binary: Path = BINARY
+    ) -> Process:
         base = name or arguments[0]
         number = self._numbers[base] = self._numbers.get(base, 0) + 1
-        process = Process(self.directory, f"{base}-{number}", list(arguments))
+        process = Process(self.directory, f"{base}-{number}", list(arguments), binary)
         self._started.append(process)
         return process
 
@@ -89,8 +91,8 @@ class IntegrationTest(unittest.TestCase):
     def ends(self) -> list[str]:
         return ["-t", self.source, "--output-topic", self.results]
 
-    def create_topics(self, *options: str) -> Process:
-        made = self.start("create-topics", *self.names(), *options).expect(0)
+    def create_topics(self, *options: str, binary: Path = BINARY) -> Process:
+        made = self.start("create-topics", *self.names(), *options, binary=binary).expect(0)
         # topics_test.py has a test of what follows at once; the others are about something else.
         cluster.wait_until_known(self.topics())
         return made
@@ -114,14 +116,18 @@ class IntegrationTest(unittest.TestCase):
         """The sum of the source's end offsets; 0 where there is no source yet."""
         if not cluster.exists(self.source):
             return 0
+        cluster.wait_until_known([self.source])
         return sum(extent.end for extent in cluster.extents(self.source).values())
 
     def start_produce(self, *options: str) -> Process:
         return self.start("produce", *self.ends(), *options)
 
-    def aggregate(self, *options: str, name: str = "aggregate") -> Process:
+    def aggregate(
+        self, *options: str, name: str = "aggregate", binary: Path = BINARY
+    ) -> Process:
         session = [] if "--session-timeout" in options else membership()
-        return self.start("aggregate", *self.names(), *session, *options, name=name)
+        arguments = ("aggregate", *self.names(), *session, *options)
+        return self.start(*arguments, name=name, binary=binary)
 
     def replicas(self, number: int, *options: str) -> list[Process]:
         found = [self.aggregate(*options, name="replica") for _ in range(number)]

@@ -21,12 +21,23 @@ from totals_check.log_ends import MOVED, Extent, Log, NoSuchTopic, NotNow  # noq
 
 sys.path.insert(0, str(ROOT / "scripts" / "lib"))
 import kafka_admin  # noqa: E402
-from kafka_probe import Broker, NotReady, Reader, Unanswered, string  # noqa: E402
+from kafka_probe import (  # noqa: E402
+    METADATA,
+    Broker,
+    NotReady,
+    Reader,
+    Unanswered,
+    compact,
+    first_answer,
+    string,
+    uvarint,
+)
 
 BROKERS = "localhost:29092,localhost:39092,localhost:49092"
 LOG = Log(BROKERS)
 COMMAND_SECONDS = 150
-DESCRIBE_GROUPS = 15
+DESCRIBE_GROUPS, DESCRIBE_CONFIGS, INCREMENTAL_ALTER_CONFIGS = 15, 32, 44
+TOPIC_RESOURCE = 2
 DIRECTORY = "KSTREAM_CLUSTER_DIR"
 MEMORY = Path("/dev/shm")
 MEMORY_BYTES = 6 << 30  # the whole suite leaves half a GiB
@@ -189,6 +200,66 @@ def wait_until_known(topics: list[str]) -> None:
         return True
 
     wait_for(known, 30, f"all brokers know {topics}")
+
+
+def topic_ids(topic: str) -> set[bytes]:
+    """The ids that the brokers that answer have for a topic: one, but for the moments in which some
+    of them have learned that another one has taken its place. Empty for one that has none."""
+
+    def at(address: str) -> bytes:
+        body = uvarint(2) + bytes(16) + compact(topic.encode()) + b"\0" + b"\0\0\0\0"
+        with Broker(address) as broker:
+            reader = broker.ask(METADATA, 10, body, flexible=True)
+        reader.take("i")
+
+        def one_broker(r: Reader) -> None:
+            r.take("i"), r.compact_string(), r.take("i"), r.compact_string(), r.tags()
+
+        reader.compact_array(one_broker)
+        reader.compact_string()
+        reader.take("i")
+        reader.uvarint()
+        error = reader.take("h")
+        reader.compact_string()
+        return reader.data[reader.position : reader.position + 16] if error == 0 else b""
+
+    found = set()
+    for address in BROKERS.split(","):
+        with contextlib.suppress(Unanswered):
+            found.add(at(address))
+    return found
+
+
+def alter_topic(topic: str, config: dict[str, str]) -> None:
+    """Returns when all brokers that answer have it so: each learns it in its own time."""
+    resource = struct.pack(">ib", 1, TOPIC_RESOURCE) + string(topic)
+    body = resource + struct.pack(">i", len(config))
+    for key, value in config.items():
+        body += string(key) + struct.pack(">b", 0) + string(value)
+    body += struct.pack(">?", False)
+    reader = first_answer(BROKERS.split(","), lambda b: b.ask(INCREMENTAL_ALTER_CONFIGS, 0, body))
+    reader.take("i")
+    ((error, said),) = reader.array(lambda r: (r.take("h"), r.string()))
+    assert error == 0, f"{topic}: error {error}, {said}"
+
+    def one_setting(r: Reader) -> tuple[str, str]:
+        setting = r.string(), r.string()
+        r.take("b"), r.take("b"), r.take("b")
+        r.array(lambda r: (r.string(), r.string(), r.take("b")))
+        return setting
+
+    def has_it(address: str) -> bool:
+        try:
+            with Broker(address) as broker:
+                reader = broker.ask(DESCRIBE_CONFIGS, 1, resource + struct.pack(">i?", -1, False))
+        except Unanswered:
+            return True
+        reader.take("i"), reader.take("i")
+        reader.take("h"), reader.string(), reader.take("b"), reader.string()
+        return config.items() <= dict(reader.array(one_setting)).items()
+
+    for address in BROKERS.split(","):
+        wait_for(lambda a=address: has_it(a), 30, f"{address} has {config} for {topic}")
 
 
 def exists(topic: str) -> bool:

@@ -16,6 +16,7 @@ from .waiting import wait_for
 
 BINARY = Path(os.environ.get("KSTREAM", ROOT / "build/release/bin/kstream")).resolve()
 END_SECONDS = 60.0
+HANDLER_SECONDS = 10.0  # from exec() to the signal handler
 # Chooses a bug of the preset `planted`; other builds do not know it.
 PLANTED_BUG = "KSTREAM_PLANTED_BUG"
 
@@ -31,7 +32,9 @@ def discard_all() -> None:
 class Process:
     """Started at once. What a test leaves running is killed when the test ends."""
 
-    def __init__(self, directory: Path, name: str, arguments: list[str]) -> None:
+    def __init__(
+        self, directory: Path, name: str, arguments: list[str], binary: Path = BINARY
+    ) -> None:
         self.name = name
         self.arguments = arguments
         self.stdout_path = directory / f"{name}.out"
@@ -42,7 +45,7 @@ class Process:
         }
         with open(self.stdout_path, "wb") as out, open(self.stderr_path, "wb") as err:
             self._popen = subprocess.Popen(
-                [str(BINARY), *arguments],
+                [str(binary), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
@@ -110,13 +113,20 @@ class Process:
 
     def terminate(self, within: float = 5.0) -> float:
         """SIGTERM; has to end with 0 in that time. Returns the seconds that it took."""
+        self.terminate_later()
         started = time.monotonic()
-        self.send(signal.SIGTERM)
         self.expect(0, within)
         return time.monotonic() - started
 
     def terminate_later(self) -> None:
-        """SIGTERM; `expect` says how it ended."""
+        """SIGTERM, once it is more than a program that the kernel has begun to load; `expect` says
+        how it ended."""
+        wait_for(
+            lambda: self.handles_sigterm() or not self.is_running(),
+            HANDLER_SECONDS,
+            f"{self.name} handles SIGTERM",
+            poll=0.002,
+        )
         self.send(signal.SIGTERM)
 
     def discard(self) -> None:

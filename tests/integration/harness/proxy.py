@@ -9,6 +9,7 @@ do with which requests and responses; without any it passes on what comes, in or
     blackhole  nothing comes through in this direction any more, until `release` resets the
                connection
     cut        half of the frame, then the connection is reset
+    no-brokers the response, which is one of Metadata, names no broker
 
 A rule counts what it has done, and a frame says what became of it: a fault without such evidence
 has not happened.
@@ -26,7 +27,9 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-PRODUCE, FETCH, OFFSET_COMMIT, OFFSET_FETCH = 0, 1, 8, 9
+from .cluster import Reader
+
+PRODUCE, FETCH, METADATA, OFFSET_COMMIT, OFFSET_FETCH = 0, 1, 3, 8, 9
 JOIN_GROUP, HEARTBEAT, SYNC_GROUP = 11, 12, 14
 INIT_PRODUCER_ID, ADD_PARTITIONS, ADD_OFFSETS, END_TXN, TXN_OFFSET_COMMIT = 22, 24, 25, 26, 28
 NAMES = {
@@ -41,6 +44,8 @@ TRANSACTIONAL = {PRODUCE: 9, INIT_PRODUCER_ID: 2, ADD_PARTITIONS: 3, ADD_OFFSETS
 # Where the error code stands in a response: after correlation id and throttle time, and the tagged
 # fields of a flexible one's header, which has none.
 ERROR_AT = {(END_TXN, False): 8, (INIT_PRODUCER_ID, False): 8, (INIT_PRODUCER_ID, True): 9}
+
+METADATA_FLEXIBLE = 9
 
 # What clients connect to, and the broker's listener behind it.
 PORTS = {29292: 29192, 29293: 29193, 29294: 29194}
@@ -75,6 +80,7 @@ class Rule:
     response: bool = False
     client: str = ""  # a regular expression, searched in the client id
     transactional_id: str = ""  # empty: any
+    version: int = -1  # of the request; -1: any
     count: int = 1
     seconds: float = 0.0  # of a delay
     hits: list[Frame] = field(default_factory=list)
@@ -85,6 +91,7 @@ class Rule:
             len(self.hits) < self.count
             and self.api == frame.api
             and self.response == response
+            and self.version in (-1, frame.version)
             and (not self.transactional_id or self.transactional_id == frame.transactional_id)
             and re.search(self.client, frame.client) is not None
         )
@@ -104,6 +111,7 @@ class Proxy:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         self._servers = self._call(self._listen())
+        self.ports = [server.sockets[0].getsockname()[1] for server in self._servers]
 
     def _call(self, coroutine):  # type: ignore[no-untyped-def]
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
@@ -253,6 +261,9 @@ class _Connection:
                 if at:
                     (frame.error,) = struct.unpack_from(">h", data, at)
                 rule = self._proxy.rule_for(frame, response=True)
+                if rule and rule.verb == "no-brokers":
+                    assert frame.api == METADATA and frame.version >= METADATA_FLEXIBLE, frame
+                    data = without_brokers(data)
                 with contextlib.suppress(ConnectionError):
                     await self._pass(data, rule, self._client)
 
@@ -304,6 +315,20 @@ def first_partition_error(data: bytes, flexible: bool) -> int:
         return name + data[name] + 1 + 4  # the name's size is counted from 1
     (size,) = struct.unpack_from(">h", data, 12)
     return 14 + size + 4 + 4
+
+
+def without_brokers(data: bytes) -> bytes:
+    """A flexible Metadata response that says there are no brokers, as each of them says while all
+    are fenced."""
+    reader = Reader(data)
+    reader.take("i"), reader.tags(), reader.take("i")
+    before = reader.position
+
+    def broker(r: Reader) -> None:
+        r.take("i"), r.compact_string(), r.take("i"), r.compact_string(), r.tags()
+
+    reader.compact_array(broker)
+    return data[:before] + b"\1" + data[reader.position :]
 
 
 def _transactional_id(data: bytes, at: int, flexible: bool) -> str:

@@ -96,6 +96,18 @@ TEST_CASE("records that are deleted from the changelog are said, and the job goe
     CHECK(b.recorded.has("topic=topic-2 partition=2 from=0 to=4"));
 }
 
+// A changelog that was emptied within a second of the start was not noticed: what is deleted is
+// what was there at the first look.
+TEST_CASE("whether it knows where the logs begin is known") {
+    Bench b;
+    b.watch.look_now();
+    CHECK_FALSE(b.watch.has_asked_for_starts());
+    REQUIRE(b.watch.advance());
+    CHECK_FALSE(b.watch.has_asked_for_starts());
+    REQUIRE(b.look_for(seconds{1}));
+    CHECK(b.watch.has_asked_for_starts());
+}
+
 TEST_CASE("records that are deleted from the results are said, and nothing else") {
     Bench b;
     b.fill(TopicRole::results, 10);

@@ -360,6 +360,56 @@ TEST_CASE("P2: a chunk that is missing stops the loop") {
     }
 }
 
+TEST_CASE("P2: a map step whose rest was cut off stops the loop when a later step comes") {
+    const std::vector<Delta> delta{{seller_key("a"), amounts(1, 1)}};
+    const std::vector<std::string> step = chunks(7, 1, 0, 0, 5, {delta, delta, delta});
+    const auto after_two_chunks = [&step](const std::string& later) {
+        Bench b;
+        b.open({{0, 0}, {1, 0}});
+        REQUIRE(b.add(step[0]));
+        REQUIRE(b.add(step[1]));
+        return b.add(later);
+    };
+    const char* const missing =
+        "2 of 3 chunks of the map step at offset 1 are there, and a later step";
+    SECTION("of the same run") {
+        const Result<void> done = after_two_chunks(chunks(7, 2, 1, 0, 3, {delta}).front());
+        CHECK(is_integrity(done, missing));
+        CHECK(is_integrity(done, "repartition partition 0 offset 3"));
+    }
+    SECTION("of another run, which goes on after it") {
+        CHECK(is_integrity(after_two_chunks(chunks(8, 1, 0, 5, 6, {delta}).front()), missing));
+    }
+    SECTION("of a run that has nothing to do with it: the rest may come after that") {
+        CHECK(after_two_chunks(chunks(8, 1, 1, 0, 3, {delta}).front()));
+    }
+    SECTION("in another state partition") {
+        Bench b;
+        b.open({{0, 0}}, 0);
+        b.open({{0, 0}}, 1);
+        REQUIRE(b.add(step[0], 0));
+        REQUIRE(b.add(step[0], 1));
+        REQUIRE(b.add(step[1], 1));
+        REQUIRE(b.add(step[2], 1));
+        CHECK(b.add(chunks(7, 2, 0, 5, 6, {delta}).front(), 1));
+        CHECK(is_integrity(b.add(chunks(7, 2, 0, 5, 6, {delta}).front(), 0), "1 of 3 chunks"));
+    }
+}
+
+TEST_CASE("P2: nothing is missed of a step that comes again without its rest") {
+    Bench b;
+    b.open({{0, 0}});
+    const std::vector<Delta> delta{{seller_key("a"), amounts(1, 1)}};
+    const std::vector<std::string> step = chunks(7, 1, 0, 0, 5, {delta, delta});
+    REQUIRE(b.add(step[0]));
+    REQUIRE(b.add(step[1]));
+    REQUIRE(b.add(step[0]));
+    CHECK_FALSE(b.fold.can_seal());
+    REQUIRE(b.add(chunks(8, 1, 0, 5, 6, {delta}).front()));
+    CHECK(totals_of(b.commit()).at(seller_key("a")) == amounts(3, 3));
+    CHECK(b.status().duplicate_steps == 1);
+}
+
 TEST_CASE("a batch of another job stops the loop and names the difference") {
     Bench b;
     BatchHeader header = open_header({{0, 0}});

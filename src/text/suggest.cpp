@@ -1,5 +1,5 @@
 // Edit distance in its restricted Damerau form; names are short, so three rows will do.
-#include "cli/suggest.hpp"
+#include "text/suggest.hpp"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-namespace kstream::cli {
+namespace kstream::text {
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
     std::vector<std::size_t> before_last(b.size() + 1);
@@ -88,4 +88,4 @@ std::string did_you_mean(std::string_view name, std::string_view prefix,
     return found ? fmt::format(", did you mean {}{}?", prefix, *found) : std::string();
 }
 
-}  // namespace kstream::cli
+}  // namespace kstream::text

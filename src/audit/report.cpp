@@ -1,4 +1,4 @@
-#include "app/audit_report.hpp"
+#include "kstream/audit/report.hpp"
 
 #include "kstream/audit/audited_job.hpp"
 #include "text/json_writer.hpp"
@@ -7,20 +7,20 @@
 
 #include <iterator>
 
-namespace kstream::app {
+namespace kstream::audit {
 
 namespace {
 
-double per_second(const audit::Report& report) {
+double per_second(const Report& report) {
     return report.source_seconds > 0
                ? static_cast<double>(report.source_records) / report.source_seconds
                : 0.0;
 }
 
-std::string_view verdict(const audit::Report& report) {
+std::string_view verdict(const Report& report) {
     switch (report.exit_code()) {
         case ExitCode::ok:
-            return report.proof == audit::Proof::nothing ? "not audited" : "proved";
+            return report.proof == Proof::nothing ? "not audited" : "proved";
         case ExitCode::proved_wrong:
             return "differs";
         default:
@@ -30,31 +30,53 @@ std::string_view verdict(const audit::Report& report) {
 
 }  // namespace
 
-std::string audit_text(const audit::Report& report) {
+std::string_view proof_name(Proof proof) {
+    switch (proof) {
+        case Proof::nothing:
+            return "nothing";
+        case Proof::ledger_only:
+            return "ledger only";
+        case Proof::since_base:
+            return "since a base";
+        case Proof::full:
+            return "full";
+    }
+    return "unknown";
+}
+
+ExitCode Report::exit_code() const {
+    if (findings.count() > 0) {
+        return source_doubt.empty() || !findings.all_rest_on_source() ? ExitCode::proved_wrong
+                                                                      : ExitCode::cannot_tell;
+    }
+    return proof == Proof::ledger_only || !doubts.empty() ? ExitCode::cannot_tell : ExitCode::ok;
+}
+
+std::string to_text(const Report& report) {
     std::string out;
     const auto line = [&out]<typename... Args>(fmt::format_string<Args...> format, Args&&... args) {
         fmt::format_to(std::back_inserter(out), format, std::forward<Args>(args)...);
         out.push_back('\n');
     };
     line("application {}", report.application_id);
-    for (const audit::AuditedPartition& p : report.partitions) {
+    for (const AuditedPartition& p : report.partitions) {
         line("source partition {}: from {} up to {}, end {}, lag {}", p.partition.value,
              p.base.value, p.applied.value, p.end.value, p.lag);
     }
-    if (report.proof == audit::Proof::nothing) {
+    if (report.proof == Proof::nothing) {
         line("nothing was compared: --quick");
         return out;
     }
-    line("records: {}", audit::counts_text(report.counts));
+    line("records: {}", counts_text(report.counts));
     line("keys: {} compared, {} of them again at a later cut, in {} pass(es)", report.keys,
          report.again, report.passes);
     line("ledger: {} map steps in {} chains, {} of them purged in part, {} step(s) written twice",
          report.ledger.steps, report.ledger.chains, report.ledger.purged, report.ledger.duplicates);
     line("read {} records of the source in {:.1f} s, {:.0f} a second; {:.1f} s in all",
          report.source_records, report.source_seconds, per_second(report), report.seconds);
-    for (const audit::Finding& finding : report.findings.kept()) {
-        line("{}: {}\n  expected  {}\n  found     {}", audit::finding_name(finding.kind),
-             finding.what, finding.expected, finding.found);
+    for (const Finding& finding : report.findings.kept()) {
+        line("{}: {}\n  expected  {}\n  found     {}", finding_name(finding.kind), finding.what,
+             finding.expected, finding.found);
     }
     if (report.findings.count() > report.findings.kept().size()) {
         line("and {} more", report.findings.count() - report.findings.kept().size());
@@ -72,24 +94,24 @@ std::string audit_text(const audit::Report& report) {
         line("{}: {} kind(s) of difference that it cannot judge", verdict(report),
              report.doubts.size());
     } else {
-        line("{}: {}{}{}", verdict(report), audit::proof_name(report.proof),
+        line("{}: {}{}{}", verdict(report), proof_name(report.proof),
              report.why_not_full.empty() ? "" : ": ", report.why_not_full);
     }
     return out;
 }
 
-std::string audit_json(const audit::Report& report) {
+std::string to_json(const Report& report) {
     text::JsonWriter json;
     json.begin_object()
         .field("application_id", report.application_id)
         .field("verdict", verdict(report))
         .field("proved", report.findings.count() > 0 || !report.doubts.empty()
-                             ? audit::proof_name(audit::Proof::nothing)
-                             : audit::proof_name(report.proof))
+                             ? proof_name(Proof::nothing)
+                             : proof_name(report.proof))
         .field("why_not_full",
                report.source_doubt.empty() ? report.why_not_full : report.source_doubt)
         .field("exit_code", to_int(report.exit_code()));
-    json.array("source", report.partitions, [&json](const audit::AuditedPartition& p) {
+    json.array("source", report.partitions, [&json](const AuditedPartition& p) {
         json.begin_object().field("partition", p.partition.value).field("base", p.base.value);
         json.field("applied", p.applied.value).field("end", p.end.value);
         json.field("lag", p.lag).end_object();
@@ -129,8 +151,8 @@ std::string audit_json(const audit::Report& report) {
         .field("duplicates", report.ledger.duplicates)
         .end_object();
     json.array("doubts", report.doubts).field("finding_count", report.findings.count());
-    json.array("findings", report.findings.kept(), [&json](const audit::Finding& finding) {
-        json.begin_object().field("kind", audit::finding_name(finding.kind));
+    json.array("findings", report.findings.kept(), [&json](const Finding& finding) {
+        json.begin_object().field("kind", finding_name(finding.kind));
         json.field("what", finding.what).field("expected", finding.expected);
         json.field("found", finding.found).end_object();
     });
@@ -142,4 +164,4 @@ std::string audit_json(const audit::Report& report) {
     return json.take() + "\n";
 }
 
-}  // namespace kstream::app
+}  // namespace kstream::audit

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace kstream::cli {
+namespace kstream::text {
 
 // Insertions, deletions, replacements and swaps of neighbors that turn one text into the other.
 [[nodiscard]] std::size_t edit_distance(std::string_view a, std::string_view b);
@@ -26,4 +26,4 @@ namespace kstream::cli {
 [[nodiscard]] std::string did_you_mean(std::string_view name, std::string_view prefix,
                                        std::span<const std::string_view> candidates);
 
-}  // namespace kstream::cli
+}  // namespace kstream::text
