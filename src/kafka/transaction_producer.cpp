@@ -71,6 +71,7 @@ void TransactionSession::Producer::serve() {
         }
         StepResult result = write(step);
         result.number = step.number;
+        result.gap_in_log = gap_in_log_;
         written_->raise(ends_);
         const bool unanswered = watch_.unanswered() > 0 && !planted(PlantedBug::producer_kept);
         const bool unusable = result.outcome == TransactionResult::uncertain ||
@@ -181,6 +182,7 @@ void TransactionSession::Producer::fail_with(Error error) {
 StepResult TransactionSession::Producer::write(const Step& step) {
     const TimePoint deadline = Clock::now() + config_.transaction_timeout * 8 / 10;
     delivery_error_.reset();
+    gap_in_log_ = false;
     for (const LogEnd& log : step.log_ends) {
         raise_end(log);
     }
@@ -419,6 +421,7 @@ StepResult TransactionSession::Producer::failed(Error cause, TimePoint deadline)
     const rd_kafka_resp_err_t fatal =
         rd_kafka_fatal_error(client_.get(), reason.data(), reason.size());
     if (fatal != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        gap_in_log_ |= fatal == RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
         return {0,
                 fatal == RD_KAFKA_RESP_ERR__FENCED ? TransactionResult::fenced
                                                    : TransactionResult::uncertain,
@@ -461,6 +464,8 @@ void TransactionSession::Producer::delivery_cb(rd_kafka_t*, const rd_kafka_messa
         self.note_written(*message);
         return;
     }
+    // librdkafka reports it of the first batch that waits alone: later ones it sends again.
+    self.gap_in_log_ |= code == RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
     // Purged messages are those of an abort: their cause is known already.
     if (code == RD_KAFKA_RESP_ERR__PURGE_QUEUE || code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT ||
         (self.delivery_error_ && !is_of_another_record(*self.delivery_error_))) {

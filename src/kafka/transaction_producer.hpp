@@ -165,6 +165,7 @@ private:
     HandlePtr client_;
     std::array<TopicPtr, kTopicRoleCount> topics_;
     std::optional<Error> delivery_error_;
+    bool gap_in_log_ = false;  // of the step that is written
     const std::shared_ptr<WrittenEnds> written_;
     WrittenEnds::Ends ends_;
     // The first record that was written where there had been others before.

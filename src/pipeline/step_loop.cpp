@@ -83,6 +83,11 @@ Result<void> StepLoop::step_failed(const StepResult& result) {
         }
         // Nothing of the step is visible, and the committed positions are known here.
         recovery_.aborted(ports_.clock.now());
+        if (result.gap_in_log) {
+            take_over_anew();
+            step_.on(StepEvent::outcome);
+            return {};
+        }
         take_back();
         step_.on(StepEvent::outcome);
         if (!planted(PlantedBug::no_rewind_after_abort)) {
@@ -97,6 +102,7 @@ Result<void> StepLoop::step_failed(const StepResult& result) {
                     "two processes run with one --instance-id, or this one was paused for longer "
                     "than the transaction timeout");
     }
+    gap_in_log_ = result.gap_in_log;
     step_.on(StepEvent::outcome_lost);
     return note_rebuild(result.error);
 }
@@ -166,7 +172,9 @@ void StepLoop::settle_uncertain(Recovery::Finding found) {
     if (found == Recovery::Finding::none) {
         return;
     }
-    if (found == Recovery::Finding::unknown) {
+    // What a committed step has lost, a takeover finds missing (ADR 0050).
+    if (found == Recovery::Finding::unknown || gap_in_log_) {
+        gap_in_log_ = false;
         take_over_anew();
         step_.on(StepEvent::answered);
         return;

@@ -216,6 +216,18 @@ TEST_CASE("a step is not committed when a record was delivered at no offset") {
     CHECK(refused.error.message.find("at no offset") != std::string::npos);
 }
 
+// An unclean election after the first step would make a broker say so.
+TEST_CASE("a broker that does not have what was written before is no usual failure") {
+    Bench b;
+    b.begin(b.id_of(kInput));
+    CHECK_FALSE(b.commit({1}).gap_in_log);
+    b.fail_next(kProduceApi, RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
+    const StepResult result = b.commit({1});
+    INFO(result.error.message);
+    CHECK(result.outcome == TransactionResult::uncertain);
+    CHECK(result.gap_in_log);
+}
+
 // The call that adds the offsets then fails for its wrong state only, which says nothing.
 // A log that was cut after a takeover has read it: the history of seed 20002725 of the simulator.
 TEST_CASE("a step is not committed when a log goes on below where a takeover saw it end") {

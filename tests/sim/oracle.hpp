@@ -52,6 +52,7 @@ private:
                !entries[index].aborted;
     }
     [[nodiscard]] std::map<std::string, Total> expected(bool before);
+    [[nodiscard]] bool totals_are_counted_again();
     [[nodiscard]] std::optional<std::string> read_results(std::map<std::string, Total>& published);
     [[nodiscard]] std::optional<std::string> check_results();
     [[nodiscard]] std::optional<std::string> check_chain(PartitionId state);

@@ -360,6 +360,7 @@ void SimSink::on_answer(std::size_t call, std::uint64_t number, Code code,
         case Code::unstable_offset_commit:
         case Code::offset_out_of_range:
             finish(TransactionResult::uncertain, error_of(code, Disposition::rebuild_producer));
+            result_->gap_in_log = code == Code::out_of_order_sequence;
             return;
     }
 }

@@ -157,6 +157,7 @@ private:
     // Heard of, and looked into as soon as no step is in flight; nothing is submitted before that.
     std::vector<PartitionId> out_of_range_;  // their positions are not in the log any more
     bool generation_missed_ = false;         // another member may have gone on from here
+    bool gap_in_log_ = false;                // of the step whose outcome is uncertain
 
     std::vector<ReadyPartition> ready_;  // scratch
 };

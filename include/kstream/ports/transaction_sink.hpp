@@ -25,6 +25,9 @@ struct StepResult {
     // fenced: as uncertain, and the broker has said that another producer took the id over.
     TransactionResult outcome = TransactionResult::aborted;
     Error error;  // of everything but committed
+    // A broker has answered that the producer's records before these are not in the log
+    // (OUT_OF_ORDER_SEQUENCE_NUMBER): steps that were committed may have lost some.
+    bool gap_in_log = false;
 };
 
 class TransactionSink {

@@ -34,6 +34,11 @@ public:
             outcome == TransactionResult::committed || outcome == TransactionResult::aborted;
         state_ = stands ? State::ready : State::starting;
     }
+    // The same after OUT_OF_ORDER_SEQUENCE_NUMBER.
+    void finish_at_a_gap(TransactionResult outcome) {
+        finish(outcome);
+        result_->gap_in_log = true;
+    }
     void start_anew() { state_ = State::starting; }
     void stand() {
         REQUIRE(state_ == State::starting);

@@ -509,6 +509,29 @@ TEST_CASE("P6: an uncertain step without a record is not told by offsets: taken 
     CHECK(b.takeover.under_way == std::vector{PartitionId{0}});
 }
 
+// A changelog that had lost the last record of a committed step was written on by its owner: the
+// markers of that step and of the next one filled the offsets, and only the sequence told.
+TEST_CASE("a gap in what the producer has written is looked into by a takeover") {
+    for (const bool aborted : {true, false}) {
+        CAPTURE(aborted);
+        StepLoopBench b;
+        b.group[PartitionId{0}].offset = Offset{4};
+        b.own({0}, 4);
+        b.add(0, 6);
+        b.run_until_submitted();
+        b.sink.finish_at_a_gap(aborted ? TransactionResult::aborted : TransactionResult::uncertain);
+        b.run(1);
+        if (!aborted) {
+            b.sink.stand();
+            b.run(5);
+        }
+        CHECK(b.fold.undone == std::vector<std::string>{"filling", "in flight"});
+        CHECK(b.fold.dropped == std::vector{PartitionId{0}});
+        CHECK(b.takeover.under_way == std::vector{PartitionId{0}});
+        CHECK(b.source.rewinds.empty());
+    }
+}
+
 TEST_CASE("P6: a partition that has moved tells for one that has written without a record") {
     for (const bool committed : {false, true}) {
         CAPTURE(committed);
