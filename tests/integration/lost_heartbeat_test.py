@@ -1,0 +1,65 @@
+"""Groups of KIP-848, of whose heartbeats the responses get lost.
+
+The coordinator gives a new assignment in one response and takes it for known. A member that lost it
+has to send all its fields before it is told again; one that only goes on keeps its partitions until
+max.poll.interval.ms is over, and all that while the group stands still. (A run of the chaos did, for
+five minutes: scripts/librdkafka/lost-heartbeat.patch.)
+"""
+
+from __future__ import annotations
+
+import time
+
+from harness import cluster, proxy
+from harness.case import IntegrationTest, assigned, wait_for
+from harness.proxy import CONSUMER_GROUP_HEARTBEAT, Rule
+
+PARALLEL = True
+
+STAGES = ("map", "totals")
+PARTITIONS = 6  # of what create-topics makes
+OF_KIP_848 = ("--group-protocol", "consumer")
+
+
+class LostHeartbeat(IntegrationTest):
+    SECONDS = 60
+
+    def test_an_assignment_that_was_lost_is_given_again(self) -> None:
+        through = proxy.shared()
+        self.create_topics()
+        self.produce(20_000)
+        first = self.start(
+            "aggregate", *self.names(), "-b", proxy.BROKERS, *OF_KIP_848, name="first"
+        )
+        for stage in STAGES:
+            wait_for(
+                lambda s=stage: len(assigned(first)[s]) == PARTITIONS, 60, f"one has all of {stage}"
+            )
+
+        lost = {
+            stage: through.add(Rule(
+                "hold", CONSUMER_GROUP_HEARTBEAT, response=True, count=10_000,
+                client=f"{self.application}-{stage}-"))
+            for stage in STAGES
+        }  # fmt: skip
+        for rule in lost.values():
+            self.addCleanup(through.release, rule)
+        second = self.start("aggregate", *self.names(), *OF_KIP_848, name="second")
+        for stage in STAGES:
+            group = f"{self.application}-{stage}"
+            wait_for(lambda g=group: len(cluster.group_members(g)) == 2, 60, f"two in {group}")
+        both = time.monotonic()
+        # The response that has the new assignment is the first one after that.
+        for stage, rule in lost.items():
+            wait_for(
+                lambda r=rule: any((hit.answered or 0) > both for hit in r.hits),
+                60, f"a response to {stage} is lost",
+            )  # fmt: skip
+        for rule in lost.values():
+            through.release(rule)
+        for stage in STAGES:
+            wait_for(lambda s=stage: assigned(second)[s], 60, f"the second one has some of {stage}")
+        for worker in (first, second):
+            worker.terminate()
+        self.settle(90, *OF_KIP_848)
+        self.assert_exact(count=20_000)
