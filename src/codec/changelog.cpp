@@ -14,6 +14,17 @@ namespace {
 
 constexpr char kMetaKeyByte = 0;
 
+// The last field of a total, of a job with HAVING.
+void write_published(ByteWriter& writer, bool published) {
+    writer.u8(published ? 1 : 0);
+}
+
+[[nodiscard]] bool read_published(ByteReader& reader, bool& published) {
+    const std::uint8_t byte = reader.u8();
+    published = byte == 1;
+    return byte <= 1;
+}
+
 std::unexpected<Error> bad_record(std::string_view what) {
     return fail(
         ExitCode::integrity, fmt::format("changelog record: {}", what),
@@ -75,42 +86,53 @@ Result<ChangelogKeyKind> changelog_key_kind(std::string_view key) {
 
 void append_total_value(std::string& out, std::uint64_t transaction,
                         std::span<const AggregateKind> kinds, std::span<const Slot> slots,
-                        const TextStore* texts) {
+                        const TextStore* texts, std::optional<bool> published) {
     const std::size_t begin = out.size();
     ByteWriter writer{out};
     writer.u8(kFormat);
     writer.varint(transaction);
-    out[begin] = static_cast<char>(write_slots(writer, kinds, slots, texts));
+    std::uint8_t format = write_slots(writer, kinds, slots, texts);
+    if (published) {
+        write_published(writer, *published);
+        format = kStatementFormat;
+    }
+    out[begin] = static_cast<char>(format);
     writer.crc_since(begin);
 }
 
 Result<std::uint64_t> decode_total_value(std::string_view value,
                                          std::span<const AggregateKind> kinds,
-                                         std::vector<Slot>& slots, TextStore* texts) {
+                                         std::vector<Slot>& slots, TextStore* texts,
+                                         bool* published) {
     std::string_view body;
     if (!strip_crc(value, body)) {
         return bad_record("the checksum of a total does not match");
     }
     ByteReader reader{body};
     const std::uint8_t format = reader.u8();
-    if (!is_known_format(format, kinds)) {
-        return bad_record("the format of a total is not known to this version");
+    if (published != nullptr ? format != kStatementFormat : !is_known_format(format, kinds)) {
+        return bad_record("the format of a total is not one of this job, or of a later version");
     }
     const std::uint64_t transaction = reader.varint();
-    if (!read_slots(reader, format, kinds, slots, texts) || !reader.at_end()) {
+    if (!read_slots(reader, format, kinds, slots, texts) ||
+        (published != nullptr && !read_published(reader, *published)) || !reader.at_end()) {
         return bad_record("a total does not have the job's aggregates");
     }
     return transaction;
 }
 
 UInt128 state_entry_hash(std::string_view state_key, std::span<const AggregateKind> kinds,
-                         std::span<const Slot> slots, const TextStore* texts) {
+                         std::span<const Slot> slots, const TextStore* texts,
+                         std::optional<bool> published) {
     // The encoded form is the canonical one; the key's length is in front, so no two entries share
     // one text.
     std::string text;
     ByteWriter writer{text};
     writer.text(state_key);
     std::ignore = write_slots(writer, kinds, slots, texts);
+    if (published) {
+        write_published(writer, *published);
+    }
     return stable_hash(text);
 }
 
