@@ -50,6 +50,10 @@ bool read_sources(ByteReader& reader, std::uint8_t format, std::span<const Aggre
     return !reader.failed();
 }
 
+bool is_format_of_meta(std::uint8_t format) {
+    return format == kFormat || format == kWideFormat;
+}
+
 // What writers keep to: each source partition once, in order, with nothing unaccounted for.
 bool plausible(const std::vector<SourceProgress>& sources) {
     PartitionId before;
@@ -169,7 +173,7 @@ Result<MetaHead> decode_meta_head(std::string_view value) {
         return bad_record("the checksum of meta does not match");
     }
     ByteReader reader{body};
-    if (reader.u8() != kFormat) {
+    if (!is_format_of_meta(reader.u8())) {
         return bad_record("the format of meta is not known to this version");
     }
     MetaHead owner;
@@ -188,7 +192,7 @@ Result<Meta> decode_meta_value(std::string_view value, std::span<const Aggregate
     }
     ByteReader reader{body};
     const std::uint8_t format = reader.u8();
-    if (format != kFormat && format != kWideFormat) {
+    if (!is_format_of_meta(format)) {
         return bad_record("the format of meta is not known to this version");
     }
     Meta meta;
