@@ -91,7 +91,12 @@ std::string text_of(const cli::ExplainConfig& config, const topics::Names& names
                                                  : "max",
                   input_text(job, accumulator), sizeof(Slot), text ? " and the text" : "");
     }
-    page.line("{} bytes in memory, and the key", job.plan.accumulators.size() * sizeof(Slot));
+    const std::size_t flag = statement.having ? 1 : 0;
+    if (flag > 0) {
+        page.line("whether HAVING has let it into the results: {} byte", flag);
+    }
+    page.line("{} bytes in memory, and the key",
+              job.plan.accumulators.size() * sizeof(Slot) + flag);
     page.title("Topics");
     for (const TopicRole role : topics::kTopicRoles) {
         page.line("{}: {}", role_name(role), names.topic(role));

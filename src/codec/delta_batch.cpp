@@ -81,7 +81,7 @@ RecordCounts& RecordCounts::operator+=(const RecordCounts& other) {
 
 bool is_known_format(std::uint8_t format, std::span<const AggregateKind> kinds) {
     return format == kFormat || format == kWideFormat ||
-           (format == kTextFormat && std::ranges::any_of(kinds, keeps_text));
+           (format == kStatementFormat && std::ranges::any_of(kinds, keeps_text));
 }
 
 std::uint8_t write_slots(ByteWriter& writer, std::span<const AggregateKind> kinds,
@@ -96,7 +96,7 @@ std::uint8_t write_slots(ByteWriter& writer, std::span<const AggregateKind> kind
         } else if (texts != nullptr && keeps_text(kinds[i])) {
             writer.u8(tag);
             writer.text(texts->text(slots[i]));
-            format = kTextFormat;
+            format = kStatementFormat;
         } else if (value.fits_128()) [[likely]] {
             writer.u8(tag);
             writer.zigzag128(value.low_128());
@@ -116,7 +116,7 @@ bool read_slots(ByteReader& reader, std::uint8_t format, std::span<const Aggrega
         const auto narrow = static_cast<std::uint8_t>(kind);
         if (keeps_text(kind) && tag == narrow) {
             const std::string_view text = reader.text();
-            if (texts == nullptr || format != kTextFormat || text.size() > kMaxTextBytes) {
+            if (texts == nullptr || format != kStatementFormat || text.size() > kMaxTextBytes) {
                 return false;
             }
             texts->merge(kind, slots.emplace_back(), text);

@@ -26,12 +26,20 @@ Result<std::unique_ptr<Projection>> Projection::make(const job::Statement& state
         }
         made->columns_.push_back(*node);
     }
+    if (statement.having) {
+        const Result<std::uint32_t> node = made->program_.add(*statement.having, zones);
+        if (!node) {
+            return std::unexpected(node.error());
+        }
+        made->having_ = *node;
+    }
     made->evaluator_ = std::make_unique<Evaluator>(made->program_);
     return made;
 }
 
-std::span<const Value> Projection::row(const GroupKey& group, std::span<const Slot> slots,
-                                       const SideValues* side) {
+std::optional<std::span<const Value>> Projection::row(const GroupKey& group,
+                                                      std::span<const Slot> slots,
+                                                      const SideValues* side) {
     // Its arena begins anew, so what the leaves are made of comes after it.
     evaluator_->begin({.groups = groups_, .aggregates = aggregates_});
     for (std::size_t i = 0; i < groups_.size(); ++i) {
@@ -39,6 +47,12 @@ std::span<const Value> Projection::row(const GroupKey& group, std::span<const Sl
     }
     for (std::size_t i = 0; i < aggregates_.size(); ++i) {
         aggregates_[i] = finish(statement_, plan_, i, slots, evaluator_->arena(), side);
+    }
+    if (having_) {
+        const Value& passes = evaluator_->value(*having_);
+        if (passes.tag != Tag::boolean || !passes.truth) {
+            return std::nullopt;
+        }
     }
     for (std::size_t i = 0; i < row_.size(); ++i) {
         const Value& value = evaluator_->value(columns_[i]);

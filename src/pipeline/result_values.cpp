@@ -79,23 +79,27 @@ ResultValues::ResultValues(const Job& job) : job_(job) {
     }
 }
 
-void ResultValues::append(std::string& out, const GroupKey& group, std::span<const Slot> slots,
+bool ResultValues::append(std::string& out, const GroupKey& group, std::span<const Slot> slots,
                           const TextStore& texts) {
     if (projection_ == nullptr) {
         append_result_value(out, job_.spec, group, slots);
-        return;
+        return true;
     }
     texts_.reset();
     const Texts beside{slots, texts};
     const std::vector<job::Column>& columns = job_.statement->statement.columns;
-    const std::span<const expr::Value> row = projection_->row(group, slots, &beside);
-    for (std::size_t i = 0; i < row.size(); ++i) {
+    const auto row = projection_->row(group, slots, &beside);
+    if (!row) {
+        return false;
+    }
+    for (std::size_t i = 0; i < row->size(); ++i) {
         out += i == 0 ? '{' : ',';
         append_json_string(out, columns[i].name);
         out += ':';
-        append_json(out, row[i], texts_);
+        append_json(out, (*row)[i], texts_);
     }
     out += '}';
+    return true;
 }
 
 std::vector<double> ResultValues::graph_values(const GroupKey& group, std::span<const Slot> slots,
@@ -109,11 +113,11 @@ std::vector<double> ResultValues::graph_values(const GroupKey& group, std::span<
     }
     texts_.reset();
     const Texts beside{slots, texts};
-    const std::span<const expr::Value> row = projection_->row(group, slots, &beside);
+    const auto row = projection_->row(group, slots, &beside);
     for (const std::size_t column : graph_columns_) {
         double value = std::numeric_limits<double>::quiet_NaN();
-        if (row[column].tag == expr::Tag::numeric) {
-            const std::string_view text = expr::to_text(row[column].number, texts_);
+        if (row && (*row)[column].tag == expr::Tag::numeric) {
+            const std::string_view text = expr::to_text((*row)[column].number, texts_);
             std::from_chars(text.data(), text.data() + text.size(), value);
         }
         values.push_back(value);

@@ -329,7 +329,9 @@ StateEntry TotalsFold::entry(const TotalsState& state, std::uint32_t index,
                   "state keys were checked when they came in");
     StateEntry entry{.partition = state.partition(), .index = index, .key = {}, .value = {}};
     append_result_key(entry.key, group);
-    results_->append(entry.value, group, slots, state.all_texts());
+    if (!results_->append(entry.value, group, slots, state.all_texts())) {
+        entry.value = "null";
+    }
     return entry;
 }
 

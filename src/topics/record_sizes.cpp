@@ -46,6 +46,11 @@ std::int64_t texts(const AggregationSpec& spec) {
     return kept * to_signed(kMaxTextBytes);
 }
 
+// Of a total whose statement has HAVING.
+std::int64_t published(const AggregationSpec& spec) {
+    return spec.statement ? 1 : 0;
+}
+
 // Everything of a batch but its deltas, and of meta but the text of the job: identity and ranges,
 // of numbers up to 2^49.
 std::int64_t ranges(const AggregationSpec& spec, int source_partitions) {
@@ -87,7 +92,7 @@ std::int64_t largest_record(TopicRole role, const AggregationSpec& spec) {
         case TopicRole::repartition:
             return progress_record(role, spec, 1);
         case TopicRole::changelog:
-            return kOverhead + 2 * state_key(spec) + slots(spec) + texts(spec);
+            return kOverhead + 2 * state_key(spec) + slots(spec) + texts(spec) + published(spec);
         case TopicRole::results:
             return kOverhead + result(spec);
         case TopicRole::dead_letters:

@@ -20,10 +20,11 @@ namespace kstream {
 // The formats of batches, totals and meta. They differ in what a slot may be: in the second one
 // also wide, a value beyond 128 bits; in the third one also a text (core/text_store.hpp). A value
 // has the lowest that its slots need, and the bytes of the first never change; a version that does
-// not know a kind of slots refuses the format by its number.
+// not know a kind of slots refuses the format by its number. Totals of a job with HAVING are all
+// of the third, and have one field more.
 inline constexpr std::uint8_t kFormat = 1;
 inline constexpr std::uint8_t kWideFormat = 2;
-inline constexpr std::uint8_t kTextFormat = 3;
+inline constexpr std::uint8_t kStatementFormat = 3;
 
 // Of a slot's encoded form: a tag and three words. Texts come on top.
 inline constexpr std::size_t kMaxSlotBytes = 25;

@@ -1,4 +1,5 @@
-// The columns of a statement's results, from a group and its accumulators.
+// What a statement's results say of a group, from its accumulators: whether HAVING lets it pass,
+// and its columns.
 #pragma once
 
 #include "kstream/core/slot.hpp"
@@ -14,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -28,11 +30,13 @@ public:
                                                                   const ZoneFiles& zones);
 
     // The values of the columns, in their order: values, or NULL. A number beyond the bounds of
-    // numbers is NULL as well: no record can be set aside for it. `group` is one that the statement
-    // has made. Valid until the next call.
-    // `side` has what lies beside the slots: of a statement that keeps such a thing.
-    [[nodiscard]] std::span<const Value> row(const GroupKey& group, std::span<const Slot> slots,
-                                             const SideValues* side = nullptr);
+    // numbers is NULL as well: no record can be set aside for it. None where there is HAVING, and
+    // it comes to anything but true: false, NULL, a number beyond the bounds. `group` is one that
+    // the statement has made. Valid until the next call. `side` has what lies beside the slots: of
+    // a statement that keeps such a thing.
+    [[nodiscard]] std::optional<std::span<const Value>> row(const GroupKey& group,
+                                                            std::span<const Slot> slots,
+                                                            const SideValues* side = nullptr);
 
 private:
     Projection(const job::Statement& statement, const job::Plan& plan);
@@ -43,6 +47,7 @@ private:
     const job::Plan& plan_;
     Program program_;
     std::vector<std::uint32_t> columns_;  // their nodes
+    std::optional<std::uint32_t> having_;
     std::unique_ptr<Evaluator> evaluator_;
     std::vector<Value> groups_;
     std::vector<Value> aggregates_;

@@ -30,6 +30,11 @@ struct Job {
     // Fewer in tests, which have few keys: what is done for many has to be right as well.
     std::size_t cells_in_cache = KeyTable::kCellsInCache;
 
+    // Whether a key may have a total and no result.
+    [[nodiscard]] bool has_having() const {
+        return statement != nullptr && statement->statement.having.has_value();
+    }
+
     static std::vector<AggregateKind> kinds_of(const AggregationSpec& spec) {
         std::vector<AggregateKind> kinds;
         for (const AggregateSpec& aggregate : spec.aggregates) {

@@ -20,12 +20,13 @@ public:
     // `job` outlives it.
     explicit ResultValues(const Job& job);
 
-    // Appends the value of the key's result record. `texts` has those of the slots.
-    void append(std::string& out, const GroupKey& group, std::span<const Slot> slots,
-                const TextStore& texts);
+    // Whether the key has a result; one that HAVING does not let pass has none. Appends the value
+    // of its record where it has. `texts` has those of the slots.
+    [[nodiscard]] bool append(std::string& out, const GroupKey& group, std::span<const Slot> slots,
+                              const TextStore& texts);
 
     // For graphs: the names, and for each of them the value as a double. Of a statement its columns
-    // that are numbers and no groups; NULL is not a number.
+    // that are numbers and no groups; NULL is not a number, nor is any of a key without a result.
     [[nodiscard]] const std::vector<std::string>& graph_names() const { return graph_names_; }
     [[nodiscard]] std::vector<double> graph_values(const GroupKey& group,
                                                    std::span<const Slot> slots,

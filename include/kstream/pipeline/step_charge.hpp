@@ -29,6 +29,7 @@ public:
                 fixed_ += column.size() + kColumnBytes;
             }
             results_ = 1 + spec.statement->mentions;
+            fixed_ += kPublishedBytes;
         }
     }
 
@@ -51,6 +52,8 @@ public:
 private:
     // A slot in memory and in the undo, in a delta and in the changelog, and as text.
     static constexpr std::size_t kSlotBytes = 2 * 24 + 2 * 12 + 20;
+    // Of HAVING: in memory, in the undo and in the changelog.
+    static constexpr std::size_t kPublishedBytes = 3;
     // The records of changelog and results, and what the tables hold for each key.
     std::size_t fixed_ = 2 * sizeof(OutputBatch::Record) + 64;
     static constexpr std::size_t kColumnBytes = 40;  // of a statement's result, beside its name

@@ -16,6 +16,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -111,9 +112,10 @@ public:
 private:
     // What a layer has to put back when it is taken back.
     struct Layer {
-        std::vector<std::uint32_t> touched;  // keys changed in this layer, each once
-        std::vector<Slot> before;            // their slots, width() per touched key
-        std::size_t bytes = 0;               // charged for these
+        std::vector<std::uint32_t> touched;          // keys changed in this layer, each once
+        std::vector<Slot> before;                    // their slots, width() per touched key
+        std::vector<std::uint8_t> published_before;  // of a job with HAVING: per touched key
+        std::size_t bytes = 0;                       // charged for these
         std::uint32_t keys_before = 0;
         std::uint32_t again_before = 0;
         std::size_t texts_before = 0;  // size of texts_
@@ -127,12 +129,17 @@ private:
     [[nodiscard]] std::size_t width() const { return job_.kinds.size(); }
     [[nodiscard]] std::span<Slot> slots_of(std::uint32_t key);
     [[nodiscard]] const TextStore* texts() const { return has_texts_ ? &texts_ : nullptr; }
+    [[nodiscard]] std::optional<bool> published(std::uint32_t key) const {
+        return has_having_ ? std::optional{published_[key] != 0} : std::nullopt;
+    }
     [[nodiscard]] bool mostly_garbage() const;
     void leave_garbage();
     [[nodiscard]] const SourceProgress* find_source(PartitionId partition) const;
     [[nodiscard]] Result<void> check_new(std::string_view state_key);
     [[nodiscard]] KeyTable::Found touch(std::string_view state_key);
+    void add_marks();
     void remember(std::uint32_t key);
+    void seal_key(std::size_t touched, std::uint32_t headers, OutputBatch& out);
     void begin_layer(Layer& layer) const;
     void undo(Layer& layer);
     [[nodiscard]] std::unexpected<Error> broken(std::string_view what) const;
@@ -145,7 +152,12 @@ private:
     std::shared_ptr<ResultValues> results_;  // keeps nothing between calls: copies share it
 
     KeyTable keys_;
-    std::vector<Slot> slots_;     // width() per key
+    std::vector<Slot> slots_;  // width() per key
+    // Of a job with HAVING: whether the results have each key, as of the last seal. It is what
+    // was written, and not what HAVING would say of the slots once more: zones change with the
+    // machine.
+    bool has_having_ = false;
+    std::vector<std::uint8_t> published_;
     bool has_texts_ = false;      // the job keeps any
     TextStore texts_;             // of slots_ and of what layers have saved of them
     std::size_t texts_kept_ = 0;  // size of texts_ when it was last without garbage
@@ -169,6 +181,9 @@ private:
     std::optional<Meta> restored_meta_;
     Offset changelog_end_;
     std::vector<Slot> scratch_;
+    std::string key_;  // these of the record that is being made
+    std::string value_;
+    std::string result_;
     GroupKey group_;
 };
 

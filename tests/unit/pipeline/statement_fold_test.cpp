@@ -83,8 +83,14 @@ struct Bench {
         totals->committed(0);
         for (const OutputBatch::Record& record : out.outputs.records()) {
             const std::string key{*out.outputs.key(record)};
-            const std::string value{*out.outputs.value(record)};
-            (record.topic == TopicRole::results ? results : changelog)[key] = value;
+            const auto value = out.outputs.value(record);
+            auto& topic = record.topic == TopicRole::results ? results : changelog;
+            if (value) {
+                topic[key] = *value;
+            } else {
+                ++tombstones;
+                REQUIRE(topic.erase(key) == 1);
+            }
         }
     }
 
@@ -116,6 +122,7 @@ struct Bench {
     Offset sealed{0};
     std::map<std::string, std::string> results;
     std::map<std::string, std::string> changelog;
+    int tombstones = 0;
     int dead_letters = 0;
     std::vector<std::string> fields;
 };
@@ -276,6 +283,69 @@ TEST_CASE("without GROUP BY there is one row, without aggregates a row for each 
     CHECK(groups.results ==
           std::map<std::string, std::string>{{R"(["x",1])", R"({"a":"x","b":1})"},
                                              {R"(["y",true])", R"({"a":"y","b":true})"}});
+}
+
+TEST_CASE("a group has a result while HAVING is true of it", "[statement]") {
+    Bench bench{
+        "SELECT cliente.uf AS uf, sum(valor) AS total FROM vendas GROUP BY cliente.uf "
+        "HAVING count(*) >= 2 AND sum(valor) < 100"};
+    bench.add(sale("SP", "10"));
+    bench.add(sale("RJ", "20"));
+    bench.add(sale("RJ", "20.5"));
+    bench.commit();
+    using Results = std::map<std::string, std::string>;
+    CHECK(bench.results == Results{{"RJ", R"({"uf":"RJ","total":40.5})"}});
+    bench.add(sale("SP", "2"));
+    bench.add(sale("RJ", "60"));
+    bench.commit();
+    CHECK(bench.results == Results{{"SP", R"({"uf":"SP","total":12})"}});
+    CHECK(bench.tombstones == 1);
+
+    // Who looks at the state sees that a key without a result is there.
+    const auto shown = [&bench](std::string key) {
+        return bench.totals->answer({.kind = StateQuestion::Kind::find, .key = std::move(key)})
+            .entries.at(0)
+            .value;
+    };
+    CHECK(shown("SP") == R"({"uf":"SP","total":12})");
+    CHECK(shown("RJ") == "null");
+    for (const TotalStatus& total : bench.totals->state().totals) {
+        CHECK((total.values[0] == 12) == (total.key == "SP"));
+        CHECK((total.values[0] != total.values[0]) == (total.key == "RJ"));
+    }
+
+    bench.add(sale("RJ", "-1"));
+    bench.commit();
+    CHECK(bench.results.at("RJ") == R"({"uf":"RJ","total":99.5})");
+    CHECK(bench.tombstones == 1);
+}
+
+TEST_CASE("HAVING without GROUP BY, and without an aggregate", "[statement]") {
+    Bench all{"SELECT sum(v) AS s FROM t HAVING count(*) > 2"};
+    Bench constant{"SELECT 'many' AS x FROM t HAVING count(*) > 2"};
+    for (int i = 1; i <= 3; ++i) {
+        CHECK(all.results.empty());
+        CHECK(constant.results.empty());
+        all.add(R"({"v":1})");
+        constant.add("{}");
+        all.commit();
+        constant.commit();
+    }
+    CHECK(all.results == std::map<std::string, std::string>{{"[]", R"({"s":3})"}});
+    CHECK(constant.results == std::map<std::string, std::string>{{"[]", R"({"x":"many"})"}});
+
+    Bench groups{"SELECT a, b FROM t GROUP BY a, b HAVING a::text > 'b' OR b = 7"};
+    groups.add(R"({"a":"x","b":1})");
+    groups.add(R"({"a":"a","b":1})");
+    groups.add(R"({"a":"a","b":7})");
+    groups.commit();
+    CHECK(groups.results ==
+          std::map<std::string, std::string>{{R"(["x",1])", R"({"a":"x","b":1})"},
+                                             {R"(["a",7])", R"({"a":"a","b":7})"}});
+    groups.add(R"({"a":"a","b":1})");
+    groups.commit();
+    CHECK(groups.results.size() == 2);
+    CHECK(groups.tombstones == 0);
 }
 
 TEST_CASE("a statement sees what Kafka says of a record, and groups by times", "[statement]") {

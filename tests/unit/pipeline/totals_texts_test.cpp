@@ -281,8 +281,9 @@ TEST_CASE("a text beyond the bound is refused, and so is one in a format without
     };
     std::vector<Slot> slots;
     TextStore texts;
-    CHECK(decode_total_value(total(kTextFormat, kMaxTextBytes), kinds, slots, &texts));
-    CHECK_FALSE(decode_total_value(total(kTextFormat, kMaxTextBytes + 1), kinds, slots, &texts));
+    CHECK(decode_total_value(total(kStatementFormat, kMaxTextBytes), kinds, slots, &texts));
+    CHECK_FALSE(
+        decode_total_value(total(kStatementFormat, kMaxTextBytes + 1), kinds, slots, &texts));
     CHECK_FALSE(decode_total_value(total(kFormat, 1), kinds, slots, &texts));
     CHECK_FALSE(decode_total_value(total(kWideFormat, 1), kinds, slots, &texts));
 }
@@ -304,7 +305,7 @@ TEST_CASE("a batch carries texts in its deltas and none in its ranges") {
     DeltaBatchWriter writer{kJob.kinds};
     writer.add_delta(key_of(1), slots, &texts);
     const std::string bytes{writer.finish(header)};
-    CHECK(bytes.front() == static_cast<char>(kTextFormat));
+    CHECK(bytes.front() == static_cast<char>(kStatementFormat));
     DeltaBatch batch;
     for (int again = 0; again < 2; ++again) {  // it is used for the next one
         REQUIRE(decode_delta_batch(bytes, kJob.kinds, batch));
