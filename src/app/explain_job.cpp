@@ -104,9 +104,8 @@ std::string text_of(const cli::ExplainConfig& config, const topics::Names& names
     page.title("Identity");
     page.line("{:016x}, numbers of {} digits behind the point", spec_hash(config.spec),
               statement.scale);
-    page.line("{}", config.spec.statement
-                        ? "a job that only a statement says; kstream audit cannot prove it yet"
-                        : "the same job as by --group-by, --sum and --count");
+    page.line("{}", config.spec.statement ? "a job that only a statement says"
+                                          : "the same job as by --group-by, --sum and --count");
     return std::move(page.out_);
 }
 

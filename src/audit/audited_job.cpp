@@ -1,5 +1,6 @@
 #include "kstream/audit/audited_job.hpp"
 
+#include "audit/sums.hpp"
 #include "kstream/audit/finding.hpp"
 #include "kstream/check.hpp"
 #include "kstream/codec/result_record.hpp"
@@ -9,7 +10,6 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <iterator>
 #include <utility>
 
@@ -23,39 +23,6 @@ constexpr AggregateKind kMin = aggregate_named("min");
 constexpr AggregateKind kMax = aggregate_named("max");
 constexpr AggregateKind kSquaresLow = aggregate_named("squares_low");
 constexpr AggregateKind kSquaresHigh = aggregate_named("squares_high");
-
-// Of two values of an extreme, the one that counts.
-Slot extreme_of(AggregateKind kind, const Slot& one, const Slot& other) {
-    if (!one.present() || !other.present()) {
-        return one.present() ? one : other;
-    }
-    const bool one_is_less = (one.value() + -other.value()).negative();  // 191 bits: no overflow
-    return one_is_less == (kind == kMin) ? one : other;
-}
-
-// value^2 as its low 127 bits and the rest, by the digits of 2^32 as on paper.
-std::pair<Int192, Int192> square_of(Int128 value) {
-    std::array<std::uint64_t, 4> digits{};
-    UInt128 left = value < 0 ? -static_cast<UInt128>(value) : static_cast<UInt128>(value);
-    for (std::uint64_t& digit : digits) {
-        digit = static_cast<std::uint32_t>(left);
-        left >>= 32;
-    }
-    std::array<std::uint64_t, 8> square{};
-    for (std::size_t i = 0; i < digits.size(); ++i) {
-        std::uint64_t carry = 0;
-        for (std::size_t j = 0; j < digits.size(); ++j) {
-            const UInt128 sum = UInt128{digits[i]} * digits[j] + square[i + j] + carry;
-            square[i + j] = static_cast<std::uint32_t>(sum);
-            carry = static_cast<std::uint64_t>(sum >> 32);
-        }
-        square[i + digits.size()] = carry;
-    }
-    const auto word = [&square](std::size_t at) { return square[at] | square[at + 1] << 32; };
-    constexpr std::uint64_t kLow63 = ~std::uint64_t{0} >> 1;
-    return {Int192{word(0), word(2) & kLow63, 0},
-            Int192{word(4) << 1 | word(2) >> 63, word(6) << 1 | word(4) >> 63, 0}};
-}
 
 }  // namespace
 
@@ -118,11 +85,13 @@ bool rests_on_source(FindingKind kind) {
     return false;
 }
 
-AuditedJob AuditedJob::of(AggregationSpec spec, const Identity& identity) {
+AuditedJob AuditedJob::of(AggregationSpec spec, const Identity& identity,
+                          std::shared_ptr<const StatementAudit> statement) {
     AuditedJob job;
     job.spec = std::move(spec);
     job.identity = identity;
     job.state_partitions = identity.state_partitions;
+    job.statement = std::move(statement);
     for (const AggregateSpec& aggregate : job.spec.aggregates) {
         job.kinds.push_back(aggregate.kind);
     }
@@ -176,27 +145,6 @@ void count_in(std::span<const AggregateKind> kinds, std::span<Slot> row,
     }
 }
 
-void add_row(std::span<const AggregateKind> kinds, std::span<Slot> row,
-             std::span<const Slot> other) {
-    for (std::size_t i = 0; i < kinds.size(); ++i) {
-        switch (kinds[i]) {
-            case kMin:
-            case kMax:
-                row[i] = extreme_of(kinds[i], row[i], other[i]);
-                break;
-            case kCount:
-            case kSum:
-            case kSquaresLow:
-            case kSquaresHigh:
-                row[i] =
-                    Slot{row[i].value() + other[i].value(), row[i].present() || other[i].present()};
-                break;
-            default:
-                KSTREAM_CHECK(false, "the audit knows every aggregate");
-        }
-    }
-}
-
 std::string counts_text(const RecordCounts& counts) {
     return fmt::format(
         "{} read = {} aggregated + {} filtered + {} late + {} dead-lettered + {} skipped + {} "
@@ -205,7 +153,11 @@ std::string counts_text(const RecordCounts& counts) {
         counts.skipped, counts.tombstones);
 }
 
-std::string row_text(const AuditedJob& job, std::span<const Slot> row) {
+std::string row_text(const AuditedJob& job, std::span<const Slot> row,
+                     std::span<const std::string> texts) {
+    if (job.statement != nullptr) {
+        return job.statement->text_of(row, texts);
+    }
     std::string text;
     for (std::size_t i = 0; i < job.kinds.size(); ++i) {
         text += (i == 0 ? "" : ", ") + job.spec.aggregates[i].output_name + " ";
@@ -224,13 +176,17 @@ std::string key_text(const AuditedJob& job, std::string_view state_key) {
     return shown(text);
 }
 
-std::string result_text(const AuditedJob& job, std::string_view state_key,
-                        std::span<const Slot> row) {
+std::optional<std::string> result_text(const AuditedJob& job, std::string_view state_key,
+                                       const Row& row) {
     GroupKey group;
     std::string text;
-    if (decode_state_key(state_key, job.spec.group_by.size(), group)) {
-        append_result_value(text, job.spec, group, row);
+    if (!decode_state_key(state_key, job.spec.group_by.size(), group)) {
+        return text;
     }
+    if (job.statement != nullptr) {
+        return job.statement->result(group, row);
+    }
+    append_result_value(text, job.spec, group, row.slots);
     return text;
 }
 

@@ -1,12 +1,14 @@
 // Expressions as a filter, for tests/oracle/expressions.py: a case is a line of standard input, a
 // record and an expression with a tab between them; what it comes to goes out as a line.
 //
-//   expression_cases FIELD=TYPE... < cases
+//   expression_cases [--audit] FIELD=TYPE... < cases
 //
 // FIELD is a path, a.b or a.0. An expression is (op type attribute... argument...), with the names
 // of job::Op and job::ValueType; attributes are #INDEX, =HEX (a literal's text), !MILLISECONDS,
 // ?true or ?false, and ~PRECISION,SCALE. Lines that go out: missing, null, error REASON, n DIGITS,
 // t HEX, b true, ts MILLISECONDS, local MILLISECONDS; `bad REASON` where the record is no good one.
+// With --audit it is the audit's interpreter that is asked.
+#include "audit/interpreter.hpp"
 #include "kstream/expr/program.hpp"
 #include "reader/json/json_fields.hpp"
 
@@ -17,6 +19,7 @@
 #include <iostream>
 #include <iterator>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -243,11 +246,64 @@ std::string show(const expr::Value& value, expr::Arena& arena) {
     return "?";
 }
 
+std::string show(const audit::Value& value) {
+    switch (value.kind) {
+        case audit::Value::Kind::missing:
+            return "missing";
+        case audit::Value::Kind::null:
+            return "null";
+        case audit::Value::Kind::error:
+            return "error " + std::string{bad_reason_name(value.reason)};
+        case audit::Value::Kind::number:
+            return "n " + value.number.top.text();
+        case audit::Value::Kind::text:
+            return "t " + to_hex(value.text);
+        case audit::Value::Kind::boolean:
+            return value.truth ? "b true" : "b false";
+        case audit::Value::Kind::timestamp:
+            return "ts " + std::to_string(value.ms);
+        case audit::Value::Kind::local:
+            return "local " + std::to_string(value.ms);
+    }
+    return "?";
+}
+
+std::string by_audit(const std::vector<job::Field>& fields, job::Expression expression,
+                     std::span<const FieldValue> values) {
+    job::Statement statement;
+    statement.fields = fields;
+    statement.where = std::move(expression);
+    const auto interpreter = audit::Interpreter::make(statement, zone_file);
+    if (!interpreter) {
+        refuse(interpreter.error().message);
+    }
+    return show(interpreter->evaluate(*statement.where, {.fields = values}));
+}
+
+std::string by_loops(const std::vector<job::Field>& fields, const job::Expression& expression,
+                     std::span<const FieldValue> values) {
+    expr::Program program{fields};
+    const auto root = program.add(expression, zone_file);
+    if (!root) {
+        refuse(root.error().message);
+    }
+    // Twice: nothing may be left over of the first time.
+    expr::Evaluator evaluator{program};
+    evaluator.begin({.values = values});
+    const std::string first = show(evaluator.value(*root), evaluator.arena());
+    evaluator.begin({.values = values});
+    if (show(evaluator.value(*root), evaluator.arena()) != first) {
+        refuse("another value the second time: " + first);
+    }
+    return first;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
     std::vector<job::Field> fields;
-    for (int i = 1; i < argc; ++i) {
+    const bool audit = argc > 1 && std::string_view{argv[1]} == "--audit";
+    for (int i = audit ? 2 : 1; i < argc; ++i) {
         fields.push_back(field_of(argv[i]));
     }
     JsonFields records{fields};
@@ -257,26 +313,15 @@ int main(int argc, char** argv) {
         if (tab == std::string::npos) {
             refuse("a line without a tab");
         }
-        expr::Program program{fields};
-        const auto root =
-            program.add(Reader{std::string_view{line}.substr(tab + 1)}.read(), zone_file);
-        if (!root) {
-            refuse(root.error().message);
-        }
+        job::Expression expression = Reader{std::string_view{line}.substr(tab + 1)}.read();
         const std::string_view record = std::string_view{line}.substr(0, tab);
         if (const auto problem = records.read(record)) {
             std::cout << "bad " << bad_reason_name(*problem) << '\n';
             continue;
         }
-        // Twice: nothing may be left over of the first time.
-        expr::Evaluator evaluator{program};
-        evaluator.begin({.values = records.values()});
-        const std::string first = show(evaluator.value(*root), evaluator.arena());
-        evaluator.begin({.values = records.values()});
-        if (show(evaluator.value(*root), evaluator.arena()) != first) {
-            refuse("another value the second time: " + line);
-        }
-        std::cout << first << '\n';
+        std::cout << (audit ? by_audit(fields, std::move(expression), records.values())
+                            : by_loops(fields, expression, records.values()))
+                  << '\n';
     }
     return 0;
 }

@@ -4,9 +4,10 @@
     expressions.py EXPRESSION_CASES [--cases N] [--seed S]
 
 One expression over one record is a case. It is written twice: for expression_cases, which is
-kstream's evaluator as a filter, and for PostgreSQL over the functions of oracle.sql, where each
-step is PostgreSQL's own. The answers have to be equal, errors and both nulls included. Exit code 77
-where no PostgreSQL is installed."""
+kstream's evaluator as a filter, and the audit's interpreter as another one, and for PostgreSQL over
+the functions of oracle.sql, where each step is PostgreSQL's own. The answers have to be equal,
+errors and both nulls included; those of the audit also in why it is an error. Exit code 77 where no
+PostgreSQL is installed."""
 
 from __future__ import annotations
 
@@ -464,16 +465,14 @@ class Case:
     expression: Expression
 
 
-def kstream_says(program: str, cases: list[Case]) -> list[str]:
-    arguments = [f"{path}={kind}" for path, kind in FIELDS.items()]
+def kstream_says(program: str, cases: list[Case], *options: str) -> list[str]:
+    arguments = [*options, *(f"{path}={kind}" for path, kind in FIELDS.items())]
     lines = "".join(f"{case.record.text}\t{case.expression.ours}\n" for case in cases)
     done = subprocess.run([program, *arguments], input=lines.encode(), capture_output=True,
                           check=False)  # fmt: skip
     if done.returncode != 0:
         sys.exit(f"expression_cases: exit code {done.returncode}: {done.stderr.decode()}")
-    # Reasons are not PostgreSQL's to know.
-    return ["error" if line.startswith("error") else line
-            for line in done.stdout.decode().splitlines()]  # fmt: skip
+    return done.stdout.decode().splitlines()
 
 
 def postgres_says(server: postgres.Server, cases: list[Case]) -> list[str]:
@@ -507,11 +506,16 @@ def main() -> int:
         of = record(r)
         kind = r.choice(["numeric", "numeric", "text", "boolean", "boolean", "timestamp", "local"])
         cases.append(Case(of, Generator(r, of).make(kind, r.randint(1, arguments.depth))))
-    ours = kstream_says(arguments.program, cases)
+    loops = kstream_says(arguments.program, cases)
+    audit = kstream_says(arguments.program, cases, "--audit")
+    # Reasons are not PostgreSQL's to know.
+    ours = ["error" if said.startswith("error") else said for said in loops]
     with postgres.Server() as server:
         server.run(ORACLE.read_text(encoding="utf-8"))
         theirs = postgres_says(server, cases)
-    differences = [(case, a, b) for case, a, b in zip(cases, ours, theirs, strict=True) if a != b]
+    differences = [(case, f"{a} (audit: {c})", b)
+                   for case, a, c, ours_of, b in zip(cases, loops, audit, ours, theirs, strict=True)
+                   if ours_of != b or a != c]  # fmt: skip
     # The smallest say most.
     differences.sort(key=lambda one: len(one[0].expression.ours))
     for case, a, b in differences[:10]:

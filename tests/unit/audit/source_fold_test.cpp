@@ -170,6 +170,6 @@ TEST_CASE("A sum past 128 bits is counted as any other") {
     CHECK(row_text(world.job, account->source) ==
           "valor_total_por_vendedor 320000000000000000000000000000.00, numero_transacoes 2");
     for (const std::size_t q : {0U, 1U}) {
-        CHECK(world.source.progress(q).at(0).slots == account->source);
+        CHECK(world.source.progress(q).at(0).slots == account->source.slots);
     }
 }
