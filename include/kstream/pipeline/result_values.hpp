@@ -24,6 +24,8 @@ public:
     void append(std::string& out, const GroupKey& group, std::span<const Slot> slots,
                 const TextStore& texts);
 
+    // Whether a column of a statement is one for graphs.
+    [[nodiscard]] static bool is_graph(const job::Column& column);
     // For graphs: the names, and for each of them the value as a double. Of a statement its columns
     // that are numbers and no groups; NULL is not a number.
     [[nodiscard]] const std::vector<std::string>& graph_names() const { return graph_names_; }
