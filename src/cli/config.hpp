@@ -199,7 +199,7 @@ struct HealthConfig {
     CommonConfig common;
 };
 
-// What a job is and what it keeps, from its statement alone: asks no cluster.
+// What a job is and what it keeps, from its statement alone: asks no cluster without `sample`.
 struct ExplainConfig {
     CommonConfig common;
     std::string application_id = "kstream";
@@ -210,5 +210,7 @@ struct ExplainConfig {
 
 using Command = std::variant<ProduceConfig, CreateTopicsConfig, AggregateConfig, AuditConfig,
                              ResultsConfig, ResetConfig, BenchConfig, HealthConfig, ExplainConfig>;
+    std::optional<std::uint64_t> sample;  // records of the real topic
+    bool json = false;
 
 }  // namespace kstream::cli

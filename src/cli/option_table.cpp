@@ -667,6 +667,19 @@ void add_bench_options(std::vector<OptionSpec>& table) {
                          "to the last acknowledgement; consume: a bare client that discards "
                          "records; aggregate: to the last visible total, alternating with "
                          "consume; latency: from the time when a record is due to its visible "
+void add_explain_options(std::vector<OptionSpec>& table) {
+    table.push_back({.name = "sample",
+                     .value = "N",
+                     .help = "also judge the newest N records of the topic, and show the results",
+                     .details = "As many of each partition, with read_committed; joins no group "
+                                "and writes nothing. Told are records in a total, filtered ones, "
+                                "bad ones by their reason with the place of the first, and what "
+                                "the results of these records alone are.",
+                     .absent = "no cluster is asked",
+                     .rules = {.min = 1, .max = 1e6},
+                     .bindings = {at<&ExplainConfig::sample>()}});
+}
+
                          "total; keys: aggregate and latency with many keys; restore: reading "
                          "state back.",
                      .rules = {.choices = kScenarios},
@@ -726,7 +739,7 @@ void add_run_options(std::vector<OptionSpec>& table) {
                      .help = "print the report as JSON",
                      .bindings = {at<&ProduceConfig::json>(), at<&CreateTopicsConfig::json>(),
                                   at<&AuditConfig::json>(), at<&ResultsConfig::json>(),
-                                  at<&BenchConfig::json>()}});
+                                  at<&BenchConfig::json>(), at<&ExplainConfig::json>()}});
 }
 
 void add_observing_options(std::vector<OptionSpec>& table) {
@@ -830,9 +843,10 @@ constexpr std::array<SubcommandSpec, kSubcommandCount> kSubcommands{{
     {Subcommand::explain, "explain", "say what a statement is as a job, and what it keeps",
      "Reads the statement alone, and no cluster: the canonical SELECT, what is read of a record, "
      "the "
-     "groups, the columns, what is kept for each key and in how many bytes, and the topics. "
+     "groups, the columns, a result, what is kept for each key and in how many bytes, and the "
+     "topics. With --sample it also reads some records and says what would become of them. "
      "Everything that is wrong with a statement is told with its place (exit code 2).",
-     "kstream explain totals.sql"},
+     "kstream explain totals.sql --sample 1000"},
 }};
 
 }  // namespace
@@ -890,6 +904,7 @@ const std::vector<OptionSpec>& option_table() {
 
 std::string OptionSpec::environment_name() const {
     if (!environment_override.empty()) {
+        add_explain_options(rows);
         return std::string(environment_override);
     }
     return environment_name_of(name);

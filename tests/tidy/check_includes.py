@@ -71,7 +71,7 @@ MAY_INCLUDE = {
     "app": {
         "base", "model", "core", "codec", "reader", "ports", "pipeline", "audit", "status", "kafka",
         "telemetry", "cli", "config", "process", "topics", "produce", "results", "bench",
-        "bench/figures", "expr", "job",
+        "bench/figures", "expr", "job", "text",
     },
     "main": {"base", "app", "cli", "process"},
     # Only in the preset `planted`.
