@@ -39,8 +39,8 @@ constexpr std::array<string_view, 2> kGroupProtocols{"classic", "consumer"};
 constexpr std::array<string_view, 3> kOnBadRecord{"dead-letter", "skip", "fail"};
 constexpr std::array<string_view, 2> kResultsOnReset{"keep", "tombstone"};
 constexpr std::array<string_view, 1> kUntil{"end"};
-constexpr std::array<string_view, 8> kScenarios{"all",       "decode",  "produce", "consume",
-                                                "aggregate", "latency", "keys",    "restore"};
+constexpr std::array<string_view, 9> kScenarios{
+    "all", "decode", "produce", "consume", "aggregate", "latency", "keys", "restore", "statement"};
 
 // ---- forms of their own -------------------------------------------------------------------------
 
@@ -328,6 +328,14 @@ void add_produce_options(std::vector<OptionSpec>& table) {
                                 "records of seller 1.",
                      .rules = {.choices = kSkewNames},
                      .bindings = {at<&ProduceConfig::skew>()}});
+    table.push_back({.name = "form",
+                     .value = "FORM",
+                     .help = "how the records are written",
+                     .details = "flat: one member for each value; nested: two more, an object "
+                                "cliente with uf and cidade, and quantia, the amount as a text. "
+                                "The values are the same.",
+                     .rules = {.choices = kTransactionFormNames},
+                     .bindings = {at<&ProduceConfig::form>()}});
     table.push_back({.name = "locations",
                      .value = "N",
                      .help = "number of distinct locations",
@@ -450,7 +458,8 @@ template <auto Member>
 std::vector<Binding> in_all_jobs() {
     return {at<&CreateTopicsConfig::query, Member>(), at<&AggregateConfig::query, Member>(),
             at<&AuditConfig::query, Member>(),        at<&ResultsConfig::query, Member>(),
-            at<&ResetConfig::query, Member>(),        at<&ExplainConfig::query, Member>()};
+            at<&ResetConfig::query, Member>(),        at<&ExplainConfig::query, Member>(),
+            at<&BenchConfig::query, Member>()};
 }
 
 void add_query_options(std::vector<OptionSpec>& table) {
@@ -658,15 +667,6 @@ void add_results_options(std::vector<OptionSpec>& table) {
                      .bindings = {at<&ResultsConfig::csv>()}});
 }
 
-void add_bench_options(std::vector<OptionSpec>& table) {
-    table.push_back({.name = "scenario",
-                     .value = "NAME",
-                     .help = "what to measure",
-                     .details =
-                         "decode: generating, encoding and decoding, without Kafka; produce: "
-                         "to the last acknowledgement; consume: a bare client that discards "
-                         "records; aggregate: to the last visible total, alternating with "
-                         "consume; latency: from the time when a record is due to its visible "
 void add_explain_options(std::vector<OptionSpec>& table) {
     table.push_back({.name = "sample",
                      .value = "N",
@@ -680,8 +680,19 @@ void add_explain_options(std::vector<OptionSpec>& table) {
                      .bindings = {at<&ExplainConfig::sample>()}});
 }
 
+void add_bench_options(std::vector<OptionSpec>& table) {
+    table.push_back({.name = "scenario",
+                     .value = "NAME",
+                     .help = "what to measure",
+                     .details =
+                         "decode: generating, encoding and decoding, without Kafka; produce: "
+                         "to the last acknowledgement; consume: a bare client that discards "
+                         "records; aggregate: to the last visible total, alternating with "
+                         "consume; latency: from the time when a record is due to its visible "
                          "total; keys: aggregate and latency with many keys; restore: reading "
-                         "state back.",
+                         "state back; statement, which all leaves out: aggregate of two jobs that "
+                         "only a statement says, or of the one that is given, on records of the "
+                         "form nested.",
                      .rules = {.choices = kScenarios},
                      .bindings = {at<&BenchConfig::scenario>()}});
     table.push_back({.name = "records",
@@ -893,6 +904,7 @@ const std::vector<OptionSpec>& option_table() {
         add_aggregate_options(rows);
         add_audit_options(rows);
         add_results_options(rows);
+        add_explain_options(rows);
         add_bench_options(rows);
         add_run_options(rows);
         add_cluster_options(rows);
@@ -904,7 +916,6 @@ const std::vector<OptionSpec>& option_table() {
 
 std::string OptionSpec::environment_name() const {
     if (!environment_override.empty()) {
-        add_explain_options(rows);
         return std::string(environment_override);
     }
     return environment_name_of(name);

@@ -64,8 +64,8 @@ MAY_INCLUDE = {
     },
     "bench/figures": {"base", "model", "core", "codec"},
     "bench": {
-        "base", "model", "core", "codec", "reader", "ports", "kafka", "process", "config", "topics",
-        "produce", "bench/figures", "text",
+        "base", "model", "core", "codec", "reader", "job", "ports", "kafka", "process", "config",
+        "topics", "produce", "bench/figures", "text",
     },
     # The composition root names everything that is put together, and not what that is made of.
     "app": {
