@@ -70,10 +70,10 @@ system_packages=(
   # librdkafka is built against these
   zlib1g-dev liblz4-dev libzstd-dev libsasl2-dev libcurl4-openssl-dev
 )
-# Scripts and tests; the form of the sources; the count of instructions.
+# Scripts and tests; the form of the sources; the count of instructions; zones that tests name.
 [ "$build_only" = yes ] || system_packages+=(python3)
 [ "$build_only$demo" != nono ] || system_packages+=(python3-yaml groff-base clang-format-19
-  valgrind)
+  valgrind tzdata)
 [ "$full" = no ] || system_packages+=(clang-19 libclang-rt-19-dev clang-tidy-19)
 # Ubuntu's package of that name brings another packaging system's, which no container runs.
 [ "$full" = no ] || ! grep -qx 'ID=debian' /etc/os-release || system_packages+=(chromium)

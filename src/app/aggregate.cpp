@@ -10,6 +10,7 @@
 #include "app/statement_zones.hpp"
 #include "kafka/broker_clock.hpp"
 #include "kafka/detached.hpp"
+#include "kstream/job/where_fields.hpp"
 #include "kstream/pipeline/end_watch.hpp"
 #include "kstream/pipeline/topic_watch.hpp"
 #include "kstream/ports/explain.hpp"
@@ -25,9 +26,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -75,6 +79,18 @@ MapFoldConfig map_fold_config(const cli::AggregateConfig& config,
         topics::max_batch_bytes(report.topic(TopicRole::repartition), config.spec,
                                 report.topic(TopicRole::source).partitions);
     return map_fold;
+}
+
+// Those that WHERE needs, as a person writes them.
+std::map<std::uint32_t, std::string> where_fields(const cli::AggregateConfig& config) {
+    std::map<std::uint32_t, std::string> fields;
+    if (config.spec.statement) {
+        const job::Statement& statement = config.query.job->statement;
+        for (const std::uint32_t field : job::needed_by_where(statement)) {
+            fields.emplace(field, statement.fields[field].spelling);
+        }
+    }
+    return fields;
 }
 
 // A batch job that was stopped is not done, whatever it has committed.
@@ -284,7 +300,9 @@ ExitCode run_loops(const cli::AggregateConfig& config, const topics::StartReport
     if (!queries) {
         return explain(context.log, queries.error());
     }
-    RunTally tally{{.source_topic = facts.names.source, .max_bad = config.max_bad},
+    RunTally tally{{.source_topic = facts.names.source,
+                    .max_bad = config.max_bad,
+                    .where_fields = where_fields(config)},
                    context.clock,
                    context.log};
     LoopEnvironment environment{

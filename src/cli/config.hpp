@@ -7,6 +7,7 @@
 #include "kstream/job/statement_job.hpp"
 #include "kstream/model/aggregation_spec.hpp"
 #include "kstream/model/skew.hpp"
+#include "kstream/model/transaction.hpp"
 #include "kstream/ports/log.hpp"
 
 #include <chrono>
@@ -46,6 +47,7 @@ struct ProduceConfig {
     std::uint32_t sellers = 3;
     std::uint32_t locations = 50;
     Skew skew = Skew::even;
+    TransactionForm form = TransactionForm::flat;
     std::string compression = "lz4";
     bool json = false;
 };
@@ -173,12 +175,14 @@ enum class BenchScenario : std::uint8_t {
     aggregate,
     latency,
     keys,
-    restore
+    restore,
+    statement
 };
 
 struct BenchConfig {
     CommonConfig common;
     BenchScenario scenario = BenchScenario::all;
+    QueryConfig query;  // statement; none: two of its own
     std::uint64_t records = 30'000'000;
     int rounds = 3;
     double rate = 20'000;                       // latency, keys: records/s
@@ -199,13 +203,15 @@ struct HealthConfig {
     CommonConfig common;
 };
 
-// What a job is and what it keeps, from its statement alone: asks no cluster.
+// What a job is and what it keeps, from its statement alone: asks no cluster without `sample`.
 struct ExplainConfig {
     CommonConfig common;
     std::string application_id = "kstream";
     AggregationSpec spec = default_job();
     std::string results_topic = "aggregated_transactions";
     QueryConfig query;
+    std::optional<std::uint64_t> sample;  // records of the real topic
+    bool json = false;
 };
 
 using Command = std::variant<ProduceConfig, CreateTopicsConfig, AggregateConfig, AuditConfig,

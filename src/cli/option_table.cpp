@@ -39,8 +39,8 @@ constexpr std::array<string_view, 2> kGroupProtocols{"classic", "consumer"};
 constexpr std::array<string_view, 3> kOnBadRecord{"dead-letter", "skip", "fail"};
 constexpr std::array<string_view, 2> kResultsOnReset{"keep", "tombstone"};
 constexpr std::array<string_view, 1> kUntil{"end"};
-constexpr std::array<string_view, 8> kScenarios{"all",       "decode",  "produce", "consume",
-                                                "aggregate", "latency", "keys",    "restore"};
+constexpr std::array<string_view, 9> kScenarios{
+    "all", "decode", "produce", "consume", "aggregate", "latency", "keys", "restore", "statement"};
 
 // ---- forms of their own -------------------------------------------------------------------------
 
@@ -328,6 +328,14 @@ void add_produce_options(std::vector<OptionSpec>& table) {
                                 "records of seller 1.",
                      .rules = {.choices = kSkewNames},
                      .bindings = {at<&ProduceConfig::skew>()}});
+    table.push_back({.name = "form",
+                     .value = "FORM",
+                     .help = "how the records are written",
+                     .details = "flat: one member for each value; nested: two more, an object "
+                                "cliente with uf and cidade, and quantia, the amount as a text. "
+                                "The values are the same.",
+                     .rules = {.choices = kTransactionFormNames},
+                     .bindings = {at<&ProduceConfig::form>()}});
     table.push_back({.name = "locations",
                      .value = "N",
                      .help = "number of distinct locations",
@@ -450,7 +458,8 @@ template <auto Member>
 std::vector<Binding> in_all_jobs() {
     return {at<&CreateTopicsConfig::query, Member>(), at<&AggregateConfig::query, Member>(),
             at<&AuditConfig::query, Member>(),        at<&ResultsConfig::query, Member>(),
-            at<&ResetConfig::query, Member>(),        at<&ExplainConfig::query, Member>()};
+            at<&ResetConfig::query, Member>(),        at<&ExplainConfig::query, Member>(),
+            at<&BenchConfig::query, Member>()};
 }
 
 void add_query_options(std::vector<OptionSpec>& table) {
@@ -658,6 +667,19 @@ void add_results_options(std::vector<OptionSpec>& table) {
                      .bindings = {at<&ResultsConfig::csv>()}});
 }
 
+void add_explain_options(std::vector<OptionSpec>& table) {
+    table.push_back({.name = "sample",
+                     .value = "N",
+                     .help = "also judge the newest N records of the topic, and show the results",
+                     .details = "As many of each partition, with read_committed; joins no group "
+                                "and writes nothing. Told are records in a total, filtered ones, "
+                                "bad ones by their reason with the place of the first, and what "
+                                "the results of these records alone are.",
+                     .absent = "no cluster is asked",
+                     .rules = {.min = 1, .max = 1e6},
+                     .bindings = {at<&ExplainConfig::sample>()}});
+}
+
 void add_bench_options(std::vector<OptionSpec>& table) {
     table.push_back({.name = "scenario",
                      .value = "NAME",
@@ -668,7 +690,9 @@ void add_bench_options(std::vector<OptionSpec>& table) {
                          "records; aggregate: to the last visible total, alternating with "
                          "consume; latency: from the time when a record is due to its visible "
                          "total; keys: aggregate and latency with many keys; restore: reading "
-                         "state back.",
+                         "state back; statement, which all leaves out: aggregate of two jobs that "
+                         "only a statement says, or of the one that is given, on records of the "
+                         "form nested.",
                      .rules = {.choices = kScenarios},
                      .bindings = {at<&BenchConfig::scenario>()}});
     table.push_back({.name = "records",
@@ -726,7 +750,7 @@ void add_run_options(std::vector<OptionSpec>& table) {
                      .help = "print the report as JSON",
                      .bindings = {at<&ProduceConfig::json>(), at<&CreateTopicsConfig::json>(),
                                   at<&AuditConfig::json>(), at<&ResultsConfig::json>(),
-                                  at<&BenchConfig::json>()}});
+                                  at<&BenchConfig::json>(), at<&ExplainConfig::json>()}});
 }
 
 void add_observing_options(std::vector<OptionSpec>& table) {
@@ -830,9 +854,10 @@ constexpr std::array<SubcommandSpec, kSubcommandCount> kSubcommands{{
     {Subcommand::explain, "explain", "say what a statement is as a job, and what it keeps",
      "Reads the statement alone, and no cluster: the canonical SELECT, what is read of a record, "
      "the "
-     "groups, the columns, what is kept for each key and in how many bytes, and the topics. "
+     "groups, the columns, a result, what is kept for each key and in how many bytes, and the "
+     "topics. With --sample it also reads some records and says what would become of them. "
      "Everything that is wrong with a statement is told with its place (exit code 2).",
-     "kstream explain totals.sql"},
+     "kstream explain totals.sql --sample 1000"},
 }};
 
 }  // namespace
@@ -879,6 +904,7 @@ const std::vector<OptionSpec>& option_table() {
         add_aggregate_options(rows);
         add_audit_options(rows);
         add_results_options(rows);
+        add_explain_options(rows);
         add_bench_options(rows);
         add_run_options(rows);
         add_cluster_options(rows);

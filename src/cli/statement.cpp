@@ -93,8 +93,10 @@ void apply(Config& config, const std::vector<Given>& given, Found& problems) {
         return;
     }
     refuse_beside(given, *parsed, name, problems);
-    if (!parsed->output_topic.empty()) {
-        config.results_topic = parsed->output_topic;
+    if constexpr (requires { config.results_topic; }) {
+        if (!parsed->output_topic.empty()) {
+            config.results_topic = parsed->output_topic;
+        }
     }
     auto made = std::make_shared<const job::StatementJob>(
         job::statement_job(*std::move(parsed), *std::move(text)));

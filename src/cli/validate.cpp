@@ -100,6 +100,9 @@ void check(const ResultsConfig& config, Found& found) {
 }
 
 void check(const BenchConfig& config, Found& found) {
+    if (config.query.job != nullptr && config.scenario != BenchScenario::statement) {
+        found.emplace_back("a statement is what --scenario statement measures, and no other");
+    }
     const bool measures_latency =
         config.scenario == BenchScenario::all || config.scenario == BenchScenario::latency;
     if (!config.percentiles.empty() && !measures_latency) {

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace kstream {
 
@@ -364,6 +365,9 @@ Result<void> MapFold::tell_tally() {
         more.bad[i] = counters_.bad_records[i] - reported_.bad[i];
     }
     more.scale_needed = scale_needed_;
+    WhereSearch search = reader_->take_where_search();
+    more.searched = search.records;
+    more.where_found = std::move(search.found);
     reported_ = {.read = counters_.records_read,
                  .aggregated = counters_.records_aggregated,
                  .filtered = counters_.filtered,

@@ -54,11 +54,11 @@ private:
     const TextStore& texts_;
 };
 
-bool is_graph(const job::Column& column) {
+}  // namespace
+
+bool ResultValues::is_graph(const job::Column& column) {
     return column.value.type == job::ValueType::numeric && column.value.op != job::Op::group;
 }
-
-}  // namespace
 
 ResultValues::ResultValues(const Job& job) : job_(job) {
     if (job.statement == nullptr) {

@@ -1,11 +1,14 @@
-// What a statement costs beside decoding: WHERE on two fields, a nested field and five inputs, over
-// records of one form.
+// What a statement costs beside a job of the flags: reading and judging records, and all of the map
+// loop's fold. The statements are those of `kstream bench --scenario statement`.
 //
-//   statement_bench                      ns for each record, in turns, best of the rounds
-//   statement_bench decode|judge COUNT   that work alone, for callgrind (see instruction_bench)
+//   statement_bench                   ns for each record, in turns, best of the rounds
+//   statement_bench read|fold JOB N   that work alone on N records, for callgrind (see
+//                                     instruction_bench); JOB: flags, where, nested
 #include "kstream/codec/transaction_encoder.hpp"
 #include "kstream/core/generator.hpp"
+#include "kstream/pipeline/map_fold.hpp"
 #include "kstream/reader/record_reader.hpp"
+#include "support/fakes/recording_log.hpp"
 #include "support/fakes/test_job.hpp"
 
 #include <algorithm>
@@ -14,11 +17,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
-#include <initializer_list>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 // What callgrind counts: its name is given to --toggle-collect.
@@ -29,131 +33,153 @@ extern "C" [[gnu::noinline]] void kstream_measured(const std::function<void()>& 
 namespace {
 
 using namespace kstream;
-using job::AggregateFunction;
-using job::Expression;
-using job::Op;
-using job::ValueType;
 
 constexpr std::size_t kRecords = 20'000;
+constexpr std::size_t kPollRecords = 1'000;
 constexpr int kRounds = 21;
 
-std::vector<std::string> records(std::size_t count) {
-    const TransactionGenerator generator(
-        {.seed = 7, .start_time_s = 1'700'000'000, .sellers = 1'000});
-    std::array<char, kTransactionRoom> room{};
-    constexpr std::array<std::string_view, 3> kBrands{"visa", "master", "elo"};
-    std::vector<std::string> texts;
-    for (std::size_t i = 0; i < count; ++i) {
-        std::string text(room.data(), encode_transaction(generator.record(i), room.data()));
-        text.resize(text.rfind('}'));
-        text += R"(, "cartao": {"bandeira": ")" + std::string{kBrands[i % kBrands.size()]} +
-                R"(", "parcelas": )" + std::to_string(i % 12) + "}}";
-        texts.push_back(std::move(text));
-    }
-    return texts;
+[[noreturn]] void give_up(const std::string& why) {
+    std::fprintf(stderr, "statement_bench: %s\n", why.c_str());
+    std::exit(1);
 }
 
-Expression leaf(Op op, ValueType type) {
-    Expression made;
-    made.op = op;
-    made.type = type;
-    return made;
-}
-
-Expression literal(ValueType type, std::string_view text) {
-    Expression made = leaf(Op::literal, type);
-    made.literal.text = text;
-    return made;
-}
-
-// SELECT cartao.bandeira, id_vendedor, count(*), sum(valor), min(valor), max(valor), avg(valor)
-// WHERE moeda = 'BRL' AND metodo_pagamento IN ('pix', ..., 'boleto') GROUP BY 1, 2
-job::Statement statement() {
-    job::Statement made;
-    const auto field = [&](std::initializer_list<std::string_view> path, ValueType type) {
-        job::Field& one = made.fields.emplace_back();
-        for (const std::string_view step : path) {
-            one.path.push_back({.name = std::string{step}, .index = {}});
-        }
-        one.type = type;
-        Expression of = leaf(Op::field, type);
-        of.index = static_cast<std::uint32_t>(made.fields.size() - 1);
-        return of;
-    };
-    Expression currency = leaf(Op::equal, ValueType::boolean);
-    currency.arguments = {field({"moeda"}, ValueType::text), literal(ValueType::text, "BRL")};
-    Expression method = leaf(Op::in_list, ValueType::boolean);
-    method.arguments = {field({"metodo_pagamento"}, ValueType::text)};
-    for (const std::string_view one :
-         {"pix", "cartao", "boleto", "cartao_credito", "cartao_debito", "transferencia"}) {
-        method.arguments.push_back(literal(ValueType::text, one));
-    }
-    made.where = leaf(Op::logical_and, ValueType::boolean);
-    made.where->arguments = {currency, method};
-    made.group_by.push_back({field({"cartao", "bandeira"}, ValueType::scalar), "bandeira"});
-    made.group_by.push_back({field({"id_vendedor"}, ValueType::scalar), "id_vendedor"});
-    const Expression amount = field({"valor"}, ValueType::numeric);
-    made.aggregates.emplace_back();
-    for (const AggregateFunction function : {AggregateFunction::sum, AggregateFunction::min,
-                                             AggregateFunction::max, AggregateFunction::avg}) {
-        job::Aggregate& one = made.aggregates.emplace_back();
-        one.function = function;
-        one.input = amount;
-    }
-    return made;
-}
-
-struct Read {
-    std::size_t good = 0;
-    std::size_t filtered = 0;
+struct Work {
+    std::string_view name;
+    std::string_view text;  // empty: the job of the flags
+    TransactionForm form = TransactionForm::flat;
 };
 
-Read read_all(RecordReader& reader, const std::vector<std::string>& texts) {
-    Read read;
-    for (const std::string& text : texts) {
-        const RecordVerdict verdict = reader.read(text);
-        read.good += verdict.ok ? 1 : 0;
-        read.filtered += verdict.filtered ? 1 : 0;
-        if (!verdict.ok && !verdict.filtered) {
-            std::fprintf(stderr, "statement_bench: a record is bad: %s\n", text.c_str());
-            std::exit(1);
-        }
+constexpr std::array kWorks{
+    Work{"flags", "", TransactionForm::flat},
+    Work{"where",
+         "SELECT id_vendedor, count(*) AS n, sum(valor) AS total, min(valor) AS menor, "
+         "max(valor) AS maior, round(avg(valor), 2) AS media FROM t "
+         "WHERE moeda = 'BRL' AND metodo_pagamento IN ('pix', 'cartao') GROUP BY id_vendedor",
+         TransactionForm::flat},
+    Work{"nested",
+         "SELECT cliente.uf AS uf, count(*) AS n, sum(quantia::numeric) AS total FROM t "
+         "GROUP BY cliente.uf",
+         TransactionForm::nested},
+};
+
+Job job_of(const Work& work) {
+    Job job = testing::make_job(2, 1);
+    if (work.text.empty()) {
+        return job;
     }
-    return read;
+    auto parsed = job::parse(work.text);
+    if (!parsed) {
+        give_up(parsed.error().front().message);
+    }
+    job.statement = std::make_shared<const job::StatementJob>(
+        job::statement_job(*std::move(parsed), std::string{work.text}));
+    job.spec = job.statement->spec;
+    job.kinds = Job::kinds_of(job.spec);
+    job.zones = [](std::string_view) -> std::optional<std::string> { return std::nullopt; };
+    return job;
 }
 
-double nanoseconds(RecordReader& reader, const std::vector<std::string>& texts) {
-    const auto begin = std::chrono::steady_clock::now();
-    read_all(reader, texts);
-    const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - begin;
-    return took.count() / static_cast<double>(texts.size());
+// Of the generator, and views of them as records of source partition 0.
+struct Records {
+    Records(std::size_t count, TransactionForm form) {
+        const TransactionGenerator generator({.seed = 7, .start_time_s = 1'700'000'000});
+        std::array<char, kTransactionRoom> room{};
+        texts.reserve(count);
+        for (std::size_t i = 0; i < count; ++i) {
+            texts.emplace_back(room.data(),
+                               encode_transaction(generator.record(i), room.data(), form));
+        }
+        for (std::size_t i = 0; i < count; ++i) {
+            RecordView view;
+            view.partition = PartitionId{0};
+            view.record_offset = Offset{static_cast<std::int64_t>(i)};
+            view.timestamp_ms = 1000;
+            view.value_data = texts[i].data();
+            view.value_size = static_cast<std::uint32_t>(texts[i].size());
+            views.push_back(view);
+        }
+    }
+    std::vector<std::string> texts;
+    std::vector<RecordView> views;
+};
+
+std::unique_ptr<RecordReader> reader_of(const Job& job) {
+    return job.statement ? *make_record_reader(job.statement->statement, job.zones)
+                         : make_record_reader(job.spec);
 }
+
+void read_all(RecordReader& reader, const Records& records) {
+    for (const RecordView& record : records.views) {
+        const RecordVerdict verdict = reader.read(record);
+        if (!verdict.ok && !verdict.filtered) {
+            give_up("a record is bad: " + std::string{record.value()});
+        }
+    }
+}
+
+void fold_all(MapFold& fold, const Records& records) {
+    const std::span<const RecordView> all{records.views};
+    for (std::size_t at = 0; at < all.size(); at += kPollRecords) {
+        if (!fold.fold(all.subspan(at, std::min(kPollRecords, all.size() - at)))) {
+            give_up("the map fold refuses a record");
+        }
+    }
+}
+
+double nanoseconds(const std::function<void()>& work, std::size_t count) {
+    const auto begin = std::chrono::steady_clock::now();
+    work();
+    const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - begin;
+    return took.count() / static_cast<double>(count);
+}
+
+struct Measured {
+    explicit Measured(const Work& of, std::size_t count)
+        : work(of), job(job_of(of)), records(count, of.form), reader(reader_of(job)) {}
+
+    const Work& work;
+    Job job;
+    Records records;
+    testing::RecordingLog log;
+    std::unique_ptr<RecordReader> reader;
+    MapFold fold{job, {}, log};
+    double read_ns = 1e9;
+    double fold_ns = 1e9;
+};
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    const auto decode = make_record_reader(testing::seed_spec());
-    const auto made = make_record_reader(
-        statement(), [](std::string_view) -> std::optional<std::string> { return std::nullopt; });
-    if (!made) {
-        return 1;
-    }
-    RecordReader& judge = **made;
-    if (argc == 3) {
-        const std::vector<std::string> texts = records(std::strtoull(argv[2], nullptr, 10));
-        RecordReader& reader = std::string_view{argv[1]} == "decode" ? *decode : judge;
-        kstream_measured([&] { read_all(reader, texts); });
+    if (argc == 4) {
+        const std::string_view kind = argv[1];
+        const auto* const work = std::ranges::find(kWorks, std::string_view{argv[2]}, &Work::name);
+        const std::size_t count = std::strtoull(argv[3], nullptr, 10);
+        if (work == kWorks.end() || count == 0 || (kind != "read" && kind != "fold")) {
+            give_up("read|fold flags|where|nested N");
+        }
+        Measured one{*work, count};
+        kstream_measured([&] {
+            kind == "read" ? read_all(*one.reader, one.records) : fold_all(one.fold, one.records);
+        });
         return 0;
     }
-    const std::vector<std::string> texts = records(kRecords);
-    const Read read = read_all(judge, texts);
-    std::array<double, 2> best{1e9, 1e9};
-    for (int round = 0; round < kRounds; ++round) {
-        best[0] = std::min(best[0], nanoseconds(*decode, texts));
-        best[1] = std::min(best[1], nanoseconds(judge, texts));
+    std::vector<std::unique_ptr<Measured>> all;
+    for (const Work& work : kWorks) {
+        all.push_back(std::make_unique<Measured>(work, kRecords));
     }
-    std::printf("decode, two fields   %8.1f ns\n", best[0]);
-    std::printf("statement            %8.1f ns   %.2f of decoding; %zu good, %zu filtered\n",
-                best[1], best[1] / best[0], read.good, read.filtered);
+    for (int round = 0; round < kRounds; ++round) {
+        for (const auto& one : all) {
+            one->read_ns =
+                std::min(one->read_ns,
+                         nanoseconds([&one] { read_all(*one->reader, one->records); }, kRecords));
+            one->fold_ns = std::min(
+                one->fold_ns, nanoseconds([&one] { fold_all(one->fold, one->records); }, kRecords));
+        }
+    }
+    for (const auto& one : all) {
+        std::printf("%-8s read %7.1f ns, fold %7.1f ns, %.2f of the flags' fold\n",
+                    std::string{one->work.name}.c_str(), one->read_ns, one->fold_ns,
+                    all.front()->fold_ns / one->fold_ns);
+    }
     return 0;
 }

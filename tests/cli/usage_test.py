@@ -88,8 +88,29 @@ class Statements(BinaryTest):
         self.assertEqual(done.stderr, "")
         for part in ("SELECT a.b, max(c::text) AS m\nFROM t\nWHERE d > 1\nGROUP BY a.b;\n",
                      "  d (numeric)\n", "  max of c::text: 24 bytes and the text\n",
-                     "  source: t\n"):
+                     "  source: t\n", "  key: a\n", '  value: {"b":"a","m":"a"}\n'):
             self.assertIn(part, done.stdout)
+
+    def test_explain_has_a_form_for_programs(self):
+        done = self.check_run(
+            ["explain", "--json", "--query",
+             "select k, round(avg(v), 2) m, min(t::timestamptz) d, count(*) n from s group by k"],
+            0)
+        told = json.loads(done.stdout)
+        self.assertEqual(told["statement"].splitlines()[1], "FROM s")
+        self.assertEqual(told["reads"][0], {"field": "k", "type": "scalar"})
+        self.assertEqual(told["group_by"], [{"expression": "k", "type": "scalar"}])
+        self.assertEqual([column["name"] for column in told["columns"]], ["k", "m", "d", "n"])
+        self.assertEqual(told["example"], {
+            "key": "a", "value": {"k": "a", "m": 1, "d": "2026-01-31T12:00:00Z", "n": 1}})
+        self.assertEqual(told["bytes_per_key"], 24 * len(told["kept"]))
+        self.assertEqual(told["topics"]["source"], "s")
+        self.assertNotIn("sample", told)
+
+    def test_a_sample_asks_the_cluster(self):
+        done = self.check_run(["explain", "--query", "select count(*) n from s", "--sample", "0"],
+                              2)
+        self.assertIn("--sample: '0' is not within 1 .. ", done.stderr)
 
     def test_a_zone_that_the_machine_does_not_have(self):
         done = self.explain("SELECT date_trunc('day', a::timestamptz, 'No/Where') AS d FROM t "

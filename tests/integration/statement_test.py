@@ -253,6 +253,58 @@ class Statements(IntegrationTest):
         self.start("aggregate", "--application-id", self.application, "--query", same,
                    "--until", "end").expect(0, 90)  # fmt: skip
 
+    def test_a_sample_is_what_a_run_makes_of_the_same_records(self) -> None:
+        records = [sale(random.Random(seed)) for seed in range(600)]
+        self.start("create-topics", *self.job(), "--partitions", str(PARTITIONS)).expect(0)
+        cluster.wait_until_known(self.topics())
+        self.write_all(records)
+        sample = ["explain", *self.job(), "--json", "--sample"]
+        for count, taken in ((1_000_000, records), (PARTITIONS * 50, records[-PARTITIONS * 50:])):
+            rows, filtered, bad = expected(taken)
+            found = json.loads(self.start(*sample, str(count)).expect(0, 60).stdout,
+                               parse_float=Decimal, parse_int=Decimal)["sample"]  # fmt: skip
+            self.assertEqual({row["key"]: row["value"] for row in found["results"]}, rows)
+            self.assertEqual(found["records"], len(taken))
+            self.assertEqual(found["filtered"], filtered)
+            self.assertEqual(found["aggregated"], len(taken) - filtered - bad)
+            (reason,) = found["bad"]
+            self.assertEqual((reason["reason"], reason["field"], reason["records"]),
+                             ("missing_field", "cliente.uf", bad))  # fmt: skip
+            at = int(reason["offset"]) * PARTITIONS + int(reason["partition"])
+            self.assertNotIn("uf", records[at]["cliente"])
+        page = self.start("explain", *self.job(), "--sample", "600").expect(0, 60).stdout
+        rows, filtered, bad = expected(records)
+        self.assertIn(f"{filtered} filtered by WHERE", page)
+        self.assertIn(f"{bad} bad: missing_field of cliente.uf; the first at partition ", page)
+        # It has joined no group, so the job has nothing to go on from.
+        self.start("aggregate", *self.job(), "--until", "end").expect(0, 90)
+        self.assertEqual(self.rows(), rows)
+
+    def test_a_sample_of_a_topic_that_does_not_exist(self) -> None:
+        self.start("create-topics", *self.job(), "--partitions", "1").expect(0)
+        cluster.wait_until_known(self.topics())
+        misspelled = self.query().replace(self.source, f"{self.source}s")
+        refused = self.start("explain", "--query", misspelled, "--sample", "10").expect(3, 60)
+        self.assertIn(f"topic {self.source}s does not exist, did you mean {self.source}",
+                      refused.stderr)  # fmt: skip
+        self.assertEqual(refused.stdout, "")
+
+    def test_a_field_of_where_that_no_record_has(self) -> None:
+        self.start("create-topics", *self.job(), "--partitions", str(PARTITIONS)).expect(0)
+        cluster.wait_until_known(self.topics())
+        query = self.query().replace("moeda = ", "moedas = ")
+        until_end = ["aggregate", "--application-id", self.application, "--query", query,
+                     "--until", "end"]  # fmt: skip
+        self.write_all([sale(random.Random(seed)) for seed in range(30)])
+        said = self.start(*until_end).expect(11, 90).stderr
+        self.assertIn(f"none of the 30 records that were read from topic {self.source} is in a "
+                      "total", said)  # fmt: skip
+        self.assertIn("none of them has moedas: is it spelled as in the records?", said)
+        self.assertNotIn("no record has a field that WHERE names", said)
+        self.write_all([sale(random.Random(1))] * 10_000)
+        said = self.start(*until_end).expect(11, 90).stderr
+        self.assertRegex(said, "no record has a field that WHERE names.* field=moedas .*")
+
     def test_what_is_not_run_yet_is_refused_by_name(self) -> None:
         distinct = self.query().replace("count(*) AS n", "count(DISTINCT valor) AS n")
         refused = self.start("aggregate", "--application-id", self.application,

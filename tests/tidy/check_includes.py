@@ -65,14 +65,14 @@ MAY_INCLUDE = {
     },
     "bench/figures": {"base", "model", "core", "codec"},
     "bench": {
-        "base", "model", "core", "codec", "reader", "ports", "kafka", "process", "config", "topics",
-        "produce", "bench/figures", "text",
+        "base", "model", "core", "codec", "reader", "job", "ports", "kafka", "process", "config",
+        "topics", "produce", "bench/figures", "text",
     },
     # The composition root names everything that is put together, and not what that is made of.
     "app": {
         "base", "model", "core", "codec", "reader", "ports", "pipeline", "audit", "status", "kafka",
         "telemetry", "cli", "config", "process", "topics", "produce", "results", "bench",
-        "bench/figures", "expr", "job",
+        "bench/figures", "expr", "job", "text",
     },
     "main": {"base", "app", "cli", "process"},
     # Only in the preset `planted`.

@@ -25,6 +25,8 @@ public:
     [[nodiscard]] bool append(std::string& out, const GroupKey& group, std::span<const Slot> slots,
                               const TextStore& texts);
 
+    // Whether a column of a statement is one for graphs.
+    [[nodiscard]] static bool is_graph(const job::Column& column);
     // For graphs: the names, and for each of them the value as a double. Of a statement its columns
     // that are numbers and no groups; NULL is not a number, nor is any of a key without a result.
     [[nodiscard]] const std::vector<std::string>& graph_names() const { return graph_names_; }

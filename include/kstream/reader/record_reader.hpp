@@ -51,6 +51,13 @@ struct StatementInput {
     std::string_view text{};
 };
 
+// Of the first records of a reader: which of the fields that WHERE needs (job/where_fields.hpp)
+// they have.
+struct WhereSearch {
+    std::uint64_t records = 0;         // that were searched
+    std::vector<std::uint32_t> found;  // those that the first one of them had, by their index
+};
+
 // Not thread-safe; one per loop. Holds reusable buffers, so that reading allocates nothing once
 // warm. One virtual call for each record; what it found is read off members.
 class RecordReader {
@@ -95,6 +102,11 @@ public:
     // Of the last record, whose verdict was `scale` and whose bytes are still there: the smallest
     // scale at which it is good. None where none is, as far as can be known at once.
     [[nodiscard]] virtual std::optional<int> scale_needed() const = 0;
+
+    // How many records at most are searched for the fields of WHERE, before nothing more is done.
+    static constexpr std::uint64_t kSearched = 10'000;
+    // What has been searched and found since the last call.
+    [[nodiscard]] virtual WhereSearch take_where_search() { return {}; }
 
     // What a bad record looks like to somebody who knows the format, for a person to go by; may be
     // empty. Says nothing of what is in the record.

@@ -1,6 +1,7 @@
 // What a run says of its bad records, and at its end.
 #include "app/run_tally.hpp"
 
+#include "kstream/reader/record_reader.hpp"
 #include "support/fakes/fake_clock.hpp"
 #include "support/fakes/recording_log.hpp"
 
@@ -19,7 +20,10 @@ constexpr auto kScale = static_cast<std::size_t>(BadReason::scale);
 
 struct Bench {
     explicit Bench(std::optional<cli::Share> max_bad = std::nullopt)
-        : tally({.source_topic = "orders", .max_bad = max_bad}, clock, log) {}
+        : tally({.source_topic = "orders",
+                 .max_bad = max_bad,
+                 .where_fields = {{2, "moeda"}, {5, "cliente.uf"}}},
+                clock, log) {}
 
     Result<void> add(std::uint64_t good, std::uint64_t missing, std::uint64_t scale = 0) {
         RecordTally more;
@@ -130,7 +134,32 @@ TEST_CASE("of a run in which WHERE was true of nothing the last word says so") {
     REQUIRE(b.tally.add(more));
     REQUIRE(b.tally.wrong_at_end());
     CHECK(b.tally.wrong_at_end()->exit_code == ExitCode::nothing_aggregated);
-    CHECK(b.tally.wrong_at_end()->hint.contains("WHERE is true of none of them"));
+    CHECK(b.tally.wrong_at_end()->hint ==
+          "WHERE is true of none of them, and none of them has moeda, cliente.uf: is it spelled as "
+          "in the records?");
+    RecordTally found;
+    found.where_found = {2, 5};
+    REQUIRE(b.tally.add(found));
+    CHECK(b.tally.wrong_at_end()->hint == "WHERE is true of none of them: is it what was meant?");
+}
+
+TEST_CASE("a field of WHERE that no record has is a warning, once, when many were searched") {
+    Bench b;
+    RecordTally more;
+    more.read = more.filtered = more.searched = RecordReader::kSearched - 1;
+    REQUIRE(b.tally.add(more));
+    CHECK(b.log.lines.empty());
+    RecordTally last;
+    last.read = last.filtered = last.searched = 1;
+    last.where_found = {5};
+    REQUIRE(b.tally.add(last));
+    REQUIRE(b.log.lines.size() == 1);
+    CHECK(b.log.lines[0].level == LogLevel::warn);
+    CHECK(b.last_line() ==
+          "no record has a field that WHERE names field=moeda topic=orders records=10000 hint=is "
+          "it spelled as in the records? What WHERE is not true of is filtered");
+    REQUIRE(b.tally.add(more));
+    CHECK(b.log.lines.size() == 1);
 }
 
 TEST_CASE("max-bad ends the run beyond it, once, when there are records enough to tell") {

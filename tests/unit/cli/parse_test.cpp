@@ -534,6 +534,18 @@ TEST_CASE("bench takes options of what it measures, and writes latencies only wh
     CHECK(problems_from({"bench", "--scenario", "consume", "--percentiles", "a.hgrm"}).size() == 1);
     CHECK(problems_from({"bench", "--scenario", "everything"}).size() == 1);
     CHECK(problems_from({"bench", "--records", "10"}).size() == 1);
+    const auto statement = config_from<BenchConfig>(
+        {"bench", "--scenario", "statement", "--query", "SELECT count(*) AS n FROM t"});
+    REQUIRE(statement.query.job);
+    CHECK(problems_from({"bench", "--query", "SELECT count(*) AS n FROM t"})[0].starts_with(
+        "a statement is what --scenario statement measures"));
+}
+
+TEST_CASE("explain takes options of the cluster for its sample") {
+    const auto config = config_from<ExplainConfig>(
+        {"explain", "--query", "SELECT count(*) AS n FROM t", "--sample", "5", "-b", "a:1"});
+    CHECK(config.sample == 5);
+    CHECK(config.common.brokers == "a:1");
 }
 
 TEST_CASE("Help wins over everything that is wrong") {

@@ -264,4 +264,36 @@ TEST_CASE("a zone that there is not is an error of the job", "[reader][statement
     CHECK(made.error().message.contains("America/Sao_Paolo"));
 }
 
+TEST_CASE("the fields that WHERE needs are searched in the first records", "[reader][statement]") {
+    Builder b;
+    b.statement.where = call(
+        Op::logical_and, ValueType::boolean,
+        {call(Op::greater, ValueType::boolean, {b.field("w", ValueType::numeric), number("0")}),
+         call(Op::equal, ValueType::boolean, {b.field("x", ValueType::text), text("a")}),
+         call(Op::is_null, ValueType::boolean, {b.field("gone", ValueType::scalar)})});
+    b.group(b.field("k", ValueType::text));
+    const auto reader = b.reader();
+    CHECK(judged(*reader, "no json") != "filtered");
+    CHECK(judged(*reader, R"({"y":1})") == "filtered");
+    WhereSearch search = reader->take_where_search();
+    CHECK(search.records == 1);
+    CHECK(search.found.empty());
+    CHECK(judged(*reader, R"({"w":0})") == "filtered");
+    CHECK(judged(*reader, R"({"w":0,"x":null})") == "filtered");
+    CHECK(judged(*reader, R"({})") == "filtered");  // all are found: nothing is searched
+    search = reader->take_where_search();
+    CHECK(search.records == 2);
+    CHECK(search.found == std::vector<std::uint32_t>{0, 1});
+
+    const auto other = b.reader();
+    for (std::uint64_t i = 0; i < RecordReader::kSearched; ++i) {
+        CHECK(judged(*other, R"({"w":0})") == "filtered");
+    }
+    CHECK(other->take_where_search().records == RecordReader::kSearched);
+    CHECK(judged(*other, R"({"x":""})") == "filtered");
+    search = other->take_where_search();
+    CHECK(search.records == 0);
+    CHECK(search.found.empty());
+}
+
 }  // namespace kstream
