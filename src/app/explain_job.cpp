@@ -1,10 +1,13 @@
-// `explain`: what a statement is as a job, from the statement alone. Asks no cluster.
+// `explain`: what a statement is as a job, from the statement alone; and the same for PostgreSQL,
+// to be judged by it. Asks no cluster, but for an export of its topic.
 #include "app/commands.hpp"
+#include "app/export_topic.hpp"
 #include "app/statement_zones.hpp"
 #include "kstream/codec/spec_hash.hpp"
 #include "kstream/core/aggregates.hpp"
 #include "kstream/core/side_aggregates.hpp"
 #include "kstream/job/functions.hpp"
+#include "kstream/job/postgres.hpp"
 #include "kstream/job/statement_text.hpp"
 #include "kstream/ports/explain.hpp"
 #include "process/standard_output.hpp"
@@ -18,6 +21,9 @@
 
 namespace kstream::app {
 namespace {
+
+// Where a printed script looks for the export when none was made with it.
+constexpr std::string_view kExportFile = "records.tsv";
 
 std::string input_text(const job::StatementJob& job, const job::Accumulator& accumulator) {
     const job::Input& input = job.plan.inputs[accumulator.input];
@@ -116,7 +122,19 @@ ExitCode run_command(const cli::ExplainConfig& config, AppContext& context) {
     if (const auto zones = zones_of(*config.query.job); !zones) {
         return explain(context.log, zones.error());
     }
-    const Result<bool> written = process::write_to_stdout(text_of(config, *names));
+    const bool for_postgres = config.form == cli::ExplainForm::postgres;
+    if (!config.export_file.empty()) {
+        if (const Result<void> done = export_topic(config, context); !done) {
+            return explain(context.log, done.error(), "no export");
+        }
+        if (!for_postgres) {
+            return ExitCode::ok;
+        }
+    }
+    const std::string_view file = config.export_file.empty() ? kExportFile : config.export_file;
+    const Result<bool> written =
+        process::write_to_stdout(for_postgres ? job::to_postgres(config.query.job->statement, file)
+                                              : text_of(config, *names));
     return written ? ExitCode::ok : explain(context.log, written.error());
 }
 

@@ -199,13 +199,18 @@ struct HealthConfig {
     CommonConfig common;
 };
 
-// What a job is and what it keeps, from its statement alone: asks no cluster.
+enum class ExplainForm : std::uint8_t { text, postgres };
+
+// What a job is and what it keeps, from its statement alone: asks no cluster, unless its topic is
+// to be exported.
 struct ExplainConfig {
     CommonConfig common;
     std::string application_id = "kstream";
     AggregationSpec spec = default_job();
     std::string results_topic = "aggregated_transactions";
     QueryConfig query;
+    ExplainForm form = ExplainForm::text;
+    std::string export_file;  // --export FILE
 };
 
 using Command = std::variant<ProduceConfig, CreateTopicsConfig, AggregateConfig, AuditConfig,

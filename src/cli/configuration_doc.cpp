@@ -171,7 +171,7 @@ std::string configuration_doc() {
                        wrapped(spec.details, 100, 0));
         append_table(out, spec.id, false);
     }
-    out += "\n## All subcommands but health and explain\n\n";
+    out += "\n## All subcommands but health\n\n";
     append_table(out, Subcommand::produce, true);
     for (const MetaOption& option : kMetaOptions) {
         const string_view environment = option.name == "config" ? kConfigEnvironment : "";

@@ -62,7 +62,7 @@ void append_subcommand(std::string& out, const SubcommandSpec& spec) {
 }
 
 void append_common(std::string& out) {
-    out += ".SS All subcommands but health and explain\n";
+    out += ".SS All subcommands but health\n";
     for (const OptionSpec& option : option_table()) {
         if (option.is_common()) {
             append_option(out, option, Subcommand::produce);

@@ -290,7 +290,7 @@ std::vector<Binding> everywhere() {
     return {at<&ProduceConfig::common, Member>(),   at<&CreateTopicsConfig::common, Member>(),
             at<&AggregateConfig::common, Member>(), at<&AuditConfig::common, Member>(),
             at<&ResultsConfig::common, Member>(),   at<&ResetConfig::common, Member>(),
-            at<&BenchConfig::common, Member>()};
+            at<&BenchConfig::common, Member>(),     at<&ExplainConfig::common, Member>()};
 }
 
 }  // namespace kstream::cli::binding

@@ -99,10 +99,10 @@ struct OptionSpec {
     std::vector<Binding> bindings;
 
     [[nodiscard]] bool is_flag() const { return value.empty(); }
-    // The same for every subcommand that has to do with a cluster, which is all but health and
-    // explain: told once in long texts.
+    // The same for every subcommand that has to do with a cluster, which is all but health: told
+    // once in long texts.
     [[nodiscard]] bool is_common() const {
-        return bindings.size() >= kSubcommandCount - 2 && group != OptionGroup::job;
+        return bindings.size() >= kSubcommandCount - 1 && group != OptionGroup::job;
     }
     [[nodiscard]] std::string environment_name() const;
     [[nodiscard]] const Binding* binding(Subcommand id) const;  // nullptr: not for this subcommand
