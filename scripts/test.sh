@@ -2,8 +2,9 @@
 # Everything that must pass, from a bare machine to the last test:
 #
 #   set-up, release build with every public header compiled alone, unit, simulation, mock-cluster,
-#   command line, repository and deployment tests, instructions per record beside the last
-#   release's, integration on a real cluster, unit tests under the sanitizers.
+#   command line, repository and deployment tests, statements against PostgreSQL, instructions per
+#   record beside the last release's, integration on a real cluster, unit tests under the
+#   sanitizers.
 #
 #   test.sh                        all of it
 #   test.sh --without-integration  what needs no cluster
@@ -215,7 +216,7 @@ full_fuzzing() {
 if [ "$full" = yes ]; then "$here/setup.sh" --full; else "$here/setup.sh"; fi
 
 build release
-run_ctest checks release -L '^(unit|sim|mock|cli|tidy|deploy)$'
+run_ctest checks release -L '^(unit|sim|mock|cli|tidy|deploy|oracle)$'
 build release instruction_bench
 run_script instructions "instructions, and bytes of a key" release tests/bench/instructions.py
 [ "$with_integration" = no ] ||

@@ -1,13 +1,15 @@
-// `explain`: what a statement is as a job, from the statement alone; it asks no cluster but with
-// --sample.
+// `explain`: what a statement is as a job, from the statement alone; what would become of a sample
+// of its topic; and the same job for PostgreSQL, to be judged by it.
 #include "app/commands.hpp"
 #include "app/explain_sample.hpp"
+#include "app/export_topic.hpp"
 #include "app/statement_zones.hpp"
 #include "kstream/codec/result_record.hpp"
 #include "kstream/codec/spec_hash.hpp"
 #include "kstream/core/aggregates.hpp"
 #include "kstream/core/side_aggregates.hpp"
 #include "kstream/job/functions.hpp"
+#include "kstream/job/postgres.hpp"
 #include "kstream/job/statement_text.hpp"
 #include "kstream/pipeline/result_values.hpp"
 #include "kstream/ports/explain.hpp"
@@ -29,6 +31,9 @@
 
 namespace kstream::app {
 namespace {
+
+// Where a printed script looks for the export when none was made with it.
+constexpr std::string_view kExportFile = "records.tsv";
 
 std::string input_text(const job::StatementJob& job, const job::Accumulator& accumulator) {
     const job::Input& input = job.plan.inputs[accumulator.input];
@@ -132,9 +137,8 @@ Row example_of(const cli::ExplainConfig& config, const expr::ZoneFiles& zones) {
 }
 
 std::string_view identity_note(const cli::ExplainConfig& config) {
-    return config.spec.statement
-               ? "a job that only a statement says; kstream audit cannot prove it yet"
-               : "the same job as by --group-by, --sum and --count";
+    return config.spec.statement ? "a job that only a statement says"
+                                 : "the same job as by --group-by, --sum and --count";
 }
 
 class Page {
@@ -333,6 +337,21 @@ ExitCode run_command(const cli::ExplainConfig& config, AppContext& context) {
     const auto zones = zones_of(*config.query.job);
     if (!zones) {
         return explain(context.log, zones.error());
+    }
+    const bool for_postgres = config.form == cli::ExplainForm::postgres;
+    if (!config.export_file.empty()) {
+        if (const Result<void> done = export_topic(config, context); !done) {
+            return explain(context.log, done.error(), "no export");
+        }
+        if (!for_postgres) {
+            return ExitCode::ok;
+        }
+    }
+    if (for_postgres) {
+        const std::string_view file = config.export_file.empty() ? kExportFile : config.export_file;
+        const Result<bool> script =
+            process::write_to_stdout(job::to_postgres(config.query.job->statement, file));
+        return script ? ExitCode::ok : explain(context.log, script.error());
     }
     std::optional<SampleReport> sample;
     if (config.sample) {

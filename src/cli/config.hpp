@@ -203,7 +203,10 @@ struct HealthConfig {
     CommonConfig common;
 };
 
-// What a job is and what it keeps, from its statement alone: asks no cluster without `sample`.
+enum class ExplainForm : std::uint8_t { text, postgres };
+
+// What a job is and what it keeps, from its statement alone: asks no cluster, but for `sample` and
+// an export.
 struct ExplainConfig {
     CommonConfig common;
     std::string application_id = "kstream";
@@ -212,6 +215,8 @@ struct ExplainConfig {
     QueryConfig query;
     std::optional<std::uint64_t> sample;  // records of the real topic
     bool json = false;
+    ExplainForm form = ExplainForm::text;
+    std::string export_file;  // --export FILE
 };
 
 using Command = std::variant<ProduceConfig, CreateTopicsConfig, AggregateConfig, AuditConfig,

@@ -37,6 +37,7 @@ constexpr std::array<string_view, 2> kLogFormats{"text", "json"};
 constexpr std::array<string_view, 5> kCompressions{"none", "gzip", "snappy", "lz4", "zstd"};
 constexpr std::array<string_view, 2> kGroupProtocols{"classic", "consumer"};
 constexpr std::array<string_view, 3> kOnBadRecord{"dead-letter", "skip", "fail"};
+constexpr std::array<string_view, 2> kExplainForms{"text", "postgres"};
 constexpr std::array<string_view, 2> kResultsOnReset{"keep", "tombstone"};
 constexpr std::array<string_view, 1> kUntil{"end"};
 constexpr std::array<string_view, 9> kScenarios{
@@ -678,6 +679,21 @@ void add_explain_options(std::vector<OptionSpec>& table) {
                      .absent = "no cluster is asked",
                      .rules = {.min = 1, .max = 1e6},
                      .bindings = {at<&ExplainConfig::sample>()}});
+    table.push_back({.name = "as",
+                     .value = "FORM",
+                     .help = "what to print: text, or a script for PostgreSQL",
+                     .details = "postgres: a script for psql, PostgreSQL 15 or later, that "
+                                "computes the job's results from an export of its topic.",
+                     .rules = {.choices = kExplainForms},
+                     .bindings = {at<&ExplainConfig::form>()}});
+    table.push_back({.name = "export",
+                     .value = "FILE",
+                     .help = "write the topic's records as that script reads them",
+                     .details = "All that is committed now, in the text format of COPY: what the "
+                                "statement wants of each record and nothing else. Without --as "
+                                "postgres nothing is printed.",
+                     .absent = "no export",
+                     .bindings = {at<&ExplainConfig::export_file>()}});
 }
 
 void add_bench_options(std::vector<OptionSpec>& table) {
@@ -852,11 +868,10 @@ constexpr std::array<SubcommandSpec, kSubcommandCount> kSubcommands{{
      "in the environment. Exit code 0 if the process is ready, 8 if it is not or does not answer.",
      "kstream health --http 127.0.0.1:9404"},
     {Subcommand::explain, "explain", "say what a statement is as a job, and what it keeps",
-     "Reads the statement alone, and no cluster: the canonical SELECT, what is read of a record, "
-     "the "
-     "groups, the columns, a result, what is kept for each key and in how many bytes, and the "
-     "topics. With --sample it also reads some records and says what would become of them. "
-     "Everything that is wrong with a statement is told with its place (exit code 2).",
+     "Reads the statement alone, and no cluster but for --sample and --export: the canonical "
+     "SELECT, what is read of a record, the groups, the columns, a result, what is kept for each "
+     "key and in how many bytes, and the topics. Everything that is wrong with a statement is told "
+     "with its place (exit code 2).",
      "kstream explain totals.sql --sample 1000"},
 }};
 

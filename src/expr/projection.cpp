@@ -77,8 +77,10 @@ Value Projection::group_value(const GroupValue& value, job::ValueType type) {
         return Value::of_text(value.text);
     }
     std::int64_t milliseconds = 0;
-    const TimeText read = parse_timestamp(value.text, milliseconds);
-    return read == TimeText::fine ? Value::of_time(Tag::timestamp, milliseconds) : Value::of_null();
+    // date_trunc and date_bin begin before 1970 what was after it.
+    return parse_timestamp(value.text, milliseconds) == TimeText::format
+               ? Value::of_null()
+               : Value::of_time(Tag::timestamp, milliseconds);
 }
 
 }  // namespace kstream::expr

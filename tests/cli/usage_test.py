@@ -112,6 +112,26 @@ class Statements(BinaryTest):
                               2)
         self.assertIn("--sample: '0' is not within 1 .. ", done.stderr)
 
+    def test_explain_for_postgres(self):
+        done = self.check_run(["explain", "--as", "postgres", "--query",
+                               "SELECT a.b AS k, sum(c) AS s FROM t WHERE d > 1 GROUP BY a.b"], 0)
+        self.assertEqual(done.stderr, "")
+        for part in ("--   FROM t\n", "CREATE FUNCTION err()",
+                     "\\copy records FROM 'records.tsv'\n", "--   f1 is a.b\n",
+                     "CREATE TABLE judged AS\n", 'AS "s"\nFROM finished\n'):
+            self.assertIn(part, done.stdout)
+
+    def test_names_do_not_leave_the_comments_of_a_script(self):
+        """What a person hands to psql must not hold commands of whoever named a field."""
+        for end in ("\n", "\r", "\r\n"):
+            done = self.check_run(["explain", "--as", "postgres", "--query",
+                                   f'SELECT count("x{end}\\! id") AS n FROM t'], 0)
+            lines = done.stdout.replace("\r", "\n").split("\n")
+            self.assertTrue(any("\\! id" in line for line in lines))
+            for line in lines:
+                if "\\! id" in line:
+                    self.assertTrue(line.startswith("--"), line)
+
     def test_a_zone_that_the_machine_does_not_have(self):
         done = self.explain("SELECT date_trunc('day', a::timestamptz, 'No/Where') AS d FROM t "
                             "GROUP BY date_trunc('day', a::timestamptz, 'No/Where')", 2)

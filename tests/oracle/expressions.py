@@ -21,7 +21,7 @@ from pathlib import Path
 
 import postgres
 
-ORACLE = Path(__file__).with_name("oracle.sql")
+ORACLE = Path(__file__).parents[2] / "src" / "job" / "oracle.sql"
 ERROR, MISSING = "err()", "missing()"
 FIELDS = {"n": "numeric", "m": "numeric", "o.n": "numeric", "list.0": "numeric", "t": "text",
           "o.t": "text", "list.-1": "text", "b": "boolean", "o.b": "boolean", "s": "scalar",
@@ -433,7 +433,7 @@ class Generator:
         if what == "trunc":
             unit = r.choice(["second", "minute", "hour", "day", "week", "month", "quarter", "year"])
             zone = r.choice(ZONES)
-            template = f"ms(date_trunc('{unit}', instant($1[1]), '{zone}'))"
+            template = f"begins('{unit}', $1[1], '{zone}')"
             parts = [text_literal(unit), a, text_literal(zone)]
             return Expression(node("date_trunc", "timestamp", *parts), strict(template, a),
                               "timestamp")
@@ -479,11 +479,13 @@ def postgres_says(server: postgres.Server, cases: list[Case]) -> list[str]:
     queries = "".join(
         f"SELECT coalesce(encode(convert_to({case.expression.postgres}, 'UTF8'), 'hex'), '-');\n"
         for case in cases)  # fmt: skip
-    answers = server.run(queries).split("\n")[: len(cases)]
+    words = "".join(f"SELECT encode(convert_to({word}, 'UTF8'), 'hex');\n"
+                    for word in (ERROR, MISSING))  # fmt: skip
+    error, missing, *answers = server.run(words + queries).split("\n")[: len(cases) + 2]
     said = []
     for answer, case in zip(answers, cases, strict=True):
         kind = case.expression.kind
-        special = {"-": "null", "01": "error", "02": "missing"}.get(answer)
+        special = {"-": "null", error: "error", missing: "missing"}.get(answer)
         value = answer if kind == "text" else bytes.fromhex(answer.replace("-", "")).decode()
         said.append(special or f"{LETTERS[kind]} {value}")
     return said

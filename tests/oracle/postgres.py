@@ -36,7 +36,7 @@ class Server:
 
     def __enter__(self) -> Server:
         found = programs()
-        assert found, "no PostgreSQL here: apt-get install postgresql"
+        assert found, "no PostgreSQL here: scripts/setup.sh installs it"
         self.bin = found
         self.folder = Path(tempfile.mkdtemp(prefix="oracle-"))
         if os.geteuid() == 0:
@@ -68,11 +68,11 @@ class Server:
         if done.returncode != 0:
             raise RuntimeError(f"{program}: {done.stderr}")
 
-    def run(self, sql: str) -> str:
+    def run(self, sql: str, database: str = "postgres") -> str:
         """All of a script's answers, unaligned; an error of SQL is an exception."""
         done = subprocess.run(
             self._as_user(str(self.bin / "psql"), "-h", str(self.folder), "-U", USER, "-X", "-q",
-                          "-A", "-t", "-v", "ON_ERROR_STOP=1", "-f", "-", "postgres"),
+                          "-A", "-t", "-v", "ON_ERROR_STOP=1", "-f", "-", database),
             input=sql, cwd=self.folder, capture_output=True, text=True, check=False,
             encoding="utf-8")  # fmt: skip
         if done.returncode != 0:

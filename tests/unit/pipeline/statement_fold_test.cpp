@@ -431,6 +431,16 @@ TEST_CASE("any statement has one result, however its records come in steps", "[s
     CHECK(rows >= 300);
 }
 
+// It was NULL there: what had been read of the key was held to be no time.
+TEST_CASE("a time that date_trunc sets before 1970 is a key like any other", "[statement]") {
+    Bench bench{
+        "SELECT date_trunc('day', t::timestamptz, 'America/Sao_Paulo') AS d, count(*) AS n "
+        "FROM x GROUP BY date_trunc('day', t::timestamptz, 'America/Sao_Paulo')"};
+    bench.add(R"({"t":"1970-01-01T00:00:00Z"})");
+    bench.commit();
+    CHECK(bench.results["1969-12-31T03:00:00Z"] == R"({"d":"1969-12-31T03:00:00Z","n":1})");
+}
+
 TEST_CASE("graphs have a statement's numbers that are no groups", "[statement]") {
     Bench bench{"SELECT k, count(*) AS n, sum(v) FILTER (WHERE v > 5) AS s FROM t GROUP BY k"};
     bench.add(R"({"k":3,"v":1})");
