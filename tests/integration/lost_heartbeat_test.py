@@ -2,7 +2,7 @@
 
 The coordinator gives a new assignment in one response and takes it for known. A member that lost it
 has to send all its fields before it is told again; one that only goes on keeps its partitions until
-max.poll.interval.ms is over, and all that while the group stands still. (A run of the chaos did, for
+max.poll.interval.ms is over, and meanwhile the group stands still. (A run of the chaos did, for
 five minutes: scripts/librdkafka/lost-heartbeat.patch.)
 """
 
