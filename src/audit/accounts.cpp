@@ -137,8 +137,9 @@ void Accounts::take_changelog(const RecordView& record) {
 void Accounts::take_total(const RecordView& record) {
     std::vector<Slot> slots;
     TextStore texts;
-    const Result<std::uint64_t> transaction =
-        decode_total_value(record.value(), job_.kinds, slots, &texts);
+    bool published = false;
+    const Result<std::uint64_t> transaction = decode_total_value(
+        record.value(), job_.kinds, slots, &texts, has_having() ? &published : nullptr);
     const std::string_view state_key = total_state_key(record.key());
     Account* const account = open(state_key);
     if (account == nullptr || !transaction) {
@@ -173,6 +174,7 @@ void Accounts::take_total(const RecordView& record) {
     }
     bytes_ += row.bytes() - account->newer_total.bytes();
     account->newer_total = std::move(row);
+    account->newer_total_published = published;
     account->newer_total_transaction = *transaction;
     account->newer_total_round = round_;
 }
@@ -218,6 +220,7 @@ void Accounts::settle_newer_total(Account& account) {
     if (!account.newer_total.empty()) {
         bytes_ -= account.total.bytes();
         account.total = std::exchange(account.newer_total, {});
+        account.total_published = account.newer_total_published;
         account.total_transaction = account.newer_total_transaction;
     }
 }
@@ -262,7 +265,7 @@ void Accounts::take_result(const RecordView& record, const ResultHeaders& header
     const std::uint64_t cut = metas_[q] ? metas_[q]->transaction : 0;
     // For every key, whatever pass it belongs to: the order is that of all of them.
     std::string foreign;
-    if (record.is_tombstone() && !(writes_tombstones() && origin)) {
+    if (record.is_tombstone() && !(has_having() && origin)) {
         foreign = by_reset ? "" : "a tombstone, which the job does not write";
     } else if (!origin) {
         foreign = "without the headers of a result";
@@ -338,6 +341,13 @@ void Accounts::judge(std::string_view state_key, const Account& account,
         return;
     }
     const std::optional<std::string> expected = result_text(job_, state_key, account.source);
+    if (has_having() && has_total && account.total_published != expected.has_value()) {
+        const auto says = [](bool published) {
+            return published ? "that the results have the key" : "that the results lack the key";
+        };
+        found.push_back({FindingKind::wrong_total, what(), says(expected.has_value()),
+                         says(account.total_published)});
+    }
     if (!expected) {
         if (result.there) {
             found.push_back({FindingKind::extra_result, what(),
@@ -440,7 +450,9 @@ Comparison Accounts::compare(bool last_round) {
             StateSum& sum = comparison.by_state[account.state_partition];
             ++sum.keys;
             const StoredRow stored{job_.kinds, account.total};
-            sum.hash += state_entry_hash(state_key, job_.kinds, stored.slots, &stored.texts);
+            sum.hash += state_entry_hash(
+                state_key, job_.kinds, stored.slots, &stored.texts,
+                has_having() ? std::optional{account.total_published} : std::nullopt);
             add_row(job_.kinds, sum.slots, account.total.slots);
         }
         comparison.newer += account.newer.there ? 1 : 0;

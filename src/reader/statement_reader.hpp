@@ -27,7 +27,13 @@ public:
           plan_(std::move(plan)),
           fields_(statement.fields),
           judge_(plan_),
-          not_found_(job::needed_by_where(statement)) {}
+          not_found_(job::needed_by_where(statement)) {
+        std::uint32_t place = 0;
+        for (const job::Field& field : statement.fields) {
+            places_.push_back(place);
+            place += field.origin == job::FieldOrigin::value ? 1 : 0;
+        }
+    }
 
     using RecordReader::read;
     [[nodiscard]] RecordVerdict read(const RecordView& record) override {
@@ -57,7 +63,7 @@ public:
 private:
     void search() {
         const auto is_there = [this](std::uint32_t field) {
-            return fields_.values()[field].kind != FieldKind::absent;
+            return fields_.values()[places_[field]].kind != FieldKind::absent;
         };
         std::ranges::copy_if(not_found_, std::back_inserter(search_.found), is_there);
         std::erase_if(not_found_, is_there);
@@ -71,6 +77,8 @@ private:
     Fields fields_;
     StatementJudge judge_;
     std::vector<std::uint32_t> not_found_;  // of WHERE's fields, while they are searched
+    // Of the statement's fields among the values of a record: what Kafka has is none of them.
+    std::vector<std::uint32_t> places_;
     std::uint64_t searched_ = 0;
     WhereSearch search_;
 };

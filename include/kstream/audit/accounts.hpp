@@ -54,7 +54,10 @@ struct Account {
     std::uint64_t total_transaction = 0;
     Row newer_total;  // of a transaction whose meta has not been seen yet
     std::uint64_t newer_total_transaction = 0;
-    int newer_total_round = 0;   // of the look that saw it
+    int newer_total_round = 0;  // of the look that saw it
+    // With HAVING: whether the results have the key, as the two totals say.
+    bool total_published = false;
+    bool newer_total_published = false;
     Published result;            // the last one at the cut
     Published newer;             // the last one of a transaction after the cut
     bool was_published = false;  // the log holds a record of the key, if only a tombstone
@@ -154,8 +157,8 @@ private:
     [[nodiscard]] Account* open(std::string_view state_key);
     void take_total(const RecordView& record);
     void take_meta(const RecordView& record);
-    // Whether a result may be taken back: of a group that HAVING is not true of any longer.
-    [[nodiscard]] bool writes_tombstones() const {
+    // Then a result may be taken back, and a total says whether there is one.
+    [[nodiscard]] bool has_having() const {
         return job_.statement != nullptr && job_.statement->job().statement.having.has_value();
     }
     [[nodiscard]] std::uint64_t cut_transaction(const Account& account) const;

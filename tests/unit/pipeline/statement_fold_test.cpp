@@ -325,6 +325,15 @@ TEST_CASE("a statement sees what Kafka says of a record, and groups by times", "
           R"("last":"2024-05-14T12:59:59.500Z","o":1})");
 }
 
+TEST_CASE("a day that began before 1970 is a group as any other", "[statement]") {
+    Bench bench{
+        "SELECT date_trunc('week', to_timestamp(s), 'UTC') AS week, count(*) AS n FROM t "
+        "GROUP BY date_trunc('week', to_timestamp(s), 'UTC')"};
+    bench.add(R"({"s":0})");
+    bench.commit();
+    CHECK(bench.results["1969-12-29T00:00:00Z"] == R"({"week":"1969-12-29T00:00:00Z","n":1})");
+}
+
 TEST_CASE("more keys than fit into a cache are added the same", "[statement]") {
     Bench bench{kSales, {}, 8};
     for (int i = 0; i < 500; ++i) {
