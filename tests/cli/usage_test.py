@@ -107,6 +107,13 @@ class Statements(BinaryTest):
         self.assertEqual(told["topics"]["source"], "s")
         self.assertNotIn("sample", told)
 
+    def test_the_example_of_a_result_does_not_ask_having(self):
+        """One record is not three: there was no value, and no JSON around it."""
+        done = self.check_run(["explain", "--json", "--query",
+                               "select k, count(*) n from s group by k having count(*) >= 3"], 0)
+        self.assertEqual(json.loads(done.stdout)["example"],
+                         {"key": "a", "value": {"k": "a", "n": 1}})
+
     def test_a_sample_asks_the_cluster(self):
         done = self.check_run(["explain", "--query", "select count(*) n from s", "--sample", "0"],
                               2)
