@@ -144,7 +144,8 @@ TEST_CASE("An audit that begins at a base reads only what came since") {
         meta->sources[0].slots = row(8, 4);
     }
     world.source.begin_at(base);
-    REQUIRE(world.accounts.take_base(state_key(sellers.of[0]), Row{world.job.kinds, row(8, 4), TextStore{}}));
+    REQUIRE(world.accounts.take_base(state_key(sellers.of[0]),
+                                     Row{world.job.kinds, row(8, 4), TextStore{}}));
     const auto cut = cut_at(world, 6, 6);
     CHECK(world.source.aim(cut) == std::vector<Piece>{{PartitionId{0}, Offset{4}, Offset{6}}});
     world.source.fold(world.log);
