@@ -69,6 +69,7 @@ class Frame:
     transactional_id: str
     at: float = field(default_factory=time.monotonic)
     answered: float | None = None  # when the broker's response came
+    size: int = 0  # of the response, in bytes
     error: int | None = None  # of EndTxn, InitProducerId and TxnOffsetCommit (first partition)
 
 
@@ -254,7 +255,7 @@ class _Connection:
                 data = await _frame(reader)
                 (correlation,) = struct.unpack_from(">i", data)
                 frame = self._waiting.pop(correlation)
-                frame.answered = time.monotonic()
+                frame.answered, frame.size = time.monotonic(), len(data)
                 flexible = frame.version >= TRANSACTIONAL.get(frame.api, frame.version + 1)
                 at = ERROR_AT.get((frame.api, flexible))
                 if frame.api == TXN_OFFSET_COMMIT:
