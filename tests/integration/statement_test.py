@@ -278,7 +278,7 @@ class Statements(IntegrationTest):
         self.assertIn(f"{bad} bad: missing_field of cliente.uf; the first at partition ", page)
         # It has joined no group, so the job has nothing to go on from.
         self.start("aggregate", *self.job(), "--until", "end").expect(0, 90)
-        self.assertEqual(self.rows(), rows)
+        self.assertEqual(self.rows(self.job(), "uf"), rows)
 
     def test_a_sample_of_a_topic_that_does_not_exist(self) -> None:
         self.start("create-topics", *self.job(), "--partitions", "1").expect(0)
