@@ -194,7 +194,7 @@ full_sanitized_chaos() {
 
 full_thread_sanitizer() {
   build tsan kstream_unit_tests kstream_sim_tests kstream_mock_tests kstream-sim \
-    record_decoder_cases fuzz_replay
+    record_decoder_cases expression_cases fuzz_replay
   run_ctest threads tsan -L '^(unit|sim|mock)$'
 }
 
@@ -223,7 +223,7 @@ run_script instructions "instructions, and bytes of a key" release tests/bench/i
   run_script integration "integration (real cluster)" release tests/integration/run.py
 
 # The programs behind the label `unit`: with sanitizers on, every other one would cost minutes.
-build asan kstream_unit_tests record_decoder_cases fuzz_replay
+build asan kstream_unit_tests record_decoder_cases expression_cases fuzz_replay
 run_ctest sanitizers asan -L '^unit$'
 
 if [ "$full" = yes ]; then
