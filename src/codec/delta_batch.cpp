@@ -114,14 +114,14 @@ bool read_slots(ByteReader& reader, std::uint8_t format, std::span<const Aggrega
     for (const AggregateKind kind : kinds) {
         const std::uint8_t tag = reader.u8();
         const auto narrow = static_cast<std::uint8_t>(kind);
-        if (keeps_text(kind) && tag == narrow) {
+        if (tag == narrow && !keeps_text(kind)) [[likely]] {
+            slots.emplace_back(reader.zigzag128(), true);
+        } else if (tag == narrow) {
             const std::string_view text = reader.text();
             if (texts == nullptr || format != kStatementFormat || text.size() > kMaxTextBytes) {
                 return false;
             }
             texts->merge(kind, slots.emplace_back(), text);
-        } else if (tag == narrow) [[likely]] {
-            slots.emplace_back(reader.zigzag128(), true);
         } else if (tag == (narrow | kAbsent)) {
             slots.emplace_back();
         } else if (tag == (narrow | kWide) && format >= kWideFormat && !keeps_text(kind)) {

@@ -118,8 +118,8 @@ void write_uuid(Writer& out, std::uint64_t high, std::uint64_t low) {
 }
 
 // As Python prints the float nearest to cents / 100: the shortest digits, and at least one after
-// the point. 1234.50 is 1234.5, 100.00 is 100.0.
-void write_value(Writer& out, std::uint32_t cents) {
+// the point. 1234.50 is 1234.5, 100.00 is 100.0. A call for each record is 5 % of its encoding.
+[[gnu::always_inline]] inline void write_value(Writer& out, std::uint32_t cents) {
     const std::uint32_t fraction = cents % 100;
     out.number(cents / 100);
     out.character('.');
@@ -127,6 +127,19 @@ void write_value(Writer& out, std::uint32_t cents) {
     if (fraction % 10 != 0) {
         out.character(static_cast<char>('0' + fraction % 10));
     }
+}
+
+// In place of the end of a flat record, which is at `end`. Returns the size that this adds.
+[[gnu::noinline]] std::size_t write_nested(const Transaction& transaction, char* end) {
+    Writer writer(end);
+    writer.text(kBeforeState);
+    writer.text(state_of(transaction));
+    writer.text(kBeforeCity);
+    writer.number(transaction.location);
+    writer.text(kBeforeAmount);
+    write_value(writer, transaction.value_cents);
+    writer.text(kEnd);
+    return static_cast<std::size_t>(writer.at() - end) - kEnd.size();
 }
 
 }  // namespace
@@ -157,16 +170,12 @@ std::size_t encode_transaction(const Transaction& transaction, char* out, Transa
     writer.name(kBooleans[transaction.international ? 1 : 0]);
     writer.text(kBeforeCurrency);
     writer.name(kCurrencyNames[static_cast<std::size_t>(transaction.currency)]);
-    if (form == TransactionForm::nested) {
-        writer.text(kBeforeState);
-        writer.text(state_of(transaction));
-        writer.text(kBeforeCity);
-        writer.number(transaction.location);
-        writer.text(kBeforeAmount);
-        write_value(writer, transaction.value_cents);
-    }
     writer.text(kEnd);
-    return static_cast<std::size_t>(writer.at() - out);
+    auto size = static_cast<std::size_t>(writer.at() - out);
+    if (form == TransactionForm::nested) [[unlikely]] {
+        size += write_nested(transaction, writer.at() - kEnd.size());
+    }
+    return size;
 }
 
 }  // namespace kstream

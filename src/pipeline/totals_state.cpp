@@ -58,6 +58,16 @@ void TotalsState::expect(std::span<const std::string_view> state_keys) const {
     }
 }
 
+// Of a key that was just put in.
+inline void TotalsState::add_marks() {
+    make_room(touched_, 1);
+    touched_.push_back(0);
+    if (has_having_) {
+        make_room(published_, 1);
+        published_.push_back(0);
+    }
+}
+
 Result<void> TotalsState::restore(std::string_view key, std::string_view value) {
     const Result<ChangelogKeyKind> kind = changelog_key_kind(key);
     if (!kind) {
@@ -88,7 +98,7 @@ Result<void> TotalsState::restore(std::string_view key, std::string_view value) 
         add_marks();
     } else {
         std::ranges::copy(scratch_, slots_of(found.index).begin());
-        if (mostly_garbage()) {
+        if (has_texts_ && mostly_garbage()) {
             leave_garbage();
         }
     }
@@ -226,16 +236,6 @@ KeyTable::Found TotalsState::touch(std::string_view state_key) {
         remember(found.index);
     }
     return found;
-}
-
-// Of a key that was just put in.
-void TotalsState::add_marks() {
-    make_room(touched_, 1);
-    touched_.push_back(0);
-    if (has_having_) {
-        make_room(published_, 1);
-        published_.push_back(0);
-    }
 }
 
 // Saves what a key has before the filling step's first change of it.
