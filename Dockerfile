@@ -38,9 +38,10 @@ RUN readelf -d /out/kstream | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' \
 
 FROM debian:13-slim
 COPY --from=build /out/packages /usr/share/kstream/packages
-# Certificate authorities: for brokers whose certificates are signed by a public one.
+# Certificate authorities: for brokers whose certificates are signed by a public one. Time zones:
+# statements name them, and they are read from the system.
 RUN apt-get update \
-    && xargs apt-get install -y --no-install-recommends ca-certificates \
+    && xargs apt-get install -y --no-install-recommends ca-certificates tzdata \
        </usr/share/kstream/packages \
     && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/*
 COPY LICENSE /usr/share/doc/kstream/copyright

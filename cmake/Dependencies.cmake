@@ -24,6 +24,7 @@ kstream_require(fmt 9.0 CONFIG)
 kstream_require(simdjson 3.0 CONFIG)
 kstream_require(CLI11 2.1 CONFIG)
 kstream_require(prometheus-cpp "" CONFIG)
+kstream_require(PgQuery 15 MODULE)
 # What scripts/setup.sh builds; why not an older one is in docs/ARCHITECTURE.md, "Which librdkafka".
 if(NOT KSTREAM_WITHOUT_KAFKA)
   kstream_require(RdKafka 2.15.1 MODULE)

@@ -8,11 +8,13 @@
 #   4. promtool and amtool, into build/deps where they are missing (no service is installed or
 #      started);
 #   5. docker compose, the program alone, into build/deps: it reads deploy/ for the tests;
-#   6. Apache Kafka with its command line tools, from Maven, into build/deps.
+#   6. the programs of a PostgreSQL server, from the system's own packages: tests start one of their
+#      own, and no cluster of databases is made and no service started here;
+#   7. Apache Kafka with its command line tools, from Maven, into build/deps.
 #
 #   setup.sh                all of it
 #   setup.sh --build-only   what the binary is built from, nothing for tests: 2 and the half of 1
-#   setup.sh --demo         the same and Kafka, for scripts/demo.sh: 2, 6 and the half of 1
+#   setup.sh --demo         the same and Kafka, for scripts/demo.sh: 2, 7 and the half of 1
 #   setup.sh --full         all of it, and clang 19 with its run-time libraries for libFuzzer,
 #                           clang-tidy and, on Debian, chromium: for `test.sh --full`
 #
@@ -66,14 +68,14 @@ esac
 # Each with what needs it, where the name does not say so.
 system_packages=(
   g++ cmake ninja-build pkg-config ccache git make patch ca-certificates
-  libsimdjson-dev libfmt-dev libcli11-dev prometheus-cpp-dev libssl-dev
+  libsimdjson-dev libfmt-dev libcli11-dev prometheus-cpp-dev libssl-dev libpg-query-dev
   # librdkafka is built against these
   zlib1g-dev liblz4-dev libzstd-dev libsasl2-dev libcurl4-openssl-dev
 )
-# Scripts and tests; the form of the sources; the count of instructions.
+# Scripts and tests; the form of the sources; the count of instructions; zones that tests name.
 [ "$build_only" = yes ] || system_packages+=(python3)
 [ "$build_only$demo" != nono ] || system_packages+=(python3-yaml groff-base clang-format-19
-  valgrind)
+  valgrind tzdata)
 [ "$full" = no ] || system_packages+=(clang-19 libclang-rt-19-dev clang-tidy-19)
 # Ubuntu's package of that name brings another packaging system's, which no container runs.
 [ "$full" = no ] || ! grep -qx 'ID=debian' /etc/os-release || system_packages+=(chromium)
@@ -313,6 +315,34 @@ unpack_compose() {
   rm -rf "$work"
 }
 
+# ---- PostgreSQL ---------------------------------------------------------------------------------
+
+readonly POSTGRES_MINIMUM=15
+
+postgres_is_there() {
+  local program version
+  for program in /usr/lib/postgresql/*/bin/initdb; do
+    version="${program#/usr/lib/postgresql/}"
+    [ ! -x "$program" ] || [ "${version%%/*}" -lt "$POSTGRES_MINIMUM" ] || return 0
+  done
+  return 1
+}
+
+# The package makes a cluster of databases, `main`, and starts it, unless this file says no. Where
+# the file is there already, whoever administers the machine has decided.
+install_postgres() {
+  local folder=/etc/postgresql-common ours=no
+  local file="$folder/createcluster.conf"
+  if [ ! -e "$file" ]; then
+    ours=yes
+    as_root mkdir -p "$folder"
+    printf '%s\n' 'create_main_cluster = false' | as_root tee "$file" >/dev/null
+  fi
+  apt_install postgresql
+  # The package's own, which it has put beside ours.
+  [ "$ours" = no ] || [ ! -e "$file.ucf-dist" ] || as_root mv "$file.ucf-dist" "$file"
+}
+
 # ---- Kafka --------------------------------------------------------------------------------------
 
 kafka_home="$KSTREAM_DEPS/kafka-$KAFKA_VERSION"
@@ -390,6 +420,7 @@ what_tests() {
       step setup-catch2 "Catch2, from $CATCH2_SUITE" unpack_catch2
     fi
   fi
+  postgres_is_there || step setup-postgres "PostgreSQL's programs, no service" install_postgres
   tools_are_there || step setup-tools "promtool, amtool" unpack_tools
   [ -x "$compose_program" ] || step setup-compose "docker compose, the program alone" unpack_compose
 }

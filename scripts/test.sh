@@ -2,8 +2,9 @@
 # Everything that must pass, from a bare machine to the last test:
 #
 #   set-up, release build with every public header compiled alone, unit, simulation, mock-cluster,
-#   command line, repository and deployment tests, instructions per record beside the last
-#   release's, integration on a real cluster, unit tests under the sanitizers.
+#   command line, repository and deployment tests, statements against PostgreSQL, instructions per
+#   record beside the last release's, integration on a real cluster, unit tests under the
+#   sanitizers.
 #
 #   test.sh                        all of it
 #   test.sh --without-integration  what needs no cluster
@@ -193,16 +194,16 @@ full_sanitized_chaos() {
 
 full_thread_sanitizer() {
   build tsan kstream_unit_tests kstream_sim_tests kstream_mock_tests kstream-sim \
-    record_decoder_cases fuzz_replay
+    record_decoder_cases expression_cases fuzz_replay
   run_ctest threads tsan -L '^(unit|sim|mock)$'
 }
 
 full_planted_bugs() {
   build planted kstream kstream_unit_tests kstream-sim
-  run_script planted "planted bugs (unit tests)" planted tests/planted/run.py --at-least 34
+  run_script planted "planted bugs (unit tests)" planted tests/planted/run.py --at-least 36
   # Each of the loops' bugs; those of the adapters are not in the simulator's reach.
   run_program planted-sim "planted bugs (simulator)" planted \
-    "$KSTREAM_BUILD/planted/bin/kstream-sim" --planted all --seeds 1000 --at-least 41
+    "$KSTREAM_BUILD/planted/bin/kstream-sim" --planted all --seeds 1000 --at-least 43
   run_script planted-cluster "planted bugs (real cluster)" planted tests/chaos/planted.py
 }
 
@@ -215,14 +216,14 @@ full_fuzzing() {
 if [ "$full" = yes ]; then "$here/setup.sh" --full; else "$here/setup.sh"; fi
 
 build release
-run_ctest checks release -L '^(unit|sim|mock|cli|tidy|deploy)$'
+run_ctest checks release -L '^(unit|sim|mock|cli|tidy|deploy|oracle)$'
 build release instruction_bench
 run_script instructions "instructions, and bytes of a key" release tests/bench/instructions.py
 [ "$with_integration" = no ] ||
   run_script integration "integration (real cluster)" release tests/integration/run.py
 
 # The programs behind the label `unit`: with sanitizers on, every other one would cost minutes.
-build asan kstream_unit_tests record_decoder_cases fuzz_replay
+build asan kstream_unit_tests record_decoder_cases expression_cases fuzz_replay
 run_ctest sanitizers asan -L '^unit$'
 
 if [ "$full" = yes ]; then

@@ -41,6 +41,7 @@
     BUG(takeover_too_early, loop, "P6", "a takeover does not wait for the new producer's epoch")   \
     BUG(no_rewind_after_abort, loop, "P7", "records of an aborted step are not read again")        \
     BUG(no_undo_after_abort, loop, "P7", "what an aborted step did to the state stays")            \
+    BUG(having_flag_not_undone, loop, "P7", "whether a group has a result stays as aborted")       \
     BUG(undo_in_wrong_order, loop, "P7", "the step in flight is undone before the filling one")    \
     BUG(old_records_folded, loop, "P7", "records below the expected position are folded again")    \
     BUG(restored_to_last_stable, loop, "P8", "a restore ends at the last stable offset")           \
@@ -56,6 +57,7 @@
     BUG(offsets_not_sent, kafka, "P12", "transactions carry no offsets")                           \
     BUG(offsets_before_outputs, kafka, "P12", "offsets are committed before the outputs")          \
     BUG(outputs_before_offsets, kafka, "P12", "outputs are committed before the offsets")          \
+    BUG(stopped_group_stays, loop, "results", "a group that HAVING stops keeps its result")        \
     BUG(dead_letters_lost, loop, "accounting", "dead letters are counted and not written")         \
     BUG(sum_through_float, loop, "decimals", "an amount passes through a floating-point number")   \
     BUG(repeated_field_accepted, loop, "records", "of a field that is there twice, one counts")    \

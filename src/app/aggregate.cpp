@@ -7,8 +7,10 @@
 #include "app/peer_watch.hpp"
 #include "app/republish_watch.hpp"
 #include "app/run_tally.hpp"
+#include "app/statement_zones.hpp"
 #include "kafka/broker_clock.hpp"
 #include "kafka/detached.hpp"
+#include "kstream/job/where_fields.hpp"
 #include "kstream/pipeline/end_watch.hpp"
 #include "kstream/pipeline/topic_watch.hpp"
 #include "kstream/ports/explain.hpp"
@@ -24,9 +26,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -74,6 +79,18 @@ MapFoldConfig map_fold_config(const cli::AggregateConfig& config,
         topics::max_batch_bytes(report.topic(TopicRole::repartition), config.spec,
                                 report.topic(TopicRole::source).partitions);
     return map_fold;
+}
+
+// Those that WHERE needs, as a person writes them.
+std::map<std::uint32_t, std::string> where_fields(const cli::AggregateConfig& config) {
+    std::map<std::uint32_t, std::string> fields;
+    if (config.spec.statement) {
+        const job::Statement& statement = config.query.job->statement;
+        for (const std::uint32_t field : job::needed_by_where(statement)) {
+            fields.emplace(field, statement.fields[field].spelling);
+        }
+    }
+    return fields;
 }
 
 // A batch job that was stopped is not done, whatever it has committed.
@@ -276,14 +293,16 @@ ExitCode print_what_is_there(const cli::AggregateConfig& config, kafka::Admin& a
 }
 
 ExitCode run_loops(const cli::AggregateConfig& config, const topics::StartReport& facts,
-                   kafka::Admin& admin, AppContext& context) {
+                   const expr::ZoneFiles& zones, kafka::Admin& admin, AppContext& context) {
     const kafka::ClientConfig client{config.common.brokers, config.application_id,
                                      config.common.client_properties, &context.log};
     auto queries = kafka::QueryService::make(client, topics::topic_names(facts.names));
     if (!queries) {
         return explain(context.log, queries.error());
     }
-    RunTally tally{{.source_topic = facts.names.source, .max_bad = config.max_bad},
+    RunTally tally{{.source_topic = facts.names.source,
+                    .max_bad = config.max_bad,
+                    .where_fields = where_fields(config)},
                    context.clock,
                    context.log};
     LoopEnvironment environment{
@@ -294,6 +313,7 @@ ExitCode run_loops(const cli::AggregateConfig& config, const topics::StartReport
         .instance = config.instance_id.empty() ? fmt::format("{:016x}", process::random_id())
                                                : config.instance_id,
         .identity = facts.identity,
+        .zones = zones,
         .topic_ids = topic_ids(facts),
         .map_fold = map_fold_config(config, facts),
         .producer_sizes = topics::producer_sizes(facts),
@@ -394,6 +414,11 @@ topics::StartReport check_when_brokers_are_up(kafka::Admin& admin,
 
 ExitCode run_command(const cli::AggregateConfig& config, AppContext& context) {
     Log& log = context.log;
+    const Result<expr::ZoneFiles> zones =
+        config.query.job ? zones_of(*config.query.job) : Result<expr::ZoneFiles>{};
+    if (!zones) {
+        return explain(log, zones.error());
+    }
     Result<topics::TopicPlan> plan = plan_topics(config);
     if (!plan) {
         return explain(log, plan.error());
@@ -448,7 +473,7 @@ ExitCode run_command(const cli::AggregateConfig& config, AppContext& context) {
         !fits) {
         return explain(log, fits.error());
     }
-    return run_loops(config, checked, *admin, context);
+    return run_loops(config, checked, *zones, *admin, context);
 }
 
 }  // namespace kstream::app

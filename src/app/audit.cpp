@@ -4,7 +4,9 @@
 #include "app/audit_world.hpp"
 #include "app/commands.hpp"
 #include "kstream/audit/session.hpp"
+#include "kstream/audit/statement_audit.hpp"
 #include "kstream/ports/explain.hpp"
+#include "process/zone_file.hpp"
 #include "topics/ensure_topics.hpp"
 
 #include <fmt/format.h>
@@ -12,6 +14,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <unistd.h>
 
@@ -20,6 +23,14 @@ namespace kstream::app {
 namespace {
 
 Result<audit::Report> audit_job(const cli::AuditConfig& config, AppContext& context) {
+    std::shared_ptr<const audit::StatementAudit> statement;
+    if (config.spec.statement) {
+        auto made = audit::StatementAudit::make(config.query.job, process::read_zone_file);
+        if (!made) {
+            return std::unexpected(std::move(made.error()));
+        }
+        statement = *std::move(made);
+    }
     Result<topics::Names> names =
         topics::make_names(config.application_id, config.spec.source_topic, config.results_topic);
     if (!names) {
@@ -32,6 +43,7 @@ Result<audit::Report> audit_job(const cli::AuditConfig& config, AppContext& cont
     AuditWorld world(config, std::move(*names), *admin, context);
     return audit::Session({.application_id = config.application_id,
                            .spec = config.spec,
+                           .statement = std::move(statement),
                            .memory = config.memory,
                            .quick = config.quick,
                            .base = config.base,

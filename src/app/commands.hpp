@@ -35,6 +35,7 @@ struct AppContext {
 [[nodiscard]] ExitCode run_command(const cli::ResultsConfig& config, AppContext& context);
 [[nodiscard]] ExitCode run_command(const cli::ResetConfig& config, AppContext& context);
 [[nodiscard]] ExitCode run_command(const cli::BenchConfig& config, AppContext& context);
+[[nodiscard]] ExitCode run_command(const cli::ExplainConfig& config, AppContext& context);
 // Prints one line on stdout, whatever the answer.
 [[nodiscard]] ExitCode run_health(const cli::HealthConfig& config);
 

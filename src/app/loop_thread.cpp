@@ -49,6 +49,10 @@ LoopThread::LoopThread(const LoopEnvironment& environment, Stage stage, int work
       name_(fmt::format("{}-{}", stage_name(stage), worker)) {
     job_.application_id = environment.config.application_id;
     job_.spec = environment.config.spec;
+    if (job_.spec.statement) {
+        job_.statement = environment.config.query.job;
+        job_.zones = environment.zones;
+    }
     job_.spec_text = canonical_text(job_.spec);
     job_.kinds = Job::kinds_of(job_.spec);
     job_.identity = environment.identity;

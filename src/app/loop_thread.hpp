@@ -42,6 +42,7 @@ struct LoopEnvironment {
     kafka::TopicNames topics;
     std::string instance;  // --instance-id, or random (P5)
     Identity identity;
+    expr::ZoneFiles zones;                             // that the job's statement names
     std::array<TopicId, kTopicRoleCount> topic_ids{};  // at the start, by role
     MapFoldConfig map_fold;
     topics::ProducerSizes producer_sizes;

@@ -4,6 +4,7 @@
 #include "app/advertised.hpp"
 #include "cli/listen_address.hpp"
 #include "kafka/client_config.hpp"
+#include "kstream/pipeline/result_values.hpp"
 #include "kstream/version.hpp"
 #include "telemetry/exposition.hpp"
 #include "telemetry/health.hpp"
@@ -13,6 +14,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <string>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -34,9 +37,17 @@ void describe(const cli::AggregateConfig& config, telemetry::StatusFacts& facts)
     facts.source_topic = config.spec.source_topic;
     facts.results_topic = config.results_topic;
     facts.group_by = config.spec.group_by;
+    if (config.spec.statement) {
+        facts.aggregates = config.spec.statement->columns;
+        const std::vector<job::Column>& columns = config.query.job->statement.columns;
+        const auto drawn = std::ranges::find_if(columns, &ResultValues::is_graph);
+        facts.graph = drawn == columns.end() ? std::string{} : drawn->name;
+        return;
+    }
     for (const AggregateSpec& aggregate : config.spec.aggregates) {
         facts.aggregates.push_back(aggregate.output_name);
     }
+    facts.graph = facts.aggregates.empty() ? std::string{} : facts.aggregates.front();
 }
 
 void describe(const cli::ProduceConfig& config, telemetry::StatusFacts& facts) {

@@ -2,12 +2,17 @@
 
 #include "cli/values.hpp"
 #include "kstream/model/decimal.hpp"
+#include "kstream/reader/record_reader.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
 #include <numeric>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 namespace kstream::app {
 
@@ -49,16 +54,39 @@ Result<void> RunTally::add(const RecordTally& more) {
     const std::lock_guard lock(mutex_);
     sum_.read += more.read;
     sum_.aggregated += more.aggregated;
+    sum_.filtered += more.filtered;
     sum_.tombstones += more.tombstones;
     for (std::size_t i = 0; i < kBadReasonCount; ++i) {
         sum_.bad[i] += more.bad[i];
     }
     sum_.scale_needed = std::max(sum_.scale_needed, more.scale_needed);
+    look_for_fields(more);
     if (sum_.read < kMinRecords || stopped_ || !too_many()) {
         return {};
     }
     stopped_ = true;
     return std::unexpected(too_many_error());
+}
+
+// A name that is misspelled is no error: WHERE is then true of no record, and all are filtered.
+void RunTally::look_for_fields(const RecordTally& more) {
+    sum_.searched += more.searched;
+    for (const std::uint32_t field : more.where_found) {
+        never_there_.erase(field);
+    }
+    if (said_never_there_ || sum_.searched < RecordReader::kSearched) {
+        return;
+    }
+    said_never_there_ = true;
+    for (const auto& [index, name] : never_there_) {
+        log_.write(LogLevel::warn, "no record has a field that WHERE names",
+                   {{"field", name},
+                    {"topic", settings_.source_topic},
+                    {"records", number(sum_.searched)},
+                    {"hint",
+                     "is it spelled as in the records? What WHERE is not true of is "
+                     "filtered"}});
+    }
 }
 
 void RunTally::look() {
@@ -105,15 +133,30 @@ std::optional<Error> RunTally::wrong_at_end() const {
     if (too_many()) {
         return too_many_error();
     }
-    if (nothing) {
-        return Error::stop(
-            ExitCode::nothing_aggregated,
-            fmt::format("none of the {} records that were read from topic {} is in a total",
-                        sum_.read, settings_.source_topic),
-            "the warnings name the first record of each reason: does the job ask for fields that "
-            "its records have?");
+    return nothing ? std::optional{nothing_error()} : std::nullopt;
+}
+
+Error RunTally::nothing_error() const {
+    std::string hint =
+        "the warnings name the first record of each reason: does the job ask for fields that its "
+        "records have?";
+    if (sum_of(sum_.bad) == 0 && sum_.filtered > 0) {
+        std::vector<std::string_view> missing;
+        for (const auto& [index, name] : never_there_) {
+            missing.emplace_back(name);
+        }
+        hint = missing.empty()
+                   ? "WHERE is true of none of them: is it what was meant?"
+                   : fmt::format(
+                         "WHERE is true of none of them, and none of them has {}: is it "
+                         "spelled as in the records?",
+                         fmt::join(missing, ", "));
     }
-    return std::nullopt;
+    return Error::stop(ExitCode::nothing_aggregated,
+                       fmt::format("none of the {} records that were read from topic {} is in a "
+                                   "total",
+                                   sum_.read, settings_.source_topic),
+                       std::move(hint));
 }
 
 // "missing_field 19 (first: seller), scale 3 (first: valor; --scale 12 would do)".
@@ -145,6 +188,7 @@ void RunTally::say_last(bool committed, const OutputBatch::Volume& written) cons
                          : "stopped; the next start reads again what is not committed",
                {{"records", number(sum_.read)},
                 {"aggregated", number(sum_.aggregated)},
+                {"filtered", number(sum_.filtered)},
                 {"tombstones", number(sum_.tombstones)},
                 {"set_aside", number(bad)},
                 {"reasons", reasons(sum_.bad)},

@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -23,9 +24,13 @@ public:
     struct Settings {
         std::string source_topic;
         std::optional<cli::Share> max_bad;
+        std::map<std::uint32_t, std::string> where_fields;  // that WHERE needs, by index
     };
     RunTally(Settings settings, const Clock& clock, Log& log)
-        : settings_(std::move(settings)), clock_(clock), log_(log) {}
+        : settings_(std::move(settings)),
+          clock_(clock),
+          log_(log),
+          never_there_(settings_.where_fields) {}
 
     // The first of each reason is a warning; of how many more there are tells look().
     void first_bad(const FirstBad& first) override;
@@ -46,6 +51,8 @@ public:
 private:
     using Counts = std::array<std::uint64_t, kBadReasonCount>;
 
+    void look_for_fields(const RecordTally& more);
+    [[nodiscard]] Error nothing_error() const;
     [[nodiscard]] bool too_many() const;
     [[nodiscard]] Error too_many_error() const;
     [[nodiscard]] std::string reasons(const Counts& counts) const;
@@ -58,6 +65,8 @@ private:
     std::array<std::optional<std::string>, kBadReasonCount> first_field_;  // of reasons met
     Counts said_{};
     Instant said_at_;
+    std::map<std::uint32_t, std::string> never_there_;  // of the fields that WHERE needs
+    bool said_never_there_ = false;
     bool stopped_ = false;  // one loop has been told of --max-bad; the others end in order
 };
 

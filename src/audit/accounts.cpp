@@ -21,10 +21,6 @@ std::string at(std::string_view topic, const RecordView& record) {
                        record.record_offset.value);
 }
 
-bool any_present(std::span<const Slot> row) {
-    return std::ranges::any_of(row, &Slot::present);
-}
-
 }  // namespace
 
 bool KeyClass::has(std::string_view state_key) const {
@@ -50,10 +46,9 @@ void Accounts::begin(KeyClass keys) {
 
 std::uint64_t Accounts::bytes_of(const Entry& entry) const {
     const Account& account = entry.second;
-    return kEntryBytes + sizeof(Entry) + entry.first.capacity() +
-           (account.source.size() + account.total.size() + account.newer_total.size()) *
-               sizeof(Slot) +
-           account.result.value.capacity() + account.newer.value.capacity();
+    return kEntryBytes + sizeof(Entry) + entry.first.capacity() + account.source.bytes() +
+           account.total.bytes() + account.newer_total.bytes() + account.result.value.capacity() +
+           account.newer.value.capacity();
 }
 
 KeyClass Accounts::halve() {
@@ -81,7 +76,7 @@ Account* Accounts::find_or_open(std::string_view state_key, std::string_view res
     Account account;
     account.state_partition = static_cast<std::uint32_t>(
         partition_for_key(result_key, static_cast<int>(job_.state_partitions)).value);
-    account.source.resize(job_.kinds.size());
+    account.source = Row{job_.kinds};
     const auto [made, inserted] = accounts_.emplace(std::string{state_key}, std::move(account));
     bytes_ += bytes_of(*made);
     return &made->second;
@@ -102,16 +97,29 @@ Account* Accounts::open(std::string_view state_key) {
     return find_or_open(state_key, key_buffer_);
 }
 
-bool Accounts::take_base(std::string_view state_key, std::span<const Slot> row) {
+bool Accounts::take_base(std::string_view state_key, const Row& row) {
     if (!keys_.has(state_key)) {
         return true;
     }
     Account* const account = open(state_key);
-    if (account == nullptr || row.size() != account->source.size()) {
+    if (account == nullptr || row.slots.size() != job_.kinds.size()) {
         return false;
     }
-    std::ranges::copy(row, account->source.begin());
+    bytes_ -= account->source.bytes();
+    account->source = row;
+    bytes_ += account->source.bytes();
     return true;
+}
+
+void Accounts::count(Account& account, std::span<const Decimal> inputs) {
+    account.source.there = true;
+    count_in(job_.kinds, account.source.slots, inputs);
+}
+
+void Accounts::count(Account& account, const Row& row) {
+    bytes_ -= account.source.bytes();
+    add_row(job_.kinds, account.source, row);
+    bytes_ += account.source.bytes();
 }
 
 void Accounts::take_changelog(const RecordView& record) {
@@ -128,7 +136,10 @@ void Accounts::take_changelog(const RecordView& record) {
 
 void Accounts::take_total(const RecordView& record) {
     std::vector<Slot> slots;
-    const Result<std::uint64_t> transaction = decode_total_value(record.value(), job_.kinds, slots);
+    TextStore texts;
+    bool published = false;
+    const Result<std::uint64_t> transaction = decode_total_value(
+        record.value(), job_.kinds, slots, &texts, has_having() ? &published : nullptr);
     const std::string_view state_key = total_state_key(record.key());
     Account* const account = open(state_key);
     if (account == nullptr || !transaction) {
@@ -137,12 +148,13 @@ void Accounts::take_total(const RecordView& record) {
             transaction ? "a key that is none of the job's" : transaction.error().message);
         return;
     }
+    Row row{job_.kinds, slots, texts};
     const auto q = static_cast<std::uint32_t>(record.partition.value);
     if (account->state_partition != q) {
         findings_.add(FindingKind::extra_total,
                       fmt::format("key {}, state partition {}", key_text(job_, state_key), q),
                       fmt::format("in state partition {} only", account->state_partition),
-                      row_text(job_, slots));
+                      row_text(job_, row));
         return;
     }
     // Both are so in every log of the job: a total stands before the meta record of its own
@@ -155,13 +167,14 @@ void Accounts::take_total(const RecordView& record) {
                      fmt::format("key {} once in transaction {}, before its meta record",
                                  key_text(job_, state_key), *transaction),
                      fmt::format("{}: {}", twice ? "a second one" : "after its meta record",
-                                 row_text(job_, slots))});
+                                 row_text(job_, row))});
     }
     if (account->newer_total.empty()) {
-        bytes_ += slots.size() * sizeof(Slot);
         newer_totals_[q].push_back(std::to_address(accounts_.find(state_key)));
     }
-    account->newer_total = std::move(slots);
+    bytes_ += row.bytes() - account->newer_total.bytes();
+    account->newer_total = std::move(row);
+    account->newer_total_published = published;
     account->newer_total_transaction = *transaction;
     account->newer_total_round = round_;
 }
@@ -197,15 +210,17 @@ void Accounts::take_meta(const RecordView& record) {
 
 void Accounts::believe_changelog() {
     for (auto& [state_key, account] : accounts_) {
-        account.source =
-            account.total.empty() ? std::vector<Slot>(job_.kinds.size()) : account.total;
+        bytes_ -= account.source.bytes();
+        account.source = account.total.empty() ? Row{job_.kinds} : account.total;
+        bytes_ += account.source.bytes();
     }
 }
 
 void Accounts::settle_newer_total(Account& account) {
     if (!account.newer_total.empty()) {
-        bytes_ -= account.total.size() * sizeof(Slot);
+        bytes_ -= account.total.bytes();
         account.total = std::exchange(account.newer_total, {});
+        account.total_published = account.newer_total_published;
         account.total_transaction = account.newer_total_transaction;
     }
 }
@@ -250,7 +265,7 @@ void Accounts::take_result(const RecordView& record, const ResultHeaders& header
     const std::uint64_t cut = metas_[q] ? metas_[q]->transaction : 0;
     // For every key, whatever pass it belongs to: the order is that of all of them.
     std::string foreign;
-    if (record.is_tombstone()) {
+    if (record.is_tombstone() && !(has_having() && origin)) {
         foreign = by_reset ? "" : "a tombstone, which the job does not write";
     } else if (!origin) {
         foreign = "without the headers of a result";
@@ -305,7 +320,7 @@ void Accounts::add_foreign(std::string_view state_key, Finding finding) {
 void Accounts::judge(std::string_view state_key, const Account& account,
                      std::vector<Finding>& found) const {
     const auto what = [&] { return fmt::format("key {}", key_text(job_, state_key)); };
-    const bool counted = any_present(account.source);
+    const bool counted = account.source.there;
     const bool has_total = !account.total.empty();
     if (!counted && has_total) {
         found.push_back({FindingKind::extra_total, what(), "no total: no record of the source",
@@ -325,15 +340,27 @@ void Accounts::judge(std::string_view state_key, const Account& account,
         }
         return;
     }
-    const std::string expected = result_text(job_, state_key, account.source);
-    if (!result.there) {
+    const std::optional<std::string> expected = result_text(job_, state_key, account.source);
+    if (has_having() && has_total && account.total_published != expected.has_value()) {
+        const auto says = [](bool published) {
+            return published ? "that the results have the key" : "that the results lack the key";
+        };
+        found.push_back({FindingKind::wrong_total, what(), says(expected.has_value()),
+                         says(account.total_published)});
+    }
+    if (!expected) {
+        if (result.there) {
+            found.push_back({FindingKind::extra_result, what(),
+                             "no result: HAVING is not true of the key", shown(result.value)});
+        }
+    } else if (!result.there) {
         found.push_back(
-            {FindingKind::missing_result, what(), shown(expected), "nothing published"});
-    } else if (result.value != expected) {
+            {FindingKind::missing_result, what(), shown(*expected), "nothing published"});
+    } else if (result.value != *expected) {
         const bool stale =
             has_total && result.transaction > 0 && result.transaction < account.total_transaction;
         found.push_back({stale ? FindingKind::stale_result : FindingKind::wrong_result, what(),
-                         shown(expected), shown(result.value)});
+                         shown(*expected), shown(result.value)});
     } else if (has_total && result.transaction != account.total_transaction) {
         found.push_back({FindingKind::wrong_result, what(),
                          fmt::format("of transaction {}", account.total_transaction),
@@ -394,7 +421,7 @@ std::string Accounts::excuse(const Finding& finding, std::string_view state_key,
     }
     const Published& extra = account.result.there ? account.result : account.newer;
     const bool nothing_of_ours =
-        !any_present(account.source) && account.total.empty() && account.newer_total.empty();
+        account.source.empty() && account.total.empty() && account.newer_total.empty();
     if ((finding.kind == FindingKind::extra_result || finding.kind == FindingKind::wrong_result) &&
         nothing_of_ours && extra.transaction > 0 && !origins_.knows(extra.run_id)) {
         return fmt::format(
@@ -422,8 +449,11 @@ Comparison Accounts::compare(bool last_round) {
         if (!account.total.empty()) {
             StateSum& sum = comparison.by_state[account.state_partition];
             ++sum.keys;
-            sum.hash += state_entry_hash(state_key, job_.kinds, account.total);
-            add_row(job_.kinds, sum.slots, account.total);
+            const StoredRow stored{job_.kinds, account.total};
+            sum.hash += state_entry_hash(
+                state_key, job_.kinds, stored.slots, &stored.texts,
+                has_having() ? std::optional{account.total_published} : std::nullopt);
+            add_row(job_.kinds, sum.slots, account.total.slots);
         }
         comparison.newer += account.newer.there ? 1 : 0;
         if (account.compared_before && !account.look_again) {

@@ -1,5 +1,6 @@
 #include "kstream/audit/audited_job.hpp"
 
+#include "audit/sums.hpp"
 #include "kstream/audit/finding.hpp"
 #include "kstream/check.hpp"
 #include "kstream/codec/result_record.hpp"
@@ -18,6 +19,10 @@ namespace {
 
 constexpr AggregateKind kSum = aggregate_named("sum");
 constexpr AggregateKind kCount = aggregate_named("count");
+constexpr AggregateKind kMin = aggregate_named("min");
+constexpr AggregateKind kMax = aggregate_named("max");
+constexpr AggregateKind kSquaresLow = aggregate_named("squares_low");
+constexpr AggregateKind kSquaresHigh = aggregate_named("squares_high");
 
 }  // namespace
 
@@ -80,11 +85,13 @@ bool rests_on_source(FindingKind kind) {
     return false;
 }
 
-AuditedJob AuditedJob::of(AggregationSpec spec, const Identity& identity) {
+AuditedJob AuditedJob::of(AggregationSpec spec, const Identity& identity,
+                          std::shared_ptr<const StatementAudit> statement) {
     AuditedJob job;
     job.spec = std::move(spec);
     job.identity = identity;
     job.state_partitions = identity.state_partitions;
+    job.statement = std::move(statement);
     for (const AggregateSpec& aggregate : job.spec.aggregates) {
         job.kinds.push_back(aggregate.kind);
     }
@@ -112,33 +119,29 @@ std::vector<std::string> job_differences(const AuditedJob& job, const Identity& 
 void count_in(std::span<const AggregateKind> kinds, std::span<Slot> row,
               std::span<const Decimal> inputs) {
     for (std::size_t i = 0; i < kinds.size(); ++i) {
+        const Int128 input = inputs[i].units;
         Int192 value = row[i].value();
         switch (kinds[i]) {
             case kCount:
                 value = value + Int192{1};
                 break;
             case kSum:
-                value = value + Int192{inputs[i].units};
+                value = value + Int192{input};
+                break;
+            case kMin:
+            case kMax:
+                value = extreme_of(kinds[i], row[i], Slot{input, true}).value();
+                break;
+            case kSquaresLow:
+                value = value + square_of(input).first;
+                break;
+            case kSquaresHigh:
+                value = value + square_of(input).second;
                 break;
             default:
                 KSTREAM_CHECK(false, "the audit knows every aggregate");
         }
         row[i] = Slot{value, true};
-    }
-}
-
-void add_row(std::span<const AggregateKind> kinds, std::span<Slot> row,
-             std::span<const Slot> other) {
-    for (std::size_t i = 0; i < kinds.size(); ++i) {
-        switch (kinds[i]) {
-            case kCount:
-            case kSum:
-                row[i] =
-                    Slot{row[i].value() + other[i].value(), row[i].present() || other[i].present()};
-                break;
-            default:
-                KSTREAM_CHECK(false, "the audit knows every aggregate");
-        }
     }
 }
 
@@ -150,7 +153,11 @@ std::string counts_text(const RecordCounts& counts) {
         counts.skipped, counts.tombstones);
 }
 
-std::string row_text(const AuditedJob& job, std::span<const Slot> row) {
+std::string row_text(const AuditedJob& job, std::span<const Slot> row,
+                     std::span<const std::string> texts) {
+    if (job.statement != nullptr) {
+        return job.statement->text_of(row, texts);
+    }
     std::string text;
     for (std::size_t i = 0; i < job.kinds.size(); ++i) {
         text += (i == 0 ? "" : ", ") + job.spec.aggregates[i].output_name + " ";
@@ -169,13 +176,17 @@ std::string key_text(const AuditedJob& job, std::string_view state_key) {
     return shown(text);
 }
 
-std::string result_text(const AuditedJob& job, std::string_view state_key,
-                        std::span<const Slot> row) {
+std::optional<std::string> result_text(const AuditedJob& job, std::string_view state_key,
+                                       const Row& row) {
     GroupKey group;
     std::string text;
-    if (decode_state_key(state_key, job.spec.group_by.size(), group)) {
-        append_result_value(text, job.spec, group, row);
+    if (!decode_state_key(state_key, job.spec.group_by.size(), group)) {
+        return text;
     }
+    if (job.statement != nullptr) {
+        return job.statement->result(group, row);
+    }
+    append_result_value(text, job.spec, group, row.slots);
     return text;
 }
 

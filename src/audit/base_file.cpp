@@ -39,12 +39,13 @@ void BaseWriter::meta(std::string& out, std::uint32_t state_partition, const Met
 }
 
 void BaseWriter::total(std::string& out, std::string_view state_key, std::uint64_t transaction,
-                       std::span<const Slot> row) {
+                       const Row& row) {
     frame_.clear();
     ByteWriter writer{frame_};
     writer.u8(kTotal);
     writer.text(state_key);
-    append_total_value(frame_, transaction, job_.kinds, row);
+    const StoredRow stored{job_.kinds, row};
+    append_total_value(frame_, transaction, job_.kinds, stored.slots, &stored.texts);
     frame(out);
 }
 
@@ -86,11 +87,13 @@ Result<BaseReader::Frame> BaseReader::take(std::string_view frame) {
         return Frame::meta;
     }
     total_.state_key = reader.text();
-    total_.row.clear();
+    std::vector<Slot> slots;
+    TextStore texts;
     if (kind != kTotal || reader.failed() ||
-        !decode_total_value(reader.raw(reader.left()), job_.kinds, total_.row)) {
+        !decode_total_value(reader.raw(reader.left()), job_.kinds, slots, &texts)) {
         return damaged(fmt::format("frame {} is no total of this job", frames_));
     }
+    total_.row = Row{job_.kinds, slots, texts};
     return Frame::total;
 }
 

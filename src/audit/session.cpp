@@ -121,7 +121,7 @@ Result<void> Session::look_at_topics() {
                                 world_.name(TopicRole::repartition), identity.state_partitions),
                     "their counts are equal from the start on (P9): `kstream reset` begins again");
     }
-    job_ = AuditedJob::of(options_.spec, identity);
+    job_ = AuditedJob::of(options_.spec, identity, options_.statement);
     accounts_.emplace(job_, options_.memory, report_.findings);
     return {};
 }
@@ -491,8 +491,8 @@ Result<void> Session::read_source(Pass& pass, const std::vector<Piece>& pieces) 
         return opened;
     }
     Result<void> read = read_until(*source, TopicRole::source, std::move(ends),
-                                   [this, &pass](RecordBatch batch) -> Result<void> {
-                                       pass.source.fold(batch);
+                                   [&](RecordBatch batch) -> Result<void> {
+                                       pass.source.fold(batch, source.get());
                                        halve_while_too_large(pass);
                                        return {};
                                    });

@@ -122,7 +122,7 @@ Result<void> Session::save_accounts(Pass& pass) {
     }
     Result<void> written;
     accounts_->each([this, &written](std::string_view state_key, const Account& account) {
-        if (std::ranges::any_of(account.source, &Slot::present)) {
+        if (account.source.there) {
             base_writer_->total(base_bytes_, state_key, account.total_transaction, account.source);
         }
         if (written && base_bytes_.size() > (1U << 20)) {

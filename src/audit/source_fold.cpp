@@ -29,7 +29,10 @@ bool same_counts(const RecordCounts& a, const RecordCounts& b) {
 }  // namespace
 
 SourceFold::SourceFold(const AuditedJob& job, Accounts& accounts)
-    : job_(job), accounts_(accounts), reader_(make_record_reader(job.spec)) {}
+    : job_(job),
+      accounts_(accounts),
+      reader_(job.statement ? nullptr : make_record_reader(job.spec)),
+      fields_(job.statement ? make_record_fields(job.statement->job().statement) : nullptr) {}
 
 SourceFold::Partition& SourceFold::partition(PartitionId p) {
     Partition& found = partitions_[p];
@@ -109,7 +112,7 @@ void SourceFold::end_segment(Partition& in) {
     ++in.next_edge;
 }
 
-void SourceFold::fold(RecordBatch records) {
+void SourceFold::fold(RecordBatch records, const LogReader* headers) {
     Partition* in = nullptr;
     PartitionId of;
     for (const RecordView& record : records) {
@@ -124,15 +127,19 @@ void SourceFold::fold(RecordBatch records) {
         while (record.record_offset >= in->edges[in->next_edge]) {
             end_segment(*in);
         }
-        fold_one(record, *in);
+        fold_one(record, *in, headers);
     }
 }
 
-void SourceFold::fold_one(const RecordView& record, Partition& in) {
+void SourceFold::fold_one(const RecordView& record, Partition& in, const LogReader* headers) {
     ++records_;
     ++in.segment.read;
     if (record.is_tombstone()) {
         ++in.segment.tombstones;
+        return;
+    }
+    if (job_.statement != nullptr) {
+        judge_one(record, in, headers);
         return;
     }
     if (!reader_->read(record.value()).ok) {
@@ -141,20 +148,55 @@ void SourceFold::fold_one(const RecordView& record, Partition& in) {
     }
     ++in.segment.aggregated;
     count_in(job_.kinds, in.segment_sums, reader_->inputs());
-    encode_state_key(reader_->group(), state_key_);
+    if (Account* const account = account_of(reader_->group(), record, in)) {
+        accounts_.count(*account, reader_->inputs());
+    }
+}
+
+// By the statement, with the audit's own interpreter.
+void SourceFold::judge_one(const RecordView& record, Partition& in, const LogReader* headers) {
+    if (fields_->read(record.value())) {
+        ++in.segment.dead_lettered;
+        return;
+    }
+    const auto header = [&](const std::string& name) -> std::optional<std::string_view> {
+        return headers == nullptr ? std::nullopt : headers->header(record, name.c_str());
+    };
+    const StatementAudit::Judgement judged =
+        job_.statement->judge(fields_->values(), record, header);
+    switch (judged.fate) {
+        case StatementAudit::Fate::filtered:
+            ++in.segment.filtered;
+            return;
+        case StatementAudit::Fate::bad:
+            ++in.segment.dead_lettered;
+            return;
+        case StatementAudit::Fate::aggregated:
+            break;
+    }
+    ++in.segment.aggregated;
+    add_row(job_.kinds, in.segment_sums, judged.row.slots);
+    if (Account* const account = account_of(judged.group(), record, in)) {
+        accounts_.count(*account, judged.row);
+    }
+}
+
+Account* SourceFold::account_of(const GroupKey& group, const RecordView& record,
+                                const Partition& in) {
+    encode_state_key(group, state_key_);
     Account* account = accounts_.find(state_key_);
     if (account == nullptr) {
         result_key_.clear();
-        append_result_key(result_key_, reader_->group());
+        append_result_key(result_key_, group);
         account = accounts_.find_or_open(state_key_, result_key_);
     }
     if (account == nullptr) {
-        return;  // its turn comes in another pass
+        return nullptr;  // its turn comes in another pass
     }
     const Window& window = in.windows[account->state_partition];
-    if (window.open && record.record_offset >= window.from && record.record_offset < window.to) {
-        count_in(job_.kinds, account->source, reader_->inputs());
-    }
+    const bool counts =
+        window.open && record.record_offset >= window.from && record.record_offset < window.to;
+    return counts ? account : nullptr;
 }
 
 void SourceFold::arrive() {

@@ -198,6 +198,8 @@ Result<Produced> produce_records(Bench& bench, const BenchJob& job, const Genera
                                       fmt::format("{}", options.sellers),
                                       "--skew",
                                       std::string(skew_name(options.skew)),
+                                      "--form",
+                                      std::string(form_name(options.form)),
                                       "--threads",
                                       fmt::format("{}", bench.config.threads),
                                       "--compression",
@@ -226,11 +228,15 @@ Result<Produced> produce_records(Bench& bench, const BenchJob& job, const Genera
 }
 
 Result<std::unique_ptr<ChildProcess>> start_aggregate(Bench& bench, const BenchJob& job,
-                                                      bool until_end) {
+                                                      bool until_end,
+                                                      const std::string& statement) {
     std::vector<std::string> arguments{
         "aggregate",         "--application-id", job.application_id(),
         "--topic",           job.names().source, "--output-topic",
         job.names().results, "--workers",        fmt::format("{}", bench.config.workers)};
+    if (!statement.empty()) {
+        arguments.insert(arguments.end(), {"--query", statement});
+    }
     if (until_end) {
         arguments.insert(arguments.end(), {"--until", "end"});
     }

@@ -108,10 +108,9 @@ struct Produced {
                                                const GeneratorOptions& options,
                                                std::uint64_t count);
 
-// `aggregate` as a child process.
-[[nodiscard]] Result<std::unique_ptr<ChildProcess>> start_aggregate(Bench& bench,
-                                                                    const BenchJob& job,
-                                                                    bool until_end);
+// `aggregate` as a child process: bench's own job, or a statement that reads the job's source.
+[[nodiscard]] Result<std::unique_ptr<ChildProcess>> start_aggregate(
+    Bench& bench, const BenchJob& job, bool until_end, const std::string& statement = {});
 
 // Adds CPU figures of a round: of kstream, and of the brokers where they are processes here.
 void add_cpu(ScenarioResult& result, double records, double cpu_seconds,

@@ -122,6 +122,9 @@ std::vector<std::pair<std::string, std::string>> settings_of(const cli::BenchCon
         names += (names.empty() ? "" : ",") + name;
     }
     settings.emplace_back("client_properties", names);
+    if (config.query.job) {
+        settings.emplace_back("statement", config.query.job->text);
+    }
     return settings;
 }
 

@@ -105,6 +105,13 @@ Result<void> measure_on_cluster(Bench& bench, BenchReport& report) {
         }
         append(report, std::move(*result));
     }
+    if (bench.config.scenario == BenchScenario::statement) {
+        auto results = measure_statement(bench);
+        if (!results) {
+            return std::unexpected(std::move(results.error()));
+        }
+        std::ranges::move(*results, std::back_inserter(report.scenarios));
+    }
     if (wants(bench.config, BenchScenario::restore)) {
         auto result = measure_restore(bench);
         if (!result) {

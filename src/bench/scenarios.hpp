@@ -30,6 +30,9 @@ struct Dataset {
 [[nodiscard]] Result<std::vector<ScenarioResult>> measure_aggregate(Bench& bench,
                                                                     const Dataset& data);
 
+// Two results for each statement that is measured, consume and that, whose rounds took turns.
+[[nodiscard]] Result<std::vector<ScenarioResult>> measure_statement(Bench& bench);
+
 // Leaves the distribution in bench.latency_us.
 [[nodiscard]] Result<ScenarioResult> measure_latency(Bench& bench);
 

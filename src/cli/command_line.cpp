@@ -144,6 +144,17 @@ std::optional<std::string> last_value(const CLI::Option& option) {
     return option.count() == 0 ? std::nullopt : std::optional(option.results().back());
 }
 
+// A statement's file needs no option in front of it. An unknown one might have it for its value.
+void take_statement_file(std::vector<std::string>& extras, Subcommand id, CommandLine& line) {
+    const auto option = std::ranges::find(option_table(), "query-file", &OptionSpec::name);
+    if (option->binding(id) == nullptr || extras.empty() || extras.front().starts_with('-') ||
+        !extras.front().ends_with(".sql")) {
+        return;
+    }
+    line.arguments.push_back({&*option, extras.front()});
+    extras.erase(extras.begin());
+}
+
 void read_subcommand(const SubcommandApp& parsed, Subcommand id, CommandLine& line) {
     line.subcommand = id;
     std::map<const CLI::Option*, std::size_t> seen;
@@ -159,7 +170,9 @@ void read_subcommand(const SubcommandApp& parsed, Subcommand id, CommandLine& li
     }
     line.print_config = parsed.meta.at("print-config")->count() > 0;
     line.help = parsed.meta.at("help")->count() > 0;
-    report_extras(parsed.app->remaining(), id, line.problems);
+    std::vector<std::string> extras = parsed.app->remaining();
+    take_statement_file(extras, id, line);
+    report_extras(extras, id, line.problems);
 }
 
 }  // namespace

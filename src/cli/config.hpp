@@ -4,12 +4,15 @@
 #pragma once
 
 #include "kstream/core/aggregates.hpp"
+#include "kstream/job/statement_job.hpp"
 #include "kstream/model/aggregation_spec.hpp"
 #include "kstream/model/skew.hpp"
+#include "kstream/model/transaction.hpp"
 #include "kstream/ports/log.hpp"
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -44,6 +47,7 @@ struct ProduceConfig {
     std::uint32_t sellers = 3;
     std::uint32_t locations = 50;
     Skew skew = Skew::even;
+    TransactionForm form = TransactionForm::flat;
     std::string compression = "lz4";
     bool json = false;
 };
@@ -54,11 +58,19 @@ struct TopicPolicy {
     int min_insync_replicas = 2;
 };
 
+// A job by its statement.
+struct QueryConfig {
+    std::string text;                              // --query
+    std::string file;                              // --query-file, or an argument FILE.sql
+    std::shared_ptr<const job::StatementJob> job;  // what it says; none where none was given
+};
+
 struct CreateTopicsConfig {
     CommonConfig common;
     std::string application_id = "kstream";
     std::string source_topic = "financial_transactions";
     std::string results_topic = "aggregated_transactions";
+    QueryConfig query;
     TopicPolicy policy;
     std::optional<int> source_partitions;       // each defaults to policy.partitions
     std::optional<int> repartition_partitions;  // repartition and changelog have the same count
@@ -96,6 +108,7 @@ struct AggregateConfig {
     std::string application_id = "kstream";
     AggregationSpec spec = default_job();
     std::string results_topic = "aggregated_transactions";
+    QueryConfig query;
     int workers = 1;
     std::chrono::milliseconds commit_interval{100};
     StartAt from;
@@ -121,6 +134,7 @@ struct ResetConfig {
     CommonConfig common;
     std::string application_id;  // no default: naming the job is the point
     std::string results_topic = "aggregated_transactions";
+    QueryConfig query;
     ResultsOnReset results = ResultsOnReset::keep;
     bool yes = false;
 };
@@ -130,6 +144,7 @@ struct AuditConfig {
     std::string application_id = "kstream";
     AggregationSpec spec = default_job();
     std::string results_topic = "aggregated_transactions";
+    QueryConfig query;
     bool quick = false;                    // cut and lag only
     std::uint64_t memory = 1'000'000'000;  // bytes for the accounts of the keys
     std::string base;                      // what an earlier proved audit has saved
@@ -144,6 +159,7 @@ struct ResultsConfig {
     AggregationSpec spec{
         .source_topic = "financial_transactions", .group_by = {}, .aggregates = {}};
     std::string results_topic = "aggregated_transactions";
+    QueryConfig query;
     std::optional<std::string> key;        // only this key's row
     bool follow = false;                   // go on with what is committed later
     std::uint64_t memory = 1'000'000'000;  // bytes for rows
@@ -159,12 +175,14 @@ enum class BenchScenario : std::uint8_t {
     aggregate,
     latency,
     keys,
-    restore
+    restore,
+    statement
 };
 
 struct BenchConfig {
     CommonConfig common;
     BenchScenario scenario = BenchScenario::all;
+    QueryConfig query;  // statement; none: two of its own
     std::uint64_t records = 30'000'000;
     int rounds = 3;
     double rate = 20'000;                       // latency, keys: records/s
@@ -185,7 +203,23 @@ struct HealthConfig {
     CommonConfig common;
 };
 
+enum class ExplainForm : std::uint8_t { text, postgres };
+
+// What a job is and what it keeps, from its statement alone: asks no cluster, but for `sample` and
+// an export.
+struct ExplainConfig {
+    CommonConfig common;
+    std::string application_id = "kstream";
+    AggregationSpec spec = default_job();
+    std::string results_topic = "aggregated_transactions";
+    QueryConfig query;
+    std::optional<std::uint64_t> sample;  // records of the real topic
+    bool json = false;
+    ExplainForm form = ExplainForm::text;
+    std::string export_file;  // --export FILE
+};
+
 using Command = std::variant<ProduceConfig, CreateTopicsConfig, AggregateConfig, AuditConfig,
-                             ResultsConfig, ResetConfig, BenchConfig, HealthConfig>;
+                             ResultsConfig, ResetConfig, BenchConfig, HealthConfig, ExplainConfig>;
 
 }  // namespace kstream::cli

@@ -239,6 +239,8 @@ consteval Subcommand subcommand_of() {
         return Subcommand::reset;
     } else if constexpr (std::same_as<Config, BenchConfig>) {
         return Subcommand::bench;
+    } else if constexpr (std::same_as<Config, ExplainConfig>) {
+        return Subcommand::explain;
     } else {
         static_assert(std::same_as<Config, HealthConfig>);
         return Subcommand::health;
@@ -288,7 +290,7 @@ std::vector<Binding> everywhere() {
     return {at<&ProduceConfig::common, Member>(),   at<&CreateTopicsConfig::common, Member>(),
             at<&AggregateConfig::common, Member>(), at<&AuditConfig::common, Member>(),
             at<&ResultsConfig::common, Member>(),   at<&ResetConfig::common, Member>(),
-            at<&BenchConfig::common, Member>()};
+            at<&BenchConfig::common, Member>(),     at<&ExplainConfig::common, Member>()};
 }
 
 }  // namespace kstream::cli::binding

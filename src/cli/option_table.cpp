@@ -37,10 +37,11 @@ constexpr std::array<string_view, 2> kLogFormats{"text", "json"};
 constexpr std::array<string_view, 5> kCompressions{"none", "gzip", "snappy", "lz4", "zstd"};
 constexpr std::array<string_view, 2> kGroupProtocols{"classic", "consumer"};
 constexpr std::array<string_view, 3> kOnBadRecord{"dead-letter", "skip", "fail"};
+constexpr std::array<string_view, 2> kExplainForms{"text", "postgres"};
 constexpr std::array<string_view, 2> kResultsOnReset{"keep", "tombstone"};
 constexpr std::array<string_view, 1> kUntil{"end"};
-constexpr std::array<string_view, 8> kScenarios{"all",       "decode",  "produce", "consume",
-                                                "aggregate", "latency", "keys",    "restore"};
+constexpr std::array<string_view, 9> kScenarios{
+    "all", "decode", "produce", "consume", "aggregate", "latency", "keys", "restore", "statement"};
 
 // ---- forms of their own -------------------------------------------------------------------------
 
@@ -251,7 +252,8 @@ void add_topic_options(std::vector<OptionSpec>& table) {
          .rules = {.check = check_application_id},
          .bindings = {at<&CreateTopicsConfig::application_id>(),
                       at<&AggregateConfig::application_id>(), at<&AuditConfig::application_id>(),
-                      at<&ResultsConfig::application_id>(), at<&ResetConfig::application_id>()}});
+                      at<&ResultsConfig::application_id>(), at<&ResetConfig::application_id>(),
+                      at<&ExplainConfig::application_id>()}});
     table.push_back(
         {.name = "topic",
          .short_name = 't',
@@ -269,7 +271,8 @@ void add_topic_options(std::vector<OptionSpec>& table) {
          .rules = {.check = check_topic},
          .bindings = {at<&ProduceConfig::results_topic>(), at<&CreateTopicsConfig::results_topic>(),
                       at<&AggregateConfig::results_topic>(), at<&AuditConfig::results_topic>(),
-                      at<&ResultsConfig::results_topic>(), at<&ResetConfig::results_topic>()}});
+                      at<&ResultsConfig::results_topic>(), at<&ResetConfig::results_topic>(),
+                      at<&ExplainConfig::results_topic>()}});
 }
 
 void add_produce_options(std::vector<OptionSpec>& table) {
@@ -326,6 +329,14 @@ void add_produce_options(std::vector<OptionSpec>& table) {
                                 "records of seller 1.",
                      .rules = {.choices = kSkewNames},
                      .bindings = {at<&ProduceConfig::skew>()}});
+    table.push_back({.name = "form",
+                     .value = "FORM",
+                     .help = "how the records are written",
+                     .details = "flat: one member for each value; nested: two more, an object "
+                                "cliente with uf and cidade, and quantia, the amount as a text. "
+                                "The values are the same.",
+                     .rules = {.choices = kTransactionFormNames},
+                     .bindings = {at<&ProduceConfig::form>()}});
     table.push_back({.name = "locations",
                      .value = "N",
                      .help = "number of distinct locations",
@@ -444,7 +455,34 @@ void add_aggregate_option(std::vector<OptionSpec>& table) {
                    &AggregationSpec::aggregates>()}});
 }
 
+template <auto Member>
+std::vector<Binding> in_all_jobs() {
+    return {at<&CreateTopicsConfig::query, Member>(), at<&AggregateConfig::query, Member>(),
+            at<&AuditConfig::query, Member>(),        at<&ResultsConfig::query, Member>(),
+            at<&ResetConfig::query, Member>(),        at<&ExplainConfig::query, Member>(),
+            at<&BenchConfig::query, Member>()};
+}
+
+void add_query_options(std::vector<OptionSpec>& table) {
+    table.push_back(
+        {.name = "query",
+         .value = "SELECT",
+         .help = "the job as one SELECT, in PostgreSQL's dialect",
+         .details = "It names the source topic (FROM), the groups and what is "
+                    "computed; INSERT INTO TOPIC SELECT names the output topic. docs/SQL.md says "
+                    "what a statement may be.",
+         .absent = "the job that the other options name",
+         .bindings = in_all_jobs<&QueryConfig::text>()});
+    table.push_back({.name = "query-file",
+                     .value = "FILE",
+                     .help = "the same, from a file",
+                     .details = "An argument without an option that ends in .sql is taken for one.",
+                     .absent = "none",
+                     .bindings = in_all_jobs<&QueryConfig::file>()});
+}
+
 void add_job_options(std::vector<OptionSpec>& table) {
+    add_query_options(table);
     table.push_back(
         {.name = "group-by",
          .value = "FIELD,...",
@@ -458,8 +496,11 @@ void add_job_options(std::vector<OptionSpec>& table) {
          .bindings = {at_as<Field, &AggregateConfig::spec, &AggregationSpec::group_by>(),
                       at_as<Field, &AuditConfig::spec, &AggregationSpec::group_by>(),
                       at_as<Field, &ResultsConfig::spec, &AggregationSpec::group_by>()}});
-    Aggregates::each(
-        [&table](auto aggregate) { add_aggregate_option<decltype(aggregate)>(table); });
+    Aggregates::each([&table](auto aggregate) {
+        if constexpr (aggregate.kRow.option) {
+            add_aggregate_option<decltype(aggregate)>(table);
+        }
+    });
     table.push_back({.name = "scale",
                      .value = "DIGITS",
                      .help = "decimal places that sums keep",
@@ -467,7 +508,8 @@ void add_job_options(std::vector<OptionSpec>& table) {
                      .rules = {.min = 0, .max = kMaxScale},
                      .bindings = {at<&AggregateConfig::spec, &AggregationSpec::scale>(),
                                   at<&AuditConfig::spec, &AggregationSpec::scale>(),
-                                  at<&ResultsConfig::spec, &AggregationSpec::scale>()}});
+                                  at<&ResultsConfig::spec, &AggregationSpec::scale>(),
+                                  at<&ExplainConfig::spec, &AggregationSpec::scale>()}});
     table.push_back({.name = "from",
                      .value = "WHERE",
                      .help = "where a new job starts reading: earliest, latest, a time",
@@ -626,6 +668,34 @@ void add_results_options(std::vector<OptionSpec>& table) {
                      .bindings = {at<&ResultsConfig::csv>()}});
 }
 
+void add_explain_options(std::vector<OptionSpec>& table) {
+    table.push_back({.name = "sample",
+                     .value = "N",
+                     .help = "also judge the newest N records of the topic, and show the results",
+                     .details = "As many of each partition, with read_committed; joins no group "
+                                "and writes nothing. Told are records in a total, filtered ones, "
+                                "bad ones by their reason with the place of the first, and what "
+                                "the results of these records alone are.",
+                     .absent = "no cluster is asked",
+                     .rules = {.min = 1, .max = 1e6},
+                     .bindings = {at<&ExplainConfig::sample>()}});
+    table.push_back({.name = "as",
+                     .value = "FORM",
+                     .help = "what to print: text, or a script for PostgreSQL",
+                     .details = "postgres: a script for psql, PostgreSQL 15 or later, that "
+                                "computes the job's results from an export of its topic.",
+                     .rules = {.choices = kExplainForms},
+                     .bindings = {at<&ExplainConfig::form>()}});
+    table.push_back({.name = "export",
+                     .value = "FILE",
+                     .help = "write the topic's records as that script reads them",
+                     .details = "All that is committed now, in the text format of COPY: what the "
+                                "statement wants of each record and nothing else. Without --as "
+                                "postgres nothing is printed.",
+                     .absent = "no export",
+                     .bindings = {at<&ExplainConfig::export_file>()}});
+}
+
 void add_bench_options(std::vector<OptionSpec>& table) {
     table.push_back({.name = "scenario",
                      .value = "NAME",
@@ -636,7 +706,9 @@ void add_bench_options(std::vector<OptionSpec>& table) {
                          "records; aggregate: to the last visible total, alternating with "
                          "consume; latency: from the time when a record is due to its visible "
                          "total; keys: aggregate and latency with many keys; restore: reading "
-                         "state back.",
+                         "state back; statement, which all leaves out: aggregate of two jobs that "
+                         "only a statement says, or of the one that is given, on records of the "
+                         "form nested.",
                      .rules = {.choices = kScenarios},
                      .bindings = {at<&BenchConfig::scenario>()}});
     table.push_back({.name = "records",
@@ -694,7 +766,7 @@ void add_run_options(std::vector<OptionSpec>& table) {
                      .help = "print the report as JSON",
                      .bindings = {at<&ProduceConfig::json>(), at<&CreateTopicsConfig::json>(),
                                   at<&AuditConfig::json>(), at<&ResultsConfig::json>(),
-                                  at<&BenchConfig::json>()}});
+                                  at<&BenchConfig::json>(), at<&ExplainConfig::json>()}});
 }
 
 void add_observing_options(std::vector<OptionSpec>& table) {
@@ -795,6 +867,12 @@ constexpr std::array<SubcommandSpec, kSubcommandCount> kSubcommands{{
      "are "
      "in the environment. Exit code 0 if the process is ready, 8 if it is not or does not answer.",
      "kstream health --http 127.0.0.1:9404"},
+    {Subcommand::explain, "explain", "say what a statement is as a job, and what it keeps",
+     "Reads the statement alone, and no cluster but for --sample and --export: the canonical "
+     "SELECT, what is read of a record, the groups, the columns, a result, what is kept for each "
+     "key and in how many bytes, and the topics. Everything that is wrong with a statement is told "
+     "with its place (exit code 2).",
+     "kstream explain totals.sql --sample 1000"},
 }};
 
 }  // namespace
@@ -825,6 +903,8 @@ Command default_command(Subcommand id) {
             return BenchConfig{};
         case Subcommand::health:
             return HealthConfig{};
+        case Subcommand::explain:
+            return ExplainConfig{};
     }
     return {};
 }
@@ -839,6 +919,7 @@ const std::vector<OptionSpec>& option_table() {
         add_aggregate_options(rows);
         add_audit_options(rows);
         add_results_options(rows);
+        add_explain_options(rows);
         add_bench_options(rows);
         add_run_options(rows);
         add_cluster_options(rows);
@@ -885,7 +966,9 @@ std::string aggregate_text(const AggregateSpec& aggregate) {
 std::vector<std::string> job_options() {
     std::vector<std::string> names{"--group-by"};
     for (const AggregateRow& row : kAggregates) {
-        names.push_back(fmt::format("--{}", row.name));
+        if (row.option) {
+            names.push_back(fmt::format("--{}", row.name));
+        }
     }
     return names;
 }

@@ -24,7 +24,8 @@ enum class Subcommand : std::uint8_t {
     results,
     reset,
     bench,
-    health
+    health,
+    explain
 };
 
 struct SubcommandSpec {
@@ -34,7 +35,7 @@ struct SubcommandSpec {
     std::string_view details;  // for the manual page
     std::string_view example;
 };
-inline constexpr std::size_t kSubcommandCount = 8;
+inline constexpr std::size_t kSubcommandCount = 9;
 [[nodiscard]] std::span<const SubcommandSpec, kSubcommandCount> subcommands();
 [[nodiscard]] const SubcommandSpec& subcommand(Subcommand id);
 
@@ -101,7 +102,7 @@ struct OptionSpec {
     // The same for every subcommand that has to do with a cluster, which is all but health: told
     // once in long texts.
     [[nodiscard]] bool is_common() const {
-        return bindings.size() == kSubcommandCount - 1 && group != OptionGroup::job;
+        return bindings.size() >= kSubcommandCount - 1 && group != OptionGroup::job;
     }
     [[nodiscard]] std::string environment_name() const;
     [[nodiscard]] const Binding* binding(Subcommand id) const;  // nullptr: not for this subcommand

@@ -4,6 +4,7 @@
 #include "cli/command_line.hpp"
 #include "cli/documents.hpp"
 #include "cli/print_config.hpp"
+#include "cli/statement.hpp"
 #include "cli/validate.hpp"
 #include "cli/values.hpp"
 #include "kstream/version.hpp"
@@ -131,6 +132,9 @@ Parsed parse(std::span<const std::string> arguments, const Environment& environm
     Command command = default_command(*line.subcommand);
     const std::size_t misnamed = problems.lines.size();
     apply(sources.values, *line.subcommand, command, problems.lines);
+    if (problems.lines.size() == misnamed) {
+        apply_statement(command, sources.values, problems.lines);
+    }
     // Where values are missing because they are bad, rules between values would mislead.
     if (problems.lines.size() == misnamed) {
         std::ranges::move(validate(command), std::back_inserter(problems.lines));

@@ -1,6 +1,7 @@
 // Every value is quoted: only after a quoted value may a comment stand.
 #include "cli/print_config.hpp"
 
+#include "cli/statement.hpp"
 #include "kstream/model/secret_property.hpp"
 
 #include <fmt/format.h>
@@ -97,6 +98,11 @@ std::string print_config(const Command& command, Subcommand id, const std::vecto
         subcommand(id).name);
     for (const OptionSpec& option : option_table()) {
         if (option.binding(id) == nullptr || option.name == "client-property") {
+            continue;
+        }
+        // Of a job by its statement all of this stands in the statement.
+        if (has_statement(command) &&
+            (option.name == "group-by" || option.name == "topic" || option.aggregate != nullptr)) {
             continue;
         }
         if (option.aggregate == nullptr) {

@@ -84,6 +84,14 @@ void check(const AuditConfig& config, Found& found) {
     check_job(config.spec, found);
 }
 
+void check(const ExplainConfig& config, Found& found) {
+    if (config.query.job == nullptr) {
+        found.emplace_back("there is no statement: give --query, --query-file or FILE.sql");
+        return;
+    }
+    check_topics(config.spec.source_topic, config.results_topic, found);
+}
+
 void check(const ResultsConfig& config, Found& found) {
     check_common(config.common, found);
     if (config.json && config.csv) {
@@ -92,6 +100,9 @@ void check(const ResultsConfig& config, Found& found) {
 }
 
 void check(const BenchConfig& config, Found& found) {
+    if (config.query.job != nullptr && config.scenario != BenchScenario::statement) {
+        found.emplace_back("a statement is what --scenario statement measures, and no other");
+    }
     const bool measures_latency =
         config.scenario == BenchScenario::all || config.scenario == BenchScenario::latency;
     if (!config.percentiles.empty() && !measures_latency) {
@@ -137,6 +148,9 @@ std::vector<std::string> warnings(const Command& command) {
     Found found;
     const auto look = [&found](const auto& config) {
         if constexpr (requires { config.spec; }) {
+            if (config.query.job != nullptr) {
+                return;  // a statement says what a path is
+            }
             for (const std::string& field : config.spec.group_by) {
                 warn_if_nested("--group-by", field, found);
             }

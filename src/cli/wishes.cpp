@@ -10,14 +10,9 @@ namespace {
 
 using std::string_view;
 
-constexpr string_view kNoStatements =
-    "there is no statement language yet: --group-by and the options of aggregates name the job";
+constexpr string_view kInStatements =
+    "the statement of --query says this: --query 'SELECT ... FROM ... WHERE ...'";
 constexpr string_view kNoWindows = "there are no windows yet: totals are over all records";
-constexpr string_view kNoFilters = "there are no filters yet: every record of the topic counts";
-constexpr string_view kNoAverages =
-    "there is no average yet: --sum and --count give what to divide";
-constexpr string_view kNoSuchAggregate =
-    "there is no such aggregate yet: kstream aggregate --help has those that there are";
 constexpr string_view kInClient =
     "properties of the client library belong in the section [client] of a --config file";
 
@@ -83,21 +78,21 @@ constexpr std::array kOptionWishes = std::to_array<OptionWish>({
     {"debug", "log-level"},
     {"quiet", "log-level"},
     {"verbose", "log-level"},
-    {"avg", "", kNoAverages},
-    {"average", "", kNoAverages},
-    {"mean", "", kNoAverages},
-    {"distinct", "", kNoSuchAggregate},
-    {"max", "", kNoSuchAggregate},
-    {"min", "", kNoSuchAggregate},
-    {"filter", "", kNoFilters},
-    {"where", "", kNoFilters},
+    {"avg", "", kInStatements},
+    {"average", "", kInStatements},
+    {"mean", "", kInStatements},
+    {"distinct", "", kInStatements},
+    {"max", "", kInStatements},
+    {"min", "", kInStatements},
+    {"filter", "", kInStatements},
+    {"where", "", kInStatements},
     {"hop", "", kNoWindows},
     {"tumbling", "", kNoWindows},
     {"window", "", kNoWindows},
     {"windows", "", kNoWindows},
-    {"query", "", kNoStatements},
-    {"select", "", kNoStatements},
-    {"sql", "", kNoStatements},
+    {"select", "query"},
+    {"sql", "query"},
+    {"statement", "query"},
     {"limit", "", "there is no limit: aggregate reads all, with --until end up to the end"},
     {"password", "", kInClient},
     {"security-protocol", "", kInClient},
@@ -119,6 +114,8 @@ constexpr std::array kSubcommandWishes = std::to_array<SubcommandWish>({
     {"stream", "aggregate"},
     {"check", "audit"},
     {"verify", "audit"},
+    {"plan", "explain"},
+    {"describe", "explain"},
     {"generate", "produce"},
     {"init", "create-topics"},
     {"topics", "create-topics"},

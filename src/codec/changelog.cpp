@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <tuple>
 
 namespace kstream {
@@ -12,6 +13,17 @@ namespace kstream {
 namespace {
 
 constexpr char kMetaKeyByte = 0;
+
+// The last field of a total, of a job with HAVING.
+void write_published(ByteWriter& writer, bool published) {
+    writer.u8(published ? 1 : 0);
+}
+
+[[nodiscard]] bool read_published(ByteReader& reader, bool& published) {
+    const std::uint8_t byte = reader.u8();
+    published = byte == 1;
+    return byte <= 1;
+}
 
 std::unexpected<Error> bad_record(std::string_view what) {
     return fail(
@@ -36,6 +48,10 @@ bool read_sources(ByteReader& reader, std::uint8_t format, std::span<const Aggre
         sources.push_back(std::move(source));
     }
     return !reader.failed();
+}
+
+bool is_format_of_meta(std::uint8_t format) {
+    return format == kFormat || format == kWideFormat;
 }
 
 // What writers keep to: each source partition once, in order, with nothing unaccounted for.
@@ -73,44 +89,54 @@ Result<ChangelogKeyKind> changelog_key_kind(std::string_view key) {
 }
 
 void append_total_value(std::string& out, std::uint64_t transaction,
-                        std::span<const AggregateKind> kinds, std::span<const Slot> slots) {
+                        std::span<const AggregateKind> kinds, std::span<const Slot> slots,
+                        const TextStore* texts, std::optional<bool> published) {
     const std::size_t begin = out.size();
     ByteWriter writer{out};
     writer.u8(kFormat);
     writer.varint(transaction);
-    if (write_slots(writer, kinds, slots)) {
-        out[begin] = static_cast<char>(kWideFormat);
+    std::uint8_t format = write_slots(writer, kinds, slots, texts);
+    if (published) {
+        write_published(writer, *published);
+        format = kStatementFormat;
     }
+    out[begin] = static_cast<char>(format);
     writer.crc_since(begin);
 }
 
 Result<std::uint64_t> decode_total_value(std::string_view value,
                                          std::span<const AggregateKind> kinds,
-                                         std::vector<Slot>& slots) {
+                                         std::vector<Slot>& slots, TextStore* texts,
+                                         bool* published) {
     std::string_view body;
     if (!strip_crc(value, body)) {
         return bad_record("the checksum of a total does not match");
     }
     ByteReader reader{body};
     const std::uint8_t format = reader.u8();
-    if (format != kFormat && format != kWideFormat) {
-        return bad_record("the format of a total is not known to this version");
+    if (published != nullptr ? format != kStatementFormat : !is_known_format(format, kinds)) {
+        return bad_record("the format of a total is not one of this job, or of a later version");
     }
     const std::uint64_t transaction = reader.varint();
-    if (!read_slots(reader, format, kinds, slots) || !reader.at_end()) {
+    if (!read_slots(reader, format, kinds, slots, texts) ||
+        (published != nullptr && !read_published(reader, *published)) || !reader.at_end()) {
         return bad_record("a total does not have the job's aggregates");
     }
     return transaction;
 }
 
 UInt128 state_entry_hash(std::string_view state_key, std::span<const AggregateKind> kinds,
-                         std::span<const Slot> slots) {
+                         std::span<const Slot> slots, const TextStore* texts,
+                         std::optional<bool> published) {
     // The encoded form is the canonical one; the key's length is in front, so no two entries share
     // one text.
     std::string text;
     ByteWriter writer{text};
     writer.text(state_key);
-    std::ignore = write_slots(writer, kinds, slots);
+    std::ignore = write_slots(writer, kinds, slots, texts);
+    if (published) {
+        write_published(writer, *published);
+    }
     return stable_hash(text);
 }
 
@@ -124,22 +150,20 @@ void append_meta_value(std::string& out, std::span<const AggregateKind> kinds, c
     writer.varint(meta.transaction);
     writer.varint(static_cast<std::uint64_t>(meta.repartition_position.value));
     writer.varint(meta.sources.size());
-    bool wide = false;
+    std::uint8_t format = kFormat;
     for (const SourceProgress& source : meta.sources) {
         writer.varint(static_cast<std::uint64_t>(source.partition.value));
         writer.varint(static_cast<std::uint64_t>(source.base.value));
         writer.varint(static_cast<std::uint64_t>(source.applied.value));
         write_counts(writer, source.counts);
         write_time(writer, source.max_event_time_ms);
-        wide = write_slots(writer, kinds, source.slots) || wide;
+        format = std::max(format, write_slots(writer, kinds, source.slots));
     }
     writer.varint(meta.keys);
-    wide = write_slots(writer, kinds, meta.slots) || wide;
+    format = std::max(format, write_slots(writer, kinds, meta.slots));
     writer.u64(static_cast<std::uint64_t>(meta.state_hash >> 64));
     writer.u64(static_cast<std::uint64_t>(meta.state_hash));
-    if (wide) {
-        out[begin] = static_cast<char>(kWideFormat);
-    }
+    out[begin] = static_cast<char>(format);
     writer.crc_since(begin);
 }
 
@@ -149,7 +173,7 @@ Result<MetaHead> decode_meta_head(std::string_view value) {
         return bad_record("the checksum of meta does not match");
     }
     ByteReader reader{body};
-    if (reader.u8() != kFormat) {
+    if (!is_format_of_meta(reader.u8())) {
         return bad_record("the format of meta is not known to this version");
     }
     MetaHead owner;
@@ -168,7 +192,7 @@ Result<Meta> decode_meta_value(std::string_view value, std::span<const Aggregate
     }
     ByteReader reader{body};
     const std::uint8_t format = reader.u8();
-    if (format != kFormat && format != kWideFormat) {
+    if (!is_format_of_meta(format)) {
         return bad_record("the format of meta is not known to this version");
     }
     Meta meta;

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace kstream {
 
 namespace {
@@ -77,37 +79,52 @@ RecordCounts& RecordCounts::operator+=(const RecordCounts& other) {
     return *this;
 }
 
-bool write_slots(ByteWriter& writer, std::span<const AggregateKind> kinds,
-                 std::span<const Slot> slots) {
+bool is_known_format(std::uint8_t format, std::span<const AggregateKind> kinds) {
+    return format == kFormat || format == kWideFormat ||
+           (format == kStatementFormat && std::ranges::any_of(kinds, keeps_text));
+}
+
+std::uint8_t write_slots(ByteWriter& writer, std::span<const AggregateKind> kinds,
+                         std::span<const Slot> slots, const TextStore* texts) {
     KSTREAM_CHECK(kinds.size() == slots.size(), "one slot for each aggregate");
-    bool wide = false;
+    std::uint8_t format = kFormat;
     for (std::size_t i = 0; i < slots.size(); ++i) {
         const auto tag = static_cast<std::uint8_t>(kinds[i]);
         const Int192 value = slots[i].value();
         if (!slots[i].present()) {
             writer.u8(tag | kAbsent);
+        } else if (texts != nullptr && keeps_text(kinds[i])) {
+            writer.u8(tag);
+            writer.text(texts->text(slots[i]));
+            format = kStatementFormat;
         } else if (value.fits_128()) [[likely]] {
             writer.u8(tag);
             writer.zigzag128(value.low_128());
         } else {
             writer.u8(tag | kWide);
             writer.i192(value);
-            wide = true;
+            format = std::max(format, kWideFormat);
         }
     }
-    return wide;
+    return format;
 }
 
 bool read_slots(ByteReader& reader, std::uint8_t format, std::span<const AggregateKind> kinds,
-                std::vector<Slot>& slots) {
+                std::vector<Slot>& slots, TextStore* texts) {
     for (const AggregateKind kind : kinds) {
         const std::uint8_t tag = reader.u8();
         const auto narrow = static_cast<std::uint8_t>(kind);
-        if (tag == narrow) [[likely]] {
+        if (tag == narrow && !keeps_text(kind)) [[likely]] {
             slots.emplace_back(reader.zigzag128(), true);
+        } else if (tag == narrow) {
+            const std::string_view text = reader.text();
+            if (texts == nullptr || format != kStatementFormat || text.size() > kMaxTextBytes) {
+                return false;
+            }
+            texts->merge(kind, slots.emplace_back(), text);
         } else if (tag == (narrow | kAbsent)) {
             slots.emplace_back();
-        } else if (tag == (narrow | kWide) && format == kWideFormat) {
+        } else if (tag == (narrow | kWide) && format >= kWideFormat && !keeps_text(kind)) {
             const Int192 value = reader.i192();
             // A value has one form, and more than a slot holds no records can have made.
             if (value.fits_128() || !Slot::fits(value)) {
@@ -177,7 +194,7 @@ std::string_view DeltaBatchWriter::finish(const BatchHeader& header) {
     bytes_.clear();
     ByteWriter writer{bytes_};
     writer.u8(kFormat);
-    bool wide = wide_;
+    std::uint8_t format = format_;
     writer.u8(static_cast<std::uint8_t>(header.kind));
     writer.u64(header.run_id);
     writer.varint(header.step);
@@ -192,24 +209,23 @@ std::string_view DeltaBatchWriter::finish(const BatchHeader& header) {
         writer.varint(static_cast<std::uint64_t>(range.to.value));
         write_counts(writer, range.counts);
         write_time(writer, range.max_event_time_ms);
-        wide = write_slots(writer, kinds_, range.slots) || wide;
+        format = std::max(format, write_slots(writer, kinds_, range.slots));
     }
     writer.varint(count_);
     writer.raw(deltas_);
-    if (wide) {
-        bytes_.front() = static_cast<char>(kWideFormat);
-    }
+    bytes_.front() = static_cast<char>(format);
     writer.crc_since(0);
     deltas_.clear();
     count_ = 0;
-    wide_ = false;
+    format_ = kFormat;
     return bytes_;
 }
 
-void DeltaBatchWriter::add_delta(std::string_view state_key, std::span<const Slot> slots) {
+void DeltaBatchWriter::add_delta(std::string_view state_key, std::span<const Slot> slots,
+                                 const TextStore* texts) {
     ByteWriter writer{deltas_};
     writer.text(state_key);
-    wide_ = write_slots(writer, kinds_, slots) || wide_;
+    format_ = std::max(format_, write_slots(writer, kinds_, slots, texts));
     ++count_;
 }
 
@@ -221,7 +237,7 @@ Result<void> decode_delta_batch(std::string_view value, std::span<const Aggregat
     }
     ByteReader reader{body};
     const std::uint8_t format = reader.u8();
-    if (format != kFormat && format != kWideFormat) {
+    if (!is_known_format(format, kinds)) {
         return bad_batch(fmt::format("format {} is not known to this version", format));
     }
     if (!read_header(reader, format, kinds, out.header)) {
@@ -230,10 +246,11 @@ Result<void> decode_delta_batch(std::string_view value, std::span<const Aggregat
     const std::uint64_t count = reader.varint();
     out.deltas.clear();
     out.slots.clear();
+    out.texts.clear();
     for (std::uint64_t i = 0; i < count && !reader.failed(); ++i) {
         const auto first = static_cast<std::uint32_t>(out.slots.size());
         out.deltas.push_back({reader.text(), first});
-        if (!read_slots(reader, format, kinds, out.slots)) {
+        if (!read_slots(reader, format, kinds, out.slots, &out.texts)) {
             return bad_batch("a delta does not have the job's aggregates");
         }
     }

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstddef>
 #include <iterator>
@@ -133,6 +134,36 @@ std::string order_of(const AggregationSpec& spec) {
     return text;
 }
 
+std::vector<std::string_view> lines_of(std::string_view text) {
+    std::vector<std::string_view> lines;
+    while (!text.empty()) {
+        const std::size_t end = std::min(text.find('\n'), text.size());
+        lines.push_back(text.substr(0, end));
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return lines;
+}
+
+// Of two statements, whose canonical texts have a line for each of their parts: what only one has.
+// A text with a line feed in it makes more lines of a part, which does no harm to people.
+void compare_statements(std::string_view stored, std::string_view now,
+                        std::vector<std::string>& found) {
+    const std::vector<std::string_view> was = lines_of(stored);
+    const std::vector<std::string_view> is = lines_of(now);
+    const auto only_in = [&found](std::string_view what, const auto& lines, const auto& others) {
+        for (const std::string_view line : lines) {
+            if (std::ranges::find(others, line) == others.end()) {
+                found.push_back(fmt::format("{} {}", what, shown(line)));
+            }
+        }
+    };
+    only_in("no longer there is", was, is);
+    only_in("new is", is, was);
+    if (found.empty()) {
+        found.emplace_back("the same parts stand in another order");
+    }
+}
+
 }  // namespace
 
 std::optional<AggregationSpec> parse_canonical_text(std::string_view text) {
@@ -153,6 +184,11 @@ std::vector<std::string> spec_differences(std::string_view stored, std::string_v
             found.push_back(fmt::format("{} was {}, is {}", what, was, is));
         }
     };
+    constexpr std::string_view kStatement = "kstream-job 2\nsource";
+    if (stored.starts_with(kStatement) && now.starts_with(kStatement)) {
+        compare_statements(stored, now, found);
+        return found;
+    }
     const std::optional<AggregationSpec> was = parse_canonical_text(stored);
     const std::optional<AggregationSpec> is = parse_canonical_text(now);
     if (!was || !is) {

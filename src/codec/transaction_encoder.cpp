@@ -22,6 +22,14 @@ constexpr std::string_view kBeforeMethod = R"(", "metodo_pagamento": ")";
 constexpr std::string_view kBeforeInternational = R"(", "compra_internacional": )";
 constexpr std::string_view kBeforeCurrency = R"(, "moeda": ")";
 constexpr std::string_view kEnd = R"("})";
+// Of the nested form; the first one in place of the end.
+constexpr std::string_view kBeforeState = R"(", "cliente": {"uf": ")";
+constexpr std::string_view kBeforeCity = R"(", "cidade": "localizacao_)";
+constexpr std::string_view kBeforeAmount = R"("}, "quantia": ")";
+
+constexpr std::array<std::string_view, 27> kStates{
+    "AC", "AL", "AM", "AP", "BA", "CE", "DF", "ES", "GO", "MA", "MG", "MS", "MT", "PA",
+    "PB", "PE", "PI", "PR", "RJ", "RN", "RO", "RR", "RS", "SC", "SE", "SP", "TO"};
 
 // Names are copied whole with their padding; `size` says how much of it counts.
 struct Name {
@@ -43,7 +51,8 @@ static_assert(kBeforeId.size() + kTransactionKeySize + kBeforeUser.size() + kWid
                       kBeforeSeller.size() + kWidestU32 + kBeforeType.size() + 6 +
                       kBeforeLocation.size() + kWidestU32 + kBeforeMethod.size() + 13 +
                       kBeforeInternational.size() + 5 + kBeforeCurrency.size() + 3 + kEnd.size() +
-                      sizeof(Name::text) <=
+                      kBeforeState.size() + 2 + kBeforeCity.size() + kWidestU32 +
+                      kBeforeAmount.size() + kWidestValue + sizeof(Name::text) <=
                   kTransactionRoom,
               "the longest record and the slack of the last name fit");
 static_assert(kBeforeId.size() == kTransactionKeyOffset);
@@ -109,8 +118,8 @@ void write_uuid(Writer& out, std::uint64_t high, std::uint64_t low) {
 }
 
 // As Python prints the float nearest to cents / 100: the shortest digits, and at least one after
-// the point. 1234.50 is 1234.5, 100.00 is 100.0.
-void write_value(Writer& out, std::uint32_t cents) {
+// the point. 1234.50 is 1234.5, 100.00 is 100.0. A call for each record is 5 % of its encoding.
+[[gnu::always_inline]] inline void write_value(Writer& out, std::uint32_t cents) {
     const std::uint32_t fraction = cents % 100;
     out.number(cents / 100);
     out.character('.');
@@ -120,9 +129,26 @@ void write_value(Writer& out, std::uint32_t cents) {
     }
 }
 
+// In place of the end of a flat record, which is at `end`. Returns the size that this adds.
+[[gnu::noinline]] std::size_t write_nested(const Transaction& transaction, char* end) {
+    Writer writer(end);
+    writer.text(kBeforeState);
+    writer.text(state_of(transaction));
+    writer.text(kBeforeCity);
+    writer.number(transaction.location);
+    writer.text(kBeforeAmount);
+    write_value(writer, transaction.value_cents);
+    writer.text(kEnd);
+    return static_cast<std::size_t>(writer.at() - end) - kEnd.size();
+}
+
 }  // namespace
 
-std::size_t encode_transaction(const Transaction& transaction, char* out) {
+std::string_view state_of(const Transaction& transaction) {
+    return kStates[transaction.location % kStates.size()];
+}
+
+std::size_t encode_transaction(const Transaction& transaction, char* out, TransactionForm form) {
     Writer writer(out);
     writer.text(kBeforeId);
     write_uuid(writer, transaction.id_high, transaction.id_low);
@@ -145,7 +171,11 @@ std::size_t encode_transaction(const Transaction& transaction, char* out) {
     writer.text(kBeforeCurrency);
     writer.name(kCurrencyNames[static_cast<std::size_t>(transaction.currency)]);
     writer.text(kEnd);
-    return static_cast<std::size_t>(writer.at() - out);
+    auto size = static_cast<std::size_t>(writer.at() - out);
+    if (form == TransactionForm::nested) [[unlikely]] {
+        size += write_nested(transaction, writer.at() - kEnd.size());
+    }
+    return size;
 }
 
 }  // namespace kstream

@@ -8,6 +8,7 @@
 #include "kafka/fetched.hpp"
 #include "kafka/handles.hpp"
 #include "kafka/topic_names.hpp"
+#include "kstream/ports/header_reader.hpp"
 #include "kstream/ports/log_reader.hpp"
 
 #include <map>
@@ -19,7 +20,7 @@
 
 namespace kstream::kafka {
 
-class TopicReader final : public LogReader {
+class TopicReader final : public LogReader, public HeaderReader {
 public:
     // `name`: "totals-0-reader", for client.id. `client.log` must outlive this.
     TopicReader(const ClientConfig& client, TopicNames topics, std::string name);
@@ -34,6 +35,9 @@ public:
     [[nodiscard]] std::optional<std::string_view> header(const RecordView& record,
                                                          const char* name) const override {
         return fetched_.header(record, name);
+    }
+    [[nodiscard]] Result<std::vector<HeaderView>> headers(const RecordView& record) const override {
+        return fetched_.headers(record);
     }
 
 private:

@@ -11,18 +11,33 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace kstream {
+
+namespace {
+
+std::unique_ptr<RecordReader> reader_of(const Job& job) {
+    if (job.statement == nullptr) {
+        return make_record_reader(job.spec);
+    }
+    auto made = make_record_reader(job.statement->statement, job.zones);
+    KSTREAM_CHECK(made.has_value(), "the statement was compiled before, at the start");
+    return std::move(*made);
+}
+
+}  // namespace
 
 MapFold::MapFold(const Job& job, MapFoldConfig config, Log& log, MapFoldPorts ports)
     : job_(job),
       config_(config),
       log_(log),
       ports_(ports),
-      reader_(make_record_reader(job.spec)),
+      reader_(reader_of(job)),
       writer_(job.kinds),
       charge_(job.spec),
-      keys_(job.hash_seed, job.cells_in_cache) {}
+      keys_(job.hash_seed, job.cells_in_cache),
+      has_texts_(std::ranges::any_of(job.kinds, keeps_text)) {}
 
 MapFold::Filling& MapFold::filling(PartitionId partition) {
     const auto index = static_cast<std::size_t>(partition.value);
@@ -33,11 +48,13 @@ MapFold::Filling& MapFold::filling(PartitionId partition) {
 }
 
 Result<void> MapFold::fold(RecordBatch records) {
-    Result<void> done = fold_all(records);
+    Result<void> done =
+        job_.statement != nullptr ? fold_all<true>(records) : fold_all<false>(records);
     Result<void> reported = tell_tally();
     return done ? reported : done;
 }
 
+template <bool kStatement>
 Result<void> MapFold::fold_all(RecordBatch records) {
     KSTREAM_CHECK(waiting_.empty(), "a record waits no longer than its batch is there");
     Filling* current = nullptr;
@@ -47,7 +64,7 @@ Result<void> MapFold::fold_all(RecordBatch records) {
             of = record.partition;
             current = &filling(of);
         }
-        if (Result<void> done = fold_one(record, *current); !done) {
+        if (Result<void> done = fold_one<kStatement>(record, *current); !done) {
             return done;
         }
     }
@@ -55,6 +72,7 @@ Result<void> MapFold::fold_all(RecordBatch records) {
     return {};
 }
 
+template <bool kStatement>
 Result<void> MapFold::fold_one(const RecordView& record, Filling& into) {
     ++into.counts.read;
     ++counters_.records_read;
@@ -67,8 +85,20 @@ Result<void> MapFold::fold_one(const RecordView& record, Filling& into) {
         ++counters_.tombstones;
         return {};
     }
-    const RecordVerdict verdict = reader_->read(record.value());
+    if constexpr (kStatement) {
+        if (reader_->wants_headers()) {
+            if (Result<void> read = read_headers(record); !read) {
+                return read;
+            }
+        }
+    }
+    const RecordVerdict verdict = reader_->read(record);
     if (!verdict.ok) {
+        if (kStatement && verdict.filtered) {
+            ++into.counts.filtered;
+            ++counters_.filtered;
+            return {};
+        }
         return bad_record(record, verdict, into);
     }
     const GroupKey& group = reader_->group();
@@ -76,29 +106,56 @@ Result<void> MapFold::fold_one(const RecordView& record, Filling& into) {
         const GroupValue& only = group.values.front();
         const std::uint32_t key = recent_.find(static_cast<std::uint8_t>(only.type), only.text);
         if (key != KeyTable::kNone) [[likely]] {
-            add(key, reader_->inputs(), into);
+            add_read<kStatement>(key, into);
             return {};
         }
     }
     encode_state_key(group, key_buffer_);
     if (keys_.outgrows_caches()) {
-        let_wait(record);
+        let_wait<kStatement>(record);
         if (waiting_.size() == KeyTable::kTogether) {
             add_waiting();
         }
         return {};
     }
-    add(key_of(key_buffer_), reader_->inputs(), into);
+    add_read<kStatement>(key_of(key_buffer_), into);
+    return {};
+}
+
+Result<void> MapFold::read_headers(const RecordView& record) {
+    header_views_.clear();
+    if (ports_.headers != nullptr) {
+        Result<std::vector<HeaderView>> read = ports_.headers->headers(record);
+        if (!read) {
+            return std::unexpected(std::move(read.error()));
+        }
+        header_views_ = std::move(*read);
+    }
+    reader_->set_headers(header_views_);
     return {};
 }
 
 // The decoded record, whose state key is in key_buffer_.
+template <bool kStatement>
 void MapFold::let_wait(const RecordView& record) {
     waiting_.push_back({record.partition, static_cast<std::uint32_t>(waiting_keys_.size()),
                         static_cast<std::uint32_t>(key_buffer_.size())});
     waiting_keys_ += key_buffer_;
-    const std::span<const Decimal> inputs = reader_->inputs();
-    waiting_inputs_.insert(waiting_inputs_.end(), inputs.begin(), inputs.end());
+    if constexpr (kStatement) {
+        const std::span<const StatementInput> inputs = reader_->statement_inputs();
+        for (StatementInput input : inputs) {
+            if (input.kind == StatementInput::Kind::text) {
+                // The record, and what was made of it, are gone when it is added.
+                char* const text = waiting_texts_.take(input.text.size());
+                std::ranges::copy(input.text, text);
+                input.text = {text, input.text.size()};
+            }
+            waiting_statement_inputs_.push_back(input);
+        }
+    } else {
+        const std::span<const Decimal> inputs = reader_->inputs();
+        waiting_inputs_.insert(waiting_inputs_.end(), inputs.begin(), inputs.end());
+    }
 }
 
 void MapFold::add_waiting() {
@@ -118,15 +175,60 @@ void MapFold::add_waiting() {
         }
     }
     for (std::size_t i = 0; i < count; ++i) {
-        add(key_of(keys[i]), std::span{waiting_inputs_}.subspan(i * width, width),
-            filling(waiting_[i].partition));
+        Filling& into = filling(waiting_[i].partition);
+        if (job_.statement != nullptr) {
+            const std::size_t inputs = job_.statement->plan.inputs.size();
+            add(key_of(keys[i]), std::span{waiting_statement_inputs_}.subspan(i * inputs, inputs),
+                into);
+            continue;
+        }
+        add(key_of(keys[i]), std::span<const Decimal>{waiting_inputs_}.subspan(i * width, width),
+            into);
     }
     waiting_.clear();
     waiting_keys_.clear();
     waiting_inputs_.clear();
+    waiting_statement_inputs_.clear();
+    waiting_texts_.reset();
 }
 
-void MapFold::add(std::uint32_t key, std::span<const Decimal> inputs, Filling& into) {
+// What the reader has just read.
+template <bool kStatement>
+void MapFold::add_read(std::uint32_t key, Filling& into) {
+    if constexpr (kStatement) {
+        add(key, reader_->statement_inputs(), into);
+    } else {
+        add(key, reader_->inputs(), into);
+    }
+}
+
+void MapFold::add(std::uint32_t key, std::span<const StatementInput> inputs, Filling& into) {
+    const job::Plan& plan = job_.statement->plan;
+    const std::size_t width = plan.accumulators.size();
+    for (std::size_t i = 0; i < width; ++i) {
+        const job::Accumulator& accumulator = plan.accumulators[i];
+        const StatementInput& input = inputs[accumulator.input];
+        if (input.kind == StatementInput::Kind::skip ||
+            (accumulator.takes == job::Takes::when_true && input.units == 0)) {
+            continue;
+        }
+        if (keeps_text(accumulator.kind)) {
+            // Of all keys of a range nobody asks for the least text.
+            if (texts_.merge(accumulator.kind, slots_[key * width + i], input.text)) {
+                step_bytes_ += KeyCharge::of_text(input.text);
+            }
+            continue;
+        }
+        add_input(accumulator.kind, slots_[key * width + i], Decimal{input.units});
+        add_input(accumulator.kind, into.slots[i], Decimal{input.units});
+    }
+    ++into.counts.aggregated;
+    ++counters_.records_aggregated;
+}
+
+// For each record: the aggregates are inlined, however many there are.
+[[gnu::flatten]] void MapFold::add(std::uint32_t key, std::span<const Decimal> inputs,
+                                   Filling& into) {
     const std::size_t width = job_.kinds.size();
     for (std::size_t i = 0; i < width; ++i) {
         Decimal input = inputs[i];
@@ -170,7 +272,7 @@ std::uint32_t MapFold::key_of(std::string_view state_key) {
 Result<void> MapFold::bad_record(const RecordView& record, const RecordVerdict& verdict,
                                  Filling& into) {
     const BadReason reason = verdict.reason;
-    const std::string_view field = reader_->field_name(verdict);
+    const std::string_view field = subject(verdict);
     const bool first = counters_.bad_records[static_cast<std::size_t>(reason)]++ == 0;
     if (reason == BadReason::scale) {
         scale_needed_ = std::max(scale_needed_, reader_->scale_needed().value_or(0));
@@ -222,9 +324,18 @@ Result<void> MapFold::dead_letter(const RecordView& record, const RecordVerdict&
                         .headers = headers,
                         .source_topic = job_.spec.source_topic,
                         .reason = verdict.reason,
-                        .field = reader_->field_name(verdict)},
+                        .field = subject(verdict)},
                        config_.max_dead_letter_bytes);
     return {};
+}
+
+std::string_view MapFold::subject(const RecordVerdict& verdict) const {
+    const std::string_view field = reader_->field_name(verdict);
+    if (!field.empty() || job_.statement == nullptr) {
+        return field;
+    }
+    const std::optional<job::Place> place = reader_->place(verdict);
+    return place ? job_.statement->text_at(*place) : std::string_view{};
 }
 
 // What a person can do about it, as far as the record tells. Nothing of the record itself.
@@ -233,6 +344,9 @@ std::string MapFold::hint_for(const RecordView& record, const RecordVerdict& ver
         return reader_->hint(verdict, record.value());
     }
     const std::optional<int> needed = reader_->scale_needed();
+    if (job_.statement != nullptr) {
+        return "a larger --scale takes it, or round() around the expression";
+    }
     return needed ? fmt::format("a larger --scale takes it: {} is enough for this one", *needed)
                   : fmt::format("no --scale up to {} takes it", kMaxScale);
 }
@@ -246,12 +360,17 @@ Result<void> MapFold::tell_tally() {
     more.read = counters_.records_read - reported_.read;
     more.aggregated = counters_.records_aggregated - reported_.aggregated;
     more.tombstones = counters_.tombstones - reported_.tombstones;
+    more.filtered = counters_.filtered - reported_.filtered;
     for (std::size_t i = 0; i < kBadReasonCount; ++i) {
         more.bad[i] = counters_.bad_records[i] - reported_.bad[i];
     }
     more.scale_needed = scale_needed_;
+    WhereSearch search = reader_->take_where_search();
+    more.searched = search.records;
+    more.where_found = std::move(search.found);
     reported_ = {.read = counters_.records_read,
                  .aggregated = counters_.records_aggregated,
+                 .filtered = counters_.filtered,
                  .tombstones = counters_.tombstones,
                  .bad = counters_.bad_records};
     return ports_.tally->add(more);
@@ -324,21 +443,31 @@ Result<void> MapFold::seal_open(Step& step) {
     return {};
 }
 
+std::size_t MapFold::max_delta_bytes(std::uint32_t key) const {
+    const std::size_t width = job_.kinds.size();
+    std::size_t bytes = DeltaBatchWriter::max_delta_bytes(keys_.key(key), width);
+    for (std::size_t i = 0; has_texts_ && i < width; ++i) {
+        const Slot& slot = slots_[key * width + i];
+        if (keeps_text(job_.kinds[i]) && slot.present()) {
+            bytes += texts_.text(slot).size();
+        }
+    }
+    return bytes;
+}
+
 void MapFold::write_batches(BatchHeader head, PartitionId to, std::span<const std::uint32_t> keys,
                             OutputBatch& out) {
     const std::size_t width = job_.kinds.size();
-    const auto bound = [this, width](std::uint32_t key) {
-        return DeltaBatchWriter::max_delta_bytes(keys_.key(key), width);
-    };
     // Where each chunk ends, by the same bound for all: the count of chunks stands in each header.
     std::vector<std::size_t> ends;
     std::size_t bytes = 0;
     for (std::size_t i = 0; i < keys.size(); ++i) {
-        if (bytes > 0 && bytes + bound(keys[i]) > config_.max_batch_bytes) {
+        const std::size_t bound = max_delta_bytes(keys[i]);
+        if (bytes > 0 && bytes + bound > config_.max_batch_bytes) {
             ends.push_back(i);
             bytes = 0;
         }
-        bytes += bound(keys[i]);
+        bytes += bound;
     }
     ends.push_back(keys.size());
     head.chunks = static_cast<std::uint32_t>(ends.size());
@@ -346,7 +475,8 @@ void MapFold::write_batches(BatchHeader head, PartitionId to, std::span<const st
     for (head.chunk = 0; head.chunk < head.chunks; ++head.chunk) {
         for (; at < ends[head.chunk]; ++at) {
             writer_.add_delta(keys_.key(keys[at]),
-                              std::span{slots_}.subspan(keys[at] * width, width));
+                              std::span{slots_}.subspan(keys[at] * width, width),
+                              has_texts_ ? &texts_ : nullptr);
         }
         out.append(TopicRole::repartition, to, std::nullopt, writer_.finish(head));
     }
@@ -364,10 +494,13 @@ void MapFold::clear_filling() {
     waiting_.clear();
     waiting_keys_.clear();
     waiting_inputs_.clear();
+    waiting_statement_inputs_.clear();
+    waiting_texts_.reset();
     step_bytes_ = 0;
     keys_.clear();
     recent_.clear();
     slots_.clear();
+    texts_.clear();
     key_to_.clear();
     dead_letters_.clear();
     for (Filling& filled : filling_) {
@@ -389,7 +522,7 @@ void MapFold::drop(std::span<const PartitionId> partitions) {
 StateStatus MapFold::state() const {
     StateStatus state;
     state.keys = keys_.size();
-    state.bytes = keys_.memory_bytes() + slots_.capacity() * sizeof(Slot) +
+    state.bytes = keys_.memory_bytes() + slots_.capacity() * sizeof(Slot) + texts_.memory_bytes() +
                   key_to_.capacity() * sizeof(PartitionId) + dead_letters_.memory_bytes();
     return state;
 }

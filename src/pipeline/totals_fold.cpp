@@ -40,7 +40,7 @@ std::string result_key_of(std::string_view state_key, std::size_t fields) {
 }  // namespace
 
 TotalsFold::TotalsFold(const Job& job, TotalsFoldConfig config, Log& log)
-    : job_(job), config_(config), log_(log) {}
+    : job_(job), config_(config), log_(log), results_(std::make_unique<ResultValues>(job)) {}
 
 void TotalsFold::install(std::unique_ptr<TotalsState> state) {
     const PartitionId partition = state->partition();
@@ -110,7 +110,8 @@ Result<void> TotalsFold::apply_deltas(TotalsState& state) {
         state.expect(std::span{keys}.first(group.size()));
         for (const DeltaView& delta : group) {
             const auto slots = std::span{batch_.slots}.subspan(delta.first_slot, width);
-            if (Result<void> done = state.apply_delta(delta.state_key, slots); !done) {
+            if (Result<void> done = state.apply_delta(delta.state_key, slots, &batch_.texts);
+                !done) {
                 return done;
             }
         }
@@ -303,9 +304,7 @@ StateStatus TotalsFold::state() const {
         state.keys += entry.second->keys();
         state.bytes += entry.second->memory_bytes();
     }
-    for (const AggregateSpec& aggregate : job_.spec.aggregates) {
-        state.aggregates.push_back(aggregate.output_name);
-    }
+    state.aggregates = results_->graph_names();
     state.totals = shown_totals();
     return state;
 }
@@ -330,7 +329,9 @@ StateEntry TotalsFold::entry(const TotalsState& state, std::uint32_t index,
                   "state keys were checked when they came in");
     StateEntry entry{.partition = state.partition(), .index = index, .key = {}, .value = {}};
     append_result_key(entry.key, group);
-    append_result_value(entry.value, job_.spec, group, slots);
+    if (!results_->append(entry.value, group, slots, state.all_texts())) {
+        entry.value = "null";
+    }
     return entry;
 }
 
@@ -406,11 +407,12 @@ std::vector<TotalStatus> TotalsFold::shown_totals() const {
         const auto rows = state.committed_slots(shown.keys);
         for (std::size_t row = 0; row < rows.size(); ++row) {
             TotalStatus total;
-            total.key = result_key_of(state.state_key(shown.keys[row]), job_.spec.group_by.size());
-            for (std::size_t i = 0; i < rows[row].size(); ++i) {
-                total.values.push_back(
-                    finished_for_graphs(job_.kinds[i], rows[row][i], job_.spec.scale));
-            }
+            GroupKey group;
+            KSTREAM_CHECK(decode_state_key(state.state_key(shown.keys[row]),
+                                           job_.spec.group_by.size(), group),
+                          "state keys were checked when they came in");
+            append_result_key(total.key, group);
+            total.values = results_->graph_values(group, rows[row], state.all_texts());
             totals.push_back(std::move(total));
         }
     }

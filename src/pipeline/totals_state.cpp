@@ -27,7 +27,10 @@ TotalsState::TotalsState(const Job& job, PartitionId partition, std::uint32_t ma
       partition_(partition),
       max_keys_(max_keys),
       charge_(job.spec),
+      results_(std::make_shared<ResultValues>(job)),
       keys_(job.hash_seed, job.cells_in_cache),
+      has_having_(job.has_having()),
+      has_texts_(std::ranges::any_of(job.kinds, keeps_text)),
       merged_(job.kinds.size()) {
     begin_layer(filling_);
 }
@@ -55,6 +58,16 @@ void TotalsState::expect(std::span<const std::string_view> state_keys) const {
     }
 }
 
+// Of a key that was just put in.
+inline void TotalsState::add_marks() {
+    make_room(touched_, 1);
+    touched_.push_back(0);
+    if (has_having_) {
+        make_room(published_, 1);
+        published_.push_back(0);
+    }
+}
+
 Result<void> TotalsState::restore(std::string_view key, std::string_view value) {
     const Result<ChangelogKeyKind> kind = changelog_key_kind(key);
     if (!kind) {
@@ -69,7 +82,10 @@ Result<void> TotalsState::restore(std::string_view key, std::string_view value) 
         return {};
     }
     scratch_.clear();
-    if (const auto transaction = decode_total_value(value, job_.kinds, scratch_); !transaction) {
+    bool is_published = false;
+    if (const auto transaction = decode_total_value(value, job_.kinds, scratch_, &texts_,
+                                                    has_having_ ? &is_published : nullptr);
+        !transaction) {
         return std::unexpected(transaction.error());
     }
     const KeyTable::Found found = keys_.find_or_insert(total_state_key(key));
@@ -79,10 +95,15 @@ Result<void> TotalsState::restore(std::string_view key, std::string_view value) 
         }
         make_room(slots_, width());
         slots_.insert(slots_.end(), scratch_.begin(), scratch_.end());
-        make_room(touched_, 1);
-        touched_.push_back(0);
+        add_marks();
     } else {
         std::ranges::copy(scratch_, slots_of(found.index).begin());
+        if (has_texts_ && mostly_garbage()) {
+            leave_garbage();
+        }
+    }
+    if (has_having_) {
+        published_[found.index] = is_published ? 1 : 0;
     }
     return {};
 }
@@ -95,8 +116,10 @@ Result<void> TotalsState::finish_restore() {
         return {};
     }
     const Meta& meta = *restored_meta_;
+    leave_garbage();
     for (std::uint32_t key = 0; key < keys_.size(); ++key) {
-        hash_ += state_entry_hash(keys_.key(key), job_.kinds, slots_of(key));
+        hash_ +=
+            state_entry_hash(keys_.key(key), job_.kinds, slots_of(key), texts(), published(key));
         for (std::size_t i = 0; i < width(); ++i) {
             merge_slot(job_.kinds[i], merged_[i], slots_of(key)[i]);
         }
@@ -207,8 +230,7 @@ KeyTable::Found TotalsState::touch(std::string_view state_key) {
     if (found.inserted) {
         make_room(slots_, width());
         slots_.resize(slots_.size() + width());
-        make_room(touched_, 1);
-        touched_.push_back(0);
+        add_marks();
     }
     if (touched_[found.index] == 0) {
         remember(found.index);
@@ -216,13 +238,16 @@ KeyTable::Found TotalsState::touch(std::string_view state_key) {
     return found;
 }
 
-// Saves a key's slots as they are before the filling step's first change of it.
+// Saves what a key has before the filling step's first change of it.
 void TotalsState::remember(std::uint32_t key) {
     touched_[key] = 1;
     filling_.touched.push_back(key);
     filling_.bytes += charge_.of(keys_.key(key));
     const std::span<const Slot> before = slots_of(key);
     filling_.before.insert(filling_.before.end(), before.begin(), before.end());
+    if (has_having_) {
+        filling_.published_before.push_back(published_[key]);
+    }
 }
 
 void TotalsState::fill_again(std::uint64_t keys, std::size_t bytes) {
@@ -235,7 +260,8 @@ void TotalsState::fill_again(std::uint64_t keys, std::size_t bytes) {
     }
 }
 
-Result<void> TotalsState::apply_delta(std::string_view state_key, std::span<const Slot> delta) {
+Result<void> TotalsState::apply_delta(std::string_view state_key, std::span<const Slot> delta,
+                                      const TextStore* of_delta) {
     const auto [key, inserted] = touch(state_key);
     if (inserted) {
         if (Result<void> known = check_new(state_key); !known) {
@@ -246,6 +272,14 @@ Result<void> TotalsState::apply_delta(std::string_view state_key, std::span<cons
         merge_slot(job_.kinds[i], slots_of(key)[i], delta[i]);
         merge_slot(job_.kinds[i], merged_[i], delta[i]);
     }
+    for (std::size_t i = 0; has_texts_ && i < width(); ++i) {
+        if (keeps_text(job_.kinds[i]) && delta[i].present()) {
+            const std::string_view text = of_delta->text(delta[i]);
+            if (texts_.merge(job_.kinds[i], slots_of(key)[i], text)) {
+                filling_.bytes += KeyCharge::of_text(text);
+            }
+        }
+    }
     return {};
 }
 
@@ -254,9 +288,11 @@ Result<void> TotalsState::apply_delta(std::string_view state_key, std::span<cons
 void TotalsState::begin_layer(Layer& layer) const {
     layer.touched.clear();
     layer.before.clear();
+    layer.published_before.clear();
     layer.bytes = 0;
     layer.keys_before = keys_.size();
     layer.again_before = again_next_;
+    layer.texts_before = texts_.size();
     layer.open = true;
     layer.sources_before = sources_;
     layer.merged_before = merged_;
@@ -278,6 +314,46 @@ Meta TotalsState::meta(Offset position) const {
     return meta;
 }
 
+// One of the keys that the filling step has touched: its total, and what the results are to say.
+void TotalsState::seal_key(std::size_t touched, std::uint32_t headers, OutputBatch& out) {
+    const std::uint32_t index = filling_.touched[touched];
+    touched_[index] = 0;
+    const std::string_view state_key = keys_.key(index);
+    const std::span<const Slot> slots = slots_of(index);
+    const bool is_old = index < filling_.keys_before;
+    if (is_old) {
+        const auto before = std::span{filling_.before}.subspan(touched * width(), width());
+        hash_ -= state_entry_hash(state_key, job_.kinds, before, texts(), published(index));
+    }
+    KSTREAM_CHECK(decode_state_key(state_key, job_.spec.group_by.size(), group_),
+                  "state keys were checked when they came in");
+    result_.clear();
+    const bool passes = results_->append(result_, group_, slots, texts_);
+    // Whoever reads results never sees a tombstone of a key that they did not have.
+    bool takes_back = false;
+    if (has_having_) {
+        takes_back = !passes && published_[index] != 0;
+        published_[index] = passes ? 1 : 0;
+    }
+    hash_ += state_entry_hash(state_key, job_.kinds, slots, texts(), published(index));
+
+    key_.clear();
+    value_.clear();
+    append_total_key(key_, state_key);
+    append_total_value(value_, transaction_, job_.kinds, slots, texts(), published(index));
+    if (!is_old || !planted(PlantedBug::old_keys_not_in_changelog)) {
+        out.append(TopicRole::changelog, partition_, key_, value_);
+    }
+    if (!passes && (!takes_back || planted(PlantedBug::stopped_group_stays))) {
+        return;
+    }
+    key_.clear();
+    append_result_key(key_, group_);
+    out.append(TopicRole::results,
+               partition_for_key(key_, static_cast<int>(job_.identity.results_partitions)), key_,
+               passes ? std::optional<std::string_view>{result_} : std::nullopt, headers);
+}
+
 void TotalsState::seal(Offset position, OutputBatch& out) {
     ++transaction_;
     OutputBatch::Headers of_results{
@@ -287,47 +363,66 @@ void TotalsState::seal(Offset position, OutputBatch& out) {
         of_results.emplace_back(kApplicationHeader, job_.application_id);
     }
     const std::uint32_t headers = out.add_headers(std::move(of_results));
-    std::string key;
-    std::string value;
     for (std::size_t i = 0; i < filling_.touched.size(); ++i) {
-        const std::uint32_t index = filling_.touched[i];
-        touched_[index] = 0;
-        const std::string_view state_key = keys_.key(index);
-        const std::span<const Slot> slots = slots_of(index);
-        if (index < filling_.keys_before) {
-            const auto before = std::span{filling_.before}.subspan(i * width(), width());
-            hash_ -= state_entry_hash(state_key, job_.kinds, before);
-        }
-        hash_ += state_entry_hash(state_key, job_.kinds, slots);
-
-        key.clear();
-        value.clear();
-        append_total_key(key, state_key);
-        append_total_value(value, transaction_, job_.kinds, slots);
-        if (index >= filling_.keys_before || !planted(PlantedBug::old_keys_not_in_changelog)) {
-            out.append(TopicRole::changelog, partition_, key, value);
-        }
-
-        KSTREAM_CHECK(decode_state_key(state_key, job_.spec.group_by.size(), group_),
-                      "state keys were checked when they came in");
-        key.clear();
-        value.clear();
-        append_result_key(key, group_);
-        append_result_value(value, job_.spec, group_, slots);
-        out.append(TopicRole::results,
-                   partition_for_key(key, static_cast<int>(job_.identity.results_partitions)), key,
-                   value, headers);
+        seal_key(i, headers, out);
     }
     // P9: meta comes last, so that whoever sees it has seen all of its transaction.
-    value.clear();
-    append_meta_value(value, job_.kinds, meta(position));
+    value_.clear();
+    append_meta_value(value_, job_.kinds, meta(position));
     if (!planted(PlantedBug::meta_not_written)) {
-        out.append(TopicRole::changelog, partition_, meta_key(), value);
+        out.append(TopicRole::changelog, partition_, meta_key(), value_);
     }
 
     in_flight_ = std::move(filling_);
     filling_ = Layer{};
+    if (mostly_garbage()) {
+        leave_garbage();
+    }
     begin_layer(filling_);
+}
+
+// ---- texts -------------------------------------------------------------------------------------
+
+// Half of the texts at least have come since there was no garbage. Those who replace a text again
+// and again pay for the copy; it costs no more than their texts have.
+bool TotalsState::mostly_garbage() const {
+    constexpr std::size_t kWorthIt = std::size_t{1} << 20;
+    return texts_.size() > 2 * texts_kept_ + kWorthIt;
+}
+
+// Copies the texts that slots have, and what the layer in flight would put back. Nothing is
+// filling. What stood before that layer comes first: where it ends is what undoing the layer
+// truncates to.
+void TotalsState::leave_garbage() {
+    if (!has_texts_) {
+        return;
+    }
+    TextStore kept;
+    const auto copy_row = [&](std::span<Slot> row) {
+        for (std::size_t i = 0; i < width(); ++i) {
+            if (keeps_text(job_.kinds[i])) {
+                row[i] = kept.copy_of(texts_, row[i]);
+            }
+        }
+    };
+    std::vector<bool> changed(keys_.size());
+    for (const std::uint32_t key : in_flight_.touched) {
+        changed[key] = true;
+    }
+    for (std::uint32_t key = 0; key < keys_.size(); ++key) {
+        if (!changed[key]) {
+            copy_row(slots_of(key));
+        }
+    }
+    for (std::size_t i = 0; i < in_flight_.touched.size(); ++i) {
+        copy_row(std::span{in_flight_.before}.subspan(i * width(), width()));
+    }
+    in_flight_.texts_before = kept.size();
+    for (const std::uint32_t key : in_flight_.touched) {
+        copy_row(slots_of(key));
+    }
+    texts_ = std::move(kept);
+    texts_kept_ = texts_.size();
 }
 
 void TotalsState::committed() {
@@ -340,11 +435,18 @@ void TotalsState::undo(Layer& layer) {
         std::ranges::copy(std::span{layer.before}.subspan(i * width(), width()),
                           slots_of(key).begin());
         touched_[key] = 0;
+        if (has_having_ && !planted(PlantedBug::having_flag_not_undone)) {
+            published_[key] = layer.published_before[i];
+        }
     }
     keys_.truncate(layer.keys_before);
     slots_.resize(layer.keys_before * width());
     touched_.resize(layer.keys_before);
+    if (has_having_) {
+        published_.resize(layer.keys_before);
+    }
     again_next_ = layer.again_before;
+    texts_.truncate(layer.texts_before);
     sources_ = layer.sources_before;
     merged_ = layer.merged_before;
     hash_ = layer.hash_before;
@@ -404,6 +506,8 @@ std::vector<std::span<const Slot>> TotalsState::committed_slots(
 
 std::size_t TotalsState::memory_bytes() const {
     return keys_.memory_bytes() + slots_.capacity() * sizeof(Slot) + touched_.capacity() +
+           published_.capacity() + texts_.memory_bytes() + filling_.published_before.capacity() +
+           in_flight_.published_before.capacity() +
            (filling_.before.capacity() + in_flight_.before.capacity()) * sizeof(Slot) +
            (filling_.touched.capacity() + in_flight_.touched.capacity()) * sizeof(std::uint32_t);
 }

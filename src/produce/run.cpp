@@ -184,7 +184,8 @@ ProduceReport run(const cli::ProduceConfig& config, const Producers& producers,
         .users = config.users,
         .sellers = config.sellers,
         .locations = config.locations,
-        .skew = config.skew};
+        .skew = config.skew,
+        .form = config.form};
     const TransactionGenerator generator(options);
     around.log.write(LogLevel::info, "producing",
                      {{"topic", config.topic},

@@ -98,8 +98,9 @@ ProduceWorker::Filled ProduceWorker::fill(Instant now) {
                 return Filled::all_due;
             }
         }
-        const std::string_view value(record_.data(),
-                                     encode_transaction(generator_.record(next_), record_.data()));
+        const std::string_view value(
+            record_.data(),
+            encode_transaction(generator_.record(next_), record_.data(), generator_.form()));
         const PartitionId partition =
             partition_for_key(transaction_key(value), producer_.partitions());
         if (!producer_.add(value, kTransactionKeyOffset, kTransactionKeySize, partition, since)) {

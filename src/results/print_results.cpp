@@ -52,6 +52,10 @@ public:
           stop_(stop),
           clock_(clock),
           writer_(format_of(config)) {
+        if (config.spec.statement) {
+            columns_ = config.spec.statement->columns;
+            return;
+        }
         for (const std::string& field : config.spec.group_by) {
             columns_.push_back(field);
         }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <type_traits>
 
@@ -76,6 +77,9 @@ void totals(const Loop& loop, Samples& samples) {
     const StateStatus& state = loop.status.state;
     for (const TotalStatus& total : state.totals) {
         for (std::size_t i = 0; i < total.values.size(); ++i) {
+            if (std::isnan(total.values[i])) {
+                continue;  // SQL's NULL
+            }
             samples.add(total.values[i], {{"key", total.key}, {"aggregate", state.aggregates[i]}});
         }
     }
@@ -109,6 +113,9 @@ const auto kLoopMetrics = std::to_array<MetricOf<Loop>>({
     {{"kstream_records_aggregated_total", counter, kLoopLabels,
       "map: source records folded into deltas; totals: deltas applied", "records_aggregated"},
      fold<&FoldStatus::records_aggregated>},
+    {{"kstream_filtered_records_total", counter, kLoopLabels,
+      "Records of which WHERE is not true, counted and passed over", "filtered"},
+     fold<&FoldStatus::filtered>},
     {{"kstream_tombstones_total", counter, kLoopLabels, "Null values, counted and passed over",
       "tombstones"},
      fold<&FoldStatus::tombstones>},

@@ -225,6 +225,12 @@ std::optional<HttpResponse> list_response(const StateSources& sources,
     write_numbers(json, "restoring", restoring_partitions(sources.snapshots));
     json.array("group_by", sources.facts.group_by);
     json.array("aggregates", sources.facts.aggregates);
+    json.key("graph");
+    if (sources.facts.graph.empty()) {
+        json.null();
+    } else {
+        json.value(sources.facts.graph);
+    }
     json.array("entries", merged.entries, [&json](const StateEntry& entry) {
         json.begin_object().field("key", entry.key).field("partition", entry.partition.value);
         json.key("total").raw(entry.value).end_object();

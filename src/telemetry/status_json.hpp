@@ -18,6 +18,7 @@ struct StatusFacts {
     std::string results_topic;
     std::vector<std::string> group_by;
     std::vector<std::string> aggregates;  // output names
+    std::string graph;                    // the one of them that is drawn; empty: none is a number
     std::string http;                     // as others reach it
     BuildInfo build;
 };

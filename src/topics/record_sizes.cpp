@@ -39,6 +39,18 @@ std::int64_t slots(const AggregationSpec& spec) {
     return to_signed(spec.aggregates.size() * kMaxSlotBytes);
 }
 
+// Of the slots of a key, beside them; ranges and meta have none.
+std::int64_t texts(const AggregationSpec& spec) {
+    const auto kept = std::ranges::count_if(
+        spec.aggregates, [](const AggregateSpec& one) { return keeps_text(one.kind); });
+    return kept * to_signed(kMaxTextBytes);
+}
+
+// Of a total whose statement has HAVING.
+std::int64_t published(const AggregationSpec& spec) {
+    return spec.statement ? 1 : 0;
+}
+
 // Everything of a batch but its deltas, and of meta but the text of the job: identity and ranges,
 // of numbers up to 2^49.
 std::int64_t ranges(const AggregationSpec& spec, int source_partitions) {
@@ -51,6 +63,17 @@ std::int64_t result(const AggregationSpec& spec) {
     constexpr std::int64_t kEscaped = 6;  // a control character
     constexpr std::int64_t kNumber = 64;  // 58 digits, sign and point, with zeros before them
     std::int64_t bytes = 0;
+    if (spec.statement) {
+        // What stands in a column is made of groups, of numbers, and of texts of the statement.
+        constexpr std::int64_t kAnyNumber = 300;
+        bytes += (to_signed(spec.group_by.size() + spec.statement->mentions)) *
+                 (kEscaped * to_signed(kMaxGroupValueBytes) + 4);
+        bytes += kEscaped * to_signed(spec.statement->text.size());
+        for (const std::string& column : spec.statement->columns) {
+            bytes += kEscaped * to_signed(column.size()) + 4 + kAnyNumber;
+        }
+        return bytes;
+    }
     for (const std::string& field : spec.group_by) {
         // In the key and in the value; quotes, colon and comma.
         bytes += 2 * (kEscaped * to_signed(kMaxGroupValueBytes) + 4) +
@@ -69,7 +92,7 @@ std::int64_t largest_record(TopicRole role, const AggregationSpec& spec) {
         case TopicRole::repartition:
             return progress_record(role, spec, 1);
         case TopicRole::changelog:
-            return kOverhead + 2 * state_key(spec) + slots(spec);
+            return kOverhead + 2 * state_key(spec) + slots(spec) + texts(spec) + published(spec);
         case TopicRole::results:
             return kOverhead + result(spec);
         case TopicRole::dead_letters:
@@ -84,7 +107,7 @@ std::int64_t progress_record(TopicRole role, const AggregationSpec& spec, int so
     switch (role) {
         case TopicRole::repartition:
             return kOverhead + ranges(spec, std::max(1, source_partitions)) + state_key(spec) +
-                   slots(spec);
+                   slots(spec) + texts(spec);
         case TopicRole::changelog:
             return kOverhead + to_signed(canonical_text(spec).size()) +
                    ranges(spec, source_partitions) + slots(spec);

@@ -245,7 +245,10 @@ private:
         if (!report_.stored.meta) {
             return 0;
         }
-        const auto job = parse_canonical_text(report_.stored.meta->spec_text);
+        // What is stored of a statement can be read by who has that statement.
+        const std::string& text = report_.stored.meta->spec_text;
+        const auto job = text == canonical_text(config_.spec) ? std::optional{config_.spec}
+                                                              : parse_canonical_text(text);
         if (!job) {
             return 0;
         }

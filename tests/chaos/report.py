@@ -100,6 +100,8 @@ def recovery(times: str, share: float) -> Callable[[Runs], float | None]:
 MEASURES = (
     Measure("simulated histories that count", 1_000_000,
             lambda entries: sum(e["counted"] for e in counted(entries, "sim"))),
+    Measure("records of random statements judged by PostgreSQL too", 1_000_000,
+            lambda entries: sum(e["records"] for e in counted(entries, "oracle"))),
     Measure("workers killed (SIGKILL)", 300, faults_of("worker_kill")),
     Measure("zombies (SIGSTOP past the session, SIGCONT)", 60, faults_of("worker_stop")),
     Measure("brokers killed (SIGKILL), and back", 40, faults_of("broker_kill")),
@@ -178,6 +180,20 @@ def simulation(entries: Runs, _: str) -> str:
     return table(head, rows)
 
 
+def oracle(entries: Runs, _: str) -> str:
+    rows = [
+        [e["at"][:16].replace("T", " "), f"`{e['commit']}`", f"{e['first']:,}",
+         f"{e['statements']:,}", f"{e['records']:,}", f"{e['records_aggregated']:,}",
+         f"{e['rows']:,}", str(e["differences"])]
+        for e in counted(entries, "oracle")
+    ]  # fmt: skip
+    if not rows:
+        return "No campaign is in the ledger yet.\n"
+    head = ["campaign (UTC)", "commit", "first seed", "statements", "records judged",
+            "of those used", "rows", "differences"]  # fmt: skip
+    return table(head, rows)
+
+
 def planted(entries: Runs, _: str) -> str:
     """The last word on each bug."""
     last = {bug["name"]: bug for e in counted(entries, "planted") for bug in e["bugs"]}
@@ -192,7 +208,7 @@ def planted(entries: Runs, _: str) -> str:
 
 
 SECTIONS: dict[str, Callable[[Runs, str], str]] = {
-    each.__name__: each for each in (reached, faults, runs, simulation, planted)
+    each.__name__: each for each in (reached, faults, runs, simulation, oracle, planted)
 }
 
 

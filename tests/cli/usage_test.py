@@ -79,6 +79,79 @@ class Streams(BinaryTest):
         self.assertIn(b"No space left", done.stderr)
 
 
+class Statements(BinaryTest):
+    def explain(self, statement, code):
+        return self.check_run(["explain", "--query", statement], code)
+
+    def test_explain_asks_no_cluster(self):
+        done = self.explain("select a.b, max(c::text) m from t where d > 1 group by a.b", 0)
+        self.assertEqual(done.stderr, "")
+        for part in ("SELECT a.b, max(c::text) AS m\nFROM t\nWHERE d > 1\nGROUP BY a.b;\n",
+                     "  d (numeric)\n", "  max of c::text: 24 bytes and the text\n",
+                     "  source: t\n", "  key: a\n", '  value: {"b":"a","m":"a"}\n'):
+            self.assertIn(part, done.stdout)
+
+    def test_explain_has_a_form_for_programs(self):
+        done = self.check_run(
+            ["explain", "--json", "--query",
+             "select k, round(avg(v), 2) m, min(t::timestamptz) d, count(*) n from s group by k"],
+            0)
+        told = json.loads(done.stdout)
+        self.assertEqual(told["statement"].splitlines()[1], "FROM s")
+        self.assertEqual(told["reads"][0], {"field": "k", "type": "scalar"})
+        self.assertEqual(told["group_by"], [{"expression": "k", "type": "scalar"}])
+        self.assertEqual([column["name"] for column in told["columns"]], ["k", "m", "d", "n"])
+        self.assertEqual(told["example"], {
+            "key": "a", "value": {"k": "a", "m": 1, "d": "2026-01-31T12:00:00Z", "n": 1}})
+        self.assertEqual(told["bytes_per_key"], 24 * len(told["kept"]))
+        self.assertEqual(told["topics"]["source"], "s")
+        self.assertNotIn("sample", told)
+
+    def test_the_example_of_a_result_does_not_ask_having(self):
+        """One record is not three: there was no value, and no JSON around it."""
+        done = self.check_run(["explain", "--json", "--query",
+                               "select k, count(*) n from s group by k having count(*) >= 3"], 0)
+        self.assertEqual(json.loads(done.stdout)["example"],
+                         {"key": "a", "value": {"k": "a", "n": 1}})
+
+    def test_a_sample_asks_the_cluster(self):
+        done = self.check_run(["explain", "--query", "select count(*) n from s", "--sample", "0"],
+                              2)
+        self.assertIn("--sample: '0' is not within 1 .. ", done.stderr)
+
+    def test_explain_for_postgres(self):
+        done = self.check_run(["explain", "--as", "postgres", "--query",
+                               "SELECT a.b AS k, sum(c) AS s FROM t WHERE d > 1 GROUP BY a.b"], 0)
+        self.assertEqual(done.stderr, "")
+        for part in ("--   FROM t\n", "CREATE FUNCTION err()",
+                     "\\copy records FROM 'records.tsv'\n", "--   f1 is a.b\n",
+                     "CREATE TABLE judged AS\n", 'AS "s"\nFROM finished\n'):
+            self.assertIn(part, done.stdout)
+
+    def test_names_do_not_leave_the_comments_of_a_script(self):
+        """What a person hands to psql must not hold commands of whoever named a field."""
+        for end in ("\n", "\r", "\r\n"):
+            done = self.check_run(["explain", "--as", "postgres", "--query",
+                                   f'SELECT count("x{end}\\! id") AS n FROM t'], 0)
+            lines = done.stdout.replace("\r", "\n").split("\n")
+            self.assertTrue(any("\\! id" in line for line in lines))
+            for line in lines:
+                if "\\! id" in line:
+                    self.assertTrue(line.startswith("--"), line)
+
+    def test_a_zone_that_the_machine_does_not_have(self):
+        done = self.explain("SELECT date_trunc('day', a::timestamptz, 'No/Where') AS d FROM t "
+                            "GROUP BY date_trunc('day', a::timestamptz, 'No/Where')", 2)
+        self.assertIn("the time zone 'No/Where'", done.stderr)
+
+    def test_what_is_wrong_has_a_caret(self):
+        done = self.explain("SELECT nix(a) AS b FROM t", 2)
+        self.assertEqual(done.stdout, "")
+        first, line, caret = done.stderr.splitlines()[:3]
+        self.assertTrue(first.startswith("kstream: --query:1:8: "), first)
+        self.assertEqual(line[caret.index("^"):][:3], "nix")
+
+
 class OutOfMemory(BinaryTest):
     def test_it_is_no_verdict_about_totals(self):
         """It ended with 1, which is what bench and audit say of wrong totals."""

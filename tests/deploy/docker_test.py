@@ -190,6 +190,10 @@ def image() -> str:
     text = docker.run("run", "--rm", "--network", "none", "--entrypoint", "ldd", "kstream:local",
                       "/usr/bin/kstream")
     expect("not found" not in text, text)
+    zone = "date_trunc('day', t::timestamptz, 'America/Sao_Paulo')"
+    text = docker.run("run", "--rm", "--network", "none", "kstream:local", "explain", "--query",
+                      f"SELECT {zone} AS d, count(*) AS n FROM x GROUP BY {zone}")
+    expect("America/Sao_Paulo" in text, text)
     return f"kstream {label}, without root"
 
 

@@ -6,6 +6,7 @@
 #include "kstream/core/aggregates.hpp"
 
 #include <array>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,17 +25,23 @@ void key(std::string_view bytes) {
     }
 }
 
-void total(std::string_view value) {
+void total(std::string_view value, bool having) {
     std::vector<Slot> slots;
-    const Result<std::uint64_t> transaction = decode_total_value(value, kKinds, slots);
+    bool published = false;
+    const Result<std::uint64_t> transaction =
+        decode_total_value(value, kKinds, slots, nullptr, having ? &published : nullptr);
     if (!transaction) {
         return;
     }
     std::string again;
-    append_total_value(again, *transaction, kKinds, slots);
+    append_total_value(again, *transaction, kKinds, slots, nullptr,
+                       having ? std::optional{published} : std::nullopt);
     std::vector<Slot> second;
-    const Result<std::uint64_t> same = decode_total_value(again, kKinds, second);
-    KSTREAM_CHECK(same && *same == *transaction && second == slots, "a total comes back");
+    bool still = false;
+    const Result<std::uint64_t> same =
+        decode_total_value(again, kKinds, second, nullptr, having ? &still : nullptr);
+    KSTREAM_CHECK(same && *same == *transaction && second == slots && still == published,
+                  "a total comes back");
 }
 
 void meta(std::string_view value) {
@@ -57,12 +64,13 @@ KSTREAM_FUZZ_TARGET(changelog) {
     const std::string_view rest = input.substr(1);
     std::string sealed{rest};
     ByteWriter{sealed}.crc_since(0);
-    switch (input[0] % 3) {
+    switch (input[0] % 4) {
         case 0:
             return key(rest);
         case 1:
-            total(rest);
-            return total(sealed);
+        case 3:
+            total(rest, input[0] % 4 == 3);
+            return total(sealed, input[0] % 4 == 3);
         default:
             meta(rest);
             return meta(sealed);

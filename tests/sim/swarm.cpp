@@ -98,6 +98,7 @@ Swarm Swarm::of(std::uint64_t seed) {
     swarm.most_cut_off_ms = between(5000, 40'000);
     const bool doubled = dice.chance(20) && (swarm.stable_instances || swarm.static_members);
     swarm.instances_doubled = doubled ? static_cast<std::uint32_t>(between(1, 4)) : 0;
+    swarm.having = dice.chance(30);
     return swarm;
 }
 

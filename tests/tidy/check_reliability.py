@@ -24,6 +24,13 @@ RUN = {
     "faults": {"worker_kill": {"tried": 3, "evidence": 2}},
 }  # fmt: skip
 
+# As tests/oracle/statements.py writes it.
+ORACLE = {
+    "kind": "oracle", "at": "2026-01-02T03:04:05Z", "commit": "abc", "dirty": [], "first": 7,
+    "statements": 500, "records": 12000, "records_aggregated": 5000, "records_bad": 4000,
+    "records_filtered": 3000, "rows": 900, "differences": 0,
+}  # fmt: skip
+
 # As tests/sim/campaign.py writes it.
 CAMPAIGN = {
     "kind": "sim", "at": "2026-01-02T03:04:05Z", "commit": "abc", "dirty": [],
@@ -49,6 +56,11 @@ class Written(unittest.TestCase):
         self.assertIn("| workers killed (SIGKILL) | 300 | 2 | no | 2 | no |", page)
         self.assertNotEqual(report.written(page, [RUN, RUN], CODE), page)
         self.assertNotEqual(report.written(PAGE, [RUN | {"records": 2000}], CODE), page)
+
+    def test_statements_against_postgresql(self) -> None:
+        page = report.written(PAGE, [ORACLE], CODE)
+        self.assertIn("| 2026-01-02 03:04 | `abc` | 7 | 500 | 12,000 | 5,000 | 900 | 0 |", page)
+        self.assertIn("judged by PostgreSQL too | 1,000,000 | 12,000 | no |", page)
 
     def test_other_code_counts_for_all_code_only(self) -> None:
         run = RUN | {"faults": {"worker_kill": {"tried": 300, "evidence": 300}}}

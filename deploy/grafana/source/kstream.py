@@ -117,6 +117,7 @@ ALL_WELL = Row("Is all well?", [
             Query(sum_rate("kstream_records_read_total", 'stage="map"'), "read"),
             Query(sum_rate("kstream_records_aggregated_total", 'stage="map"'),
                   "aggregated"),
+            Query(sum_rate("kstream_filtered_records_total"), "filtered"),
             Query(sum_rate("kstream_records_written_total", 'role="results"'),
                   "results (right axis)"),
         ],
@@ -124,8 +125,8 @@ ALL_WELL = Row("Is all well?", [
         "folded, and results that were committed. Read counts also what is read again after an "
         "aborted step; results are few because a step writes one per key.",
         normal="The first three lie on each other.",
-        otherwise="Read below produced: the lag grows. Aggregated below read: dead letters, or "
-        "steps that are read again.",
+        otherwise="Read below produced: the lag grows. Aggregated below read: filtered by WHERE, "
+        "bad, or read again after an aborted step.",
         right={"/results/": "cps"},
     ),
     lines(
@@ -398,12 +399,14 @@ OUTCOMES = Row("Transactions and bad records", [
         [
             Query(sum_rate("kstream_records_aggregated_total", 'stage="map"'),
                   "aggregated"),
+            Query(sum_rate("kstream_filtered_records_total"), "filtered"),
             Query(sum_rate("kstream_bad_records_total"), "bad"),
             Query(sum_rate("kstream_tombstones_total", 'stage="map"'), "null values"),
         ],
         shows="What became of the records read.",
-        normal="Aggregated; the rest is 0.",
-        otherwise="Bad: see beside. Null values have no amount to add and are passed over.",
+        normal="Aggregated, and filtered where the statement has a WHERE; the rest is 0.",
+        otherwise="All filtered: is a field of WHERE misspelled? The log of the process warns of "
+        "it. Bad: see beside. Null values have no amount to add and are passed over.",
         stack="normal",
     ),
     stat(

@@ -49,12 +49,15 @@ struct Published {
 
 struct Account {
     std::uint32_t state_partition = 0;
-    std::vector<Slot> source;  // counted by the audit; nothing present: no record of the key
-    std::vector<Slot> total;   // of the changelog at the cut; empty: none
+    Row source;  // counted by the audit; not there: no record of the key
+    Row total;   // of the changelog at the cut
     std::uint64_t total_transaction = 0;
-    std::vector<Slot> newer_total;  // of a transaction whose meta has not been seen yet
+    Row newer_total;  // of a transaction whose meta has not been seen yet
     std::uint64_t newer_total_transaction = 0;
-    int newer_total_round = 0;   // of the look that saw it
+    int newer_total_round = 0;  // of the look that saw it
+    // With HAVING: whether the results have the key, as the two totals say.
+    bool total_published = false;
+    bool newer_total_published = false;
     Published result;            // the last one at the cut
     Published newer;             // the last one of a transaction after the cut
     bool was_published = false;  // the log holds a record of the key, if only a tombstone
@@ -106,7 +109,10 @@ public:
     // A record of the results topic, with the headers that a foreign one lacks.
     void take_result(const RecordView& record, const ResultHeaders& headers);
     // What an earlier audit has counted for the key.
-    [[nodiscard]] bool take_base(std::string_view state_key, std::span<const Slot> row);
+    [[nodiscard]] bool take_base(std::string_view state_key, const Row& row);
+    // What a record of the source has for the key of this account.
+    void count(Account& account, std::span<const Decimal> inputs);
+    void count(Account& account, const Row& row);
 
     // Where records were deleted from the front of a log, what is missing may have been there.
     void begin_changelog(const std::map<PartitionId, Offset>& starts) {
@@ -151,6 +157,10 @@ private:
     [[nodiscard]] Account* open(std::string_view state_key);
     void take_total(const RecordView& record);
     void take_meta(const RecordView& record);
+    // Then a result may be taken back, and a total says whether there is one.
+    [[nodiscard]] bool has_having() const {
+        return job_.statement != nullptr && job_.statement->job().statement.having.has_value();
+    }
     [[nodiscard]] std::uint64_t cut_transaction(const Account& account) const;
     void settle_newer(Account& account) const;
     // Findings about one account at the cut; none are added to `findings_` here.

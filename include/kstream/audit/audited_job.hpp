@@ -2,6 +2,8 @@
 // here is shared with the loops that made the totals, so that a bug there cannot hide (ADR 0018).
 #pragma once
 
+#include "kstream/audit/row.hpp"
+#include "kstream/audit/statement_audit.hpp"
 #include "kstream/codec/delta_batch.hpp"
 #include "kstream/codec/identity.hpp"
 #include "kstream/core/aggregates.hpp"
@@ -10,6 +12,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,8 +26,11 @@ struct AuditedJob {
     std::vector<AggregateKind> kinds;  // of spec.aggregates
     Identity identity;                 // of the job and its topics as they are now
     std::uint32_t state_partitions = 1;
+    // Of a job that only a statement says.
+    std::shared_ptr<const StatementAudit> statement;
 
-    [[nodiscard]] static AuditedJob of(AggregationSpec spec, const Identity& identity);
+    [[nodiscard]] static AuditedJob of(AggregationSpec spec, const Identity& identity,
+                                       std::shared_ptr<const StatementAudit> statement = nullptr);
 };
 
 // How the job that meta belongs to differs from this one, in the words of the options where those
@@ -32,21 +39,25 @@ struct AuditedJob {
                                                        const Identity& stored,
                                                        std::string_view stored_spec);
 
-// One record's inputs, or another row of slots, into a row.
+// One record's inputs into a row; of a job of the flags.
 void count_in(std::span<const AggregateKind> kinds, std::span<Slot> row,
               std::span<const Decimal> inputs);
-void add_row(std::span<const AggregateKind> kinds, std::span<Slot> row,
-             std::span<const Slot> other);
 
 // "7 read = 5 aggregated + ..." as the report shows them.
 [[nodiscard]] std::string counts_text(const RecordCounts& counts);
-// A row as its result's fields without the key: "valor_total_por_vendedor 12.50, ...".
-[[nodiscard]] std::string row_text(const AuditedJob& job, std::span<const Slot> row);
-// The key as its results record has it, and the whole result; the state key itself, escaped, where
-// it is none of the job's.
+// A row as its result's fields without the key: "valor_total_por_vendedor 12.50, ...". Of a
+// statement as its accumulators.
+[[nodiscard]] std::string row_text(const AuditedJob& job, std::span<const Slot> slots,
+                                   std::span<const std::string> texts = {});
+[[nodiscard]] inline std::string row_text(const AuditedJob& job, const Row& row) {
+    return row_text(job, row.slots, row.texts);
+}
+// The key as its results record has it; the state key itself, escaped, where it is none of the
+// job's.
 [[nodiscard]] std::string key_text(const AuditedJob& job, std::string_view state_key);
-[[nodiscard]] std::string result_text(const AuditedJob& job, std::string_view state_key,
-                                      std::span<const Slot> row);
+// The whole result; none where HAVING is not true of it, and so nothing may be published.
+[[nodiscard]] std::optional<std::string> result_text(const AuditedJob& job,
+                                                     std::string_view state_key, const Row& row);
 // Bytes that anybody may have written, safe to print: control characters and non-ASCII escaped,
 // long ones cut.
 [[nodiscard]] std::string shown(std::string_view bytes);

@@ -14,7 +14,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,7 +30,7 @@ public:
     static void begin(std::string& out) { out.append(kBaseMagic); }
     void meta(std::string& out, std::uint32_t state_partition, const Meta& meta);
     void total(std::string& out, std::string_view state_key, std::uint64_t transaction,
-               std::span<const Slot> row);
+               const Row& row);
     void end(std::string& out);
 
 private:
@@ -48,7 +47,7 @@ class BaseReader {
 public:
     struct Total {
         std::string_view state_key;  // into the frame
-        std::vector<Slot> row;
+        Row row;
     };
     enum class Frame : std::uint8_t { end, meta, total };
 

@@ -25,7 +25,8 @@ namespace kstream::audit {
 struct Options {
     std::string application_id;
     AggregationSpec spec;
-    std::uint64_t memory = 0;  // for accounts
+    std::shared_ptr<const StatementAudit> statement = nullptr;  // of a job that only a SELECT says
+    std::uint64_t memory = 0;                                   // for accounts
     bool quick = false;
     std::string base;       // name of --base, empty without one
     std::string save_base;  // of --save-base

@@ -9,6 +9,8 @@
 #include "kstream/codec/changelog.hpp"
 #include "kstream/model/ids.hpp"
 #include "kstream/model/record.hpp"
+#include "kstream/ports/log_reader.hpp"
+#include "kstream/reader/record_fields.hpp"
 #include "kstream/reader/record_reader.hpp"
 
 #include <cstddef>
@@ -42,8 +44,9 @@ public:
     // What has to be read to come from where the fold is to this cut, nothing left out: every piece
     // has to be folded whole, in order, before the next aim().
     [[nodiscard]] std::vector<Piece> aim(const std::vector<std::optional<Meta>>& cut);
-    // Records outside of the pieces are passed over.
-    void fold(RecordBatch records);
+    // Records outside of the pieces are passed over. `headers` has those of the records; of a
+    // statement that asks for some.
+    void fold(RecordBatch records, const LogReader* headers = nullptr);
     // All pieces have been read to their ends.
     void arrive();
 
@@ -80,11 +83,16 @@ private:
 
     Partition& partition(PartitionId p);
     void end_segment(Partition& in);
-    void fold_one(const RecordView& record, Partition& in);
+    void fold_one(const RecordView& record, Partition& in, const LogReader* headers);
+    void judge_one(const RecordView& record, Partition& in, const LogReader* headers);
+    // The account that a record counts for; null where it is for another pass, or not up to here.
+    [[nodiscard]] Account* account_of(const GroupKey& group, const RecordView& record,
+                                      const Partition& in);
 
     const AuditedJob& job_;
     Accounts& accounts_;
-    std::unique_ptr<RecordReader> reader_;
+    std::unique_ptr<RecordReader> reader_;  // of a job of the flags
+    std::unique_ptr<RecordFields> fields_;  // of a statement
     std::map<PartitionId, Partition> partitions_;
     std::uint64_t records_ = 0;
     std::string state_key_;

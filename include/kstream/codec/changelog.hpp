@@ -10,6 +10,7 @@
 #include "kstream/model/ids.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -30,18 +31,26 @@ void append_total_key(std::string& out, std::string_view state_key);
     return changelog_key.substr(1);
 }
 
+// `texts` has those of the slots, here and below: of a job that keeps any. `published` is of a job
+// with HAVING, and of no other: whether the results have the key.
 void append_total_value(std::string& out, std::uint64_t transaction,
-                        std::span<const AggregateKind> kinds, std::span<const Slot> slots);
-// Appends the slots to `slots`.
+                        std::span<const AggregateKind> kinds, std::span<const Slot> slots,
+                        const TextStore* texts = nullptr, std::optional<bool> published = {});
+// Appends the slots to `slots`, and their texts to `texts`. Without a place for `published` it is
+// a total of a job without HAVING.
 [[nodiscard]] Result<std::uint64_t> decode_total_value(std::string_view value,
                                                        std::span<const AggregateKind> kinds,
-                                                       std::vector<Slot>& slots);
+                                                       std::vector<Slot>& slots,
+                                                       TextStore* texts = nullptr,
+                                                       bool* published = nullptr);
 
 // What one entry adds to a partition's state hash: the hash of the whole state is the sum of its
 // entries' modulo 2^128, so it changes in constant time with each change of an entry.
 [[nodiscard]] UInt128 state_entry_hash(std::string_view state_key,
                                        std::span<const AggregateKind> kinds,
-                                       std::span<const Slot> slots);
+                                       std::span<const Slot> slots,
+                                       const TextStore* texts = nullptr,
+                                       std::optional<bool> published = {});
 
 // How far one source partition is in the totals of one state partition.
 struct SourceProgress {

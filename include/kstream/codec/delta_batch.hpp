@@ -5,6 +5,7 @@
 
 #include "kstream/codec/identity.hpp"
 #include "kstream/core/aggregates.hpp"
+#include "kstream/core/text_store.hpp"
 #include "kstream/error.hpp"
 #include "kstream/model/ids.hpp"
 
@@ -16,13 +17,16 @@
 
 namespace kstream {
 
-// The formats of batches, totals and meta. They differ in one thing: in the second one a slot may
-// be wide, a value beyond 128 bits. A value without such a slot keeps the first one, whose bytes
-// never change; a version that does not know wide slots refuses the second one by its number.
+// The formats of batches, totals and meta. They differ in what a slot may be: in the second one
+// also wide, a value beyond 128 bits; in the third one also a text (core/text_store.hpp). A value
+// has the lowest that its slots need, and the bytes of the first never change; a version that does
+// not know a kind of slots refuses the format by its number. Totals of a job with HAVING are all
+// of the third, and have one field more.
 inline constexpr std::uint8_t kFormat = 1;
 inline constexpr std::uint8_t kWideFormat = 2;
+inline constexpr std::uint8_t kStatementFormat = 3;
 
-// Of a slot's encoded form: a tag and three words.
+// Of a slot's encoded form: a tag and three words. Texts come on top.
 inline constexpr std::size_t kMaxSlotBytes = 25;
 
 // What became of the records of a range. read is the sum of all others: nothing vanishes.
@@ -80,7 +84,9 @@ public:
     // this.
     explicit DeltaBatchWriter(std::span<const AggregateKind> kinds) : kinds_(kinds) {}
 
-    void add_delta(std::string_view state_key, std::span<const Slot> slots);
+    // `texts` has those of the slots: of a job that keeps any.
+    void add_delta(std::string_view state_key, std::span<const Slot> slots,
+                   const TextStore* texts = nullptr);
     // The whole value; valid until the next call. Begins the next batch.
     [[nodiscard]] std::string_view finish(const BatchHeader& header);
 
@@ -95,7 +101,7 @@ private:
     std::string bytes_;
     std::string deltas_;
     std::uint32_t count_ = 0;
-    bool wide_ = false;  // a delta has a wide slot
+    std::uint8_t format_ = kFormat;  // that the deltas need
 };
 
 struct DeltaView {
@@ -107,6 +113,7 @@ struct DeltaBatch {
     BatchHeader header;
     std::vector<DeltaView> deltas;  // views into the decoded value
     std::vector<Slot> slots;        // kinds.size() per delta
+    TextStore texts;                // of these
 };
 
 // Reads and checks a batch: format, CRC, aggregate kinds, one range or more, in order, with
@@ -121,11 +128,17 @@ class ByteReader;
 
 // Parts that the changelog's formats share.
 
-// True when one of the slots is wide: then the value that they stand in is of kWideFormat.
-[[nodiscard]] bool write_slots(ByteWriter& writer, std::span<const AggregateKind> kinds,
-                               std::span<const Slot> slots);
+// Of a batch or a total of a job with these aggregates.
+[[nodiscard]] bool is_known_format(std::uint8_t format, std::span<const AggregateKind> kinds);
+
+// The format that the value has to be of in which they stand. Without `texts` no slot has a text:
+// the ranges of a batch and meta have none.
+[[nodiscard]] std::uint8_t write_slots(ByteWriter& writer, std::span<const AggregateKind> kinds,
+                                       std::span<const Slot> slots,
+                                       const TextStore* texts = nullptr);
 [[nodiscard]] bool read_slots(ByteReader& reader, std::uint8_t format,
-                              std::span<const AggregateKind> kinds, std::vector<Slot>& slots);
+                              std::span<const AggregateKind> kinds, std::vector<Slot>& slots,
+                              TextStore* texts = nullptr);
 void write_time(ByteWriter& writer, std::int64_t ms);
 [[nodiscard]] std::int64_t read_time(ByteReader& reader);
 void write_counts(ByteWriter& writer, const RecordCounts& counts);

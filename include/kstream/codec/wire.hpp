@@ -95,8 +95,18 @@ public:
         return static_cast<std::uint64_t>(v);
     }
     UInt128 varint128() {
-        UInt128 v = 0;
-        for (int shift = 0; shift < 133; shift += 7) {
+        // Nine bytes are 63 bits, which nearly all numbers have: without arithmetic of 128 bits.
+        std::uint64_t low = 0;
+        int shift = 0;
+        for (; shift < 63; shift += 7) {
+            const std::uint8_t byte = u8();
+            low |= static_cast<std::uint64_t>(byte & 0x7fU) << shift;
+            if ((byte & 0x80U) == 0) {
+                return failed_ ? 0 : low;
+            }
+        }
+        UInt128 v = low;
+        for (; shift < 133; shift += 7) {
             const std::uint8_t byte = u8();
             if (shift == 126 && byte > 0x03) {
                 break;  // would not fit 128 bits

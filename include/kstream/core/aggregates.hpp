@@ -5,7 +5,9 @@
 #pragma once
 
 #include "kstream/core/aggregates/count.hpp"
+#include "kstream/core/aggregates/extremes.hpp"
 #include "kstream/core/aggregates/row.hpp"
+#include "kstream/core/aggregates/squares.hpp"
 #include "kstream/core/aggregates/sum.hpp"
 #include "kstream/core/slot.hpp"
 #include "kstream/model/aggregation_spec.hpp"
@@ -41,7 +43,8 @@ struct AggregateList {
 };
 
 // In the order in which they are shown to people.
-using Aggregates = AggregateList<aggregates::Sum, aggregates::Count>;
+using Aggregates = AggregateList<aggregates::Sum, aggregates::Count, aggregates::Min,
+                                 aggregates::Max, aggregates::SquaresLow, aggregates::SquaresHigh>;
 
 inline constexpr const auto& kAggregates = Aggregates::kRows;
 
@@ -67,15 +70,24 @@ constexpr void merge_slot(AggregateKind kind, Slot& into, const Slot& delta) {
     Aggregates::with(kind, [&](auto aggregate) { aggregate.merge(into, delta); });
 }
 
-// Appends the value that readers of the results see, as a JSON number.
+// Appends the value that readers of the results see, as a JSON number. Of those with an option:
+// what a statement shows is finished by expr/finish.hpp.
 inline void append_finished(std::string& out, AggregateKind kind, const Slot& slot, int scale) {
-    Aggregates::with(kind, [&](auto aggregate) { aggregate.finish(out, slot, scale); });
+    Aggregates::with(kind, [&](auto aggregate) {
+        if constexpr (aggregate.kRow.option) {
+            aggregate.finish(out, slot, scale);
+        }
+    });
 }
 
 // The same as a double, rounded as doubles are: for graphs, never for anything that adds up.
 [[nodiscard]] inline double finished_for_graphs(AggregateKind kind, const Slot& slot, int scale) {
     double value = 0;
-    Aggregates::with(kind, [&](auto aggregate) { value = aggregate.for_graphs(slot, scale); });
+    Aggregates::with(kind, [&](auto aggregate) {
+        if constexpr (aggregate.kRow.option) {
+            value = aggregate.for_graphs(slot, scale);
+        }
+    });
     return value;
 }
 

@@ -37,12 +37,15 @@ struct GeneratorOptions {
     std::uint32_t sellers = 3;
     std::uint32_t locations = 50;
     Skew skew = Skew::even;
+    TransactionForm form = TransactionForm::flat;  // for whoever writes them
 };
 
 // Immutable once made; safe from any thread.
 class TransactionGenerator {
 public:
     explicit TransactionGenerator(const GeneratorOptions& options);
+
+    [[nodiscard]] TransactionForm form() const { return options_.form; }
 
     // The record with this number, from 0 on. Allocates nothing. Ids are distinct for distinct
     // numbers of one seed up to chance: 122 random bits, as UUID version 4 has them.

@@ -1,7 +1,9 @@
 // A job is data: this is all of it. Nothing in core/ or pipeline/ knows a field name.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,12 +24,24 @@ struct AggregateSpec {
     friend bool operator==(const AggregateSpec&, const AggregateSpec&) = default;
 };
 
+// A job that is a statement which flags cannot say, as those know it through whom its records and
+// totals only pass. The statement itself is job::StatementJob.
+struct StatementShape {
+    std::string text;                  // its canonical text
+    std::vector<std::string> columns;  // of its results
+    std::size_t mentions = 0;          // of groups and texts in these columns: bounds a result
+    friend bool operator==(const StatementShape&, const StatementShape&) = default;
+};
+
 struct AggregationSpec {
     std::string source_topic;
     RecordFormat format = RecordFormat::json;
     std::vector<std::string> group_by;      // 1 or more fields, in output order
     std::vector<AggregateSpec> aggregates;  // 1 or more, in output order
     int scale = 9;                          // decimal digits kept after the point, 0..kMaxScale
+    // Then `group_by` may be empty and has the names of its groups, and `aggregates` has its
+    // accumulators, whose slots are stored, without names.
+    std::optional<StatementShape> statement = std::nullopt;
     friend bool operator==(const AggregationSpec&, const AggregationSpec&) = default;
 };
 

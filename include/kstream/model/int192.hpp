@@ -34,6 +34,12 @@ struct Int192 {
 
     friend constexpr bool operator==(const Int192&, const Int192&) = default;
 
+    friend constexpr bool operator<(const Int192& a, const Int192& b) {
+        return a.high != b.high       ? a.high < b.high
+               : a.middle != b.middle ? a.middle < b.middle
+                                      : a.low < b.low;
+    }
+
     // Modulo 2^192, as unsigned integers are.
     friend constexpr Int192 operator+(const Int192& a, const Int192& b) {
         const UInt128 low = UInt128{a.low} + b.low;

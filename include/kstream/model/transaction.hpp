@@ -2,7 +2,10 @@
 // field names there stay in Portuguese, as the data has them.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace kstream {
 
@@ -13,6 +16,16 @@ enum class Currency : std::uint8_t { brl, usd, eur };                   // moeda
 inline constexpr std::uint32_t kTransactionTypes = 2;
 inline constexpr std::uint32_t kPaymentMethods = 4;
 inline constexpr std::uint32_t kCurrencies = 3;
+
+// How a record is written; no value differs. nested: two members more, an object with what the
+// place is, and the amount as a text.
+enum class TransactionForm : std::uint8_t { flat, nested };
+
+// As options spell it.
+inline constexpr std::array<std::string_view, 2> kTransactionFormNames{"flat", "nested"};
+[[nodiscard]] constexpr std::string_view form_name(TransactionForm form) {
+    return kTransactionFormNames[static_cast<std::size_t>(form)];
+}
 
 struct Transaction {
     std::uint64_t id_high = 0;  // the UUID's first 8 bytes, big endian

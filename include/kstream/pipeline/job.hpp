@@ -3,10 +3,13 @@
 
 #include "kstream/codec/identity.hpp"
 #include "kstream/core/key_table.hpp"
+#include "kstream/expr/zone.hpp"
+#include "kstream/job/statement_job.hpp"
 #include "kstream/model/aggregation_spec.hpp"
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,6 +18,10 @@ namespace kstream {
 struct Job {
     std::string application_id;  // of the results' headers; without one, they do not say
     AggregationSpec spec;
+    // Of a job that flags cannot say; its spec is the one above. The zones that it names are there:
+    // that was seen at the start.
+    std::shared_ptr<const job::StatementJob> statement;
+    expr::ZoneFiles zones;
     std::string spec_text;             // canonical_text(spec)
     std::vector<AggregateKind> kinds;  // of spec.aggregates, in order
     Identity identity;
@@ -22,6 +29,11 @@ struct Job {
     std::uint64_t hash_seed = 0;  // random per process, for KeyTable
     // Fewer in tests, which have few keys: what is done for many has to be right as well.
     std::size_t cells_in_cache = KeyTable::kCellsInCache;
+
+    // Whether a key may have a total and no result.
+    [[nodiscard]] bool has_having() const {
+        return statement != nullptr && statement->statement.having.has_value();
+    }
 
     static std::vector<AggregateKind> kinds_of(const AggregationSpec& spec) {
         std::vector<AggregateKind> kinds;

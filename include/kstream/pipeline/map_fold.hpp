@@ -5,6 +5,8 @@
 #include "kstream/codec/delta_batch.hpp"
 #include "kstream/core/key_table.hpp"
 #include "kstream/core/recent_keys.hpp"
+#include "kstream/core/text_store.hpp"
+#include "kstream/expr/arena.hpp"
 #include "kstream/pipeline/fold.hpp"
 #include "kstream/pipeline/job.hpp"
 #include "kstream/pipeline/step_charge.hpp"
@@ -74,19 +76,30 @@ private:
 
     [[nodiscard]] bool fills(std::size_t times) const;
     Filling& filling(PartitionId partition);
+    // Of a job of the flags, or of a statement: what is done for each record asks no more.
+    template <bool kStatement>
     Result<void> fold_all(RecordBatch records);
+    template <bool kStatement>
     Result<void> fold_one(const RecordView& record, Filling& filling);
+    Result<void> read_headers(const RecordView& record);
+    template <bool kStatement>
     void let_wait(const RecordView& record);
     void add_waiting();
     std::uint32_t key_of(std::string_view state_key);
+    template <bool kStatement>
+    void add_read(std::uint32_t key, Filling& filling);
     void add(std::uint32_t key, std::span<const Decimal> inputs, Filling& filling);
+    void add(std::uint32_t key, std::span<const StatementInput> inputs, Filling& filling);
     Result<void> bad_record(const RecordView& record, const RecordVerdict& verdict,
                             Filling& filling);
     Result<void> dead_letter(const RecordView& record, const RecordVerdict& verdict);
+    // What a verdict is about: a field, or an expression by its text.
+    [[nodiscard]] std::string_view subject(const RecordVerdict& verdict) const;
     [[nodiscard]] std::string hint_for(const RecordView& record,
                                        const RecordVerdict& verdict) const;
     [[nodiscard]] Result<void> tell_tally();
     void clear_filling();
+    [[nodiscard]] std::size_t max_delta_bytes(std::uint32_t key) const;
     [[nodiscard]] BatchHeader header(BatchKind kind, const Step& step) const;
     void write_batches(BatchHeader header, PartitionId to, std::span<const std::uint32_t> keys,
                        OutputBatch& out);
@@ -103,12 +116,17 @@ private:
     KeyTable keys_;
     RecentKeys recent_;
     std::vector<Slot> slots_;          // kinds.size() per key
+    bool has_texts_ = false;           // the job keeps any
+    TextStore texts_;                  // of slots_
     std::vector<PartitionId> key_to_;  // repartition partition of each key
     std::vector<Filling> filling_;     // by source partition
     OutputBatch dead_letters_;
-    std::vector<Waiting> waiting_;         // at most KeyTable::kTogether
-    std::string waiting_keys_;             // their state keys, one after the other
-    std::vector<Decimal> waiting_inputs_;  // their inputs, kinds.size() each
+    std::vector<Waiting> waiting_;                          // at most KeyTable::kTogether
+    std::string waiting_keys_;                              // their state keys, one after the other
+    std::vector<Decimal> waiting_inputs_;                   // their inputs, kinds.size() each
+    expr::Arena waiting_texts_;                             // of inputs that wait
+    std::vector<StatementInput> waiting_statement_inputs_;  // of a statement: as its plan has them
+    std::vector<HeaderView> header_views_;  // of the record that is read, where it wants them
     GroupKey group_;
     std::string key_buffer_;
     std::string result_key_;

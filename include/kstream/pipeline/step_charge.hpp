@@ -24,6 +24,13 @@ public:
         for (const AggregateSpec& aggregate : spec.aggregates) {
             fixed_ += aggregate.output_name.size() + kSlotBytes;
         }
+        if (spec.statement) {
+            for (const std::string& column : spec.statement->columns) {
+                fixed_ += column.size() + kColumnBytes;
+            }
+            results_ = 1 + spec.statement->mentions;
+            fixed_ += kPublishedBytes;
+        }
     }
 
     // Of a key that a step has met for the first time.
@@ -35,14 +42,22 @@ public:
         }
         // In the table, in a delta and in the changelog as it is; in the result's key and in its
         // value escaped.
-        return fixed_ + 3 * state_key.size() + 2 * (state_key.size() + escapes);
+        return fixed_ + 3 * state_key.size() + results_ * (state_key.size() + escapes);
     }
+
+    // Of a text that a key keeps from now on: in the store, in a delta, in the changelog and,
+    // escaped, in the result.
+    [[nodiscard]] static std::size_t of_text(std::string_view text) { return 9 * text.size() + 8; }
 
 private:
     // A slot in memory and in the undo, in a delta and in the changelog, and as text.
     static constexpr std::size_t kSlotBytes = 2 * 24 + 2 * 12 + 20;
+    // Of HAVING: in memory, in the undo and in the changelog.
+    static constexpr std::size_t kPublishedBytes = 3;
     // The records of changelog and results, and what the tables hold for each key.
     std::size_t fixed_ = 2 * sizeof(OutputBatch::Record) + 64;
+    static constexpr std::size_t kColumnBytes = 40;  // of a statement's result, beside its name
+    std::size_t results_ = 2;  // how often the key is in a result: in its key and in its value
 };
 
 }  // namespace kstream

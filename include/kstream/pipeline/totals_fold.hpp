@@ -4,6 +4,7 @@
 #include "kstream/codec/delta_batch.hpp"
 #include "kstream/pipeline/fold.hpp"
 #include "kstream/pipeline/job.hpp"
+#include "kstream/pipeline/result_values.hpp"
 #include "kstream/pipeline/totals_state.hpp"
 #include "kstream/planted_bug.hpp"
 #include "kstream/ports/log.hpp"
@@ -92,6 +93,7 @@ private:
     const Job& job_;
     TotalsFoldConfig config_;
     Log& log_;
+    std::unique_ptr<ResultValues> results_;  // for those who look; changes nothing
     std::map<PartitionId, std::unique_ptr<TotalsState>> states_;
     std::map<PartitionId, Shown> shown_;
     std::set<PartitionId> written_again_;  // whole; not again when it is taken over once more

@@ -9,11 +9,14 @@
 #include "kstream/model/group_key.hpp"
 #include "kstream/model/output_batch.hpp"
 #include "kstream/pipeline/job.hpp"
+#include "kstream/pipeline/result_values.hpp"
 #include "kstream/pipeline/step_charge.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -56,7 +59,9 @@ public:
                                             std::string_view where) const;
     // Precondition: check_chain() said next. Once for each map step.
     void apply_ranges(const BatchHeader& header);
-    [[nodiscard]] Result<void> apply_delta(std::string_view state_key, std::span<const Slot> delta);
+    // `texts` has those of the delta.
+    [[nodiscard]] Result<void> apply_delta(std::string_view state_key, std::span<const Slot> delta,
+                                           const TextStore* texts = nullptr);
 
     // --- publishing again what stands here (ADR 0047) ---
 
@@ -93,6 +98,10 @@ public:
     [[nodiscard]] std::vector<std::span<const Slot>> committed_slots(
         std::span<const std::uint32_t> ascending) const;
 
+    // The text of a slot of this state, which is present and keeps one.
+    [[nodiscard]] std::string_view text(const Slot& slot) const { return texts_.text(slot); }
+    [[nodiscard]] const TextStore& all_texts() const { return texts_; }
+
     [[nodiscard]] PartitionId partition() const { return partition_; }
     [[nodiscard]] std::uint64_t keys() const { return keys_.size(); }
     [[nodiscard]] std::uint64_t filling_keys() const { return filling_.touched.size(); }
@@ -103,12 +112,14 @@ public:
 private:
     // What a layer has to put back when it is taken back.
     struct Layer {
-        std::vector<std::uint32_t> touched;  // keys changed in this layer, each once
-        std::vector<Slot> before;            // their slots, width() per touched key
-        std::size_t bytes = 0;               // charged for these
+        std::vector<std::uint32_t> touched;          // keys changed in this layer, each once
+        std::vector<Slot> before;                    // their slots, width() per touched key
+        std::vector<std::uint8_t> published_before;  // of a job with HAVING: per touched key
+        std::size_t bytes = 0;                       // charged for these
         std::uint32_t keys_before = 0;
         std::uint32_t again_before = 0;
-        bool open = false;  // false: there is no such step
+        std::size_t texts_before = 0;  // size of texts_
+        bool open = false;             // false: there is no such step
         std::vector<SourceProgress> sources_before;
         std::vector<Slot> merged_before;
         UInt128 hash_before = 0;
@@ -117,10 +128,18 @@ private:
 
     [[nodiscard]] std::size_t width() const { return job_.kinds.size(); }
     [[nodiscard]] std::span<Slot> slots_of(std::uint32_t key);
+    [[nodiscard]] const TextStore* texts() const { return has_texts_ ? &texts_ : nullptr; }
+    [[nodiscard]] std::optional<bool> published(std::uint32_t key) const {
+        return has_having_ ? std::optional{published_[key] != 0} : std::nullopt;
+    }
+    [[nodiscard]] bool mostly_garbage() const;
+    void leave_garbage();
     [[nodiscard]] const SourceProgress* find_source(PartitionId partition) const;
     [[nodiscard]] Result<void> check_new(std::string_view state_key);
     [[nodiscard]] KeyTable::Found touch(std::string_view state_key);
+    void add_marks();
     void remember(std::uint32_t key);
+    void seal_key(std::size_t touched, std::uint32_t headers, OutputBatch& out);
     void begin_layer(Layer& layer) const;
     void undo(Layer& layer);
     [[nodiscard]] std::unexpected<Error> broken(std::string_view what) const;
@@ -130,9 +149,18 @@ private:
     PartitionId partition_;
     std::uint32_t max_keys_;
     KeyCharge charge_;
+    std::shared_ptr<ResultValues> results_;  // keeps nothing between calls: copies share it
 
     KeyTable keys_;
     std::vector<Slot> slots_;  // width() per key
+    // Of a job with HAVING: whether the results have each key, as of the last seal. It is what
+    // was written, and not what HAVING would say of the slots once more: zones change with the
+    // machine.
+    bool has_having_ = false;
+    std::vector<std::uint8_t> published_;
+    bool has_texts_ = false;      // the job keeps any
+    TextStore texts_;             // of slots_ and of what layers have saved of them
+    std::size_t texts_kept_ = 0;  // size of texts_ when it was last without garbage
     // Whether the filling layer has touched each key: bytes, not bits, for they are written for
     // each delta. (A generation's number stood here, which after 2^32 steps was 0 once more: a new
     // key then counted as touched, and was neither written nor taken back.)
@@ -153,6 +181,9 @@ private:
     std::optional<Meta> restored_meta_;
     Offset changelog_end_;
     std::vector<Slot> scratch_;
+    std::string key_;  // these of the record that is being made
+    std::string value_;
+    std::string result_;
     GroupKey group_;
 };
 

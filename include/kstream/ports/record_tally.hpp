@@ -10,15 +10,21 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace kstream {
 
 struct RecordTally {
     std::uint64_t read = 0;
     std::uint64_t aggregated = 0;
+    std::uint64_t filtered = 0;
     std::uint64_t tombstones = 0;
     std::array<std::uint64_t, kBadReasonCount> bad{};
     int scale_needed = 0;  // at which all bad for their scale are good that can be; 0: none of them
+    // Of a statement: records that were searched for the fields of WHERE, and those found, by their
+    // index in the statement.
+    std::uint64_t searched = 0;
+    std::vector<std::uint32_t> where_found{};
 };
 
 // The first bad record of its reason in a loop.

@@ -32,7 +32,7 @@ struct StateEntry {
     PartitionId partition;    // of the state
     std::uint32_t index = 0;  // in its partition, in the order in which keys came
     std::string key;          // of its result record
-    std::string value;        // of its result record: a JSON object
+    std::string value;        // of its result record: a JSON object; null where it has none
 };
 
 struct StatePartition {

@@ -5,6 +5,7 @@
 #include "kstream/core/generator.hpp"
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,16 @@ struct Expected {
     [[nodiscard]] std::uint64_t keys() const;
 };
 
+// Values of the results by key, as `aggregate` writes them.
+using StatementRows = std::map<std::string, std::string>;
+
+// Of the two statements that are measured (bench/statement_scenario.cpp), over records
+// 0 .. count - 1.
+[[nodiscard]] StatementRows where_rows(const GeneratorOptions& options, std::uint64_t count);
+[[nodiscard]] StatementRows nested_rows(const GeneratorOptions& options, std::uint64_t count);
+
+// The first difference in words, empty when there is none.
+[[nodiscard]] std::string difference(const StatementRows& expected, const StatementRows& found);
 // The first difference in words, empty when there is none.
 [[nodiscard]] std::string difference(const std::vector<SellerTotal>& expected,
                                      const std::vector<SellerTotal>& found);

@@ -46,4 +46,9 @@ std::string_view looks_like(std::string_view value) {
     return value[first] == '<' ? "XML" : std::string_view{};
 }
 
+std::string hint_of_text(std::string_view value) {
+    const std::string_view look = looks_like(value);
+    return look.empty() ? std::string{} : "it looks like " + std::string{look};
+}
+
 }  // namespace kstream

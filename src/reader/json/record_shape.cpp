@@ -72,7 +72,7 @@ const char* close_string(const char* begin, const char* at, const char* end, boo
 
 // Where the number or the word that begins at `at` ends; nullptr when there is none. What follows
 // it is the business of the literal after it.
-const char* take_scalar(const char* at, const char* end, ValueKind& kind) {
+const char* take_scalar(const char* at, const char* end, FieldKind& kind) {
     const std::string_view rest(at, static_cast<std::size_t>(end - at));
     std::string_view word;
     switch (rest.empty() ? '\0' : rest.front()) {
@@ -86,12 +86,12 @@ const char* take_scalar(const char* at, const char* end, ValueKind& kind) {
             word = "null";
             break;
         default: {
-            kind = ValueKind::number;
+            kind = FieldKind::number;
             const std::size_t size = json::number_size(rest);
             return size != 0 ? at + size : nullptr;
         }
     }
-    kind = rest.front() == 'n' ? ValueKind::other : ValueKind::boolean;
+    kind = rest.front() == 'n' ? FieldKind::null : FieldKind::boolean;
     return rest.starts_with(word) ? at + word.size() : nullptr;
 }
 
@@ -116,14 +116,14 @@ RecordShape::Slot RecordShape::slot_behind(std::string_view literal) {
 }
 
 void RecordShape::learn(std::string_view record, std::span<const std::uint32_t> tokens,
-                        std::span<const WantedField> fields) {
+                        std::span<const FieldValue> fields) {
     slots_.clear();
+    fixed_.clear();
     literals_.clear();
     masks_.clear();
     if (record.size() > kMaxBytes) {
         return;
     }
-    std::size_t wanted = 0;
     std::size_t behind = 0;  // the value before
     // The last token is the closing brace: a value has a token after it.
     for (std::size_t i = 0; i + 1 < tokens.size(); ++i) {
@@ -145,17 +145,22 @@ void RecordShape::learn(std::string_view record, std::span<const std::uint32_t> 
         Slot slot = slot_behind(record.substr(behind, begin - behind));
         slot.is_string = is_string;
         for (std::size_t f = 0; f < fields.size(); ++f) {
-            if (fields[f].value.raw.data() == record.data() + begin) {
-                slot.field = static_cast<std::uint32_t>(f);
-                ++wanted;
+            if (fields[f].raw.data() == record.data() + begin) {
+                const auto field = static_cast<std::uint32_t>(f);
+                if (slot.field == kNobody) {
+                    slot.field = field;
+                } else {
+                    fixed_.push_back({.field = field, .same_as = slot.field});
+                }
             }
         }
         slots_.push_back(slot);
         behind = end;
     }
-    if (wanted != fields.size()) {
-        slots_.clear();  // an object or an array where a scalar is wanted: a bad record
-        return;
+    for (std::size_t f = 0; f < fields.size(); ++f) {
+        if (fields[f].raw.data() == nullptr) {  // no scalar
+            fixed_.push_back({.field = static_cast<std::uint32_t>(f), .kind = fields[f].kind});
+        }
     }
     slots_.push_back(slot_behind(record.substr(behind)));
 }
@@ -177,7 +182,7 @@ void RecordShape::learn(std::string_view record, std::span<const std::uint32_t> 
     return simd::none_of(difference != Chunk{});
 }
 
-bool RecordShape::match(std::string_view record, int scale, std::span<WantedField> fields) const {
+bool RecordShape::match(std::string_view record, std::span<FieldValue> fields) const {
     if (slots_.empty()) {
         return false;
     }
@@ -192,7 +197,7 @@ bool RecordShape::match(std::string_view record, int scale, std::span<WantedFiel
             break;
         }
         const char* const begin = at;
-        ValueKind kind = ValueKind::string;
+        FieldKind kind = FieldKind::string;
         bool escaped = false;
         if (slot.is_string) {
             at = skip_plain(at, end);
@@ -206,26 +211,25 @@ bool RecordShape::match(std::string_view record, int scale, std::span<WantedFiel
             return false;
         }
         if (slot.field != kNobody) {
-            FieldValue& value = fields[slot.field].value;
-            value.kind = kind;
-            value.escaped = escaped;
-            value.raw = {begin, static_cast<std::size_t>(at - begin)};
-            if (kind == ValueKind::number) {
-                value.error = parse_decimal(value.raw, scale, value.number);
-            }
+            fields[slot.field] = {kind, escaped, {begin, static_cast<std::size_t>(at - begin)}};
         }
+    }
+    // What this form does not have may be left from a record of another one.
+    for (const Fixed& fixed : fixed_) {
+        fields[fixed.field] =
+            fixed.same_as == kNobody ? FieldValue{.kind = fixed.kind} : fields[fixed.same_as];
     }
     return at == end;
 }
 
-bool KnownShapes::match(std::string_view record, int scale, std::span<WantedField> fields) {
+bool KnownShapes::match(std::string_view record, std::span<FieldValue> fields) {
     for (std::size_t i = 0; i < kMax; ++i) {
         const std::size_t at = (last_ + i) % kMax;
         Known& known = known_[at];
         if (known.credit == 0) {
             continue;
         }
-        if (known.shape.match(record, scale, fields)) {
+        if (known.shape.match(record, fields)) {
             known.credit = std::min(known.credit + kWorth, kMaxCredit);
             last_ = at;
             if (++hits_ % kHitsToTrust == 0) {
@@ -239,7 +243,7 @@ bool KnownShapes::match(std::string_view record, int scale, std::span<WantedFiel
 }
 
 void KnownShapes::walked(std::string_view record, std::span<const std::uint32_t> tokens,
-                         std::span<const WantedField> fields) {
+                         std::span<const FieldValue> fields) {
     if (++walked_ < pause_) {
         return;
     }

@@ -8,7 +8,7 @@
 // it is worth: docs/adr/0024-record-shape.md.
 #pragma once
 
-#include "reader/json/wanted_field.hpp"
+#include "kstream/model/field_value.hpp"
 
 #include <array>
 #include <cstddef>
@@ -21,18 +21,17 @@ namespace kstream {
 
 class RecordShape {
 public:
-    // Takes over the form of `record`, which the walk has found valid, with each of `fields` in it
-    // once. `tokens` are the places of its structural characters and of the beginnings of its
-    // scalars, as simdjson's stage 1 finds them. Forgets the form it had; takes over none that is
-    // too large to be worth it, or where a wanted value is no scalar.
+    // Takes over the form of `record`, which the walk has found valid, with none of `fields` in it
+    // more than once. `tokens` are the places of its structural characters and of the beginnings of
+    // its scalars, as simdjson's stage 1 finds them. Forgets the form it had; takes over none that
+    // is too large to be worth it.
     void learn(std::string_view record, std::span<const std::uint32_t> tokens,
-               std::span<const WantedField> fields);
+               std::span<const FieldValue> fields);
 
-    // True: `record` has this form and is valid, and `fields` hold its values; numbers are read at
-    // `scale`. False: nothing is known of it, and values of `fields` may have been overwritten.
-    // Reads nothing outside of `record`.
-    [[nodiscard]] bool match(std::string_view record, int scale,
-                             std::span<WantedField> fields) const;
+    // True: `record` has this form and is valid, and `fields` hold its values. False: nothing is
+    // known of it, and values of `fields` may have been overwritten. Reads nothing outside of
+    // `record`.
+    [[nodiscard]] bool match(std::string_view record, std::span<FieldValue> fields) const;
 
 private:
     static constexpr std::uint32_t kNobody = 0xffffffffU;
@@ -46,12 +45,21 @@ private:
         std::uint32_t field = kNobody;   // that wants the value
         bool is_string = false;
     };
+    // A field that is no slot's: of this kind in each record of the form, for absent it is, or an
+    // object or an array; or the same value as that of another field, an element of an array that
+    // is wanted by its place from either end.
+    struct Fixed {
+        std::uint32_t field = 0;
+        FieldKind kind = FieldKind::absent;
+        std::uint32_t same_as = kNobody;
+    };
 
     [[nodiscard]] Slot slot_behind(std::string_view literal);
     [[nodiscard]] bool literal_matches(const Slot& slot, const char* at, const char* end) const;
 
     // One slot for each value, and a last one for what stands after the last value.
     std::vector<Slot> slots_;
+    std::vector<Fixed> fixed_;
     // Each literal with bytes after it up to a whole number of chunks, and as many bytes of 0xff
     // where the literal is and 0 where it is not.
     std::vector<char> literals_;
@@ -64,11 +72,11 @@ private:
 class KnownShapes {
 public:
     // As RecordShape::match, by any of them.
-    [[nodiscard]] bool match(std::string_view record, int scale, std::span<WantedField> fields);
+    [[nodiscard]] bool match(std::string_view record, std::span<FieldValue> fields);
 
     // As RecordShape::learn, now and then: for a record that had to be walked.
     void walked(std::string_view record, std::span<const std::uint32_t> tokens,
-                std::span<const WantedField> fields);
+                std::span<const FieldValue> fields);
 
 private:
     static constexpr std::size_t kMax = 4;

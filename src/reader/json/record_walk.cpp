@@ -25,7 +25,7 @@ constexpr bool ends_scalar(const char* at, const char* next) {
 }  // namespace
 
 // `raw` is the key between its quotes, escapes and all.
-void RecordWalk::KeyGuess::remember(std::string_view raw, WantedField* field) {
+void RecordWalk::KeyGuess::remember(std::string_view raw, WantedNode* node) {
     if (raw.size() >= kBytes) {
         return;  // what is remembered stays true
     }
@@ -35,7 +35,7 @@ void RecordWalk::KeyGuess::remember(std::string_view raw, WantedField* field) {
     std::memset(masks_.data(), 0xff, raw.size() + 1);
     reinterpret_cast<char*>(words_.data())[raw.size()] = '"';
     size_ = raw.size() + 1;
-    field_ = field;
+    node_ = node;
 }
 
 // Whether the key that begins at `at` is the remembered one; the record ends at `end`. A raw key
@@ -54,35 +54,17 @@ inline bool RecordWalk::KeyGuess::matches(const char* at, const char* end) const
     return difference == 0 && size_ != 0;
 }
 
-RecordWalk::RecordWalk(int scale) : scale_(scale) {
+RecordWalk::RecordWalk() {
     const auto error = simdjson::get_active_implementation()->create_dom_parser_implementation(
         kKeptIndexBytes, simdjson::DEFAULT_MAX_DEPTH, index_);
     KSTREAM_CHECK(error == simdjson::SUCCESS, "there is memory for the index");
 }
 
-std::size_t RecordWalk::want(std::string_view name) {
-    KSTREAM_CHECK(record_number_ == 0, "guesses point at fields, so fields stay where they are");
-    const auto at = std::ranges::find(fields_, name, &WantedField::name);
-    const auto number = static_cast<std::size_t>(at - fields_.begin());
-    if (at == fields_.end()) {
-        fields_.emplace_back().name = name;
-        longest_name_ = std::max(longest_name_, name.size());
-    }
+std::size_t RecordWalk::want(std::span<const job::PathStep> path) {
+    KSTREAM_CHECK(record_number_ == 0, "forms and guesses know the paths of the first record");
+    const std::size_t number = paths_.want(path);
+    fields_.resize(paths_.size());
     return number;
-}
-
-// A record with a shape that is known has all fields once, so these are of one that was walked.
-std::size_t RecordWalk::first_duplicate() const {
-    const auto at = std::ranges::find(fields_, record_number_, &WantedField::repeated_in);
-    KSTREAM_CHECK(at != fields_.end(), "the walk has seen a field twice");
-    return static_cast<std::size_t>(at - fields_.begin());
-}
-
-std::size_t RecordWalk::first_missing() const {
-    const auto at = std::ranges::find_if(
-        fields_, [this](const WantedField& field) { return field.seen_in != record_number_; });
-    KSTREAM_CHECK(at != fields_.end(), "the walk has not seen all fields");
-    return static_cast<std::size_t>(at - fields_.begin());
 }
 
 void RecordWalk::reserve_index(std::size_t bytes) {
@@ -91,9 +73,7 @@ void RecordWalk::reserve_index(std::size_t bytes) {
 }
 
 bool RecordWalk::run(std::string_view record) {
-    if (shapes_.match(record, scale_, fields_)) [[likely]] {
-        found_ = fields_.size();
-        has_duplicate_ = false;
+    if (shapes_.match(record, fields_)) [[likely]] {
         return true;
     }
     const bool large = record.size() > kKeptIndexBytes;
@@ -101,7 +81,10 @@ bool RecordWalk::run(std::string_view record) {
         reserve_index(record.size());
     }
     const bool good = build_index(record) && members();
-    if (good && has_all() && !has_duplicate_) {
+    for (const std::uint32_t field : repeated_) {
+        fields_[field] = {.kind = FieldKind::repeated};
+    }
+    if (good && repeated_.empty()) {
         shapes_.walked(record, {index_->structural_indexes.get(), index_->n_structural_indexes},
                        fields_);
     }
@@ -113,6 +96,7 @@ bool RecordWalk::run(std::string_view record) {
 
 // False when stage 1 has found something wrong, or this cannot be an object.
 bool RecordWalk::build_index(std::string_view record) {
+    repeated_.clear();
     if (record.empty()) {
         return false;
     }
@@ -134,8 +118,7 @@ bool RecordWalk::members() {
     const char* const end = end_;
     const Token last = last_;
     ++record_number_;
-    found_ = 0;
-    has_duplicate_ = false;
+    std::ranges::fill(fields_, FieldValue{});
     backslash_ = find_backslash(text);
 
     Token at = index_->structural_indexes.get() + 1;
@@ -148,13 +131,13 @@ bool RecordWalk::members() {
             return false;
         }
         KeyGuess* const guess = number < kMaxGuesses ? &guesses_[number] : nullptr;
-        WantedField* field = nullptr;
+        WantedNode* node = nullptr;
         if (guess != nullptr && guess->matches(text + *at + 1, end)) [[likely]] {
-            field = guess->field();
-        } else if (!look_up_key(at, guess, field)) {
+            node = guess->node();
+        } else if (!look_up_key(at, paths_.root(), guess, node)) {
             return false;
         }
-        at = value(at + 2, field);
+        at = value(at + 2, node, 1);
         if (at == nullptr) {
             return false;
         }
@@ -192,49 +175,152 @@ inline std::string_view RecordWalk::raw_string(Token at) const {
     return {begin, static_cast<std::size_t>(quote - begin)};
 }
 
-bool RecordWalk::look_up_key(Token at, KeyGuess* guess, WantedField*& field) {
+bool RecordWalk::look_up_key(Token at, const WantedNode& object, KeyGuess* guess,
+                             WantedNode*& node) {
     const std::string_view raw = raw_string(at);
     std::string_view name = raw;
     if (has_escape(raw.data(), raw.data() + raw.size())) {
         if (json::check_escapes(raw) != json::Escapes::fine) {
             return false;
         }
-        if (raw.size() <= json::kMaxEscapeFactor * longest_name_) {
+        if (raw.size() <= json::kMaxEscapeFactor * object.longest_name) {
             unescaped_key_.clear();
             json::append_unescaped(unescaped_key_, raw);
             name = unescaped_key_;
         }
     }
-    const auto wanted = std::ranges::find(fields_, name, &WantedField::name);
-    field = wanted == fields_.end() ? nullptr : &*wanted;
+    node = wanted_member(object, name);
     if (guess != nullptr) {
-        guess->remember(raw, field);
+        guess->remember(raw, node);
     }
     return true;
 }
 
-inline RecordWalk::Token RecordWalk::value(Token at, WantedField* field) {
-    FieldValue* out = nullptr;
-    if (field != nullptr) {
-        out = &field->value;
-        if (field->seen_in == record_number_ && !planted(PlantedBug::repeated_field_accepted))
-            [[unlikely]] {
-            has_duplicate_ = true;
-            field->repeated_in = record_number_;
-        } else {
-            field->seen_in = record_number_;
-            ++found_;
-        }
+inline RecordWalk::Token RecordWalk::value(Token at, WantedNode* node, int depth) {
+    if (node != nullptr) {
+        return wanted_value(at, *node, depth);
     }
     const char first = text_[*at];
-    if (first == '{' || first == '[') {
-        if (out != nullptr) {
-            out->kind = ValueKind::other;
-            out->raw = {};
-        }
-        return container(at);
+    return first == '{' || first == '[' ? container(at, depth) : scalar(at, nullptr);
+}
+
+RecordWalk::Token RecordWalk::wanted_value(Token at, WantedNode& node, int depth) {
+    if (node.seen_in == record_number_ && !planted(PlantedBug::repeated_field_accepted))
+        [[unlikely]] {
+        mark_repeated(node);
     }
-    return scalar(at, out);
+    node.seen_in = record_number_;
+    FieldValue* const out = node.field == WantedNode::kNoField ? nullptr : &fields_[node.field];
+    const char first = text_[*at];
+    if (first != '{' && first != '[') {
+        return scalar(at, out);
+    }
+    if (out != nullptr) {
+        *out = {.kind = first == '{' ? FieldKind::object : FieldKind::array};
+    }
+    if (node.children.empty()) {
+        return container(at, depth);
+    }
+    if (depth == kMaxDepth) {
+        return nullptr;
+    }
+    return first == '{' ? wanted_members(at + 1, node, depth + 1)
+                        : wanted_elements(at + 1, node, depth + 1);
+}
+
+// Which of two values is meant cannot be known, nor what is in it.
+void RecordWalk::mark_repeated(const WantedNode& node) {
+    if (node.field != WantedNode::kNoField) {
+        repeated_.push_back(node.field);
+    }
+    for (const WantedNode* const child : node.children) {
+        mark_repeated(*child);
+    }
+}
+
+// From after an object's brace to the end of its closing one, as members() does it for the
+// record's.
+RecordWalk::Token RecordWalk::wanted_members(Token at, WantedNode& node, int depth) {
+    if (text_[*at] == '}') {
+        return at == last_ ? nullptr : at + 1;
+    }
+    for (;;) {
+        if (text_[at[0]] != '"' || text_[at[1]] != ':') {
+            return nullptr;
+        }
+        WantedNode* member = nullptr;
+        if (!look_up_key(at, node, nullptr, member)) {
+            return nullptr;
+        }
+        at = value(at + 2, member, depth);
+        if (at == nullptr || at == last_) {
+            return nullptr;
+        }
+        if (text_[*at] == '}') {
+            return at + 1;
+        }
+        if (text_[*at] != ',') {
+            return nullptr;
+        }
+        ++at;
+    }
+}
+
+RecordWalk::Token RecordWalk::wanted_elements(Token at, WantedNode& node, int depth) {
+    const char* backslash = backslash_;
+    const std::int32_t size = node.counts_from_end ? count_elements(at, depth) : 0;
+    if (size < 0) {
+        return nullptr;
+    }
+    backslash_ = backslash;
+    if (text_[*at] == ']') {
+        return at + 1;
+    }
+    for (std::int32_t index = 0;; ++index) {
+        // One element may be wanted from both ends: then it is read twice.
+        Token behind = nullptr;
+        bool wanted = false;
+        backslash = backslash_;
+        for (WantedNode* const child : node.children) {
+            const auto place = child->step.index;
+            if (place && (*place == index || (*place < 0 && *place == index - size))) {
+                wanted = true;
+                backslash_ = backslash;
+                behind = wanted_value(at, *child, depth);
+                if (behind == nullptr) {
+                    return nullptr;
+                }
+            }
+        }
+        at = wanted ? behind : value(at, nullptr, depth);
+        if (at == nullptr || at == last_) {
+            return nullptr;
+        }
+        if (text_[*at] == ']') {
+            return at + 1;
+        }
+        if (text_[*at] != ',') {
+            return nullptr;
+        }
+        ++at;
+    }
+}
+
+// Of the array that begins after its bracket at `at`; negative when it is not valid.
+std::int32_t RecordWalk::count_elements(Token at, int depth) {
+    if (text_[*at] == ']') {
+        return 0;
+    }
+    for (std::int32_t count = 1;; ++count) {
+        at = value(at, nullptr, depth);
+        if (at == nullptr || at == last_ || (text_[*at] != ',' && text_[*at] != ']')) {
+            return -1;
+        }
+        if (text_[*at] == ']') {
+            return count;
+        }
+        ++at;
+    }
 }
 
 inline RecordWalk::Token RecordWalk::scalar(Token at, FieldValue* out) {
@@ -242,11 +328,11 @@ inline RecordWalk::Token RecordWalk::scalar(Token at, FieldValue* out) {
         case '"':
             return string(at, out);
         case 't':
-            return word(at, "true", ValueKind::boolean, out);
+            return word(at, "true", FieldKind::boolean, out);
         case 'f':
-            return word(at, "false", ValueKind::boolean, out);
+            return word(at, "false", FieldKind::boolean, out);
         case 'n':
-            return word(at, "null", ValueKind::other, out);
+            return word(at, "null", FieldKind::null, out);
         default:
             return number(at, out);
     }
@@ -260,9 +346,7 @@ inline RecordWalk::Token RecordWalk::string(Token at, FieldValue* out) {
     }
     const std::string_view raw = raw_string(at);
     if (out != nullptr) {
-        out->kind = ValueKind::string;
-        out->raw = raw;
-        out->escaped = escaped;
+        *out = {FieldKind::string, escaped, raw};
     }
     return !escaped || json::check_escapes(raw) == json::Escapes::fine ? at + 1 : nullptr;
 }
@@ -273,21 +357,14 @@ inline RecordWalk::Token RecordWalk::number(Token at, FieldValue* out) {
     }
     const char* const begin = text_ + at[0];
     const char* const next = text_ + at[1];
-    if (out == nullptr) {
-        const std::size_t size = json::number_size({begin, static_cast<std::size_t>(next - begin)});
-        return size != 0 && ends_scalar(begin + size, next) ? at + 1 : nullptr;
+    const std::size_t size = json::number_size({begin, static_cast<std::size_t>(next - begin)});
+    if (out != nullptr) {
+        *out = {FieldKind::number, false, {begin, size}};
     }
-    const char* end = next;
-    while (json::is_whitespace(end[-1])) {
-        --end;
-    }
-    out->kind = ValueKind::number;
-    out->raw = {begin, static_cast<std::size_t>(end - begin)};
-    out->error = parse_decimal(out->raw, scale_, out->number);
-    return out->error != DecimalError::grammar ? at + 1 : nullptr;
+    return size != 0 && ends_scalar(begin + size, next) ? at + 1 : nullptr;
 }
 
-inline RecordWalk::Token RecordWalk::word(Token at, std::string_view word, ValueKind kind,
+inline RecordWalk::Token RecordWalk::word(Token at, std::string_view word, FieldKind kind,
                                           FieldValue* out) {
     const char* const begin = text_ + at[0];
     const char* const next = text_ + at[1];
@@ -297,18 +374,18 @@ inline RecordWalk::Token RecordWalk::word(Token at, std::string_view word, Value
         return nullptr;
     }
     if (out != nullptr) {
-        out->kind = kind;
-        out->raw = {begin, word.size()};
+        *out = {kind, false, {begin, word.size()}};
     }
     return at + 1;
 }
 
 // From an opening bracket to the end of its closing one. No recursion: the open brackets are bits
-// of one word. The record's own brace counts for the depth and is not among them.
-RecordWalk::Token RecordWalk::container(Token at) {
+// of one word. The `around` brackets that are open already count for the depth and are not among
+// them.
+RecordWalk::Token RecordWalk::container(Token at, int around) {
     static_assert(kMaxDepth <= 64, "one bit for each open bracket");
     std::uint64_t objects = 0;  // bit 0: the innermost open bracket is an object's
-    int depth = 1;
+    int depth = around;
     for (;;) {
         // Here a value has to stand.
         const char first = text_[*at];
@@ -329,7 +406,7 @@ RecordWalk::Token RecordWalk::container(Token at) {
             objects >>= 1;
             complete = true;
             ++at;
-            if (--depth == 1) {
+            if (--depth == around) {
                 return at;
             }
         }

@@ -3,6 +3,7 @@
 // a text on which they differ is a broken invariant.
 #include "reader/json/text_problem.hpp"
 
+#include "kstream/check.hpp"
 #include "text/json_tokens.hpp"
 
 #include <simdjson.h>
@@ -189,6 +190,16 @@ std::optional<BadReason> text_problem(std::string_view text) {
         return BadReason::encoding;
     }
     return std::nullopt;
+}
+
+BadReason why_not_an_object(std::string_view text) {
+    const std::optional<BadReason> problem = text_problem(text);
+    if (problem) {
+        return *problem;
+    }
+    const std::size_t first = text.find_first_not_of(" \t\r\n");
+    KSTREAM_CHECK(text[first] != '{', "walk and grammar agree");
+    return BadReason::not_object;
 }
 
 }  // namespace kstream::json

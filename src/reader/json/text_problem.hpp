@@ -13,4 +13,7 @@ namespace kstream::json {
 // Constant memory, linear time.
 [[nodiscard]] std::optional<BadReason> text_problem(std::string_view text);
 
+// Why the walk has turned a text down: its problem, or that the value is no object.
+[[nodiscard]] BadReason why_not_an_object(std::string_view text);
+
 }  // namespace kstream::json

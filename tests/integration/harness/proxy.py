@@ -32,6 +32,7 @@ from .cluster import Reader
 PRODUCE, FETCH, METADATA, OFFSET_COMMIT, OFFSET_FETCH = 0, 1, 3, 8, 9
 JOIN_GROUP, HEARTBEAT, SYNC_GROUP = 11, 12, 14
 INIT_PRODUCER_ID, ADD_PARTITIONS, ADD_OFFSETS, END_TXN, TXN_OFFSET_COMMIT = 22, 24, 25, 26, 28
+CONSUMER_GROUP_HEARTBEAT = 68
 NAMES = {
     PRODUCE: "Produce", FETCH: "Fetch", OFFSET_FETCH: "OffsetFetch", JOIN_GROUP: "JoinGroup",
     HEARTBEAT: "Heartbeat", SYNC_GROUP: "SyncGroup", INIT_PRODUCER_ID: "InitProducerId",
@@ -68,6 +69,7 @@ class Frame:
     transactional_id: str
     at: float = field(default_factory=time.monotonic)
     answered: float | None = None  # when the broker's response came
+    size: int = 0  # of the response, in bytes
     error: int | None = None  # of EndTxn, InitProducerId and TxnOffsetCommit (first partition)
 
 
@@ -253,7 +255,7 @@ class _Connection:
                 data = await _frame(reader)
                 (correlation,) = struct.unpack_from(">i", data)
                 frame = self._waiting.pop(correlation)
-                frame.answered = time.monotonic()
+                frame.answered, frame.size = time.monotonic(), len(data)
                 flexible = frame.version >= TRANSACTIONAL.get(frame.api, frame.version + 1)
                 at = ERROR_AT.get((frame.api, flexible))
                 if frame.api == TXN_OFFSET_COMMIT:

@@ -20,6 +20,8 @@ from kafka_probe import Broker, Reader, string, uvarint
 PRODUCE = 0
 # Attributes of a batch.
 TRANSACTIONAL, CONTROL = 0x10, 0x20
+# Key of the control record that ends a transaction: version 0, type 1.
+COMMITTED = struct.pack(">hh", 0, 1)
 
 
 @dataclass(frozen=True)
@@ -127,8 +129,40 @@ def skip_to_partition(reader: Reader) -> None:
 def read(topic: str, partition: int) -> list[tuple[int, Wanted]]:
     """All records of a partition with their offsets, whatever their transactions came to; no
     control records. For small logs that are written without compression, as kstream's own are."""
-    extent = cluster.extents(topic)[partition]
     found: list[tuple[int, Wanted]] = []
+    for each in _fetched(topic, partition):
+        if not each.attributes & CONTROL:
+            _records(each.records, each.base, each.count, found)
+    return found
+
+
+def read_committed(topic: str, partition: int) -> list[Wanted]:
+    """What a reader with isolation.level=read_committed is given, in order, once all transactions
+    have ended: that of a killed process does some time after it. For logs as above."""
+
+    def ended() -> tuple[list[Wanted]] | None:
+        found: list[tuple[int, Wanted]] = []
+        of_producers: dict[int, list[tuple[int, Wanted]]] = {}
+        for each in _fetched(topic, partition):
+            assert each.attributes & TRANSACTIONAL, "not of a transaction"
+            records = of_producers.setdefault(each.producer, [])
+            if not each.attributes & CONTROL:
+                _records(each.records, each.base, each.count, records)
+                continue
+            marker: list[tuple[int, Wanted]] = []
+            _records(each.records, each.base, each.count, marker)
+            if marker[0][1].key == COMMITTED:
+                found += records
+            records.clear()
+        if any(of_producers.values()):
+            return None
+        return ([record for _, record in sorted(found, key=lambda one: one[0])],)
+
+    return wait_for(ended, 90, f"the transactions of {topic}-{partition} have ended")[0]
+
+
+def _fetched(topic: str, partition: int) -> Iterator[Batch]:
+    extent = cluster.extents(topic)[partition]
     position = extent.start
     while position < extent.end:
         body = struct.pack(">iiiib", -1, 500, 1, 8 << 20, 0) + struct.pack(">i", 1) + string(topic)
@@ -145,8 +179,10 @@ def read(topic: str, partition: int) -> list[tuple[int, Wanted]]:
             reader.take("q")
         size = reader.take("i")
         data = reader.data[reader.position : reader.position + size]
-        position = _batches(data, position, found)
-    return found
+        for each in batches(data):
+            assert each.attributes & 7 == 0, "a compressed batch"
+            position = max(position, each.last + 1)
+            yield each
 
 
 @dataclass(frozen=True)
@@ -172,15 +208,6 @@ def batches(data: bytes) -> Iterator[Batch]:
         body = data[at + 61 : at + 12 + length]
         yield Batch(base, base + last, attributes, producer, count, body)
         at += 12 + length
-
-
-def _batches(data: bytes, position: int, into: list[tuple[int, Wanted]]) -> int:
-    for each in batches(data):
-        assert each.attributes & 7 == 0, "a compressed batch"
-        if not each.attributes & CONTROL:
-            _records(each.records, each.base, each.count, into)
-        position = max(position, each.last + 1)
-    return position
 
 
 def _records(data: bytes, base: int, count: int, into: list[tuple[int, Wanted]]) -> None:

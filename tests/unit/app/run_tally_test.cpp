@@ -1,6 +1,7 @@
 // What a run says of its bad records, and at its end.
 #include "app/run_tally.hpp"
 
+#include "kstream/reader/record_reader.hpp"
 #include "support/fakes/fake_clock.hpp"
 #include "support/fakes/recording_log.hpp"
 
@@ -19,7 +20,10 @@ constexpr auto kScale = static_cast<std::size_t>(BadReason::scale);
 
 struct Bench {
     explicit Bench(std::optional<cli::Share> max_bad = std::nullopt)
-        : tally({.source_topic = "orders", .max_bad = max_bad}, clock, log) {}
+        : tally({.source_topic = "orders",
+                 .max_bad = max_bad,
+                 .where_fields = {{2, "moeda"}, {5, "cliente.uf"}}},
+                clock, log) {}
 
     Result<void> add(std::uint64_t good, std::uint64_t missing, std::uint64_t scale = 0) {
         RecordTally more;
@@ -92,14 +96,16 @@ TEST_CASE("the last line says what became of all that was read") {
     b.first(BadReason::missing_field, 7);
     REQUIRE(b.add(10, 2));
     RecordTally more;
-    more.read = 4;
+    more.read = 7;
+    more.filtered = 3;
     more.tombstones = 4;
     REQUIRE(b.tally.add(more));
     b.tally.say_last(true, {.records = 5, .bytes = 50});
     CHECK(b.log.lines.back().level == LogLevel::warn);
     CHECK(b.last_line() ==
-          "stopped; everything that was read is committed records=16 aggregated=10 tombstones=4 "
-          "set_aside=2 reasons=missing_field 2 (first: seller) records_written=5 bytes_written=50");
+          "stopped; everything that was read is committed records=19 aggregated=10 filtered=3 "
+          "tombstones=4 set_aside=2 reasons=missing_field 2 (first: seller) records_written=5 "
+          "bytes_written=50");
     b.tally.say_last(false, {});
     CHECK(b.last_line().starts_with("stopped; the next start reads again what is not committed"));
     Bench good;
@@ -116,8 +122,44 @@ TEST_CASE("a run that has read records and aggregated none is none that has succ
     CHECK(b.tally.wrong_at_end()->exit_code == ExitCode::nothing_aggregated);
     CHECK(b.tally.wrong_at_end()->message ==
           "none of the 20000 records that were read from topic orders is in a total");
+    CHECK(b.tally.wrong_at_end()->hint.contains("the warnings name"));
     REQUIRE(b.add(1, 0));
     CHECK_FALSE(b.tally.wrong_at_end());
+}
+
+TEST_CASE("of a run in which WHERE was true of nothing the last word says so") {
+    Bench b;
+    RecordTally more;
+    more.read = more.filtered = 5;
+    REQUIRE(b.tally.add(more));
+    REQUIRE(b.tally.wrong_at_end());
+    CHECK(b.tally.wrong_at_end()->exit_code == ExitCode::nothing_aggregated);
+    CHECK(b.tally.wrong_at_end()->hint ==
+          "WHERE is true of none of them, and none of them has moeda, cliente.uf: is it spelled as "
+          "in the records?");
+    RecordTally found;
+    found.where_found = {2, 5};
+    REQUIRE(b.tally.add(found));
+    CHECK(b.tally.wrong_at_end()->hint == "WHERE is true of none of them: is it what was meant?");
+}
+
+TEST_CASE("a field of WHERE that no record has is a warning, once, when many were searched") {
+    Bench b;
+    RecordTally more;
+    more.read = more.filtered = more.searched = RecordReader::kSearched - 1;
+    REQUIRE(b.tally.add(more));
+    CHECK(b.log.lines.empty());
+    RecordTally last;
+    last.read = last.filtered = last.searched = 1;
+    last.where_found = {5};
+    REQUIRE(b.tally.add(last));
+    REQUIRE(b.log.lines.size() == 1);
+    CHECK(b.log.lines[0].level == LogLevel::warn);
+    CHECK(b.last_line() ==
+          "no record has a field that WHERE names field=moeda topic=orders records=10000 hint=is "
+          "it spelled as in the records? What WHERE is not true of is filtered");
+    REQUIRE(b.tally.add(more));
+    CHECK(b.log.lines.size() == 1);
 }
 
 TEST_CASE("max-bad ends the run beyond it, once, when there are records enough to tell") {

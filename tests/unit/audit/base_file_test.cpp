@@ -21,7 +21,7 @@ std::string saved(const AuditedWorld& world) {
     BaseWriter::begin(file);
     writer.meta(file, 0, world.meta(0));
     writer.meta(file, 1, world.meta(1));
-    writer.total(file, state_key("ana"), 3, row(16, 2));
+    writer.total(file, state_key("ana"), 3, {world.job.kinds, row(16, 2), {}});
     writer.end(file);
     return file;
 }
@@ -54,7 +54,7 @@ TEST_CASE("What is saved comes back") {
     CHECK(kinds == std::vector{meta, meta, total, end});
     CHECK(reader.metas()[1] == world.meta(1));
     CHECK(reader.total().state_key == state_key("ana"));
-    CHECK(reader.total().row == row(16, 2));
+    CHECK(reader.total().row.slots == row(16, 2));
 }
 
 TEST_CASE("A base file with a changed, lost or doubled frame is refused") {

@@ -257,8 +257,8 @@ TEST_CASE("Unknown names are errors with the nearest one that exists") {
           Lines{"--group-id: unknown option, did you mean --application-id?"});
     CHECK(problems_from({"aggregate", "--window", "1h"}) ==
           Lines{"--window: unknown option: there are no windows yet: totals are over all records"});
-    CHECK(problems_from({"aggregate", "--where", "x > 1"})[0].contains("no filters yet"));
-    CHECK(problems_from({"aggregate", "--avg", "x"})[0].contains("--sum and --count"));
+    CHECK(problems_from({"aggregate", "--where", "x > 1"})[0].contains("the statement of --query"));
+    CHECK(problems_from({"aggregate", "--avg", "x"})[0].contains("the statement of --query"));
     CHECK(
         problems_from({"produce"}, {{"KSTREAM_BOOTSTRAP_SERVERS", "x"}}) ==
         Lines{"KSTREAM_BOOTSTRAP_SERVERS: unknown environment variable, did you mean --brokers?"});
@@ -534,6 +534,18 @@ TEST_CASE("bench takes options of what it measures, and writes latencies only wh
     CHECK(problems_from({"bench", "--scenario", "consume", "--percentiles", "a.hgrm"}).size() == 1);
     CHECK(problems_from({"bench", "--scenario", "everything"}).size() == 1);
     CHECK(problems_from({"bench", "--records", "10"}).size() == 1);
+    const auto statement = config_from<BenchConfig>(
+        {"bench", "--scenario", "statement", "--query", "SELECT count(*) AS n FROM t"});
+    REQUIRE(statement.query.job);
+    CHECK(problems_from({"bench", "--query", "SELECT count(*) AS n FROM t"})[0].starts_with(
+        "a statement is what --scenario statement measures"));
+}
+
+TEST_CASE("explain takes options of the cluster for its sample") {
+    const auto config = config_from<ExplainConfig>(
+        {"explain", "--query", "SELECT count(*) AS n FROM t", "--sample", "5", "-b", "a:1"});
+    CHECK(config.sample == 5);
+    CHECK(config.common.brokers == "a:1");
 }
 
 TEST_CASE("Help wins over everything that is wrong") {

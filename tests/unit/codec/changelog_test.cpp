@@ -100,6 +100,13 @@ TEST_CASE("the head of meta reads whatever aggregates the reader has, and damage
     REQUIRE(head);
     CHECK(head->identity == sample_meta().identity);
     CHECK(head->spec_text == sample_meta().spec_text);
+    // Whatever its slots have: it was refused where one was wide, and nobody could say which job it
+    // was of.
+    Meta wide = sample_meta();
+    wide.slots[0] = Slot{Int192{0, 0, 1}, true};
+    const Result<MetaHead> of_wide = decode_meta_head(meta_value(wide));
+    REQUIRE(of_wide);
+    CHECK(of_wide->identity == sample_meta().identity);
     for (std::size_t size = 0; size < value.size(); ++size) {
         CAPTURE(size);
         REQUIRE_FALSE(decode_meta_head(value.substr(0, size)));

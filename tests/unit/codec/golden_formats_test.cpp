@@ -17,6 +17,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace kstream {
@@ -125,6 +126,51 @@ TEST_CASE("golden: state key", "[golden]") {
     for (std::size_t i = 0; i < values.size(); ++i) {
         CHECK(read.values[i].type == values[i].type);
         CHECK(read.values[i].text == values[i].text);
+    }
+}
+
+TEST_CASE("golden: every aggregate of one slot, in a batch and in a total", "[golden]") {
+    const std::vector<AggregateKind> kinds{
+        aggregate_named("count"), aggregate_named("sum"),         aggregate_named("min"),
+        aggregate_named("max"),   aggregate_named("squares_low"), aggregate_named("squares_high")};
+    const std::vector<Slot> none(kinds.size());
+    const auto row_of = [&](const std::vector<Int128>& inputs) {
+        std::vector<Slot> row = none;
+        for (const Int128 input : inputs) {
+            for (std::size_t i = 0; i < kinds.size(); ++i) {
+                add_input(kinds[i], row[i], Decimal{input});
+            }
+        }
+        return row;
+    };
+    const std::vector<Slot> row = row_of({-155, 150});
+    const std::string batch_bytes = golden_bytes("delta_batch_aggregates_1.hex");
+    BatchHeader header = open_header();
+    header.kind = BatchKind::step;
+    header.ranges[0].to = Offset{44};
+    header.ranges[0].counts.read = header.ranges[0].counts.aggregated = 2;
+    header.ranges[0].slots = row;
+    DeltaBatchWriter writer{kinds};
+    writer.add_delta(kSeller, row);
+    writer.add_delta(kEmptyText, none);
+    CHECK(hex(std::string{writer.finish(header)}) == hex(batch_bytes));
+    DeltaBatch batch;
+    REQUIRE(decode_delta_batch(batch_bytes, kinds, batch));
+    CHECK(batch.header == header);
+    CHECK(std::vector<Slot>{batch.slots.begin(), batch.slots.begin() + 6} == row);
+    CHECK(std::vector<Slot>{batch.slots.begin() + 6, batch.slots.end()} == none);
+
+    std::vector<Slot> wide = row_of({kMin, 150, Int128{1} << 64});
+    wide[1] = Slot{};
+    for (const auto& [name, slots] : {std::pair{"changelog_total_aggregates_1.hex", row},
+                                      std::pair{"changelog_total_aggregates_2.hex", wide}}) {
+        const std::string bytes = golden_bytes(name);
+        std::string written;
+        append_total_value(written, 4711, kinds, slots);
+        CHECK(hex(written) == hex(bytes));
+        std::vector<Slot> read;
+        CHECK(decode_total_value(bytes, kinds, read) == 4711U);
+        CHECK(read == slots);
     }
 }
 
@@ -239,7 +285,7 @@ TEST_CASE("golden: the base of an audit", "[golden]") {
     audit::BaseWriter writer{job};
     audit::BaseWriter::begin(written);
     writer.meta(written, 1, meta());
-    writer.total(written, kSeller, 4711, slots);
+    writer.total(written, kSeller, 4711, {job.kinds, slots, {}});
     writer.end(written);
     CHECK(hex(written) == hex(bytes));
 
@@ -251,7 +297,7 @@ TEST_CASE("golden: the base of an audit", "[golden]") {
     CHECK(reader.metas()[1] == meta());
     CHECK(reader.take(frames.raw(frames.u32())) == Frame::total);
     CHECK(reader.total().state_key == kSeller);
-    CHECK(reader.total().row == slots);
+    CHECK(reader.total().row.slots == slots);
     CHECK(reader.take(frames.raw(frames.u32())) == Frame::end);
     CHECK(frames.at_end());
 }

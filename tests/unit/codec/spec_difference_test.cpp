@@ -89,6 +89,16 @@ TEST_CASE("two jobs with the same options in another order differ by it") {
           Texts{"the order was --sum amount --count, is --count --sum amount"});
 }
 
+TEST_CASE("of two statements the parts that differ are shown") {
+    const std::string head = "kstream-job 2\nsource 1:t\nscale 9\n";
+    const std::string one = head + "where (a)\ngroup (b)\ncolumn 1:n (c)\n";
+    CHECK(spec_differences(one, one).empty());
+    CHECK(spec_differences(one, head + "where (d)\ngroup (b)\ncolumn 1:n (c)\n") ==
+          Texts{"no longer there is where (a)", "new is where (d)"});
+    CHECK(spec_differences(one, head + "group (b)\nwhere (a)\ncolumn 1:n (c)\n") ==
+          Texts{"the same parts stand in another order"});
+}
+
 TEST_CASE("a stored text of another form is shown as it is") {
     CHECK(spec_differences("kstream-job 2\n...", canonical_text(job())).size() == 1);
     CHECK(spec_differences("kstream-job 2\n...", canonical_text(job()))[0].starts_with(

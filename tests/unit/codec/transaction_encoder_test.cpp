@@ -80,6 +80,17 @@ TEST_CASE("every name of every field is written") {
     CHECK(has({.international = true}, R"("compra_internacional": true, )"));
 }
 
+TEST_CASE("the nested form says the same, and has an object and the amount as a text beside it") {
+    const TransactionGenerator generator({.seed = 7, .start_time_s = 1'700'000'000});
+    const std::string flat = encoded(generator.record(0));
+    std::array<char, kTransactionRoom> out{};
+    const std::size_t size =
+        encode_transaction(generator.record(0), out.data(), TransactionForm::nested);
+    CHECK(std::string_view{out.data(), size} ==
+          flat.substr(0, flat.size() - 1) +
+              R"(, "cliente": {"uf": "RS", "cidade": "localizacao_22"}, "quantia": "102414.51"})");
+}
+
 TEST_CASE("the widest record stays within its room") {
     constexpr std::uint32_t kWidest = std::numeric_limits<std::uint32_t>::max();
     const Transaction widest{.id_high = std::numeric_limits<std::uint64_t>::max(),
@@ -96,6 +107,9 @@ TEST_CASE("the widest record stays within its room") {
     const std::string_view text{out.data(), size};
     CHECK(text.ends_with(R"("moeda": "BRL"})"));
     CHECK(text.find(R"("hora_transacao": -9223372036854775808, )") != std::string_view::npos);
+    CHECK(std::string_view{out.data() + kTransactionRoom, 64} == std::string(64, '#'));
+    const std::size_t nested = encode_transaction(widest, out.data(), TransactionForm::nested);
+    CHECK(nested > size);
     CHECK(std::string_view{out.data() + kTransactionRoom, 64} == std::string(64, '#'));
 }
 

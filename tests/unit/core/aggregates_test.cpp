@@ -57,6 +57,109 @@ TEST_CASE("sum adds units, and zero is not nothing") {
     CHECK(slot == Slot{-250, true});
 }
 
+TEST_CASE("min and max keep an input as it is, at both ends of what an input can be") {
+    const auto min = aggregate_named("min");
+    const auto max = aggregate_named("max");
+    Slot least;
+    Slot most;
+    const auto put = [&](Int128 value) {
+        add_input(min, least, Decimal{value});
+        add_input(max, most, Decimal{value});
+    };
+    put(5);
+    CHECK(least == Slot{5, true});
+    CHECK(most == Slot{5, true});
+    put(-7);
+    put(0);
+    CHECK(least == Slot{-7, true});
+    CHECK(most == Slot{5, true});
+    put(kMin);
+    put(kMax);
+    put(kMin + 1);
+    put(kMax - 1);
+    CHECK(least == Slot{kMin, true});
+    CHECK(most == Slot{kMax, true});
+    // What is there is 0, and not nothing.
+    Slot zero;
+    add_input(max, zero, Decimal{0});
+    merge_slot(max, zero, Slot{-1, true});
+    CHECK(zero == Slot{0, true});
+}
+
+TEST_CASE("the extreme of any records is the same however they are parted and ordered") {
+    Seeded random{37};
+    for (int round = 0; round < 300; ++round) {
+        std::vector<Int128> inputs(1 + random.below(40));
+        for (Int128& input : inputs) {
+            input = random.chance(10) ? (random.chance(50) ? kMin : kMax) : random_value(random);
+        }
+        Slot least;
+        Slot most;
+        std::vector<Slot> parts(1 + random.below(4));
+        std::vector<Slot> other_parts(parts.size());
+        for (const Int128 input : inputs) {
+            add_input(aggregate_named("min"), parts[random.below(parts.size())], Decimal{input});
+            add_input(aggregate_named("max"), other_parts[random.below(parts.size())],
+                      Decimal{input});
+        }
+        for (std::size_t i = 0; i < parts.size(); ++i) {
+            merge_slot(aggregate_named("min"), least, parts[i]);
+            merge_slot(aggregate_named("max"), most, other_parts[i]);
+        }
+        REQUIRE(least == Slot{*std::ranges::min_element(inputs), true});
+        REQUIRE(most == Slot{*std::ranges::max_element(inputs), true});
+    }
+}
+
+TEST_CASE("a square is exact in its two halves", "[golden]") {
+    struct Known {
+        Int128 input;
+        Int192 low;
+        Int192 high;
+    };
+    // By Python: divmod(x * x, 2**127).
+    const std::vector<Known> known{
+        {0, 0, 0},
+        {-3, 9, 0},
+        {Int128{1} << 63, Int128{1} << 126, 0},
+        {Int128{1} << 64, 0, 2},
+        {kMax, 1, kMax - 1},
+        // 2^127 is no Int128.
+        {kMin, 0, Int192{0, std::uint64_t{1} << 63, 0}},
+        {kMin + 1, 1, kMax - 1},
+        {static_cast<Int128>((UInt128{0x0123456789abcdefU} << 64) | 0xfedcba9876543210U),
+         Int192{0xdeec6cd7a44a4100U, 0x422871b7939f74acU, 0},
+         Int192{0xbdd3ac13d7c4a74cU, 0x000296cdb867ed59U, 0}},
+    };
+    for (const Known& one : known) {
+        Slot low;
+        Slot high;
+        add_input(aggregate_named("squares_low"), low, Decimal{one.input});
+        add_input(aggregate_named("squares_high"), high, Decimal{one.input});
+        CHECK(low == Slot{one.low, true});
+        CHECK(high == Slot{one.high, true});
+    }
+}
+
+TEST_CASE("the squares of as many records as a partition can hold fit their slots") {
+    for (const AggregateKind kind :
+         {aggregate_named("squares_low"), aggregate_named("squares_high")}) {
+        // The largest that a record can add: 2^127 - 1 below, 2^127 above.
+        const Int192 largest = kind == aggregate_named("squares_low")
+                                   ? Int192{kMax}
+                                   : Int192{0, std::uint64_t{1} << 63, 0};
+        Slot sum;
+        Int192 power = largest;
+        for (int bit = 0; bit < 63; ++bit) {  // 2^63 - 1 of them
+            REQUIRE(Slot::fits(power));
+            merge_slot(kind, sum, Slot{power, true});
+            power = power + power;
+        }
+        CHECK_FALSE(sum.value().negative());
+        CHECK(sum.value() == power + -largest);
+    }
+}
+
 TEST_CASE("an absent delta changes nothing, not even absence") {
     for (const AggregateKind kind : every_kind()) {
         Slot absent;
@@ -172,6 +275,10 @@ TEST_CASE("readers see counts as integers and sums with two decimals or more") {
 TEST_CASE("the tags of the stored formats are those of the rows, and never change") {
     CHECK(aggregate_named("count") == AggregateKind{1});
     CHECK(aggregate_named("sum") == AggregateKind{2});
+    CHECK(aggregate_named("min") == AggregateKind{3});
+    CHECK(aggregate_named("max") == AggregateKind{4});
+    CHECK(aggregate_named("squares_low") == AggregateKind{5});
+    CHECK(aggregate_named("squares_high") == AggregateKind{6});
     for (int tag = 0; tag < 256; ++tag) {
         const AggregateKind kind{static_cast<std::uint8_t>(tag)};
         const auto rows = std::ranges::count(kAggregates, kind, &AggregateRow::kind);
@@ -186,7 +293,7 @@ TEST_CASE("a row says all that is reported of its aggregate") {
         const bool has_field = row.input != AggregateInput::none;
         CHECK(std::ranges::count(kAggregates, row.name, &AggregateRow::name) == 1);
         CHECK(static_cast<int>(row.kind) < 64);  // a slot's tag has six bits for it
-        CHECK(row.postgres.starts_with(row.name));
+        CHECK(row.postgres.starts_with(row.name) != row.name.starts_with("squares_"));
         CHECK(row.postgres.contains("FIELD") == has_field);
         CHECK_FALSE(row.doc.empty());
     }
@@ -208,8 +315,10 @@ TEST_CASE("a delta that is taken out again leaves what was there") {
             }
         }
     });
-    CHECK(find_aggregate(aggregate_named("sum"))->retracts);
-    CHECK(find_aggregate(aggregate_named("count"))->retracts);
+    for (const AggregateRow& row : kAggregates) {
+        CAPTURE(row.name);
+        CHECK(row.retracts == (row.name != "min" && row.name != "max"));
+    }
 }
 
 }  // namespace kstream

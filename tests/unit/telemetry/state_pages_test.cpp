@@ -27,6 +27,7 @@ StateEntry entry(std::int32_t partition, std::uint32_t index, std::string key) {
 struct Bench {
     Bench() {
         facts.aggregates = {"n"};
+        facts.graph = "n";
         board.set_state_partitions(4);
         desks = {&board.add_desk(), &board.add_desk()};
         publish_peers();
@@ -111,7 +112,7 @@ TEST_CASE("The lists of all loops are one list, by partition and index") {
     CHECK(response.body ==
           R"({"partial":true,"state_partitions":4,"partitions":[{"partition":0,"keys":2},)"
           R"({"partition":1,"keys":1},{"partition":2,"keys":1}],"keys":4,"restoring":[],)"
-          R"("group_by":[],"aggregates":["n"],"entries":[)"
+          R"("group_by":[],"aggregates":["n"],"graph":"n","entries":[)"
           R"({"key":"a","partition":0,"total":{"id":"a","n":0}},)"
           R"({"key":"b","partition":0,"total":{"id":"b","n":1}},)"
           R"({"key":"c","partition":1,"total":{"id":"c","n":0}},)"

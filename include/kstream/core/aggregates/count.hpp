@@ -14,7 +14,8 @@ struct Count {
                                        .name = "count",
                                        .input = AggregateInput::none,
                                        .postgres = "count(*)",
-                                       .doc = "count the records"};
+                                       .doc = "count the records",
+                                       .option = true};
 
     static constexpr void add(Slot& slot, Decimal /*input*/) { slot.add(Int128{1}); }
     static constexpr void merge(Slot& into, const Slot& delta) { into.add(delta); }

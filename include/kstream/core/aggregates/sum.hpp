@@ -16,7 +16,8 @@ struct Sum {
                                        .name = "sum",
                                        .input = AggregateInput::number,
                                        .postgres = "sum(FIELD)",
-                                       .doc = "sum a field, exactly"};
+                                       .doc = "sum a field, exactly",
+                                       .option = true};
 
     static constexpr void add(Slot& slot, Decimal input) { slot.add(input.units); }
     static constexpr void merge(Slot& into, const Slot& delta) { into.add(delta); }

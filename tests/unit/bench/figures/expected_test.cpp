@@ -2,11 +2,16 @@
 
 #include "kstream/codec/transaction_encoder.hpp"
 #include "kstream/core/aggregates.hpp"
+#include "kstream/pipeline/sample.hpp"
 #include "kstream/reader/record_reader.hpp"
+#include "support/fakes/recording_log.hpp"
+#include "support/fakes/statement_job.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
 #include <array>
+#include <cstdint>
+#include <string_view>
 
 using namespace kstream;
 using namespace kstream::bench;
@@ -55,6 +60,57 @@ TEST_CASE("batches of several seeds add up") {
         count += total.count;
     }
     CHECK(count == 30);
+}
+
+namespace {
+
+StatementRows rows_of(std::string_view statement, const GeneratorOptions& options,
+                      std::uint64_t count) {
+    const Job job = testing::make_statement_job(statement);
+    testing::RecordingLog log;
+    Sample sample{job, log, nullptr};
+    const TransactionGenerator generator(options);
+    for (std::uint64_t i = 0; i < count; ++i) {
+        std::array<char, kTransactionRoom> room{};
+        const std::size_t size = encode_transaction(generator.record(i), room.data(), options.form);
+        RecordView record;
+        record.partition = PartitionId{0};
+        record.record_offset = Offset{static_cast<std::int64_t>(i)};
+        record.value_data = room.data();
+        record.value_size = static_cast<std::uint32_t>(size);
+        REQUIRE(sample.fold({&record, 1}));
+    }
+    REQUIRE(sample.finish());
+    CHECK(sample.counts().aggregated + sample.counts().filtered == count);
+    return sample.results();
+}
+
+}  // namespace
+
+TEST_CASE("expected rows of the statements that are measured are those that come out") {
+    GeneratorOptions options{.seed = 5, .start_time_s = 1'700'000'000, .sellers = 4};
+    const StatementRows where = rows_of(
+        "SELECT id_vendedor, count(*) AS n, sum(valor) AS total, min(valor) AS menor, "
+        "max(valor) AS maior, round(avg(valor), 2) AS media FROM t "
+        "WHERE moeda = 'BRL' AND metodo_pagamento IN ('pix', 'cartao') GROUP BY id_vendedor",
+        options, 500);
+    CHECK(where.size() == 4);
+    CHECK(difference(where_rows(options, 500), where).empty());
+    options.form = TransactionForm::nested;
+    const StatementRows nested = rows_of(
+        "SELECT cliente.uf AS uf, count(*) AS n, sum(quantia::numeric) AS total FROM t "
+        "GROUP BY cliente.uf",
+        options, 500);
+    CHECK(nested.size() == 27);
+    CHECK(difference(nested_rows(options, 500), nested).empty());
+}
+
+TEST_CASE("any difference of rows is found and named") {
+    const StatementRows rows{{"a", "1"}, {"b", "2"}};
+    CHECK(difference(rows, rows).empty());
+    CHECK(difference(rows, {{"a", "1"}, {"b", "3"}}) == "b: 2 expected, 3 found");
+    CHECK(difference(rows, {{"a", "1"}}) == "b: 2 expected, nothing found");
+    CHECK(difference({{"a", "1"}}, rows) == "b: nothing expected, 2 found");
 }
 
 TEST_CASE("any difference of totals is found and named") {

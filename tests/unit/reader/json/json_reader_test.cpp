@@ -645,9 +645,14 @@ TEST_CASE("each reason has a name of its own", "[reader]") {
     for (std::size_t i = 0; i < kBadReasonCount; ++i) {
         names.emplace_back(bad_reason_name(static_cast<BadReason>(i)));
     }
-    CHECK(names == std::vector<std::string>{"json", "encoding", "depth", "not_object",
-                                            "duplicate_field", "missing_field", "group_type",
-                                            "group_size", "number_type", "scale", "range"});
+    CHECK(
+        names ==
+        std::vector<std::string>{
+            "json",           "encoding",    "depth",        "not_object",       "duplicate_field",
+            "missing_field",  "group_type",  "group_size",   "number_type",      "scale",
+            "range",          "text_type",   "boolean_type", "scalar_type",      "text_nul",
+            "text_to_number", "time_format", "time_range",   "division_by_zero", "group_null",
+            "text_size"});
 }
 
 // cases: "--group-by customer.id", and 100 records of which nobody said what was wrong with them.

@@ -1,0 +1,49 @@
+// What is kept for one key, or comes of one record: a slot for each accumulator, and what lies
+// beside the slots. Sets and multisets, where a job keeps such, belong here.
+#pragma once
+
+#include "kstream/core/slot.hpp"
+#include "kstream/core/text_store.hpp"
+#include "kstream/model/aggregation_spec.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace kstream::audit {
+
+struct Row {
+    // Whether there is one: a key may have one in which no slot is present.
+    bool there = false;
+    std::vector<Slot> slots;
+    // By slots; of a job that keeps texts. The slot of a text says only that there is one.
+    std::vector<std::string> texts;
+
+    Row() = default;
+    // Nothing, of these accumulators.
+    explicit Row(std::span<const AggregateKind> kinds);
+    // As a stored format has it, whose texts are in `store`.
+    Row(std::span<const AggregateKind> kinds, std::span<const Slot> stored, const TextStore& store);
+
+    [[nodiscard]] bool empty() const { return !there; }
+    [[nodiscard]] const Slot& operator[](std::size_t i) const { return slots[i]; }
+    [[nodiscard]] std::uint64_t bytes() const;
+    friend bool operator==(const Row&, const Row&) = default;
+};
+
+// A row as a stored format takes it: slots that point into texts.
+struct StoredRow {
+    StoredRow(std::span<const AggregateKind> kinds, const Row& row);
+    std::vector<Slot> slots;
+    TextStore texts;
+};
+
+// Another row of slots into a row. Texts are none of theirs: of all keys nobody keeps the least.
+void add_row(std::span<const AggregateKind> kinds, std::span<Slot> row,
+             std::span<const Slot> other);
+// The same, texts and all; `row` is there afterwards.
+void add_row(std::span<const AggregateKind> kinds, Row& row, const Row& other);
+
+}  // namespace kstream::audit

@@ -1,0 +1,64 @@
+// One multiset of numbers, in order: for percentile_disc. A value stands once, with how often it
+// came; what has a rank is found by the sums of runs of values, and not by going through them.
+//
+// Runs of at most kRunValues values, each run sorted, one after the other. For a million different
+// values 40 bytes each at most, held by a test; a multiset of one value has some 150.
+#pragma once
+
+#include "kstream/model/int128.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace kstream {
+
+class RankedValues {
+public:
+    static constexpr std::size_t kRunValues = 256;
+
+    // How often the value is there; 0: not at all.
+    [[nodiscard]] std::uint64_t count(Int128 value) const;
+    // Says how often it is there from now on, and returns how often it was: to be put back when a
+    // layer is undone.
+    std::uint64_t set_count(Int128 value, std::uint64_t count);
+
+    // The value of that rank in ascending order, equal ones each with a rank of its own.
+    // Precondition: 1 <= rank <= total().
+    [[nodiscard]] Int128 ranked(std::uint64_t rank) const;
+    [[nodiscard]] std::uint64_t total() const { return total_; }
+    [[nodiscard]] std::size_t distinct() const { return distinct_; }
+
+    [[nodiscard]] std::size_t memory_bytes() const;
+
+private:
+    // 24 bytes; with an Int128 in it it would be 32.
+    struct Entry {
+        std::uint64_t low = 0;
+        std::int64_t high = 0;
+        std::uint64_t count = 0;
+
+        static Entry of(Int128 value, std::uint64_t count) {
+            return {static_cast<std::uint64_t>(static_cast<UInt128>(value)),
+                    static_cast<std::int64_t>(value >> 64), count};
+        }
+        [[nodiscard]] Int128 value() const {
+            return static_cast<Int128>(UInt128{static_cast<std::uint64_t>(high)} << 64 | low);
+        }
+    };
+    static_assert(sizeof(Entry) == 24);
+    struct Run {
+        std::vector<Entry> entries;  // 1 or more, ascending
+        std::uint64_t total = 0;
+    };
+
+    // The run that has the value, or would have it. Precondition: there is one.
+    [[nodiscard]] std::size_t run_of(Int128 value) const;
+    void split(std::size_t run);
+
+    std::vector<Run> runs_;
+    std::uint64_t total_ = 0;
+    std::size_t distinct_ = 0;
+};
+
+}  // namespace kstream

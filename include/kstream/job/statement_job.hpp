@@ -1,0 +1,31 @@
+// A job that is a statement, made once at the start, and shared by all that work on it.
+#pragma once
+
+#include "kstream/job/parse.hpp"
+#include "kstream/job/plan.hpp"
+#include "kstream/job/statement.hpp"
+#include "kstream/model/aggregation_spec.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kstream::job {
+
+struct StatementJob {
+    std::string text;  // what the places in the statement point into
+    Statement statement;
+    Plan plan;
+    AggregationSpec spec;  // as what records and totals only pass through knows it
+
+    // What stands at a place of the statement, for people: cut where it is long.
+    [[nodiscard]] std::string_view text_at(Place place) const;
+};
+
+[[nodiscard]] StatementJob statement_job(Statement statement, std::string text);
+
+// What the statement asks for that the parser takes and nothing here runs yet, in the order of the
+// text; empty where all of it is run.
+[[nodiscard]] std::vector<Problem> not_supported(const Statement& statement);
+
+}  // namespace kstream::job

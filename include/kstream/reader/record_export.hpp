@@ -1,0 +1,42 @@
+// Records of a statement's topic as rows that PostgreSQL's COPY reads (text format), with what the
+// statement wants of each and nothing else: the columns of job::export_columns(). Values stand
+// there as the record has them, with their kind: what becomes of them is PostgreSQL's to find out.
+#pragma once
+
+#include "kstream/job/statement.hpp"
+#include "kstream/model/record.hpp"
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kstream {
+
+class JsonFields;
+
+class RecordExport {
+public:
+    // Of a record's header, the last one of that name; none where it is absent or null.
+    using Header = std::optional<std::string_view>;
+
+    // The statement outlives it.
+    explicit RecordExport(const job::Statement& statement);
+    ~RecordExport();
+
+    // Names of the headers that a record's row needs, in the order of append()'s `headers`.
+    [[nodiscard]] std::span<const std::string> header_names() const { return header_names_; }
+
+    // One row, with its line feed. False: the record's value is no JSON object, and the row says
+    // why. Not of a tombstone.
+    bool append(std::string& out, const RecordView& record, std::span<const Header> headers);
+
+private:
+    const job::Statement& statement_;
+    std::unique_ptr<JsonFields> fields_;
+    std::vector<std::string> header_names_;
+};
+
+}  // namespace kstream

@@ -1,0 +1,94 @@
+#include "kstream/audit/row.hpp"
+
+#include "audit/sums.hpp"
+#include "kstream/check.hpp"
+#include "kstream/core/aggregates.hpp"
+#include "kstream/core/side_aggregates.hpp"
+
+#include <algorithm>
+
+namespace kstream::audit {
+namespace {
+
+// A slot of a row whose text lies in Row::texts.
+constexpr Slot kText{Int128{0}, true};
+
+}  // namespace
+
+Row::Row(std::span<const AggregateKind> kinds) : slots(kinds.size()) {
+    if (std::ranges::any_of(kinds, keeps_text)) {
+        texts.resize(kinds.size());
+    }
+}
+
+Row::Row(std::span<const AggregateKind> kinds, std::span<const Slot> stored, const TextStore& store)
+    : Row(kinds) {
+    there = true;
+    std::ranges::copy(stored, slots.begin());
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+        if (keeps_text(kinds[i]) && slots[i].present()) {
+            texts[i] = store.text(slots[i]);
+            slots[i] = kText;
+        }
+    }
+}
+
+std::uint64_t Row::bytes() const {
+    std::uint64_t bytes = slots.size() * sizeof(Slot) + texts.size() * sizeof(std::string);
+    for (const std::string& text : texts) {
+        bytes += text.capacity();
+    }
+    return bytes;
+}
+
+StoredRow::StoredRow(std::span<const AggregateKind> kinds, const Row& row) : slots(row.slots) {
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+        if (keeps_text(kinds[i]) && slots[i].present()) {
+            slots[i] = Slot{};
+            texts.merge(kinds[i], slots[i], row.texts[i]);
+        }
+    }
+}
+
+void add_row(std::span<const AggregateKind> kinds, std::span<Slot> row,
+             std::span<const Slot> other) {
+    for (std::size_t i = 0; i < kinds.size(); ++i) {
+        switch (kinds[i]) {
+            case aggregate_named("min"):
+            case aggregate_named("max"):
+                row[i] = extreme_of(kinds[i], row[i], other[i]);
+                break;
+            case aggregate_named("count"):
+            case aggregate_named("sum"):
+            case aggregate_named("squares_low"):
+            case aggregate_named("squares_high"):
+                row[i] =
+                    Slot{row[i].value() + other[i].value(), row[i].present() || other[i].present()};
+                break;
+            case kMinText:
+            case kMaxText:
+                break;
+            default:
+                KSTREAM_CHECK(false, "the audit knows every aggregate");
+        }
+    }
+}
+
+void add_row(std::span<const AggregateKind> kinds, Row& row, const Row& other) {
+    row.there = true;
+    add_row(kinds, std::span{row.slots}, std::span{other.slots});
+    for (std::size_t i = 0; i < row.texts.size(); ++i) {
+        if (!keeps_text(kinds[i]) || !other.slots[i].present()) {
+            continue;
+        }
+        const bool better =
+            !row.slots[i].present() ||
+            (kinds[i] == kMinText ? other.texts[i] < row.texts[i] : other.texts[i] > row.texts[i]);
+        if (better) {
+            row.texts[i] = other.texts[i];
+            row.slots[i] = kText;
+        }
+    }
+}
+
+}  // namespace kstream::audit

@@ -1,0 +1,677 @@
+// Each node of an expression is a call of a function of oracle.sql over texts, which PostgreSQL may
+// evaluate in whatever order it likes: none of them raises.
+#include "job/names.hpp"
+#include "kstream/job/functions.hpp"
+#include "kstream/job/plan.hpp"
+#include "kstream/job/postgres.hpp"
+#include "kstream/job/statement_text.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <span>
+#include <string_view>
+#include <utility>
+
+namespace kstream {
+
+extern const std::string_view kOracleSql;  // src/job/oracle.sql
+
+namespace job {
+namespace {
+
+using std::string_view;
+using Texts = std::vector<std::string>;
+
+// A function takes a hundred arguments at most.
+constexpr std::size_t kMaxArguments = 64;
+
+std::string joined(const Texts& texts, string_view between) {
+    std::string all;
+    for (const std::string& text : texts) {
+        all += (all.empty() ? "" : std::string{between}) + text;
+    }
+    return all;
+}
+
+std::string call(string_view function, const Texts& arguments) {
+    return std::string{function} + '(' + joined(arguments, ", ") + ')';
+}
+
+// `first` are in front of any number of others.
+std::string call_of_many(string_view function, Texts first, const Texts& others) {
+    if (others.size() <= kMaxArguments) {
+        std::ranges::copy(others, std::back_inserter(first));
+    } else {
+        first.push_back("VARIADIC ARRAY[" + joined(others, ", ") + ']');
+    }
+    return call(function, first);
+}
+
+// `template` is SQL over $1[1] and $1[2], which stand for what the arguments come to.
+std::string strict(string_view sql, const Texts& arguments) {
+    Texts all{as_string(sql)};
+    std::ranges::copy(arguments, std::back_inserter(all));
+    return call("strict", all);
+}
+
+// How two values of a type are compared.
+std::string comparison(ValueType type, string_view sign) {
+    const string_view cast = type == ValueType::numeric     ? "::numeric"
+                             : type == ValueType::boolean   ? "::boolean"
+                             : type == ValueType::timestamp ? "::bigint"
+                             : type == ValueType::local     ? "::bigint"
+                                                            : " COLLATE \"C\"";
+    return "$1[1]" + std::string{cast} + ' ' + std::string{sign} + " $1[2]" + std::string{cast};
+}
+
+string_view sign_of(Op op) {
+    switch (op) {
+        case Op::equal:
+            return "=";
+        case Op::not_equal:
+        case Op::distinct_from:
+            return "<>";
+        case Op::less:
+            return "<";
+        case Op::less_equal:
+            return "<=";
+        case Op::greater:
+            return ">";
+        case Op::greater_equal:
+            return ">=";
+        case Op::add:
+            return "+";
+        case Op::subtract:
+            return "-";
+        case Op::multiply:
+            return "*";
+        default:
+            return "%";
+    }
+}
+
+// Whether nothing has rounded it yet: it stands as top/bottom.
+bool is_quotient(const Expression& one) {
+    const auto any_argument = [&] { return std::ranges::any_of(one.arguments, is_quotient); };
+    switch (one.op) {
+        case Op::divide:
+            return true;
+        case Op::add:
+        case Op::subtract:
+        case Op::multiply:
+        case Op::negate:
+        case Op::absolute:
+        case Op::coalesce:
+            return any_argument();
+        case Op::case_when:
+            for (std::size_t i = 0; i < one.arguments.size(); ++i) {
+                const bool is_value = i % 2 == 1 || i + 1 == one.arguments.size();
+                if (is_value && is_quotient(one.arguments[i])) {
+                    return true;
+                }
+            }
+            return false;
+        default:
+            return false;
+    }
+}
+
+std::string numbered(char letter, std::size_t index) {
+    return letter + std::to_string(index + 1);
+}
+
+class Calls {
+public:
+    explicit Calls(const Statement& statement) : statement_(statement) {}
+
+    [[nodiscard]] std::string sql(const Expression& one) const {
+        const auto first = [&] { return sql(one.arguments[0]); };
+        const auto literal = [&](std::size_t i) { return one.arguments[i].literal.text; };
+        switch (one.op) {
+            case Op::field:
+                return numbered('v', one.index);
+            case Op::group:
+                return numbered('k', one.index);
+            case Op::aggregate:
+                return numbered('a', one.index);
+            case Op::literal:
+                return constant(one);
+            case Op::null:
+                return "NULL::text";
+            case Op::logical_and:
+                return call_of_many("junction", {"'false'"}, all(one));
+            case Op::logical_or:
+                return call_of_many("junction", {"'true'"}, all(one));
+            case Op::logical_not:
+                return strict("NOT $1[1]::boolean", all(one));
+            case Op::is_true:
+                return call("is_truth", {first(), "'true'"});
+            case Op::is_false:
+                return call("is_truth", {first(), "'false'"});
+            case Op::is_null:
+                return call("is_null", {presence(one.arguments[0])});
+            case Op::equal:
+            case Op::not_equal:
+            case Op::less:
+            case Op::less_equal:
+            case Op::greater:
+            case Op::greater_equal:
+                return call("compared", with_comparison(one));
+            case Op::distinct_from:
+                return call("distinct_from", with_comparison(one));
+            case Op::in_list:
+                return call_of_many("in_list", {as_string(comparison(one.arguments[0].type, "="))},
+                                    all(one));
+            case Op::like:
+                return call("compared", {as_string("$1[1] LIKE " + as_string(literal(1)) +
+                                                   " ESCAPE " + as_string(one.literal.text)),
+                                         first()});
+            case Op::case_when: {
+                Texts parts = all(one);
+                if (parts.size() % 2 == 0) {
+                    parts.emplace_back("NULL::text");
+                }
+                return call_of_many("case_when", {}, parts);
+            }
+            case Op::coalesce:
+                return call_of_many("first_value", {}, all(one));
+            case Op::nullif: {
+                Texts parts = all(one);
+                parts.insert(parts.begin(), as_string(comparison(one.type, "=")));
+                return call("null_if", parts);
+            }
+            case Op::greatest:
+            case Op::least:
+                return call_of_many(
+                    "extreme",
+                    {as_string(comparison(one.type, one.op == Op::greatest ? ">" : "<"))},
+                    all(one));
+            case Op::to_numeric:
+                return to_numeric(one);
+            case Op::to_text:
+                return one.arguments[0].type == ValueType::scalar ? call("scalar_text", {first()})
+                                                                  : first();
+            default:
+                return strict(function(one), arguments_of(one));
+        }
+    }
+
+    // What can be asked of it is whether it is there.
+    [[nodiscard]] std::string presence(const Expression& one) const {
+        const bool counts_numbers = one.op == Op::field && one.type == ValueType::scalar &&
+                                    statement_.fields[one.index].origin == FieldOrigin::value;
+        return counts_numbers ? call("present", {numbered('f', one.index) + "_kind"}) : sql(one);
+    }
+
+private:
+    [[nodiscard]] Texts all(const Expression& one) const {
+        Texts texts;
+        for (const Expression& argument : one.arguments) {
+            texts.push_back(sql(argument));
+        }
+        return texts;
+    }
+
+    // Those that are no literals of the function's own.
+    [[nodiscard]] Texts arguments_of(const Expression& one) const {
+        switch (one.op) {
+            case Op::add:
+            case Op::subtract:
+            case Op::multiply:
+            case Op::divide:
+            case Op::modulo:
+            case Op::concat:
+                return all(one);
+            case Op::round:
+            case Op::truncate:
+            case Op::floor:
+            case Op::ceil: {
+                return {sql(one.arguments[0])};
+            }
+            case Op::date_trunc:
+            case Op::date_bin:
+            case Op::extract:
+                return {sql(one.arguments[1])};
+            default:
+                return {sql(one.arguments[0])};
+        }
+    }
+
+    [[nodiscard]] Texts with_comparison(const Expression& one) const {
+        Texts parts = all(one);
+        parts.insert(parts.begin(), as_string(comparison(one.arguments[0].type, sign_of(one.op))));
+        return parts;
+    }
+
+    [[nodiscard]] static std::string constant(const Expression& one) {
+        switch (one.type) {
+            case ValueType::boolean:
+                return one.literal.boolean ? "'true'" : "'false'";
+            case ValueType::timestamp:
+                return '\'' + std::to_string(one.literal.milliseconds) + '\'';
+            default:
+                return as_string(one.literal.text);
+        }
+    }
+
+    [[nodiscard]] std::string to_numeric(const Expression& one) const {
+        const Expression& from = one.arguments[0];
+        std::string made = sql(from);
+        if (from.type == ValueType::scalar) {
+            made = call("scalar_number", {made});
+        } else if (from.type == ValueType::text) {
+            made = strict("fit(strict_number($1[1]))", {made});
+        }
+        if (one.precision) {
+            made = strict("fit(limited($1[1]::numeric, " + std::to_string(*one.precision) + ", " +
+                              std::to_string(one.scale.value_or(0)) + "))",
+                          {made});
+        }
+        return made;
+    }
+
+    // SQL over $1[1] and $1[2].
+    [[nodiscard]] static std::string function(const Expression& one) {
+        const bool quotient = is_quotient(one);
+        const bool of_quotient = !one.arguments.empty() && is_quotient(one.arguments[0]);
+        const auto literal = [&](std::size_t i) { return one.arguments[i].literal.text; };
+        const string_view sign = sign_of(one.op);
+        switch (one.op) {
+            case Op::divide:
+                return "divided($1[1], $1[2])";
+            case Op::add:
+                if (quotient) {
+                    return "plus($1[1], $1[2])";
+                }
+                break;
+            case Op::subtract:
+                if (quotient) {
+                    return "plus($1[1], minus($1[2]))";
+                }
+                break;
+            case Op::multiply:
+                if (quotient) {
+                    return "times($1[1], $1[2])";
+                }
+                break;
+            case Op::modulo:
+                break;
+            case Op::negate:
+                return quotient ? "minus($1[1])" : "fit(-$1[1]::numeric)";
+            case Op::absolute:
+                return quotient ? "without_sign($1[1])" : "fit(abs($1[1]::numeric))";
+            case Op::round:
+                return of_quotient
+                           ? "fit(round_quotient(top($1[1]), bottom($1[1]), " + literal(1) + "))"
+                           : "fit(round($1[1]::numeric, " + literal(1) + "))";
+            case Op::truncate:
+                return of_quotient
+                           ? "fit(cut_quotient(top($1[1]), bottom($1[1]), " + literal(1) + "))"
+                           : "fit(trunc($1[1]::numeric, " + literal(1) + "))";
+            case Op::floor:
+                return of_quotient ? "fit(floor_quotient(top($1[1]), bottom($1[1])))"
+                                   : "fit(floor($1[1]::numeric))";
+            case Op::ceil:
+                return of_quotient ? "fit(-floor_quotient(-top($1[1]), bottom($1[1])))"
+                                   : "fit(ceil($1[1]::numeric))";
+            case Op::concat:
+                return "$1[1] || $1[2]";
+            case Op::length:
+                return "length($1[1])";
+            case Op::substring:
+                return "substring($1[1] FROM " + literal(1) +
+                       (one.arguments.size() > 2 ? " FOR " + literal(2) : std::string{}) + ')';
+            case Op::left:
+                return "left($1[1], " + literal(1) + ')';
+            case Op::right:
+                return "right($1[1], " + literal(1) + ')';
+            case Op::split_part:
+                return "split_part($1[1], " + as_string(literal(1)) + ", " + literal(2) + ')';
+            case Op::lower:
+                return "lower($1[1] COLLATE \"C\")";
+            case Op::upper:
+                return "upper($1[1] COLLATE \"C\")";
+            case Op::parse_timestamp:
+                return "strict_time($1[1])";
+            case Op::to_timestamp:
+                return "in_years(floor($1[1]::numeric * 1000))";
+            case Op::at_zone:
+                return "ms(instant($1[1]) AT TIME ZONE " + as_string(literal(1)) + ')';
+            case Op::date_trunc:
+                return "begins(" + as_string(literal(0)) + ", $1[1], " + as_string(literal(2)) +
+                       ')';
+            case Op::date_bin:
+                return "ms(date_bin(interval '" +
+                       std::to_string(one.arguments[0].literal.milliseconds) +
+                       " milliseconds', instant($1[1]), instant('" +
+                       std::to_string(one.arguments[2].literal.milliseconds) + "')))";
+            case Op::extract: {
+                const bool local = one.arguments[1].type == ValueType::local;
+                return "fit(extract(" + literal(0) + " FROM " + (local ? "clock" : "instant") +
+                       "($1[1])))";
+            }
+            default:
+                break;
+        }
+        return "fit($1[1]::numeric " + std::string{sign} + " $1[2]::numeric)";
+    }
+
+    const Statement& statement_;
+};
+
+// ---- the script ---------------------------------------------------------------------------------
+
+// Each line of it, however it ends, behind two dashes.
+std::string as_comment(string_view text) {
+    std::string made;
+    bool begins = true;
+    for (const char c : text) {
+        made += begins ? "--   " : "";
+        begins = c == '\n' || c == '\r';
+        made += begins ? '\n' : c;
+    }
+    return made + (begins ? "" : "\n");
+}
+
+std::string always_quoted(string_view name) {
+    std::string quoted = "\"";
+    for (const char c : name) {
+        quoted += c;
+        if (c == '"') {
+            quoted += c;
+        }
+    }
+    return quoted + '"';
+}
+
+class Script {
+public:
+    explicit Script(const Statement& statement)
+        : statement_(statement), plan_(plan_of(statement)), calls_(statement) {
+        for (std::size_t i = 0; i < statement.group_by.size(); ++i) {
+            keys_.push_back(numbered('k', i));
+        }
+    }
+
+    [[nodiscard]] std::string records() const {
+        Texts columns;
+        for (const ExportColumn& column : export_columns(statement_)) {
+            columns.push_back("  " + column.name + ' ' + std::string{column.type});
+        }
+        std::string sql = "CREATE TABLE records (\n" + joined(columns, ",\n") + ");\n";
+        for (std::size_t i = 0; i < statement_.fields.size(); ++i) {
+            if (statement_.fields[i].origin == FieldOrigin::value) {
+                sql += as_comment(numbered('f', i) + " is " + statement_.fields[i].spelling);
+            }
+        }
+        return sql;
+    }
+
+    [[nodiscard]] std::string judged() const {
+        Texts read{"kafka_partition", "kafka_offset", "bad_record"};
+        for (std::size_t i = 0; i < statement_.fields.size(); ++i) {
+            std::ranges::copy(value_of_field(i), std::back_inserter(read));
+        }
+        Texts computed{"kafka_partition", "kafka_offset", "bad_record", "passes"};
+        Texts kept{"kafka_partition", "kafka_offset"};
+        std::string bad;
+        for (std::size_t i = 0; i < statement_.group_by.size(); ++i) {
+            const std::string& key = keys_[i];
+            const Expression& value = statement_.group_by[i].value;
+            computed.push_back(kept_value(value, "passes = 'true'") + " AS " + key);
+            bad += "\n            WHEN " + key + " IS NULL OR is_bad(" + key + ") THEN 'bad'";
+            kept.push_back(key);
+        }
+        for (std::size_t i = 0; i < plan_.inputs.size(); ++i) {
+            const std::string input = numbered('i', i);
+            computed.push_back(input_value(plan_.inputs[i]) + " AS " + input);
+            bad += "\n            WHEN is_bad(" + input + ") THEN 'bad'";
+            kept.push_back(input);
+        }
+        const std::string passes =
+            statement_.where ? calls_.sql(*statement_.where) : std::string{"'true'"};
+        return "CREATE TABLE judged AS\n"
+               "WITH read AS MATERIALIZED (\n  SELECT " +
+               joined(read, ",\n         ") +
+               "\n  FROM records),\n"
+               "passed AS MATERIALIZED (\n  SELECT *, " +
+               passes +
+               " AS passes\n  FROM read),\n"
+               "computed AS MATERIALIZED (\n  SELECT " +
+               joined(computed, ",\n         ") +
+               "\n  FROM passed)\n"
+               "SELECT CASE WHEN bad_record IS NOT NULL THEN 'bad'\n"
+               "            WHEN passes = err() THEN 'bad'\n"
+               "            WHEN passes IS DISTINCT FROM 'true' THEN 'filtered'" +
+               bad + "\n            ELSE 'aggregated' END AS verdict,\n       " +
+               joined(kept, ", ") + "\nFROM computed;\n";
+    }
+
+    [[nodiscard]] std::string grouped() const {
+        Texts columns = keys_;
+        for (std::size_t i = 0; i < statement_.aggregates.size(); ++i) {
+            columns.push_back(aggregate(i) + " AS " + numbered('a', i));
+        }
+        return "CREATE TABLE grouped AS\nSELECT " + joined(columns, ",\n       ") +
+               "\nFROM judged\nWHERE verdict = 'aggregated'\n" +
+               (keys_.empty() ? std::string{"HAVING count(*) > 0"}
+                              : "GROUP BY " + joined(keys_, ", ")) +
+               ";\n";
+    }
+
+    [[nodiscard]] std::string finished() const {
+        Texts columns = keys_;
+        for (std::size_t i = 0; i < statement_.columns.size(); ++i) {
+            columns.push_back("nullif(" + calls_.sql(statement_.columns[i].value) + ", err()) AS " +
+                              numbered('c', i));
+        }
+        std::string sql =
+            "CREATE TABLE finished AS\nSELECT " + joined(columns, ",\n       ") + "\nFROM grouped";
+        if (statement_.having) {
+            sql += "\nWHERE " + calls_.sql(*statement_.having) + " = 'true'";
+        }
+        return sql + ";\n";
+    }
+
+    [[nodiscard]] std::string results() const {
+        Texts columns;
+        for (std::size_t i = 0; i < statement_.columns.size(); ++i) {
+            columns.push_back(shown(statement_.columns[i].value.type, numbered('c', i)) + " AS " +
+                              always_quoted(statement_.columns[i].name));
+        }
+        std::string sql = "SELECT " + joined(columns, ",\n       ") + "\nFROM finished";
+        Texts order;
+        for (const std::string& key : keys_) {
+            order.push_back(key + " COLLATE \"C\"");
+        }
+        return sql + (order.empty() ? "" : "\nORDER BY " + joined(order, ", ")) + ";\n";
+    }
+
+private:
+    [[nodiscard]] Texts value_of_field(std::size_t i) const {
+        const Field& field = statement_.fields[i];
+        const std::string as = " AS " + numbered('v', i);
+        const std::string name = numbered('f', i);
+        switch (field.origin) {
+            case FieldOrigin::partition:
+                return {"kafka_partition::text" + as};
+            case FieldOrigin::offset:
+                return {"kafka_offset::text" + as};
+            case FieldOrigin::timestamp:
+                return {"kafka_time(kafka_timestamp)" + as};
+            default:
+                return {name + "_kind",
+                        call("field", {as_string(name_of_type(field.type)), name + "_kind", name}) +
+                            as};
+        }
+    }
+
+    [[nodiscard]] static string_view name_of_type(ValueType type) {
+        return type == ValueType::timestamp ? "timestamp" : name_of(type);
+    }
+
+    [[nodiscard]] std::string kept_value(const Expression& value, string_view when) const {
+        return "CASE WHEN " + std::string{when} + " THEN " +
+               call("kept", {as_string(name_of_type(value.type)), std::to_string(statement_.scale),
+                             calls_.sql(value)}) +
+               " END";
+    }
+
+    [[nodiscard]] std::string input_value(const Input& input) const {
+        std::string filter = "'true'";
+        if (input.filter) {
+            filter = calls_.sql(*input.filter);
+        }
+        std::string value = "'true'";
+        if (input.value && input.strict) {
+            value = call("kept", {as_string(name_of_type(input.value->type)),
+                                  std::to_string(statement_.scale), calls_.sql(*input.value)});
+        } else if (input.value) {
+            value = call("counted", {calls_.presence(*input.value)});
+        }
+        const std::string when_passed = "CASE WHEN passes = 'true' THEN ";
+        return when_passed + (input.filter ? call("filtered", {filter, value}) : value) + " END";
+    }
+
+    [[nodiscard]] std::string aggregate(std::size_t index) const {
+        const Aggregate& one = statement_.aggregates[index];
+        const std::string input =
+            numbered('i', plan_.accumulators[plan_.aggregates[index].value].input);
+        const ValueType type = one.input ? one.input->type : ValueType::boolean;
+        const std::string typed = input + (type == ValueType::numeric     ? "::numeric"
+                                           : type == ValueType::timestamp ? "::bigint"
+                                           : type == ValueType::boolean   ? "::boolean"
+                                                                          : " COLLATE \"C\"");
+        const std::string digits = std::to_string(one.scale);
+        const std::string n = "count(" + input + ")";
+        const auto number = [](const std::string& sql) { return "number_text(" + sql + ")"; };
+        // n * sum(x^2) - sum(x)^2: n^2 times the variance.
+        const std::string spread =
+            n + " * sum(" + typed + " * " + typed + ") - sum(" + typed + ") * sum(" + typed + ")";
+        const std::string of_all = n + "::numeric * " + n;
+        const std::string of_sample = "nullif(" + n + "::numeric * (" + n + " - 1), 0)";
+        switch (one.function) {
+            case AggregateFunction::count_all:
+            case AggregateFunction::count:
+                return n + "::text";
+            case AggregateFunction::count_distinct:
+                return "count(DISTINCT " + input + " COLLATE \"C\")::text";
+            case AggregateFunction::sum:
+                return number("sum(" + typed + ")");
+            case AggregateFunction::avg:
+                return number("round_quotient(sum(" + typed + "), " + n + ", " + digits + ")");
+            case AggregateFunction::min:
+            case AggregateFunction::max:
+            case AggregateFunction::bool_and:
+            case AggregateFunction::bool_or: {
+                const std::string made = std::string{row_of(one.function).name} + '(' + typed + ')';
+                return type == ValueType::numeric ? number(made) : made + "::text";
+            }
+            case AggregateFunction::percentile_disc: {
+                const std::string made =
+                    "percentile_disc(" + one.percentile + ") WITHIN GROUP (ORDER BY " + typed + ')';
+                return type == ValueType::numeric ? number(made) : '(' + made + ")::text";
+            }
+            case AggregateFunction::var_pop:
+                return number("round_quotient(" + spread + ", " + of_all + ", " + digits + ")");
+            case AggregateFunction::var_samp:
+                return number("round_quotient(" + spread + ", " + of_sample + ", " + digits + ")");
+            case AggregateFunction::stddev_pop:
+                return number("round_root(" + spread + ", nullif(" + of_all + ", 0), " + digits +
+                              ")");
+            case AggregateFunction::stddev_samp:
+                return number("round_root(" + spread + ", " + of_sample + ", " + digits + ")");
+        }
+        return "NULL";
+    }
+
+    [[nodiscard]] static std::string shown(ValueType type, const std::string& column) {
+        switch (type) {
+            case ValueType::numeric:
+                return column + "::numeric";
+            case ValueType::boolean:
+                return column + "::boolean";
+            case ValueType::timestamp:
+                return "instant(" + column + ")";
+            case ValueType::scalar:
+                return "scalar_json(" + column + ")";
+            default:
+                return column;
+        }
+    }
+
+    const Statement& statement_;
+    Plan plan_;
+    Calls calls_;
+    Texts keys_;
+};
+
+}  // namespace
+
+std::vector<ExportColumn> export_columns(const Statement& statement) {
+    std::vector<ExportColumn> columns{{"kafka_partition", "int"},
+                                      {"kafka_offset", "bigint"},
+                                      {"kafka_timestamp", "bigint"},
+                                      {"bad_record", "text"}};
+    for (std::size_t i = 0; i < statement.fields.size(); ++i) {
+        switch (statement.fields[i].origin) {
+            case FieldOrigin::partition:
+            case FieldOrigin::offset:
+            case FieldOrigin::timestamp:
+                break;
+            default:
+                columns.push_back({numbered('f', i) + "_kind", "text"});
+                columns.push_back({numbered('f', i), "text"});
+                break;
+        }
+    }
+    return columns;
+}
+
+std::string to_postgres(const Statement& statement, std::string_view export_file) {
+    const Script script{statement};
+    std::string sql =
+        "-- What the results of a job of kstream have to be, as PostgreSQL (15 or later) computes\n"
+        "-- them from an export of the job's topic. Nothing of kstream is needed to run this:\n"
+        "--   psql -X -f THIS_FILE DATABASE\n"
+        "-- in the folder of the export, which is written by\n"
+        "--   kstream explain JOB.sql --export FILE\n"
+        "-- Everything is made in the schema kstream_explain, which is dropped first. The\n"
+        "-- database has to be one in UTF8. The job:\n";
+    sql += as_comment(to_sql(statement));
+    sql +=
+        "\n\\set ON_ERROR_STOP on\n"
+        "SET client_encoding = 'UTF8';\n"
+        "SET standard_conforming_strings = on;\n"
+        "SET client_min_messages = warning;\n"
+        "SET TimeZone = 'UTC';\n"
+        "SET jit = off;\n"
+        "DROP SCHEMA IF EXISTS kstream_explain CASCADE;\n"
+        "CREATE SCHEMA kstream_explain;\n"
+        "SET search_path = kstream_explain, pg_catalog;\n"
+        "\n-- ==== Functions: the same for every job ====\n";
+    sql += kOracleSql;
+    sql +=
+        "\n-- ==== The export: one row for each record that has a value ====\n"
+        "-- bad_record: why the value is no JSON object; else NULL.\n";
+    sql += script.records();
+    sql += "\\copy records FROM " + as_string(export_file) + "\n";
+    sql +=
+        "\n-- ==== What becomes of each record ====\n"
+        "-- v: fields, k: keys, i: inputs of aggregates. WHERE comes first, then the keys, then\n"
+        "-- FILTER and the input of each aggregate.\n";
+    sql += script.judged();
+    sql += "\n-- ==== Groups, a: aggregates ====\n";
+    sql += script.grouped();
+    sql += "\n-- ==== Columns; one that is out of bounds is NULL ====\n";
+    sql += script.finished();
+    sql +=
+        "\n-- ==== How many records were used, filtered by WHERE, and bad ====\n"
+        "SELECT verdict, count(*) FROM judged GROUP BY verdict ORDER BY verdict;\n"
+        "\n-- ==== The results ====\n";
+    sql += script.results();
+    return sql;
+}
+
+}  // namespace job
+}  // namespace kstream

@@ -1,0 +1,207 @@
+#include "reader/statement_plan.hpp"
+
+#include "kstream/check.hpp"
+#include "kstream/core/time_text.hpp"
+#include "kstream/job/plan.hpp"
+#include "kstream/model/decimal.hpp"
+
+#include <utility>
+
+namespace kstream {
+namespace {
+
+using expr::Tag;
+using expr::Value;
+
+RecordVerdict bad(BadReason reason, std::uint32_t node) {
+    return {.ok = false, .reason = reason, .field = static_cast<std::int32_t>(node)};
+}
+
+// Of a value that an error or something missing stands for.
+RecordVerdict bad(const Value& value) {
+    return bad(value.tag == Tag::error ? value.reason : BadReason::missing_field, value.node);
+}
+
+constexpr RecordVerdict kFiltered{.ok = false, .filtered = true};
+
+}  // namespace
+
+Result<StatementPlan> StatementPlan::compile(const job::Statement& statement,
+                                             const expr::ZoneFiles& zones) {
+    StatementPlan plan;
+    plan.program = std::make_unique<expr::Program>(statement.fields);
+    plan.scale = statement.scale;
+    std::optional<Error> error;
+    const auto add = [&](const job::Expression& expression) {
+        Result<std::uint32_t> node = plan.program->add(expression, zones);
+        if (!node && !error) {
+            error = std::move(node.error());
+        }
+        return node.value_or(0);
+    };
+    if (statement.where) {
+        plan.where = add(*statement.where);
+    }
+    for (const job::GroupColumn& column : statement.group_by) {
+        plan.keys.push_back(add(column.value));
+    }
+    for (const job::Input& input : job::plan_of(statement).inputs) {
+        Input planned{.filter = {}, .value = {}, .strict = input.strict};
+        if (input.filter) {
+            planned.filter = add(*input.filter);
+        }
+        if (input.value) {
+            planned.value = add(*input.value);
+        }
+        plan.inputs.push_back(planned);
+    }
+    if (error) {
+        return std::unexpected(*std::move(error));
+    }
+    return plan;
+}
+
+std::string_view StatementPlan::field_name(const RecordVerdict& verdict) const {
+    if (verdict.field == RecordVerdict::kNoField) {
+        return {};
+    }
+    const expr::Node& node = program->nodes()[static_cast<std::size_t>(verdict.field)];
+    return node.op == job::Op::field ? std::string_view{program->fields()[node.index].spelling}
+                                     : std::string_view{};
+}
+
+std::optional<job::Place> StatementPlan::place(const RecordVerdict& verdict) const {
+    if (verdict.field == RecordVerdict::kNoField) {
+        return std::nullopt;
+    }
+    return program->nodes()[static_cast<std::size_t>(verdict.field)].place;
+}
+
+StatementJudge::StatementJudge(const StatementPlan& plan)
+    : plan_(plan), evaluator_(*plan.program), key_texts_(plan.keys.size()) {}
+
+RecordVerdict StatementJudge::judge(const expr::Leaves& leaves, GroupKey& group,
+                                    std::span<StatementInput> inputs) {
+    evaluator_.begin(leaves);
+    if (plan_.where) {
+        const Value& passes = evaluator_.value(*plan_.where);
+        if (!passes.is_true()) {
+            return passes.tag == Tag::error ? bad(passes) : kFiltered;
+        }
+    }
+    for (std::size_t i = 0; i < plan_.keys.size(); ++i) {
+        if (const auto problem = key(i, group.values[i])) {
+            return *problem;
+        }
+    }
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+        if (const auto problem = input(plan_.inputs[i], inputs[i])) {
+            return *problem;
+        }
+    }
+    return {};
+}
+
+std::optional<RecordVerdict> StatementJudge::key(std::size_t number, GroupValue& out) {
+    const std::uint32_t node = plan_.keys[number];
+    const Value& value = evaluator_.value(node);
+    std::string& text = key_texts_[number];
+    switch (value.tag) {
+        case Tag::missing:
+        case Tag::error:
+            return bad(value);
+        case Tag::null:
+            return bad(BadReason::group_null, node);
+        case Tag::text:
+            if (value.text.size() > kMaxGroupValueBytes) {
+                return bad(BadReason::group_size, node);
+            }
+            out = {GroupValueType::string, value.text};
+            return std::nullopt;
+        case Tag::boolean:
+            out = {GroupValueType::boolean, value.truth ? "true" : "false"};
+            return std::nullopt;
+        case Tag::numeric: {
+            Decimal units;
+            const DecimalError error = expr::to_units(value.number, plan_.scale, units.units);
+            if (error != DecimalError::none) {
+                return bad(error == DecimalError::scale ? BadReason::scale : BadReason::range,
+                           node);
+            }
+            text.clear();
+            append_decimal(text, units, plan_.scale, 0);
+            out = {GroupValueType::number, text};
+            return std::nullopt;
+        }
+        case Tag::timestamp:
+            text.clear();
+            append_timestamp(text, value.milliseconds);
+            out = {GroupValueType::string, text};
+            return std::nullopt;
+        case Tag::local:
+            break;
+    }
+    KSTREAM_CHECK(false, "a local time is no key");
+    return std::nullopt;
+}
+
+std::optional<RecordVerdict> StatementJudge::input(const StatementPlan::Input& input,
+                                                   StatementInput& out) {
+    out = {};
+    if (input.filter) {
+        const Value& passes = evaluator_.value(*input.filter);
+        if (!passes.is_true()) {
+            return passes.tag == Tag::error ? std::optional{bad(passes)} : std::nullopt;
+        }
+    }
+    if (!input.value) {
+        out.kind = StatementInput::Kind::present;
+        return std::nullopt;
+    }
+    if (!input.strict) {
+        const Value is_null = evaluator_.null_test(*input.value);
+        if (is_null.tag == Tag::error) {
+            return bad(is_null);
+        }
+        out.kind = is_null.truth ? StatementInput::Kind::skip : StatementInput::Kind::present;
+        return std::nullopt;
+    }
+    const Value& value = evaluator_.value(*input.value);
+    switch (value.tag) {
+        case Tag::missing:
+        case Tag::error:
+            return bad(value);
+        case Tag::null:
+            return std::nullopt;
+        case Tag::numeric: {
+            out.kind = StatementInput::Kind::number;
+            const DecimalError error = expr::to_units(value.number, plan_.scale, out.units);
+            if (error != DecimalError::none) [[unlikely]] {
+                return bad(error == DecimalError::scale ? BadReason::scale : BadReason::range,
+                           *input.value);
+            }
+            return std::nullopt;
+        }
+        case Tag::text:
+            if (value.text.size() > kMaxTextBytes) {
+                return bad(BadReason::text_size, *input.value);
+            }
+            out.kind = StatementInput::Kind::text;
+            out.text = value.text;
+            return std::nullopt;
+        case Tag::boolean:
+            out.kind = StatementInput::Kind::boolean;
+            out.units = value.truth ? 1 : 0;
+            return std::nullopt;
+        case Tag::timestamp:
+            out.kind = StatementInput::Kind::timestamp;
+            out.units = value.milliseconds;
+            return std::nullopt;
+        case Tag::local:
+            break;
+    }
+    KSTREAM_CHECK(false, "a local time is no input");
+    return std::nullopt;
+}
+
+}  // namespace kstream

@@ -1,0 +1,62 @@
+// The expressions of a statement that a record goes through, compiled, and the order in which it
+// is judged by them. Knows no format.
+#pragma once
+
+#include "kstream/error.hpp"
+#include "kstream/expr/program.hpp"
+#include "kstream/job/statement.hpp"
+#include "kstream/model/group_key.hpp"
+#include "kstream/reader/record_reader.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kstream {
+
+struct StatementPlan {
+    // One of job::Plan::inputs.
+    struct Input {
+        std::optional<std::uint32_t> filter;
+        std::optional<std::uint32_t> value;
+        bool strict = false;
+    };
+
+    [[nodiscard]] static Result<StatementPlan> compile(const job::Statement& statement,
+                                                       const expr::ZoneFiles& zones);
+
+    // Of a verdict that is about a node: the field that it is, or the first one in it.
+    [[nodiscard]] std::string_view field_name(const RecordVerdict& verdict) const;
+    [[nodiscard]] std::optional<job::Place> place(const RecordVerdict& verdict) const;
+
+    std::unique_ptr<expr::Program> program;  // stays where it is
+    std::optional<std::uint32_t> where;
+    std::vector<std::uint32_t> keys;
+    std::vector<Input> inputs;
+    int scale = 0;
+};
+
+class StatementJudge {
+public:
+    // The plan outlives it and stays where it is.
+    explicit StatementJudge(const StatementPlan& plan);
+
+    // On ok, `group` and `inputs` are filled; both may point into the record or in here.
+    [[nodiscard]] RecordVerdict judge(const expr::Leaves& leaves, GroupKey& group,
+                                      std::span<StatementInput> inputs);
+
+private:
+    [[nodiscard]] std::optional<RecordVerdict> key(std::size_t number, GroupValue& out);
+    [[nodiscard]] std::optional<RecordVerdict> input(const StatementPlan::Input& input,
+                                                     StatementInput& out);
+
+    const StatementPlan& plan_;
+    expr::Evaluator evaluator_;
+    std::vector<std::string> key_texts_;  // of values that have another form in a key
+};
+
+}  // namespace kstream

@@ -1,0 +1,124 @@
+// A job by its statement: what it makes of the configuration, and what may not stand beside it.
+#include "support/cli_fixture.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <cstdio>
+#include <fstream>
+#include <string>
+#include <vector>
+
+namespace kstream::cli {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+const std::string kOfFlags = "SELECT a, sum(v) AS s, count(*) AS n FROM t GROUP BY a";
+const std::string kOfStatements =
+    "INSERT INTO vendas_por_uf SELECT c.uf AS uf, round(avg(v), 2) AS media FROM vendas "
+    "WHERE v > 0 GROUP BY c.uf";
+
+}  // namespace
+
+TEST_CASE("A statement is the job of each subcommand that has one", "[statement]") {
+    const auto aggregate = config_from<AggregateConfig>({"aggregate", "--query", kOfStatements});
+    REQUIRE(aggregate.query.job != nullptr);
+    REQUIRE(aggregate.spec.statement);
+    CHECK(aggregate.spec.source_topic == "vendas");
+    CHECK(aggregate.results_topic == "vendas_por_uf");
+    CHECK(aggregate.spec.statement->columns == Lines{"uf", "media"});
+    const auto topics =
+        config_from<CreateTopicsConfig>({"create-topics", "--query", kOfStatements});
+    CHECK(topics.source_topic == "vendas");
+    CHECK(topics.results_topic == "vendas_por_uf");
+    const auto results = config_from<ResultsConfig>({"results", "--query", kOfStatements});
+    CHECK(results.spec == aggregate.spec);
+    CHECK(results.results_topic == "vendas_por_uf");
+    const auto reset =
+        config_from<ResetConfig>({"reset", "--application-id", "x", "--query", kOfStatements});
+    CHECK(reset.results_topic == "vendas_por_uf");
+    const auto explain = config_from<ExplainConfig>({"explain", "--query", kOfStatements});
+    CHECK(explain.spec == aggregate.spec);
+}
+
+TEST_CASE("A statement that flags can say is the same job as theirs", "[statement]") {
+    const auto flags = config_from<AggregateConfig>(
+        {"aggregate", "--topic", "t", "--group-by", "a", "--sum", "v=s", "--count=n"});
+    const auto statement = config_from<AggregateConfig>({"aggregate", "--query", kOfFlags});
+    CHECK(statement.spec == flags.spec);
+    // So the audit proves it.
+    CHECK(config_from<AuditConfig>({"audit", "--query", kOfFlags}).spec == flags.spec);
+    const auto scaled =
+        config_from<AggregateConfig>({"aggregate", "--scale", "2", "--query", kOfFlags});
+    CHECK(scaled.spec.scale == 2);
+}
+
+TEST_CASE("A statement comes from a file, also without an option", "[statement]") {
+    const TemporaryFile file(kOfFlags + ";\n");
+    const auto named = config_from<AggregateConfig>({"aggregate", "--query-file", file.path()});
+    CHECK(named.spec.source_topic == "t");
+    const std::string path = file.path() + ".sql";
+    std::ofstream{path} << kOfFlags;
+    CHECK(config_from<AggregateConfig>({"aggregate", path}).spec == named.spec);
+    CHECK(config_from<AggregateConfig>({"aggregate", "--workers", "2", path}).spec == named.spec);
+    CHECK(problems_from({"aggregate", path, path}) == Lines{"'" + path + "': unexpected argument"});
+    CHECK(problems_from({"produce", path}) == Lines{"'" + path + "': unexpected argument"});
+    std::remove(path.c_str());
+    CHECK(problems_from({"aggregate", path})[0].starts_with("--query-file " + path +
+                                                            ": cannot be read: No such file"));
+}
+
+TEST_CASE("All that is wrong with a statement is told, each with its place", "[statement]") {
+    const Lines wrong = problems_from({"aggregate", "--query",
+                                       "SELECT a, nix(v) AS s, "
+                                       "bix(v) AS t FROM t GROUP BY a"});
+    REQUIRE(wrong.size() == 2);
+    CHECK(wrong[0].starts_with("--query:1:11: "));
+    CHECK(wrong[0].contains("^"));
+    CHECK_FALSE(wrong[0].ends_with("\n"));
+    const Lines later = problems_from(
+        {"aggregate", "--query", "SELECT a, count(DISTINCT v) AS s FROM t GROUP BY a"});
+    REQUIRE(later.size() == 1);
+    CHECK(later[0].contains("count(DISTINCT ...) is not supported yet"));
+    CHECK(problems_from({"explain"})[0].starts_with("there is no statement"));
+}
+
+TEST_CASE("What a statement says is refused beside it", "[statement]") {
+    CHECK(problems_from({"aggregate", "--query", kOfFlags, "--group-by", "b"}) ==
+          Lines{"--group-by: the statement of --query says this"});
+    CHECK(problems_from({"aggregate", "--query", kOfFlags}, {{"KSTREAM_SUM", "x"}}) ==
+          Lines{"KSTREAM_SUM: the statement of --query says this"});
+    CHECK(problems_from({"aggregate", "--query", kOfFlags, "--topic", "u"}) ==
+          Lines{"--topic: the statement of --query reads t"});
+    CHECK(problems_from({"aggregate", "--query", kOfStatements, "--output-topic", "u"}) ==
+          Lines{"--output-topic: the statement of --query writes to vendas_por_uf"});
+    CHECK(config_from<AggregateConfig>(
+              {"aggregate", "--query", kOfFlags, "--topic", "t", "--output-topic", "u"})
+              .results_topic == "u");
+    CHECK(problems_from({"aggregate", "--query", kOfFlags, "--query-file", "x"}) ==
+          Lines{"--query and --query-file: give one of them"});
+    CHECK(problems_from({"aggregate", "--query", "INSERT INTO t " + kOfFlags}).size() == 1);
+}
+
+TEST_CASE("The audit takes what aggregate takes", "[statement]") {
+    for (const std::string& text : {kOfFlags, kOfStatements}) {
+        const auto audit = config_from<AuditConfig>({"audit", "--query", text});
+        const auto aggregate = config_from<AggregateConfig>({"aggregate", "--query", text});
+        REQUIRE(audit.query.job != nullptr);
+        CHECK(audit.spec == aggregate.spec);
+        CHECK(audit.results_topic == aggregate.results_topic);
+    }
+}
+
+TEST_CASE("The configuration of a statement can be read again", "[statement]") {
+    for (const std::string& text : {kOfFlags, kOfStatements}) {
+        const TemporaryFile printed(
+            text_from({"aggregate", "--query", text + "\n-- \"x\"", "--print-config"}));
+        const auto again = config_from<AggregateConfig>({"aggregate", "--config", printed.path()});
+        const auto once = config_from<AggregateConfig>({"aggregate", "--query", text});
+        CHECK(again.spec == once.spec);
+        CHECK(again.results_topic == once.results_topic);
+    }
+}
+
+}  // namespace kstream::cli
