@@ -33,7 +33,6 @@ count=1000000
 keep=0
 kill_one=0
 cluster_is_ours=0
-early_pid=''
 worker_pids=()
 worker_ports=()
 producer_pid=''
@@ -72,7 +71,6 @@ clean_up() {
   if [ "$keep" -eq 1 ] && [ "$status" -eq 0 ]; then
     exit 0
   fi
-  [ -z "$early_pid" ] || kill "$early_pid" 2>/dev/null || true
   # Its input ends, and so does it.
   if [ -n "$watch_pid" ]; then
     exec 7>&-
@@ -93,26 +91,9 @@ clean_up() {
 
 # ---- the parts -----------------------------------------------------------------------------------
 
-# Set-up waits for the network and for a configure script of one thread, and leaves two cores half
-# idle: what needs no librdkafka is compiled meanwhile. What goes wrong here goes wrong again in
-# `build`, which shows it; or it does not, when set-up has brought what was missing.
-begin_build() {
-  [ -z "${KSTREAM:-}" ] || return 0
-  [ ! -e build/release/build.ninja ] || return 0
-  [ ! -e "$KSTREAM_DEPS/librdkafka/lib/librdkafka.a" ] || return 0
-  mkdir -p "$KSTREAM_LOGS"
-  {
-    cmake --preset quick -D KSTREAM_WITHOUT_KAFKA=ON && exec ninja -C build/quick -j "$(nproc)"
-  } >"$KSTREAM_LOGS/demo-early-build.log" 2>&1 </dev/null &
-  early_pid=$!
-}
-
 # build PRESET : the binary alone.
 build() {
-  while [ -n "$early_pid" ] && kill -0 "$early_pid" 2>/dev/null; do
-    sleep 0.1
-  done
-  cmake --preset "$1"
+  [ -e "build/$1/build.ninja" ] || cmake --preset "$1"
   cmake --build "build/$1" --target kstream -j "$(nproc)"
 }
 
@@ -126,7 +107,6 @@ build_any() {
   else
     step demo-build "build, preset release" build release
   fi
-  early_pid=''
   kstream="$KSTREAM_BUILD/$preset/bin/kstream"
 }
 
@@ -306,7 +286,6 @@ main() {
   trap 'exit 130' INT
   trap 'exit 143' TERM
 
-  begin_build
   "$here/setup.sh" --demo
   [ -n "${KSTREAM:-}" ] || build_any
   if ! "$here/cluster.sh" status >/dev/null 2>&1; then
