@@ -55,15 +55,20 @@ if(KSTREAM_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER "${KSTREAM_CCACHE}")
 endif()
 
-# kstream_add_library(NAME FOLDERS folder... [PUBLIC lib...] [PRIVATE lib...])
-# One library from all .cpp files of the named folders of src/.
+# kstream_add_library(NAME [COLD] FOLDERS folder... [PUBLIC lib...] [PRIVATE lib...])
+# One library from all .cpp files of the named folders of src/. COLD: no record that is aggregated
+# passes through it, nor a loop that is measured.
 function(kstream_add_library name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "FOLDERS;PUBLIC;PRIVATE")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "COLD" "" "FOLDERS;PUBLIC;PRIVATE")
   list(TRANSFORM arg_FOLDERS REPLACE "(.+)" "${CMAKE_CURRENT_SOURCE_DIR}/\\1/*.cpp")
   file(GLOB sources CONFIGURE_DEPENDS ${arg_FOLDERS})
   add_library(${name} STATIC ${sources})
   if(CMAKE_UNITY_BUILD)
     kstream_unity_groups(${name} ${sources})
+    kstream_precompile(${name})
+    if(arg_COLD)
+      target_compile_options(${name} PRIVATE -O1)
+    endif()
   endif()
   target_link_libraries(${name}
     PUBLIC ${arg_PUBLIC}

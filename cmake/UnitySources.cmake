@@ -74,3 +74,16 @@ function(kstream_declared_names file)
   set(names_inside "${names_inside}" PARENT_SCOPE)
   set(names_outside "${names_outside}" PARENT_SCOPE)
 endfunction()
+
+# kstream_precompile(TARGET): the headers of others that most units of a unity build include, read
+# once and not by each of them. kstream_text, the first library, makes them; whoever has macros of
+# its own that matter there is refused by the compiler, and reads them as text.
+function(kstream_precompile target)
+  if(target STREQUAL kstream_text)
+    target_precompile_headers(${target} PRIVATE
+      <algorithm> <array> <charconv> <chrono> <cstring> <functional> <map> <memory> <optional>
+      <span> <string> <string_view> <utility> <variant> <vector> <fmt/format.h> <fmt/ranges.h>)
+  else()
+    target_precompile_headers(${target} REUSE_FROM kstream_text)
+  endif()
+endfunction()
