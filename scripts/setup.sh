@@ -179,7 +179,8 @@ build_rdkafka() {
       die "${change##*/} does not fit librdkafka $RDKAFKA_VERSION"
   done
   # -g1 after configure's -g: lines for a stack trace, and a fifth less to compile.
-  flags="-g1 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection"
+  flags="-g1 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong"
+  flags+=" -fstack-clash-protection"
   ./configure --CFLAGS="$flags -ffile-prefix-map=$work/tree=librdkafka" "${rdkafka_options[@]}"
   make -C src -j"$(nproc)" librdkafka.a rdkafka.pc
 
