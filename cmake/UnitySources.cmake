@@ -45,6 +45,7 @@ endfunction()
 # names_outside.
 function(kstream_declared_names file)
   file(READ "${file}" text)
+  string(REGEX REPLACE "\n\\[\\[[a-z_:]+\\]\\] " "\n" text "${text}")
   string(REGEX REPLACE "[][;]" " " text "${text}")
   string(REGEX MATCHALL "\n(}  // namespace\n|[a-zA-Z][^\n]*)" lines "${text}")
   set(names_inside "")
@@ -59,7 +60,7 @@ function(kstream_declared_names file)
     if(line MATCHES "^\n(}|namespace|using enum|using namespace|template)")
       continue() # the last three may be repeated
     endif()
-    string(REGEX REPLACE "[(={].*" "" head "${line}")
+    string(REGEX REPLACE "[(={].*|( final)? : .*" "" head "${line}")
     # Not the members of a class, but for aliases.
     if(head MATCHES "([A-Za-z0-9_]+) *$" AND (line MATCHES "^\nusing" OR NOT head MATCHES
         "::[A-Za-z0-9_]+ *$"))
