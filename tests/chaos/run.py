@@ -69,7 +69,7 @@ SESSION_SECONDS = {
     "classic": {"short": 2.0, "stock": 8.0},
     "consumer": {"short": 5.0, "stock": 45.0},
 }
-REFUSED = 7  # by the start checks: repartition and changelog topic no longer fit together
+REFUSED = 78  # by the start checks: the repartition topic is not the one that the state is for
 
 
 @dataclass
