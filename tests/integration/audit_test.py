@@ -48,7 +48,7 @@ class Audited(IntegrationTest):
     def find(self, topic: str, key: bytes) -> tuple[int, Wanted]:
         """Partition and last record of a key."""
         for partition in cluster.extents(topic):
-            found = [w for _, w in records.read(topic, partition) if w.key == key]
+            found = [w for _, w in records.read_uncommitted(topic, partition) if w.key == key]
             if found:
                 return partition, found[-1]
         raise AssertionError(f"{key!r} is not in {topic}")
@@ -350,7 +350,7 @@ class Stops(Audited):
 
     def a_step(self) -> bytes:
         """The last batch of a map step in repartition partition 0."""
-        steps = [w.value for _, w in records.read(self.internal("repartition"), 0)]
+        steps = [w.value for _, w in records.read_uncommitted(self.internal("repartition"), 0)]
         value = steps[-1]
         assert value is not None and value[1] == 0
         return value

@@ -126,7 +126,7 @@ def skip_to_partition(reader: Reader) -> None:
     reader.take("i")
 
 
-def read(topic: str, partition: int) -> list[tuple[int, Wanted]]:
+def read_uncommitted(topic: str, partition: int) -> list[tuple[int, Wanted]]:
     """All records of a partition with their offsets, whatever their transactions came to; no
     control records. For small logs that are written without compression, as kstream's own are."""
     found: list[tuple[int, Wanted]] = []
