@@ -12,17 +12,28 @@ find_path(RdKafka_INCLUDE_DIR librdkafka/rdkafka.h
   HINTS ${PC_RDKAFKA_INCLUDEDIR} NO_DEFAULT_PATH)
 find_library(RdKafka_LIBRARY librdkafka.a
   HINTS ${PC_RDKAFKA_LIBDIR} NO_DEFAULT_PATH)
-# With scripts/librdkafka/record-batches.patch, as scripts/setup.sh builds it: one without does not
-# count as found (ADR 0025).
-if(RdKafka_INCLUDE_DIR)
-  file(STRINGS "${RdKafka_INCLUDE_DIR}/librdkafka/rdkafka.h" RdKafka_RECORD_BATCHES
-    REGEX "rd_kafka_message_record_batch" LIMIT_COUNT 1)
+# With the patches that are here now, or it does not count as found (ADR 0025). One that was built
+# before a patch came compiles as well, and has the bug: a group that "stood still once more" had no
+# other reason.
+file(GLOB RdKafka_PATCHES CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/scripts/librdkafka/*.patch")
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${RdKafka_PATCHES})
+set(RdKafka_RECIPE "${RdKafka_INCLUDE_DIR}/../share/doc/librdkafka/recipe")
+if(EXISTS "${RdKafka_RECIPE}")
+  set(RdKafka_HAS_ALL_PATCHES YES)
+  file(READ "${RdKafka_RECIPE}" recipe)
+  foreach(path IN LISTS RdKafka_PATCHES)
+    file(READ "${path}" change)
+    string(FIND "${recipe}" "${change}" at)
+    if(at EQUAL -1)
+      set(RdKafka_HAS_ALL_PATCHES NO)
+    endif()
+  endforeach()
 endif()
 
 include(FindPackageHandleStandardArgs)
 set(RdKafka_VERSION "${PC_RDKAFKA_VERSION}")
 find_package_handle_standard_args(RdKafka
-  REQUIRED_VARS RdKafka_LIBRARY RdKafka_INCLUDE_DIR RdKafka_RECORD_BATCHES
+  REQUIRED_VARS RdKafka_LIBRARY RdKafka_INCLUDE_DIR RdKafka_HAS_ALL_PATCHES
   VERSION_VAR RdKafka_VERSION)
 mark_as_advanced(RdKafka_INCLUDE_DIR RdKafka_LIBRARY)
 
