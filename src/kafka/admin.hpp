@@ -9,6 +9,7 @@
 #include "kstream/ports/cluster_queries.hpp"
 
 #include <chrono>
+#include <compare>
 #include <cstdint>
 #include <functional>
 #include <map>

@@ -1,6 +1,6 @@
 #include "kstream/pipeline/loop_report.hpp"
 
-#include <fmt/format.h>
+#include "kstream/pipeline/partition_list.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -37,11 +37,7 @@ void LoopReport::say(LogLevel level, std::string_view what, LogField more) {
 
 void LoopReport::say(LogLevel level, std::string_view what,
                      std::span<const PartitionId> partitions) {
-    std::string text;
-    for (const PartitionId partition : partitions) {
-        text += fmt::format("{}{}", text.empty() ? "" : ",", partition.value);
-    }
-    say(level, what, LogField{"partitions", std::move(text)});
+    say(level, what, LogField{"partitions", partition_list(partitions)});
 }
 
 void LoopReport::enter(LoopPhase phase) {

@@ -1,10 +1,12 @@
 #include "kstream/pipeline/staged_takeover.hpp"
 
 #include "kstream/pipeline/identity_check.hpp"
+#include "kstream/pipeline/partition_list.hpp"
 #include "kstream/planted_bug.hpp"
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <utility>
 
 namespace kstream {
@@ -174,14 +176,19 @@ Result<bool> StagedTakeover::check_patience(bool progress) {
     if (stalled > kSaidAfter && !said_waiting_) {
         said_waiting_ = true;
         log_.write(LogLevel::warn, "takeover waits, for an open transaction or for the brokers",
-                   {{"partitions", static_cast<std::int64_t>(active_.size())}});
+                   {{"stage", kind_.group}, {"partitions", partition_list(active_partitions())}});
     }
     if (stalled > patience_) {
         return fail(ExitCode::try_again,
-                    fmt::format("takeover made no progress: an open transaction of another process "
-                                "holds back {}, or brokers are missing",
+                    fmt::format("takeover of {} partitions {} made no progress for {} s: an open "
+                                "transaction of another process holds back {}, or brokers are "
+                                "missing",
+                                kind_.group, partition_list(active_partitions()),
+                                std::chrono::duration_cast<std::chrono::seconds>(stalled).count(),
                                 kind_.held_back),
-                    "it ends by itself after its transaction timeout; start again");
+                    "it ends by itself after its transaction timeout: start again; where it does "
+                    "not, kafka-transactions.sh find-hanging and docs/RUNBOOK.md, "
+                    "KstreamOpenTransactionHangs");
     }
     return false;
 }

@@ -14,6 +14,7 @@
 #include "sim/tally.hpp"
 #include "support/fakes/seeded.hpp"
 
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <set>

@@ -128,6 +128,10 @@ PRINTING_CODE = re.compile(
 # A failed invariant has nobody to hand its message to.
 PRINTING_EXCEPTIONS = {"include/kstream/check.hpp"}
 
+# GCC's other headers bring it, Clang's do not: the fuzzers' build, which no quick test compiles,
+# was broken for a day.
+DEFAULTED_COMPARISON = re.compile(r"\boperator<=>\(.*= default")
+
 MAX_COLUMNS = 100
 CPP_SUFFIXES = {".hpp", ".cpp"}
 TEXT_SUFFIXES = CPP_SUFFIXES | {".py", ".sh", ".cmake"}
@@ -233,6 +237,8 @@ def check_cpp(path, text):
         shared = LOOPS_OWN_CODE.search(line) if module == "audit" else None
         if shared:
             yield number, f"{shared.group().strip()}: audit adds with code of its own"
+        if DEFAULTED_COMPARISON.search(line) and "#include <compare>" not in lines:
+            yield number, "a defaulted <=> needs <compare>"
         printing = PRINTING_CODE.search(line)
         may_print = module is None or module in PRINTING_MODULES or path in PRINTING_EXCEPTIONS
         if printing and not may_print:
@@ -315,6 +321,11 @@ class Rules(unittest.TestCase):
         self.assert_finds(path, "#include <fmt/core.h>\n", "include/")
         self.assert_finds(path, "#include <unistd.h>\n", "include/")
         self.assert_finds(path, '#include "text/json_tokens.hpp"\n', "include/")
+
+    def test_a_defaulted_comparison_has_its_header(self):
+        line = "friend auto operator<=>(A, A) = default;\n"
+        self.assert_finds("src/core/a.cpp", line, "<compare>")
+        self.assert_clean("src/core/a.cpp", "#include <compare>\n" + line)
 
     def test_a_way_that_nobody_goes_is_closed(self):
         one = {"src/process/a.cpp": '#include "kstream/ports/log.hpp"\n'}

@@ -2,6 +2,7 @@
 // makes them: what is short stands here as it is, what is longer by its SHA-256.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 
 namespace kstream {

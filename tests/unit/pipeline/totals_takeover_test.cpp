@@ -532,6 +532,7 @@ TEST_CASE("P8: an open transaction is waited for with a message, and not for eve
     b.clock.advance(seconds{2});
     const Error error = b.error();
     CHECK(error.exit_code == ExitCode::try_again);
+    CHECK(error.message.contains("takeover of totals partitions 0 made no progress for 31 s"));
     CHECK(b.recorded.count("takeover waits") == 1);
     CHECK(b.ready.empty());
 }
