@@ -42,6 +42,8 @@
     BUG(no_rewind_after_abort, loop, "P7", "records of an aborted step are not read again")        \
     BUG(no_undo_after_abort, loop, "P7", "what an aborted step did to the state stays")            \
     BUG(having_flag_not_undone, loop, "P7", "whether a group has a result stays as aborted")       \
+    BUG(elements_not_undone, loop, "P7", "elements of an aborted step stay in their sets")         \
+    BUG(over_forgotten, loop, "P7", "a set that had too many values is counted anew")              \
     BUG(undo_in_wrong_order, loop, "P7", "the step in flight is undone before the filling one")    \
     BUG(old_records_folded, loop, "P7", "records below the expected position are folded again")    \
     BUG(restored_to_last_stable, loop, "P8", "a restore ends at the last stable offset")           \

@@ -87,6 +87,7 @@ struct FoldStatus {
 struct StateStatus {
     std::uint64_t keys = 0;  // totals: keys held; map: keys in the open step
     std::uint64_t bytes = 0;
+    std::uint64_t sets_over = 0;          // totals: sets with more values than --max-distinct
     std::vector<std::string> aggregates;  // totals: output names, for `totals`
     std::vector<TotalStatus> totals;      // totals: a bounded choice that changes little
 };

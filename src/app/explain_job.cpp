@@ -129,6 +129,8 @@ Row example_of(const cli::ExplainConfig& config, const expr::ZoneFiles& zones) {
     for (std::size_t i = 0; i < slots.size(); ++i) {
         if (keeps_text(job.kinds[i])) {
             texts.merge(job.kinds[i], slots[i], "a");
+        } else if (job.kinds[i] == kDistinct) {
+            slots[i] = Slot{Int128{1}, true};
         } else if (find_aggregate(job.kinds[i]) != nullptr) {
             const job::Plan& plan = statement.plan;
             add_input(job.kinds[i], slots[i],
@@ -229,7 +231,11 @@ std::string text_of(const cli::ExplainConfig& config, const topics::Names& names
     for (const job::Accumulator& accumulator : job.plan.accumulators) {
         page.line("{} of {}: {} bytes{}", aggregate_name(accumulator.kind),
                   input_text(job, accumulator), sizeof(Slot),
-                  keeps_text(accumulator.kind) ? " and the text" : "");
+                  keeps_text(accumulator.kind) ? " and the text"
+                  : accumulator.kind == kDistinct
+                      ? fmt::format(", and 30 to 38 for each value, of which there are at most {}",
+                                    statement.max_distinct)
+                      : std::string{});
     }
     const std::size_t flag = statement.having ? 1 : 0;
     if (flag > 0) {

@@ -1,13 +1,16 @@
 #include "kstream/audit/accounts.hpp"
 
+#include "kstream/codec/element.hpp"
 #include "kstream/codec/result_record.hpp"
 #include "kstream/codec/state_key.hpp"
 #include "kstream/core/murmur2.hpp"
+#include "kstream/core/side_aggregates.hpp"
 #include "kstream/core/stable_hash.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 namespace kstream::audit {
 
@@ -28,7 +31,7 @@ bool KeyClass::has(std::string_view state_key) const {
 }
 
 Accounts::Accounts(const AuditedJob& job, std::uint64_t max_bytes, Findings& findings)
-    : job_(job), max_bytes_(max_bytes), findings_(findings) {
+    : job_(job), max_bytes_(max_bytes), findings_(findings), sets_(sets_of(job.kinds)) {
     begin({});
 }
 
@@ -39,6 +42,9 @@ void Accounts::begin(KeyClass keys) {
     metas_.assign(job_.state_partitions, std::nullopt);
     strangers_.assign(job_.state_partitions, {});
     newer_totals_.assign(job_.state_partitions, {});
+    elements_.assign(job_.state_partitions, {});
+    newer_elements_.assign(job_.state_partitions, {});
+    believes_changelog_ = false;
     origins_.begin(job_.state_partitions);
     foreign_.clear();
     round_ = 0;
@@ -118,7 +124,7 @@ void Accounts::count(Account& account, std::span<const Decimal> inputs) {
 
 void Accounts::count(Account& account, const Row& row) {
     bytes_ -= account.source.bytes();
-    add_row(job_.kinds, account.source, row);
+    add_row(job_.kinds, account.source, row, job_.spec.max_distinct);
     bytes_ += account.source.bytes();
 }
 
@@ -129,6 +135,8 @@ void Accounts::take_changelog(const RecordView& record) {
                       kind.error().message);
     } else if (*kind == ChangelogKeyKind::meta) {
         take_meta(record);
+    } else if (*kind == ChangelogKeyKind::element) {
+        take_element(record);
     } else if (keys_.has(total_state_key(record.key()))) {
         take_total(record);
     }
@@ -138,8 +146,10 @@ void Accounts::take_total(const RecordView& record) {
     std::vector<Slot> slots;
     TextStore texts;
     bool published = false;
-    const Result<std::uint64_t> transaction = decode_total_value(
-        record.value(), job_.kinds, slots, &texts, has_having() ? &published : nullptr);
+    std::uint64_t number = 0;
+    const Result<std::uint64_t> transaction =
+        decode_total_value(record.value(), job_.kinds, slots, &texts,
+                           has_having() ? &published : nullptr, has_sets() ? &number : nullptr);
     const std::string_view state_key = total_state_key(record.key());
     Account* const account = open(state_key);
     if (account == nullptr || !transaction) {
@@ -175,8 +185,67 @@ void Accounts::take_total(const RecordView& record) {
     bytes_ += row.bytes() - account->newer_total.bytes();
     account->newer_total = std::move(row);
     account->newer_total_published = published;
+    account->newer_total_number = number;
     account->newer_total_transaction = *transaction;
     account->newer_total_round = round_;
+}
+
+// Each is written once, in the transaction of the step that found it, and taken out where its set
+// has gone over. Most come before the total that says whose they are, for that is written again
+// with every change.
+void Accounts::take_element(const RecordView& record) {
+    const Result<OwnedElement> element = decode_element_key(record.key());
+    const Result<ElementCount> value = record.is_tombstone() ? Result<ElementCount>{ElementCount{}}
+                                                             : decode_element_value(record.value());
+    const auto damaged = [&](std::string_view found) {
+        findings_.add(FindingKind::damaged, at("changelog", record), "an element of a set",
+                      std::string{found});
+    };
+    if (!element || !value) {
+        damaged(element ? value.error().message : element.error().message);
+        return;
+    }
+    if (std::ranges::find(sets_, element->owner.accumulator()) == sets_.end() || value->count > 1) {
+        damaged("an element that this job does not have");
+        return;
+    }
+    const auto q = static_cast<std::size_t>(record.partition.value);
+    if (q >= newer_elements_.size()) {
+        return;  // counts are compared with the identity, which says so
+    }
+    if (!record.is_tombstone() && !origins_.may_follow(q, value->transaction)) {
+        findings_.add(FindingKind::foreign, at("changelog", record),
+                      fmt::format("an element of a set before the meta record of transaction {}",
+                                  value->transaction),
+                      "after it");
+    }
+    newer_elements_[q].push_back({*element, value->transaction});
+}
+
+// All that stand before a meta record; else those of transactions up to the cut, which a new owner
+// would restore as well.
+void Accounts::settle_newer_elements(std::size_t q, bool all) {
+    const std::uint64_t cut = metas_[q] ? metas_[q]->transaction : 0;
+    std::erase_if(newer_elements_[q], [&](const NewElement& one) {
+        const bool taken_out = one.transaction == 0;
+        if (!all && (taken_out || one.transaction > cut)) {
+            return false;
+        }
+        std::set<Element>& set = elements_[q][one.what.owner.packed];
+        if (taken_out) {
+            set.erase(one.what.element);
+        } else {
+            set.insert(one.what.element);
+        }
+        return true;
+    });
+}
+
+const std::set<Element>& Accounts::stored_set(const Account& account, std::uint8_t set) const {
+    static const std::set<Element> kNone;
+    const Sets& of_partition = elements_[account.state_partition];
+    const auto found = of_partition.find(ElementOwner{account.total_number, set}.packed);
+    return found == of_partition.end() ? kNone : found->second;
 }
 
 void Accounts::take_meta(const RecordView& record) {
@@ -206,9 +275,11 @@ void Accounts::take_meta(const RecordView& record) {
     }
     newer_totals_[q].clear();
     metas_[q] = std::move(*meta);
+    settle_newer_elements(q, true);
 }
 
 void Accounts::believe_changelog() {
+    believes_changelog_ = true;
     for (auto& [state_key, account] : accounts_) {
         bytes_ -= account.source.bytes();
         account.source = account.total.empty() ? Row{job_.kinds} : account.total;
@@ -221,6 +292,7 @@ void Accounts::settle_newer_total(Account& account) {
         bytes_ -= account.total.bytes();
         account.total = std::exchange(account.newer_total, {});
         account.total_published = account.newer_total_published;
+        account.total_number = account.newer_total_number;
         account.total_transaction = account.newer_total_transaction;
     }
 }
@@ -331,6 +403,8 @@ void Accounts::judge(std::string_view state_key, const Account& account,
     } else if (counted && account.total != account.source) {
         found.push_back({FindingKind::wrong_total, what(), row_text(job_, account.source),
                          row_text(job_, account.total)});
+    } else if (counted && has_sets()) {
+        judge_sets(state_key, account, found);
     }
     const Published& result = account.result;
     if (!counted) {
@@ -432,12 +506,60 @@ std::string Accounts::excuse(const Finding& finding, std::string_view state_key,
     return {};
 }
 
+// A total of which the slots are right: whether the changelog has the elements, too, that a new
+// owner of the state would go on with. Of a set that is over it may still have some.
+void Accounts::judge_sets(std::string_view state_key, const Account& account,
+                          std::vector<Finding>& found) const {
+    for (const std::uint8_t set : sets_) {
+        const Slot& slot = account.source[set];
+        if (is_over(slot)) {
+            continue;
+        }
+        const std::set<Element>& there = stored_set(account, set);
+        const bool same = believes_changelog_ ? there.size() == slot.value().low
+                                              : there == account.source.sets[set];
+        if (!same) {
+            std::vector<Element> missing;
+            std::ranges::set_difference(account.source.sets[set], there,
+                                        std::back_inserter(missing));
+            found.push_back(
+                {FindingKind::wrong_total, fmt::format("key {}", key_text(job_, state_key)),
+                 fmt::format("{} values in the set of accumulator {}", slot.value().low, set),
+                 fmt::format("{} in the changelog, under the number {}; {} missing", there.size(),
+                             account.total_number, missing.size())});
+        }
+    }
+}
+
+// Of all keys: they belong to one pass. Those of a number that no total has make the state another
+// one than meta's, too.
+void Accounts::add_elements(Comparison& comparison) {
+    std::string changelog_key;
+    for (std::size_t q = 0; q < elements_.size(); ++q) {
+        settle_newer_elements(q, false);
+        if (keys_.residue != 0) {
+            continue;
+        }
+        for (const auto& [packed, set] : elements_[q]) {
+            OwnedElement one;
+            one.owner.packed = packed;
+            for (const Element& element : set) {
+                one.element = element;
+                changelog_key.clear();
+                append_element_key(changelog_key, one);
+                comparison.by_state[q].hash += element_hash(changelog_key, 1);
+            }
+        }
+    }
+}
+
 Comparison Accounts::compare(bool last_round) {
     Comparison comparison;
     comparison.by_state.resize(job_.state_partitions);
     for (StateSum& sum : comparison.by_state) {
         sum.slots.resize(job_.kinds.size());
     }
+    add_elements(comparison);
     std::vector<Finding> found;
     for (auto& [state_key, account] : accounts_) {
         settle_newer(account);
@@ -452,8 +574,13 @@ Comparison Accounts::compare(bool last_round) {
             const StoredRow stored{job_.kinds, account.total};
             sum.hash += state_entry_hash(
                 state_key, job_.kinds, stored.slots, &stored.texts,
-                has_having() ? std::optional{account.total_published} : std::nullopt);
+                has_having() ? std::optional{account.total_published} : std::nullopt,
+                has_sets() ? std::optional{account.total_number} : std::nullopt);
             add_row(job_.kinds, sum.slots, account.total.slots);
+            for (const std::uint8_t set : sets_) {
+                const Slot& slot = account.total.slots[set];
+                sum.slots[set].add(is_over(slot) ? Slot{} : slot);
+            }
         }
         comparison.newer += account.newer.there ? 1 : 0;
         if (account.compared_before && !account.look_again) {

@@ -1,5 +1,6 @@
 #include "kstream/audit/base_file.hpp"
 
+#include "kstream/codec/element.hpp"
 #include "kstream/codec/wire.hpp"
 #include "kstream/core/stable_hash.hpp"
 
@@ -44,6 +45,9 @@ void BaseWriter::total(std::string& out, std::string_view state_key, std::uint64
     ByteWriter writer{frame_};
     writer.u8(kTotal);
     writer.text(state_key);
+    for (const std::set<Element>& set : row.sets) {
+        write_elements(writer, {set.begin(), set.end()});
+    }
     const StoredRow stored{job_.kinds, row};
     append_total_value(frame_, transaction, job_.kinds, stored.slots, &stored.texts);
     frame(out);
@@ -87,13 +91,21 @@ Result<BaseReader::Frame> BaseReader::take(std::string_view frame) {
         return Frame::meta;
     }
     total_.state_key = reader.text();
+    std::vector<std::set<Element>> sets(Row{job_.kinds}.sets.size());
+    bool sets_ok = true;
+    for (std::set<Element>& set : sets) {
+        std::vector<Element> elements;
+        sets_ok = sets_ok && read_elements(reader, elements);
+        set.insert(elements.begin(), elements.end());
+    }
     std::vector<Slot> slots;
     TextStore texts;
-    if (kind != kTotal || reader.failed() ||
+    if (kind != kTotal || !sets_ok || reader.failed() ||
         !decode_total_value(reader.raw(reader.left()), job_.kinds, slots, &texts)) {
         return damaged(fmt::format("frame {} is no total of this job", frames_));
     }
     total_.row = Row{job_.kinds, slots, texts};
+    total_.row.sets = std::move(sets);
     return Frame::total;
 }
 

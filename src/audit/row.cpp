@@ -13,11 +13,17 @@ namespace {
 // A slot of a row whose text lies in Row::texts.
 constexpr Slot kText{Int128{0}, true};
 
+// Of a set: three pointers, a color, the element, and what the allocator adds.
+constexpr std::uint64_t kNodeBytes = 4 * sizeof(void*) + sizeof(Element) + 16;
+
 }  // namespace
 
 Row::Row(std::span<const AggregateKind> kinds) : slots(kinds.size()) {
     if (std::ranges::any_of(kinds, keeps_text)) {
         texts.resize(kinds.size());
+    }
+    if (std::ranges::any_of(kinds, keeps_elements)) {
+        sets.resize(kinds.size());
     }
 }
 
@@ -37,6 +43,9 @@ std::uint64_t Row::bytes() const {
     std::uint64_t bytes = slots.size() * sizeof(Slot) + texts.size() * sizeof(std::string);
     for (const std::string& text : texts) {
         bytes += text.capacity();
+    }
+    for (const std::set<Element>& set : sets) {
+        bytes += sizeof(set) + set.size() * kNodeBytes;
     }
     return bytes;
 }
@@ -67,6 +76,7 @@ void add_row(std::span<const AggregateKind> kinds, std::span<Slot> row,
                 break;
             case kMinText:
             case kMaxText:
+            case kDistinct:
                 break;
             default:
                 KSTREAM_CHECK(false, "the audit knows every aggregate");
@@ -74,7 +84,8 @@ void add_row(std::span<const AggregateKind> kinds, std::span<Slot> row,
     }
 }
 
-void add_row(std::span<const AggregateKind> kinds, Row& row, const Row& other) {
+void add_row(std::span<const AggregateKind> kinds, Row& row, const Row& other,
+             std::uint64_t max_distinct) {
     row.there = true;
     add_row(kinds, std::span{row.slots}, std::span{other.slots});
     for (std::size_t i = 0; i < row.texts.size(); ++i) {
@@ -87,6 +98,19 @@ void add_row(std::span<const AggregateKind> kinds, Row& row, const Row& other) {
         if (better) {
             row.texts[i] = other.texts[i];
             row.slots[i] = kText;
+        }
+    }
+    for (std::size_t i = 0; i < row.sets.size(); ++i) {
+        std::set<Element>& set = row.sets[i];
+        if (is_over(row.slots[i])) {
+            continue;
+        }
+        set.insert(other.sets[i].begin(), other.sets[i].end());
+        if (set.size() > max_distinct) {
+            set.clear();
+            row.slots[i] = kOverSlot;
+        } else if (!set.empty()) {
+            row.slots[i] = Slot{static_cast<std::int64_t>(set.size()), true};
         }
     }
 }

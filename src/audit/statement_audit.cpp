@@ -4,6 +4,7 @@
 #include "audit/interpreter.hpp"
 #include "audit/sums.hpp"
 #include "kstream/check.hpp"
+#include "kstream/codec/element.hpp"
 #include "kstream/codec/result_record.hpp"
 #include "kstream/core/aggregates.hpp"
 #include "kstream/core/side_aggregates.hpp"
@@ -109,6 +110,8 @@ Value finished(const job::StatementJob& job, std::size_t aggregate, const Row& r
         case AggregateFunction::count_all:
         case AggregateFunction::count:
             return decimal(Whole{value.value()}, 0);
+        case AggregateFunction::count_distinct:
+            return is_over(value) ? Value{} : decimal(Whole{value.value()}, 0);
         case AggregateFunction::sum:
         case AggregateFunction::min:
         case AggregateFunction::max:
@@ -149,11 +152,10 @@ Value finished(const job::StatementJob& job, std::size_t aggregate, const Row& r
             return found ? decimal(rounded_root_by(*found, 2 * (of.scale - scale)), of.scale)
                          : Value{};
         }
-        case AggregateFunction::count_distinct:
         case AggregateFunction::percentile_disc:
             break;
     }
-    KSTREAM_CHECK(false, "sets were refused when the audit began");
+    KSTREAM_CHECK(false, "multisets were refused when the audit began");
     return {};
 }
 
@@ -192,6 +194,23 @@ Value group_value(const GroupValue& value, ValueType type) {
     }
     const std::optional<std::int64_t> ms = read_instant(value.text);
     return ms ? Value::of_time(Kind::timestamp, *ms) : Value{};
+}
+
+// What of a value tells it from others, as a set keeps it: a time is the number of its
+// milliseconds. `text` has what the value itself has not.
+GroupValue as_group_value(const Value& value, std::string& text) {
+    switch (value.kind) {
+        case Kind::number:
+            text = value.number.top.text();
+            return {GroupValueType::number, text};
+        case Kind::timestamp:
+            text = fmt::format("{}", value.ms);
+            return {GroupValueType::number, text};
+        case Kind::boolean:
+            return {GroupValueType::boolean, value.truth ? "true" : "false"};
+        default:
+            return {GroupValueType::string, value.text};
+    }
 }
 
 // The field where the problem arose, or what stands there in the statement's text.
@@ -282,6 +301,8 @@ Result<void> StatementAudit::lay_out() {
                 feed(parts.squares + 1, i, Part::squares_high);
                 break;
             case AggregateFunction::count_distinct:
+                feed(parts.value, i, Part::values);
+                break;
             case AggregateFunction::percentile_disc:
                 return fail(
                     ExitCode::usage,
@@ -420,6 +441,7 @@ Judgement StatementAudit::judge(std::span<const FieldValue> fields, const Record
         }
         const bool time = input.value.kind == Kind::timestamp;
         const auto put = [&](const Int192& value) { judged.row.slots[slot] = Slot{value, true}; };
+        std::string text;
         switch (part) {
             case Part::records:
             case Part::not_null:
@@ -441,6 +463,10 @@ Judgement StatementAudit::judge(std::span<const FieldValue> fields, const Record
             case Part::greatest_text:
                 put(Int192{});
                 judged.row.texts[slot] = input.value.text;
+                break;
+            case Part::values:
+                put(Int192{1});
+                judged.row.sets[slot] = {element_of(as_group_value(input.value, text))};
                 break;
             case Part::squares_low:
                 put(square_of(input.units).first);
@@ -497,6 +523,8 @@ std::string StatementAudit::label(std::size_t slot) const {
             case Part::greatest:
             case Part::greatest_text:
                 return "max";
+            case Part::values:
+                return "distinct";
             case Part::squares_low:
                 return "low squares";
             case Part::squares_high:

@@ -82,6 +82,7 @@ void apply(Config& config, const std::vector<Given>& given, Found& problems) {
     job::ParseOptions options;
     if constexpr (requires { config.spec; }) {
         options.scale = config.spec.scale;
+        options.max_distinct = config.spec.max_distinct;
     }
     auto parsed = job::parse(*text, options);
     if (!parsed) {

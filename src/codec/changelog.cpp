@@ -1,5 +1,6 @@
 #include "kstream/codec/changelog.hpp"
 
+#include "kstream/codec/element.hpp"
 #include "kstream/codec/wire.hpp"
 #include "kstream/core/stable_hash.hpp"
 
@@ -14,7 +15,7 @@ namespace {
 
 constexpr char kMetaKeyByte = 0;
 
-// The last field of a total, of a job with HAVING.
+// Of a total of a job with HAVING.
 void write_published(ByteWriter& writer, bool published) {
     writer.u8(published ? 1 : 0);
 }
@@ -51,7 +52,11 @@ bool read_sources(ByteReader& reader, std::uint8_t format, std::span<const Aggre
 }
 
 bool is_format_of_meta(std::uint8_t format) {
-    return format == kFormat || format == kWideFormat;
+    return format == kFormat || format == kWideFormat || format == kStatementFormat;
+}
+
+bool has_sets(std::span<const AggregateKind> kinds) {
+    return std::ranges::any_of(kinds, [](AggregateKind kind) { return kind == kDistinct; });
 }
 
 // What writers keep to: each source partition once, in order, with nothing unaccounted for.
@@ -85,12 +90,16 @@ Result<ChangelogKeyKind> changelog_key_kind(std::string_view key) {
     if (key.size() > 1 && key.front() == static_cast<char>(ChangelogKeyKind::total)) {
         return ChangelogKeyKind::total;
     }
+    if (key.size() > 1 && key.front() == kElementKeyByte) {
+        return ChangelogKeyKind::element;
+    }
     return bad_record("its key is of no kind that this version knows");
 }
 
 void append_total_value(std::string& out, std::uint64_t transaction,
                         std::span<const AggregateKind> kinds, std::span<const Slot> slots,
-                        const TextStore* texts, std::optional<bool> published) {
+                        const TextStore* texts, std::optional<bool> published,
+                        std::optional<std::uint64_t> number) {
     const std::size_t begin = out.size();
     ByteWriter writer{out};
     writer.u8(kFormat);
@@ -100,6 +109,10 @@ void append_total_value(std::string& out, std::uint64_t transaction,
         write_published(writer, *published);
         format = kStatementFormat;
     }
+    if (number) {
+        writer.varint(*number);
+        format = kStatementFormat;
+    }
     out[begin] = static_cast<char>(format);
     writer.crc_since(begin);
 }
@@ -107,19 +120,26 @@ void append_total_value(std::string& out, std::uint64_t transaction,
 Result<std::uint64_t> decode_total_value(std::string_view value,
                                          std::span<const AggregateKind> kinds,
                                          std::vector<Slot>& slots, TextStore* texts,
-                                         bool* published) {
+                                         bool* published, std::uint64_t* number) {
     std::string_view body;
     if (!strip_crc(value, body)) {
         return bad_record("the checksum of a total does not match");
     }
     ByteReader reader{body};
     const std::uint8_t format = reader.u8();
-    if (published != nullptr ? format != kStatementFormat : !is_known_format(format, kinds)) {
+    const bool has_more = published != nullptr || number != nullptr;
+    if (has_more ? format != kStatementFormat : !is_known_format(format, kinds)) {
         return bad_record("the format of a total is not one of this job, or of a later version");
     }
     const std::uint64_t transaction = reader.varint();
     if (!read_slots(reader, format, kinds, slots, texts) ||
-        (published != nullptr && !read_published(reader, *published)) || !reader.at_end()) {
+        (published != nullptr && !read_published(reader, *published))) {
+        return bad_record("a total does not have the job's aggregates");
+    }
+    if (number != nullptr) {
+        *number = reader.varint();
+    }
+    if (!reader.at_end()) {
         return bad_record("a total does not have the job's aggregates");
     }
     return transaction;
@@ -127,7 +147,7 @@ Result<std::uint64_t> decode_total_value(std::string_view value,
 
 UInt128 state_entry_hash(std::string_view state_key, std::span<const AggregateKind> kinds,
                          std::span<const Slot> slots, const TextStore* texts,
-                         std::optional<bool> published) {
+                         std::optional<bool> published, std::optional<std::uint64_t> number) {
     // The encoded form is the canonical one; the key's length is in front, so no two entries share
     // one text.
     std::string text;
@@ -136,6 +156,9 @@ UInt128 state_entry_hash(std::string_view state_key, std::span<const AggregateKi
     std::ignore = write_slots(writer, kinds, slots, texts);
     if (published) {
         write_published(writer, *published);
+    }
+    if (number) {
+        writer.varint(*number);
     }
     return stable_hash(text);
 }
@@ -163,6 +186,10 @@ void append_meta_value(std::string& out, std::span<const AggregateKind> kinds, c
     format = std::max(format, write_slots(writer, kinds, meta.slots));
     writer.u64(static_cast<std::uint64_t>(meta.state_hash >> 64));
     writer.u64(static_cast<std::uint64_t>(meta.state_hash));
+    if (has_sets(kinds)) {
+        writer.varint(meta.last_number);
+        format = kStatementFormat;
+    }
     out[begin] = static_cast<char>(format);
     writer.crc_since(begin);
 }
@@ -213,7 +240,11 @@ Result<Meta> decode_meta_value(std::string_view value, std::span<const Aggregate
     const bool slots_ok = read_slots(reader, format, kinds, meta.slots);
     meta.state_hash = UInt128{reader.u64()} << 64;
     meta.state_hash |= reader.u64();
-    if (!slots_ok || !reader.at_end() || !plausible(meta.sources)) {
+    if (format == kStatementFormat) {
+        meta.last_number = reader.varint();
+    }
+    if (!slots_ok || (format == kStatementFormat) != has_sets(kinds) || !reader.at_end() ||
+        !plausible(meta.sources)) {
         return bad_record("meta does not parse");
     }
     return meta;

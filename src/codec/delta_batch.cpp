@@ -1,6 +1,7 @@
 #include "kstream/codec/delta_batch.hpp"
 
 #include "kstream/check.hpp"
+#include "kstream/codec/element.hpp"
 #include "kstream/codec/wire.hpp"
 
 #include <fmt/format.h>
@@ -81,7 +82,9 @@ RecordCounts& RecordCounts::operator+=(const RecordCounts& other) {
 
 bool is_known_format(std::uint8_t format, std::span<const AggregateKind> kinds) {
     return format == kFormat || format == kWideFormat ||
-           (format == kStatementFormat && std::ranges::any_of(kinds, keeps_text));
+           (format == kStatementFormat && std::ranges::any_of(kinds, [](AggregateKind kind) {
+                return keeps_text(kind) || kind == kDistinct;
+            }));
 }
 
 std::uint8_t write_slots(ByteWriter& writer, std::span<const AggregateKind> kinds,
@@ -222,10 +225,15 @@ std::string_view DeltaBatchWriter::finish(const BatchHeader& header) {
 }
 
 void DeltaBatchWriter::add_delta(std::string_view state_key, std::span<const Slot> slots,
-                                 const TextStore* texts) {
+                                 const TextStore* texts,
+                                 std::span<const std::vector<Element>> sets) {
     ByteWriter writer{deltas_};
     writer.text(state_key);
     format_ = std::max(format_, write_slots(writer, kinds_, slots, texts));
+    for (const std::vector<Element>& elements : sets) {
+        write_elements(writer, elements);
+        format_ = kStatementFormat;
+    }
     ++count_;
 }
 
@@ -247,11 +255,23 @@ Result<void> decode_delta_batch(std::string_view value, std::span<const Aggregat
     out.deltas.clear();
     out.slots.clear();
     out.texts.clear();
+    out.elements.clear();
+    out.list_ends.clear();
+    const auto sets = static_cast<std::size_t>(std::ranges::count(kinds, kDistinct));
+    if (sets > 0 && count > 0 && format != kStatementFormat) {
+        return bad_batch("its deltas have no lists of elements");
+    }
     for (std::uint64_t i = 0; i < count && !reader.failed(); ++i) {
         const auto first = static_cast<std::uint32_t>(out.slots.size());
         out.deltas.push_back({reader.text(), first});
         if (!read_slots(reader, format, kinds, out.slots, &out.texts)) {
             return bad_batch("a delta does not have the job's aggregates");
+        }
+        for (std::size_t set = 0; set < sets; ++set) {
+            if (!read_elements(reader, out.elements)) {
+                return bad_batch("a list of elements does not parse");
+            }
+            out.list_ends.push_back(static_cast<std::uint32_t>(out.elements.size()));
         }
     }
     if (!reader.at_end()) {

@@ -3,6 +3,7 @@
 #include "kstream/check.hpp"
 #include "kstream/core/aggregates.hpp"
 #include "kstream/core/natural.hpp"
+#include "kstream/core/side_aggregates.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -141,8 +142,9 @@ Value finish(const job::Statement& statement, const job::Plan& plan, std::size_t
     switch (of.function) {
         case AggregateFunction::count_all:
         case AggregateFunction::count:
-        case AggregateFunction::count_distinct:
             return value_of(number_of(value, 0), arena);
+        case AggregateFunction::count_distinct:
+            return is_over(value) ? Value::of_null() : value_of(number_of(value, 0), arena);
         case AggregateFunction::sum:
         case AggregateFunction::min:
         case AggregateFunction::max:

@@ -5,6 +5,7 @@
 #include "kstream/job/functions.hpp"
 #include "kstream/job/statement_text.hpp"
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -138,6 +139,12 @@ std::string canonical_text(const Statement& statement) {
     writer.text(statement.source_topic);
     writer.line("scale");
     writer.word(std::to_string(statement.scale));
+    if (std::ranges::any_of(statement.aggregates, [](const Aggregate& one) {
+            return one.function == AggregateFunction::count_distinct;
+        })) {
+        writer.line("max_distinct");
+        writer.word(std::to_string(statement.max_distinct));
+    }
     if (statement.where) {
         writer.line("where");
         writer.expression(*statement.where);

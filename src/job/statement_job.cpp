@@ -30,6 +30,7 @@ AggregationSpec spec_of_accumulators(const Statement& statement, const Plan& pla
     AggregationSpec spec;
     spec.source_topic = statement.source_topic;
     spec.scale = statement.scale;
+    spec.max_distinct = statement.max_distinct;
     for (const GroupColumn& group : statement.group_by) {
         spec.group_by.push_back(group.name);
     }
@@ -75,9 +76,7 @@ std::vector<Problem> not_supported(const Statement& statement) {
     for (std::size_t i = 0; i < statement.aggregates.size(); ++i) {
         const Aggregate& aggregate = statement.aggregates[i];
         const AggregateKind kind = plan.accumulators[plan.aggregates[i].value].kind;
-        if (kind == kDistinct) {
-            found.push_back({aggregate.place, "count(DISTINCT ...) is not supported yet", ""});
-        } else if (kind == kMultiset) {
+        if (kind == kMultiset) {
             found.push_back({aggregate.place, "percentile_disc is not supported yet", ""});
         }
     }

@@ -544,6 +544,7 @@ private:
                                                                           : " COLLATE \"C\"");
         const std::string digits = std::to_string(one.scale);
         const std::string n = "count(" + input + ")";
+        const std::string values = "count(DISTINCT " + input + " COLLATE \"C\")";
         const auto number = [](const std::string& sql) { return "number_text(" + sql + ")"; };
         // n * sum(x^2) - sum(x)^2: n^2 times the variance.
         const std::string spread =
@@ -555,7 +556,9 @@ private:
             case AggregateFunction::count:
                 return n + "::text";
             case AggregateFunction::count_distinct:
-                return "count(DISTINCT " + input + " COLLATE \"C\")::text";
+                // What is over the cap is NULL.
+                return "CASE WHEN " + values + " <= " + std::to_string(statement_.max_distinct) +
+                       " THEN " + values + "::text END";
             case AggregateFunction::sum:
                 return number("sum(" + typed + ")");
             case AggregateFunction::avg:

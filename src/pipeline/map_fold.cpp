@@ -2,6 +2,7 @@
 
 #include "kstream/check.hpp"
 #include "kstream/codec/dead_letter.hpp"
+#include "kstream/codec/element.hpp"
 #include "kstream/codec/result_record.hpp"
 #include "kstream/codec/state_key.hpp"
 #include "kstream/core/murmur2.hpp"
@@ -26,6 +27,28 @@ std::unique_ptr<RecordReader> reader_of(const Job& job) {
     return std::move(*made);
 }
 
+// A time is the number of its milliseconds. `text` holds what of it the input does not.
+GroupValue value_of(const StatementInput& input, int scale, std::string& text) {
+    text.clear();
+    switch (input.kind) {
+        case StatementInput::Kind::number:
+            append_decimal(text, Decimal{input.units}, scale, 0);
+            return {GroupValueType::number, text};
+        case StatementInput::Kind::timestamp:
+            append_decimal(text, Decimal{input.units}, 0, 0);
+            return {GroupValueType::number, text};
+        case StatementInput::Kind::boolean:
+            return {GroupValueType::boolean, input.units != 0 ? "true" : "false"};
+        case StatementInput::Kind::text:
+            return {GroupValueType::string, input.text};
+        case StatementInput::Kind::skip:
+        case StatementInput::Kind::present:
+            break;
+    }
+    KSTREAM_CHECK(false, "what a set takes has a value");
+    return {};
+}
+
 }  // namespace
 
 MapFold::MapFold(const Job& job, MapFoldConfig config, Log& log, MapFoldPorts ports)
@@ -37,7 +60,11 @@ MapFold::MapFold(const Job& job, MapFoldConfig config, Log& log, MapFoldPorts po
       writer_(job.kinds),
       charge_(job.spec),
       keys_(job.hash_seed, job.cells_in_cache),
-      has_texts_(std::ranges::any_of(job.kinds, keeps_text)) {}
+      has_texts_(std::ranges::any_of(job.kinds, keeps_text)),
+      sets_(sets_of(job.kinds)),
+      elements_(job.hash_seed),
+      lists_(sets_.size()),
+      no_slots_(job.kinds.size()) {}
 
 MapFold::Filling& MapFold::filling(PartitionId partition) {
     const auto index = static_cast<std::size_t>(partition.value);
@@ -212,11 +239,8 @@ void MapFold::add(std::uint32_t key, std::span<const StatementInput> inputs, Fil
             (accumulator.takes == job::Takes::when_true && input.units == 0)) {
             continue;
         }
-        if (keeps_text(accumulator.kind)) {
-            // Of all keys of a range nobody asks for the least text.
-            if (texts_.merge(accumulator.kind, slots_[key * width + i], input.text)) {
-                step_bytes_ += KeyCharge::of_text(input.text);
-            }
+        if (lies_beside(accumulator.kind)) {
+            add_beside(key, i, input);
             continue;
         }
         add_input(accumulator.kind, slots_[key * width + i], Decimal{input.units});
@@ -224,6 +248,27 @@ void MapFold::add(std::uint32_t key, std::span<const StatementInput> inputs, Fil
     }
     ++into.counts.aggregated;
     ++counters_.records_aggregated;
+}
+
+// Ranges have neither: of all keys of a range nobody asks for the least text, or for a set.
+void MapFold::add_beside(std::uint32_t key, std::size_t accumulator, const StatementInput& input) {
+    const AggregateKind kind = job_.kinds[accumulator];
+    if (keeps_text(kind)) {
+        if (texts_.merge(kind, slots_[key * job_.kinds.size() + accumulator], input.text)) {
+            step_bytes_ += KeyCharge::of_text(input.text);
+        }
+        return;
+    }
+    Slot& slot = slots_[key * job_.kinds.size() + accumulator];
+    if (is_over(slot)) {
+        return;
+    }
+    const Element element = element_of(value_of(input, job_.spec.scale, element_text_));
+    if (elements_.insert({ElementOwner{key, static_cast<std::uint8_t>(accumulator)}, element})) {
+        step_bytes_ += KeyCharge::kElementBytes;
+        slot = slot.value().low == job_.spec.max_distinct ? kOverSlot
+                                                          : Slot{slot.value() + Int192{1}, true};
+    }
 }
 
 // For each record: the aggregates are inlined, however many there are.
@@ -415,6 +460,13 @@ Result<void> MapFold::seal(Step& step) {
     ++step_;
     const BatchHeader head = header(BatchKind::step, step);
     flight_oldest_ms_ = head.oldest_timestamp_ms;
+    if (!sets_.empty()) {
+        sorted_ = elements_.sorted();
+        std::erase_if(sorted_, [this](const OwnedElement& one) {
+            return is_over(
+                slots_[one.owner.number() * job_.kinds.size() + one.owner.accumulator()]);
+        });
+    }
     std::vector<std::vector<std::uint32_t>> by_partition(job_.identity.state_partitions);
     for (std::uint32_t key = 0; key < keys_.size(); ++key) {
         by_partition[static_cast<std::size_t>(key_to_[key].value)].push_back(key);
@@ -455,31 +507,82 @@ std::size_t MapFold::max_delta_bytes(std::uint32_t key) const {
     return bytes;
 }
 
+template <typename Use>
+void MapFold::each_entry(std::span<const std::uint32_t> keys, Use use) const {
+    const std::size_t most = std::max<std::size_t>(1, config_.max_batch_bytes / kMaxListedBytes);
+    for (const std::uint32_t key : keys) {
+        if (sets_.empty()) {
+            use(Entry{key, {}, true});
+            continue;
+        }
+        const auto number = [](const OwnedElement& one) { return one.owner.number(); };
+        const auto all = std::ranges::equal_range(sorted_, key, {}, number);
+        std::span<const OwnedElement> left{all.begin(), all.end()};
+        bool first = true;
+        do {
+            const std::size_t some = std::min(most, left.size());
+            use(Entry{key, left.first(some), first});
+            left = left.subspan(some);
+            first = false;
+        } while (!left.empty());
+    }
+}
+
+std::size_t MapFold::max_entry_bytes(const Entry& entry) const {
+    constexpr std::size_t kLength = 10;  // of a list
+    return max_delta_bytes(entry.key) + sets_.size() * kLength +
+           entry.elements.size() * kMaxListedBytes;
+}
+
+void MapFold::add_entry(const Entry& entry) {
+    const std::size_t width = job_.kinds.size();
+    // How many values a set has is said by its list; that there are too many, by its slot.
+    const auto slots = entry.has_slots ? std::span{slots_}.subspan(entry.key * width, width)
+                                       : std::span{no_slots_};
+    if (sets_.empty()) {
+        writer_.add_delta(keys_.key(entry.key), slots, has_texts_ ? &texts_ : nullptr);
+        return;
+    }
+    row_.assign(slots.begin(), slots.end());
+    for (std::size_t set = 0; set < sets_.size(); ++set) {
+        Slot& slot = row_[sets_[set]];
+        slot = is_over(slot) ? slot : Slot{};
+        lists_[set].clear();
+        for (const OwnedElement& one : entry.elements) {
+            if (one.owner.accumulator() == sets_[set]) {
+                lists_[set].push_back(one.element);
+            }
+        }
+    }
+    writer_.add_delta(keys_.key(entry.key), row_, has_texts_ ? &texts_ : nullptr, lists_);
+}
+
 void MapFold::write_batches(BatchHeader head, PartitionId to, std::span<const std::uint32_t> keys,
                             OutputBatch& out) {
-    const std::size_t width = job_.kinds.size();
     // Where each chunk ends, by the same bound for all: the count of chunks stands in each header.
     std::vector<std::size_t> ends;
+    std::size_t entries = 0;
     std::size_t bytes = 0;
-    for (std::size_t i = 0; i < keys.size(); ++i) {
-        const std::size_t bound = max_delta_bytes(keys[i]);
+    each_entry(keys, [&](const Entry& entry) {
+        const std::size_t bound = max_entry_bytes(entry);
         if (bytes > 0 && bytes + bound > config_.max_batch_bytes) {
-            ends.push_back(i);
+            ends.push_back(entries);
             bytes = 0;
         }
         bytes += bound;
-    }
-    ends.push_back(keys.size());
+        ++entries;
+    });
+    ends.push_back(entries);
     head.chunks = static_cast<std::uint32_t>(ends.size());
     std::size_t at = 0;
-    for (head.chunk = 0; head.chunk < head.chunks; ++head.chunk) {
-        for (; at < ends[head.chunk]; ++at) {
-            writer_.add_delta(keys_.key(keys[at]),
-                              std::span{slots_}.subspan(keys[at] * width, width),
-                              has_texts_ ? &texts_ : nullptr);
+    each_entry(keys, [&](const Entry& entry) {
+        add_entry(entry);
+        if (++at == ends[head.chunk] && head.chunk + 1 < head.chunks) {
+            out.append(TopicRole::repartition, to, std::nullopt, writer_.finish(head));
+            ++head.chunk;
         }
-        out.append(TopicRole::repartition, to, std::nullopt, writer_.finish(head));
-    }
+    });
+    out.append(TopicRole::repartition, to, std::nullopt, writer_.finish(head));
 }
 
 void MapFold::committed(std::int64_t now_wall_ms) {
@@ -501,6 +604,10 @@ void MapFold::clear_filling() {
     recent_.clear();
     slots_.clear();
     texts_.clear();
+    if (elements_.size() > 0) {
+        elements_.clear();
+    }
+    sorted_.clear();
     key_to_.clear();
     dead_letters_.clear();
     for (Filling& filled : filling_) {
@@ -523,6 +630,7 @@ StateStatus MapFold::state() const {
     StateStatus state;
     state.keys = keys_.size();
     state.bytes = keys_.memory_bytes() + slots_.capacity() * sizeof(Slot) + texts_.memory_bytes() +
+                  elements_.memory_bytes() + sorted_.capacity() * sizeof(OwnedElement) +
                   key_to_.capacity() * sizeof(PartitionId) + dead_letters_.memory_bytes();
     return state;
 }

@@ -40,7 +40,11 @@ std::string result_key_of(std::string_view state_key, std::size_t fields) {
 }  // namespace
 
 TotalsFold::TotalsFold(const Job& job, TotalsFoldConfig config, Log& log)
-    : job_(job), config_(config), log_(log), results_(std::make_unique<ResultValues>(job)) {}
+    : job_(job),
+      config_(config),
+      log_(log),
+      results_(std::make_unique<ResultValues>(job)),
+      lists_(sets_of(job.kinds).size()) {}
 
 void TotalsFold::install(std::unique_ptr<TotalsState> state) {
     const PartitionId partition = state->partition();
@@ -108,9 +112,14 @@ Result<void> TotalsFold::apply_deltas(TotalsState& state) {
             std::span{batch_.deltas}.subspan(at, std::min(keys.size(), batch_.deltas.size() - at));
         std::ranges::transform(group, keys.begin(), &DeltaView::state_key);
         state.expect(std::span{keys}.first(group.size()));
-        for (const DeltaView& delta : group) {
+        for (std::size_t i = 0; i < group.size(); ++i) {
+            const DeltaView& delta = group[i];
             const auto slots = std::span{batch_.slots}.subspan(delta.first_slot, width);
-            if (Result<void> done = state.apply_delta(delta.state_key, slots, &batch_.texts);
+            for (std::size_t set = 0; set < lists_.size(); ++set) {
+                lists_[set] = batch_.list((at + i) * lists_.size() + set);
+            }
+            if (Result<void> done =
+                    state.apply_delta(delta.state_key, slots, &batch_.texts, lists_);
                 !done) {
                 return done;
             }
@@ -254,6 +263,7 @@ void TotalsFold::committed(std::int64_t now_wall_ms) {
     for (const PartitionId partition : in_flight_) {
         TotalsState& state = *states_.at(partition);
         state.committed();
+        note_went_over(state);
         if (config_.write_again && state.again_sealed() && !written_again_.contains(partition)) {
             note_written_again(state);
         }
@@ -265,6 +275,28 @@ void TotalsFold::committed(std::int64_t now_wall_ms) {
             static_cast<double>(std::max<std::int64_t>(0, now_wall_ms - flight_oldest_ms_)) /
             1000.0);
     }
+}
+
+// One line for all of a step: the first by its key.
+void TotalsFold::note_went_over(TotalsState& state) {
+    const std::vector<TotalsState::WentOver> sets = state.take_went_over();
+    if (sets.empty()) {
+        return;
+    }
+    const TotalsState::WentOver& first = sets.front();
+    std::string expression;
+    const auto& aggregates = job_.statement->statement.aggregates;
+    for (std::size_t i = 0; i < aggregates.size() && expression.empty(); ++i) {
+        if (job_.statement->plan.aggregates[i].value == first.accumulator) {
+            expression = job_.statement->text_at(aggregates[i].place);
+        }
+    }
+    log_.write(LogLevel::warn, "more different values than --max-distinct: NULL from now on",
+               {{"expression", expression},
+                {"key", result_key_of(state.state_key(first.key), job_.spec.group_by.size())},
+                {"max_distinct", static_cast<std::int64_t>(job_.spec.max_distinct)},
+                {"partition", std::int64_t{state.partition().value}},
+                {"sets", static_cast<std::int64_t>(sets.size())}});
 }
 
 void TotalsFold::note_written_again(const TotalsState& state) {
@@ -303,6 +335,7 @@ StateStatus TotalsFold::state() const {
     for (const auto& entry : states_) {
         state.keys += entry.second->keys();
         state.bytes += entry.second->memory_bytes();
+        state.sets_over += entry.second->sets_over();
     }
     state.aggregates = results_->graph_names();
     state.totals = shown_totals();

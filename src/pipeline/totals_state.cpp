@@ -1,6 +1,7 @@
 #include "kstream/pipeline/totals_state.hpp"
 
 #include "kstream/check.hpp"
+#include "kstream/codec/element.hpp"
 #include "kstream/codec/result_record.hpp"
 #include "kstream/codec/state_key.hpp"
 #include "kstream/core/make_room.hpp"
@@ -11,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 namespace kstream {
 
@@ -19,6 +21,18 @@ namespace {
 constexpr std::string_view kLookFirst =
     "do not restart blindly: keep the topics, find who wrote or deleted there, then `kstream "
     "reset`";
+
+// Into a sum over keys. The slot of a set has how many elements there are, and no row of the
+// registry.
+void merge_total(AggregateKind kind, Slot& into, const Slot& slot) {
+    if (kind == kDistinct) {
+        if (slot.present() && !is_over(slot)) {
+            into = Slot{into.value() + slot.value(), true};
+        }
+        return;
+    }
+    merge_slot(kind, into, slot);
+}
 
 }  // namespace
 
@@ -31,6 +45,8 @@ TotalsState::TotalsState(const Job& job, PartitionId partition, std::uint32_t ma
       keys_(job.hash_seed, job.cells_in_cache),
       has_having_(job.has_having()),
       has_texts_(std::ranges::any_of(job.kinds, keeps_text)),
+      sets_(sets_of(job.kinds)),
+      elements_(job.hash_seed),
       merged_(job.kinds.size()) {
     begin_layer(filling_);
 }
@@ -66,6 +82,10 @@ inline void TotalsState::add_marks() {
         make_room(published_, 1);
         published_.push_back(0);
     }
+    if (has_sets()) {
+        make_room(numbers_, 1);
+        numbers_.push_back(0);
+    }
 }
 
 Result<void> TotalsState::restore(std::string_view key, std::string_view value) {
@@ -81,10 +101,15 @@ Result<void> TotalsState::restore(std::string_view key, std::string_view value) 
         restored_meta_ = std::move(*meta);
         return {};
     }
+    if (*kind == ChangelogKeyKind::element) {
+        return restore_element(key, value);
+    }
     scratch_.clear();
     bool is_published = false;
+    std::uint64_t key_number = 0;
     if (const auto transaction = decode_total_value(value, job_.kinds, scratch_, &texts_,
-                                                    has_having_ ? &is_published : nullptr);
+                                                    has_having_ ? &is_published : nullptr,
+                                                    has_sets() ? &key_number : nullptr);
         !transaction) {
         return std::unexpected(transaction.error());
     }
@@ -105,6 +130,87 @@ Result<void> TotalsState::restore(std::string_view key, std::string_view value) 
     if (has_having_) {
         published_[found.index] = is_published ? 1 : 0;
     }
+    if (has_sets()) {
+        numbers_[found.index] = key_number;
+    }
+    return {};
+}
+
+// Most come before the total that has their number, which is written again with every change: so
+// they are put under their number at once, and whether each has a total is asked at the end.
+Result<void> TotalsState::restore_element(std::string_view key, std::string_view value) {
+    const Result<OwnedElement> element = decode_element_key(key);
+    if (!element) {
+        return std::unexpected(element.error());
+    }
+    const Result<ElementCount> count = decode_element_value(value);
+    if (!count) {
+        return std::unexpected(count.error());
+    }
+    if (count->count != 1 || element->owner.number() == 0 ||
+        std::ranges::find(sets_, element->owner.accumulator()) == sets_.end()) {
+        return broken("an element of a set that this job does not have");
+    }
+    elements_.insert(*element);
+    return {};
+}
+
+void TotalsState::restore_tombstone(std::string_view key) {
+    if (const Result<OwnedElement> element = decode_element_key(key); element) {
+        elements_.erase(*element);
+    }
+}
+
+// Each number belongs to one key, and under it are as many elements as its slots say.
+Result<void> TotalsState::finish_restore_of_elements() {
+    constexpr std::size_t kAtOnce = 4096;
+    std::unordered_map<std::uint64_t, std::uint64_t> counts;  // by ElementOwner::packed
+    std::string changelog_key;
+    std::size_t from = 0;
+    do {
+        for (const OwnedElement& element : elements_.sweep(from, kAtOnce)) {
+            ++counts[element.owner.packed];
+            changelog_key.clear();
+            append_element_key(changelog_key, element);
+            hash_ += element_hash(changelog_key, 1);
+        }
+    } while (from != 0);
+    std::unordered_map<std::uint64_t, std::uint32_t> keys_of_numbers;
+    for (std::uint32_t key = 0; key < keys_.size(); ++key) {
+        const std::uint64_t of_key = numbers_[key];
+        if (of_key > restored_meta_->last_number ||
+            (of_key != 0 && !keys_of_numbers.emplace(of_key, key).second)) {
+            return broken(fmt::format("two keys have the number {}, or nobody gave it", of_key));
+        }
+        for (const std::uint8_t set : sets_) {
+            const auto found = counts.find(ElementOwner{of_key, set}.packed);
+            const std::uint64_t is_there = found == counts.end() ? 0 : found->second;
+            const Slot& slot = slots_of(key)[set];
+            if (is_over(slot)) {
+                ++sets_over_;
+                if (is_there > 0) {
+                    swept_.emplace(ElementOwner{of_key, set}.packed, is_there);
+                    counts.erase(found);
+                }
+                continue;
+            }
+            if (slot.present() ? slot.value() != Int192{Int128{is_there}} || is_there == 0
+                               : is_there != 0) {
+                return broken(fmt::format(
+                    "the set of the key with the number {} has {} elements, its total says another "
+                    "number",
+                    of_key, is_there));
+            }
+            if (found != counts.end()) {
+                counts.erase(found);
+            }
+        }
+    }
+    if (!counts.empty()) {
+        return broken(fmt::format("elements of the number {}, which no total has",
+                                  counts.begin()->first >> 8));
+    }
+    last_number_ = restored_meta_->last_number;
     return {};
 }
 
@@ -118,10 +224,15 @@ Result<void> TotalsState::finish_restore() {
     const Meta& meta = *restored_meta_;
     leave_garbage();
     for (std::uint32_t key = 0; key < keys_.size(); ++key) {
-        hash_ +=
-            state_entry_hash(keys_.key(key), job_.kinds, slots_of(key), texts(), published(key));
+        hash_ += state_entry_hash(keys_.key(key), job_.kinds, slots_of(key), texts(),
+                                  published(key), number(key));
         for (std::size_t i = 0; i < width(); ++i) {
-            merge_slot(job_.kinds[i], merged_[i], slots_of(key)[i]);
+            merge_total(job_.kinds[i], merged_[i], slots_of(key)[i]);
+        }
+    }
+    if (has_sets()) {
+        if (Result<void> whole = finish_restore_of_elements(); !whole) {
+            return whole;
         }
     }
     if (keys_.size() != meta.keys) {
@@ -248,6 +359,9 @@ void TotalsState::remember(std::uint32_t key) {
     if (has_having_) {
         filling_.published_before.push_back(published_[key]);
     }
+    if (has_sets()) {
+        filling_.numbers_before.push_back(numbers_[key]);
+    }
 }
 
 void TotalsState::fill_again(std::uint64_t keys, std::size_t bytes) {
@@ -261,7 +375,8 @@ void TotalsState::fill_again(std::uint64_t keys, std::size_t bytes) {
 }
 
 Result<void> TotalsState::apply_delta(std::string_view state_key, std::span<const Slot> delta,
-                                      const TextStore* of_delta) {
+                                      const TextStore* of_delta,
+                                      std::span<const std::span<const Element>> sets) {
     const auto [key, inserted] = touch(state_key);
     if (inserted) {
         if (Result<void> known = check_new(state_key); !known) {
@@ -280,7 +395,57 @@ Result<void> TotalsState::apply_delta(std::string_view state_key, std::span<cons
             }
         }
     }
+    if (has_sets()) {
+        add_elements(key, delta, sets);
+    }
     return {};
+}
+
+void TotalsState::add_elements(std::uint32_t key, std::span<const Slot> delta,
+                               std::span<const std::span<const Element>> sets) {
+    for (std::size_t i = 0; i < sets.size(); ++i) {
+        Slot& slot = slots_of(key)[sets_[i]];
+        Slot& merged = merged_[sets_[i]];
+        if (is_over(delta[sets_[i]]) && !is_over(slot)) {
+            go_over(key, sets_[i]);
+        }
+        for (const Element& element : sets[i]) {
+            if (is_over(slot)) {
+                if (!planted(PlantedBug::over_forgotten)) {
+                    break;
+                }
+                slot = Slot{};
+            }
+            if (numbers_[key] == 0) {
+                numbers_[key] = ++last_number_;
+            }
+            const ElementOwner owner{numbers_[key], sets_[i]};
+            if (elements_.insert({owner, element}, &filling_.elements)) {
+                slot = Slot{slot.value() + Int192{1}, true};
+                merged = Slot{merged.value() + Int192{1}, true};
+                filling_.bytes += KeyCharge::kElementBytes;
+                if (slot.value().low > job_.spec.max_distinct) {
+                    go_over(key, sets_[i]);
+                }
+            }
+        }
+    }
+}
+
+// For good: what comes later changes nothing, so which records came first does not matter. Its
+// elements go with the next steps' sweeps, some with each, and so no step has all of their
+// tombstones.
+void TotalsState::go_over(std::uint32_t key, std::uint8_t set) {
+    Slot& slot = slots_of(key)[set];
+    const ElementOwner owner{numbers_[key], set};
+    filling_.went_over.push_back({key, set, owner.packed});
+    if (slot.present()) {
+        swept_[owner.packed] = slot.value().low;
+        const Int192 left = merged_[set].value() + -slot.value();
+        merged_[set] = left == Int192{} ? Slot{} : Slot{left, true};
+    }
+    slot = kOverSlot;
+    ++sets_over_;
 }
 
 // ---- steps -------------------------------------------------------------------------------------
@@ -289,6 +454,12 @@ void TotalsState::begin_layer(Layer& layer) const {
     layer.touched.clear();
     layer.before.clear();
     layer.published_before.clear();
+    layer.numbers_before.clear();
+    layer.elements.clear();
+    layer.went_over.clear();
+    layer.sets_over_before = sets_over_;
+    layer.last_number_before = last_number_;
+    layer.sweep_from_before = sweep_from_;
     layer.bytes = 0;
     layer.keys_before = keys_.size();
     layer.again_before = again_next_;
@@ -311,6 +482,7 @@ Meta TotalsState::meta(Offset position) const {
     meta.keys = keys_.size();
     meta.slots = merged_;
     meta.state_hash = hash_;
+    meta.last_number = last_number_;
     return meta;
 }
 
@@ -323,7 +495,10 @@ void TotalsState::seal_key(std::size_t touched, std::uint32_t headers, OutputBat
     const bool is_old = index < filling_.keys_before;
     if (is_old) {
         const auto before = std::span{filling_.before}.subspan(touched * width(), width());
-        hash_ -= state_entry_hash(state_key, job_.kinds, before, texts(), published(index));
+        const std::optional<std::uint64_t> number_before =
+            has_sets() ? std::optional{filling_.numbers_before[touched]} : std::nullopt;
+        hash_ -= state_entry_hash(state_key, job_.kinds, before, texts(), published(index),
+                                  number_before);
     }
     KSTREAM_CHECK(decode_state_key(state_key, job_.spec.group_by.size(), group_),
                   "state keys were checked when they came in");
@@ -335,12 +510,14 @@ void TotalsState::seal_key(std::size_t touched, std::uint32_t headers, OutputBat
         takes_back = !passes && published_[index] != 0;
         published_[index] = passes ? 1 : 0;
     }
-    hash_ += state_entry_hash(state_key, job_.kinds, slots, texts(), published(index));
+    hash_ +=
+        state_entry_hash(state_key, job_.kinds, slots, texts(), published(index), number(index));
 
     key_.clear();
     value_.clear();
     append_total_key(key_, state_key);
-    append_total_value(value_, transaction_, job_.kinds, slots, texts(), published(index));
+    append_total_value(value_, transaction_, job_.kinds, slots, texts(), published(index),
+                       number(index));
     if (!is_old || !planted(PlantedBug::old_keys_not_in_changelog)) {
         out.append(TopicRole::changelog, partition_, key_, value_);
     }
@@ -352,6 +529,40 @@ void TotalsState::seal_key(std::size_t touched, std::uint32_t headers, OutputBat
     out.append(TopicRole::results,
                partition_for_key(key_, static_cast<int>(job_.identity.results_partitions)), key_,
                passes ? std::optional<std::string_view>{result_} : std::nullopt, headers);
+}
+
+// A record for each that has come: what a step writes does not grow with the sets.
+void TotalsState::seal_elements(OutputBatch& out) {
+    value_.clear();
+    append_element_value(value_, transaction_, 1);
+    for (const ElementSet::Change& change : filling_.elements) {
+        key_.clear();
+        append_element_key(key_, change.what);
+        hash_ += element_hash(key_, 1);
+        out.append(TopicRole::changelog, partition_, key_, value_);
+    }
+    sweep_elements(out);
+}
+
+// A part of the table: the elements in it whose sets are over.
+void TotalsState::sweep_elements(OutputBatch& out) {
+    constexpr std::size_t kCells = 8192;
+    if (swept_.empty()) {
+        return;
+    }
+    for (const OwnedElement& element : elements_.sweep(sweep_from_, kCells)) {
+        const auto set = swept_.find(element.owner.packed);
+        if (set == swept_.end() || !elements_.erase(element, &filling_.elements)) {
+            continue;
+        }
+        key_.clear();
+        append_element_key(key_, element);
+        hash_ -= element_hash(key_, 1);
+        out.append(TopicRole::changelog, partition_, key_, std::nullopt);
+        if (--set->second == 0) {
+            swept_.erase(set);
+        }
+    }
 }
 
 void TotalsState::seal(Offset position, OutputBatch& out) {
@@ -366,6 +577,7 @@ void TotalsState::seal(Offset position, OutputBatch& out) {
     for (std::size_t i = 0; i < filling_.touched.size(); ++i) {
         seal_key(i, headers, out);
     }
+    seal_elements(out);
     // P9: meta comes last, so that whoever sees it has seen all of its transaction.
     value_.clear();
     append_meta_value(value_, job_.kinds, meta(position));
@@ -426,6 +638,7 @@ void TotalsState::leave_garbage() {
 }
 
 void TotalsState::committed() {
+    std::ranges::move(in_flight_.went_over, std::back_inserter(went_over_));
     in_flight_ = Layer{};
 }
 
@@ -438,6 +651,9 @@ void TotalsState::undo(Layer& layer) {
         if (has_having_ && !planted(PlantedBug::having_flag_not_undone)) {
             published_[key] = layer.published_before[i];
         }
+        if (has_sets()) {
+            numbers_[key] = layer.numbers_before[i];
+        }
     }
     keys_.truncate(layer.keys_before);
     slots_.resize(layer.keys_before * width());
@@ -445,12 +661,35 @@ void TotalsState::undo(Layer& layer) {
     if (has_having_) {
         published_.resize(layer.keys_before);
     }
+    if (has_sets()) {
+        numbers_.resize(layer.keys_before);
+        undo_elements(layer);
+        last_number_ = layer.last_number_before;
+    }
     again_next_ = layer.again_before;
     texts_.truncate(layer.texts_before);
     sources_ = layer.sources_before;
     merged_ = layer.merged_before;
     hash_ = layer.hash_before;
     transaction_ = layer.transaction_before;
+}
+
+void TotalsState::undo_elements(Layer& layer) {
+    // A set gets nothing once it is over: what was added to such a one came before, in the step in
+    // which it went over.
+    for (const ElementSet::Change& change : layer.elements) {
+        if (!change.added) {
+            ++swept_[change.what.owner.packed];
+        }
+    }
+    for (const WentOver& set : layer.went_over) {
+        swept_.erase(set.owner);
+    }
+    sets_over_ = layer.sets_over_before;
+    sweep_from_ = layer.sweep_from_before;
+    if (!planted(PlantedBug::elements_not_undone)) {
+        elements_.undo(layer.elements);
+    }
 }
 
 void TotalsState::undo_filling() {
@@ -506,8 +745,11 @@ std::vector<std::span<const Slot>> TotalsState::committed_slots(
 
 std::size_t TotalsState::memory_bytes() const {
     return keys_.memory_bytes() + slots_.capacity() * sizeof(Slot) + touched_.capacity() +
-           published_.capacity() + texts_.memory_bytes() + filling_.published_before.capacity() +
-           in_flight_.published_before.capacity() +
+           published_.capacity() + texts_.memory_bytes() +
+           numbers_.capacity() * sizeof(std::uint64_t) + elements_.memory_bytes() +
+           (filling_.elements.capacity() + in_flight_.elements.capacity()) *
+               sizeof(ElementSet::Change) +
+           filling_.published_before.capacity() + in_flight_.published_before.capacity() +
            (filling_.before.capacity() + in_flight_.before.capacity()) * sizeof(Slot) +
            (filling_.touched.capacity() + in_flight_.touched.capacity()) * sizeof(std::uint32_t);
 }

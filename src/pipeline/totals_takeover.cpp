@@ -167,6 +167,7 @@ Result<void> TotalsTakeover::restore_records(RecordBatch group, TotalsState& sta
     state.expect(std::span{keys}.first(totals));
     for (const RecordView& record : group) {
         if (record.is_tombstone()) {
+            state.restore_tombstone(record.key());
             continue;
         }
         if (auto restored = state.restore(record.key(), record.value()); !restored) {

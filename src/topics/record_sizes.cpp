@@ -46,9 +46,9 @@ std::int64_t texts(const AggregationSpec& spec) {
     return kept * to_signed(kMaxTextBytes);
 }
 
-// Of a total whose statement has HAVING.
-std::int64_t published(const AggregationSpec& spec) {
-    return spec.statement ? 1 : 0;
+// Of a total whose statement has HAVING: whether it is published; one that has sets: its number.
+std::int64_t beside_slots(const AggregationSpec& spec) {
+    return spec.statement ? 1 + 10 : 0;
 }
 
 // Everything of a batch but its deltas, and of meta but the text of the job: identity and ranges,
@@ -92,7 +92,7 @@ std::int64_t largest_record(TopicRole role, const AggregationSpec& spec) {
         case TopicRole::repartition:
             return progress_record(role, spec, 1);
         case TopicRole::changelog:
-            return kOverhead + 2 * state_key(spec) + slots(spec) + texts(spec) + published(spec);
+            return kOverhead + 2 * state_key(spec) + slots(spec) + texts(spec) + beside_slots(spec);
         case TopicRole::results:
             return kOverhead + result(spec);
         case TopicRole::dead_letters:

@@ -1,9 +1,13 @@
 #include "sim/oracle.hpp"
 
+#include "kstream/codec/element.hpp"
+#include "kstream/core/side_aggregates.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <iterator>
 #include <map>
 #include <set>
@@ -19,10 +23,28 @@ PartitionId number(std::int32_t partition) {
     return PartitionId{partition};
 }
 
+bool has_sets(const Job& job) {
+    return std::ranges::find(job.kinds, kDistinct) != job.kinds.end();
+}
+
 // A reader of results takes it apart by what docs/RECORDS.md says of it. Sums of the flags' jobs
 // have two digits behind the point, those of a statement no more than it needs.
-bool read_result(const std::string& value, bool of_statement, std::string& seller, Int128& cents,
-                 std::int64_t& count) {
+bool read_result(std::string value, const Job& job, std::string& seller, Int128& cents,
+                 std::int64_t& count, std::int64_t& values) {
+    const bool of_statement = job.statement != nullptr;
+    values = 0;
+    if (has_sets(job)) {
+        const std::size_t at = value.rfind(",\"valores\":");
+        if (at == std::string::npos) {
+            return false;
+        }
+        const std::string said = value.substr(at + 11);
+        values = said == "null}" ? -1 : std::atoll(said.c_str());
+        if (said != "null}" && said != std::to_string(values) + "}") {
+            return false;
+        }
+        value.replace(at, std::string::npos, "}");
+    }
     char name[64] = {};
     char amount[64] = {};
     long long number = 0;
@@ -116,14 +138,20 @@ const Oracle::Entries& Oracle::source(PartitionId partition, bool before) {
 
 std::map<std::string, Oracle::Total> Oracle::expected(bool before) {
     std::map<std::string, Total> totals;
+    std::map<std::string, std::set<Int128>> values;
     for (std::int32_t p = 0; p < cluster_.partitions(TopicRole::source); ++p) {
         const Entries& entries = source(number(p), before);
         for (const auto& [offset, fact] : input_.facts(number(p))) {
             if (fact.what == Input::Class::valid && is_there(entries, offset)) {
                 totals[fact.seller].cents += fact.cents;
                 ++totals[fact.seller].count;
+                values[fact.seller].insert(fact.cents / 100 % 10);
             }
         }
+    }
+    for (auto& [seller, total] : totals) {
+        const std::size_t size = has_sets(job_) ? values[seller].size() : 0;
+        total.values = size > kMaxDistinct ? -1 : static_cast<std::int64_t>(size);
     }
     return totals;
 }
@@ -215,7 +243,7 @@ bool Oracle::totals_are_counted_again() {
 // The last published value of each key, and that none ever went back on the way there.
 std::optional<std::string> Oracle::read_results(Totals& published, bool whole) {
     const bool may_go_back = totals_are_counted_again();
-    std::map<std::string, std::int64_t> counts;  // also of those that are gone
+    std::map<std::string, Total> seen;  // also of those that are gone
     for (std::int32_t r = 0; r < cluster_.partitions(TopicRole::results); ++r) {
         for (const PartitionLog::Entry& entry :
              cluster_.log(TopicRole::results, number(r)).entries()) {
@@ -230,19 +258,25 @@ std::optional<std::string> Oracle::read_results(Totals& published, bool whole) {
             }
             std::string seller;
             Total total;
-            if (!read_result(entry.value, job_.has_having(), seller, total.cents, total.count) ||
+            if (!read_result(entry.value, job_, seller, total.cents, total.count, total.values) ||
                 seller != entry.key) {
                 return fmt::format("a result that is none: {} {}", entry.key, entry.value);
             }
             if (!passes(total)) {
                 return fmt::format("a result that HAVING does not let pass: {}", entry.value);
             }
-            std::int64_t& last = counts[seller];
-            if (total.count < last && !may_go_back) {
-                return fmt::format("the count of {} went back from {} to {}", seller, last,
+            Total& last = seen[seller];
+            if (total.count < last.count && !may_go_back) {
+                return fmt::format("the count of {} went back from {} to {}", seller, last.count,
                                    total.count);
             }
-            last = total.count;
+            const bool fewer = last.values < 0 ? total.values >= 0
+                                               : total.values >= 0 && total.values < last.values;
+            if (fewer && !may_go_back) {
+                return fmt::format("the set of {} went back from {} to {}", seller, last.values,
+                                   total.values);
+            }
+            last = total;
             published[seller] = total;
         }
     }
@@ -259,8 +293,9 @@ std::optional<std::string> Oracle::check_results() {
     for (const auto& [seller, total] : should) {
         const Total& is = published[seller];
         if (is != total) {
-            return fmt::format("total of {}: {} cents in {} records, should be {} in {}", seller,
-                               is.cents, is.count, total.cents, total.count);
+            return fmt::format(
+                "total of {}: {} cents in {} records, {} values, should be {} in {}, {}", seller,
+                is.cents, is.count, is.values, total.cents, total.count, total.values);
         }
     }
     // What the results have of a key is lost with its newest total: a group that stops then keeps
@@ -333,27 +368,55 @@ std::optional<std::string> Oracle::check_meta(PartitionId state) {
 std::optional<std::string> Oracle::check_changelog(PartitionId state) {
     std::map<std::string_view, std::string_view> last;
     for (const auto& entry : cluster_.log(TopicRole::changelog, state).entries()) {
-        if (entry.kind == PartitionLog::Kind::data && !entry.aborted && entry.key != meta_key()) {
+        if (entry.kind != PartitionLog::Kind::data || entry.aborted || entry.key == meta_key()) {
+            continue;
+        }
+        if (entry.has_value) {
             last[entry.key] = entry.value;
+        } else {
+            last.erase(entry.key);
         }
     }
     UInt128 hash = 0;
-    std::vector<Slot> slots;
+    std::map<std::uint64_t, std::uint64_t> elements;  // by ElementOwner::packed
+    std::size_t totals = 0;
     for (const auto& [key, value] : last) {
+        if (const Result<OwnedElement> element = decode_element_key(key); element) {
+            hash += element_hash(key, 1);
+            ++elements[element->owner.packed];
+        }
+    }
+    std::vector<Slot> slots;
+    const std::vector<std::uint8_t> sets = sets_of(job_.kinds);
+    for (const auto& [key, value] : last) {
+        if (changelog_key_kind(key) != ChangelogKeyKind::total) {
+            continue;
+        }
+        ++totals;
         slots.clear();
         bool published = false;
-        bool* const flag = job_.has_having() ? &published : nullptr;
-        if (!decode_total_value(value, job_.kinds, slots, nullptr, flag)) {
+        std::uint64_t number_of_key = 0;
+        if (!decode_total_value(value, job_.kinds, slots, nullptr,
+                                job_.has_having() ? &published : nullptr,
+                                sets.empty() ? nullptr : &number_of_key)) {
             return fmt::format("changelog partition {} has a total that is none", state.value);
         }
         hash += state_entry_hash(total_state_key(key), job_.kinds, slots, nullptr,
-                                 flag != nullptr ? std::optional{published} : std::nullopt);
+                                 job_.has_having() ? std::optional{published} : std::nullopt,
+                                 sets.empty() ? std::nullopt : std::optional{number_of_key});
+        for (const std::uint8_t set : sets) {
+            const std::uint64_t there = elements[ElementOwner{number_of_key, set}.packed];
+            if (!is_over(slots[set]) && slots[set].value() != Int192{Int128{there}}) {
+                return fmt::format("changelog partition {} has {} elements of the number {}",
+                                   state.value, there, number_of_key);
+            }
+        }
     }
     const std::optional<Meta> meta = last_meta(state);
-    if (last.size() != meta->keys || hash != meta->state_hash) {
+    if (totals != meta->keys || hash != meta->state_hash) {
         return fmt::format(
             "changelog partition {} has {} totals, its meta is of {}, or they differ", state.value,
-            last.size(), meta->keys);
+            totals, meta->keys);
     }
     return std::nullopt;
 }

@@ -40,6 +40,8 @@ private:
     struct Total {
         Int128 cents = 0;
         std::int64_t count = 0;
+        // Of a job with sets: how many, -1 where they were too many. Never one again then.
+        std::int64_t values = 0;
         friend bool operator==(const Total&, const Total&) = default;
     };
     // HAVING of the job that process.cpp makes.

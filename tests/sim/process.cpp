@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <utility>
 
@@ -44,13 +45,14 @@ const char* name_of(Stage stage) {
     return stage == Stage::map ? "map" : "totals";
 }
 
-// The same with HAVING, which oracle.cpp has in its own words.
-Job with_having(Job job) {
-    const std::string text =
-        "SELECT id_vendedor, sum(valor) AS valor_total_por_vendedor, count(*) AS numero_transacoes "
-        "FROM financial_transactions GROUP BY id_vendedor "
-        "HAVING count(*) % 4 < 2 AND sum(valor) > 0";
-    auto parsed = job::parse(text);
+// The same as a statement with more in it, which oracle.cpp has in its own words.
+Job of_statement(Job job, bool having, bool sets) {
+    const std::string text = fmt::format(
+        "SELECT id_vendedor, sum(valor) AS valor_total_por_vendedor, count(*) AS numero_transacoes"
+        "{} FROM financial_transactions GROUP BY id_vendedor{}",
+        sets ? ", count(DISTINCT trunc(valor) % 10) AS valores" : "",
+        having ? " HAVING count(*) % 4 < 2 AND sum(valor) > 0" : "");
+    auto parsed = job::parse(text, {.max_distinct = kMaxDistinct});
     KSTREAM_CHECK(parsed.has_value(), "the statement is fixed");
     job.statement =
         std::make_shared<const job::StatementJob>(job::statement_job(*std::move(parsed), text));
@@ -77,8 +79,11 @@ void TraceLog::write(LogLevel, std::string_view event, std::initializer_list<Log
 
 Job make_job(Cluster& cluster, const Swarm& swarm) {
     static const Job kSame = testing::make_job();  // its hash takes longer than all the rest
-    static const Job kHaving = with_having(kSame);
-    Job job = swarm.having ? kHaving : kSame;
+    static const std::array kStatements{of_statement(kSame, true, false),
+                                        of_statement(kSame, false, true),
+                                        of_statement(kSame, true, true)};
+    const std::size_t statement = (swarm.having ? 1U : 0U) + (swarm.sets ? 2U : 0U);
+    Job job = statement == 0 ? kSame : kStatements[statement - 1];
     job.identity.state_partitions = static_cast<std::uint32_t>(swarm.state_partitions);
     job.identity.initial_source_partitions = static_cast<std::uint32_t>(swarm.source_partitions);
     job.identity.results_partitions = static_cast<std::uint32_t>(swarm.results_partitions);

@@ -99,6 +99,7 @@ Swarm Swarm::of(std::uint64_t seed) {
     const bool doubled = dice.chance(20) && (swarm.stable_instances || swarm.static_members);
     swarm.instances_doubled = doubled ? static_cast<std::uint32_t>(between(1, 4)) : 0;
     swarm.having = dice.chance(30);
+    swarm.sets = dice.chance(30);
     return swarm;
 }
 

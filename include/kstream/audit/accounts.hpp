@@ -18,6 +18,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -58,6 +59,9 @@ struct Account {
     // With HAVING: whether the results have the key, as the two totals say.
     bool total_published = false;
     bool newer_total_published = false;
+    // With sets: the key's number, under which the changelog has its elements.
+    std::uint64_t total_number = 0;
+    std::uint64_t newer_total_number = 0;
     Published result;            // the last one at the cut
     Published newer;             // the last one of a transaction after the cut
     bool was_published = false;  // the log holds a record of the key, if only a tombstone
@@ -156,7 +160,13 @@ private:
     [[nodiscard]] std::uint64_t bytes_of(const Entry& entry) const;
     [[nodiscard]] Account* open(std::string_view state_key);
     void take_total(const RecordView& record);
+    void take_element(const RecordView& record);
     void take_meta(const RecordView& record);
+    void settle_newer_elements(std::size_t q, bool all);
+    [[nodiscard]] bool has_sets() const { return !sets_.empty(); }
+    void add_elements(Comparison& comparison);
+    void judge_sets(std::string_view state_key, const Account& account,
+                    std::vector<Finding>& found) const;
     // Then a result may be taken back, and a total says whether there is one.
     [[nodiscard]] bool has_having() const {
         return job_.statement != nullptr && job_.statement->job().statement.having.has_value();
@@ -183,6 +193,20 @@ private:
     std::vector<std::optional<Meta>> metas_;
     std::vector<std::vector<std::string>> strangers_;
     std::vector<std::vector<Entry*>> newer_totals_;  // by state partition
+    // The sets that the changelog has at the cut, by state partition and ElementOwner::packed.
+    // Those of all keys, for whose a number is stands in its total alone: they come on top of what
+    // may be used.
+    using Sets = std::unordered_map<std::uint64_t, std::set<Element>>;
+    struct NewElement {
+        OwnedElement what;
+        std::uint64_t transaction = 0;  // 0: it was taken out
+    };
+    [[nodiscard]] const std::set<Element>& stored_set(const Account& account,
+                                                      std::uint8_t set) const;
+    std::vector<std::uint8_t> sets_;  // which accumulators they are
+    std::vector<Sets> elements_;
+    std::vector<std::vector<NewElement>> newer_elements_;
+    bool believes_changelog_ = false;
     Origins origins_;
     // What is foreign among the records of a key, said when nothing else is wrong with it.
     std::map<std::string, Finding, std::less<>> foreign_;

@@ -1,13 +1,15 @@
 // What is kept for one key, or comes of one record: a slot for each accumulator, and what lies
-// beside the slots. Sets and multisets, where a job keeps such, belong here.
+// beside the slots.
 #pragma once
 
+#include "kstream/core/element.hpp"
 #include "kstream/core/slot.hpp"
 #include "kstream/core/text_store.hpp"
 #include "kstream/model/aggregation_spec.hpp"
 
 #include <cstddef>
 #include <cstdint>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -20,6 +22,9 @@ struct Row {
     std::vector<Slot> slots;
     // By slots; of a job that keeps texts. The slot of a text says only that there is one.
     std::vector<std::string> texts;
+    // By slots; of a job that keeps sets, and as the source has them: the slot of a set says how
+    // many elements there are, and so is all that a stored row has.
+    std::vector<std::set<Element>> sets;
 
     Row() = default;
     // Nothing, of these accumulators.
@@ -30,7 +35,10 @@ struct Row {
     [[nodiscard]] bool empty() const { return !there; }
     [[nodiscard]] const Slot& operator[](std::size_t i) const { return slots[i]; }
     [[nodiscard]] std::uint64_t bytes() const;
-    friend bool operator==(const Row&, const Row&) = default;
+    // Whether slots and texts are the same.
+    friend bool operator==(const Row& a, const Row& b) {
+        return a.there == b.there && a.slots == b.slots && a.texts == b.texts;
+    }
 };
 
 // A row as a stored format takes it: slots that point into texts.
@@ -40,10 +48,13 @@ struct StoredRow {
     TextStore texts;
 };
 
-// Another row of slots into a row. Texts are none of theirs: of all keys nobody keeps the least.
+// Another row of slots into a row. Texts and sets are none of theirs: of all keys nobody keeps the
+// least, or asks how many there are.
 void add_row(std::span<const AggregateKind> kinds, std::span<Slot> row,
              std::span<const Slot> other);
-// The same, texts and all; `row` is there afterwards.
-void add_row(std::span<const AggregateKind> kinds, Row& row, const Row& other);
+// The same, texts, sets and all; `row` is there afterwards.
+// A set of more than `max_distinct` values is over, and has none from then on.
+void add_row(std::span<const AggregateKind> kinds, Row& row, const Row& other,
+             std::uint64_t max_distinct);
 
 }  // namespace kstream::audit

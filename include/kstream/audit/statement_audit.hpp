@@ -75,6 +75,7 @@ private:
         greatest,
         least_text,
         greatest_text,
+        values,
         squares_low,
         squares_high,
     };

@@ -18,7 +18,7 @@
 
 namespace kstream {
 
-enum class ChangelogKeyKind : std::uint8_t { meta = 0, total = 1 };
+enum class ChangelogKeyKind : std::uint8_t { meta = 0, total = 1, element = 2 };
 
 // Appends the changelog key of a total (the meta key is meta_key()).
 void append_total_key(std::string& out, std::string_view state_key);
@@ -32,17 +32,17 @@ void append_total_key(std::string& out, std::string_view state_key);
 }
 
 // `texts` has those of the slots, here and below: of a job that keeps any. `published` is of a job
-// with HAVING, and of no other: whether the results have the key.
+// with HAVING, and of no other: whether the results have the key. `number` is of a job with sets:
+// that of the key, 0 where it has none yet.
 void append_total_value(std::string& out, std::uint64_t transaction,
                         std::span<const AggregateKind> kinds, std::span<const Slot> slots,
-                        const TextStore* texts = nullptr, std::optional<bool> published = {});
+                        const TextStore* texts = nullptr, std::optional<bool> published = {},
+                        std::optional<std::uint64_t> number = {});
 // Appends the slots to `slots`, and their texts to `texts`. Without a place for `published` it is
-// a total of a job without HAVING.
-[[nodiscard]] Result<std::uint64_t> decode_total_value(std::string_view value,
-                                                       std::span<const AggregateKind> kinds,
-                                                       std::vector<Slot>& slots,
-                                                       TextStore* texts = nullptr,
-                                                       bool* published = nullptr);
+// a total of a job without HAVING, without one for `number` of one without sets.
+[[nodiscard]] Result<std::uint64_t> decode_total_value(
+    std::string_view value, std::span<const AggregateKind> kinds, std::vector<Slot>& slots,
+    TextStore* texts = nullptr, bool* published = nullptr, std::uint64_t* number = nullptr);
 
 // What one entry adds to a partition's state hash: the hash of the whole state is the sum of its
 // entries' modulo 2^128, so it changes in constant time with each change of an entry.
@@ -50,7 +50,8 @@ void append_total_value(std::string& out, std::uint64_t transaction,
                                        std::span<const AggregateKind> kinds,
                                        std::span<const Slot> slots,
                                        const TextStore* texts = nullptr,
-                                       std::optional<bool> published = {});
+                                       std::optional<bool> published = {},
+                                       std::optional<std::uint64_t> number = {});
 
 // How far one source partition is in the totals of one state partition.
 struct SourceProgress {
@@ -73,6 +74,7 @@ struct Meta {
     std::uint64_t keys = 0;
     std::vector<Slot> slots;  // merged over all keys of this partition
     UInt128 state_hash = 0;
+    std::uint64_t last_number = 0;  // given to a key, of a job with sets
     friend bool operator==(const Meta&, const Meta&) = default;
 };
 

@@ -5,6 +5,7 @@
 
 #include "kstream/codec/identity.hpp"
 #include "kstream/core/aggregates.hpp"
+#include "kstream/core/element.hpp"
 #include "kstream/core/text_store.hpp"
 #include "kstream/error.hpp"
 #include "kstream/model/ids.hpp"
@@ -20,8 +21,9 @@ namespace kstream {
 // The formats of batches, totals and meta. They differ in what a slot may be: in the second one
 // also wide, a value beyond 128 bits; in the third one also a text (core/text_store.hpp). A value
 // has the lowest that its slots need, and the bytes of the first never change; a version that does
-// not know a kind of slots refuses the format by its number. Totals of a job with HAVING are all
-// of the third, and have one field more.
+// not know a kind of slots refuses the format by its number. Totals of a job with HAVING, totals
+// and meta of one with sets, and its batches with deltas are all of the third, and have more
+// fields.
 inline constexpr std::uint8_t kFormat = 1;
 inline constexpr std::uint8_t kWideFormat = 2;
 inline constexpr std::uint8_t kStatementFormat = 3;
@@ -84,9 +86,11 @@ public:
     // this.
     explicit DeltaBatchWriter(std::span<const AggregateKind> kinds) : kinds_(kinds) {}
 
-    // `texts` has those of the slots: of a job that keeps any.
+    // `texts` has those of the slots: of a job that keeps any. `sets` has a list for each set of
+    // the job, sorted, so that equal steps have equal bytes.
     void add_delta(std::string_view state_key, std::span<const Slot> slots,
-                   const TextStore* texts = nullptr);
+                   const TextStore* texts = nullptr,
+                   std::span<const std::vector<Element>> sets = {});
     // The whole value; valid until the next call. Begins the next batch.
     [[nodiscard]] std::string_view finish(const BatchHeader& header);
 
@@ -114,6 +118,14 @@ struct DeltaBatch {
     std::vector<DeltaView> deltas;  // views into the decoded value
     std::vector<Slot> slots;        // kinds.size() per delta
     TextStore texts;                // of these
+    std::vector<Element> elements;  // of all lists, one after the other
+    // Where each list ends: one for each set of the job, per delta.
+    std::vector<std::uint32_t> list_ends;
+
+    [[nodiscard]] std::span<const Element> list(std::size_t number) const {
+        const std::size_t begin = number == 0 ? 0 : list_ends[number - 1];
+        return std::span{elements}.subspan(begin, list_ends[number] - begin);
+    }
 };
 
 // Reads and checks a batch: format, CRC, aggregate kinds, one range or more, in order, with

@@ -1,5 +1,5 @@
 // Members of sets and multisets as they are stored: in a changelog record each, and in lists in a
-// delta. docs/adr/0053-what-a-key-keeps.md says why; no job has any yet.
+// delta. docs/adr/0053-what-a-key-keeps.md says why. No job has multisets yet.
 #pragma once
 
 #include "kstream/core/element.hpp"

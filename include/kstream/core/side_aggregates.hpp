@@ -3,10 +3,15 @@
 // how it is stored in docs/adr/0053-what-a-key-keeps.md.
 #pragma once
 
+#include "kstream/core/slot.hpp"
 #include "kstream/model/aggregation_spec.hpp"
 
 #include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
 #include <string_view>
+#include <vector>
 
 namespace kstream {
 
@@ -25,16 +30,39 @@ inline constexpr AggregateKind kMultiset{10};
 inline constexpr std::array kSideAggregates{
     SideAggregateRow{kMinText, "min_text", "min(FIELD COLLATE \"C\")", "where the text is"},
     SideAggregateRow{kMaxText, "max_text", "max(FIELD COLLATE \"C\")", "where the text is"},
-    SideAggregateRow{kDistinct, "distinct", "count(DISTINCT FIELD)", "how many elements"},
+    SideAggregateRow{kDistinct, "distinct", "count(DISTINCT FIELD)",
+                     "how many elements; -1: too many"},
     SideAggregateRow{kMultiset, "multiset", "percentile_disc(P) WITHIN GROUP (ORDER BY FIELD)",
                      "how many values, each as often as it came"},
 };
 
+// Whether it is one of these: one comparison, for each input of each record.
+[[nodiscard]] constexpr bool lies_beside(AggregateKind kind) {
+    return kind >= kMinText;
+}
 [[nodiscard]] constexpr bool keeps_text(AggregateKind kind) {
     return kind == kMinText || kind == kMaxText;
 }
 [[nodiscard]] constexpr bool keeps_elements(AggregateKind kind) {
     return kind == kDistinct || kind == kMultiset;
+}
+
+// The slot of a set that has had more values than --max-distinct lets it have: it stays so,
+// whatever comes, and the column is NULL.
+inline constexpr Slot kOverSlot{Int128{-1}, true};
+[[nodiscard]] constexpr bool is_over(const Slot& slot) {
+    return slot == kOverSlot;
+}
+
+// Which of a job's accumulators are sets, in their order.
+[[nodiscard]] inline std::vector<std::uint8_t> sets_of(std::span<const AggregateKind> kinds) {
+    std::vector<std::uint8_t> sets;
+    for (std::size_t i = 0; i < kinds.size(); ++i) {
+        if (kinds[i] == kDistinct) {
+            sets.push_back(static_cast<std::uint8_t>(i));
+        }
+    }
+    return sets;
 }
 
 }  // namespace kstream

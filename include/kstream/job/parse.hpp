@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kstream/job/statement.hpp"
+#include "kstream/model/aggregation_spec.hpp"
 
 #include <cstddef>
 #include <expected>
@@ -27,6 +28,7 @@ struct Problem {
 // What a statement cannot say itself.
 struct ParseOptions {
     int scale = 9;  // of the job
+    std::uint64_t max_distinct = kDefaultMaxDistinct;
 };
 
 // Problems in the order of the text, 1 or more: one only where the text is no SQL, else all.

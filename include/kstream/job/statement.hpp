@@ -7,6 +7,8 @@
 // Plain data. The text itself is kept by whoever shows errors: a Place points into it.
 #pragma once
 
+#include "kstream/model/aggregation_spec.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -214,6 +216,8 @@ struct Statement {
     std::vector<Column> columns;        // 1 or more, in SELECT's order
     std::optional<Expression> having;
     int scale = 9;  // digits that a number may have where it enters a key or an accumulator
+    // Values that a set of count(DISTINCT x) may have: with more the column is NULL.
+    std::uint64_t max_distinct = kDefaultMaxDistinct;
 };
 
 // The same job and the same topics; names of groups and places do not count.

@@ -33,6 +33,9 @@ struct StatementShape {
     friend bool operator==(const StatementShape&, const StatementShape&) = default;
 };
 
+// Of a set for count(DISTINCT x), in values: more than one key of most jobs ever has, and 38 MB.
+inline constexpr std::uint64_t kDefaultMaxDistinct = 1'000'000;
+
 struct AggregationSpec {
     std::string source_topic;
     RecordFormat format = RecordFormat::json;
@@ -42,6 +45,7 @@ struct AggregationSpec {
     // Then `group_by` may be empty and has the names of its groups, and `aggregates` has its
     // accumulators, whose slots are stored, without names.
     std::optional<StatementShape> statement = std::nullopt;
+    std::uint64_t max_distinct = kDefaultMaxDistinct;  // of a statement with sets
     friend bool operator==(const AggregationSpec&, const AggregationSpec&) = default;
 };
 

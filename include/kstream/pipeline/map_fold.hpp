@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kstream/codec/delta_batch.hpp"
+#include "kstream/core/element_set.hpp"
 #include "kstream/core/key_table.hpp"
 #include "kstream/core/recent_keys.hpp"
 #include "kstream/core/text_store.hpp"
@@ -90,6 +91,7 @@ private:
     void add_read(std::uint32_t key, Filling& filling);
     void add(std::uint32_t key, std::span<const Decimal> inputs, Filling& filling);
     void add(std::uint32_t key, std::span<const StatementInput> inputs, Filling& filling);
+    void add_beside(std::uint32_t key, std::size_t accumulator, const StatementInput& input);
     Result<void> bad_record(const RecordView& record, const RecordVerdict& verdict,
                             Filling& filling);
     Result<void> dead_letter(const RecordView& record, const RecordVerdict& verdict);
@@ -101,6 +103,17 @@ private:
     void clear_filling();
     [[nodiscard]] std::size_t max_delta_bytes(std::uint32_t key) const;
     [[nodiscard]] BatchHeader header(BatchKind kind, const Step& step) const;
+    // What of a key goes into one entry of a batch: all of it, unless it has more elements than a
+    // batch takes. Its slots are in the first entry.
+    struct Entry {
+        std::uint32_t key = 0;
+        std::span<const OwnedElement> elements;
+        bool has_slots = true;
+    };
+    template <typename Use>
+    void each_entry(std::span<const std::uint32_t> keys, Use use) const;
+    [[nodiscard]] std::size_t max_entry_bytes(const Entry& entry) const;
+    void add_entry(const Entry& entry);
     void write_batches(BatchHeader header, PartitionId to, std::span<const std::uint32_t> keys,
                        OutputBatch& out);
 
@@ -115,9 +128,16 @@ private:
     std::size_t step_bytes_ = 0;  // charged for the keys of the filling step
     KeyTable keys_;
     RecentKeys recent_;
-    std::vector<Slot> slots_;          // kinds.size() per key
-    bool has_texts_ = false;           // the job keeps any
-    TextStore texts_;                  // of slots_
+    std::vector<Slot> slots_;                  // kinds.size() per key
+    bool has_texts_ = false;                   // the job keeps any
+    TextStore texts_;                          // of slots_
+    std::vector<std::uint8_t> sets_;           // which accumulators are sets
+    ElementSet elements_;                      // their owners have the index of a key as its number
+    std::vector<OwnedElement> sorted_;         // of a step that is sealed
+    std::vector<std::vector<Element>> lists_;  // of an entry, for each set
+    std::string element_text_;
+    std::vector<Slot> no_slots_;
+    std::vector<Slot> row_;            // of an entry
     std::vector<PartitionId> key_to_;  // repartition partition of each key
     std::vector<Filling> filling_;     // by source partition
     OutputBatch dead_letters_;

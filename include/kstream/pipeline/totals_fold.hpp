@@ -83,6 +83,7 @@ private:
     void find_entry(const StateQuestion& question, StateAnswer& answer) const;
     void list_entries(const StateQuestion& question, StateAnswer& answer) const;
     void note_written_again(const TotalsState& state);
+    void note_went_over(TotalsState& state);
     void choose_shown_keys();
     [[nodiscard]] std::vector<TotalStatus> shown_totals() const;
     Result<void> fold_batch(const RecordView& record, TotalsState& state);
@@ -99,6 +100,7 @@ private:
     std::set<PartitionId> written_again_;  // whole; not again when it is taken over once more
     std::vector<HalfRead> half_read_;
     DeltaBatch batch_;
+    std::vector<std::span<const Element>> lists_;  // of the delta that is applied
 
     std::vector<PartitionId> in_flight_;  // partitions of the step in flight
     std::int64_t filling_oldest_ms_ = -1;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kstream/codec/changelog.hpp"
+#include "kstream/core/element_set.hpp"
 #include "kstream/core/key_table.hpp"
 #include "kstream/error.hpp"
 #include "kstream/model/group_key.hpp"
@@ -18,6 +19,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace kstream {
@@ -35,6 +38,9 @@ public:
     // One committed changelog record; later ones of a key take the place of earlier ones (that is
     // what compaction does, so compacted or not makes no difference).
     [[nodiscard]] Result<void> restore(std::string_view key, std::string_view value);
+
+    // The same of a record without a value: what has been taken out of a set.
+    void restore_tombstone(std::string_view key);
 
     // Says what is about to be restored or applied: KeyTable::kTogether state keys at most. Only
     // for speed.
@@ -59,9 +65,10 @@ public:
                                             std::string_view where) const;
     // Precondition: check_chain() said next. Once for each map step.
     void apply_ranges(const BatchHeader& header);
-    // `texts` has those of the delta.
+    // `texts` has those of the delta, `sets` the elements that it has for each set of the job.
     [[nodiscard]] Result<void> apply_delta(std::string_view state_key, std::span<const Slot> delta,
-                                           const TextStore* texts = nullptr);
+                                           const TextStore* texts = nullptr,
+                                           std::span<const std::span<const Element>> sets = {});
 
     // --- publishing again what stands here (ADR 0047) ---
 
@@ -109,14 +116,30 @@ public:
     [[nodiscard]] std::size_t filling_bytes() const { return filling_.bytes; }
     [[nodiscard]] std::size_t memory_bytes() const;
 
+    // How many sets have had more values than they may have, those of open steps among them.
+    [[nodiscard]] std::uint64_t sets_over() const { return sets_over_; }
+    // Which of them have come to it in committed steps since this was asked last.
+    struct WentOver {
+        std::uint32_t key = 0;  // its index
+        std::uint8_t accumulator = 0;
+        std::uint64_t owner = 0;  // ElementOwner::packed, of its elements
+    };
+    [[nodiscard]] std::vector<WentOver> take_went_over() { return std::exchange(went_over_, {}); }
+
 private:
     // What a layer has to put back when it is taken back.
     struct Layer {
         std::vector<std::uint32_t> touched;          // keys changed in this layer, each once
         std::vector<Slot> before;                    // their slots, width() per touched key
         std::vector<std::uint8_t> published_before;  // of a job with HAVING: per touched key
-        std::size_t bytes = 0;                       // charged for these
+        std::vector<std::uint64_t> numbers_before;   // of a job with sets: per touched key
+        ElementSet::Changes elements;
+        std::vector<WentOver> went_over;
+        std::uint64_t sets_over_before = 0;
+        std::uint64_t last_number_before = 0;
+        std::size_t bytes = 0;  // charged for these
         std::uint32_t keys_before = 0;
+        std::size_t sweep_from_before = 0;
         std::uint32_t again_before = 0;
         std::size_t texts_before = 0;  // size of texts_
         bool open = false;             // false: there is no such step
@@ -138,6 +161,18 @@ private:
     [[nodiscard]] Result<void> check_new(std::string_view state_key);
     [[nodiscard]] KeyTable::Found touch(std::string_view state_key);
     void add_marks();
+    [[nodiscard]] std::optional<std::uint64_t> number(std::uint32_t key) const {
+        return has_sets() ? std::optional{numbers_[key]} : std::nullopt;
+    }
+    [[nodiscard]] bool has_sets() const { return !sets_.empty(); }
+    void add_elements(std::uint32_t key, std::span<const Slot> delta,
+                      std::span<const std::span<const Element>> sets);
+    void go_over(std::uint32_t key, std::uint8_t set);
+    void seal_elements(OutputBatch& out);
+    void sweep_elements(OutputBatch& out);
+    void undo_elements(Layer& layer);
+    [[nodiscard]] Result<void> restore_element(std::string_view key, std::string_view value);
+    [[nodiscard]] Result<void> finish_restore_of_elements();
     void remember(std::uint32_t key);
     void seal_key(std::size_t touched, std::uint32_t headers, OutputBatch& out);
     void begin_layer(Layer& layer) const;
@@ -158,8 +193,19 @@ private:
     // machine.
     bool has_having_ = false;
     std::vector<std::uint8_t> published_;
-    bool has_texts_ = false;      // the job keeps any
-    TextStore texts_;             // of slots_ and of what layers have saved of them
+    bool has_texts_ = false;  // the job keeps any
+    TextStore texts_;         // of slots_ and of what layers have saved of them
+    // Of a job with sets. A key gets its number with its first element, one more than the last one,
+    // and keeps it.
+    std::vector<std::uint8_t> sets_;      // which accumulators they are
+    std::vector<std::uint64_t> numbers_;  // per key; 0: it has none yet
+    std::uint64_t last_number_ = 0;
+    ElementSet elements_;
+    // Sets that are over and have elements in the table all the same, and how many.
+    std::unordered_map<std::uint64_t, std::uint64_t> swept_;  // by ElementOwner::packed
+    std::size_t sweep_from_ = 0;
+    std::uint64_t sets_over_ = 0;
+    std::vector<WentOver> went_over_;
     std::size_t texts_kept_ = 0;  // size of texts_ when it was last without garbage
     // Whether the filling layer has touched each key: bytes, not bits, for they are written for
     // each delta. (A generation's number stood here, which after 2^32 steps was 0 once more: a new

@@ -179,6 +179,7 @@ Statement Binder::finish_statement() {
     made.source_topic = source_topic_;
     made.output_topic = output_topic_;
     made.scale = options_.scale;
+    made.max_distinct = options_.max_distinct;
     for (DraftField& one : fields_) {
         one.field.type = types_.type(one.slot).value_or(ValueType::scalar);
         made.fields.push_back(one.field);

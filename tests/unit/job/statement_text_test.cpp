@@ -39,6 +39,7 @@ TEST_CASE("golden: canonical text of a statement", "[job][golden]") {
           "kstream-job 2\n"
           "source 1:t\n"
           "scale 9\n"
+          "max_distinct 1000000\n"
           "where (and boolean (like boolean 1:\\ (field text value 1:m) (literal text 2:x%)) "
           "(greater boolean (to-numeric numeric 5,2 (field scalar value 1:s)) (literal numeric "
           "4:-1.5)) (in boolean (field text header 1:h) (literal text 1:a) (literal text 1:b)) "

@@ -310,6 +310,49 @@ TEST_CASE("HAVING without GROUP BY, and without an aggregate", "[statement]") {
     CHECK(groups.tombstones == 0);
 }
 
+TEST_CASE("count(DISTINCT x) counts each value once, in steps of any size and after a restore",
+          "[statement]") {
+    constexpr std::string_view kSets =
+        "SELECT k, count(*) AS n, count(DISTINCT v) AS vs, "
+        "count(DISTINCT w::text) FILTER (WHERE n > 0) AS ws, count(DISTINCT at::timestamptz) AS ts "
+        "FROM t GROUP BY k HAVING count(DISTINCT v) > 1";
+    for (const std::size_t batch_bytes : {std::size_t{40}, std::size_t{1} << 20}) {
+        for (const std::size_t cells : {std::size_t{0}, std::size_t{4}}) {
+            Bench bench{kSets, {.max_batch_bytes = batch_bytes}, cells};
+            const auto add = [&bench](std::string_view k, std::string_view v, std::string_view w,
+                                      std::string_view n) {
+                bench.add(R"({"k":")" + std::string{k} + R"(","v":)" + std::string{v} +
+                          R"(,"w":")" + std::string{w} + R"(","n":)" + std::string{n} +
+                          R"(,"at":"2024-05-14T12:00:0)" + std::string{n} + R"(Z"})");
+            };
+            add("a", "1", "x", "1");
+            add("a", "1.0", "x", "0");  // the same number; a filter that keeps w out
+            add("a", R"("1")", "y", "0");
+            add("a", "true", "a text of more than fifteen bytes", "2");
+            add("a", "true", "a text of more than fifteen bytez", "2");
+            add("b", "1", "x", "1");
+            bench.commit();
+            CHECK(bench.results == std::map<std::string, std::string>{
+                                       {"a", R"({"k":"a","n":5,"vs":3,"ws":3,"ts":3})"}});
+            for (int i = 0; i < 40; ++i) {
+                add("b", std::to_string(i % 20), "x" + std::to_string(i % 7), "1");
+            }
+            bench.map->undo_filling();
+            for (int i = 0; i < 40; ++i) {
+                add("b", std::to_string(i % 20), "x" + std::to_string(i % 7), "1");
+            }
+            bench.commit();
+            CHECK(bench.results["b"] == R"({"k":"b","n":41,"vs":20,"ws":8,"ts":1})");
+
+            TotalsState restored{bench.job, PartitionId{0}};
+            for (const auto& [key, value] : bench.changelog) {
+                REQUIRE(restored.restore(key, value));
+            }
+            REQUIRE(restored.finish_restore());
+        }
+    }
+}
+
 TEST_CASE("a statement sees what Kafka says of a record, and groups by times", "[statement]") {
     Bench bench{
         "SELECT kafka_header('region') AS region, date_trunc('hour', at::timestamptz, 'UTC') AS h, "

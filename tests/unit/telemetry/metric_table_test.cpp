@@ -72,6 +72,7 @@ TEST_CASE("Metric names are an interface: none of these goes, and all are what t
                                               "kstream_result_value",
                                               "kstream_keys",
                                               "kstream_state_bytes",
+                                              "kstream_sets_over",
                                               "kstream_transactions_total",
                                               "kstream_commit_duration_seconds",
                                               "kstream_append_to_commit_seconds",
