@@ -302,9 +302,10 @@ std::uint64_t Accounts::cut_transaction(const Account& account) const {
     return meta ? meta->transaction : 0;
 }
 
-// A cut that has moved on may have come past a result that was newer.
+// A cut that has moved on may have come past what was newer. (A tombstone was forgotten here once,
+// and the audit of a running job named the result before it.)
 void Accounts::settle_newer(Account& account) const {
-    if (account.newer.there && account.newer.transaction <= cut_transaction(account)) {
+    if (account.newer.transaction != 0 && account.newer.transaction <= cut_transaction(account)) {
         account.result = std::exchange(account.newer, {});
     }
 }
@@ -453,8 +454,9 @@ void Accounts::judge_newer(std::string_view state_key, const Account& account,
             {kind, fmt::format("key {}", key_text(job_, state_key)), expected,
              fmt::format("of transaction {}, which has no meta record: {}", transaction, value)});
     };
-    if (account.newer.there && account.newer.round < round_) {
-        add(FindingKind::wrong_result, account.newer.transaction, shown(account.newer.value));
+    if (account.newer.transaction != 0 && account.newer.round < round_) {
+        add(FindingKind::wrong_result, account.newer.transaction,
+            account.newer.there ? shown(account.newer.value) : "a tombstone");
     }
     if (!account.newer_total.empty() && account.newer_total_round < round_) {
         add(FindingKind::wrong_total, account.newer_total_transaction,
@@ -582,7 +584,7 @@ Comparison Accounts::compare(bool last_round) {
                 sum.slots[set].add(is_over(slot) ? Slot{} : slot);
             }
         }
-        comparison.newer += account.newer.there ? 1 : 0;
+        comparison.newer += account.newer.transaction != 0 ? 1 : 0;
         if (account.compared_before && !account.look_again) {
             continue;
         }
@@ -596,9 +598,9 @@ Comparison Accounts::compare(bool last_round) {
                                account.seen_total_transaction == account.total_transaction &&
                                account.seen_result_transaction == account.result.transaction;
         const bool is_final = last_round || unfounded || unchanged;
-        account.look_again =
-            (!found.empty() && !is_final) ||
-            (!account.compared_before && (account.newer.there || !account.newer_total.empty()));
+        account.look_again = (!found.empty() && !is_final) ||
+                             (!account.compared_before &&
+                              (account.newer.transaction != 0 || !account.newer_total.empty()));
         account.compared_before = true;
         account.seen_total_transaction = account.total_transaction;
         account.seen_result_transaction = account.result.transaction;

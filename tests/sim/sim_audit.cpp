@@ -1,5 +1,7 @@
 #include "sim/sim_audit.hpp"
 
+#include "kstream/audit/statement_audit.hpp"
+
 #include <algorithm>
 #include <chrono>
 #include <cstring>
@@ -81,8 +83,18 @@ private:
 }  // namespace
 
 Result<audit::Report> SimAudit::run(std::uint64_t memory, bool from_base, bool save) {
+    const Job job = make_job(world_.cluster, world_.swarm);
+    std::shared_ptr<const audit::StatementAudit> statement;
+    if (job.statement != nullptr) {
+        auto made = audit::StatementAudit::make(job.statement, {});
+        if (!made) {
+            return std::unexpected(std::move(made.error()));
+        }
+        statement = *std::move(made);
+    }
     return audit::Session({.application_id = "sim",
-                           .spec = make_job(world_.cluster, world_.swarm).spec,
+                           .spec = job.spec,
+                           .statement = std::move(statement),
                            .memory = memory,
                            .quick = false,
                            .base = from_base ? "base" : "",

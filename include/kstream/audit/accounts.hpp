@@ -44,8 +44,8 @@ struct Published {
     std::string value;
     std::uint64_t transaction = 0;
     std::uint64_t run_id = 0;
-    int round = 0;  // of the look that saw it first
-    bool there = false;
+    int round = 0;       // of the look that saw it first
+    bool there = false;  // false: nothing, or a tombstone
 };
 
 struct Account {
@@ -62,8 +62,9 @@ struct Account {
     // With sets: the key's number, under which the changelog has its elements.
     std::uint64_t total_number = 0;
     std::uint64_t newer_total_number = 0;
-    Published result;            // the last one at the cut
-    Published newer;             // the last one of a transaction after the cut
+    Published result;  // the last one at the cut
+    // The last one of a transaction after the cut, a tombstone as well; of transaction 0: none.
+    Published newer;
     bool was_published = false;  // the log holds a record of the key, if only a tombstone
 
     // How it was at the comparison that asked for another look.
