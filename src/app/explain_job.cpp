@@ -125,12 +125,19 @@ Row example_of(const cli::ExplainConfig& config, const expr::ZoneFiles& zones) {
         }
     }
     TextStore texts;
+    ValueSets values;
     std::vector<Slot> slots(job.kinds.size());
     for (std::size_t i = 0; i < slots.size(); ++i) {
         if (keeps_text(job.kinds[i])) {
             texts.merge(job.kinds[i], slots[i], "a");
-        } else if (job.kinds[i] == kDistinct) {
+        } else if (keeps_elements(job.kinds[i])) {
             slots[i] = Slot{Int128{1}, true};
+            if (job.kinds[i] == kMultiset) {
+                const job::Input& input =
+                    statement.plan.inputs[statement.plan.accumulators[i].input];
+                values.set_count({1, static_cast<std::uint8_t>(i)},
+                                 example_input(input, job.spec.scale).units, 1);
+            }
         } else if (find_aggregate(job.kinds[i]) != nullptr) {
             const job::Plan& plan = statement.plan;
             add_input(job.kinds[i], slots[i],
@@ -139,7 +146,7 @@ Row example_of(const cli::ExplainConfig& config, const expr::ZoneFiles& zones) {
     }
     Row row;
     append_result_key(row.key, group);
-    KSTREAM_CHECK(ResultValues{job}.append(row.value, group, slots, texts),
+    KSTREAM_CHECK(ResultValues{job}.append(row.value, group, slots, texts, {&values, 1}),
                   "without HAVING every group has a result");
     return row;
 }
@@ -229,13 +236,15 @@ std::string text_of(const cli::ExplainConfig& config, const topics::Names& names
     page.line("value: {}", example.value);
     page.title("Kept for each key");
     for (const job::Accumulator& accumulator : job.plan.accumulators) {
-        page.line("{} of {}: {} bytes{}", aggregate_name(accumulator.kind),
-                  input_text(job, accumulator), sizeof(Slot),
-                  keeps_text(accumulator.kind) ? " and the text"
-                  : accumulator.kind == kDistinct
-                      ? fmt::format(", and 30 to 38 for each value, of which there are at most {}",
-                                    statement.max_distinct)
-                      : std::string{});
+        page.line(
+            "{} of {}: {} bytes{}", aggregate_name(accumulator.kind), input_text(job, accumulator),
+            sizeof(Slot),
+            keeps_text(accumulator.kind) ? " and the text"
+            : keeps_elements(accumulator.kind)
+                ? fmt::format(", and {} for each different value, of which there are at most {}",
+                              accumulator.kind == kMultiset ? "40" : "30 to 38",
+                              statement.max_distinct)
+                : std::string{});
     }
     const std::size_t flag = statement.having ? 1 : 0;
     if (flag > 0) {

@@ -31,7 +31,11 @@ bool KeyClass::has(std::string_view state_key) const {
 }
 
 Accounts::Accounts(const AuditedJob& job, std::uint64_t max_bytes, Findings& findings)
-    : job_(job), max_bytes_(max_bytes), findings_(findings), sets_(sets_of(job.kinds)) {
+    : job_(job),
+      max_bytes_(max_bytes),
+      findings_(findings),
+      sets_(sets_of(job.kinds)),
+      multisets_(multisets_of(job.kinds)) {
     begin({});
 }
 
@@ -43,6 +47,7 @@ void Accounts::begin(KeyClass keys) {
     strangers_.assign(job_.state_partitions, {});
     newer_totals_.assign(job_.state_partitions, {});
     elements_.assign(job_.state_partitions, {});
+    values_.assign(job_.state_partitions, {});
     newer_elements_.assign(job_.state_partitions, {});
     believes_changelog_ = false;
     origins_.begin(job_.state_partitions);
@@ -149,7 +154,7 @@ void Accounts::take_total(const RecordView& record) {
     std::uint64_t number = 0;
     const Result<std::uint64_t> transaction =
         decode_total_value(record.value(), job_.kinds, slots, &texts,
-                           has_having() ? &published : nullptr, has_sets() ? &number : nullptr);
+                           has_having() ? &published : nullptr, has_numbers() ? &number : nullptr);
     const std::string_view state_key = total_state_key(record.key());
     Account* const account = open(state_key);
     if (account == nullptr || !transaction) {
@@ -194,32 +199,49 @@ void Accounts::take_total(const RecordView& record) {
 // has gone over. Most come before the total that says whose they are, for that is written again
 // with every change.
 void Accounts::take_element(const RecordView& record) {
-    const Result<OwnedElement> element = decode_element_key(record.key());
-    const Result<ElementCount> value = record.is_tombstone() ? Result<ElementCount>{ElementCount{}}
-                                                             : decode_element_value(record.value());
     const auto damaged = [&](std::string_view found) {
         findings_.add(FindingKind::damaged, at("changelog", record), "an element of a set",
                       std::string{found});
     };
-    if (!element || !value) {
-        damaged(element ? value.error().message : element.error().message);
+    const Result<ElementOwner> owner = decode_element_owner(record.key());
+    const Result<ElementCount> count = record.is_tombstone() ? Result<ElementCount>{ElementCount{}}
+                                                             : decode_element_value(record.value());
+    if (!owner || !count) {
+        damaged(owner ? count.error().message : owner.error().message);
         return;
     }
-    if (std::ranges::find(sets_, element->owner.accumulator()) == sets_.end() || value->count > 1) {
-        damaged("an element that this job does not have");
-        return;
+    NewElement one{
+        .owner = *owner, .element = {}, .count = count->count, .transaction = count->transaction};
+    if (is_multiset(owner->accumulator())) {
+        const Result<OwnedValue> found = decode_value_key(record.key());
+        if (!found) {
+            damaged(found.error().message);
+            return;
+        }
+        one.value = found->value;
+    } else {
+        const Result<OwnedElement> found = decode_element_key(record.key());
+        if (!found) {
+            damaged(found.error().message);
+            return;
+        }
+        one.element = found->element;
+        if (std::ranges::find(sets_, owner->accumulator()) == sets_.end() || count->count > 1) {
+            damaged("an element that this job does not have");
+            return;
+        }
     }
     const auto q = static_cast<std::size_t>(record.partition.value);
     if (q >= newer_elements_.size()) {
         return;  // counts are compared with the identity, which says so
     }
-    if (!record.is_tombstone() && !origins_.may_follow(q, value->transaction)) {
+    if (!record.is_tombstone() && !origins_.may_follow(q, count->transaction)) {
         findings_.add(FindingKind::foreign, at("changelog", record),
                       fmt::format("an element of a set before the meta record of transaction {}",
-                                  value->transaction),
+                                  count->transaction),
                       "after it");
     }
-    newer_elements_[q].push_back({*element, value->transaction});
+    newer_elements_[q].push_back(one);
 }
 
 // All that stand before a meta record; else those of transactions up to the cut, which a new owner
@@ -231,11 +253,20 @@ void Accounts::settle_newer_elements(std::size_t q, bool all) {
         if (!all && (taken_out || one.transaction > cut)) {
             return false;
         }
-        std::set<Element>& set = elements_[q][one.what.owner.packed];
+        if (is_multiset(one.owner.accumulator())) {
+            Multiset& values = values_[q][one.owner.packed];
+            if (taken_out) {
+                values.erase(one.value);
+            } else {
+                values[one.value] = one.count;
+            }
+            return true;
+        }
+        std::set<Element>& set = elements_[q][one.owner.packed];
         if (taken_out) {
-            set.erase(one.what.element);
+            set.erase(one.element);
         } else {
-            set.insert(one.what.element);
+            set.insert(one.element);
         }
         return true;
     });
@@ -244,6 +275,14 @@ void Accounts::settle_newer_elements(std::size_t q, bool all) {
 const std::set<Element>& Accounts::stored_set(const Account& account, std::uint8_t set) const {
     static const std::set<Element> kNone;
     const Sets& of_partition = elements_[account.state_partition];
+    const auto found = of_partition.find(ElementOwner{account.total_number, set}.packed);
+    return found == of_partition.end() ? kNone : found->second;
+}
+
+const Accounts::Multiset& Accounts::stored_multiset(const Account& account,
+                                                    std::uint8_t set) const {
+    static const Multiset kNone;
+    const Multisets& of_partition = values_[account.state_partition];
     const auto found = of_partition.find(ElementOwner{account.total_number, set}.packed);
     return found == of_partition.end() ? kNone : found->second;
 }
@@ -404,7 +443,7 @@ void Accounts::judge(std::string_view state_key, const Account& account,
     } else if (counted && account.total != account.source) {
         found.push_back({FindingKind::wrong_total, what(), row_text(job_, account.source),
                          row_text(job_, account.total)});
-    } else if (counted && has_sets()) {
+    } else if (counted && has_numbers()) {
         judge_sets(state_key, account, found);
     }
     const Published& result = account.result;
@@ -415,7 +454,16 @@ void Accounts::judge(std::string_view state_key, const Account& account,
         }
         return;
     }
-    const std::optional<std::string> expected = result_text(job_, state_key, account.source);
+    // What the changelog says of a key it says of its multisets in records of their own.
+    Row believed;
+    if (believes_changelog_ && !multisets_.empty()) {
+        believed = account.source;
+        for (const std::uint8_t set : multisets_) {
+            believed.multisets[set] = stored_multiset(account, set);
+        }
+    }
+    const std::optional<std::string> expected =
+        result_text(job_, state_key, believed.there ? believed : account.source);
     if (has_having() && has_total && account.total_published != expected.has_value()) {
         const auto says = [](bool published) {
             return published ? "that the results have the key" : "that the results lack the key";
@@ -531,6 +579,26 @@ void Accounts::judge_sets(std::string_view state_key, const Account& account,
                              account.total_number, missing.size())});
         }
     }
+    for (const std::uint8_t set : multisets_) {
+        const Slot& slot = account.source[set];
+        if (is_over(slot)) {
+            continue;
+        }
+        const Multiset& there = stored_multiset(account, set);
+        std::uint64_t total = 0;
+        for (const auto& [value, count] : there) {
+            total += count;
+        }
+        const bool same = believes_changelog_ ? slot.value() == Int192{Int128{total}}
+                                              : there == account.source.multisets[set];
+        if (!same) {
+            found.push_back(
+                {FindingKind::wrong_total, fmt::format("key {}", key_text(job_, state_key)),
+                 fmt::format("{} values in the multiset of accumulator {}", slot.value().low, set),
+                 fmt::format("{} in the changelog, under the number {}, or others", total,
+                             account.total_number)});
+        }
+    }
 }
 
 // Of all keys: they belong to one pass. Those of a number that no total has make the state another
@@ -550,6 +618,15 @@ void Accounts::add_elements(Comparison& comparison) {
                 changelog_key.clear();
                 append_element_key(changelog_key, one);
                 comparison.by_state[q].hash += element_hash(changelog_key, 1);
+            }
+        }
+        for (const auto& [packed, values] : values_[q]) {
+            ElementOwner owner;
+            owner.packed = packed;
+            for (const auto& [value, count] : values) {
+                changelog_key.clear();
+                append_value_key(changelog_key, owner, value);
+                comparison.by_state[q].hash += element_hash(changelog_key, count);
             }
         }
     }
@@ -577,11 +654,12 @@ Comparison Accounts::compare(bool last_round) {
             sum.hash += state_entry_hash(
                 state_key, job_.kinds, stored.slots, &stored.texts,
                 has_having() ? std::optional{account.total_published} : std::nullopt,
-                has_sets() ? std::optional{account.total_number} : std::nullopt);
+                has_numbers() ? std::optional{account.total_number} : std::nullopt);
             add_row(job_.kinds, sum.slots, account.total.slots);
-            for (const std::uint8_t set : sets_) {
-                const Slot& slot = account.total.slots[set];
-                sum.slots[set].add(is_over(slot) ? Slot{} : slot);
+            for (std::size_t i = 0; has_numbers() && i < job_.kinds.size(); ++i) {
+                if (keeps_elements(job_.kinds[i]) && !is_over(account.total.slots[i])) {
+                    sum.slots[i].add(account.total.slots[i]);
+                }
             }
         }
         comparison.newer += account.newer.transaction != 0 ? 1 : 0;

@@ -48,6 +48,13 @@ void BaseWriter::total(std::string& out, std::string_view state_key, std::uint64
     for (const std::set<Element>& set : row.sets) {
         write_elements(writer, {set.begin(), set.end()});
     }
+    for (const auto& values : row.multisets) {
+        std::vector<CountedValue> list;
+        for (const auto& [value, count] : values) {
+            list.push_back({value, count});
+        }
+        write_values(writer, list);
+    }
     const StoredRow stored{job_.kinds, row};
     append_total_value(frame_, transaction, job_.kinds, stored.slots, &stored.texts);
     frame(out);
@@ -98,6 +105,14 @@ Result<BaseReader::Frame> BaseReader::take(std::string_view frame) {
         sets_ok = sets_ok && read_elements(reader, elements);
         set.insert(elements.begin(), elements.end());
     }
+    std::vector<std::map<Int128, std::uint64_t>> multisets(sets.size());
+    for (auto& values : multisets) {
+        std::vector<CountedValue> list;
+        sets_ok = sets_ok && read_values(reader, list);
+        for (const CountedValue& one : list) {
+            values[one.value] = one.count;
+        }
+    }
     std::vector<Slot> slots;
     TextStore texts;
     if (kind != kTotal || !sets_ok || reader.failed() ||
@@ -106,6 +121,7 @@ Result<BaseReader::Frame> BaseReader::take(std::string_view frame) {
     }
     total_.row = Row{job_.kinds, slots, texts};
     total_.row.sets = std::move(sets);
+    total_.row.multisets = std::move(multisets);
     return Frame::total;
 }
 

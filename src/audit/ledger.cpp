@@ -202,8 +202,10 @@ void Ledger::close(const Meta& meta, LedgerReport& report) {
     }
     // Of all keys' sets the deltas say no number: they are in the comparison of each key.
     std::vector<Slot> totals = meta.slots;
-    for (const std::uint8_t set : sets_of(job_.kinds)) {
-        totals[set] = Slot{};
+    for (std::size_t i = 0; i < totals.size(); ++i) {
+        if (keeps_elements(job_.kinds[i])) {
+            totals[i] = Slot{};
+        }
     }
     if (whole && deltas_ != totals) {
         findings_.add(FindingKind::broken_state, fmt::format("state partition {}", q_),

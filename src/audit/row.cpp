@@ -22,8 +22,9 @@ Row::Row(std::span<const AggregateKind> kinds) : slots(kinds.size()) {
     if (std::ranges::any_of(kinds, keeps_text)) {
         texts.resize(kinds.size());
     }
-    if (std::ranges::any_of(kinds, keeps_elements)) {
+    if (has_elements(kinds)) {
         sets.resize(kinds.size());
+        multisets.resize(kinds.size());
     }
 }
 
@@ -46,6 +47,9 @@ std::uint64_t Row::bytes() const {
     }
     for (const std::set<Element>& set : sets) {
         bytes += sizeof(set) + set.size() * kNodeBytes;
+    }
+    for (const auto& values : multisets) {
+        bytes += sizeof(values) + values.size() * (kNodeBytes + 2 * sizeof(std::uint64_t));
     }
     return bytes;
 }
@@ -77,6 +81,7 @@ void add_row(std::span<const AggregateKind> kinds, std::span<Slot> row,
             case kMinText:
             case kMaxText:
             case kDistinct:
+            case kMultiset:
                 break;
             default:
                 KSTREAM_CHECK(false, "the audit knows every aggregate");
@@ -111,6 +116,20 @@ void add_row(std::span<const AggregateKind> kinds, Row& row, const Row& other,
             row.slots[i] = kOverSlot;
         } else if (!set.empty()) {
             row.slots[i] = Slot{static_cast<std::int64_t>(set.size()), true};
+        }
+    }
+    for (std::size_t i = 0; i < row.multisets.size(); ++i) {
+        if (is_over(row.slots[i])) {
+            continue;
+        }
+        std::map<Int128, std::uint64_t>& values = row.multisets[i];
+        for (const auto& [value, count] : other.multisets[i]) {
+            values[value] += count;
+            row.slots[i] = Slot{row.slots[i].value() + Int192{Int128{count}}, true};
+        }
+        if (values.size() > max_distinct) {
+            values.clear();
+            row.slots[i] = kOverSlot;
         }
     }
 }

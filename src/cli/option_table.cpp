@@ -510,16 +510,17 @@ void add_job_options(std::vector<OptionSpec>& table) {
                                   at<&AuditConfig::spec, &AggregationSpec::scale>(),
                                   at<&ResultsConfig::spec, &AggregationSpec::scale>(),
                                   at<&ExplainConfig::spec, &AggregationSpec::scale>()}});
-    table.push_back({.name = "max-distinct",
-                     .value = "N",
-                     .help = "different values that count(DISTINCT x) counts for a key",
-                     .details = "A part of the job. With more, the column of that key is NULL for "
-                                "good: said once in the log, and counted in a metric.",
-                     .rules = {.min = 1, .max = 1'000'000'000},
-                     .bindings = {at<&AggregateConfig::spec, &AggregationSpec::max_distinct>(),
-                                  at<&AuditConfig::spec, &AggregationSpec::max_distinct>(),
-                                  at<&ResultsConfig::spec, &AggregationSpec::max_distinct>(),
-                                  at<&ExplainConfig::spec, &AggregationSpec::max_distinct>()}});
+    table.push_back(
+        {.name = "max-distinct",
+         .value = "N",
+         .help = "different values that count(DISTINCT x) and percentile_disc keep for a key",
+         .details = "A part of the job. With more, the column of that key is NULL for "
+                    "good: said once in the log, and counted in a metric.",
+         .rules = {.min = 1, .max = 1'000'000'000},
+         .bindings = {at<&AggregateConfig::spec, &AggregationSpec::max_distinct>(),
+                      at<&AuditConfig::spec, &AggregationSpec::max_distinct>(),
+                      at<&ResultsConfig::spec, &AggregationSpec::max_distinct>(),
+                      at<&ExplainConfig::spec, &AggregationSpec::max_distinct>()}});
     table.push_back({.name = "from",
                      .value = "WHERE",
                      .help = "where a new job starts reading: earliest, latest, a time",

@@ -89,10 +89,6 @@ void apply(Config& config, const std::vector<Given>& given, Found& problems) {
         append(parsed.error(), *text, name, problems);
         return;
     }
-    if (const auto missing = job::not_supported(*parsed); !missing.empty()) {
-        append(missing, *text, name, problems);
-        return;
-    }
     refuse_beside(given, *parsed, name, problems);
     if constexpr (requires { config.results_topic; }) {
         if (!parsed->output_topic.empty()) {

@@ -2,6 +2,7 @@
 
 #include "kstream/codec/element.hpp"
 #include "kstream/codec/wire.hpp"
+#include "kstream/core/side_aggregates.hpp"
 #include "kstream/core/stable_hash.hpp"
 
 #include <fmt/format.h>
@@ -53,10 +54,6 @@ bool read_sources(ByteReader& reader, std::uint8_t format, std::span<const Aggre
 
 bool is_format_of_meta(std::uint8_t format) {
     return format == kFormat || format == kWideFormat || format == kStatementFormat;
-}
-
-bool has_sets(std::span<const AggregateKind> kinds) {
-    return std::ranges::any_of(kinds, [](AggregateKind kind) { return kind == kDistinct; });
 }
 
 // What writers keep to: each source partition once, in order, with nothing unaccounted for.
@@ -186,7 +183,7 @@ void append_meta_value(std::string& out, std::span<const AggregateKind> kinds, c
     format = std::max(format, write_slots(writer, kinds, meta.slots));
     writer.u64(static_cast<std::uint64_t>(meta.state_hash >> 64));
     writer.u64(static_cast<std::uint64_t>(meta.state_hash));
-    if (has_sets(kinds)) {
+    if (has_elements(kinds)) {
         writer.varint(meta.last_number);
         format = kStatementFormat;
     }
@@ -243,7 +240,7 @@ Result<Meta> decode_meta_value(std::string_view value, std::span<const Aggregate
     if (format == kStatementFormat) {
         meta.last_number = reader.varint();
     }
-    if (!slots_ok || (format == kStatementFormat) != has_sets(kinds) || !reader.at_end() ||
+    if (!slots_ok || (format == kStatementFormat) != has_elements(kinds) || !reader.at_end() ||
         !plausible(meta.sources)) {
         return bad_record("meta does not parse");
     }

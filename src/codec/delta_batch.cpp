@@ -83,7 +83,7 @@ RecordCounts& RecordCounts::operator+=(const RecordCounts& other) {
 bool is_known_format(std::uint8_t format, std::span<const AggregateKind> kinds) {
     return format == kFormat || format == kWideFormat ||
            (format == kStatementFormat && std::ranges::any_of(kinds, [](AggregateKind kind) {
-                return keeps_text(kind) || kind == kDistinct;
+                return keeps_text(kind) || keeps_elements(kind);
             }));
 }
 
@@ -225,13 +225,17 @@ std::string_view DeltaBatchWriter::finish(const BatchHeader& header) {
 }
 
 void DeltaBatchWriter::add_delta(std::string_view state_key, std::span<const Slot> slots,
-                                 const TextStore* texts,
-                                 std::span<const std::vector<Element>> sets) {
+                                 const TextStore* texts, std::span<const std::vector<Element>> sets,
+                                 std::span<const std::vector<CountedValue>> multisets) {
     ByteWriter writer{deltas_};
     writer.text(state_key);
     format_ = std::max(format_, write_slots(writer, kinds_, slots, texts));
     for (const std::vector<Element>& elements : sets) {
         write_elements(writer, elements);
+        format_ = kStatementFormat;
+    }
+    for (const std::vector<CountedValue>& values : multisets) {
+        write_values(writer, values);
         format_ = kStatementFormat;
     }
     ++count_;
@@ -257,8 +261,11 @@ Result<void> decode_delta_batch(std::string_view value, std::span<const Aggregat
     out.texts.clear();
     out.elements.clear();
     out.list_ends.clear();
+    out.values.clear();
+    out.value_ends.clear();
     const auto sets = static_cast<std::size_t>(std::ranges::count(kinds, kDistinct));
-    if (sets > 0 && count > 0 && format != kStatementFormat) {
+    const auto multisets = static_cast<std::size_t>(std::ranges::count(kinds, kMultiset));
+    if (sets + multisets > 0 && count > 0 && format != kStatementFormat) {
         return bad_batch("its deltas have no lists of elements");
     }
     for (std::uint64_t i = 0; i < count && !reader.failed(); ++i) {
@@ -272,6 +279,12 @@ Result<void> decode_delta_batch(std::string_view value, std::span<const Aggregat
                 return bad_batch("a list of elements does not parse");
             }
             out.list_ends.push_back(static_cast<std::uint32_t>(out.elements.size()));
+        }
+        for (std::size_t set = 0; set < multisets; ++set) {
+            if (!read_values(reader, out.values)) {
+                return bad_batch("a list of values does not parse");
+            }
+            out.value_ends.push_back(static_cast<std::uint32_t>(out.values.size()));
         }
     }
     if (!reader.at_end()) {

@@ -112,6 +112,15 @@ Result<OwnedElement> decode_element_key(std::string_view key) {
     return element;
 }
 
+Result<ElementOwner> decode_element_owner(std::string_view key) {
+    ByteReader reader{key};
+    ElementOwner owner;
+    if (!read_owner(reader, owner)) {
+        return bad_element("its key does not say whose it is");
+    }
+    return owner;
+}
+
 void append_value_key(std::string& out, ElementOwner owner, Int128 value) {
     ByteWriter writer{out};
     write_owner(writer, owner);

@@ -167,12 +167,15 @@ Value finish(const job::Statement& statement, const job::Plan& plan, std::size_t
         case AggregateFunction::bool_or:
             return n == 0 ? Value::of_null() : Value::of_truth(count_of(value) > 0);
         case AggregateFunction::percentile_disc: {
-            const std::uint64_t values = count_of(value);
+            const std::uint64_t values = is_over(value) ? 0 : count_of(value);
             if (values == 0) {
                 return Value::of_null();
             }
             KSTREAM_CHECK(side != nullptr, "a multiset lies beside the slots");
-            return side->ranked(parts.value, percentile_rank(of.percentile, values));
+            const Int128 found = side->ranked(parts.value, percentile_rank(of.percentile, values));
+            return of.type == ValueType::timestamp
+                       ? Value::of_time(Tag::timestamp, static_cast<std::int64_t>(found))
+                       : value_of(number_of(Slot{found, true}, statement.scale), arena);
         }
         case AggregateFunction::var_pop:
             break;

@@ -140,7 +140,8 @@ std::string canonical_text(const Statement& statement) {
     writer.line("scale");
     writer.word(std::to_string(statement.scale));
     if (std::ranges::any_of(statement.aggregates, [](const Aggregate& one) {
-            return one.function == AggregateFunction::count_distinct;
+            return one.function == AggregateFunction::count_distinct ||
+                   one.function == AggregateFunction::percentile_disc;
         })) {
         writer.line("max_distinct");
         writer.word(std::to_string(statement.max_distinct));

@@ -70,18 +70,4 @@ StatementJob statement_job(Statement statement, std::string text) {
     return made;
 }
 
-std::vector<Problem> not_supported(const Statement& statement) {
-    std::vector<Problem> found;
-    const Plan plan = plan_of(statement);
-    for (std::size_t i = 0; i < statement.aggregates.size(); ++i) {
-        const Aggregate& aggregate = statement.aggregates[i];
-        const AggregateKind kind = plan.accumulators[plan.aggregates[i].value].kind;
-        if (kind == kMultiset) {
-            found.push_back({aggregate.place, "percentile_disc is not supported yet", ""});
-        }
-    }
-    std::ranges::stable_sort(found, {}, [](const Problem& one) { return one.place.at; });
-    return found;
-}
-
 }  // namespace kstream::job

@@ -573,7 +573,10 @@ private:
             case AggregateFunction::percentile_disc: {
                 const std::string made =
                     "percentile_disc(" + one.percentile + ") WITHIN GROUP (ORDER BY " + typed + ')';
-                return type == ValueType::numeric ? number(made) : '(' + made + ")::text";
+                return "CASE WHEN count(DISTINCT " + typed +
+                       ") <= " + std::to_string(statement_.max_distinct) + " THEN " +
+                       (type == ValueType::numeric ? number(made) : '(' + made + ")::text") +
+                       " END";
             }
             case AggregateFunction::var_pop:
                 return number("round_quotient(" + spread + ", " + of_all + ", " + digits + ")");

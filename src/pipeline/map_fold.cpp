@@ -18,6 +18,9 @@ namespace kstream {
 
 namespace {
 
+// Of values_: three pointers, a color, what it says, and what the allocator adds.
+constexpr std::size_t kValueNodeBytes = 96;
+
 std::unique_ptr<RecordReader> reader_of(const Job& job) {
     if (job.statement == nullptr) {
         return make_record_reader(job.spec);
@@ -62,8 +65,10 @@ MapFold::MapFold(const Job& job, MapFoldConfig config, Log& log, MapFoldPorts po
       keys_(job.hash_seed, job.cells_in_cache),
       has_texts_(std::ranges::any_of(job.kinds, keeps_text)),
       sets_(sets_of(job.kinds)),
+      multisets_(multisets_of(job.kinds)),
       elements_(job.hash_seed),
       lists_(sets_.size()),
+      value_lists_(multisets_.size()),
       no_slots_(job.kinds.size()) {}
 
 MapFold::Filling& MapFold::filling(PartitionId partition) {
@@ -259,16 +264,29 @@ void MapFold::add_beside(std::uint32_t key, std::size_t accumulator, const State
         }
         return;
     }
+    // How many different ones there are.
     Slot& slot = slots_[key * job_.kinds.size() + accumulator];
     if (is_over(slot)) {
         return;
     }
-    const Element element = element_of(value_of(input, job_.spec.scale, element_text_));
-    if (elements_.insert({ElementOwner{key, static_cast<std::uint8_t>(accumulator)}, element})) {
-        step_bytes_ += KeyCharge::kElementBytes;
-        slot = slot.value().low == job_.spec.max_distinct ? kOverSlot
-                                                          : Slot{slot.value() + Int192{1}, true};
+    const ElementOwner owner{key, static_cast<std::uint8_t>(accumulator)};
+    if (kind == kMultiset) {
+        if (++values_[{owner.packed, input.units}] == 1) {
+            step_bytes_ += KeyCharge::kElementBytes;
+            slot = one_more(slot);
+        }
+        return;
     }
+    const Element element = element_of(value_of(input, job_.spec.scale, element_text_));
+    if (elements_.insert({owner, element})) {
+        step_bytes_ += KeyCharge::kElementBytes;
+        slot = one_more(slot);
+    }
+}
+
+Slot MapFold::one_more(const Slot& slot) const {
+    return slot.value().low == job_.spec.max_distinct ? kOverSlot
+                                                      : Slot{slot.value() + Int192{1}, true};
 }
 
 // For each record: the aggregates are inlined, however many there are.
@@ -460,12 +478,19 @@ Result<void> MapFold::seal(Step& step) {
     ++step_;
     const BatchHeader head = header(BatchKind::step, step);
     flight_oldest_ms_ = head.oldest_timestamp_ms;
+    const auto over = [this](ElementOwner owner) {
+        return is_over(slots_[owner.number() * job_.kinds.size() + owner.accumulator()]);
+    };
     if (!sets_.empty()) {
         sorted_ = elements_.sorted();
-        std::erase_if(sorted_, [this](const OwnedElement& one) {
-            return is_over(
-                slots_[one.owner.number() * job_.kinds.size() + one.owner.accumulator()]);
-        });
+        std::erase_if(sorted_, [&](const OwnedElement& one) { return over(one.owner); });
+    }
+    for (const auto& [member, count] : values_) {
+        ElementOwner owner;
+        owner.packed = member.first;
+        if (!over(owner)) {
+            sorted_values_.push_back({owner, {member.second, count}});
+        }
     }
     std::vector<std::vector<std::uint32_t>> by_partition(job_.identity.state_partitions);
     for (std::uint32_t key = 0; key < keys_.size(); ++key) {
@@ -511,27 +536,31 @@ template <typename Use>
 void MapFold::each_entry(std::span<const std::uint32_t> keys, Use use) const {
     const std::size_t most = std::max<std::size_t>(1, config_.max_batch_bytes / kMaxListedBytes);
     for (const std::uint32_t key : keys) {
-        if (sets_.empty()) {
-            use(Entry{key, {}, true});
+        if (sets_.empty() && multisets_.empty()) {
+            use(Entry{key, {}, {}, true});
             continue;
         }
-        const auto number = [](const OwnedElement& one) { return one.owner.number(); };
+        const auto number = [](const auto& one) { return one.owner.number(); };
         const auto all = std::ranges::equal_range(sorted_, key, {}, number);
+        const auto all_values = std::ranges::equal_range(sorted_values_, key, {}, number);
         std::span<const OwnedElement> left{all.begin(), all.end()};
+        std::span<const CountedMember> values{all_values.begin(), all_values.end()};
         bool first = true;
         do {
             const std::size_t some = std::min(most, left.size());
-            use(Entry{key, left.first(some), first});
+            const std::size_t some_values = std::min(most - some, values.size());
+            use(Entry{key, left.first(some), values.first(some_values), first});
             left = left.subspan(some);
+            values = values.subspan(some_values);
             first = false;
-        } while (!left.empty());
+        } while (!left.empty() || !values.empty());
     }
 }
 
 std::size_t MapFold::max_entry_bytes(const Entry& entry) const {
     constexpr std::size_t kLength = 10;  // of a list
-    return max_delta_bytes(entry.key) + sets_.size() * kLength +
-           entry.elements.size() * kMaxListedBytes;
+    return max_delta_bytes(entry.key) + (sets_.size() + multisets_.size()) * kLength +
+           (entry.elements.size() + entry.values.size()) * kMaxListedBytes;
 }
 
 void MapFold::add_entry(const Entry& entry) {
@@ -539,14 +568,17 @@ void MapFold::add_entry(const Entry& entry) {
     // How many values a set has is said by its list; that there are too many, by its slot.
     const auto slots = entry.has_slots ? std::span{slots_}.subspan(entry.key * width, width)
                                        : std::span{no_slots_};
-    if (sets_.empty()) {
+    if (sets_.empty() && multisets_.empty()) {
         writer_.add_delta(keys_.key(entry.key), slots, has_texts_ ? &texts_ : nullptr);
         return;
     }
     row_.assign(slots.begin(), slots.end());
+    for (std::size_t i = 0; i < width; ++i) {
+        if (keeps_elements(job_.kinds[i]) && !is_over(row_[i])) {
+            row_[i] = Slot{};
+        }
+    }
     for (std::size_t set = 0; set < sets_.size(); ++set) {
-        Slot& slot = row_[sets_[set]];
-        slot = is_over(slot) ? slot : Slot{};
         lists_[set].clear();
         for (const OwnedElement& one : entry.elements) {
             if (one.owner.accumulator() == sets_[set]) {
@@ -554,7 +586,16 @@ void MapFold::add_entry(const Entry& entry) {
             }
         }
     }
-    writer_.add_delta(keys_.key(entry.key), row_, has_texts_ ? &texts_ : nullptr, lists_);
+    for (std::size_t set = 0; set < multisets_.size(); ++set) {
+        value_lists_[set].clear();
+        for (const CountedMember& one : entry.values) {
+            if (one.owner.accumulator() == multisets_[set]) {
+                value_lists_[set].push_back(one.of);
+            }
+        }
+    }
+    writer_.add_delta(keys_.key(entry.key), row_, has_texts_ ? &texts_ : nullptr, lists_,
+                      value_lists_);
 }
 
 void MapFold::write_batches(BatchHeader head, PartitionId to, std::span<const std::uint32_t> keys,
@@ -608,6 +649,8 @@ void MapFold::clear_filling() {
         elements_.clear();
     }
     sorted_.clear();
+    values_.clear();
+    sorted_values_.clear();
     key_to_.clear();
     dead_letters_.clear();
     for (Filling& filled : filling_) {
@@ -631,6 +674,8 @@ StateStatus MapFold::state() const {
     state.keys = keys_.size();
     state.bytes = keys_.memory_bytes() + slots_.capacity() * sizeof(Slot) + texts_.memory_bytes() +
                   elements_.memory_bytes() + sorted_.capacity() * sizeof(OwnedElement) +
+                  values_.size() * kValueNodeBytes +
+                  sorted_values_.capacity() * sizeof(CountedMember) +
                   key_to_.capacity() * sizeof(PartitionId) + dead_letters_.memory_bytes();
     return state;
 }

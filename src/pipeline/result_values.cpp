@@ -6,6 +6,7 @@
 #include "kstream/core/time_text.hpp"
 #include "kstream/expr/number.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 #include <utility>
@@ -39,19 +40,26 @@ void append_json(std::string& out, const expr::Value& value, expr::Arena& arena)
     out += "null";
 }
 
-class Texts final : public expr::SideValues {
+class Beside final : public expr::SideValues {
 public:
-    Texts(std::span<const Slot> slots, const TextStore& texts) : slots_(slots), texts_(texts) {}
+    Beside(std::span<const Slot> slots, const TextStore& texts, KeyValues values)
+        : slots_(slots), texts_(texts), values_(values) {}
     [[nodiscard]] std::string_view text(std::size_t accumulator) const override {
         return texts_.text(slots_[accumulator]);
     }
-    [[nodiscard]] expr::Value ranked(std::size_t, std::uint64_t) const override {
-        return expr::Value::of_null();  // no statement that is run has such a thing yet
+    [[nodiscard]] Int128 ranked(std::size_t accumulator, std::uint64_t rank) const override {
+        const RankedValues* const values =
+            values_.sets == nullptr
+                ? nullptr
+                : values_.sets->find({values_.number, static_cast<std::uint8_t>(accumulator)});
+        const bool empty = values == nullptr || values->total() == 0;
+        return empty ? Int128{0} : values->ranked(std::min(rank, values->total()));
     }
 
 private:
     std::span<const Slot> slots_;
     const TextStore& texts_;
+    KeyValues values_;
 };
 
 }  // namespace
@@ -80,13 +88,13 @@ ResultValues::ResultValues(const Job& job) : job_(job) {
 }
 
 bool ResultValues::append(std::string& out, const GroupKey& group, std::span<const Slot> slots,
-                          const TextStore& texts) {
+                          const TextStore& texts, KeyValues values) {
     if (projection_ == nullptr) {
         append_result_value(out, job_.spec, group, slots);
         return true;
     }
     texts_.reset();
-    const Texts beside{slots, texts};
+    const Beside beside{slots, texts, values};
     const std::vector<job::Column>& columns = job_.statement->statement.columns;
     const auto row = projection_->row(group, slots, &beside);
     if (!row) {
@@ -103,7 +111,7 @@ bool ResultValues::append(std::string& out, const GroupKey& group, std::span<con
 }
 
 std::vector<double> ResultValues::graph_values(const GroupKey& group, std::span<const Slot> slots,
-                                               const TextStore& texts) {
+                                               const TextStore& texts, KeyValues multisets) {
     std::vector<double> values;
     if (projection_ == nullptr) {
         for (std::size_t i = 0; i < slots.size(); ++i) {
@@ -112,7 +120,7 @@ std::vector<double> ResultValues::graph_values(const GroupKey& group, std::span<
         return values;
     }
     texts_.reset();
-    const Texts beside{slots, texts};
+    const Beside beside{slots, texts, multisets};
     const auto row = projection_->row(group, slots, &beside);
     for (const std::size_t column : graph_columns_) {
         double value = std::numeric_limits<double>::quiet_NaN();

@@ -44,7 +44,8 @@ TotalsFold::TotalsFold(const Job& job, TotalsFoldConfig config, Log& log)
       config_(config),
       log_(log),
       results_(std::make_unique<ResultValues>(job)),
-      lists_(sets_of(job.kinds).size()) {}
+      lists_(sets_of(job.kinds).size()),
+      value_lists_(multisets_of(job.kinds).size()) {}
 
 void TotalsFold::install(std::unique_ptr<TotalsState> state) {
     const PartitionId partition = state->partition();
@@ -118,8 +119,11 @@ Result<void> TotalsFold::apply_deltas(TotalsState& state) {
             for (std::size_t set = 0; set < lists_.size(); ++set) {
                 lists_[set] = batch_.list((at + i) * lists_.size() + set);
             }
+            for (std::size_t set = 0; set < value_lists_.size(); ++set) {
+                value_lists_[set] = batch_.value_list((at + i) * value_lists_.size() + set);
+            }
             if (Result<void> done =
-                    state.apply_delta(delta.state_key, slots, &batch_.texts, lists_);
+                    state.apply_delta(delta.state_key, slots, &batch_.texts, lists_, value_lists_);
                 !done) {
                 return done;
             }
@@ -362,7 +366,7 @@ StateEntry TotalsFold::entry(const TotalsState& state, std::uint32_t index,
                   "state keys were checked when they came in");
     StateEntry entry{.partition = state.partition(), .index = index, .key = {}, .value = {}};
     append_result_key(entry.key, group);
-    if (!results_->append(entry.value, group, slots, state.all_texts())) {
+    if (!results_->append(entry.value, group, slots, state.all_texts(), state.values_of(index))) {
         entry.value = "null";
     }
     return entry;
@@ -445,7 +449,8 @@ std::vector<TotalStatus> TotalsFold::shown_totals() const {
                                            job_.spec.group_by.size(), group),
                           "state keys were checked when they came in");
             append_result_key(total.key, group);
-            total.values = results_->graph_values(group, rows[row], state.all_texts());
+            total.values = results_->graph_values(group, rows[row], state.all_texts(),
+                                                  state.values_of(shown.keys[row]));
             totals.push_back(std::move(total));
         }
     }

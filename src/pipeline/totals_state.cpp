@@ -22,10 +22,10 @@ constexpr std::string_view kLookFirst =
     "do not restart blindly: keep the topics, find who wrote or deleted there, then `kstream "
     "reset`";
 
-// Into a sum over keys. The slot of a set has how many elements there are, and no row of the
-// registry.
+// Into a sum over keys. The slot of a set or multiset has how many elements there are, and no row
+// of the registry.
 void merge_total(AggregateKind kind, Slot& into, const Slot& slot) {
-    if (kind == kDistinct) {
+    if (keeps_elements(kind)) {
         if (slot.present() && !is_over(slot)) {
             into = Slot{into.value() + slot.value(), true};
         }
@@ -45,7 +45,9 @@ TotalsState::TotalsState(const Job& job, PartitionId partition, std::uint32_t ma
       keys_(job.hash_seed, job.cells_in_cache),
       has_having_(job.has_having()),
       has_texts_(std::ranges::any_of(job.kinds, keeps_text)),
+      has_numbers_(has_elements(job.kinds)),
       sets_(sets_of(job.kinds)),
+      multisets_(multisets_of(job.kinds)),
       elements_(job.hash_seed),
       merged_(job.kinds.size()) {
     begin_layer(filling_);
@@ -82,7 +84,7 @@ inline void TotalsState::add_marks() {
         make_room(published_, 1);
         published_.push_back(0);
     }
-    if (has_sets()) {
+    if (has_numbers_) {
         make_room(numbers_, 1);
         numbers_.push_back(0);
     }
@@ -109,7 +111,7 @@ Result<void> TotalsState::restore(std::string_view key, std::string_view value) 
     std::uint64_t key_number = 0;
     if (const auto transaction = decode_total_value(value, job_.kinds, scratch_, &texts_,
                                                     has_having_ ? &is_published : nullptr,
-                                                    has_sets() ? &key_number : nullptr);
+                                                    has_numbers_ ? &key_number : nullptr);
         !transaction) {
         return std::unexpected(transaction.error());
     }
@@ -130,7 +132,7 @@ Result<void> TotalsState::restore(std::string_view key, std::string_view value) 
     if (has_having_) {
         published_[found.index] = is_published ? 1 : 0;
     }
-    if (has_sets()) {
+    if (has_numbers_) {
         numbers_[found.index] = key_number;
     }
     return {};
@@ -139,24 +141,46 @@ Result<void> TotalsState::restore(std::string_view key, std::string_view value) 
 // Most come before the total that has their number, which is written again with every change: so
 // they are put under their number at once, and whether each has a total is asked at the end.
 Result<void> TotalsState::restore_element(std::string_view key, std::string_view value) {
-    const Result<OwnedElement> element = decode_element_key(key);
-    if (!element) {
-        return std::unexpected(element.error());
+    const Result<ElementOwner> owner = decode_element_owner(key);
+    if (!owner) {
+        return std::unexpected(owner.error());
     }
     const Result<ElementCount> count = decode_element_value(value);
     if (!count) {
         return std::unexpected(count.error());
     }
-    if (count->count != 1 || element->owner.number() == 0 ||
-        std::ranges::find(sets_, element->owner.accumulator()) == sets_.end()) {
+    const bool of_set = std::ranges::find(sets_, owner->accumulator()) != sets_.end();
+    const bool of_multiset =
+        std::ranges::find(multisets_, owner->accumulator()) != multisets_.end();
+    if (owner->number() == 0 || (!of_set && !of_multiset) || (of_set && count->count != 1)) {
         return broken("an element of a set that this job does not have");
+    }
+    if (of_multiset) {
+        const Result<OwnedValue> one = decode_value_key(key);
+        if (!one) {
+            return std::unexpected(one.error());
+        }
+        values_.set_count(one->owner, one->value, count->count);
+        return {};
+    }
+    const Result<OwnedElement> element = decode_element_key(key);
+    if (!element) {
+        return std::unexpected(element.error());
     }
     elements_.insert(*element);
     return {};
 }
 
 void TotalsState::restore_tombstone(std::string_view key) {
-    if (const Result<OwnedElement> element = decode_element_key(key); element) {
+    const Result<ElementOwner> owner = decode_element_owner(key);
+    if (!owner) {
+        return;
+    }
+    if (std::ranges::find(multisets_, owner->accumulator()) != multisets_.end()) {
+        if (const Result<OwnedValue> one = decode_value_key(key); one) {
+            values_.set_count(one->owner, one->value, 0);
+        }
+    } else if (const Result<OwnedElement> element = decode_element_key(key); element) {
         elements_.erase(*element);
     }
 }
@@ -175,6 +199,18 @@ Result<void> TotalsState::finish_restore_of_elements() {
             hash_ += element_hash(changelog_key, 1);
         }
     } while (from != 0);
+    values_.each([&](ElementOwner owner, const RankedValues& values) {
+        if (values.total() != 0) {
+            counts[owner.packed] = values.total();
+        }
+        values.each([&](Int128 value, std::uint64_t count) {
+            changelog_key.clear();
+            append_value_key(changelog_key, owner, value);
+            hash_ += element_hash(changelog_key, count);
+        });
+    });
+    std::vector<std::uint8_t> all = sets_;
+    all.insert(all.end(), multisets_.begin(), multisets_.end());
     std::unordered_map<std::uint64_t, std::uint32_t> keys_of_numbers;
     for (std::uint32_t key = 0; key < keys_.size(); ++key) {
         const std::uint64_t of_key = numbers_[key];
@@ -182,14 +218,17 @@ Result<void> TotalsState::finish_restore_of_elements() {
             (of_key != 0 && !keys_of_numbers.emplace(of_key, key).second)) {
             return broken(fmt::format("two keys have the number {}, or nobody gave it", of_key));
         }
-        for (const std::uint8_t set : sets_) {
+        for (const std::uint8_t set : all) {
             const auto found = counts.find(ElementOwner{of_key, set}.packed);
             const std::uint64_t is_there = found == counts.end() ? 0 : found->second;
             const Slot& slot = slots_of(key)[set];
             if (is_over(slot)) {
                 ++sets_over_;
-                if (is_there > 0) {
-                    swept_.emplace(ElementOwner{of_key, set}.packed, is_there);
+                if (is_there > 0 && job_.kinds[set] == kMultiset) {
+                    swept_values_.insert(found->first);
+                    counts.erase(found);
+                } else if (is_there > 0) {
+                    swept_.emplace(found->first, is_there);
                     counts.erase(found);
                 }
                 continue;
@@ -230,7 +269,7 @@ Result<void> TotalsState::finish_restore() {
             merge_total(job_.kinds[i], merged_[i], slots_of(key)[i]);
         }
     }
-    if (has_sets()) {
+    if (has_numbers_) {
         if (Result<void> whole = finish_restore_of_elements(); !whole) {
             return whole;
         }
@@ -359,7 +398,7 @@ void TotalsState::remember(std::uint32_t key) {
     if (has_having_) {
         filling_.published_before.push_back(published_[key]);
     }
-    if (has_sets()) {
+    if (has_numbers_) {
         filling_.numbers_before.push_back(numbers_[key]);
     }
 }
@@ -376,7 +415,8 @@ void TotalsState::fill_again(std::uint64_t keys, std::size_t bytes) {
 
 Result<void> TotalsState::apply_delta(std::string_view state_key, std::span<const Slot> delta,
                                       const TextStore* of_delta,
-                                      std::span<const std::span<const Element>> sets) {
+                                      std::span<const std::span<const Element>> sets,
+                                      std::span<const std::span<const CountedValue>> multisets) {
     const auto [key, inserted] = touch(state_key);
     if (inserted) {
         if (Result<void> known = check_new(state_key); !known) {
@@ -395,8 +435,9 @@ Result<void> TotalsState::apply_delta(std::string_view state_key, std::span<cons
             }
         }
     }
-    if (has_sets()) {
+    if (has_numbers_) {
         add_elements(key, delta, sets);
+        add_values(key, delta, multisets);
     }
     return {};
 }
@@ -416,10 +457,7 @@ void TotalsState::add_elements(std::uint32_t key, std::span<const Slot> delta,
                 }
                 slot = Slot{};
             }
-            if (numbers_[key] == 0) {
-                numbers_[key] = ++last_number_;
-            }
-            const ElementOwner owner{numbers_[key], sets_[i]};
+            const ElementOwner owner{number_for(key), sets_[i]};
             if (elements_.insert({owner, element}, &filling_.elements)) {
                 slot = Slot{slot.value() + Int192{1}, true};
                 merged = Slot{merged.value() + Int192{1}, true};
@@ -432,6 +470,40 @@ void TotalsState::add_elements(std::uint32_t key, std::span<const Slot> delta,
     }
 }
 
+void TotalsState::add_values(std::uint32_t key, std::span<const Slot> delta,
+                             std::span<const std::span<const CountedValue>> multisets) {
+    for (std::size_t i = 0; i < multisets.size(); ++i) {
+        const std::uint8_t set = multisets_[i];
+        Slot& slot = slots_of(key)[set];
+        Slot& merged = merged_[set];
+        if (is_over(delta[set]) && !is_over(slot)) {
+            go_over(key, set);
+        }
+        for (const CountedValue& one : multisets[i]) {
+            if (is_over(slot)) {
+                break;
+            }
+            const ElementOwner owner{number_for(key), set};
+            const std::uint64_t before = values_.count(owner, one.value);
+            values_.set_count(owner, one.value, before + one.count, &filling_.values);
+            const Int192 more{Int128{one.count}};
+            slot = Slot{slot.value() + more, true};
+            merged = Slot{merged.value() + more, true};
+            filling_.bytes += KeyCharge::kElementBytes;
+            if (before == 0 && values_.find(owner)->distinct() > job_.spec.max_distinct) {
+                go_over(key, set);
+            }
+        }
+    }
+}
+
+std::uint64_t TotalsState::number_for(std::uint32_t key) {
+    if (numbers_[key] == 0) {
+        numbers_[key] = ++last_number_;
+    }
+    return numbers_[key];
+}
+
 // For good: what comes later changes nothing, so which records came first does not matter. Its
 // elements go with the next steps' sweeps, some with each, and so no step has all of their
 // tombstones.
@@ -440,7 +512,11 @@ void TotalsState::go_over(std::uint32_t key, std::uint8_t set) {
     const ElementOwner owner{numbers_[key], set};
     filling_.went_over.push_back({key, set, owner.packed});
     if (slot.present()) {
-        swept_[owner.packed] = slot.value().low;
+        if (job_.kinds[set] == kMultiset) {
+            swept_values_.insert(owner.packed);
+        } else {
+            swept_[owner.packed] = slot.value().low;
+        }
         const Int192 left = merged_[set].value() + -slot.value();
         merged_[set] = left == Int192{} ? Slot{} : Slot{left, true};
     }
@@ -456,6 +532,7 @@ void TotalsState::begin_layer(Layer& layer) const {
     layer.published_before.clear();
     layer.numbers_before.clear();
     layer.elements.clear();
+    layer.values.clear();
     layer.went_over.clear();
     layer.sets_over_before = sets_over_;
     layer.last_number_before = last_number_;
@@ -496,14 +573,14 @@ void TotalsState::seal_key(std::size_t touched, std::uint32_t headers, OutputBat
     if (is_old) {
         const auto before = std::span{filling_.before}.subspan(touched * width(), width());
         const std::optional<std::uint64_t> number_before =
-            has_sets() ? std::optional{filling_.numbers_before[touched]} : std::nullopt;
+            has_numbers_ ? std::optional{filling_.numbers_before[touched]} : std::nullopt;
         hash_ -= state_entry_hash(state_key, job_.kinds, before, texts(), published(index),
                                   number_before);
     }
     KSTREAM_CHECK(decode_state_key(state_key, job_.spec.group_by.size(), group_),
                   "state keys were checked when they came in");
     result_.clear();
-    const bool passes = results_->append(result_, group_, slots, texts_);
+    const bool passes = results_->append(result_, group_, slots, texts_, values_of(index));
     // Whoever reads results never sees a tombstone of a key that they did not have.
     bool takes_back = false;
     if (has_having_) {
@@ -565,6 +642,54 @@ void TotalsState::sweep_elements(OutputBatch& out) {
     }
 }
 
+// A record for each value of a multiset whose number has changed, whatever changed it how often.
+void TotalsState::seal_values(OutputBatch& out) {
+    sweep_values();
+    const auto place = [](const ValueSets::Change& change) {
+        return std::pair{change.owner.packed, change.value};
+    };
+    ValueSets::Changes changed = filling_.values;
+    std::ranges::stable_sort(changed, {}, place);
+    const auto repeated = std::ranges::unique(changed, {}, place);  // the first: how it was before
+    changed.erase(repeated.begin(), repeated.end());
+    for (const ValueSets::Change& change : changed) {
+        const std::uint64_t now = values_.count(change.owner, change.value);
+        if (now == change.before) {
+            continue;
+        }
+        key_.clear();
+        append_value_key(key_, change.owner, change.value);
+        if (change.before != 0) {
+            hash_ -= element_hash(key_, change.before);
+        }
+        if (now == 0) {
+            out.append(TopicRole::changelog, partition_, key_, std::nullopt);
+            continue;
+        }
+        hash_ += element_hash(key_, now);
+        value_.clear();
+        append_element_value(value_, transaction_, now);
+        out.append(TopicRole::changelog, partition_, key_, value_);
+    }
+}
+
+// Some of the values whose multisets are over, the smallest first.
+void TotalsState::sweep_values() {
+    std::size_t left = 4096;
+    while (left > 0 && !swept_values_.empty()) {
+        ElementOwner owner;
+        owner.packed = *swept_values_.begin();
+        const RankedValues* const values = values_.find(owner);
+        for (; left > 0 && values != nullptr && values->distinct() > 0; --left) {
+            values_.set_count(owner, values->ranked(1), 0, &filling_.values);
+        }
+        if (values != nullptr && values->distinct() > 0) {
+            return;
+        }
+        swept_values_.erase(owner.packed);
+    }
+}
+
 void TotalsState::seal(Offset position, OutputBatch& out) {
     ++transaction_;
     OutputBatch::Headers of_results{
@@ -578,6 +703,7 @@ void TotalsState::seal(Offset position, OutputBatch& out) {
         seal_key(i, headers, out);
     }
     seal_elements(out);
+    seal_values(out);
     // P9: meta comes last, so that whoever sees it has seen all of its transaction.
     value_.clear();
     append_meta_value(value_, job_.kinds, meta(position));
@@ -651,7 +777,7 @@ void TotalsState::undo(Layer& layer) {
         if (has_having_ && !planted(PlantedBug::having_flag_not_undone)) {
             published_[key] = layer.published_before[i];
         }
-        if (has_sets()) {
+        if (has_numbers_) {
             numbers_[key] = layer.numbers_before[i];
         }
     }
@@ -661,7 +787,7 @@ void TotalsState::undo(Layer& layer) {
     if (has_having_) {
         published_.resize(layer.keys_before);
     }
-    if (has_sets()) {
+    if (has_numbers_) {
         numbers_.resize(layer.keys_before);
         undo_elements(layer);
         last_number_ = layer.last_number_before;
@@ -682,13 +808,21 @@ void TotalsState::undo_elements(Layer& layer) {
             ++swept_[change.what.owner.packed];
         }
     }
+    // Only a sweep takes all of a value away.
+    for (const ValueSets::Change& change : layer.values) {
+        if (values_.count(change.owner, change.value) == 0) {
+            swept_values_.insert(change.owner.packed);
+        }
+    }
     for (const WentOver& set : layer.went_over) {
         swept_.erase(set.owner);
+        swept_values_.erase(set.owner);
     }
     sets_over_ = layer.sets_over_before;
     sweep_from_ = layer.sweep_from_before;
     if (!planted(PlantedBug::elements_not_undone)) {
         elements_.undo(layer.elements);
+        values_.undo(layer.values);
     }
 }
 
@@ -747,6 +881,8 @@ std::size_t TotalsState::memory_bytes() const {
     return keys_.memory_bytes() + slots_.capacity() * sizeof(Slot) + touched_.capacity() +
            published_.capacity() + texts_.memory_bytes() +
            numbers_.capacity() * sizeof(std::uint64_t) + elements_.memory_bytes() +
+           values_.memory_bytes() +
+           (filling_.values.capacity() + in_flight_.values.capacity()) * sizeof(ValueSets::Change) +
            (filling_.elements.capacity() + in_flight_.elements.capacity()) *
                sizeof(ElementSet::Change) +
            filling_.published_before.capacity() + in_flight_.published_before.capacity() +

@@ -146,7 +146,8 @@ const auto kLoopMetrics = std::to_array<MetricOf<Loop>>({
     {{"kstream_state_bytes", gauge, kLoopLabels, "Memory of these keys", "state_bytes"},
      state<&StateStatus::bytes>},
     {{"kstream_sets_over", gauge, kLoopLabels,
-      "Sets of count(DISTINCT x) with more values than --max-distinct: their columns are NULL",
+      "Keys' count(DISTINCT x) and percentile_disc with more different values than "
+      "--max-distinct: these are NULL",
       "sets_over"},
      state<&StateStatus::sets_over>},
     {{"kstream_transactions_total", counter, "stage,worker,result",

@@ -1,7 +1,8 @@
-// Changelog keys, totals and meta, as delta_batch_fuzz.cpp has it for batches. The first byte says
-// what the rest is.
+// Changelog keys, elements, totals and meta, as delta_batch_fuzz.cpp has it for batches. The first
+// byte says what the rest is.
 #include "fuzz/fuzz_target.hpp"
 #include "kstream/codec/changelog.hpp"
+#include "kstream/codec/element.hpp"
 #include "kstream/codec/wire.hpp"
 #include "kstream/core/aggregates.hpp"
 
@@ -22,6 +23,28 @@ void key(std::string_view bytes) {
         std::string again;
         append_total_key(again, total_state_key(bytes));
         KSTREAM_CHECK(again == bytes, "a total's key comes back");
+    }
+    if (const Result<OwnedElement> first = decode_element_key(bytes); first) {
+        std::string again;
+        append_element_key(again, *first);
+        const Result<OwnedElement> second = decode_element_key(again);
+        KSTREAM_CHECK(second && *second == *first, "an element's key comes back");
+        KSTREAM_CHECK(decode_element_owner(bytes) == first->owner, "and whose it is");
+    }
+    if (const Result<OwnedValue> first = decode_value_key(bytes); first) {
+        std::string again;
+        append_value_key(again, first->owner, first->value);
+        const Result<OwnedValue> second = decode_value_key(again);
+        KSTREAM_CHECK(second && *second == *first, "a value's key comes back");
+        KSTREAM_CHECK(decode_element_owner(bytes) == first->owner, "and whose it is");
+    }
+    std::string sealed{bytes};
+    ByteWriter{sealed}.crc_since(0);
+    if (const Result<ElementCount> first = decode_element_value(sealed); first) {
+        std::string again;
+        append_element_value(again, first->transaction, first->count);
+        const Result<ElementCount> second = decode_element_value(again);
+        KSTREAM_CHECK(second && *second == *first, "a count comes back");
     }
 }
 

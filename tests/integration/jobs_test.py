@@ -12,6 +12,7 @@ import json
 import random
 import re
 import sys
+import time
 import unittest
 from decimal import Decimal
 
@@ -26,11 +27,7 @@ import postgres  # noqa: E402
 PARALLEL = True
 JOBS = ROOT / "docs" / "jobs"
 PARTITIONS = 2
-# Refused by this name, until it is run: then its job moves up to the others.
-NOT_YET = {
-    "percentiles": "percentile_disc is not supported yet",
-}
-RUN = sorted({path.stem for path in JOBS.glob("*.sql")} - set(NOT_YET))
+RUN = sorted(path.stem for path in JOBS.glob("*.sql"))
 
 
 def transaction(r: random.Random) -> dict:
@@ -149,9 +146,11 @@ class Jobs(IntegrationTest):
     def test_what_kafka_says_of_a_record(self) -> None:
         r = random.Random(6)
         regions = [b"south", b"", "\u00e9\t\\".encode(), b"a\0b", b"\xff"]
+        # Within any retention, or the broker deletes them under our eyes.
+        first = int(time.time() * 1000) - 60_000
         records = [
             Wanted(b'{"v":%d}' % i, r.choice([None, b"", b"k", "\u20ac".encode(), b"\xfe"]),
-                   1_700_000_000_000 + 17 * i,
+                   first + 17 * i,
                    tuple((b"region", region) for region in r.choices(regions, k=r.randint(0, 2))))
             for i in range(400)
         ]  # fmt: skip
@@ -161,12 +160,6 @@ class Jobs(IntegrationTest):
             "max(kafka_timestamp) AS t, sum(v) AS s "
             f'FROM "{self.source}" WHERE v > 3 AND kafka_key IS NOT NULL '
             "GROUP BY kafka_header('region'), kafka_partition", records)
-
-    def test_what_is_not_run_yet_is_refused_by_name(self) -> None:
-        for name, message in NOT_YET.items():
-            with self.subTest(name):
-                refused = self.start("aggregate", str(JOBS / f"{name}.sql")).expect(2)
-                self.assertIn(message, refused.stderr)
 
     def test_an_export_of_no_topic(self) -> None:
         file = self.directory / "export"

@@ -307,12 +307,7 @@ class Statements(IntegrationTest):
         said = self.start(*until_end).expect(11, 90).stderr
         self.assertRegex(said, "no record has a field that WHERE names.* field=moedas .*")
 
-    def test_what_is_not_run_yet_is_refused_by_name(self) -> None:
-        percentile = self.query().replace(
-            "count(*) AS n", "percentile_disc(0.5) WITHIN GROUP (ORDER BY valor) AS n")
-        refused = self.start("aggregate", "--application-id", self.application,
-                             "--query", percentile).expect(2)  # fmt: skip
-        self.assertIn("percentile_disc is not supported yet", refused.stderr)
+    def test_explain_names_what_is_kept(self) -> None:
         page = self.start("explain", *self.job()).expect(0).stdout
         for part in ("cliente.uf (scalar)", "sum of valor: 24 bytes",
                      f"results: {self.results}"):  # fmt: skip

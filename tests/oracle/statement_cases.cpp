@@ -182,9 +182,6 @@ std::string answer(const std::string& text, const std::string& file,
     if (!parsed) {
         return refused(parsed.error());
     }
-    if (const auto missing = job::not_supported(*parsed); !missing.empty()) {
-        return refused(missing);
-    }
     const auto made =
         std::make_shared<const job::StatementJob>(job::statement_job(*std::move(parsed), text));
     std::string out;

@@ -30,17 +30,27 @@ bool has_sets(const Job& job) {
 // A reader of results takes it apart by what docs/RECORDS.md says of it. Sums of the flags' jobs
 // have two digits behind the point, those of a statement no more than it needs.
 bool read_result(std::string value, const Job& job, std::string& seller, Int128& cents,
-                 std::int64_t& count, std::int64_t& values) {
+                 std::int64_t& count, std::int64_t& values, std::optional<std::int64_t>& median) {
     const bool of_statement = job.statement != nullptr;
     values = 0;
+    median.reset();
     if (has_sets(job)) {
-        const std::size_t at = value.rfind(",\"valores\":");
-        if (at == std::string::npos) {
+        const std::string last = ",\"mediana\":";
+        const std::string first = ",\"valores\":";
+        const std::size_t at = value.rfind(first);
+        const std::size_t behind = value.rfind(last);
+        if (at == std::string::npos || behind == std::string::npos || !value.ends_with('}')) {
             return false;
         }
-        const std::string said = value.substr(at + 11);
-        values = said == "null}" ? -1 : std::atoll(said.c_str());
-        if (said != "null}" && said != std::to_string(values) + "}") {
+        const std::string many = value.substr(at + first.size(), behind - at - first.size());
+        std::string middle = value.substr(behind + last.size());
+        middle.pop_back();
+        values = many == "null" ? -1 : std::atoll(many.c_str());
+        if (middle != "null") {
+            median = std::atoll(middle.c_str());
+        }
+        if ((many != "null" && many != std::to_string(values)) ||
+            (median && middle != std::to_string(*median))) {
             return false;
         }
         value.replace(at, std::string::npos, "}");
@@ -138,20 +148,28 @@ const Oracle::Entries& Oracle::source(PartitionId partition, bool before) {
 
 std::map<std::string, Oracle::Total> Oracle::expected(bool before) {
     std::map<std::string, Total> totals;
-    std::map<std::string, std::set<Int128>> values;
+    std::map<std::string, std::map<Int128, std::int64_t>> values;
     for (std::int32_t p = 0; p < cluster_.partitions(TopicRole::source); ++p) {
         const Entries& entries = source(number(p), before);
         for (const auto& [offset, fact] : input_.facts(number(p))) {
             if (fact.what == Input::Class::valid && is_there(entries, offset)) {
                 totals[fact.seller].cents += fact.cents;
                 ++totals[fact.seller].count;
-                values[fact.seller].insert(fact.cents / 100 % 10);
+                ++values[fact.seller][fact.cents / 100 % 10];
             }
         }
     }
     for (auto& [seller, total] : totals) {
-        const std::size_t size = has_sets(job_) ? values[seller].size() : 0;
-        total.values = size > kMaxDistinct ? -1 : static_cast<std::int64_t>(size);
+        if (!has_sets(job_)) {
+            continue;
+        }
+        const auto& counts = values[seller];
+        total.values = counts.size() > kMaxDistinct ? -1 : static_cast<std::int64_t>(counts.size());
+        std::int64_t left = (total.count + 1) / 2;
+        for (auto one = counts.begin(); total.values >= 0 && left > 0; ++one) {
+            total.median = static_cast<std::int64_t>(one->first);
+            left -= one->second;
+        }
     }
     return totals;
 }
@@ -258,7 +276,8 @@ std::optional<std::string> Oracle::read_results(Totals& published, bool whole) {
             }
             std::string seller;
             Total total;
-            if (!read_result(entry.value, job_, seller, total.cents, total.count, total.values) ||
+            if (!read_result(entry.value, job_, seller, total.cents, total.count, total.values,
+                             total.median) ||
                 seller != entry.key) {
                 return fmt::format("a result that is none: {} {}", entry.key, entry.value);
             }
@@ -381,13 +400,21 @@ std::optional<std::string> Oracle::check_changelog(PartitionId state) {
     std::map<std::uint64_t, std::uint64_t> elements;  // by ElementOwner::packed
     std::size_t totals = 0;
     for (const auto& [key, value] : last) {
-        if (const Result<OwnedElement> element = decode_element_key(key); element) {
-            hash += element_hash(key, 1);
-            ++elements[element->owner.packed];
+        if (changelog_key_kind(key) != ChangelogKeyKind::element) {
+            continue;
         }
+        const Result<ElementOwner> owner = decode_element_owner(key);
+        const Result<ElementCount> count = decode_element_value(value);
+        if (!owner || !count) {
+            return fmt::format("changelog partition {} has an element that is none", state.value);
+        }
+        hash += element_hash(key, count->count);
+        elements[owner->packed] += count->count;
     }
     std::vector<Slot> slots;
-    const std::vector<std::uint8_t> sets = sets_of(job_.kinds);
+    std::vector<std::uint8_t> sets = sets_of(job_.kinds);
+    const std::vector<std::uint8_t> multisets = multisets_of(job_.kinds);
+    sets.insert(sets.end(), multisets.begin(), multisets.end());
     for (const auto& [key, value] : last) {
         if (changelog_key_kind(key) != ChangelogKeyKind::total) {
             continue;

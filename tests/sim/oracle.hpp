@@ -42,6 +42,7 @@ private:
         std::int64_t count = 0;
         // Of a job with sets: how many, -1 where they were too many. Never one again then.
         std::int64_t values = 0;
+        std::optional<std::int64_t> median;  // of the same values, each as often as it came
         friend bool operator==(const Total&, const Total&) = default;
     };
     // HAVING of the job that process.cpp makes.

@@ -50,7 +50,9 @@ Job of_statement(Job job, bool having, bool sets) {
     const std::string text = fmt::format(
         "SELECT id_vendedor, sum(valor) AS valor_total_por_vendedor, count(*) AS numero_transacoes"
         "{} FROM financial_transactions GROUP BY id_vendedor{}",
-        sets ? ", count(DISTINCT trunc(valor) % 10) AS valores" : "",
+        sets ? ", count(DISTINCT trunc(valor) % 10) AS valores, "
+               "percentile_disc(0.5) WITHIN GROUP (ORDER BY trunc(valor) % 10) AS mediana"
+             : "",
         having ? " HAVING count(*) % 4 < 2 AND sum(valor) > 0" : "");
     auto parsed = job::parse(text, {.max_distinct = kMaxDistinct});
     KSTREAM_CHECK(parsed.has_value(), "the statement is fixed");

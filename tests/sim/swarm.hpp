@@ -30,7 +30,7 @@ struct Swarm {
     std::size_t max_batch_bytes = 400;     // of a delta batch: small ones are cut into chunks
     std::size_t max_step_bytes = 1 << 20;
     bool having = false;         // the job is a statement with HAVING, and its totals change signs
-    bool sets = false;           // the job is a statement with count(DISTINCT x)
+    bool sets = false;           // the job is a statement with a set and a multiset
     bool large_amounts = false;  // of one key, whose total leaves 128 bits
     std::uint64_t max_step_keys = 1000;
 

@@ -59,7 +59,7 @@ struct Account {
     // With HAVING: whether the results have the key, as the two totals say.
     bool total_published = false;
     bool newer_total_published = false;
-    // With sets: the key's number, under which the changelog has its elements.
+    // With sets or multisets: the key's number, under which the changelog has its elements.
     std::uint64_t total_number = 0;
     std::uint64_t newer_total_number = 0;
     Published result;  // the last one at the cut
@@ -164,7 +164,7 @@ private:
     void take_element(const RecordView& record);
     void take_meta(const RecordView& record);
     void settle_newer_elements(std::size_t q, bool all);
-    [[nodiscard]] bool has_sets() const { return !sets_.empty(); }
+    [[nodiscard]] bool has_numbers() const { return !sets_.empty() || !multisets_.empty(); }
     void add_elements(Comparison& comparison);
     void judge_sets(std::string_view state_key, const Account& account,
                     std::vector<Finding>& found) const;
@@ -198,14 +198,25 @@ private:
     // Those of all keys, for whose a number is stands in its total alone: they come on top of what
     // may be used.
     using Sets = std::unordered_map<std::uint64_t, std::set<Element>>;
+    using Multiset = std::map<Int128, std::uint64_t>;
+    using Multisets = std::unordered_map<std::uint64_t, Multiset>;
     struct NewElement {
-        OwnedElement what;
+        ElementOwner owner;
+        Element element;                // of a set
+        Int128 value = 0;               // of a multiset
+        std::uint64_t count = 0;        // how often it is there; 0: it was taken out
         std::uint64_t transaction = 0;  // 0: it was taken out
     };
     [[nodiscard]] const std::set<Element>& stored_set(const Account& account,
                                                       std::uint8_t set) const;
+    [[nodiscard]] const Multiset& stored_multiset(const Account& account, std::uint8_t set) const;
+    [[nodiscard]] bool is_multiset(std::uint8_t accumulator) const {
+        return accumulator < job_.kinds.size() && job_.kinds[accumulator] == kMultiset;
+    }
     std::vector<std::uint8_t> sets_;  // which accumulators they are
+    std::vector<std::uint8_t> multisets_;
     std::vector<Sets> elements_;
+    std::vector<Multisets> values_;
     std::vector<std::vector<NewElement>> newer_elements_;
     bool believes_changelog_ = false;
     Origins origins_;

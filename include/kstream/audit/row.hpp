@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <set>
 #include <span>
 #include <string>
@@ -25,6 +26,8 @@ struct Row {
     // By slots; of a job that keeps sets, and as the source has them: the slot of a set says how
     // many elements there are, and so is all that a stored row has.
     std::vector<std::set<Element>> sets;
+    // The same of a job that keeps multisets: how often each value came.
+    std::vector<std::map<Int128, std::uint64_t>> multisets;
 
     Row() = default;
     // Nothing, of these accumulators.

@@ -76,6 +76,7 @@ private:
         least_text,
         greatest_text,
         values,
+        ranks,
         squares_low,
         squares_high,
     };

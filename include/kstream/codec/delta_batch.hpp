@@ -3,6 +3,7 @@
 // the bytes; golden files in tests/golden keep them still.
 #pragma once
 
+#include "kstream/codec/element.hpp"
 #include "kstream/codec/identity.hpp"
 #include "kstream/core/aggregates.hpp"
 #include "kstream/core/element.hpp"
@@ -87,10 +88,11 @@ public:
     explicit DeltaBatchWriter(std::span<const AggregateKind> kinds) : kinds_(kinds) {}
 
     // `texts` has those of the slots: of a job that keeps any. `sets` has a list for each set of
-    // the job, sorted, so that equal steps have equal bytes.
+    // the job, `multisets` one for each multiset, all sorted, so that equal steps have equal bytes.
     void add_delta(std::string_view state_key, std::span<const Slot> slots,
                    const TextStore* texts = nullptr,
-                   std::span<const std::vector<Element>> sets = {});
+                   std::span<const std::vector<Element>> sets = {},
+                   std::span<const std::vector<CountedValue>> multisets = {});
     // The whole value; valid until the next call. Begins the next batch.
     [[nodiscard]] std::string_view finish(const BatchHeader& header);
 
@@ -125,6 +127,13 @@ struct DeltaBatch {
     [[nodiscard]] std::span<const Element> list(std::size_t number) const {
         const std::size_t begin = number == 0 ? 0 : list_ends[number - 1];
         return std::span{elements}.subspan(begin, list_ends[number] - begin);
+    }
+    // The same of the multisets.
+    std::vector<CountedValue> values;
+    std::vector<std::uint32_t> value_ends;
+    [[nodiscard]] std::span<const CountedValue> value_list(std::size_t number) const {
+        const std::size_t begin = number == 0 ? 0 : value_ends[number - 1];
+        return std::span{values}.subspan(begin, value_ends[number] - begin);
     }
 };
 

@@ -1,5 +1,5 @@
 // Members of sets and multisets as they are stored: in a changelog record each, and in lists in a
-// delta. docs/adr/0053-what-a-key-keeps.md says why. No job has multisets yet.
+// delta. docs/adr/0053-what-a-key-keeps.md says why.
 #pragma once
 
 #include "kstream/core/element.hpp"
@@ -24,6 +24,8 @@ namespace kstream {
 inline constexpr char kElementKeyByte = 2;
 void append_element_key(std::string& out, const OwnedElement& element);
 [[nodiscard]] Result<OwnedElement> decode_element_key(std::string_view key);
+// Whose it is, of a set or a multiset: the accumulator's kind says which of the two it is.
+[[nodiscard]] Result<ElementOwner> decode_element_owner(std::string_view key);
 // The same of a value of a multiset.
 void append_value_key(std::string& out, ElementOwner owner, Int128 value);
 struct OwnedValue {

@@ -29,6 +29,16 @@ public:
     [[nodiscard]] std::uint64_t total() const { return total_; }
     [[nodiscard]] std::size_t distinct() const { return distinct_; }
 
+    // Calls use(Int128 value, std::uint64_t count) for each value, ascending.
+    template <typename Use>
+    void each(Use use) const {
+        for (const Run& run : runs_) {
+            for (const Entry& entry : run.entries) {
+                use(entry.value(), entry.count);
+            }
+        }
+    }
+
     [[nodiscard]] std::size_t memory_bytes() const;
 
 private:

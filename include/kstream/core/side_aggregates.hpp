@@ -6,6 +6,7 @@
 #include "kstream/core/slot.hpp"
 #include "kstream/model/aggregation_spec.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -33,7 +34,7 @@ inline constexpr std::array kSideAggregates{
     SideAggregateRow{kDistinct, "distinct", "count(DISTINCT FIELD)",
                      "how many elements; -1: too many"},
     SideAggregateRow{kMultiset, "multiset", "percentile_disc(P) WITHIN GROUP (ORDER BY FIELD)",
-                     "how many values, each as often as it came"},
+                     "how many values, each as often as it came; -1: too many different ones"},
 };
 
 // Whether it is one of these: one comparison, for each input of each record.
@@ -47,22 +48,33 @@ inline constexpr std::array kSideAggregates{
     return kind == kDistinct || kind == kMultiset;
 }
 
-// The slot of a set that has had more values than --max-distinct lets it have: it stays so,
-// whatever comes, and the column is NULL.
+// The slot of a set or multiset that has had more different values than --max-distinct lets it
+// have: it stays so, whatever comes, and the column is NULL.
 inline constexpr Slot kOverSlot{Int128{-1}, true};
 [[nodiscard]] constexpr bool is_over(const Slot& slot) {
     return slot == kOverSlot;
 }
 
-// Which of a job's accumulators are sets, in their order.
-[[nodiscard]] inline std::vector<std::uint8_t> sets_of(std::span<const AggregateKind> kinds) {
-    std::vector<std::uint8_t> sets;
+// Which of a job's accumulators are of that kind, in their order.
+[[nodiscard]] inline std::vector<std::uint8_t> accumulators_of(std::span<const AggregateKind> kinds,
+                                                               AggregateKind kind) {
+    std::vector<std::uint8_t> found;
     for (std::size_t i = 0; i < kinds.size(); ++i) {
-        if (kinds[i] == kDistinct) {
-            sets.push_back(static_cast<std::uint8_t>(i));
+        if (kinds[i] == kind) {
+            found.push_back(static_cast<std::uint8_t>(i));
         }
     }
-    return sets;
+    return found;
+}
+[[nodiscard]] inline std::vector<std::uint8_t> sets_of(std::span<const AggregateKind> kinds) {
+    return accumulators_of(kinds, kDistinct);
+}
+[[nodiscard]] inline std::vector<std::uint8_t> multisets_of(std::span<const AggregateKind> kinds) {
+    return accumulators_of(kinds, kMultiset);
+}
+// Whether keys have elements of their own, and so numbers.
+[[nodiscard]] inline bool has_elements(std::span<const AggregateKind> kinds) {
+    return std::ranges::any_of(kinds, keeps_elements);
 }
 
 }  // namespace kstream

@@ -21,8 +21,9 @@ public:
     virtual ~SideValues() = default;
     // Of the accumulator of that index, which is present and keeps a text.
     [[nodiscard]] virtual std::string_view text(std::size_t accumulator) const = 0;
-    // Of a multiset that is present: the value of that rank, from 1, in ascending order.
-    [[nodiscard]] virtual Value ranked(std::size_t accumulator, std::uint64_t rank) const = 0;
+    // Of a multiset that is present: the value of that rank, from 1, in ascending order; units of
+    // the job's scale, or the milliseconds of a time.
+    [[nodiscard]] virtual Int128 ranked(std::size_t accumulator, std::uint64_t rank) const = 0;
 };
 
 // `row` has a slot for each accumulator. A row that no records can have made (a forged one) gets

@@ -24,8 +24,4 @@ struct StatementJob {
 
 [[nodiscard]] StatementJob statement_job(Statement statement, std::string text);
 
-// What the statement asks for that the parser takes and nothing here runs yet, in the order of the
-// text; empty where all of it is run.
-[[nodiscard]] std::vector<Problem> not_supported(const Statement& statement);
-
 }  // namespace kstream::job

@@ -17,9 +17,11 @@
 #include "kstream/reader/record_reader.hpp"
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace kstream {
@@ -92,6 +94,7 @@ private:
     void add(std::uint32_t key, std::span<const Decimal> inputs, Filling& filling);
     void add(std::uint32_t key, std::span<const StatementInput> inputs, Filling& filling);
     void add_beside(std::uint32_t key, std::size_t accumulator, const StatementInput& input);
+    [[nodiscard]] Slot one_more(const Slot& slot) const;
     Result<void> bad_record(const RecordView& record, const RecordVerdict& verdict,
                             Filling& filling);
     Result<void> dead_letter(const RecordView& record, const RecordVerdict& verdict);
@@ -103,11 +106,16 @@ private:
     void clear_filling();
     [[nodiscard]] std::size_t max_delta_bytes(std::uint32_t key) const;
     [[nodiscard]] BatchHeader header(BatchKind kind, const Step& step) const;
+    struct CountedMember {
+        ElementOwner owner;
+        CountedValue of;
+    };
     // What of a key goes into one entry of a batch: all of it, unless it has more elements than a
     // batch takes. Its slots are in the first entry.
     struct Entry {
         std::uint32_t key = 0;
         std::span<const OwnedElement> elements;
+        std::span<const CountedMember> values;
         bool has_slots = true;
     };
     template <typename Use>
@@ -128,13 +136,18 @@ private:
     std::size_t step_bytes_ = 0;  // charged for the keys of the filling step
     KeyTable keys_;
     RecentKeys recent_;
-    std::vector<Slot> slots_;                  // kinds.size() per key
-    bool has_texts_ = false;                   // the job keeps any
-    TextStore texts_;                          // of slots_
-    std::vector<std::uint8_t> sets_;           // which accumulators are sets
-    ElementSet elements_;                      // their owners have the index of a key as its number
-    std::vector<OwnedElement> sorted_;         // of a step that is sealed
-    std::vector<std::vector<Element>> lists_;  // of an entry, for each set
+    std::vector<Slot> slots_;              // kinds.size() per key
+    bool has_texts_ = false;               // the job keeps any
+    TextStore texts_;                      // of slots_
+    std::vector<std::uint8_t> sets_;       // which accumulators are sets
+    std::vector<std::uint8_t> multisets_;  // which are multisets
+    ElementSet elements_;                  // their owners have the index of a key as its number
+    // How often each value has come, by ElementOwner::packed of the same.
+    std::map<std::pair<std::uint64_t, Int128>, std::uint64_t> values_;
+    std::vector<OwnedElement> sorted_;  // of a step that is sealed
+    std::vector<CountedMember> sorted_values_;
+    std::vector<std::vector<Element>> lists_;             // of an entry, for each set
+    std::vector<std::vector<CountedValue>> value_lists_;  // for each multiset
     std::string element_text_;
     std::vector<Slot> no_slots_;
     std::vector<Slot> row_;            // of an entry

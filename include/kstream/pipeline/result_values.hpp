@@ -4,6 +4,7 @@
 
 #include "kstream/core/slot.hpp"
 #include "kstream/core/text_store.hpp"
+#include "kstream/core/value_sets.hpp"
 #include "kstream/expr/projection.hpp"
 #include "kstream/model/group_key.hpp"
 #include "kstream/pipeline/job.hpp"
@@ -15,24 +16,32 @@
 
 namespace kstream {
 
+// The multisets of one key: of a job that has any.
+struct KeyValues {
+    const ValueSets* sets = nullptr;
+    std::uint64_t number = 0;  // of the key
+};
+
 class ResultValues {
 public:
     // `job` outlives it.
     explicit ResultValues(const Job& job);
 
     // Whether the key has a result; one that HAVING does not let pass has none. Appends the value
-    // of its record where it has. `texts` has those of the slots.
+    // of its record where it has. `texts` has those of the slots, `values` the multisets.
     [[nodiscard]] bool append(std::string& out, const GroupKey& group, std::span<const Slot> slots,
-                              const TextStore& texts);
+                              const TextStore& texts, KeyValues values = {});
 
     // Whether a column of a statement is one for graphs.
     [[nodiscard]] static bool is_graph(const job::Column& column);
     // For graphs: the names, and for each of them the value as a double. Of a statement its columns
     // that are numbers and no groups; NULL is not a number, nor is any of a key without a result.
     [[nodiscard]] const std::vector<std::string>& graph_names() const { return graph_names_; }
+    // A percentile is one of the multiset as it stands in memory, which may be two steps ahead of
+    // the slots.
     [[nodiscard]] std::vector<double> graph_values(const GroupKey& group,
                                                    std::span<const Slot> slots,
-                                                   const TextStore& texts);
+                                                   const TextStore& texts, KeyValues values = {});
 
 private:
     const Job& job_;

@@ -100,7 +100,8 @@ private:
     std::set<PartitionId> written_again_;  // whole; not again when it is taken over once more
     std::vector<HalfRead> half_read_;
     DeltaBatch batch_;
-    std::vector<std::span<const Element>> lists_;  // of the delta that is applied
+    std::vector<std::span<const Element>> lists_;             // of the delta that is applied
+    std::vector<std::span<const CountedValue>> value_lists_;  // the same
 
     std::vector<PartitionId> in_flight_;  // partitions of the step in flight
     std::int64_t filling_oldest_ms_ = -1;

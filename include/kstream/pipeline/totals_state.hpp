@@ -6,6 +6,7 @@
 #include "kstream/codec/changelog.hpp"
 #include "kstream/core/element_set.hpp"
 #include "kstream/core/key_table.hpp"
+#include "kstream/core/value_sets.hpp"
 #include "kstream/error.hpp"
 #include "kstream/model/group_key.hpp"
 #include "kstream/model/output_batch.hpp"
@@ -16,6 +17,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -65,10 +67,12 @@ public:
                                             std::string_view where) const;
     // Precondition: check_chain() said next. Once for each map step.
     void apply_ranges(const BatchHeader& header);
-    // `texts` has those of the delta, `sets` the elements that it has for each set of the job.
-    [[nodiscard]] Result<void> apply_delta(std::string_view state_key, std::span<const Slot> delta,
-                                           const TextStore* texts = nullptr,
-                                           std::span<const std::span<const Element>> sets = {});
+    // `texts` has those of the delta, `sets` the elements that it has for each set of the job,
+    // `multisets` the values for each multiset.
+    [[nodiscard]] Result<void> apply_delta(
+        std::string_view state_key, std::span<const Slot> delta, const TextStore* texts = nullptr,
+        std::span<const std::span<const Element>> sets = {},
+        std::span<const std::span<const CountedValue>> multisets = {});
 
     // --- publishing again what stands here (ADR 0047) ---
 
@@ -108,6 +112,10 @@ public:
     // The text of a slot of this state, which is present and keeps one.
     [[nodiscard]] std::string_view text(const Slot& slot) const { return texts_.text(slot); }
     [[nodiscard]] const TextStore& all_texts() const { return texts_; }
+    // The multisets of a key, as they are in memory.
+    [[nodiscard]] KeyValues values_of(std::uint32_t index) const {
+        return multisets_.empty() ? KeyValues{} : KeyValues{&values_, numbers_[index]};
+    }
 
     [[nodiscard]] PartitionId partition() const { return partition_; }
     [[nodiscard]] std::uint64_t keys() const { return keys_.size(); }
@@ -134,6 +142,7 @@ private:
         std::vector<std::uint8_t> published_before;  // of a job with HAVING: per touched key
         std::vector<std::uint64_t> numbers_before;   // of a job with sets: per touched key
         ElementSet::Changes elements;
+        ValueSets::Changes values;
         std::vector<WentOver> went_over;
         std::uint64_t sets_over_before = 0;
         std::uint64_t last_number_before = 0;
@@ -162,14 +171,18 @@ private:
     [[nodiscard]] KeyTable::Found touch(std::string_view state_key);
     void add_marks();
     [[nodiscard]] std::optional<std::uint64_t> number(std::uint32_t key) const {
-        return has_sets() ? std::optional{numbers_[key]} : std::nullopt;
+        return has_numbers_ ? std::optional{numbers_[key]} : std::nullopt;
     }
-    [[nodiscard]] bool has_sets() const { return !sets_.empty(); }
     void add_elements(std::uint32_t key, std::span<const Slot> delta,
                       std::span<const std::span<const Element>> sets);
+    void add_values(std::uint32_t key, std::span<const Slot> delta,
+                    std::span<const std::span<const CountedValue>> multisets);
+    [[nodiscard]] std::uint64_t number_for(std::uint32_t key);
     void go_over(std::uint32_t key, std::uint8_t set);
     void seal_elements(OutputBatch& out);
     void sweep_elements(OutputBatch& out);
+    void seal_values(OutputBatch& out);
+    void sweep_values();
     void undo_elements(Layer& layer);
     [[nodiscard]] Result<void> restore_element(std::string_view key, std::string_view value);
     [[nodiscard]] Result<void> finish_restore_of_elements();
@@ -195,15 +208,19 @@ private:
     std::vector<std::uint8_t> published_;
     bool has_texts_ = false;  // the job keeps any
     TextStore texts_;         // of slots_ and of what layers have saved of them
-    // Of a job with sets. A key gets its number with its first element, one more than the last one,
-    // and keeps it.
-    std::vector<std::uint8_t> sets_;      // which accumulators they are
-    std::vector<std::uint64_t> numbers_;  // per key; 0: it has none yet
+    // Of a job with sets or multisets. A key gets its number with its first element, one more than
+    // the last one, and keeps it.
+    bool has_numbers_ = false;
+    std::vector<std::uint8_t> sets_;       // which accumulators they are
+    std::vector<std::uint8_t> multisets_;  // the same of these
+    std::vector<std::uint64_t> numbers_;   // per key; 0: it has none yet
     std::uint64_t last_number_ = 0;
     ElementSet elements_;
     // Sets that are over and have elements in the table all the same, and how many.
     std::unordered_map<std::uint64_t, std::uint64_t> swept_;  // by ElementOwner::packed
     std::size_t sweep_from_ = 0;
+    ValueSets values_;
+    std::set<std::uint64_t> swept_values_;  // multisets that are over and have values all the same
     std::uint64_t sets_over_ = 0;
     std::vector<WentOver> went_over_;
     std::size_t texts_kept_ = 0;  // size of texts_ when it was last without garbage

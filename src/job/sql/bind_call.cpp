@@ -466,7 +466,7 @@ Draft Binder::bind_aggregate_input(DraftAggregate aggregate, const Node& node) {
     }
     bool fine = problems_.size() == problems;
     if (aggregate.input && !row.any && !types_.is_broken(aggregate.input->slot)) {
-        if (row.numeric && !row.text) {
+        if (row.numeric && !row.text && !row.timestamp) {
             fine = require(*aggregate.input, ValueType::numeric, name) && fine;
         } else if (row.boolean) {
             fine = require(*aggregate.input, ValueType::boolean, name) && fine;

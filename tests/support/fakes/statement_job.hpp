@@ -20,7 +20,6 @@ inline Job make_statement_job(std::string_view text, std::uint32_t state_partiti
                               std::uint32_t source_partitions = 1) {
     auto parsed = job::parse(text);
     REQUIRE(parsed.has_value());
-    REQUIRE(job::not_supported(*parsed).empty());
     auto made = std::make_shared<const job::StatementJob>(
         job::statement_job(*std::move(parsed), std::string{text}));
     Job job = make_job(state_partitions, source_partitions);

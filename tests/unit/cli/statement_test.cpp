@@ -76,12 +76,6 @@ TEST_CASE("All that is wrong with a statement is told, each with its place", "[s
     CHECK(wrong[0].starts_with("--query:1:11: "));
     CHECK(wrong[0].contains("^"));
     CHECK_FALSE(wrong[0].ends_with("\n"));
-    const Lines later = problems_from(
-        {"aggregate", "--query",
-         "SELECT a, percentile_disc(0.5) WITHIN GROUP (ORDER BY v::numeric) AS s FROM t GROUP BY "
-         "a"});
-    REQUIRE(later.size() == 1);
-    CHECK(later[0].contains("is not supported yet"));
     CHECK(problems_from({"explain"})[0].starts_with("there is no statement"));
 }
 

@@ -20,15 +20,6 @@ Statement parsed(std::string_view text) {
     return *std::move(made);
 }
 
-std::vector<std::string> refused(std::string_view text) {
-    std::vector<std::string> found;
-    for (const Problem& problem : not_supported(parsed(text))) {
-        CHECK_FALSE(text.substr(problem.place.at, problem.place.size).empty());
-        found.push_back(problem.message);
-    }
-    return found;
-}
-
 }  // namespace
 
 TEST_CASE("a statement that flags can say is their job", "[statement]") {
@@ -65,17 +56,6 @@ TEST_CASE("text of a place is cut between characters", "[statement]") {
     job.text.insert(0, "x");
     CHECK(job.text_at({.at = 0, .size = 301}).size() == 199);
     CHECK(job.text_at({.at = 1000, .size = 5}).empty());
-}
-
-TEST_CASE("what is not run yet is refused by name and place", "[statement]") {
-    CHECK(refused("SELECT a, sum(v) AS s FROM t GROUP BY a").empty());
-    CHECK(refused("SELECT a, max(b::text) AS s FROM t GROUP BY a").empty());
-    CHECK(refused("SELECT a FROM t GROUP BY a HAVING count(*) > 1").empty());
-    CHECK(refused("SELECT a, min(at::timestamptz) AS s FROM t GROUP BY a").empty());
-    CHECK(refused("SELECT a, min(b::text) AS x, count(DISTINCT c) AS y, "
-                  "percentile_disc(0.5) WITHIN GROUP (ORDER BY d::numeric) AS z "
-                  "FROM t GROUP BY a HAVING count(*) > 1") ==
-          std::vector<std::string>{"percentile_disc is not supported yet"});
 }
 
 }  // namespace kstream::job

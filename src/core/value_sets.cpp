@@ -1,0 +1,40 @@
+#include "kstream/core/value_sets.hpp"
+
+#include <ranges>
+
+namespace kstream {
+
+const RankedValues* ValueSets::find(ElementOwner owner) const {
+    const auto found = sets_.find(owner.packed);
+    return found == sets_.end() ? nullptr : &found->second;
+}
+
+std::uint64_t ValueSets::count(ElementOwner owner, Int128 value) const {
+    const RankedValues* const values = find(owner);
+    return values == nullptr ? 0 : values->count(value);
+}
+
+std::uint64_t ValueSets::set_count(ElementOwner owner, Int128 value, std::uint64_t count,
+                                   Changes* changes) {
+    const std::uint64_t before = sets_[owner.packed].set_count(value, count);
+    distinct_ += (count != 0 ? 1U : 0U) - (before != 0 ? 1U : 0U);
+    if (changes != nullptr) {
+        changes->push_back({owner, value, before});
+    }
+    return before;
+}
+
+void ValueSets::undo(const Changes& changes) {
+    for (const Change& change : changes | std::views::reverse) {
+        set_count(change.owner, change.value, change.before);
+    }
+}
+
+std::size_t ValueSets::memory_bytes() const {
+    // Both are what core/ranked_values.hpp says.
+    constexpr std::size_t kOfValue = 40;
+    constexpr std::size_t kOfMultiset = 150;
+    return distinct_ * kOfValue + sets_.size() * kOfMultiset;
+}
+
+}  // namespace kstream
