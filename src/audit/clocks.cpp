@@ -453,9 +453,12 @@ std::optional<ZoneClock> ZoneClock::parse(std::string_view file) {
         return std::nullopt;
     }
     if (const std::string_view rule = rest.substr(0, rest.size() - 1); !rule.empty()) {
-        if (!RuleText{rule}.read(zone.rule_.emplace())) {
+        ZoneClock::Rule
+            found;  // not emplaced: Clang does not take a nested struct's defaults there
+        if (!RuleText{rule}.read(found)) {
             return std::nullopt;
         }
+        zone.rule_ = found;
     }
     return zone;
 }
