@@ -7,11 +7,16 @@ import random
 import time
 from collections import Counter
 
+from harness import cluster, statement
 from harness.case import IntegrationTest
 from profiles import Profile
 from reader import Reader
 from totals_check.compare import Report
+from totals_check.console import Record, read_records
+from totals_check.contract import Job
 from workers import Fleet
+
+JUDGE_SECONDS = 300.0
 
 
 class Run(IntegrationTest):
@@ -19,6 +24,7 @@ class Run(IntegrationTest):
 
     options: argparse.Namespace
     profile: Profile
+    query = ""  # its job as a statement; without, the default job
 
     def id(self) -> str:
         return f"chaos.{self.options.profile}-{self.options.seed}"
@@ -31,14 +37,50 @@ class Run(IntegrationTest):
         self.trouble: list[str] = []
         self.fleets: list[Fleet] = []
         self.readers: list[Reader] = []
-        self.figures: Counter[str] = Counter()  # of the checker
+        self.figures: Counter[str] = Counter()  # of the judge
         self.started = time.time()
+
+    def names(self) -> list[str]:
+        """As the commands of a job take them; a statement names its source itself."""
+        if not self.query:
+            return super().names()
+        return ["--application-id", self.application, "--output-topic", self.results,
+                "--query", self.query]  # fmt: skip
 
     def note_fault(self, kind: str, began: float, evidence: dict[str, object] | None) -> None:
         self.counts[kind]["evidence"] += evidence is not None
         seconds = time.time() - began
         self.trace.append({"at": round(began - self.started, 2), "kind": kind,
                            "seconds": round(seconds, 2), "evidence": evidence})  # fmt: skip
+
+    def judge_results(self) -> int:
+        """What is published, by somebody who shares no code with kstream; the sum of its counts."""
+        return self.judge_statement() if self.query else self.judge_totals()
+
+    def judge_totals(self) -> int:
+        report = self.check()
+        self.count(report)
+        self.assertEqual(report.differences, [], report.figures)
+        return int(str(report.figures["published_count"]))
+
+    def judge_statement(self) -> int:
+        found = statement.judge(self, self.names(), JUDGE_SECONDS)
+        bad = found.verdicts.get("bad", 0)
+        letters: Counter[tuple[str | bytes | None, ...]] = Counter()
+        topic = f"{self.application}-dead-letters"
+
+        def look(letter: Record) -> None:
+            about = dict(letter.headers)
+            letters[about["kstream.source.partition"], about["kstream.source.offset"]] += 1
+
+        read_records(cluster.BROKERS, topic, look, JUDGE_SECONDS)
+        published = read_records(cluster.BROKERS, self.results, lambda _: None, JUDGE_SECONDS)
+        self.figures.update(source_records=sum(found.verdicts.values()), bad_records=bad,
+                            result_records=published)  # fmt: skip
+        self.assertEqual([at for at, times in letters.items() if times > 1], [], topic)
+        self.assertEqual(len(letters), bad, f"records in {topic} against those PostgreSQL refuses")
+        self.assertEqual(found.ours, found.theirs)
+        return sum(int(str(dict(row)[Job().count_name])) for row in found.rows)
 
     def count(self, report: Report) -> None:
         """What went through the chaos, by the checker."""

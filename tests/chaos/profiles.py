@@ -6,6 +6,8 @@ import dataclasses
 import random
 from dataclasses import dataclass
 
+import jobs
+
 SELLERS = 60  # so that every state partition has news all the time
 # Partition by partition more than fit into a cache (KeyTable::kCellsInCache), where keys are looked
 # up together; and few enough records for the one who checks each of them.
@@ -14,6 +16,8 @@ MANY_SELLERS, MANY_BACKLOG, MANY_RATE = 250_000, 400_000, 3_000
 # aborted; a tombstone or a marker is there for a moment only.
 COMPACTION = ("segment.ms=1000", "min.cleanable.dirty.ratio=0.001", "delete.retention.ms=100")
 COMPACTED = tuple(f"{role}.{key}" for role in ("changelog", "results") for key in COMPACTION)
+# PostgreSQL takes its time with each of them.
+STATEMENT_RATE = 2_000
 CLEANER = "log.cleaner.backoff.ms=300"
 # Sooner than Kafka's 30 s, for a run is short.
 LAG = "replica.lag.time.max.ms=5000"
@@ -38,6 +42,7 @@ class Profile:
     applications: int = 1  # on one source
     protocol: str = "classic"
     upgrade: bool = False  # from the last release's binary and back
+    statements: bool = False  # the jobs are those of jobs.py, and PostgreSQL judges them
     certain: tuple[str, ...] = ()  # faults without which the run has shown nothing
 
     def properties(self) -> str:
@@ -76,6 +81,12 @@ PROFILES = {
          "transaction_coordinator": 0.2, "late_commit": 0.2},
         gap=(2.0, 6.0), quiet=0.0, at_once=2, proxied=True, applications=2,
         certain=("worker_kill",),
+    ),
+    "statements": Profile(
+        {"worker_kill": 0.8, "worker_stop": 0.3, "broker_kill": 0.1, "late_commit": 0.3,
+         "transaction_coordinator": 0.1, "poison_records": 0.3},
+        gap=(2.0, 6.0), quiet=0.0, at_once=2, proxied=True, rate=STATEMENT_RATE,
+        applications=len(jobs.STATEMENTS), statements=True, certain=("worker_kill",),
     ),
     "protocol": Profile(
         {"worker_kill": 0.6, "worker_stop": 0.4, "broker_kill": 0.1, "group_coordinator": 0.2},

@@ -6,23 +6,17 @@ became of the records."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import random
 import re
-import sys
 import time
 import unittest
 from decimal import Decimal
 
-from harness import cluster
+from harness import cluster, statement
 from harness.case import IntegrationTest
 from harness.cluster import ROOT
 from harness.records import Wanted, write
-
-sys.path.insert(0, str(ROOT / "tests" / "oracle"))
-import postgres  # noqa: E402
 
 PARALLEL = True
 JOBS = ROOT / "docs" / "jobs"
@@ -67,22 +61,9 @@ def wanted(r: random.Random) -> Wanted:
     return Wanted(encoded(r, transaction(r)), r.choice([None, b"key"]))
 
 
-def comparable(value: object) -> object:
-    if isinstance(value, Decimal):
-        return value.normalize() if value else Decimal(0)
-    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d[T ][\d:.]+(Z|\+00)", value):
-        moment = re.sub("(Z|\\+00)$", "", value.replace(" ", "T"))
-        return re.sub(r"(\.\d*?)0+$", r"\1", moment).removesuffix(".")
-    return value
-
-
-def rows(lines: list[list[tuple[str, object]]]) -> list[str]:
-    return sorted(repr([(name, comparable(value)) for name, value in line]) for line in lines)
-
-
-@unittest.skipIf(postgres.programs() is None, "no PostgreSQL here (scripts/setup.sh installs it)")
+@unittest.skipUnless(statement.is_here(), statement.NEEDED)
 class Jobs(IntegrationTest):
-    def statement(self, name: str) -> str:
+    def text_of(self, name: str) -> str:
         """The file's, with the topics of this test."""
         text = (JOBS / f"{name}.sql").read_text(encoding="utf-8")
         text = re.sub(r"^INSERT INTO \w+\n", "", text, flags=re.M)
@@ -95,53 +76,22 @@ class Jobs(IntegrationTest):
         for partition in range(PARTITIONS):
             write(self.source, partition, records[partition::PARTITIONS])
 
-    def against_postgres(self, statement: str, records: list[Wanted]) -> None:
+    def against_postgres(self, text: str, records: list[Wanted]) -> None:
         file = self.directory / "job.sql"
-        file.write_text(statement, encoding="utf-8")
+        file.write_text(text, encoding="utf-8")
         self.job = [str(file), "--application-id", self.application,
                     "--output-topic", self.results]  # fmt: skip
         self.write_source(records)
         done = self.start("aggregate", *self.job, "--until", "end").expect(0, 90)
         counts = dict(re.findall(r" (\w+)=(\d+)", done.stderr.splitlines()[-1]))
-        printed = self.start("results", *self.job, "--json").expect(0, 60).stdout
-        ours = [json.loads(line, parse_float=Decimal, parse_int=Decimal,
-                           object_pairs_hook=list) for line in printed.splitlines()]  # fmt: skip
-        with postgres.Server() as server:
-            export = self.directory / "records.tsv"
-            self.start("explain", *self.job, "--export", str(export)).expect(0, 60)
-            script = self.start("explain", *self.job, "--as", "postgres").expect(0).stdout
-            (server.folder / "records.tsv").write_bytes(export.read_bytes())
-            verdicts, theirs = self.run_script(server, script)
-        self.assertEqual(rows(ours), rows(theirs))
-        self.assertGreater(len(ours), 0)
+        found = statement.judge(self, self.job)
+        self.assertEqual(found.ours, found.theirs)
+        self.assertGreater(len(found.ours), 0)
         self.assertEqual(int(counts["records"]), len(records))
-        self.assertEqual(verdicts.get("aggregated", 0), int(counts["aggregated"]))
-        self.assertEqual(verdicts.get("filtered", 0), int(counts.get("filtered", 0)))
-        self.assertEqual(verdicts.get("bad", 0), int(counts["set_aside"]))
-        self.assertGreater(verdicts["bad"], 0)
-
-    def run_script(
-        self, server: postgres.Server, script: str
-    ) -> tuple[dict[str, int], list[list[tuple[str, object]]]]:
-        """As it is; what it prints is made JSON of."""
-        before, select = script.rsplit("-- ==== The results ====\n", 1)
-        answers = server.run(f"{before}\\echo ==\nSELECT row_to_json(r) FROM "
-                             f"({select.rstrip().rstrip(';')}) r;\n\\pset format csv\n"
-                             f"\\pset tuples_only off\n\\echo ==\n{select}")  # fmt: skip
-        counts, found, table = answers.split("==\n")
-        verdicts = {verdict: int(count) for verdict, count in
-                    (line.split("|") for line in counts.splitlines())}  # fmt: skip
-        made = [json.loads(line, parse_float=Decimal, parse_int=Decimal, object_pairs_hook=list)
-                for line in found.splitlines()]  # fmt: skip
-        # What a person sees has as many rows, under the same names.
-        shown = list(csv.reader(io.StringIO(table)))
-        self.assertEqual(len(shown), 1 + len(made))
-        self.assertEqual(shown[0], [name for name, _ in made[0]])
-        return verdicts, [[(name, self.in_utc(value)) for name, value in row] for row in made]
-
-    @staticmethod
-    def in_utc(value: object) -> object:
-        return value.replace("+00:00", "Z") if isinstance(value, str) else value
+        self.assertEqual(found.verdicts.get("aggregated", 0), int(counts["aggregated"]))
+        self.assertEqual(found.verdicts.get("filtered", 0), int(counts.get("filtered", 0)))
+        self.assertEqual(found.verdicts.get("bad", 0), int(counts["set_aside"]))
+        self.assertGreater(found.verdicts["bad"], 0)
 
     def test_what_kafka_says_of_a_record(self) -> None:
         r = random.Random(6)
@@ -172,7 +122,7 @@ class Jobs(IntegrationTest):
 def _test_of(name: str):
     def test(self: Jobs) -> None:
         r = random.Random(5)
-        self.against_postgres(self.statement(name), [wanted(r) for _ in range(1_200)])
+        self.against_postgres(self.text_of(name), [wanted(r) for _ in range(1_200)])
 
     return test
 

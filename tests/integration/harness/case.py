@@ -161,13 +161,14 @@ class IntegrationTest(unittest.TestCase):
 
 class Watcher(threading.Thread):
     """A read_committed reader of the results while everything happens: keeps each key's count and
-    notes where one falls."""
+    notes where one falls, also from before a tombstone to after it."""
 
     def __init__(self, topic: str) -> None:
         super().__init__(daemon=True)
         self._topic = topic
         self._ending = threading.Event()
         self._counts: dict[bytes, int] = {}
+        self._gone: set[bytes] = set()  # their last record is a tombstone, of HAVING
         self._next: dict[int, int] = {}  # partition -> offset after the last record seen
         self.falls: list[str] = []
         self.seen = 0
@@ -190,32 +191,42 @@ class Watcher(threading.Thread):
             self.problem = error
 
     def look(self, record: Record) -> None:
-        assert record.key is not None and record.value is not None
+        assert record.key is not None
+        self.seen += 1
+        if record.value is None:
+            self._gone.add(record.key)
+            return
+        self._gone.discard(record.key)
         members = json.loads(record.value, parse_int=Number, parse_float=Number)
         count = int(members[Job().count_name])
         before = self._counts.get(record.key, 0)
         if count < before:
             self.falls.append(f"{record.key!r}: {before} -> {count} at {record.offset}")
         self._counts[record.key] = count
-        self.seen += 1
 
     def total(self) -> int:
-        return sum(self._counts.copy().values())
+        counts, gone = self._counts.copy(), self._gone.copy()
+        return sum(count for key, count in counts.items() if key not in gone)
 
     def wait_for_total(self, least: int, seconds: float) -> None:
-        def reached() -> bool:
-            if self.problem:
-                raise self.problem
-            return self.total() >= least
-
-        wait_for(reached, seconds, f"counts of {self._topic} sum to {least}")
+        self._wait_for(lambda: self.total() >= least, seconds, f"{least} or more")
 
     def require_no_fall(self, total: int, seconds: float = 20.0) -> None:
         """That no count has fallen on the way to `total`, which it has to have seen: a reader that
         died at the start has seen none fall either."""
-        self.wait_for_total(total, seconds)
+        self._wait_for(lambda: self.falls or self.total() == total, seconds, str(total))
         assert not self.falls, self.falls
-        assert self.total() == total, f"saw counts that sum to {self.total()}, not {total}"
+
+    def _wait_for(self, reached: Callable[[], object], seconds: float, wanted: str) -> None:
+        def seen() -> object:
+            if self.problem:
+                raise self.problem
+            return reached()
+
+        try:
+            wait_for(seen, seconds, f"counts of {self._topic} sum to {wanted}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; they sum to {self.total()}") from None
 
     def stop(self) -> None:
         self._ending.set()
