@@ -152,8 +152,8 @@ Row example_of(const cli::ExplainConfig& config, const expr::ZoneFiles& zones) {
 }
 
 std::string_view identity_note(const cli::ExplainConfig& config) {
-    return config.spec.statement ? "a job that only a statement says"
-                                 : "the same job as by --group-by, --sum and --count";
+    return config.spec.statement ? "a job that only a statement can express"
+                                 : "the same job as with --group-by, --sum and --count";
 }
 
 class Page {
@@ -183,7 +183,7 @@ constexpr std::size_t kRowsShown = 20;
 void append_sample(Page& page, const SampleReport& sample) {
     page.title(fmt::format("Sample of {}, its newest records", sample.topic));
     const RecordTally& counts = sample.counts;
-    page.line("{} records at {} offsets: {} in a total, {} filtered by WHERE, {} tombstones",
+    page.line("{} records at {} offsets: {} aggregated, {} filtered by WHERE, {} tombstones",
               counts.read, sample.offsets, counts.aggregated, counts.filtered, counts.tombstones);
     for (const SampleReport::Bad& bad : sample.bad) {
         const Sample::FirstOfReason& first = bad.first;
@@ -196,7 +196,7 @@ void append_sample(Page& page, const SampleReport& sample) {
     std::size_t left = kRowsShown;
     for (const auto& [key, value] : sample.results) {
         if (left-- == 0) {
-            page.line("and {} more; --json has all", sample.results.size() - kRowsShown);
+            page.line("and {} more; --json shows all", sample.results.size() - kRowsShown);
             break;
         }
         page.line("{}: {}", shown(key), shown(value));
@@ -212,53 +212,51 @@ std::string text_of(const cli::ExplainConfig& config, const topics::Names& names
     const job::Statement& statement = job.statement;
     Page page;
     page.out_ = job::to_sql(statement);
-    page.title("Read of each record");
+    page.title("Fields read");
     for (const job::Field& field : statement.fields) {
         page.line("{} ({})", field.spelling, job::name_of(field.type));
     }
     if (statement.fields.empty()) {
-        page.line("nothing but that it is there");
+        page.line("none: records are only counted");
     }
     page.title("Grouped by");
     for (const job::GroupColumn& group : statement.group_by) {
         page.line("{} ({})", job::to_sql(group.value, statement), job::name_of(group.value.type));
     }
     if (statement.group_by.empty()) {
-        page.line("nothing: one row of all records");
+        page.line("nothing: one row for all records");
     }
-    page.title("Columns of the results");
+    page.title("Result columns");
     for (const job::Column& column : statement.columns) {
         page.line("{} ({}) = {}", column.name, job::name_of(column.value.type),
                   job::to_sql(column.value, statement));
     }
-    page.title("A result, if all numbers were 1 and all texts a");
+    page.title("Example result, with every number 1 and every text a");
     page.line("key: {}", example.key);
     page.line("value: {}", example.value);
-    page.title("Kept for each key");
+    page.title("State for each key");
     for (const job::Accumulator& accumulator : job.plan.accumulators) {
-        page.line(
-            "{} of {}: {} bytes{}", aggregate_name(accumulator.kind), input_text(job, accumulator),
-            sizeof(Slot),
-            keeps_text(accumulator.kind) ? " and the text"
-            : keeps_elements(accumulator.kind)
-                ? fmt::format(", and {} for each different value, of which there are at most {}",
-                              accumulator.kind == kMultiset ? "40" : "30 to 38",
-                              statement.max_distinct)
-                : std::string{});
+        page.line("{} of {}: {} bytes{}", aggregate_name(accumulator.kind),
+                  input_text(job, accumulator), sizeof(Slot),
+                  keeps_text(accumulator.kind) ? " and the text"
+                  : keeps_elements(accumulator.kind)
+                      ? fmt::format(", plus {} for each distinct value, at most {} of them",
+                                    accumulator.kind == kMultiset ? "40" : "30 to 38",
+                                    statement.max_distinct)
+                      : std::string{});
     }
     const std::size_t flag = statement.having ? 1 : 0;
     if (flag > 0) {
-        page.line("whether HAVING has let it into the results: {} byte", flag);
+        page.line("whether HAVING lets the row into the results: {} byte", flag);
     }
-    page.line("{} bytes in memory, and the key",
+    page.line("{} bytes in memory, plus the key itself",
               job.plan.accumulators.size() * sizeof(Slot) + flag);
     page.title("Topics");
     for (const TopicRole role : topics::kTopicRoles) {
         page.line("{}: {}", role_name(role), names.topic(role));
     }
     page.title("Identity");
-    page.line("{:016x}, numbers of {} digits behind the point", spec_hash(config.spec),
-              statement.scale);
+    page.line("{:016x}, numbers with {} decimal places", spec_hash(config.spec), statement.scale);
     page.line("{}", identity_note(config));
     if (sample) {
         append_sample(page, *sample);

@@ -152,7 +152,8 @@ private:
 
 }  // namespace
 
-Result<OpenLoop> run_open_loop(Bench& bench, const std::string& name, GeneratorOptions options) {
+Result<OpenLoop> run_open_loop(Bench& bench, const std::string& name, GeneratorOptions options,
+                               std::string_view statement) {
     const cli::BenchConfig& config = bench.config;
     const auto job = BenchJob::make(bench, name);
     if (!job) {
@@ -172,7 +173,8 @@ Result<OpenLoop> run_open_loop(Bench& bench, const std::string& name, GeneratorO
     Expected expected;
     expected.add(options, records);
 
-    const auto child = start_aggregate(bench, **job, false);
+    const auto child = start_aggregate(
+        bench, **job, false, fmt::format(fmt::runtime(statement), (*job)->names().source));
     if (!child) {
         return std::unexpected(child.error());
     }

@@ -19,6 +19,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace kstream::bench {
@@ -34,10 +35,12 @@ struct OpenLoop {
     std::uint64_t peak_memory = 0;  // bytes, of aggregate
 };
 
-// With topics of its own, `name` in their names. Errors: proved_wrong; those of the cluster; a
-// stop.
+// With topics of its own, `name` in their names. The job is the default one, or `statement`, a SELECT
+// with {} for the source topic that has the default job's columns among its own. Errors:
+// proved_wrong; those of the cluster; a stop.
 [[nodiscard]] Result<OpenLoop> run_open_loop(Bench& bench, const std::string& name,
-                                             GeneratorOptions options);
+                                             GeneratorOptions options,
+                                             std::string_view statement = {});
 
 // Adds p50, p90, p99, p99_9 and max of each round, in milliseconds, `prefix` before their names.
 void add_latencies(ScenarioResult& result, const std::string& prefix,

@@ -1,7 +1,7 @@
-// statement: `kstream aggregate --until end` of a job that only a statement says, as a process of
-// its own, on a topic that holds all records already. As the scenario aggregate, and unlike it
-// timed up to the moment when the process says that everything is in the totals: which total is the
-// last one is not for bench to know.
+// statement: `kstream aggregate --until end` of a job that only a statement can express, as a
+// process of its own, on a topic that holds all records already. As the scenario aggregate, and
+// unlike it timed up to the moment when the process says that everything is in the totals: which
+// total is the last one is not for bench to know.
 //
 //   where    WHERE on two fields, five aggregates for each seller, on records as all scenarios have
 //   nested   a field within an object, and amounts that are texts, on records of the form nested

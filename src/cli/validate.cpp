@@ -86,8 +86,14 @@ void check(const AuditConfig& config, Found& found) {
 
 void check(const ExplainConfig& config, Found& found) {
     if (config.query.job == nullptr) {
-        found.emplace_back("there is no statement: give --query, --query-file or FILE.sql");
+        found.emplace_back("no statement: give --query, --query-file or FILE.sql");
         return;
+    }
+    const bool explains = config.form == ExplainForm::text && config.export_file.empty();
+    if (!explains && (config.json || config.sample)) {
+        found.emplace_back(
+            "--json and --sample are about the explanation, which --as postgres and --export leave "
+            "out");
     }
     check_topics(config.spec.source_topic, config.results_topic, found);
 }

@@ -45,7 +45,7 @@ constexpr auto kInstead = std::to_array<Instead>({
     {"mod", "write x % y"},
     {"nvl", "write coalesce(x, y)"},
     {"percentile_cont",
-     "write percentile_disc(0.5) WITHIN GROUP (ORDER BY x), which is a value that is there"},
+     "write percentile_disc(0.5) WITHIN GROUP (ORDER BY x), which returns one of the values"},
     {"pow", "write x * x"},
     {"power", "write x * x"},
     {"std", "write round(stddev_pop(x), 2)"},
@@ -128,7 +128,7 @@ Draft Binder::bind_call(const Node& node) {
     const std::vector<string_view> names = node.names("funcname");
     const Place place = call_place(node.location());
     if (names.empty() || names.size() > 2 || (names.size() == 2 && names.front() != "pg_catalog")) {
-        return refuse(place, "functions have no schema", "write the name of the function alone");
+        return refuse(place, "functions have no schema", "write only the name of the function");
     }
     const string_view name = names.back();
     const bool syntax = names.size() == 2;
@@ -167,27 +167,27 @@ Draft Binder::bind_call(const Node& node) {
 Draft Binder::refuse_call(string_view name, const Node& node) {
     const Place place = token_place(node.location());
     if (node.has("over")) {
-        return refuse(place, "OVER is not supported", "a job has groups, no frames of rows");
+        return refuse(place, "OVER is not supported", "a job has groups, not window frames");
     }
     if (is_one_of(kWindows, name)) {
         return refuse(place, "event time windows are not supported yet", "group by a time instead");
     }
     if (is_one_of(kClock, name)) {
-        return refuse(place, source(place) + "() is another time at every replay",
-                      "write kafka_timestamp, or a time of the record");
+        return refuse(place, source(place) + "() differs at every replay",
+                      "use kafka_timestamp, or a time in the record");
     }
     if (is_one_of(kNotYet, name)) {
         return refuse(place, std::string{name} + " is not supported yet");
     }
     const auto instead = std::ranges::find(kInstead, name, &Instead::name);
     if (instead != kInstead.end()) {
-        return refuse(place, "there is no function " + std::string{name},
+        return refuse(place, "function " + std::string{name} + " does not exist",
                       std::string{instead->hint});
     }
     const std::string nearest = nearest_function(name);
     return refuse(
-        place, "there is no function " + std::string{name},
-        nearest.empty() ? "docs/SQL.md has all of them" : "did you mean " + nearest + "?");
+        place, "function " + std::string{name} + " does not exist",
+        nearest.empty() ? "docs/SQL.md lists all of them" : "did you mean " + nearest + "?");
 }
 
 // What may stand around the arguments of a call, and never means anything to us.
@@ -195,14 +195,14 @@ bool Binder::refuse_decorations(string_view name, const Node& node, bool aggrega
     const Place place = call_place(node.location());
     const std::size_t before = problems_.size();
     if (node.has("over")) {
-        note(place, "OVER is not supported", "a job has groups, no frames of rows");
+        note(place, "OVER is not supported", "a job has groups, not window frames");
     }
     if (node.flag("func_variadic")) {
         note(place, "VARIADIC is not supported", "write the arguments one by one");
     }
     const bool within = node.flag("agg_within_group");
     if (node.has("agg_order") && !(aggregate && within)) {
-        note(place, "ORDER BY in " + std::string{name} + "() changes nothing", "leave it out");
+        note(place, "ORDER BY in " + std::string{name} + "() has no effect", "remove it");
     }
     if (within && name != "percentile_disc") {
         note(place, std::string{name} + " has no WITHIN GROUP");
@@ -211,13 +211,13 @@ bool Binder::refuse_decorations(string_view name, const Node& node, bool aggrega
         return problems_.size() > before;
     }
     if (node.flag("agg_star")) {
-        note(place, std::string{name} + "(*) is not supported", "count(*) alone counts records");
+        note(place, std::string{name} + "(*) is not supported", "only count(*) counts records");
     }
     if (node.flag("agg_distinct")) {
-        note(place, "DISTINCT stands in aggregates, and " + std::string{name} + " is none");
+        note(place, "DISTINCT is for aggregates, and " + std::string{name} + " is not one");
     }
     if (node.has("agg_filter")) {
-        note(place, "FILTER stands behind aggregates, and " + std::string{name} + " is none");
+        note(place, "FILTER is for aggregates, and " + std::string{name} + " is not one");
     }
     return problems_.size() > before;
 }
@@ -331,7 +331,7 @@ Draft Binder::literal_argument(const FunctionRow& row, Parameter takes, Draft dr
                                   (takes == Parameter::position ? "an integer"
                                    : takes == Parameter::count  ? "an integer from 0 on"
                                                                 : "an integer other than 0") +
-                                  " here, which is the same always");
+                                  " here, as a constant");
             }
             return draft;
         case Parameter::delimiter:
@@ -352,7 +352,7 @@ Draft Binder::literal_argument(const FunctionRow& row, Parameter takes, Draft dr
         case Parameter::zone:
             if (!text || !is_zone_name(draft.literal.text)) {
                 return refuse(draft.place, "a time zone is a name in quotes",
-                              "write 'UTC' or one as 'America/Sao_Paulo'");
+                              "write 'UTC' or a name such as 'America/Sao_Paulo'");
             }
             return draft;
         case Parameter::interval: {
@@ -388,13 +388,14 @@ Draft Binder::bind_aggregate(string_view name, const Node& node) {
     const Place place = call_place(node.location());
     if (clause_ == Clause::where || clause_ == Clause::group) {
         const bool where = clause_ == Clause::where;
-        return refuse(
-            place, std::string{where ? "WHERE" : "GROUP BY"} + " comes before " + std::string{name},
-            where ? "write it in HAVING" : "group by what a record has");
+        return refuse(place,
+                      std::string{where ? "WHERE" : "GROUP BY"} + " cannot use the aggregate " +
+                          std::string{name},
+                      where ? "move the condition to HAVING" : "group by fields of the record");
     }
     if (in_aggregate_) {
         return refuse(place, std::string{name} + " inside another aggregate",
-                      "an aggregate takes what a record has");
+                      "aggregates cannot be nested: the argument is a value of one record");
     }
     if (refuse_decorations(name, node, true)) {
         return broken(place);
@@ -422,10 +423,10 @@ Draft Binder::bind_aggregate_input(DraftAggregate aggregate, const Node& node) {
     const bool percentile = aggregate.function == AggregateFunction::percentile_disc;
     if (node.flag("agg_distinct") && aggregate.function != AggregateFunction::count_distinct) {
         note(place, name + "(DISTINCT) is not supported",
-             name == "min" || name == "max" ? "leave DISTINCT out: it changes nothing"
-                                            : "count(DISTINCT x) counts different values");
+             name == "min" || name == "max" ? "remove DISTINCT: it has no effect"
+                                            : "count(DISTINCT x) counts distinct values");
     } else if (node.flag("agg_star") && aggregate.function != AggregateFunction::count_all) {
-        note(place, name + "(*) is not supported", "count(*) alone counts records");
+        note(place, name + "(*) is not supported", "only count(*) counts records");
     } else if (aggregate.function == AggregateFunction::count_all) {
         // Nothing to look at.
     } else if (percentile) {
@@ -433,7 +434,7 @@ Draft Binder::bind_aggregate_input(DraftAggregate aggregate, const Node& node) {
         if (order.size() != 1 || arguments.size() != 1 || !node.flag("agg_within_group") ||
             order[0].text("sortby_dir") == "SORTBY_DESC" ||
             order[0].text("sortby_dir") == "SORTBY_USING") {
-            note(place, "percentile_disc has another form",
+            note(place, "percentile_disc is written in another way",
                  "write percentile_disc(0.5) WITHIN GROUP (ORDER BY x)");
         } else {
             const Draft p = bind_expression(arguments[0]);
@@ -450,7 +451,7 @@ Draft Binder::bind_aggregate_input(DraftAggregate aggregate, const Node& node) {
     } else if (arguments.size() != 1) {
         note(place, name + " takes 1 argument, not " + std::to_string(arguments.size()),
              aggregate.function == AggregateFunction::count_distinct
-                 ? "join texts: count(DISTINCT x || ' ' || y)"
+                 ? "concatenate texts: count(DISTINCT x || ' ' || y)"
                  : "");
         static_cast<void>(bind_all(arguments));
     } else {
@@ -597,7 +598,7 @@ Draft Binder::bind_cast(const Node& node) {
     } else if (name == "timestamp" || name == "date" || name == "time" || name == "timetz") {
         hint = "write " + value + "::timestamptz; date_trunc('day', x, 'UTC') is its day";
     } else if (name == "interval") {
-        hint = "an interval stands in date_bin('15 minutes', x, origin) alone";
+        hint = "intervals are supported only in date_bin('15 minutes', x, origin)";
     } else {
         hint = "casts are ::numeric, ::numeric(p, s), ::text and ::timestamptz";
     }
@@ -620,7 +621,8 @@ Draft Binder::cast_numeric(Draft draft, const Node& type, Place place) {
         }
         if (!fine || values[0] < 1 || values[0] > kMaxPrecision || values[1] < 0 ||
             values[1] > values[0]) {
-            return refuse(place, "numeric(p, s) takes 1 to 1000 digits, s of them behind the point",
+            return refuse(place,
+                          "numeric(p, s) takes 1 to 1000 digits, s of them after the decimal point",
                           "write numeric(12, 2)");
         }
         precision = values[0];
@@ -637,16 +639,16 @@ Draft Binder::cast_numeric(Draft draft, const Node& type, Place place) {
         if (from == ValueType::text) {
             std::optional<std::string> digits = strict_number(draft.literal.text);
             if (!digits) {
-                return refuse(place, source(draft.place) + " is no number",
-                              "write digits, a point and digits: '1234.50'");
+                return refuse(place, source(draft.place) + " is not a number",
+                              "write it with a decimal point: '1234.50'");
             }
             draft.literal.text = std::move(*digits);
             draft.slot = types_.known(ValueType::numeric, place);
         }
         const DigitCounts digits = count_digits(draft.literal.text);
         if (precision && (digits.behind > *scale || digits.before > *precision - *scale)) {
-            return refuse(place, draft.literal.text + " has more digits than that",
-                          "a number is refused instead of rounded: write round(x, " +
+            return refuse(place, draft.literal.text + " has more digits than its type allows",
+                          "kstream rejects such a number instead of rounding it: write round(x, " +
                               std::to_string(*scale) + ")");
         }
         draft.is_numeric = true;
@@ -721,8 +723,8 @@ Draft Binder::cast_timestamp(Draft draft, Place place) {
     if (draft.op == Op::literal) {
         const std::optional<std::int64_t> time = parse_time(draft.literal.text);
         if (!time) {
-            return refuse(place, source(draft.place) + " is no time",
-                          "write a date, a time and its offset: '2024-01-31T12:00:00-03:00'");
+            return refuse(place, source(draft.place) + " is not a timestamp",
+                          "write date, time and offset: '2024-01-31T12:00:00-03:00'");
         }
         Draft literal = make(Op::literal, place, types_.known(ValueType::timestamp, place));
         literal.literal.milliseconds = *time;

@@ -42,21 +42,20 @@ constexpr auto kOperatorRefusals = std::to_array<Refusal>({
     {"^", "powers are not supported", "write x * x"},
     {"#>", "the operator #> is not supported", "write a path: a.b.c, or a->'b'->'c'"},
     {"#>>", "the operator #>> is not supported", "write a path: a.b.c, or a->'b'->>'c'"},
-    {"==", "there is no operator ==", "write ="},
+    {"==", "operator == does not exist", "write ="},
 });
 constexpr auto kNodeRefusals = std::to_array<Refusal>({
     {"SubLink", "subqueries are not supported", "a job reads one topic once"},
-    {"RowExpr", "rows are not supported", "write the expressions without the brackets around them"},
+    {"RowExpr", "rows are not supported", "remove the parentheses"},
     {"A_ArrayExpr", "arrays are not supported", "write x IN (1, 2) to compare with several values"},
-    {"CollateClause", "COLLATE is not supported",
-     "texts are compared by their bytes, as under \"C\""},
-    {"ParamRef", "there are no parameters", "write the value itself"},
+    {"CollateClause", "COLLATE is not supported", "texts are compared byte by byte, as with \"C\""},
+    {"ParamRef", "parameters are not supported", "write the value"},
     {"GroupingFunc", "GROUPING is not supported", "write one GROUP BY"},
-    {"CurrentOfExpr", "there are no cursors", ""},
+    {"CurrentOfExpr", "cursors are not supported", ""},
     {"XmlExpr", "XML is not supported", ""},
     {"XmlSerialize", "XML is not supported", ""},
-    {"SetToDefault", "DEFAULT is a word of SQL", "a field of this name is written \"default\""},
-    {"NamedArgExpr", "arguments have no names here", "write the value alone"},
+    {"SetToDefault", "DEFAULT is an SQL keyword", "write a field of this name as \"default\""},
+    {"NamedArgExpr", "named arguments are not supported here", "write only the value"},
     {"MultiAssignRef", "this is not supported here", ""},
 });
 
@@ -116,7 +115,7 @@ constexpr auto kKafkaNames = std::to_array<KafkaName>({
 Draft Binder::bind_expression(const Node& node) {
     if (depth_ >= kMaxStatementDepth) {
         return refuse(place_of(node), "expressions are nested too deeply",
-                      "at most " + std::to_string(kMaxStatementDepth) + " in one another");
+                      "at most " + std::to_string(kMaxStatementDepth) + " levels");
     }
     ++depth_;
     Draft draft = bind_node(node);
@@ -178,11 +177,11 @@ Draft Binder::refuse_node(const Node& node) {
     const Place place = place_of(node);
     if (node.is("SQLValueFunction")) {
         if (std::ranges::find(kNowFunctions, node.text("op")) != kNowFunctions.end()) {
-            return refuse(place, source(place) + " is another time at every replay",
-                          "write kafka_timestamp, or a time of the record");
+            return refuse(place, source(place) + " differs at every replay",
+                          "use kafka_timestamp, or a time in the record");
         }
-        return refuse(place, source(place) + " is a word of SQL",
-                      "a field of this name is written \"" + folded(source(place)) + "\"");
+        return refuse(place, source(place) + " is an SQL keyword",
+                      "write a field of this name as \"" + folded(source(place)) + "\"");
     }
     if (const Refusal* const refusal = find_refusal(kNodeRefusals, node.kind())) {
         return refuse(place, std::string{refusal->message}, std::string{refusal->hint});
@@ -241,11 +240,12 @@ Draft Binder::bind_constant(const Node& node) {
         const string_view written = node.bare("fval").text("fval");
         // Of PostgreSQL 16 and later: 1_000.5.
         if (written.find_first_not_of("0123456789.eE+-") != string_view::npos) {
-            return refuse(place, "this number cannot be read", "write it in digits alone");
+            return refuse(place, "this number cannot be read", "write it in digits only");
         }
         digits = canonical_digits(written);
         if (!digits) {
-            return refuse(place, "a number of more than 144 digits before or behind its point");
+            return refuse(place,
+                          "a number with more than 144 digits before or after the decimal point");
         }
         if (written.starts_with('-')) {
             std::size_t number = tokens_.from(place.at);
@@ -263,9 +263,9 @@ Draft Binder::bind_constant(const Node& node) {
         return draft;
     }
     if (node.has("ival")) {
-        return refuse(place, "this number cannot be read", "write it in digits alone");
+        return refuse(place, "this number cannot be read", "write it in digits only");
     }
-    return refuse(place, "strings of bits are not supported", "write a text or a number");
+    return refuse(place, "bit strings are not supported", "write a text or a number");
 }
 
 // ---- operators ----------------------------------------------------------------------------------
@@ -275,7 +275,7 @@ Draft Binder::bind_operator(const Node& node) {
     const string_view op = operator_name(node);
     if (kind == "AEXPR_OP") {
         if (node.names("name").size() != 1) {
-            return refuse(place_of(node), "operators have no schema", "write the operator alone");
+            return refuse(place_of(node), "operators have no schema", "write only the operator");
         }
         if (op == "->>" && node.has("lexpr")) {
             Path path;
@@ -312,7 +312,7 @@ Draft Binder::bind_operator(const Node& node) {
     const Place place = place_of(node);
     if (kind == "AEXPR_ILIKE") {
         return refuse(place, "ILIKE is not supported",
-                      "write lower(x) LIKE 'text in small letters'");
+                      "write lower(x) LIKE 'pattern in lower case'");
     }
     if (kind == "AEXPR_SIMILAR") {
         return refuse(place, "SIMILAR TO is not supported", "write LIKE, with % and _");
@@ -333,7 +333,7 @@ Draft Binder::bind_prefix(const Node& node, string_view op) {
     const Place operand = with_brackets(draft.place);
     place.size = std::max(place.at + place.size, operand.at + operand.size) - place.at;
     if (op != "-" && op != "+") {
-        return refuse(place_of(node), "there is no operator " + std::string{op} + " here");
+        return refuse(place_of(node), "operator " + std::string{op} + " is not supported here");
     }
     if (!require(draft, ValueType::numeric, op)) {
         return broken(place);
@@ -341,7 +341,7 @@ Draft Binder::bind_prefix(const Node& node, string_view op) {
     if (op == "+") {
         return draft.op == Op::literal
                    ? std::move(draft)
-                   : refuse(place_of(node), "a + that changes nothing", "leave it out");
+                   : refuse(place_of(node), "this + has no effect", "remove it");
     }
     if (draft.op == Op::literal) {
         draft.literal.text = draft.literal.text.starts_with('-') ? draft.literal.text.substr(1)
@@ -371,7 +371,7 @@ Draft Binder::bind_infix(const Node& node, string_view op) {
         const Refusal* const refusal = find_refusal(kOperatorRefusals, op);
         return refuse(sign,
                       refusal != nullptr ? std::string{refusal->message}
-                                         : "there is no operator " + std::string{op},
+                                         : "operator " + std::string{op} + " does not exist",
                       refusal != nullptr ? std::string{refusal->hint} : "");
     }
     const Place from = with_brackets(left.place);
@@ -383,12 +383,12 @@ Draft Binder::bind_infix(const Node& node, string_view op) {
         return broken(place);
     }
     if (row->op == Op::divide && is_integer(left) && is_integer(right)) {
-        return refuse(sign, "an integer divided by an integer: PostgreSQL cuts the quotient",
+        return refuse(sign, "an integer divided by an integer: PostgreSQL truncates the quotient",
                       "write " + source(from) + "::numeric / " + source(to));
     }
     if ((row->op == Op::divide || row->op == Op::modulo) && right.op == Op::literal &&
         right.literal.text == "0") {
-        return refuse(place, "a division by zero");
+        return refuse(place, "division by zero");
     }
     const Slot slot = types_.known(row->gives, place);
     std::vector<Draft> both;
@@ -500,14 +500,14 @@ Draft Binder::bind_like(const Node& node) {
         return broken(place);
     }
     if (pattern.op != Op::literal || types_.type(pattern.slot) != ValueType::text) {
-        return refuse(pattern.place, "LIKE takes a pattern in quotes, which is the same always");
+        return refuse(pattern.place, "LIKE takes a pattern in quotes, as a constant");
     }
     // The escape character of a pattern stands before another one.
     std::size_t at = 0;
     while (!escape.empty() && (at = pattern.literal.text.find(escape, at)) != std::string::npos) {
         if (at + escape.size() == pattern.literal.text.size()) {
             return refuse(pattern.place, "the pattern ends with its escape character",
-                          "write it twice to mean itself");
+                          "double it to match it literally");
         }
         at += escape.size();
         at += pattern.literal.text.substr(at).starts_with(escape) ? escape.size() : 1;
@@ -722,7 +722,8 @@ Binder::Found Binder::find_indirection(const Node& node, Path& path) {
             const std::optional<std::string> digits = integer(index, place);
             const std::optional<std::int32_t> element = digits ? to_int32(*digits) : std::nullopt;
             if (!element) {
-                note(place, "an element has a plain number", "write a[0] for the first one");
+                note(place, "an array index must be a literal number",
+                     "write a[0] for the first element");
                 return Found::refused;
             }
             if (!tokens_.is_symbol(path.next, "[") || tokens_[path.next].partner == 0) {
@@ -755,7 +756,7 @@ Binder::Found Binder::find_arrow(const Node& node, Path& path) {
     }
     if (found == Found::nothing) {
         const bool text = operator_name(node.node("lexpr")) == "->>";
-        note(sign, text ? "->> gives a text, which has no members" : arrow + " takes a path",
+        note(sign, text ? "->> returns a text, which has no members" : arrow + " takes a path",
              text ? "write -> for all but the last member" : "write a.b, or a->'b'");
         return Found::refused;
     }
@@ -772,7 +773,7 @@ Binder::Found Binder::find_arrow(const Node& node, Path& path) {
         const Place name = place_of(cast ? right.node("arg") : right);
         const std::string type =
             cast ? "::" + source(token_place(right.bare("typeName").location())) : "";
-        note(sign, arrow + " takes a plain name in quotes on its right side",
+        note(sign, arrow + " takes a name in quotes on its right",
              cast ? "add parentheses: (" + source(path.place) + arrow + source(name) + ")" + type
                   : "add parentheses: (" + source(path.place) + arrow + "'name') and the rest");
         return Found::refused;
@@ -786,7 +787,8 @@ Binder::Found Binder::find_arrow(const Node& node, Path& path) {
 
 Draft Binder::bind_path(const Path& path) {
     if (path.steps.size() > kMaxPathSteps) {
-        return refuse(path.place, "a path of more than 64 steps", "records are not nested so deep");
+        return refuse(path.place, "a path of more than 64 steps",
+                      "records are not nested that deeply");
     }
     Field made;
     made.place = path.place;
@@ -801,9 +803,9 @@ Draft Binder::bind_path(const Path& path) {
         }
     }
     if (path.steps.size() > 1 && !path.quoted && path.steps.front().name == source_topic_) {
-        return refuse(path.place, "a field is named without its topic",
-                      "write " + path_sql(std::span{path.steps}.subspan(1)) + "; a member " +
-                          source_topic_ + " of the record is \"" + source_topic_ + "\"...");
+        return refuse(path.place, "fields are written without the topic",
+                      "write " + path_sql(std::span{path.steps}.subspan(1)) + "; a field named " +
+                          source_topic_ + " is written \"" + source_topic_ + "\"...");
     }
     made.path = path.steps;
     made.spelling = path.steps.size() == 1 ? path.steps.front().name : path_sql(path.steps);

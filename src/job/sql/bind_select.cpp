@@ -25,9 +25,9 @@ constexpr auto kSelectRefusals = std::to_array<ClauseRefusal>({
     {"distinctClause",
      {"distinct"},
      "SELECT DISTINCT is not supported",
-     "GROUP BY makes rows distinct"},
+     "GROUP BY returns distinct rows"},
     {"intoClause", {"into"}, "SELECT INTO is not supported", "write INSERT INTO topic SELECT ..."},
-    {"windowClause", {"window"}, "WINDOW is not supported", "a job has groups, no frames of rows"},
+    {"windowClause", {"window"}, "WINDOW is not supported", "a job has groups, not window frames"},
     {"sortClause",
      {"order", "by"},
      "ORDER BY is not supported",
@@ -35,11 +35,11 @@ constexpr auto kSelectRefusals = std::to_array<ClauseRefusal>({
     {"limitCount",
      {"limit"},
      "LIMIT is not supported",
-     "results have no order; HAVING chooses groups"},
+     "results have no order; use HAVING to choose groups"},
     {"limitOffset",
      {"offset"},
      "OFFSET is not supported",
-     "results have no order; HAVING chooses groups"},
+     "results have no order; use HAVING to choose groups"},
     {"lockingClause", {"for"}, "FOR UPDATE is not supported", ""},
     {"withClause", {"with"}, "WITH is not supported", "a job is one SELECT from one topic"},
     {"valuesLists", {"values"}, "VALUES is not supported", "a job reads a topic"},
@@ -52,7 +52,7 @@ constexpr auto kInsertRefusals = std::to_array<ClauseRefusal>({
     {"onConflictClause",
      {"on", "conflict"},
      "ON CONFLICT is not supported",
-     "a newer record of a key takes the place of the older one"},
+     "a newer record replaces the older one with the same key"},
     {"returningList", {"returning"}, "RETURNING is not supported", ""},
     {"withClause", {"with"}, "WITH is not supported", "a job is one SELECT from one topic"},
 });
@@ -110,7 +110,7 @@ void Binder::refuse_clauses(const Node& node) {
     }
     if (node.flag("groupDistinct")) {
         static constexpr auto kWords = std::to_array<string_view>({"group", "by"});
-        note(keyword_place(kWords), "GROUP BY DISTINCT is not supported", "leave DISTINCT out");
+        note(keyword_place(kWords), "GROUP BY DISTINCT is not supported", "remove DISTINCT");
     }
 }
 
@@ -185,7 +185,7 @@ void Binder::bind_from(const Node& node) {
     const std::vector<Node> from = node.nodes("fromClause");
     static constexpr auto kSelect = std::to_array<string_view>({"select"});
     if (from.empty()) {
-        note(keyword_place(kSelect), "there is no FROM", "write FROM and the topic to read");
+        note(keyword_place(kSelect), "FROM is missing", "name the topic to read: FROM topic");
         return;
     }
     const Node& first = from.front();
@@ -195,7 +195,7 @@ void Binder::bind_from(const Node& node) {
         note(place, "joins are not supported", "a job reads one topic");
     } else if (first.is("RangeSubselect")) {
         static constexpr auto kFrom = std::to_array<string_view>({"from"});
-        note(keyword_place(kFrom), "subqueries are not supported", "write FROM and a topic");
+        note(keyword_place(kFrom), "subqueries are not supported", "name one topic: FROM topic");
     } else if (first.is("RangeFunction")) {
         const std::vector<Node> functions = first.nodes("functions");
         const std::vector<Node> parts =
@@ -206,24 +206,24 @@ void Binder::bind_from(const Node& node) {
         const bool window = name == "tumble" || name == "hop" || name == "session";
         note(place,
              window ? "event time windows are not supported yet: " + name
-                    : "FROM takes a topic, no function",
+                    : "FROM takes a topic, not a function",
              window ? "group by a time: GROUP BY date_trunc('hour', x, 'UTC')"
-                    : "write FROM and the name of the topic");
+                    : "name the topic: FROM topic");
     } else if (first.is("RangeVar")) {
         source_topic_ = topic(first);
         if (source_topic_ == output_topic_) {
             note(place_of(first), "the results would be read again",
-                 "INSERT INTO another topic than it is read FROM");
+                 "INSERT INTO a topic other than the one in FROM");
         }
         if (first.has("alias")) {
             note(place_of(first), "FROM takes no alias",
-                 "leave it out: fields are named without their topic");
+                 "remove it: fields are written without the topic");
         }
         if (!first.flag("inh")) {
-            note(place_of(first), "ONLY is not supported", "write the topic alone");
+            note(place_of(first), "ONLY is not supported", "write only the topic");
         }
     } else {
-        note(place_of(first), "FROM takes a topic", "write FROM and the name of the topic");
+        note(place_of(first), "FROM takes a topic", "name the topic: FROM topic");
     }
 }
 
@@ -253,7 +253,7 @@ std::vector<std::optional<std::size_t>> Binder::alias_tokens(std::size_t count) 
 void Binder::bind_targets(const std::vector<Node>& targets) {
     if (targets.empty()) {
         static constexpr auto kSelect = std::to_array<string_view>({"select"});
-        note(keyword_place(kSelect), "SELECT names nothing", "name what a result has");
+        note(keyword_place(kSelect), "the SELECT list is empty", "name the columns of the results");
     }
     const std::vector<std::optional<std::size_t>> aliases = alias_tokens(targets.size());
     for (std::size_t i = 0; i < targets.size(); ++i) {
@@ -323,10 +323,10 @@ void Binder::bind_group(const std::vector<Node>& items) {
 Draft Binder::bind_group_item(const Node& item, std::string& name) {
     if (item.is("GroupingSet")) {
         return refuse(place_of(item), "grouping sets are not supported",
-                      "write one list of expressions");
+                      "list the expressions instead");
     }
     if (item.is("A_Const")) {
-        return refuse(place_of(item), "GROUP BY takes no constant and no position",
+        return refuse(place_of(item), "GROUP BY takes neither constants nor positions",
                       "write the expression, or its alias");
     }
     const std::size_t token = tokens_.from(place_of(item).at);
@@ -345,8 +345,8 @@ Draft Binder::bind_group_item(const Node& item, std::string& name) {
         if (column != columns_.end() && known != fields_.end() && !is_itself) {
             return refuse(place_of(item),
                           spelled +
-                              " is both a field and the name of a column: PostgreSQL takes "
-                              "the field",
+                              " is both a field and a column name: PostgreSQL takes the "
+                              "field",
                           "give the column another name, or write the expression here");
         }
         if (column != columns_.end() && !is_itself) {

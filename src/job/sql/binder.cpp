@@ -195,7 +195,7 @@ bool Binder::require(const Draft& draft, ValueType type, std::string_view who) {
     } else if (type == ValueType::local && found == ValueType::timestamp) {
         hint = "write " + text + " AT TIME ZONE 'America/Sao_Paulo'";
     } else if (type == ValueType::boolean) {
-        hint = "write a comparison, as " + text + " = ...";
+        hint = "write a comparison, such as " + text + " = ...";
     }
     note(draft.place, std::move(message), std::move(hint));
     return false;

@@ -31,7 +31,7 @@ std::expected<Statement, std::vector<Problem>> Binder::bind(const Node& statemen
         bind_select(statement);
     } else {
         const Place place = tokens_.size() > 0 ? Place{tokens_[0].at, tokens_[0].size} : Place{};
-        note(place, "only a SELECT is a job", "write SELECT ..., or INSERT INTO topic SELECT ...");
+        note(place, "a job is a SELECT", "write SELECT ..., or INSERT INTO topic SELECT ...");
     }
     check_types();
     Statement made = finish_statement();
@@ -56,10 +56,10 @@ void Binder::check_types() {
         const std::string text = source(place);
         const bool null = text.size() == 4 && folded(text) == "null";
         const bool double_quotes = text.find('"') != std::string::npos;
-        note(place, "of which type is " + text + "?",
-             double_quotes ? "texts stand in single quotes: a name in double quotes is a field"
+        note(place, "the type of " + text + " is not known",
+             double_quotes ? "put texts in single quotes: a name in double quotes is a field"
              : null        ? "write NULL::numeric, NULL::text, NULL::boolean or NULL::timestamptz"
-                           : "say it with a cast: x::numeric or x::text");
+                           : "add a cast: x::numeric or x::text");
         static_cast<void>(types_.require(slot, ValueType::text, place));
     }
     for (const DraftField& one : fields_) {
@@ -68,7 +68,7 @@ void Binder::check_types() {
             (type == ValueType::timestamp || type == ValueType::local)) {
             const std::string text = source(one.field.place);
             note(types_.why(one.slot).size > 0 ? types_.why(one.slot) : one.field.place,
-                 text + " is used as a timestamp, and JSON has none",
+                 text + " is used as a timestamp, and JSON has no timestamps",
                  "write " + text + "::timestamptz for a text, to_timestamp(" + text +
                      ") for seconds");
         }
@@ -79,18 +79,19 @@ void Binder::check_types() {
             continue;
         }
         if (types_.type(group.value.slot) == ValueType::local) {
-            note(group.value.place, "a local timestamp is no group",
+            note(group.value.place, "a local timestamp cannot be a group",
                  "write date_trunc('hour', x, 'America/Sao_Paulo'), which is a timestamp");
         }
         if (has_aggregate(group.value)) {
-            note(group.value.place, "an aggregate is no group", "group by what a record has");
+            note(group.value.place, "an aggregate cannot be a group",
+                 "group by fields of the record");
         } else if (!has_field(group.value)) {
-            note(group.value.place, "GROUP BY takes no constant", "leave it out");
+            note(group.value.place, "GROUP BY takes no constants", "remove it");
         }
     }
     for (const DraftColumn& column : columns_) {
         if (types_.type(column.value.slot) == ValueType::local) {
-            note(column.value.place, "a local timestamp is no result",
+            note(column.value.place, "a local timestamp cannot be a result",
                  "write date_trunc('hour', x, 'America/Sao_Paulo'), which is a timestamp");
         }
     }
@@ -101,7 +102,7 @@ void Binder::check_inputs() {
     for (const DraftAggregate& aggregate : aggregates_) {
         const AggregateFunctionRow& row = row_of(aggregate.function);
         if (row.rounded && !aggregate.scale) {
-            note(aggregate.place, std::string{row.name} + " has digits without end",
+            note(aggregate.place, std::string{row.name} + " can have infinitely many digits",
                  "write round(" + source(aggregate.place) + ", 2)");
         }
         const std::optional<ValueType> type =
@@ -131,9 +132,10 @@ void Binder::check_column_names() {
         }
         const auto [first, added] = seen.emplace(column.name, column.name_place);
         if (!added) {
-            note(column.name_place,
-                 "a second column " + column.name + " (" + position(first->second) + ")",
-                 "give one of them another name: x AS name");
+            note(
+                column.name_place,
+                "column " + column.name + " appears twice (first: " + position(first->second) + ")",
+                "give one of them another name: x AS name");
         }
     }
 }
@@ -193,8 +195,8 @@ Statement Binder::finish_statement() {
         check_quotients(value, false);
         for (const GroupColumn& other : made.group_by) {
             if (same(other.value, value) && !types_.is_broken(group.value.slot)) {
-                note(group.value.place, source(group.value.place) + " stands twice in GROUP BY",
-                     "leave one of them out");
+                note(group.value.place, source(group.value.place) + " appears twice in GROUP BY",
+                     "remove one of them");
             }
         }
         made.group_by.push_back({std::move(value), group.name});
@@ -225,8 +227,8 @@ Statement Binder::finish_statement() {
     }
     if (made.group_by.empty() && made.aggregates.empty() && problems_.empty()) {
         static constexpr std::string_view kSelect = "select";
-        note(keyword_place(std::span{&kSelect, 1}), "there is no aggregate and no GROUP BY",
-             "write GROUP BY, or an aggregate as count(*)");
+        note(keyword_place(std::span{&kSelect, 1}), "neither an aggregate nor GROUP BY",
+             "add GROUP BY, or an aggregate such as count(*)");
     }
     return made;
 }
@@ -279,7 +281,7 @@ void Binder::check_quotients(const Expression& expression, bool rounded) {
     switch (expression.op) {
         case Op::divide:
             if (!rounded) {
-                note(expression.place, "a quotient may have digits without end",
+                note(expression.place, "a quotient can have infinitely many digits",
                      "write round(" + source(expression.place) + ", 2)");
             }
             return each(expression, true);
@@ -343,7 +345,7 @@ void Binder::refuse_field(const Expression& expression, const Statement& stateme
     const auto alias = std::ranges::find_if(
         columns_, [&](const DraftColumn& one) { return one.alias && one.name == folded(name); });
     if (clause == Clause::having && alias != columns_.end()) {
-        note(expression.place, "HAVING does not see the names of columns: " + name,
+        note(expression.place, "HAVING cannot refer to output columns: " + name,
              "write " + source(alias->value.place));
         return;
     }
@@ -375,7 +377,7 @@ void Binder::refuse_failing(const Expression& expression) {
             }
             if (!literal && !guarded && !counted) {
                 note(by.place, source(by.place) + " may be zero",
-                     "write nullif(" + source(by.place) + ", 0): the quotient is NULL then");
+                     "write nullif(" + source(by.place) + ", 0): the quotient is then NULL");
             }
             break;
         }

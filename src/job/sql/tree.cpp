@@ -48,11 +48,11 @@ constexpr auto kClauseWords = std::to_array<string_view>(
 [[nodiscard]] std::string syntax_hint(const Tokens& tokens, std::size_t index) {
     if (index > 0 && index < tokens.size() && tokens.is_symbol(index - 1, ",") &&
         tokens[index].kind == Token::Kind::word && is_reserved(folded(tokens.text(index)))) {
-        return "there is a comma too many";
+        return "remove the extra comma";
     }
     if (index > 1 && tokens.is_symbol(index, "-") && tokens.is_name(index - 1) &&
         (tokens.is_word(index - 2, "from") || tokens.is_word(index - 2, "into"))) {
-        return "a topic with a dash stands in double quotes";
+        return "put a topic name with a dash in double quotes";
     }
     for (const std::size_t one : {index, index - 1}) {
         if (one >= tokens.size() || tokens[one].kind != Token::Kind::word) {
@@ -60,7 +60,7 @@ constexpr auto kClauseWords = std::to_array<string_view>(
         }
         const std::string word = folded(tokens.text(one));
         if (is_reserved(word) && !std::ranges::binary_search(kClauseWords, word)) {
-            return word + " is a word of SQL: a field of this name is written \"" +
+            return word + " is an SQL keyword: write a field of this name as \"" +
                    std::string{tokens.text(one)} + '"';
         }
     }
@@ -79,7 +79,7 @@ constexpr auto kClauseWords = std::to_array<string_view>(
     if (problem.message.starts_with("memory exhausted") ||
         problem.message.starts_with("stack depth")) {
         problem.message = "expressions are nested too deeply";
-        problem.hint = "at most " + std::to_string(kMaxStatementDepth) + " in one another";
+        problem.hint = "at most " + std::to_string(kMaxStatementDepth) + " levels";
     } else if (problem.message.starts_with("syntax error")) {
         problem.hint = syntax_hint(tokens, index);
     }
@@ -188,7 +188,7 @@ std::expected<Tree, Problem> Tree::of(std::string_view text) {
             Problem{{},
                     error == simdjson::DEPTH_ERROR ? "expressions are nested too deeply"
                                                    : "the parser's tree cannot be read",
-                    "at most " + std::to_string(kMaxStatementDepth) + " in one another"});
+                    "at most " + std::to_string(kMaxStatementDepth) + " levels"});
     }
     simdjson::dom::array statements;
     if (root["stmts"].get(statements) == simdjson::SUCCESS) {

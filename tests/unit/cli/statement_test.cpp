@@ -76,7 +76,19 @@ TEST_CASE("All that is wrong with a statement is told, each with its place", "[s
     CHECK(wrong[0].starts_with("--query:1:11: "));
     CHECK(wrong[0].contains("^"));
     CHECK_FALSE(wrong[0].ends_with("\n"));
-    CHECK(problems_from({"explain"})[0].starts_with("there is no statement"));
+    CHECK(problems_from({"explain"})[0].starts_with("no statement"));
+}
+
+TEST_CASE("What explain would leave out is refused", "[statement]") {
+    for (const Lines& instead : {Lines{"--as", "postgres"}, Lines{"--export", "records.tsv"}}) {
+        for (const Lines& left_out : {Lines{"--json"}, Lines{"--sample", "10"}}) {
+            std::vector<std::string> words{"explain", "--query", kOfFlags};
+            words.insert(words.end(), instead.begin(), instead.end());
+            config_from<ExplainConfig>(words);
+            words.insert(words.end(), left_out.begin(), left_out.end());
+            CHECK(problems_from(words).size() == 1);
+        }
+    }
 }
 
 TEST_CASE("What a statement says is refused beside it", "[statement]") {

@@ -172,12 +172,12 @@ TEST_CASE("places are bytes of the text", "[job]") {
 
 TEST_CASE("limits of a text", "[job]") {
     const std::string long_text(kMaxStatementBytes + 1, ' ');
-    CHECK(said_of(long_text).starts_with("job.sql:1:1: a statement of more than 64 KiB\n"));
+    CHECK(said_of(long_text).starts_with("job.sql:1:1: the statement is longer than 64 KiB\n"));
     const std::string with_nul{"SELECT count(*) AS n\n FROM \0t", 29};
-    CHECK(said_of(with_nul).starts_with("job.sql:2:7: a character U+0000\n"));
-    CHECK(said_of("SELECT '\xff'").starts_with("job.sql:1:9: a byte that is not UTF-8\n"));
-    CHECK(said_of("").starts_with("job.sql:1:1: there is no statement\n"));
-    CHECK(said_of(";;").starts_with("job.sql:1:1: there is no statement\n"));
+    CHECK(said_of(with_nul).starts_with("job.sql:2:7: the character U+0000 is not supported\n"));
+    CHECK(said_of("SELECT '\xff'").starts_with("job.sql:1:9: a byte that is not valid UTF-8\n"));
+    CHECK(said_of("").starts_with("job.sql:1:1: the statement is empty\n"));
+    CHECK(said_of(";;").starts_with("job.sql:1:1: the statement is empty\n"));
 }
 
 // No text takes long, or more stack or memory than is there.
