@@ -1,5 +1,5 @@
--- For each payment method, only what was approved: how many, and how much. A record without a
--- status is not approved; WHERE leaves it out and it is counted as filtered.
+-- Approved payments for each payment method: how many, and how much. A record without a status is not
+-- approved: WHERE is not true of it, and it is counted as filtered.
 INSERT INTO approved_by_method
 SELECT metodo_pagamento, count(*) AS n, sum(valor) AS total
 FROM financial_transactions

@@ -1,5 +1,5 @@
--- The average ticket of each seller to the cent, with the smallest and the largest sale.
--- The average is exact and rounded once, half away from zero.
+-- The average, smallest and largest sale of each seller.
+-- The average is exact, and rounded once, half away from zero, to two decimal places.
 INSERT INTO average_ticket
 SELECT id_vendedor, count(*) AS n, round(avg(valor), 2) AS ticket_medio, min(valor) AS menor,
        max(valor) AS maior

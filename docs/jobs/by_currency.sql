@@ -1,5 +1,5 @@
--- One row for each seller, one column for each currency: sums with a condition of their own.
--- A seller without sales in a currency has NULL there.
+-- One row for each seller, one column for each currency: each aggregate has a FILTER of its own.
+-- A seller without sales in a currency has NULL in its column.
 INSERT INTO by_currency
 SELECT id_vendedor, sum(valor) FILTER (WHERE moeda = 'BRL') AS brl,
        sum(valor) FILTER (WHERE moeda = 'USD') AS usd,

@@ -1,5 +1,5 @@
--- A nested field: how many payments, and how much, by the brand of the card, in small letters.
--- Payments without a card are left out, not set aside.
+-- A nested field: number and total of payments by card brand, in lower case.
+-- Payments without a card are filtered; they are not bad records.
 INSERT INTO card_brand
 SELECT lower(pagamento.cartao.bandeira) AS bandeira, count(*) AS n, sum(valor) AS total
 FROM financial_transactions

@@ -1,5 +1,5 @@
--- Everything in one row, without GROUP BY; its key in the results is [].
--- The row comes with the first record that is used.
+-- One row for everything: without GROUP BY the key of the result is [].
+-- The row appears with the first record that is aggregated.
 INSERT INTO global_total
 SELECT count(*) AS n, sum(valor) AS total, round(stddev_samp(valor), 2) AS desvio,
        max(kafka_timestamp) AS ultimo

@@ -1,5 +1,5 @@
--- Sellers above a limit only. One that falls below it again, as after a refund, is deleted from
--- the results.
+-- Only sellers above a limit. When a seller falls below it again, for example after a refund, a
+-- tombstone deletes the row.
 INSERT INTO top_sellers
 SELECT id_vendedor, sum(valor) AS total, count(*) AS n
 FROM financial_transactions
