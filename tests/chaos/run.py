@@ -8,10 +8,10 @@ and aggregated; then the totals have to be exact.
 A cluster of its own (three controllers, three brokers), four workers, a producer, and a reader of
 the results that notes a total that falls. A seeded schedule chooses faults; only those that left
 evidence count. At the end all is healed and drained; then `kstream audit` and
-tools/check_totals.py, or PostgreSQL where the jobs are statements, which share no code with kstream,
-have to agree with what was published, and every process has to have ended in a way that has a
-reason. What was done, when, and with which evidence is in build/chaos/trace.json until the next
-run.
+tools/check_totals.py, or PostgreSQL where the jobs are statements, which share no code with
+kstream, have to agree with what was published, and every process has to have ended in a way that
+has a reason. What was done, when, and with which evidence is in build/chaos/trace.json until the
+next run.
 
 As root it runs in a network and mount namespace of its own, so that it is in nobody's way; without,
 it takes the cluster's usual ports, and no disk gets full. The binary is build/release/bin/kstream,
