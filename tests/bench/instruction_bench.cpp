@@ -8,39 +8,31 @@
 #include "kstream/codec/state_key.hpp"
 #include "kstream/codec/transaction_encoder.hpp"
 #include "kstream/core/generator.hpp"
-#include "kstream/pipeline/map_fold.hpp"
-#include "kstream/pipeline/totals_fold.hpp"
 #include "kstream/pipeline/totals_state.hpp"
 #include "kstream/reader/record_reader.hpp"
-#include "support/fakes/recording_log.hpp"
+#include "support/both_loops.hpp"
+#include "support/encoded_records.hpp"
 #include "support/fakes/test_job.hpp"
+#include "support/measured.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <functional>
 #include <malloc.h>
-#include <memory>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-// What callgrind counts: its name is given to --toggle-collect.
-extern "C" [[gnu::noinline]] void kstream_measured(const std::function<void()>& work) {
-    work();
-}
-
 namespace {
 
 using namespace kstream;
+using testing::EncodedRecords;
+using testing::run_map;
+using testing::TotalsLoop;
 
 constexpr std::int32_t kStatePartitions = 2;
-constexpr std::size_t kStepRecords = 10'000;
-constexpr std::size_t kPollRecords = 1'000;
 
 void require(bool good, const char* what) {
     if (!good) {
@@ -49,32 +41,13 @@ void require(bool good, const char* what) {
     }
 }
 
-// Of the generator, and views of them as records of source partition 0.
-struct Records {
-    Records(std::size_t count, std::uint32_t sellers) {
-        const TransactionGenerator generator(
-            {.seed = 7, .start_time_s = 1'700'000'000, .sellers = sellers});
-        std::array<char, kTransactionRoom> room{};
-        texts.reserve(count);
-        for (std::size_t i = 0; i < count; ++i) {
-            texts.emplace_back(room.data(), encode_transaction(generator.record(i), room.data()));
-        }
-        for (std::size_t i = 0; i < count; ++i) {
-            RecordView view;
-            view.partition = PartitionId{0};
-            view.record_offset = Offset{static_cast<std::int64_t>(i)};
-            view.timestamp_ms = 1000;
-            view.value_data = texts[i].data();
-            view.value_size = static_cast<std::uint32_t>(texts[i].size());
-            views.push_back(view);
-        }
-    }
-    std::vector<std::string> texts;
-    std::vector<RecordView> views;
-};
+// Of so many sellers.
+EncodedRecords records_of(std::size_t count, std::uint32_t sellers) {
+    return {count, {.seed = 7, .start_time_s = 1'700'000'000, .sellers = sellers}};
+}
 
 void decode(std::size_t count) {
-    const Records records(count, 3);
+    const EncodedRecords records = records_of(count, 3);
     const auto reader = make_record_reader(testing::seed_spec());
     kstream_measured([&] {
         for (const std::string& text : records.texts) {
@@ -95,29 +68,9 @@ void encode(std::size_t count) {
     require(bytes > count, "nothing is encoded");
 }
 
-// What a map loop does with records: steps of kStepRecords. `sealed` sees each step.
-void run_map(const Job& job, const Records& records, const std::function<void(Step&)>& sealed) {
-    testing::RecordingLog log;
-    MapFold fold{job, {}, log};
-    const std::span<const RecordView> all{records.views};
-    for (std::size_t from = 0; from < all.size(); from += kStepRecords) {
-        const std::size_t to = std::min(all.size(), from + kStepRecords);
-        for (std::size_t at = from; at < to; at += kPollRecords) {
-            require(fold.fold(all.subspan(at, std::min(kPollRecords, to - at))).has_value(),
-                    "the map fold refuses a record");
-        }
-        Step step;
-        step.ranges.push_back({PartitionId{0}, Offset{static_cast<std::int64_t>(from)},
-                               Offset{static_cast<std::int64_t>(to)}});
-        require(fold.seal(step).has_value(), "a map step cannot be sealed");
-        sealed(step);
-        fold.committed(1000);
-    }
-}
-
 void fold(std::size_t count) {
     const Job job = testing::make_job(kStatePartitions, 1);
-    const Records records(count, 3);
+    const EncodedRecords records = records_of(count, 3);
     std::size_t written = 0;
     kstream_measured([&] {
         run_map(job, records, [&](Step& step) { written += step.outputs.records().size(); });
@@ -126,60 +79,16 @@ void fold(std::size_t count) {
 }
 
 // Both loops, one after the other: records to deltas to totals.
-class Totals {
-public:
-    explicit Totals(const Job& job) : fold_(job, {}, log_) {
-        for (std::int32_t p = 0; p < kStatePartitions; ++p) {
-            fold_.install(std::make_unique<TotalsState>(job, PartitionId{p}));
-        }
-    }
-    // All of what a map step has written, in a step of its own.
-    void take(const OutputBatch& deltas) {
-        for (const OutputBatch::Record& record : deltas.records()) {
-            const std::string_view value = *deltas.value(record);
-            RecordView view;
-            view.partition = record.partition;
-            Offset& next = next_[static_cast<std::size_t>(record.partition.value)];
-            view.record_offset = next;
-            next = Offset{next.value + 1};
-            view.timestamp_ms = 1000;
-            view.value_data = value.data();
-            view.value_size = static_cast<std::uint32_t>(value.size());
-            require(fold_.fold({&view, 1}).has_value(), "the totals fold refuses a delta");
-        }
-        Step step;
-        for (std::int32_t p = 0; p < kStatePartitions; ++p) {
-            const auto at = static_cast<std::size_t>(p);
-            step.ranges.push_back({PartitionId{p}, from_[at], next_[at]});
-            from_[at] = next_[at];
-        }
-        require(fold_.seal(step).has_value(), "a totals step cannot be sealed");
-        fold_.committed(1000);
-        written += step.outputs.records().size();
-    }
-    std::size_t written = 0;
-
-private:
-    testing::RecordingLog log_;
-    TotalsFold fold_;
-    std::array<Offset, kStatePartitions> from_{};
-    std::array<Offset, kStatePartitions> next_{};
-};
-
 void aggregate(std::size_t count) {
     const Job job = testing::make_job(kStatePartitions, 1);
-    const Records records(count, 1000);
-    Totals totals{job};
-    // Where the source begins, as the first map step of all says it.
-    testing::RecordingLog log;
-    MapFold opening{job, {}, log};
-    Step open;
-    open.ranges.push_back({PartitionId{0}, Offset{0}, Offset{0}});
-    require(opening.seal_open(open).has_value(), "the base of the source cannot be sealed");
-    totals.take(open.outputs);
-    kstream_measured(
-        [&] { run_map(job, records, [&](Step& step) { totals.take(step.outputs); }); });
-    require(totals.written > count / kStepRecords, "no total is written");
+    const EncodedRecords records = records_of(count, 1000);
+    TotalsLoop totals{job};
+    std::size_t written = 0;
+    kstream_measured([&] {
+        run_map(job, records,
+                [&](Step& step) { written += totals.take(step.outputs).records().size(); });
+    });
+    require(written > count / testing::kStepRecords, "no total is written");
 }
 
 // One changelog record, as a state writes it.

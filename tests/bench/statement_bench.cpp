@@ -1,15 +1,22 @@
-// What a statement costs beside a job of the flags: reading and judging records, and all of the map
-// loop's fold. The statements are those of `kstream bench --scenario statement`.
+// What a statement costs beside a job of the flags: reading and judging records, all of the map
+// loop's fold, and what both loops do in steps. Statements of `kstream bench --scenario statement`,
+// and three whose keys have sets: of 1,000 users for each seller, of names that are longer than an
+// element and never come twice, and of amounts that hardly ever do.
 //
 //   statement_bench                   ns for each record, in turns, best of the rounds
-//   statement_bench read|fold JOB N   that work alone on N records, for callgrind (see
-//                                     instruction_bench); JOB: flags, where, nested
-#include "kstream/codec/transaction_encoder.hpp"
-#include "kstream/core/generator.hpp"
+//   statement_bench KIND JOB N        that work alone on N records, for callgrind (see
+//                                     instruction_bench). KIND: read; fold; map, which is fold and
+//                                     the seals of its steps; totals, which is what the totals loop
+//                                     does with those. JOB: flags, where, nested, distinct, hashed,
+//                                     ranks
+#include "kstream/job/parse.hpp"
 #include "kstream/pipeline/map_fold.hpp"
 #include "kstream/reader/record_reader.hpp"
+#include "support/both_loops.hpp"
+#include "support/encoded_records.hpp"
 #include "support/fakes/recording_log.hpp"
 #include "support/fakes/test_job.hpp"
+#include "support/measured.hpp"
 
 #include <algorithm>
 #include <array>
@@ -25,17 +32,13 @@
 #include <utility>
 #include <vector>
 
-// What callgrind counts: its name is given to --toggle-collect.
-extern "C" [[gnu::noinline]] void kstream_measured(const std::function<void()>& work) {
-    work();
-}
-
 namespace {
 
 using namespace kstream;
+using testing::EncodedRecords;
+using testing::kPollRecords;
 
 constexpr std::size_t kRecords = 20'000;
-constexpr std::size_t kPollRecords = 1'000;
 constexpr int kRounds = 21;
 
 [[noreturn]] void give_up(const std::string& why) {
@@ -60,6 +63,16 @@ constexpr std::array kWorks{
          "SELECT cliente.uf AS uf, count(*) AS n, sum(quantia::numeric) AS total FROM t "
          "GROUP BY cliente.uf",
          TransactionForm::nested},
+    Work{"distinct",
+         "SELECT id_vendedor, count(DISTINCT id_usuario) AS n FROM t GROUP BY id_vendedor",
+         TransactionForm::flat},
+    Work{"hashed",
+         "SELECT id_vendedor, count(DISTINCT id_transacao) AS n FROM t GROUP BY id_vendedor",
+         TransactionForm::flat},
+    Work{"ranks",
+         "SELECT id_vendedor, percentile_disc(0.5) WITHIN GROUP (ORDER BY valor) AS n FROM t "
+         "GROUP BY id_vendedor",
+         TransactionForm::flat},
 };
 
 Job job_of(const Work& work) {
@@ -79,36 +92,16 @@ Job job_of(const Work& work) {
     return job;
 }
 
-// Of the generator, and views of them as records of source partition 0.
-struct Records {
-    Records(std::size_t count, TransactionForm form) {
-        const TransactionGenerator generator({.seed = 7, .start_time_s = 1'700'000'000});
-        std::array<char, kTransactionRoom> room{};
-        texts.reserve(count);
-        for (std::size_t i = 0; i < count; ++i) {
-            texts.emplace_back(room.data(),
-                               encode_transaction(generator.record(i), room.data(), form));
-        }
-        for (std::size_t i = 0; i < count; ++i) {
-            RecordView view;
-            view.partition = PartitionId{0};
-            view.record_offset = Offset{static_cast<std::int64_t>(i)};
-            view.timestamp_ms = 1000;
-            view.value_data = texts[i].data();
-            view.value_size = static_cast<std::uint32_t>(texts[i].size());
-            views.push_back(view);
-        }
-    }
-    std::vector<std::string> texts;
-    std::vector<RecordView> views;
-};
+EncodedRecords records_of(const Work& work, std::size_t count) {
+    return {count, {.seed = 7, .start_time_s = 1'700'000'000, .form = work.form}};
+}
 
 std::unique_ptr<RecordReader> reader_of(const Job& job) {
     return job.statement ? *make_record_reader(job.statement->statement, job.zones)
                          : make_record_reader(job.spec);
 }
 
-void read_all(RecordReader& reader, const Records& records) {
+void read_all(RecordReader& reader, const EncodedRecords& records) {
     for (const RecordView& record : records.views) {
         const RecordVerdict verdict = reader.read(record);
         if (!verdict.ok && !verdict.filtered) {
@@ -117,12 +110,25 @@ void read_all(RecordReader& reader, const Records& records) {
     }
 }
 
-void fold_all(MapFold& fold, const Records& records) {
+void fold_all(MapFold& fold, const EncodedRecords& records) {
     const std::span<const RecordView> all{records.views};
     for (std::size_t at = 0; at < all.size(); at += kPollRecords) {
         if (!fold.fold(all.subspan(at, std::min(kPollRecords, all.size() - at)))) {
             give_up("the map fold refuses a record");
         }
+    }
+}
+
+// The map loop's steps, and what the totals loop does with them.
+std::vector<OutputBatch> map_all(const Job& job, const EncodedRecords& records) {
+    std::vector<OutputBatch> steps;
+    testing::run_map(job, records, [&](Step& step) { steps.push_back(std::move(step.outputs)); });
+    return steps;
+}
+
+void take_all(testing::TotalsLoop& totals, const std::vector<OutputBatch>& steps) {
+    for (const OutputBatch& step : steps) {
+        totals.take(step);
     }
 }
 
@@ -135,11 +141,11 @@ double nanoseconds(const std::function<void()>& work, std::size_t count) {
 
 struct Measured {
     explicit Measured(const Work& of, std::size_t count)
-        : work(of), job(job_of(of)), records(count, of.form), reader(reader_of(job)) {}
+        : work(of), job(job_of(of)), records(records_of(of, count)), reader(reader_of(job)) {}
 
     const Work& work;
     Job job;
-    Records records;
+    EncodedRecords records;
     testing::RecordingLog log;
     std::unique_ptr<RecordReader> reader;
     MapFold fold{job, {}, log};
@@ -147,20 +153,37 @@ struct Measured {
     double fold_ns = 1e9;
 };
 
+// Whether there is such work.
+bool measure(std::string_view kind, Measured& one) {
+    if (kind == "read") {
+        kstream_measured([&] { read_all(*one.reader, one.records); });
+    } else if (kind == "fold") {
+        kstream_measured([&] { fold_all(one.fold, one.records); });
+    } else if (kind == "map") {
+        kstream_measured([&] { map_all(one.job, one.records); });
+    } else if (kind == "totals") {
+        const std::vector<OutputBatch> steps = map_all(one.job, one.records);
+        testing::TotalsLoop totals{one.job};
+        kstream_measured([&] { take_all(totals, steps); });
+    } else {
+        return false;
+    }
+    return true;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
     if (argc == 4) {
-        const std::string_view kind = argv[1];
         const auto* const work = std::ranges::find(kWorks, std::string_view{argv[2]}, &Work::name);
         const std::size_t count = std::strtoull(argv[3], nullptr, 10);
-        if (work == kWorks.end() || count == 0 || (kind != "read" && kind != "fold")) {
-            give_up("read|fold flags|where|nested N");
+        if (work == kWorks.end() || count == 0) {
+            give_up("KIND JOB N");
         }
         Measured one{*work, count};
-        kstream_measured([&] {
-            kind == "read" ? read_all(*one.reader, one.records) : fold_all(one.fold, one.records);
-        });
+        if (!measure(argv[1], one)) {
+            give_up("no such work");
+        }
         return 0;
     }
     std::vector<std::unique_ptr<Measured>> all;
