@@ -283,11 +283,11 @@ void TotalsFold::committed(std::int64_t now_wall_ms) {
 
 // One line for all of a step: the first by its key.
 void TotalsFold::note_went_over(TotalsState& state) {
-    const std::vector<TotalsState::WentOver> sets = state.take_went_over();
+    const std::vector<TotalsSets::WentOver> sets = state.take_went_over();
     if (sets.empty()) {
         return;
     }
-    const TotalsState::WentOver& first = sets.front();
+    const TotalsSets::WentOver& first = sets.front();
     std::string expression;
     const auto& aggregates = job_.statement->statement.aggregates;
     for (std::size_t i = 0; i < aggregates.size() && expression.empty(); ++i) {

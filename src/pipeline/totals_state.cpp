@@ -1,26 +1,21 @@
 #include "kstream/pipeline/totals_state.hpp"
 
 #include "kstream/check.hpp"
-#include "kstream/codec/element.hpp"
 #include "kstream/codec/result_record.hpp"
 #include "kstream/codec/state_key.hpp"
 #include "kstream/core/make_room.hpp"
 #include "kstream/core/murmur2.hpp"
 #include "kstream/planted_bug.hpp"
+#include "pipeline/broken_totals.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
-#include <iterator>
 
 namespace kstream {
 
 namespace {
-
-constexpr std::string_view kLookFirst =
-    "do not restart blindly: keep the topics, find who wrote or deleted there, then `kstream "
-    "reset`";
 
 // Into a sum over keys. The slot of a set or multiset has how many elements there are, and no row
 // of the registry.
@@ -45,10 +40,7 @@ TotalsState::TotalsState(const Job& job, PartitionId partition, std::uint32_t ma
       keys_(job.hash_seed, job.cells_in_cache),
       has_having_(job.has_having()),
       has_texts_(std::ranges::any_of(job.kinds, keeps_text)),
-      has_numbers_(has_elements(job.kinds)),
-      sets_(sets_of(job.kinds)),
-      multisets_(multisets_of(job.kinds)),
-      elements_(job.hash_seed),
+      sets_(job, partition),
       merged_(job.kinds.size()) {
     begin_layer(filling_);
 }
@@ -58,8 +50,7 @@ std::span<Slot> TotalsState::slots_of(std::uint32_t key) {
 }
 
 std::unexpected<Error> TotalsState::broken(std::string_view what) const {
-    return fail(ExitCode::integrity, fmt::format("totals partition {}: {}", partition_.value, what),
-                std::string{kLookFirst});
+    return broken_totals(partition_, what);
 }
 
 // ---- restoring ---------------------------------------------------------------------------------
@@ -84,10 +75,7 @@ inline void TotalsState::add_marks() {
         make_room(published_, 1);
         published_.push_back(0);
     }
-    if (has_numbers_) {
-        make_room(numbers_, 1);
-        numbers_.push_back(0);
-    }
+    sets_.add_key();
 }
 
 Result<void> TotalsState::restore(std::string_view key, std::string_view value) {
@@ -104,14 +92,14 @@ Result<void> TotalsState::restore(std::string_view key, std::string_view value) 
         return {};
     }
     if (*kind == ChangelogKeyKind::element) {
-        return restore_element(key, value);
+        return sets_.restore(key, value);
     }
     scratch_.clear();
     bool is_published = false;
     std::uint64_t key_number = 0;
     if (const auto transaction = decode_total_value(value, job_.kinds, scratch_, &texts_,
                                                     has_having_ ? &is_published : nullptr,
-                                                    has_numbers_ ? &key_number : nullptr);
+                                                    sets_.any() ? &key_number : nullptr);
         !transaction) {
         return std::unexpected(transaction.error());
     }
@@ -132,124 +120,7 @@ Result<void> TotalsState::restore(std::string_view key, std::string_view value) 
     if (has_having_) {
         published_[found.index] = is_published ? 1 : 0;
     }
-    if (has_numbers_) {
-        numbers_[found.index] = key_number;
-    }
-    return {};
-}
-
-// Most come before the total that has their number, which is written again with every change: so
-// they are put under their number at once, and whether each has a total is asked at the end.
-Result<void> TotalsState::restore_element(std::string_view key, std::string_view value) {
-    const Result<ElementOwner> owner = decode_element_owner(key);
-    if (!owner) {
-        return std::unexpected(owner.error());
-    }
-    const Result<ElementCount> count = decode_element_value(value);
-    if (!count) {
-        return std::unexpected(count.error());
-    }
-    const bool of_set = std::ranges::find(sets_, owner->accumulator()) != sets_.end();
-    const bool of_multiset =
-        std::ranges::find(multisets_, owner->accumulator()) != multisets_.end();
-    if (owner->number() == 0 || (!of_set && !of_multiset) || (of_set && count->count != 1)) {
-        return broken("an element of a set that this job does not have");
-    }
-    if (of_multiset) {
-        const Result<OwnedValue> one = decode_value_key(key);
-        if (!one) {
-            return std::unexpected(one.error());
-        }
-        values_.set_count(one->owner, one->value, count->count);
-        return {};
-    }
-    const Result<OwnedElement> element = decode_element_key(key);
-    if (!element) {
-        return std::unexpected(element.error());
-    }
-    elements_.insert(*element);
-    return {};
-}
-
-void TotalsState::restore_tombstone(std::string_view key) {
-    const Result<ElementOwner> owner = decode_element_owner(key);
-    if (!owner) {
-        return;
-    }
-    if (std::ranges::find(multisets_, owner->accumulator()) != multisets_.end()) {
-        if (const Result<OwnedValue> one = decode_value_key(key); one) {
-            values_.set_count(one->owner, one->value, 0);
-        }
-    } else if (const Result<OwnedElement> element = decode_element_key(key); element) {
-        elements_.erase(*element);
-    }
-}
-
-// Each number belongs to one key, and under it are as many elements as its slots say.
-Result<void> TotalsState::finish_restore_of_elements() {
-    constexpr std::size_t kAtOnce = 4096;
-    std::unordered_map<std::uint64_t, std::uint64_t> counts;  // by ElementOwner::packed
-    std::string changelog_key;
-    std::size_t from = 0;
-    do {
-        for (const OwnedElement& element : elements_.sweep(from, kAtOnce)) {
-            ++counts[element.owner.packed];
-            changelog_key.clear();
-            append_element_key(changelog_key, element);
-            hash_ += element_hash(changelog_key, 1);
-        }
-    } while (from != 0);
-    values_.each([&](ElementOwner owner, const RankedValues& values) {
-        if (values.total() != 0) {
-            counts[owner.packed] = values.total();
-        }
-        values.each([&](Int128 value, std::uint64_t count) {
-            changelog_key.clear();
-            append_value_key(changelog_key, owner, value);
-            hash_ += element_hash(changelog_key, count);
-        });
-    });
-    std::vector<std::uint8_t> all = sets_;
-    all.insert(all.end(), multisets_.begin(), multisets_.end());
-    std::unordered_map<std::uint64_t, std::uint32_t> keys_of_numbers;
-    for (std::uint32_t key = 0; key < keys_.size(); ++key) {
-        const std::uint64_t of_key = numbers_[key];
-        if (of_key > restored_meta_->last_number ||
-            (of_key != 0 && !keys_of_numbers.emplace(of_key, key).second)) {
-            return broken(fmt::format("two keys have the number {}, or nobody gave it", of_key));
-        }
-        for (const std::uint8_t set : all) {
-            const auto found = counts.find(ElementOwner{of_key, set}.packed);
-            const std::uint64_t is_there = found == counts.end() ? 0 : found->second;
-            const Slot& slot = slots_of(key)[set];
-            if (is_over(slot)) {
-                ++sets_over_;
-                if (is_there > 0 && job_.kinds[set] == kMultiset) {
-                    swept_values_.insert(found->first);
-                    counts.erase(found);
-                } else if (is_there > 0) {
-                    swept_.emplace(found->first, is_there);
-                    counts.erase(found);
-                }
-                continue;
-            }
-            if (slot.present() ? slot.value() != Int192{Int128{is_there}} || is_there == 0
-                               : is_there != 0) {
-                return broken(fmt::format(
-                    "the set of the key with the number {} has {} elements, its total says another "
-                    "number",
-                    of_key, is_there));
-            }
-            if (found != counts.end()) {
-                counts.erase(found);
-            }
-        }
-    }
-    if (!counts.empty()) {
-        return broken(fmt::format("elements of the number {}, which no total has",
-                                  counts.begin()->first >> 8));
-    }
-    last_number_ = restored_meta_->last_number;
+    sets_.restore_number(found.index, key_number);
     return {};
 }
 
@@ -264,15 +135,17 @@ Result<void> TotalsState::finish_restore() {
     leave_garbage();
     for (std::uint32_t key = 0; key < keys_.size(); ++key) {
         hash_ += state_entry_hash(keys_.key(key), job_.kinds, slots_of(key), texts(),
-                                  published(key), number(key));
+                                  published(key), sets_.number(key));
         for (std::size_t i = 0; i < width(); ++i) {
             merge_total(job_.kinds[i], merged_[i], slots_of(key)[i]);
         }
     }
-    if (has_numbers_) {
-        if (Result<void> whole = finish_restore_of_elements(); !whole) {
-            return whole;
+    if (sets_.any()) {
+        const Result<UInt128> elements = sets_.finish_restore(meta.last_number, slots_);
+        if (!elements) {
+            return std::unexpected(elements.error());
         }
+        hash_ += *elements;
     }
     if (keys_.size() != meta.keys) {
         return broken(
@@ -398,9 +271,7 @@ void TotalsState::remember(std::uint32_t key) {
     if (has_having_) {
         filling_.published_before.push_back(published_[key]);
     }
-    if (has_numbers_) {
-        filling_.numbers_before.push_back(numbers_[key]);
-    }
+    sets_.remember(key, filling_.sets);
 }
 
 void TotalsState::fill_again(std::uint64_t keys, std::size_t bytes) {
@@ -435,93 +306,11 @@ Result<void> TotalsState::apply_delta(std::string_view state_key, std::span<cons
             }
         }
     }
-    if (has_numbers_) {
-        add_elements(key, delta, sets);
-        add_values(key, delta, multisets);
+    if (sets_.any()) {
+        filling_.bytes += sets_.add({.key = key, .slots = slots_of(key), .merged = merged_}, delta,
+                                    sets, multisets, filling_.sets);
     }
     return {};
-}
-
-void TotalsState::add_elements(std::uint32_t key, std::span<const Slot> delta,
-                               std::span<const std::span<const Element>> sets) {
-    for (std::size_t i = 0; i < sets.size(); ++i) {
-        Slot& slot = slots_of(key)[sets_[i]];
-        Slot& merged = merged_[sets_[i]];
-        if (is_over(delta[sets_[i]]) && !is_over(slot)) {
-            go_over(key, sets_[i]);
-        }
-        for (const Element& element : sets[i]) {
-            if (is_over(slot)) {
-                if (!planted(PlantedBug::over_forgotten)) {
-                    break;
-                }
-                slot = Slot{};
-            }
-            const ElementOwner owner{number_for(key), sets_[i]};
-            if (elements_.insert({owner, element}, &filling_.elements)) {
-                slot = Slot{slot.value() + Int192{1}, true};
-                merged = Slot{merged.value() + Int192{1}, true};
-                filling_.bytes += KeyCharge::kElementBytes;
-                if (slot.value().low > job_.spec.max_distinct) {
-                    go_over(key, sets_[i]);
-                }
-            }
-        }
-    }
-}
-
-void TotalsState::add_values(std::uint32_t key, std::span<const Slot> delta,
-                             std::span<const std::span<const CountedValue>> multisets) {
-    for (std::size_t i = 0; i < multisets.size(); ++i) {
-        const std::uint8_t set = multisets_[i];
-        Slot& slot = slots_of(key)[set];
-        Slot& merged = merged_[set];
-        if (is_over(delta[set]) && !is_over(slot)) {
-            go_over(key, set);
-        }
-        for (const CountedValue& one : multisets[i]) {
-            if (is_over(slot)) {
-                break;
-            }
-            const ElementOwner owner{number_for(key), set};
-            const std::uint64_t before = values_.count(owner, one.value);
-            values_.set_count(owner, one.value, before + one.count, &filling_.values);
-            const Int192 more{Int128{one.count}};
-            slot = Slot{slot.value() + more, true};
-            merged = Slot{merged.value() + more, true};
-            filling_.bytes += KeyCharge::kElementBytes;
-            if (before == 0 && values_.find(owner)->distinct() > job_.spec.max_distinct) {
-                go_over(key, set);
-            }
-        }
-    }
-}
-
-std::uint64_t TotalsState::number_for(std::uint32_t key) {
-    if (numbers_[key] == 0) {
-        numbers_[key] = ++last_number_;
-    }
-    return numbers_[key];
-}
-
-// For good: what comes later changes nothing, so which records came first does not matter. Its
-// elements go with the next steps' sweeps, some with each, and so no step has all of their
-// tombstones.
-void TotalsState::go_over(std::uint32_t key, std::uint8_t set) {
-    Slot& slot = slots_of(key)[set];
-    const ElementOwner owner{numbers_[key], set};
-    filling_.went_over.push_back({key, set, owner.packed});
-    if (slot.present()) {
-        if (job_.kinds[set] == kMultiset) {
-            swept_values_.insert(owner.packed);
-        } else {
-            swept_[owner.packed] = slot.value().low;
-        }
-        const Int192 left = merged_[set].value() + -slot.value();
-        merged_[set] = left == Int192{} ? Slot{} : Slot{left, true};
-    }
-    slot = kOverSlot;
-    ++sets_over_;
 }
 
 // ---- steps -------------------------------------------------------------------------------------
@@ -530,13 +319,7 @@ void TotalsState::begin_layer(Layer& layer) const {
     layer.touched.clear();
     layer.before.clear();
     layer.published_before.clear();
-    layer.numbers_before.clear();
-    layer.elements.clear();
-    layer.values.clear();
-    layer.went_over.clear();
-    layer.sets_over_before = sets_over_;
-    layer.last_number_before = last_number_;
-    layer.sweep_from_before = sweep_from_;
+    sets_.begin(layer.sets);
     layer.bytes = 0;
     layer.keys_before = keys_.size();
     layer.again_before = again_next_;
@@ -559,7 +342,7 @@ Meta TotalsState::meta(Offset position) const {
     meta.keys = keys_.size();
     meta.slots = merged_;
     meta.state_hash = hash_;
-    meta.last_number = last_number_;
+    meta.last_number = sets_.last_number();
     return meta;
 }
 
@@ -572,10 +355,8 @@ void TotalsState::seal_key(std::size_t touched, std::uint32_t headers, OutputBat
     const bool is_old = index < filling_.keys_before;
     if (is_old) {
         const auto before = std::span{filling_.before}.subspan(touched * width(), width());
-        const std::optional<std::uint64_t> number_before =
-            has_numbers_ ? std::optional{filling_.numbers_before[touched]} : std::nullopt;
         hash_ -= state_entry_hash(state_key, job_.kinds, before, texts(), published(index),
-                                  number_before);
+                                  sets_.number_before(filling_.sets, touched));
     }
     KSTREAM_CHECK(decode_state_key(state_key, job_.spec.group_by.size(), group_),
                   "state keys were checked when they came in");
@@ -587,14 +368,14 @@ void TotalsState::seal_key(std::size_t touched, std::uint32_t headers, OutputBat
         takes_back = !passes && published_[index] != 0;
         published_[index] = passes ? 1 : 0;
     }
-    hash_ +=
-        state_entry_hash(state_key, job_.kinds, slots, texts(), published(index), number(index));
+    hash_ += state_entry_hash(state_key, job_.kinds, slots, texts(), published(index),
+                              sets_.number(index));
 
     key_.clear();
     value_.clear();
     append_total_key(key_, state_key);
     append_total_value(value_, transaction_, job_.kinds, slots, texts(), published(index),
-                       number(index));
+                       sets_.number(index));
     if (!is_old || !planted(PlantedBug::old_keys_not_in_changelog)) {
         out.append(TopicRole::changelog, partition_, key_, value_);
     }
@@ -606,88 +387,6 @@ void TotalsState::seal_key(std::size_t touched, std::uint32_t headers, OutputBat
     out.append(TopicRole::results,
                partition_for_key(key_, static_cast<int>(job_.identity.results_partitions)), key_,
                passes ? std::optional<std::string_view>{result_} : std::nullopt, headers);
-}
-
-// A record for each that has come: what a step writes does not grow with the sets.
-void TotalsState::seal_elements(OutputBatch& out) {
-    value_.clear();
-    append_element_value(value_, transaction_, 1);
-    for (const ElementSet::Change& change : filling_.elements) {
-        key_.clear();
-        append_element_key(key_, change.what);
-        hash_ += element_hash(key_, 1);
-        out.append(TopicRole::changelog, partition_, key_, value_);
-    }
-    sweep_elements(out);
-}
-
-// A part of the table: the elements in it whose sets are over.
-void TotalsState::sweep_elements(OutputBatch& out) {
-    constexpr std::size_t kCells = 8192;
-    if (swept_.empty()) {
-        return;
-    }
-    for (const OwnedElement& element : elements_.sweep(sweep_from_, kCells)) {
-        const auto set = swept_.find(element.owner.packed);
-        if (set == swept_.end() || !elements_.erase(element, &filling_.elements)) {
-            continue;
-        }
-        key_.clear();
-        append_element_key(key_, element);
-        hash_ -= element_hash(key_, 1);
-        out.append(TopicRole::changelog, partition_, key_, std::nullopt);
-        if (--set->second == 0) {
-            swept_.erase(set);
-        }
-    }
-}
-
-// A record for each value of a multiset whose number has changed, whatever changed it how often.
-void TotalsState::seal_values(OutputBatch& out) {
-    sweep_values();
-    const auto place = [](const ValueSets::Change& change) {
-        return std::pair{change.owner.packed, change.value};
-    };
-    ValueSets::Changes changed = filling_.values;
-    std::ranges::stable_sort(changed, {}, place);
-    const auto repeated = std::ranges::unique(changed, {}, place);  // the first: how it was before
-    changed.erase(repeated.begin(), repeated.end());
-    for (const ValueSets::Change& change : changed) {
-        const std::uint64_t now = values_.count(change.owner, change.value);
-        if (now == change.before) {
-            continue;
-        }
-        key_.clear();
-        append_value_key(key_, change.owner, change.value);
-        if (change.before != 0) {
-            hash_ -= element_hash(key_, change.before);
-        }
-        if (now == 0) {
-            out.append(TopicRole::changelog, partition_, key_, std::nullopt);
-            continue;
-        }
-        hash_ += element_hash(key_, now);
-        value_.clear();
-        append_element_value(value_, transaction_, now);
-        out.append(TopicRole::changelog, partition_, key_, value_);
-    }
-}
-
-// Some of the values whose multisets are over, the smallest first.
-void TotalsState::sweep_values() {
-    std::size_t left = 4096;
-    while (left > 0 && !swept_values_.empty()) {
-        ElementOwner owner;
-        owner.packed = *swept_values_.begin();
-        const RankedValues* const values = values_.find(owner);
-        for (; left > 0 && values != nullptr && values->distinct() > 0; --left) {
-            values_.set_count(owner, values->ranked(1), 0, &filling_.values);
-        }
-        if (values != nullptr && values->distinct() > 0) {
-            return;
-        }
-        swept_values_.erase(owner.packed);
-    }
 }
 
 void TotalsState::seal(Offset position, OutputBatch& out) {
@@ -702,8 +401,7 @@ void TotalsState::seal(Offset position, OutputBatch& out) {
     for (std::size_t i = 0; i < filling_.touched.size(); ++i) {
         seal_key(i, headers, out);
     }
-    seal_elements(out);
-    seal_values(out);
+    hash_ += sets_.seal(transaction_, filling_.sets, out);
     // P9: meta comes last, so that whoever sees it has seen all of its transaction.
     value_.clear();
     append_meta_value(value_, job_.kinds, meta(position));
@@ -764,7 +462,7 @@ void TotalsState::leave_garbage() {
 }
 
 void TotalsState::committed() {
-    std::ranges::move(in_flight_.went_over, std::back_inserter(went_over_));
+    sets_.committed(in_flight_.sets);
     in_flight_ = Layer{};
 }
 
@@ -777,9 +475,6 @@ void TotalsState::undo(Layer& layer) {
         if (has_having_ && !planted(PlantedBug::having_flag_not_undone)) {
             published_[key] = layer.published_before[i];
         }
-        if (has_numbers_) {
-            numbers_[key] = layer.numbers_before[i];
-        }
     }
     keys_.truncate(layer.keys_before);
     slots_.resize(layer.keys_before * width());
@@ -787,43 +482,13 @@ void TotalsState::undo(Layer& layer) {
     if (has_having_) {
         published_.resize(layer.keys_before);
     }
-    if (has_numbers_) {
-        numbers_.resize(layer.keys_before);
-        undo_elements(layer);
-        last_number_ = layer.last_number_before;
-    }
+    sets_.undo(layer.sets, layer.touched, layer.keys_before);
     again_next_ = layer.again_before;
     texts_.truncate(layer.texts_before);
     sources_ = layer.sources_before;
     merged_ = layer.merged_before;
     hash_ = layer.hash_before;
     transaction_ = layer.transaction_before;
-}
-
-void TotalsState::undo_elements(Layer& layer) {
-    // A set gets nothing once it is over: what was added to such a one came before, in the step in
-    // which it went over.
-    for (const ElementSet::Change& change : layer.elements) {
-        if (!change.added) {
-            ++swept_[change.what.owner.packed];
-        }
-    }
-    // Only a sweep takes all of a value away.
-    for (const ValueSets::Change& change : layer.values) {
-        if (values_.count(change.owner, change.value) == 0) {
-            swept_values_.insert(change.owner.packed);
-        }
-    }
-    for (const WentOver& set : layer.went_over) {
-        swept_.erase(set.owner);
-        swept_values_.erase(set.owner);
-    }
-    sets_over_ = layer.sets_over_before;
-    sweep_from_ = layer.sweep_from_before;
-    if (!planted(PlantedBug::elements_not_undone)) {
-        elements_.undo(layer.elements);
-        values_.undo(layer.values);
-    }
 }
 
 void TotalsState::undo_filling() {
@@ -879,12 +544,8 @@ std::vector<std::span<const Slot>> TotalsState::committed_slots(
 
 std::size_t TotalsState::memory_bytes() const {
     return keys_.memory_bytes() + slots_.capacity() * sizeof(Slot) + touched_.capacity() +
-           published_.capacity() + texts_.memory_bytes() +
-           numbers_.capacity() * sizeof(std::uint64_t) + elements_.memory_bytes() +
-           values_.memory_bytes() +
-           (filling_.values.capacity() + in_flight_.values.capacity()) * sizeof(ValueSets::Change) +
-           (filling_.elements.capacity() + in_flight_.elements.capacity()) *
-               sizeof(ElementSet::Change) +
+           published_.capacity() + texts_.memory_bytes() + sets_.memory_bytes() +
+           filling_.sets.memory_bytes() + in_flight_.sets.memory_bytes() +
            filling_.published_before.capacity() + in_flight_.published_before.capacity() +
            (filling_.before.capacity() + in_flight_.before.capacity()) * sizeof(Slot) +
            (filling_.touched.capacity() + in_flight_.touched.capacity()) * sizeof(std::uint32_t);

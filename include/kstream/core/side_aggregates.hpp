@@ -1,6 +1,6 @@
 // Accumulators that hold more than a slot: texts, sets and multisets. Their tags and rows; how what
-// lies beside the slots is kept and undone is in core/text_store.hpp and core/element_store.hpp,
-// how it is stored in docs/adr/0053-what-a-key-keeps.md.
+// lies beside the slots is kept and undone is in core/text_store.hpp, core/element_set.hpp and
+// core/value_sets.hpp, how it is stored in docs/adr/0053-what-a-key-keeps.md.
 #pragma once
 
 #include "kstream/core/slot.hpp"

@@ -4,25 +4,21 @@
 #pragma once
 
 #include "kstream/codec/changelog.hpp"
-#include "kstream/core/element_set.hpp"
 #include "kstream/core/key_table.hpp"
-#include "kstream/core/value_sets.hpp"
 #include "kstream/error.hpp"
 #include "kstream/model/group_key.hpp"
 #include "kstream/model/output_batch.hpp"
 #include "kstream/pipeline/job.hpp"
 #include "kstream/pipeline/result_values.hpp"
 #include "kstream/pipeline/step_charge.hpp"
+#include "kstream/pipeline/totals_sets.hpp"
 
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
-#include <utility>
 #include <vector>
 
 namespace kstream {
@@ -42,7 +38,7 @@ public:
     [[nodiscard]] Result<void> restore(std::string_view key, std::string_view value);
 
     // The same of a record without a value: what has been taken out of a set.
-    void restore_tombstone(std::string_view key);
+    void restore_tombstone(std::string_view key) { sets_.restore_tombstone(key); }
 
     // Says what is about to be restored or applied: KeyTable::kTogether state keys at most. Only
     // for speed.
@@ -113,9 +109,7 @@ public:
     [[nodiscard]] std::string_view text(const Slot& slot) const { return texts_.text(slot); }
     [[nodiscard]] const TextStore& all_texts() const { return texts_; }
     // The multisets of a key, as they are in memory.
-    [[nodiscard]] KeyValues values_of(std::uint32_t index) const {
-        return multisets_.empty() ? KeyValues{} : KeyValues{&values_, numbers_[index]};
-    }
+    [[nodiscard]] KeyValues values_of(std::uint32_t index) const { return sets_.values_of(index); }
 
     [[nodiscard]] PartitionId partition() const { return partition_; }
     [[nodiscard]] std::uint64_t keys() const { return keys_.size(); }
@@ -125,14 +119,11 @@ public:
     [[nodiscard]] std::size_t memory_bytes() const;
 
     // How many sets have had more values than they may have, those of open steps among them.
-    [[nodiscard]] std::uint64_t sets_over() const { return sets_over_; }
+    [[nodiscard]] std::uint64_t sets_over() const { return sets_.sets_over(); }
     // Which of them have come to it in committed steps since this was asked last.
-    struct WentOver {
-        std::uint32_t key = 0;  // its index
-        std::uint8_t accumulator = 0;
-        std::uint64_t owner = 0;  // ElementOwner::packed, of its elements
-    };
-    [[nodiscard]] std::vector<WentOver> take_went_over() { return std::exchange(went_over_, {}); }
+    [[nodiscard]] std::vector<TotalsSets::WentOver> take_went_over() {
+        return sets_.take_went_over();
+    }
 
 private:
     // What a layer has to put back when it is taken back.
@@ -140,15 +131,9 @@ private:
         std::vector<std::uint32_t> touched;          // keys changed in this layer, each once
         std::vector<Slot> before;                    // their slots, width() per touched key
         std::vector<std::uint8_t> published_before;  // of a job with HAVING: per touched key
-        std::vector<std::uint64_t> numbers_before;   // of a job with sets: per touched key
-        ElementSet::Changes elements;
-        ValueSets::Changes values;
-        std::vector<WentOver> went_over;
-        std::uint64_t sets_over_before = 0;
-        std::uint64_t last_number_before = 0;
+        TotalsSets::Layer sets;
         std::size_t bytes = 0;  // charged for these
         std::uint32_t keys_before = 0;
-        std::size_t sweep_from_before = 0;
         std::uint32_t again_before = 0;
         std::size_t texts_before = 0;  // size of texts_
         bool open = false;             // false: there is no such step
@@ -170,22 +155,6 @@ private:
     [[nodiscard]] Result<void> check_new(std::string_view state_key);
     [[nodiscard]] KeyTable::Found touch(std::string_view state_key);
     void add_marks();
-    [[nodiscard]] std::optional<std::uint64_t> number(std::uint32_t key) const {
-        return has_numbers_ ? std::optional{numbers_[key]} : std::nullopt;
-    }
-    void add_elements(std::uint32_t key, std::span<const Slot> delta,
-                      std::span<const std::span<const Element>> sets);
-    void add_values(std::uint32_t key, std::span<const Slot> delta,
-                    std::span<const std::span<const CountedValue>> multisets);
-    [[nodiscard]] std::uint64_t number_for(std::uint32_t key);
-    void go_over(std::uint32_t key, std::uint8_t set);
-    void seal_elements(OutputBatch& out);
-    void sweep_elements(OutputBatch& out);
-    void seal_values(OutputBatch& out);
-    void sweep_values();
-    void undo_elements(Layer& layer);
-    [[nodiscard]] Result<void> restore_element(std::string_view key, std::string_view value);
-    [[nodiscard]] Result<void> finish_restore_of_elements();
     void remember(std::uint32_t key);
     void seal_key(std::size_t touched, std::uint32_t headers, OutputBatch& out);
     void begin_layer(Layer& layer) const;
@@ -206,24 +175,10 @@ private:
     // machine.
     bool has_having_ = false;
     std::vector<std::uint8_t> published_;
-    bool has_texts_ = false;  // the job keeps any
-    TextStore texts_;         // of slots_ and of what layers have saved of them
-    // Of a job with sets or multisets. A key gets its number with its first element, one more than
-    // the last one, and keeps it.
-    bool has_numbers_ = false;
-    std::vector<std::uint8_t> sets_;       // which accumulators they are
-    std::vector<std::uint8_t> multisets_;  // the same of these
-    std::vector<std::uint64_t> numbers_;   // per key; 0: it has none yet
-    std::uint64_t last_number_ = 0;
-    ElementSet elements_;
-    // Sets that are over and have elements in the table all the same, and how many.
-    std::unordered_map<std::uint64_t, std::uint64_t> swept_;  // by ElementOwner::packed
-    std::size_t sweep_from_ = 0;
-    ValueSets values_;
-    std::set<std::uint64_t> swept_values_;  // multisets that are over and have values all the same
-    std::uint64_t sets_over_ = 0;
-    std::vector<WentOver> went_over_;
+    bool has_texts_ = false;      // the job keeps any
+    TextStore texts_;             // of slots_ and of what layers have saved of them
     std::size_t texts_kept_ = 0;  // size of texts_ when it was last without garbage
+    TotalsSets sets_;
     // Whether the filling layer has touched each key: bytes, not bits, for they are written for
     // each delta. (A generation's number stood here, which after 2^32 steps was 0 once more: a new
     // key then counted as touched, and was neither written nor taken back.)

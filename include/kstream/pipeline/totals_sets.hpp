@@ -1,0 +1,183 @@
+// The sets and multisets of a state partition: what count(DISTINCT x) and percentile_disc keep of
+// each key beside its slots (docs/adr/0053-what-a-key-keeps.md). Here are the numbers of the keys,
+// the elements and values under them, what a layer has to take back of these, and the checks of a
+// restore that no element is missing. The keys, their slots and the layers themselves are
+// TotalsState's, which hands in what is needed of them; nobody else calls this.
+//
+// A job without sets and multisets has nothing here and pays a comparison where something could be.
+#pragma once
+
+#include "kstream/codec/element.hpp"
+#include "kstream/core/element_set.hpp"
+#include "kstream/core/make_room.hpp"
+#include "kstream/core/slot.hpp"
+#include "kstream/core/value_sets.hpp"
+#include "kstream/error.hpp"
+#include "kstream/model/output_batch.hpp"
+#include "kstream/pipeline/job.hpp"
+#include "kstream/pipeline/result_values.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace kstream {
+
+class TotalsSets {
+public:
+    // A set or multiset that has had more different values than it may have.
+    struct WentOver {
+        std::uint32_t key = 0;  // its index
+        std::uint8_t accumulator = 0;
+        std::uint64_t owner = 0;  // ElementOwner::packed, of its elements
+    };
+
+    // What a layer of TotalsState has to put back of these when it is taken back.
+    struct Layer {
+        std::vector<std::uint64_t> numbers_before;  // per touched key
+        ElementSet::Changes elements;
+        ValueSets::Changes values;
+        std::vector<WentOver> went_over;
+        std::uint64_t sets_over_before = 0;
+        std::uint64_t last_number_before = 0;
+        std::size_t sweep_from_before = 0;
+
+        [[nodiscard]] std::size_t memory_bytes() const {
+            return values.capacity() * sizeof(ValueSets::Change) +
+                   elements.capacity() * sizeof(ElementSet::Change);
+        }
+    };
+
+    // A key, its slots, and the sums of the slots over all keys.
+    struct Row {
+        std::uint32_t key = 0;
+        std::span<Slot> slots;
+        std::span<Slot> merged;
+    };
+
+    // Nothing in them yet. `job` must outlive this.
+    TotalsSets(const Job& job, PartitionId partition);
+
+    // Whether the job has sets or multisets, and so its keys numbers.
+    [[nodiscard]] bool any() const { return any_; }
+
+    // --- keys, by their index ---
+
+    // The next one, which was just put in.
+    void add_key() {
+        if (any_) {
+            make_room(numbers_, 1);
+            numbers_.push_back(0);
+        }
+    }
+    // Its number, 0 before its first element. Nothing of a job without sets.
+    [[nodiscard]] std::optional<std::uint64_t> number(std::uint32_t key) const {
+        return any_ ? std::optional{numbers_[key]} : std::nullopt;
+    }
+    // As its total says it.
+    void restore_number(std::uint32_t key, std::uint64_t number) {
+        if (any_) {
+            numbers_[key] = number;
+        }
+    }
+    // Its multisets, as they are in memory.
+    [[nodiscard]] KeyValues values_of(std::uint32_t key) const {
+        return multisets_.empty() ? KeyValues{} : KeyValues{&values_, numbers_[key]};
+    }
+
+    // --- restoring ---
+
+    // A changelog record of an element.
+    [[nodiscard]] Result<void> restore(std::string_view key, std::string_view value);
+    // The same without a value: what has been taken out of a set.
+    void restore_tombstone(std::string_view key);
+    // After the last record: each number belongs to one key, is no more than the last one, and
+    // under it are as many elements as its slots say. `slots` has those of all keys. What the
+    // elements are in the state hash.
+    [[nodiscard]] Result<UInt128> finish_restore(std::uint64_t last_number,
+                                                 std::span<const Slot> slots);
+
+    // --- changing ---
+
+    // What a delta has for each set and each multiset of the job. Returns what a step is charged
+    // with for it.
+    [[nodiscard]] std::size_t add(const Row& row, std::span<const Slot> delta,
+                                  std::span<const std::span<const Element>> sets,
+                                  std::span<const std::span<const CountedValue>> multisets,
+                                  Layer& layer);
+
+    // --- layers ---
+
+    void begin(Layer& layer) const;
+    // Before the layer's first change of the key.
+    void remember(std::uint32_t key, Layer& layer) const {
+        if (any_) {
+            layer.numbers_before.push_back(numbers_[key]);
+        }
+    }
+    // The number that the layer's `touched`-th key had before.
+    [[nodiscard]] std::optional<std::uint64_t> number_before(const Layer& layer,
+                                                             std::size_t touched) const {
+        return any_ ? std::optional{layer.numbers_before[touched]} : std::nullopt;
+    }
+    // Writes a record for each element that has come or gone, and tombstones of some of those whose
+    // sets are over. Returns by how much the state hash changes.
+    [[nodiscard]] UInt128 seal(std::uint64_t transaction, Layer& layer, OutputBatch& out);
+    void committed(Layer& layer);
+    // `touched` has the layer's keys; the first `keys` of all were there before it.
+    void undo(Layer& layer, std::span<const std::uint32_t> touched, std::uint32_t keys);
+
+    // --- for those who look ---
+
+    [[nodiscard]] std::uint64_t last_number() const { return last_number_; }
+    [[nodiscard]] std::uint64_t sets_over() const { return sets_over_; }
+    // Which have come to it in committed steps since this was asked last.
+    [[nodiscard]] std::vector<WentOver> take_went_over() { return std::exchange(went_over_, {}); }
+    [[nodiscard]] std::size_t memory_bytes() const {
+        return numbers_.capacity() * sizeof(std::uint64_t) + elements_.memory_bytes() +
+               values_.memory_bytes();
+    }
+
+private:
+    [[nodiscard]] std::uint64_t number_for(std::uint32_t key);
+    [[nodiscard]] std::size_t add_elements(const Row& row, std::span<const Slot> delta,
+                                           std::span<const std::span<const Element>> sets,
+                                           Layer& layer);
+    [[nodiscard]] std::size_t add_values(const Row& row, std::span<const Slot> delta,
+                                         std::span<const std::span<const CountedValue>> multisets,
+                                         Layer& layer);
+    void go_over(const Row& row, std::uint8_t set, Layer& layer);
+    [[nodiscard]] UInt128 seal_elements(std::uint64_t transaction, Layer& layer, OutputBatch& out);
+    [[nodiscard]] UInt128 sweep_elements(Layer& layer, OutputBatch& out);
+    [[nodiscard]] UInt128 seal_values(std::uint64_t transaction, Layer& layer, OutputBatch& out);
+    void sweep_values(Layer& layer);
+
+    const Job& job_;
+    PartitionId partition_;
+    bool any_ = false;
+    std::vector<std::uint8_t> sets_;       // which accumulators they are
+    std::vector<std::uint8_t> multisets_;  // the same of these
+    // Per key; 0: it has none yet. A key gets its number with its first element, one more than the
+    // last one, and keeps it.
+    std::vector<std::uint64_t> numbers_;
+    std::uint64_t last_number_ = 0;
+    ElementSet elements_;
+    // Sets that are over and have elements in the table all the same, and how many.
+    std::unordered_map<std::uint64_t, std::uint64_t> swept_;  // by ElementOwner::packed
+    std::size_t sweep_from_ = 0;
+    ValueSets values_;
+    std::set<std::uint64_t> swept_values_;  // multisets that are over and have values all the same
+    std::uint64_t sets_over_ = 0;
+    std::vector<WentOver> went_over_;
+    std::string key_;  // these of the record that is being made
+    std::string value_;
+};
+
+}  // namespace kstream
