@@ -17,7 +17,8 @@ std::uint64_t ValueSets::count(ElementOwner owner, Int128 value) const {
 std::uint64_t ValueSets::set_count(ElementOwner owner, Int128 value, std::uint64_t count,
                                    Changes* changes) {
     const std::uint64_t before = sets_[owner.packed].set_count(value, count);
-    distinct_ += (count != 0 ? 1U : 0U) - (before != 0 ? 1U : 0U);
+    // Modulo 2^64: of 32 bits one less was 4,294,967,295 more.
+    distinct_ += std::size_t{count != 0} - std::size_t{before != 0};
     if (changes != nullptr) {
         changes->push_back({owner, value, before});
     }
