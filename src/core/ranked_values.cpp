@@ -23,7 +23,17 @@ std::uint64_t RankedValues::count(Int128 value) const {
 }
 
 std::uint64_t RankedValues::set_count(Int128 value, std::uint64_t count) {
+    return change(value, [count](std::uint64_t) { return count; });
+}
+
+std::uint64_t RankedValues::add(Int128 value, std::uint64_t more) {
+    return change(value, [more](std::uint64_t before) { return before + more; });
+}
+
+template <typename CountOf>
+std::uint64_t RankedValues::change(Int128 value, CountOf count_of) {
     if (runs_.empty()) {
+        const std::uint64_t count = count_of(0);
         if (count != 0) {
             runs_.push_back({{Entry::of(value, count)}, count});
             total_ = count;
@@ -36,6 +46,7 @@ std::uint64_t RankedValues::set_count(Int128 value, std::uint64_t count) {
     auto at = std::ranges::lower_bound(run.entries, value, {}, &Entry::value);
     const bool is_there = at != run.entries.end() && at->value() == value;
     const std::uint64_t before = is_there ? at->count : 0;
+    const std::uint64_t count = count_of(before);
     run.total += count - before;  // modulo 2^64, where a smaller one is a step back
     total_ += count - before;
     if (count == 0 && is_there) {

@@ -1,6 +1,8 @@
 #include "kstream/core/value_sets.hpp"
 
+#include <algorithm>
 #include <ranges>
+#include <utility>
 
 namespace kstream {
 
@@ -20,8 +22,15 @@ std::uint64_t ValueSets::set_count(ElementOwner owner, Int128 value, std::uint64
     // Modulo 2^64: of 32 bits one less was 4,294,967,295 more.
     distinct_ += std::size_t{count != 0} - std::size_t{before != 0};
     if (changes != nullptr) {
-        changes->push_back({owner, value, before});
+        changes->push_back({owner, value, before, count});
     }
+    return before;
+}
+
+std::uint64_t ValueSets::Multiset::add(Int128 value, std::uint64_t more, Changes& changes) {
+    const std::uint64_t before = values_.add(value, more);
+    all_.distinct_ += std::size_t{before + more != 0} - std::size_t{before != 0};
+    changes.push_back({owner_, value, before, before + more});
     return before;
 }
 
@@ -29,6 +38,25 @@ void ValueSets::undo(const Changes& changes) {
     for (const Change& change : changes | std::views::reverse) {
         set_count(change.owner, change.value, change.before);
     }
+}
+
+void ValueSets::sum_up(Changes& changes) {
+    if (changes.empty()) {
+        return;
+    }
+    const auto place = [](const Change& change) {
+        return std::pair{change.owner.packed, change.value};
+    };
+    std::ranges::stable_sort(changes, {}, place);
+    auto last = changes.begin();
+    for (const Change& change : changes | std::views::drop(1)) {
+        if (place(change) == place(*last)) {
+            last->after = change.after;
+        } else {
+            *++last = change;
+        }
+    }
+    changes.erase(last + 1, changes.end());
 }
 
 std::size_t ValueSets::memory_bytes() const {

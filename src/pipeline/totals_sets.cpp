@@ -190,19 +190,19 @@ std::size_t TotalsSets::add_values(const Row& row, std::span<const Slot> delta,
         if (is_over(delta[set]) && !is_over(slot)) {
             go_over(row, set, layer);
         }
+        if (is_over(slot) || multisets[i].empty()) {
+            continue;
+        }
+        ValueSets::Multiset values = values_.multiset({number_for(row.key), set});
         for (const CountedValue& one : multisets[i]) {
-            if (is_over(slot)) {
-                break;
-            }
-            const ElementOwner owner{number_for(row.key), set};
-            const std::uint64_t before = values_.count(owner, one.value);
-            values_.set_count(owner, one.value, before + one.count, &layer.values);
+            const std::uint64_t before = values.add(one.value, one.count, layer.values);
             const Int192 more{Int128{one.count}};
             slot = Slot{slot.value() + more, true};
             merged = Slot{merged.value() + more, true};
             charged += KeyCharge::kElementBytes;
-            if (before == 0 && values_.find(owner)->distinct() > job_.spec.max_distinct) {
+            if (before == 0 && values.distinct() > job_.spec.max_distinct) {
                 go_over(row, set, layer);
+                break;
             }
         }
     }
@@ -293,17 +293,10 @@ UInt128 TotalsSets::sweep_elements(Layer& layer, OutputBatch& out) {
 // A record for each value of a multiset whose number has changed, whatever changed it how often.
 UInt128 TotalsSets::seal_values(std::uint64_t transaction, Layer& layer, OutputBatch& out) {
     sweep_values(layer);
-    const auto place = [](const ValueSets::Change& change) {
-        return std::pair{change.owner.packed, change.value};
-    };
-    ValueSets::Changes changed = layer.values;
-    std::ranges::stable_sort(changed, {}, place);
-    const auto repeated = std::ranges::unique(changed, {}, place);  // the first: how it was before
-    changed.erase(repeated.begin(), repeated.end());
+    ValueSets::sum_up(layer.values);
     UInt128 hash = 0;
-    for (const ValueSets::Change& change : changed) {
-        const std::uint64_t now = values_.count(change.owner, change.value);
-        if (now == change.before) {
+    for (const ValueSets::Change& change : layer.values) {
+        if (change.after == change.before) {
             continue;
         }
         key_.clear();
@@ -311,13 +304,13 @@ UInt128 TotalsSets::seal_values(std::uint64_t transaction, Layer& layer, OutputB
         if (change.before != 0) {
             hash -= element_hash(key_, change.before);
         }
-        if (now == 0) {
+        if (change.after == 0) {
             out.append(TopicRole::changelog, partition_, key_, std::nullopt);
             continue;
         }
-        hash += element_hash(key_, now);
+        hash += element_hash(key_, change.after);
         value_.clear();
-        append_element_value(value_, transaction, now);
+        append_element_value(value_, transaction, change.after);
         out.append(TopicRole::changelog, partition_, key_, value_);
     }
     return hash;

@@ -22,6 +22,8 @@ public:
     // Says how often it is there from now on, and returns how often it was: to be put back when a
     // layer is undone.
     std::uint64_t set_count(Int128 value, std::uint64_t count);
+    // Says that it is there so often more, and returns how often it was.
+    std::uint64_t add(Int128 value, std::uint64_t more);
 
     // The value of that rank in ascending order, equal ones each with a rank of its own.
     // Precondition: 1 <= rank <= total().
@@ -62,6 +64,9 @@ private:
         std::uint64_t total = 0;
     };
 
+    // Looks the value up, once: count_of(how often it is there) is how often from now on.
+    template <typename CountOf>
+    std::uint64_t change(Int128 value, CountOf count_of);
     // The run that has the value, or would have it. Precondition: there is one.
     [[nodiscard]] std::size_t run_of(Int128 value) const;
     void split(std::size_t run);

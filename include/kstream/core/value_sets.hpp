@@ -15,13 +15,34 @@ namespace kstream {
 
 class ValueSets {
 public:
-    // A value of a multiset, and how often it was there before.
+    // A value of a multiset, how often it was there before, and how often it is there now.
     struct Change {
         ElementOwner owner;
         Int128 value = 0;
         std::uint64_t before = 0;
+        std::uint64_t after = 0;
+        friend bool operator==(const Change&, const Change&) = default;
     };
     using Changes = std::vector<Change>;
+
+    // One multiset, looked up once for all that is added to it. Valid for as long as this is.
+    class Multiset {
+    public:
+        // Says that the value is there so often more, and returns how often it was. `changes` gets
+        // what undo() needs.
+        std::uint64_t add(Int128 value, std::uint64_t more, Changes& changes);
+        [[nodiscard]] std::size_t distinct() const { return values_.distinct(); }
+
+    private:
+        friend class ValueSets;
+        Multiset(ValueSets& all, ElementOwner owner)
+            : all_(all), owner_(owner), values_(all.sets_[owner.packed]) {}
+
+        ValueSets& all_;
+        ElementOwner owner_;
+        RankedValues& values_;
+    };
+    [[nodiscard]] Multiset multiset(ElementOwner owner) { return {*this, owner}; }
 
     // nullptr: nothing was ever in it. Valid for as long as this is.
     [[nodiscard]] const RankedValues* find(ElementOwner owner) const;
@@ -34,6 +55,8 @@ public:
                             Changes* changes = nullptr);
     // Takes these changes back, the last one first.
     void undo(const Changes& changes);
+    // What they come to, by multiset and by value, each value once. Undone, they are the same.
+    static void sum_up(Changes& changes);
 
     // Calls use(ElementOwner, const RankedValues&) for each, in no order.
     template <typename Use>
