@@ -1,8 +1,5 @@
 #include "kstream/core/element_set.hpp"
 
-#include "kstream/core/stable_hash.hpp"
-#include "kstream/model/int128.hpp"
-
 #include <algorithm>
 
 namespace kstream {
@@ -12,28 +9,17 @@ namespace {
 constexpr std::size_t kFirstCells = 32;
 constexpr ElementOwner kNobody{ElementOwner::kMaxNumber + 1, 0xff};
 
-std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
-    const UInt128 product = UInt128{a} * b;
-    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
-}
-
 }  // namespace
 
-ElementSet::ElementSet(std::uint64_t seed) : seed_(detail::mix64(seed | 1)) {
-    clear();
-}
+ElementSet::ElementSet(std::uint64_t seed) : hash_(seed), cells_(kFirstCells, Cell{kNobody, {}}) {}
 
 void ElementSet::clear() {
-    cells_.assign(kFirstCells, Cell{kNobody, {}});
+    cells_.assign(std::max(kFirstCells, size_ + size_ / 2), Cell{kNobody, {}});
     size_ = 0;
 }
 
 std::size_t ElementSet::home_of(const OwnedElement& what) const {
-    std::uint64_t h = fold(what.owner.packed ^ seed_, seed_ ^ 0xa0761d6478bd642fULL);
-    h = fold(h ^ what.element.high, seed_ ^ 0xe7037ed1a0b428dbULL);
-    h = detail::mix64(fold(h ^ what.element.low, seed_ ^ 0x8ebc6af09c88c6e3ULL));
-    // The hash as a fraction of 2^64: no remainder, and any number of cells will do.
-    return static_cast<std::size_t>(UInt128{h} * cells_.size() >> 64);
+    return hash_.home(what.owner, what.element.high, what.element.low, cells_.size());
 }
 
 std::size_t ElementSet::find(const OwnedElement& what) const {

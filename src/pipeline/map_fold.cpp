@@ -18,9 +18,6 @@ namespace kstream {
 
 namespace {
 
-// Of values_: three pointers, a color, what it says, and what the allocator adds.
-constexpr std::size_t kValueNodeBytes = 96;
-
 std::unique_ptr<RecordReader> reader_of(const Job& job) {
     if (job.statement == nullptr) {
         return make_record_reader(job.spec);
@@ -67,6 +64,7 @@ MapFold::MapFold(const Job& job, MapFoldConfig config, Log& log, MapFoldPorts po
       sets_(sets_of(job.kinds)),
       multisets_(multisets_of(job.kinds)),
       elements_(job.hash_seed),
+      values_(job.hash_seed),
       lists_(sets_.size()),
       value_lists_(multisets_.size()),
       no_slots_(job.kinds.size()) {}
@@ -271,7 +269,7 @@ void MapFold::add_beside(std::uint32_t key, std::size_t accumulator, const State
     }
     const ElementOwner owner{key, static_cast<std::uint8_t>(accumulator)};
     if (kind == kMultiset) {
-        if (++values_[{owner.packed, input.units}] == 1) {
+        if (values_.add(owner, input.units)) {
             step_bytes_ += KeyCharge::kElementBytes;
             slot = one_more(slot);
         }
@@ -485,12 +483,8 @@ Result<void> MapFold::seal(Step& step) {
         sorted_ = elements_.sorted();
         std::erase_if(sorted_, [&](const OwnedElement& one) { return over(one.owner); });
     }
-    for (const auto& [member, count] : values_) {
-        ElementOwner owner;
-        owner.packed = member.first;
-        if (!over(owner)) {
-            sorted_values_.push_back({owner, {member.second, count}});
-        }
+    if (!multisets_.empty()) {
+        sorted_values_ = values_.sort([&](ElementOwner owner) { return !over(owner); });
     }
     std::vector<std::vector<std::uint32_t>> by_partition(job_.identity.state_partitions);
     for (std::uint32_t key = 0; key < keys_.size(); ++key) {
@@ -540,11 +534,13 @@ void MapFold::each_entry(std::span<const std::uint32_t> keys, Use use) const {
             use(Entry{key, {}, {}, true});
             continue;
         }
-        const auto number = [](const auto& one) { return one.owner.number(); };
-        const auto all = std::ranges::equal_range(sorted_, key, {}, number);
-        const auto all_values = std::ranges::equal_range(sorted_values_, key, {}, number);
+        const auto all = std::ranges::equal_range(
+            sorted_, key, {}, [](const OwnedElement& one) { return one.owner.number(); });
+        const auto all_values = std::ranges::equal_range(
+            sorted_values_, key, {},
+            [](const ValueCounts::Cell& one) { return one.owner().number(); });
         std::span<const OwnedElement> left{all.begin(), all.end()};
-        std::span<const CountedMember> values{all_values.begin(), all_values.end()};
+        std::span<const ValueCounts::Cell> values{all_values.begin(), all_values.end()};
         bool first = true;
         do {
             const std::size_t some = std::min(most, left.size());
@@ -588,9 +584,9 @@ void MapFold::add_entry(const Entry& entry) {
     }
     for (std::size_t set = 0; set < multisets_.size(); ++set) {
         value_lists_[set].clear();
-        for (const CountedMember& one : entry.values) {
-            if (one.owner.accumulator() == multisets_[set]) {
-                value_lists_[set].push_back(one.of);
+        for (const ValueCounts::Cell& one : entry.values) {
+            if (one.owner().accumulator() == multisets_[set]) {
+                value_lists_[set].push_back({one.value(), one.count()});
             }
         }
     }
@@ -649,8 +645,10 @@ void MapFold::clear_filling() {
         elements_.clear();
     }
     sorted_.clear();
-    values_.clear();
-    sorted_values_.clear();
+    sorted_values_ = {};
+    if (values_.size() > 0) {
+        values_.clear();
+    }
     key_to_.clear();
     dead_letters_.clear();
     for (Filling& filled : filling_) {
@@ -674,9 +672,8 @@ StateStatus MapFold::state() const {
     state.keys = keys_.size();
     state.bytes = keys_.memory_bytes() + slots_.capacity() * sizeof(Slot) + texts_.memory_bytes() +
                   elements_.memory_bytes() + sorted_.capacity() * sizeof(OwnedElement) +
-                  values_.size() * kValueNodeBytes +
-                  sorted_values_.capacity() * sizeof(CountedMember) +
-                  key_to_.capacity() * sizeof(PartitionId) + dead_letters_.memory_bytes();
+                  values_.memory_bytes() + key_to_.capacity() * sizeof(PartitionId) +
+                  dead_letters_.memory_bytes();
     return state;
 }
 

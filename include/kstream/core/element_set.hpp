@@ -2,14 +2,14 @@
 //
 // Open addressing with linear probing over cells of 24 bytes, which are the elements themselves.
 // The table grows by a quarter, so it is 64 to 80 % full: 30 to 37.5 bytes for each of a million
-// elements (a table that doubles has up to 60), held by a test. The hash is seeded per process, as
-// KeyTable's is: who chooses the values cannot choose collisions. Not thread-safe.
+// elements (a table that doubles has up to 60), held by a test. Not thread-safe.
 //
 // Changes can be taken back, layer by layer: a layer's list of them is undone from its end, the
 // latest layer first.
 #pragma once
 
 #include "kstream/core/element.hpp"
+#include "kstream/core/member_hash.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -40,6 +40,7 @@ public:
     void undo(Changes& changes);
 
     [[nodiscard]] std::size_t size() const { return size_; }
+    // None is there; as many again have room.
     void clear();
     // All elements, by owner and by value: the same for the same elements, however they came.
     [[nodiscard]] std::vector<OwnedElement> sorted() const;
@@ -64,7 +65,7 @@ private:
     void take(std::size_t at);
     void grow();
 
-    std::uint64_t seed_;
+    MemberHash hash_;
     std::vector<Cell> cells_;
     std::size_t size_ = 0;
 };

@@ -7,6 +7,7 @@
 #include "kstream/core/key_table.hpp"
 #include "kstream/core/recent_keys.hpp"
 #include "kstream/core/text_store.hpp"
+#include "kstream/core/value_counts.hpp"
 #include "kstream/expr/arena.hpp"
 #include "kstream/pipeline/fold.hpp"
 #include "kstream/pipeline/job.hpp"
@@ -17,11 +18,9 @@
 #include "kstream/reader/record_reader.hpp"
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace kstream {
@@ -106,16 +105,12 @@ private:
     void clear_filling();
     [[nodiscard]] std::size_t max_delta_bytes(std::uint32_t key) const;
     [[nodiscard]] BatchHeader header(BatchKind kind, const Step& step) const;
-    struct CountedMember {
-        ElementOwner owner;
-        CountedValue of;
-    };
     // What of a key goes into one entry of a batch: all of it, unless it has more elements than a
     // batch takes. Its slots are in the first entry.
     struct Entry {
         std::uint32_t key = 0;
         std::span<const OwnedElement> elements;
-        std::span<const CountedMember> values;
+        std::span<const ValueCounts::Cell> values;
         bool has_slots = true;
     };
     template <typename Use>
@@ -142,10 +137,9 @@ private:
     std::vector<std::uint8_t> sets_;       // which accumulators are sets
     std::vector<std::uint8_t> multisets_;  // which are multisets
     ElementSet elements_;                  // their owners have the index of a key as its number
-    // How often each value has come, by ElementOwner::packed of the same.
-    std::map<std::pair<std::uint64_t, Int128>, std::uint64_t> values_;
-    std::vector<OwnedElement> sorted_;  // of a step that is sealed
-    std::vector<CountedMember> sorted_values_;
+    ValueCounts values_;                   // the same
+    std::vector<OwnedElement> sorted_;     // of a step that is sealed
+    std::span<const ValueCounts::Cell> sorted_values_;
     std::vector<std::vector<Element>> lists_;             // of an entry, for each set
     std::vector<std::vector<CountedValue>> value_lists_;  // for each multiset
     std::string element_text_;

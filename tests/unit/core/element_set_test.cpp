@@ -48,6 +48,23 @@ TEST_CASE("a set has what was put in and not taken out") {
     }
 }
 
+TEST_CASE("a set that is filled again as before takes no more memory") {
+    Seeded random{67};
+    ElementSet set{random.word()};
+    const auto fill = [&set] {
+        for (std::uint64_t i = 0; i < 5000; ++i) {
+            set.insert({{i % 7, 0}, {0, i}});
+        }
+        const std::size_t bytes = set.memory_bytes();
+        set.clear();
+        return bytes;
+    };
+    fill();
+    const std::size_t again = fill();
+    CHECK(fill() == again);
+    CHECK(again <= 5000 * 38);
+}
+
 TEST_CASE("layers are taken back, the latest first, whatever they did") {
     Seeded random{61};
     for (int round = 0; round < 300; ++round) {
