@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
 namespace kstream {
 
@@ -26,18 +27,19 @@ std::unexpected<Error> bad_element(std::string_view what) {
                 "reset the application");
 }
 
+// Between a word and its 8 bytes, big endian. For each input of a set of each record.
+std::uint64_t turned(std::uint64_t word) {
+    return std::endian::native == std::endian::little ? std::byteswap(word) : word;
+}
+
 Element packed(const Bytes& bytes) {
-    ByteReader reader{{bytes.data(), bytes.size()}};
-    const std::uint64_t high = reader.u64();
-    return {high, reader.u64()};
+    const auto words = std::bit_cast<std::array<std::uint64_t, 2>>(bytes);
+    return {turned(words[0]), turned(words[1])};
 }
 
 // Type and text of a short one, else the bytes of its hash.
 std::string_view stored(const Element& element, Bytes& buffer) {
-    for (std::size_t i = 0; i < kBytes; ++i) {
-        const std::uint64_t word = i < 8 ? element.high : element.low;
-        buffer[i] = static_cast<char>(word >> (56 - 8 * (i % 8)));
-    }
+    buffer = std::bit_cast<Bytes>(std::array{turned(element.high), turned(element.low)});
     const auto size = static_cast<std::uint8_t>(buffer[0]);
     const std::string_view all{buffer.data(), buffer.size()};
     return (size & kHashed) != 0 ? all : all.substr(1, size);
@@ -79,11 +81,13 @@ bool read_owner(ByteReader& reader, ElementOwner& owner) {
 }  // namespace
 
 Element element_of(const GroupValue& value) {
+    if (value.text.size() < kShort) {
+        Bytes bytes{static_cast<char>(1 + value.text.size()), static_cast<char>(value.type)};
+        std::ranges::copy(value.text, bytes.begin() + 2);
+        return packed(bytes);
+    }
     std::string whole(1, static_cast<char>(value.type));
     whole += value.text;
-    if (whole.size() <= kShort) {
-        return element_from(whole);
-    }
     const std::array<std::uint8_t, 32> digest = sha256(whole);
     Bytes bytes;
     std::copy_n(digest.begin(), kBytes, bytes.begin());
