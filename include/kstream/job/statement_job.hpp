@@ -1,14 +1,12 @@
 // A job that is a statement, made once at the start, and shared by all that work on it.
 #pragma once
 
-#include "kstream/job/parse.hpp"
 #include "kstream/job/plan.hpp"
 #include "kstream/job/statement.hpp"
 #include "kstream/model/aggregation_spec.hpp"
 
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace kstream::job {
 

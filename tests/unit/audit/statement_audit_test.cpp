@@ -11,6 +11,7 @@
 #include "kstream/codec/result_record.hpp"
 #include "kstream/codec/wire.hpp"
 #include "kstream/core/murmur2.hpp"
+#include "kstream/job/parse.hpp"
 #include "kstream/pipeline/map_fold.hpp"
 #include "kstream/pipeline/totals_fold.hpp"
 #include "support/fakes/memory_log.hpp"

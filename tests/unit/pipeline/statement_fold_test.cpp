@@ -2,6 +2,7 @@
 // restored and shown.
 #include "kstream/codec/result_record.hpp"
 #include "kstream/job/flags.hpp"
+#include "kstream/job/parse.hpp"
 #include "kstream/pipeline/map_fold.hpp"
 #include "kstream/pipeline/totals_fold.hpp"
 #include "results/result_row.hpp"
