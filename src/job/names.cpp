@@ -1,5 +1,7 @@
 #include "job/names.hpp"
 
+#include "kstream/job/functions.hpp"
+
 #include <algorithm>
 #include <array>
 
@@ -214,6 +216,31 @@ std::string as_string(std::string_view text) {
         }
     }
     return quoted + '\'';
+}
+
+string_view sign_of(Op op) {
+    switch (op) {
+        case Op::equal:
+            return "=";
+        case Op::not_equal:
+            return "<>";
+        case Op::less:
+            return "<";
+        case Op::less_equal:
+            return "<=";
+        case Op::greater:
+            return ">";
+        case Op::greater_equal:
+            return ">=";
+        case Op::logical_and:
+            return "AND";
+        case Op::logical_or:
+            return "OR";
+        default: {
+            const FunctionRow* const row = find_function(op);
+            return row != nullptr && row->form == Form::infix ? row->name : "";
+        }
+    }
 }
 
 }  // namespace kstream::job

@@ -1,5 +1,7 @@
-// Names and literals as they stand in SQL.
+// Names, literals and signs as they stand in SQL.
 #pragma once
+
+#include "kstream/job/statement.hpp"
 
 #include <string>
 #include <string_view>
@@ -15,5 +17,9 @@ namespace kstream::job {
 // A name as it stands in SQL: bare where PostgreSQL reads the same back, otherwise quoted.
 [[nodiscard]] std::string as_name(std::string_view name);
 [[nodiscard]] std::string as_string(std::string_view text);
+
+// What stands between the arguments of a comparison, of AND and OR, of arithmetic and of ||. Empty:
+// it is none of these.
+[[nodiscard]] std::string_view sign_of(Op op);
 
 }  // namespace kstream::job

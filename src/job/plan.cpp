@@ -10,10 +10,6 @@ namespace kstream::job {
 
 namespace {
 
-bool same_or_none(const std::optional<Expression>& one, const std::optional<Expression>& other) {
-    return one && other ? same(*one, *other) : one.has_value() == other.has_value();
-}
-
 class Planner {
 public:
     explicit Planner(Plan& plan) : plan_(plan) {}
@@ -90,8 +86,8 @@ private:
     std::uint32_t input_of(const Aggregate& aggregate) {
         const bool strict = aggregate.input && aggregate.function != AggregateFunction::count;
         const auto at = std::ranges::find_if(plan_.inputs, [&](const Input& input) {
-            return input.strict == strict && same_or_none(input.filter, aggregate.filter) &&
-                   same_or_none(input.value, aggregate.input);
+            return input.strict == strict && same(input.filter, aggregate.filter) &&
+                   same(input.value, aggregate.input);
         });
         if (at != plan_.inputs.end()) {
             return static_cast<std::uint32_t>(at - plan_.inputs.begin());
@@ -106,8 +102,8 @@ private:
         const Input& wanted = plan_.inputs[input];
         const auto at = std::ranges::find_if(plan_.accumulators, [&](const Accumulator& one) {
             const Input& has = plan_.inputs[one.input];
-            return one.kind == kind && one.takes == takes &&
-                   same_or_none(has.filter, wanted.filter) && same_or_none(has.value, wanted.value);
+            return one.kind == kind && one.takes == takes && same(has.filter, wanted.filter) &&
+                   same(has.value, wanted.value);
         });
         if (at != plan_.accumulators.end()) {
             return static_cast<std::uint32_t>(at - plan_.accumulators.begin());

@@ -5,14 +5,6 @@
 #include <algorithm>
 
 namespace kstream::job {
-namespace {
-
-[[nodiscard]] bool same_or_none(const std::optional<Expression>& one,
-                                const std::optional<Expression>& other) {
-    return one && other ? same(*one, *other) : one.has_value() == other.has_value();
-}
-
-}  // namespace
 
 bool same(const Expression& one, const Expression& other) {
     return one.op == other.op && one.type == other.type && one.index == other.index &&
@@ -23,10 +15,14 @@ bool same(const Expression& one, const Expression& other) {
                [](const Expression& left, const Expression& right) { return same(left, right); });
 }
 
+bool same(const std::optional<Expression>& one, const std::optional<Expression>& other) {
+    return one && other ? same(*one, *other) : one.has_value() == other.has_value();
+}
+
 bool same(const Aggregate& one, const Aggregate& other) {
     return one.function == other.function && one.type == other.type && one.scale == other.scale &&
-           one.percentile == other.percentile && same_or_none(one.input, other.input) &&
-           same_or_none(one.filter, other.filter);
+           one.percentile == other.percentile && same(one.input, other.input) &&
+           same(one.filter, other.filter);
 }
 
 bool same(const Statement& one, const Statement& other) {

@@ -64,32 +64,6 @@ std::string comparison(ValueType type, string_view sign) {
     return "$1[1]" + std::string{cast} + ' ' + std::string{sign} + " $1[2]" + std::string{cast};
 }
 
-string_view sign_of(Op op) {
-    switch (op) {
-        case Op::equal:
-            return "=";
-        case Op::not_equal:
-        case Op::distinct_from:
-            return "<>";
-        case Op::less:
-            return "<";
-        case Op::less_equal:
-            return "<=";
-        case Op::greater:
-            return ">";
-        case Op::greater_equal:
-            return ">=";
-        case Op::add:
-            return "+";
-        case Op::subtract:
-            return "-";
-        case Op::multiply:
-            return "*";
-        default:
-            return "%";
-    }
-}
-
 // Whether nothing has rounded it yet: it stands as top/bottom.
 bool is_quotient(const Expression& one) {
     const auto any_argument = [&] { return std::ranges::any_of(one.arguments, is_quotient); };
@@ -239,7 +213,8 @@ private:
 
     [[nodiscard]] Texts with_comparison(const Expression& one) const {
         Texts parts = all(one);
-        parts.insert(parts.begin(), as_string(comparison(one.arguments[0].type, sign_of(one.op))));
+        const string_view sign = sign_of(one.op == Op::distinct_from ? Op::not_equal : one.op);
+        parts.insert(parts.begin(), as_string(comparison(one.arguments[0].type, sign)));
         return parts;
     }
 

@@ -39,39 +39,8 @@ struct Printed {
     int level = kWhole;
 };
 
-[[nodiscard]] string_view sign_of(Op op) {
-    switch (op) {
-        case Op::equal:
-            return " = ";
-        case Op::not_equal:
-            return " <> ";
-        case Op::less:
-            return " < ";
-        case Op::less_equal:
-            return " <= ";
-        case Op::greater:
-            return " > ";
-        case Op::greater_equal:
-            return " >= ";
-        case Op::add:
-            return " + ";
-        case Op::subtract:
-            return " - ";
-        case Op::multiply:
-            return " * ";
-        case Op::divide:
-            return " / ";
-        case Op::modulo:
-            return " % ";
-        case Op::concat:
-            return " || ";
-        case Op::logical_and:
-            return " AND ";
-        case Op::logical_or:
-            return " OR ";
-        default:
-            return "";
-    }
+[[nodiscard]] std::string between(Op op) {
+    return ' ' + std::string{sign_of(op)} + ' ';
 }
 
 class Printer {
@@ -203,7 +172,7 @@ private:
         const bool is_and = one.op == Op::logical_and;
         std::string sql;
         for (const Expression& argument : one.arguments) {
-            sql += sql.empty() ? string_view{} : sign_of(one.op);
+            sql += sql.empty() ? std::string{} : between(one.op);
             sql += at_least(argument, is_and ? kNot : kAnd);
         }
         return {std::move(sql), is_and ? kAnd : kOr};
@@ -255,7 +224,7 @@ private:
 
     // The right side of what is read from the left binds closer.
     [[nodiscard]] Printed infix(const Expression& one, int level, int left) const {
-        return {at_least(one.arguments[0], left) + std::string{sign_of(one.op)} +
+        return {at_least(one.arguments[0], left) + between(one.op) +
                     at_least(one.arguments[1], level + 1),
                 level};
     }

@@ -160,6 +160,9 @@ struct Expression {
 
 // The same meaning, wherever it stands in the text: what finds that two aggregates are one.
 [[nodiscard]] bool same(const Expression& one, const Expression& other);
+// None is the same as none.
+[[nodiscard]] bool same(const std::optional<Expression>& one,
+                        const std::optional<Expression>& other);
 
 // ---- the statement -----------------------------------------------------------------------------
 
