@@ -12,23 +12,17 @@
 #include "kstream/codec/wire.hpp"
 #include "kstream/core/murmur2.hpp"
 #include "kstream/job/parse.hpp"
-#include "kstream/pipeline/map_fold.hpp"
-#include "kstream/pipeline/totals_fold.hpp"
-#include "support/fakes/memory_log.hpp"
-#include "support/fakes/recording_log.hpp"
 #include "support/fakes/seeded.hpp"
-#include "support/fakes/statement_job.hpp"
+#include "support/fakes/statement_world.hpp"
 #include "support/random_record.hpp"
 #include "support/random_statement.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
 #include <cstdint>
-#include <deque>
 #include <fstream>
 #include <functional>
 #include <iterator>
-#include <map>
 #include <memory>
 #include <optional>
 #include <sstream>
@@ -40,18 +34,8 @@
 namespace kstream::audit {
 namespace {
 
-using testing::MemoryLog;
-using testing::RecordingLog;
+using testing::kRegion;
 using testing::Seeded;
-
-constexpr std::string_view kRegion = "south";
-
-class LoopHeaders final : public HeaderReader {
-public:
-    [[nodiscard]] Result<std::vector<HeaderView>> headers(const RecordView&) const override {
-        return std::vector<HeaderView>{{"region", "north"}, {"region", kRegion}};
-    }
-};
 
 // As a reader of the source has them.
 class AuditHeaders final : public LogReader {
@@ -72,86 +56,11 @@ std::shared_ptr<const StatementAudit> audit_of(const Job& job) {
     return *made;
 }
 
-// A record of a topic that the job wrote, to be forged.
-struct Written {
-    PartitionId partition;
-    std::string key;
-    std::optional<std::string> value;
-    std::string transaction;
-    std::string run_id;
-};
+using Written = testing::WrittenRecord;  // to be forged
 
-// One source partition and one state partition, written by the loops themselves.
-struct World {
-    explicit World(std::string_view text) : job(testing::make_statement_job(text)) {
-        map = std::make_unique<MapFold>(job, MapFoldConfig{}, recorded,
-                                        MapFoldPorts{.headers = &headers, .tally = nullptr});
-        totals = std::make_unique<TotalsFold>(job, TotalsFoldConfig{.shown_keys = 10}, recorded);
-        totals->install(std::make_unique<TotalsState>(job, PartitionId{0}));
-        Step open;
-        open.ranges.push_back({PartitionId{0}, Offset{0}, Offset{0}});
-        REQUIRE(map->seal_open(open));
-        hand_on(open);
-    }
-
-    void add(std::string_view value) {
-        const Offset at = log.append(TopicRole::source, 0, "tx", value, 1'700'000'000'123);
-        const std::vector<RecordView> records{log.view(TopicRole::source, PartitionId{0}, at)};
-        REQUIRE(map->fold(records));
-    }
-
-    void commit() {
-        Step step;
-        const Offset end = log.end(TopicRole::source, PartitionId{0});
-        step.ranges.push_back({PartitionId{0}, sealed, end});
-        sealed = end;
-        REQUIRE(map->seal(step));
-        hand_on(step);
-        Step out;
-        out.ranges.push_back(
-            {PartitionId{0}, Offset{0}, log.end(TopicRole::repartition, PartitionId{0})});
-        REQUIRE(totals->seal(out));
-        totals->committed(0);
-        for (const OutputBatch::Record& record : out.outputs.records()) {
-            Written written{.partition = record.partition,
-                            .key = std::string{*out.outputs.key(record)},
-                            .value = {},
-                            .transaction = {},
-                            .run_id = {}};
-            if (const auto value = out.outputs.value(record)) {
-                written.value = std::string{*value};
-            }
-            if (record.topic != TopicRole::results) {
-                changelog.push_back(written);
-                continue;
-            }
-            for (const auto& [name, value] : out.outputs.header_sets()[record.headers]) {
-                written.transaction = name == kTransactionHeader ? *value : written.transaction;
-                written.run_id = name == kRunIdHeader ? *value : written.run_id;
-            }
-            results.push_back(written);
-        }
-    }
-
-    void hand_on(const Step& step) {
-        for (const OutputBatch::Record& record : step.outputs.records()) {
-            if (record.topic == TopicRole::dead_letters) {
-                std::string letter;
-                for (const auto& [name, value] : step.outputs.header_sets()[record.headers]) {
-                    if (name == "kstream.reason" || name == "kstream.field") {
-                        letter += (letter.empty() ? "" : " ") + value.value_or("NULL");
-                    }
-                }
-                dead_letters.push_back(letter);
-                continue;
-            }
-            const Offset at =
-                log.append(TopicRole::repartition, 0, std::nullopt, *step.outputs.value(record));
-            const std::vector<RecordView> records{
-                log.view(TopicRole::repartition, PartitionId{0}, at)};
-            REQUIRE(totals->fold(records));
-        }
-    }
+// What the loops have written, for an audit.
+struct World : testing::StatementWorld {
+    using StatementWorld::StatementWorld;
 
     [[nodiscard]] RecordView view(const Written& written, std::int64_t offset) const {
         RecordView view;
@@ -249,16 +158,6 @@ struct World {
         source.begin_at(reader.metas());
     }
 
-    Job job;
-    MemoryLog log;
-    RecordingLog recorded;
-    LoopHeaders headers;
-    std::unique_ptr<MapFold> map;
-    std::unique_ptr<TotalsFold> totals;
-    Offset sealed{0};
-    std::vector<Written> changelog;
-    std::vector<Written> results;
-    std::vector<std::string> dead_letters;
     mutable std::size_t read = 0;  // records of the source, by the last audit
 };
 

@@ -8,6 +8,7 @@
 #include "kstream/pipeline/totals_state.hpp"
 #include "support/fakes/seeded.hpp"
 #include "support/fakes/statement_job.hpp"
+#include "support/fakes/writes.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -23,7 +24,11 @@
 namespace kstream {
 namespace {
 
+using testing::meta_of;
+using testing::restore_all;
 using testing::Seeded;
+using testing::Writes;
+using testing::writes_to;
 
 constexpr PartitionId kHere{0};
 constexpr std::int64_t kUnit = 1'000'000'000;  // of the number 1
@@ -47,10 +52,8 @@ struct Row {
     [[nodiscard]] bool passes() const { return sum >= 10 && sum <= 20; }
     friend bool operator==(const Row&, const Row&) = default;
 };
-using Model = std::map<std::string, Row>;                            // by group
-using Changelog = std::vector<std::pair<std::string, std::string>>;  // in order
-using Published = std::map<std::string, std::string>;                // what a reader holds
-using Writes = std::vector<std::pair<std::string, std::optional<std::string>>>;  // of results
+using Model = std::map<std::string, Row>;              // by group
+using Published = std::map<std::string, std::string>;  // what a reader holds
 
 std::string result_of(const std::string& key, const Row& row) {
     return R"({"k":")" + key + R"(","s":)" + std::to_string(row.sum) + R"(,"n":)" +
@@ -67,26 +70,8 @@ Published results_of(const Model& model) {
     return results;
 }
 
-Writes writes_of(const OutputBatch& out) {
-    Writes writes;
-    for (const OutputBatch::Record& record : out.records()) {
-        if (record.topic == TopicRole::results) {
-            const auto value = out.value(record);
-            writes.emplace_back(std::string{*out.key(record)},
-                                value ? std::optional{std::string{*value}} : std::nullopt);
-        }
-    }
-    return writes;
-}
-
-Changelog changelog_of(const OutputBatch& out) {
-    Changelog records;
-    for (const OutputBatch::Record& record : out.records()) {
-        if (record.topic == TopicRole::changelog) {
-            records.emplace_back(*out.key(record), *out.value(record));
-        }
-    }
-    return records;
+Writes results_in(const OutputBatch& out) {
+    return writes_to(TopicRole::results, out);
 }
 
 // As a reader of results takes them. No tombstone is of a key that it does not have.
@@ -111,12 +96,6 @@ UInt128 hash_of(const Job& job, const Model& model) {
     return hash;
 }
 
-Meta meta_of(const Job& job, const OutputBatch& out) {
-    const Result<Meta> meta = decode_meta_value(changelog_of(out).back().second, job.kinds);
-    REQUIRE(meta);
-    return *meta;
-}
-
 // One key of kBetween, step by step.
 struct OneKey {
     OneKey() {
@@ -127,8 +106,8 @@ struct OneKey {
     Writes seal() {
         OutputBatch out;
         state.seal(Offset{1}, out);
-        hash = meta_of(job, out).state_hash;
-        return writes_of(out);
+        hash = meta_of(out, job.kinds).state_hash;
+        return results_in(out);
     }
     Writes step(std::int64_t amount) {
         add(amount);
@@ -208,7 +187,7 @@ TEST_CASE("HAVING that is NULL or beyond the bounds of numbers does not let pass
         REQUIRE(state.apply_delta(key_of("a"), slots));
         OutputBatch out;
         state.seal(Offset{1}, out);
-        return writes_of(out).size();
+        return results_in(out).size();
     };
     CHECK(writes("max(v) FILTER (WHERE v > 100) > 5", 1) == 0);  // NULL
     CHECK(writes("max(v) FILTER (WHERE v > 100) IS NULL", 1) == 1);
@@ -224,7 +203,7 @@ TEST_CASE("publishing again writes the keys that pass, and tombstones of none", 
     const Job job = testing::make_statement_job(kBetween);
     TotalsState state{job, kHere};
     Model model;
-    Changelog log;
+    Writes log;
     Published published;
     for (const auto& [key, sum] : {std::pair{"never", 1}, {"passes", 15}, {"stops", 12}}) {
         REQUIRE(state.apply_delta(key_of(key), slots_of(sum, 1)));
@@ -234,9 +213,9 @@ TEST_CASE("publishing again writes the keys that pass, and tombstones of none", 
         OutputBatch out;
         state.seal(Offset{1}, out);
         state.committed();
-        const Changelog records = changelog_of(out);
+        const Writes records = writes_to(TopicRole::changelog, out);
         log.insert(log.end(), records.begin(), records.end());
-        read(writes_of(out), published);
+        read(results_in(out), published);
     };
     commit();
     REQUIRE(state.apply_delta(key_of("stops"), slots_of(50, 1)));
@@ -245,17 +224,14 @@ TEST_CASE("publishing again writes the keys that pass, and tombstones of none", 
     CHECK(published == results_of(model));
 
     TotalsState restored{job, kHere};
-    for (const auto& [key, value] : log) {
-        REQUIRE(restored.restore(key, value));
-    }
-    REQUIRE(restored.finish_restore());
+    REQUIRE(restore_all(restored, log));
     restored.write_again();
     restored.fill_again(10, 1 << 20);
     OutputBatch out;
     restored.seal(Offset{2}, out);
-    CHECK(writes_of(out) == Writes{{"passes", result_of("passes", {15, 1})}});
-    CHECK(changelog_of(out).size() == 4);  // totals of all, and meta
-    CHECK(meta_of(job, out).state_hash == hash_of(job, model));
+    CHECK(results_in(out) == Writes{{"passes", result_of("passes", {15, 1})}});
+    CHECK(writes_to(TopicRole::changelog, out).size() == 4);  // totals of all, and meta
+    CHECK(meta_of(out, job.kinds).state_hash == hash_of(job, model));
 }
 
 TEST_CASE("results, hash and changelog agree with HAVING, whatever is taken back", "[having]") {
@@ -268,7 +244,7 @@ TEST_CASE("results, hash and changelog agree with HAVING, whatever is taken back
         Model sealed;
         Model filling;
         Published published;
-        Changelog log;
+        Writes log;
         OutputBatch flight;
         bool flies = false;
         for (int step = 0; step < 80; ++step) {
@@ -277,7 +253,7 @@ TEST_CASE("results, hash and changelog agree with HAVING, whatever is taken back
                     if (!flies) {
                         flight.clear();
                         state->seal(Offset{step}, flight);
-                        REQUIRE(meta_of(job, flight).state_hash == hash_of(job, filling));
+                        REQUIRE(meta_of(flight, job.kinds).state_hash == hash_of(job, filling));
                         sealed = filling;
                         flies = true;
                     }
@@ -285,9 +261,9 @@ TEST_CASE("results, hash and changelog agree with HAVING, whatever is taken back
                 case 1:
                     if (flies) {
                         state->committed();
-                        const Changelog records = changelog_of(flight);
+                        const Writes records = writes_to(TopicRole::changelog, flight);
                         log.insert(log.end(), records.begin(), records.end());
-                        const Writes writes = writes_of(flight);
+                        const Writes writes = results_in(flight);
                         tombstones += static_cast<int>(std::ranges::count_if(
                             writes, [](const auto& one) { return !one.second; }));
                         read(writes, published);
@@ -310,10 +286,7 @@ TEST_CASE("results, hash and changelog agree with HAVING, whatever is taken back
                 case 3:
                     if (random.chance(15) && !flies && filling == committed && !log.empty()) {
                         state.emplace(job, kHere);  // another process
-                        for (const auto& [key, value] : log) {
-                            REQUIRE(state->restore(key, value));
-                        }
-                        REQUIRE(state->finish_restore());
+                        REQUIRE(restore_all(*state, log));
                     }
                     break;
                 default:
@@ -392,14 +365,14 @@ TEST_CASE("a restore notices a key that is published and should not be", "[havin
     REQUIRE(state.apply_delta(key_of("a"), slots_of(15, 1)));
     OutputBatch out;
     state.seal(Offset{1}, out);
-    const Changelog log = changelog_of(out);
+    const Writes log = writes_to(TopicRole::changelog, out);
     REQUIRE(log.size() == 2);
     for (const bool published : {true, false}) {
         std::string total;
         append_total_value(total, 1, job.kinds, slots_of(15, 1), nullptr, published);
         TotalsState restored{job, kHere};
         REQUIRE(restored.restore(log[0].first, total));
-        REQUIRE(restored.restore(log[1].first, log[1].second));
+        REQUIRE(restored.restore(log[1].first, log[1].second.value()));
         const Result<void> whole = restored.finish_restore();
         CHECK(whole.has_value() == published);
         CHECK((whole || whole.error().exit_code == ExitCode::integrity));

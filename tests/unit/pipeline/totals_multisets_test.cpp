@@ -6,6 +6,7 @@
 #include "kstream/pipeline/totals_state.hpp"
 #include "support/fakes/seeded.hpp"
 #include "support/fakes/test_job.hpp"
+#include "support/fakes/writes.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -21,7 +22,12 @@
 namespace kstream {
 namespace {
 
+using testing::compact;
+using testing::Compacted;
+using testing::restore_all;
 using testing::Seeded;
+using testing::Writes;
+using testing::writes_to;
 
 constexpr PartitionId kHere{1};
 constexpr std::uint8_t kValues = 1;  // the accumulator
@@ -44,7 +50,6 @@ struct Model {
     std::map<std::string, Row> rows;
     std::uint64_t last_number = 0;
 };
-using Changelog = std::map<std::string, std::optional<std::string>>;  // compacted
 
 std::string key_of(std::uint64_t number) {
     const std::string text = std::to_string(number);
@@ -99,33 +104,16 @@ UInt128 hash_of(const Job& job, const Model& model) {
     return hash;
 }
 
-std::size_t seal_into(TotalsState& state, Changelog& log) {
+std::size_t seal_into(TotalsState& state, Compacted& log) {
     OutputBatch out;
     state.seal(Offset{1}, out);
-    std::size_t elements = 0;
-    for (const OutputBatch::Record& record : out.records()) {
-        if (record.topic == TopicRole::changelog) {
-            const std::string key{*out.key(record)};
-            const auto value = out.value(record);
-            log[key] = value ? std::optional{std::string{*value}} : std::nullopt;
-            elements += key.front() == kElementKeyByte ? 1U : 0U;
-        }
-    }
-    return elements;
+    const Writes writes = writes_to(TopicRole::changelog, out);
+    compact(log, writes);
+    return static_cast<std::size_t>(std::ranges::count_if(
+        writes, [](const auto& write) { return write.first.front() == kElementKeyByte; }));
 }
 
-Result<void> restore_all(TotalsState& state, const Changelog& log) {
-    for (const auto& [key, value] : log) {
-        if (!value) {
-            state.restore_tombstone(key);
-        } else if (Result<void> done = state.restore(key, *value); !done) {
-            return done;
-        }
-    }
-    return state.finish_restore();
-}
-
-Meta meta_of(const Changelog& log, const Job& job) {
+Meta meta_of(const Compacted& log, const Job& job) {
     Result<Meta> meta = decode_meta_value(*log.at(std::string{meta_key()}), job.kinds);
     REQUIRE(meta);
     return *std::move(meta);
@@ -141,7 +129,7 @@ TEST_CASE("multisets go through steps, aborts and restores as a plain model does
         Seeded dice{seed};
         TotalsState state{job, kHere};
         Model committed;
-        Changelog log;
+        Compacted log;
         for (int step = 0; step < 30; ++step) {
             Model model = committed;
             for (std::size_t deltas = 1 + dice.below(4); deltas > 0; --deltas) {
@@ -159,7 +147,7 @@ TEST_CASE("multisets go through steps, aborts and restores as a plain model does
                 state.undo_filling();
                 continue;
             }
-            Changelog next = log;
+            Compacted next = log;
             seal_into(state, next);
             REQUIRE(meta_of(next, job).state_hash == hash_of(job, model));
             if (dice.chance(20)) {
@@ -196,7 +184,7 @@ TEST_CASE("a step writes each value that has changed once", "[multisets]") {
     const Job job = multiset_job(kDefaultMaxDistinct);
     TotalsState state{job, kHere};
     Model model;
-    Changelog log;
+    Compacted log;
     apply(state, model, key_of(1), {{-5, 1}, {7, 2}}, kDefaultMaxDistinct);
     apply(state, model, key_of(1), {{7, 1}}, kDefaultMaxDistinct);
     CHECK(seal_into(state, log) == 2);
@@ -213,7 +201,7 @@ TEST_CASE("the values of a multiset that is over go step by step", "[multisets]"
     const Job job = multiset_job(kMany - 1);
     TotalsState state{job, kHere};
     Model model;
-    Changelog log;
+    Compacted log;
     std::vector<CountedValue> values;
     for (std::uint64_t i = 0; i < kMany; ++i) {
         values.push_back({static_cast<Int128>(i), 1});
@@ -222,7 +210,7 @@ TEST_CASE("the values of a multiset that is over go step by step", "[multisets]"
     seal_into(state, log);
     state.undo_in_flight();
     CHECK(state.sets_over() == 0);
-    Changelog whole;
+    Compacted whole;
     apply(state, model, key_of(1), values, kMany - 1);
     seal_into(state, whole);
     state.committed();
@@ -250,11 +238,11 @@ TEST_CASE("a restore notices a multiset that is not whole", "[multisets]") {
     const Job job = multiset_job(kDefaultMaxDistinct);
     TotalsState state{job, kHere};
     Model model;
-    Changelog log;
+    Compacted log;
     apply(state, model, key_of(1), {{-5, 1}, {7, 2}}, kDefaultMaxDistinct);
     apply(state, model, key_of(2), {{-5, 4}}, kDefaultMaxDistinct);
     seal_into(state, log);
-    const auto refusal = [&job](const Changelog& changed) {
+    const auto refusal = [&job](const Compacted& changed) {
         TotalsState restored{job, kHere};
         const Result<void> done = restore_all(restored, changed);
         REQUIRE_FALSE(done);
@@ -263,15 +251,15 @@ TEST_CASE("a restore notices a multiset that is not whole", "[multisets]") {
     };
     std::string key;
     append_value_key(key, {1, kValues}, 7);
-    Changelog missing = log;
+    Compacted missing = log;
     missing.erase(key);
     CHECK(refusal(missing).contains("number 1 has 1 elements"));
-    Changelog moved = missing;
+    Compacted moved = missing;
     std::string other;
     append_value_key(other, {1, kValues}, 8);
     moved[other] = log.at(key);
     CHECK(refusal(moved).contains("the hash that meta states"));
-    Changelog counted = log;
+    Compacted counted = log;
     append_element_value(counted[key].emplace(), 1, 3);
     CHECK(refusal(counted).contains("number 1 has 4 elements"));
 }

@@ -6,6 +6,7 @@
 #include "kstream/pipeline/totals_state.hpp"
 #include "support/fakes/seeded.hpp"
 #include "support/fakes/test_job.hpp"
+#include "support/fakes/writes.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -22,7 +23,12 @@
 namespace kstream {
 namespace {
 
+using testing::compact;
+using testing::Compacted;
+using testing::meta_of;
+using testing::restore_all;
 using testing::Seeded;
+using testing::writes_to;
 
 constexpr PartitionId kHere{1};
 constexpr std::uint8_t kFirst = 1;  // accumulators that are sets
@@ -58,7 +64,6 @@ struct Model {
     std::uint64_t max_distinct = kDefaultMaxDistinct;
     friend bool operator==(const Model&, const Model&) = default;
 };
-using Changelog = std::map<std::string, std::optional<std::string>>;  // compacted
 
 std::string key_of(std::uint64_t number) {
     const std::string text = std::to_string(number);
@@ -118,30 +123,16 @@ UInt128 hash_of(const Model& model) {
     return hash;
 }
 
-using Records = std::vector<std::pair<std::string, std::optional<std::string>>>;
-Records records_of(const OutputBatch& out) {
-    Records records;
-    for (const OutputBatch::Record& record : out.records()) {
-        if (record.topic == TopicRole::changelog) {
-            const auto value = out.value(record);
-            records.emplace_back(*out.key(record),
-                                 value ? std::optional{std::string{*value}} : std::nullopt);
-        }
-    }
-    return records;
-}
-
 void check_meta(const OutputBatch& out, const Model& model) {
-    const Result<Meta> meta = decode_meta_value(*records_of(out).back().second, kJob.kinds);
-    REQUIRE(meta);
-    REQUIRE(meta->keys == model.rows.size());
-    REQUIRE(meta->last_number == model.last_number);
-    REQUIRE(meta->state_hash == hash_of(model));
+    const Meta meta = meta_of(out, kJob.kinds);
+    REQUIRE(meta.keys == model.rows.size());
+    REQUIRE(meta.last_number == model.last_number);
+    REQUIRE(meta.state_hash == hash_of(model));
     std::uint64_t elements = 0;
     for (const auto& entry : model.rows) {
         elements += entry.second.first.size();
     }
-    REQUIRE(meta->slots[kFirst].value() == Int192{Int128{elements}});
+    REQUIRE(meta.slots[kFirst].value() == Int192{Int128{elements}});
 }
 
 // What fills, as a seal would write it.
@@ -150,17 +141,6 @@ void check_equal(const TotalsState& state, const Model& model) {
     OutputBatch out;
     copy.seal(Offset{0}, out);
     check_meta(out, model);
-}
-
-Result<void> restore_all(TotalsState& state, const Changelog& log) {
-    for (const auto& [key, value] : log) {
-        if (!value) {
-            state.restore_tombstone(key);
-        } else if (Result<void> done = state.restore(key, *value); !done) {
-            return done;
-        }
-    }
-    return state.finish_restore();
 }
 
 }  // namespace
@@ -174,7 +154,7 @@ TEST_CASE("sets of two layers are taken back, committed and restored", "[sets]")
         committed.max_distinct = job.spec.max_distinct;
         Model sealed = committed;
         Model filling = committed;
-        Changelog log;
+        Compacted log;
         OutputBatch flight;
         bool flies = false;
         for (int step = 0; step < 60; ++step) {
@@ -191,9 +171,7 @@ TEST_CASE("sets of two layers are taken back, committed and restored", "[sets]")
                 case 1:
                     if (flies) {
                         state->committed();
-                        for (const auto& [key, value] : records_of(flight)) {
-                            log[key] = value;
-                        }
+                        compact(log, writes_to(TopicRole::changelog, flight));
                         committed = sealed;
                         flies = false;
                     }
@@ -236,7 +214,7 @@ TEST_CASE("a set with too many values is over for good, whichever came first", "
         TotalsState state{kCapped, kHere};
         Model model;
         model.max_distinct = kCapped.spec.max_distinct;
-        Changelog log;
+        Compacted log;
         for (std::size_t from = 0; from < numbers.size(); from += step) {
             std::vector<Element> elements;
             for (std::size_t i = from; i < std::min(numbers.size(), from + step); ++i) {
@@ -247,9 +225,7 @@ TEST_CASE("a set with too many values is over for good, whichever came first", "
             state.seal(Offset{1}, out);
             state.committed();
             check_meta(out, model);
-            for (const auto& [key, value] : records_of(out)) {
-                log[key] = value;
-            }
+            compact(log, writes_to(TopicRole::changelog, out));
         }
         // Of all elements there is a tombstone; whoever takes over has a set that is over.
         TotalsState restored{kCapped, kHere};
@@ -304,7 +280,7 @@ TEST_CASE("the sweep takes some with each step, and a restore goes on with it", 
     const std::vector<std::span<const Element>> all{elements, {}};
     const std::vector<std::span<const Element>> none(2);
     REQUIRE(state.apply_delta(key_of(1), delta, nullptr, all));
-    Changelog log;
+    Compacted log;
     std::size_t left = kMany;
     std::size_t steps = 0;
     std::size_t most = 0;
@@ -317,7 +293,7 @@ TEST_CASE("the sweep takes some with each step, and a restore goes on with it", 
         of.seal(Offset{1}, out);
         of.committed();
         std::size_t tombstones = 0;
-        for (const auto& [key, value] : records_of(out)) {
+        for (const auto& [key, value] : writes_to(TopicRole::changelog, out)) {
             log[key] = value;
             tombstones += value ? 0U : 1U;
         }
@@ -349,7 +325,7 @@ TEST_CASE("a step writes what is new of a set, and nothing of what was there", "
         OutputBatch out;
         state.seal(Offset{1}, out);
         state.committed();
-        return records_of(out).size() - 2;  // a total and meta
+        return writes_to(TopicRole::changelog, out).size() - 2;  // a total and meta
     };
     CHECK(step({element(1), element(2), element(3)}) == 3);
     CHECK(step({element(1), element(3)}) == 0);
@@ -366,11 +342,9 @@ TEST_CASE("a restore notices a set that is not whole", "[sets]") {
     apply(state, model, key_of(9), {}, {});  // has no number
     OutputBatch out;
     state.seal(Offset{1}, out);
-    Changelog log;
-    for (const auto& [key, value] : records_of(out)) {
-        log[key] = value;
-    }
-    const auto refusal = [](const Changelog& changed) {
+    Compacted log;
+    compact(log, writes_to(TopicRole::changelog, out));
+    const auto refusal = [](const Compacted& changed) {
         TotalsState restored{kJob, kHere};
         const Result<void> done = restore_all(restored, changed);
         REQUIRE_FALSE(done);
@@ -383,13 +357,13 @@ TEST_CASE("a restore notices a set that is not whole", "[sets]") {
     std::string key;
     append_element_key(key, {ElementOwner{2, kFirst}, element(1)});
     REQUIRE(log.contains(key));
-    Changelog missing = log;
+    Compacted missing = log;
     missing.erase(key);
     CHECK(refusal(missing).contains("number 2 has 1 elements"));
 
     std::string other;
     append_element_key(other, {ElementOwner{2, kFirst}, element(7)});
-    Changelog more = log;
+    Compacted more = log;
     more[other] = log[key];
     CHECK(refusal(more).contains("number 2 has 3 elements"));
     more.erase(key);  // as many, but another one
@@ -397,20 +371,20 @@ TEST_CASE("a restore notices a set that is not whole", "[sets]") {
 
     std::string orphan;
     append_element_key(orphan, {ElementOwner{4, kFirst}, element(1)});
-    Changelog orphaned = log;
+    Compacted orphaned = log;
     orphaned[orphan] = log[key];
     CHECK(refusal(orphaned).contains("number 4, which no total has"));
 
     for (const auto& [number, accumulator] : {std::pair{0U, kFirst}, {1U, std::uint8_t{0}}}) {
         std::string wrong;
         append_element_key(wrong, {ElementOwner{number, accumulator}, element(1)});
-        Changelog strange = log;
+        Compacted strange = log;
         strange[wrong] = log[key];
         CHECK(refusal(strange).contains("a set that this job does not have"));
     }
     std::string total_of_one;
     append_total_key(total_of_one, key_of(1));
-    Changelog twice = log;
+    Compacted twice = log;
     append_total_value(twice[total_of_one].emplace(), 1, kJob.kinds,
                        slots_of(model.rows[key_of(1)]), nullptr, std::nullopt, 1);
     CHECK(refusal(twice).contains("number 1"));

@@ -6,6 +6,7 @@
 #include "support/fakes/batches.hpp"
 #include "support/fakes/seeded.hpp"
 #include "support/fakes/test_job.hpp"
+#include "support/fakes/writes.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -166,12 +167,7 @@ void apply_random_step(Seeded& random, TotalsState& state, Model& model) {
 
 Result<TotalsState> restored(const Changelog& records) {
     TotalsState state{kJob, kHere};
-    for (const auto& [key, value] : records) {
-        if (Result<void> done = state.restore(key, value); !done) {
-            return std::unexpected(done.error());
-        }
-    }
-    if (Result<void> done = state.finish_restore(); !done) {
+    if (Result<void> done = testing::restore_all(state, records); !done) {
         return std::unexpected(done.error());
     }
     return state;
@@ -619,12 +615,9 @@ TEST_CASE("a total past 128 bits goes on, is undone and comes back from the chan
               .value()
               .find("\"valor_total_por_vendedor\":340282366920938463463374607431.768211454,") !=
           std::string_view::npos);
-    TotalsState again{kJob, kHere};
-    for (const auto& [key, value] : log) {
-        REQUIRE(again.restore(key, value));
-    }
-    REQUIRE(again.finish_restore());
-    CHECK(probe(again) == probe(state));
+    const Result<TotalsState> again = restored(log);
+    REQUIRE(again);
+    CHECK(probe(*again) == probe(state));
 
     state.committed();
     const Meta before = probe(state);

@@ -6,6 +6,7 @@
 #include "kstream/pipeline/totals_state.hpp"
 #include "support/fakes/seeded.hpp"
 #include "support/fakes/test_job.hpp"
+#include "support/fakes/writes.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -20,7 +21,11 @@
 namespace kstream {
 namespace {
 
+using testing::meta_of;
+using testing::restore_all;
 using testing::Seeded;
+using testing::Writes;
+using testing::writes_to;
 
 constexpr PartitionId kHere{1};
 
@@ -41,7 +46,6 @@ struct Row {
     friend bool operator==(const Row&, const Row&) = default;
 };
 using Model = std::map<std::string, Row>;
-using Changelog = std::vector<std::pair<std::string, std::string>>;
 
 std::string key_of(std::uint64_t number) {
     std::string text = std::to_string(number);
@@ -76,27 +80,16 @@ UInt128 hash_of(const Model& model) {
     return hash;
 }
 
-Changelog changelog_of(const OutputBatch& out) {
-    Changelog records;
-    for (const OutputBatch::Record& record : out.records()) {
-        if (record.topic == TopicRole::changelog) {
-            records.emplace_back(out.key(record).value(), out.value(record).value());
-        }
-    }
-    return records;
-}
-
 // What is filling included: the hash covers every entry.
 void check_equal(const TotalsState& state, const Model& model) {
     TotalsState copy{state};
     OutputBatch out;
     copy.seal(Offset{0}, out);
-    const Result<Meta> meta = decode_meta_value(changelog_of(out).back().second, kJob.kinds);
-    REQUIRE(meta);
-    REQUIRE(meta->keys == model.size());
-    REQUIRE(meta->state_hash == hash_of(model));
+    const Meta meta = meta_of(out, kJob.kinds);
+    REQUIRE(meta.keys == model.size());
+    REQUIRE(meta.state_hash == hash_of(model));
     // No text of a job stands in meta.
-    REQUIRE_FALSE(meta->slots[1].present());
+    REQUIRE_FALSE(meta.slots[1].present());
 }
 
 void check_shown(const TotalsState& state, const Model& committed) {
@@ -109,12 +102,9 @@ void check_shown(const TotalsState& state, const Model& committed) {
     }
 }
 
-TotalsState restored(const Changelog& records) {
+TotalsState restored(const Writes& records) {
     TotalsState state{kJob, kHere};
-    for (const auto& [key, value] : records) {
-        REQUIRE(state.restore(key, value));
-    }
-    REQUIRE(state.finish_restore());
+    REQUIRE(restore_all(state, records));
     return state;
 }
 
@@ -123,8 +113,8 @@ void run(Seeded& random, int steps, std::size_t text_bytes) {
     Model committed;
     Model sealed;
     Model filling;
-    Changelog log;
-    Changelog in_flight;
+    Writes log;
+    Writes in_flight;
     bool flies = false;
     for (int step = 0; step < steps; ++step) {
         switch (random.below(6)) {
@@ -132,7 +122,7 @@ void run(Seeded& random, int steps, std::size_t text_bytes) {
                 if (!flies) {
                     OutputBatch out;
                     state.seal(Offset{step}, out);
-                    in_flight = changelog_of(out);
+                    in_flight = writes_to(TopicRole::changelog, out);
                     sealed = filling;
                     flies = true;
                 }
@@ -221,7 +211,7 @@ TEST_CASE("texts that were replaced do not stay, whatever is in flight") {
 TEST_CASE("a restore of many replaced texts holds what is worth it, and no more") {
     TotalsState state{kJob, kHere};
     Model model;
-    Changelog log;
+    Writes log;
     for (int step = 0; step < 4000; ++step) {
         std::string text(kMaxTextBytes, 'z');
         std::ranges::copy(std::to_string(1'000'000 - step), text.begin());
@@ -229,13 +219,13 @@ TEST_CASE("a restore of many replaced texts holds what is worth it, and no more"
         OutputBatch out;
         state.seal(Offset{step}, out);
         state.committed();
-        const Changelog records = changelog_of(out);
+        const Writes records = writes_to(TopicRole::changelog, out);
         log.insert(log.end(), records.begin(), records.end());
     }
     TotalsState again{kJob, kHere};
     std::size_t most = 0;
     for (const auto& [key, value] : log) {
-        REQUIRE(again.restore(key, value));
+        REQUIRE(again.restore(key, value.value()));
         most = std::max(most, again.memory_bytes());
     }
     REQUIRE(again.finish_restore());
