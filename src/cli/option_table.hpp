@@ -47,7 +47,6 @@ inline constexpr std::size_t kSubcommandCount = 9;
 enum class NumberForm : std::uint8_t { plain, duration, duration_or_seconds };
 
 // Rows name only what they have: for members without an initializer GCC would warn about each row.
-// NOLINTBEGIN(readability-redundant-member-init)
 
 // What the readers of values.hpp need to know beyond the type.
 struct ValueRules {
@@ -107,7 +106,6 @@ struct OptionSpec {
     [[nodiscard]] std::string environment_name() const;
     [[nodiscard]] const Binding* binding(Subcommand id) const;  // nullptr: not for this subcommand
 };
-// NOLINTEND(readability-redundant-member-init)
 
 // Options that end in a member of config.hpp.
 [[nodiscard]] const std::vector<OptionSpec>& option_table();

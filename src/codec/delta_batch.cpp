@@ -183,14 +183,17 @@ bool read_identity(ByteReader& reader, Identity& identity) {
     identity.spec_hash = reader.u64();
     identity.scale = reader.u8();
     const std::uint8_t partitioner = reader.u8();
-    identity.partitioner = static_cast<Partitioner>(partitioner);
+    if (partitioner != static_cast<std::uint8_t>(Partitioner::murmur2)) {
+        return false;
+    }
+    identity.partitioner = Partitioner::murmur2;
     identity.state_partitions = static_cast<std::uint32_t>(reader.varint());
     identity.results_partitions = static_cast<std::uint32_t>(reader.varint());
     identity.initial_source_partitions = static_cast<std::uint32_t>(reader.varint());
     identity.source_id = reader.topic_id();
     identity.repartition_id = reader.topic_id();
     identity.changelog_id = reader.topic_id();
-    return !reader.failed() && partitioner == static_cast<std::uint8_t>(Partitioner::murmur2);
+    return !reader.failed();
 }
 
 std::string_view DeltaBatchWriter::finish(const BatchHeader& header) {

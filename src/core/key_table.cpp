@@ -153,7 +153,7 @@ void KeyTable::truncate(std::uint32_t new_size) {
     }
     if (new_size == 0) {
         // One pass over the cells beats one probe for each key. Capacity stays for the next step.
-        std::fill(cells_.begin(), cells_.end(), Cell{});
+        std::ranges::fill(cells_, Cell{});
         bytes_.clear();
         ends_.clear();
         return;

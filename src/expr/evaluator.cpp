@@ -15,12 +15,12 @@ using job::Op;
 using job::ValueType;
 
 // Of operands that are not both values, what a strict function comes to.
-const Value& worse(const Value& a, const Value& b) {
+const Value* worse(const Value* a, const Value* b) {
     for (const Tag tag : {Tag::error, Tag::missing, Tag::null}) {
-        if (a.tag == tag) {
+        if (a->tag == tag) {
             return a;
         }
-        if (b.tag == tag) {
+        if (b->tag == tag) {
             return b;
         }
     }
@@ -227,7 +227,7 @@ const Value& Evaluator::junction(const Node& node, std::uint32_t at, bool decide
             }
             continue;
         }
-        worst = worst == nullptr ? &one : &worse(*worst, one);
+        worst = worst == nullptr ? &one : worse(worst, &one);
     }
     return worst != nullptr ? *worst : keep(at, Value::of_truth(!decides));
 }
@@ -246,7 +246,7 @@ const Value& Evaluator::comparison(const Node& node, std::uint32_t at) {
                 return keep(at, Value::of_truth(holds(node.op, compare(a, b))));
         }
     }
-    const Value& worst = worse(a, b);
+    const Value& worst = *worse(&a, &b);
     if (worst.tag == Tag::error) {
         return worst;
     }
@@ -348,7 +348,7 @@ const Value& Evaluator::compute(const Node& node, std::uint32_t at) {
     const Value& a = value(argument(node, 0));
     if (node.count == 2) {
         const Value& b = value(argument(node, 1));
-        return a.is_value() && b.is_value() ? keep(at, binary(node, at, a, b)) : worse(a, b);
+        return a.is_value() && b.is_value() ? keep(at, binary(node, at, a, b)) : *worse(&a, &b);
     }
     if (!a.is_value()) {
         switch (node.op) {

@@ -122,8 +122,9 @@ Exact deviation(Natural spread, std::uint64_t n, std::uint64_t over, std::int32_
 
 std::uint64_t percentile_rank(std::string_view percentile, std::uint64_t n) {
     double p = 0;
-    const char* const end = percentile.data() + percentile.size();
-    const auto read = std::from_chars(percentile.data(), end, p);
+    const char* const begin = percentile.data();
+    const char* const end = begin + percentile.size();
+    const auto read = std::from_chars(begin, end, p);
     KSTREAM_CHECK(read.ec == std::errc{} && read.ptr == end && p >= 0 && p <= 1,
                   "checked with the statement");
     // Above 2^53 a double may be rounded past n.

@@ -49,7 +49,7 @@ enum class Answer : std::uint8_t {
     fine,               // speaks as the client does
 };
 
-// NOLINTBEGIN(readability-redundant-member-init): else GCC warns where one is left out
+// Without the initializers GCC warns where one is left out.
 struct ProbeResult {
     Answer answer = Answer::not_asked;
     std::string detail = {};
@@ -57,7 +57,6 @@ struct ProbeResult {
     bool tls = false;   // speaks TLS
     bool sasl = false;  // wants a login; where that is not known, as the client
 };
-// NOLINTEND(readability-redundant-member-init)
 
 // Of "host:port", "[::1]:9092", "host" (port 9092), with or without a protocol before it. Takes no
 // longer than the limit. Any thread.

@@ -24,7 +24,6 @@ struct HttpResponse {
     std::string content_type = "text/plain; charset=utf-8";
     std::string body;
     // Beside those of every response. Without the initializer GCC would warn where none is given.
-    // NOLINTNEXTLINE(readability-redundant-member-init)
     std::vector<std::pair<std::string, std::string>> headers = {};
 };
 

@@ -22,17 +22,17 @@ public:
 
     explicit KeyTable(std::uint64_t seed, std::size_t cells_in_cache = kCellsInCache);
 
-    // The index of `key`, which is added when it is new. Indexes count up from 0 in order of
+    // The index of `wanted`, which is added when it is new. Indexes count up from 0 in order of
     // insertion; `inserted` says whether this call added it.
     struct Found {
         std::uint32_t index;
         bool inserted;
     };
-    Found find_or_insert(std::string_view key);
+    Found find_or_insert(std::string_view wanted);
 
     // The index, or kNone.
     static constexpr std::uint32_t kNone = 0xffffffffU;
-    [[nodiscard]] std::uint32_t find(std::string_view key) const;
+    [[nodiscard]] std::uint32_t find(std::string_view wanted) const;
 
     // How many keys are best asked for together: what they touch has to fit the first-level cache.
     static constexpr std::size_t kTogether = 32;

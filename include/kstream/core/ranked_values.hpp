@@ -69,7 +69,7 @@ private:
     std::uint64_t change(Int128 value, CountOf count_of);
     // The run that has the value, or would have it. Precondition: there is one.
     [[nodiscard]] std::size_t run_of(Int128 value) const;
-    void split(std::size_t run);
+    void split(std::size_t index);
 
     std::vector<Run> runs_;
     std::uint64_t total_ = 0;

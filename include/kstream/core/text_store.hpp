@@ -24,7 +24,7 @@ public:
 
     // Puts one input, or the text of a delta, into the slot: where there is none or a worse one, it
     // is the slot's from now on. Commutative and associative. Whether it is.
-    bool merge(AggregateKind kind, Slot& slot, std::string_view text);
+    bool merge(AggregateKind kind, Slot& slot, std::string_view offered);
 
     // The same text in this store, which may be of another one now.
     [[nodiscard]] Slot copy_of(const TextStore& other, const Slot& slot);

@@ -106,7 +106,7 @@ public:
         return known.op == job::Op::literal ? literals_[known.index] : evaluate(known, node);
     }
     // Whether the node's value IS NULL: true, false or an error, and no number is read for it.
-    [[nodiscard]] Value null_test(std::uint32_t node);
+    [[nodiscard]] Value null_test(std::uint32_t at);
     // For what is made of values until begin().
     [[nodiscard]] Arena& arena() { return arena_; }
 
