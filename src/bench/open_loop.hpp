@@ -35,8 +35,8 @@ struct OpenLoop {
     std::uint64_t peak_memory = 0;  // bytes, of aggregate
 };
 
-// With topics of its own, `name` in their names. The job is the default one, or `statement`, a SELECT
-// with {} for the source topic that has the default job's columns among its own. Errors:
+// With topics of its own, `name` in their names. The job is the default one, or `statement`: a
+// SELECT with {} for the source topic, and the default job's columns among its own. Errors:
 // proved_wrong; those of the cluster; a stop.
 [[nodiscard]] Result<OpenLoop> run_open_loop(Bench& bench, const std::string& name,
                                              GeneratorOptions options,

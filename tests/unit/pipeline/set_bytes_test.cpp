@@ -18,7 +18,8 @@ namespace {
 // element.
 constexpr std::string_view kSetsAndMultisets =
     "SELECT id_vendedor, count(DISTINCT id_usuario) AS users, count(DISTINCT id_transacao) AS n, "
-    "percentile_disc(0.5) WITHIN GROUP (ORDER BY valor) AS middle, count(DISTINCT valor) FILTER "
+    "percentile_disc(0.5) WITHIN GROUP (ORDER BY valor::numeric) AS middle, count(DISTINCT valor) "
+    "FILTER "
     "(WHERE moeda = 'BRL') AS amounts, percentile_disc(0.9) WITHIN GROUP (ORDER BY "
     "to_timestamp(hora_transacao)) FILTER (WHERE metodo_pagamento = 'pix') AS late FROM t "
     "GROUP BY id_vendedor";
@@ -62,8 +63,8 @@ TEST_CASE("golden: all that both loops write of sets and multisets", "[golden]")
             deltas.add(step.outputs);
             written.add(totals.take(step.outputs));
         });
-        CHECK(deltas.shown() == "?");
-        CHECK(written.shown() == "?");
+        CHECK(deltas.shown() == "9 294d38d97cdef1d126a4681f7d32708b");
+        CHECK(written.shown() == "65283 4dcb79989c9e3446a05346c8a9f0b883");
     }
 }
 
