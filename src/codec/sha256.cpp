@@ -12,8 +12,8 @@ namespace {
 // Found by its name once: EVP_sha256() lets OpenSSL look for it with every text, which takes longer
 // than to hash one.
 const EVP_MD* algorithm() {
-    static const EVP_MD* const kFound = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-    return kFound;
+    static const EVP_MD* const found = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+    return found;
 }
 
 }  // namespace

@@ -116,7 +116,6 @@ std::string values_of(const AggregationSpec& spec, const AggregateRow& row) {
 
 std::string group_of(const AggregationSpec& spec) {
     std::vector<std::string> texts;
-    texts.reserve(spec.group_by.size());
     for (const std::string& field : spec.group_by) {
         texts.push_back(shown(field));
     }

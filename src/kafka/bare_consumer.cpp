@@ -47,7 +47,7 @@ public:
         rd_kafka_poll_set_consumer(client_.get());
         queue_.reset(rd_kafka_queue_get_consumer(client_.get()));
         assignment_.reset(rd_kafka_topic_partition_list_new(1));
-        for (std::size_t i = static_cast<std::size_t>(index); i < ends_.size();
+        for (auto i = static_cast<std::size_t>(index); i < ends_.size();
              i += static_cast<std::size_t>(read_.handles)) {
             if (read_.ends[i].value > 0) {
                 rd_kafka_topic_partition_list_add(assignment_.get(), read_.topic.c_str(),

@@ -19,7 +19,7 @@ struct Count {
 
 // Never destroyed: a thread may outlive main().
 Count& count() {
-    static Count* const instance = new Count;
+    static auto* const instance = new Count;
     return *instance;
 }
 

@@ -98,8 +98,8 @@ private:
     explicit GroupConsumer(GroupConsumerConfig config, Log& log);
 
     static void rebalance_cb(rd_kafka_t* client, rd_kafka_resp_err_t code,
-                             rd_kafka_topic_partition_list_t* partitions, void* self);
-    static int stats_cb(rd_kafka_t* client, char* json, std::size_t size, void* self);
+                             rd_kafka_topic_partition_list_t* partitions, void* opaque);
+    static int stats_cb(rd_kafka_t* client, char* json, std::size_t size, void* opaque);
     void on_rebalance(rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* partitions);
     void on_assign(const rd_kafka_topic_partition_list_t& partitions);
     void tell_of_the_group();

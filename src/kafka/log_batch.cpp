@@ -23,7 +23,7 @@ public:
     std::int64_t zigzag() {
         // Lengths and deltas of one byte are nearly all there are.
         if (at_ != end_ && static_cast<signed char>(*at_) >= 0) [[likely]] {
-            const auto byte = static_cast<std::uint64_t>(*at_++);
+            const std::uint64_t byte = static_cast<unsigned char>(*at_++);
             return static_cast<std::int64_t>(byte >> 1) ^ -static_cast<std::int64_t>(byte & 1);
         }
         std::uint64_t value = 0;

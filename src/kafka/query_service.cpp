@@ -105,7 +105,7 @@ std::unique_ptr<ClusterQueries> QueryService::client(std::string group, TopicRol
     return std::make_unique<Client>(*this, std::move(group), input);
 }
 
-void QueryService::start(std::shared_ptr<Ticket> ticket) {
+void QueryService::start(const std::shared_ptr<Ticket>& ticket) {
     const std::lock_guard lock{mutex_};
     std::erase_if(asking_, [](Asking& asking) {
         const bool ended = asking.ticket->ended;

@@ -45,7 +45,7 @@ private:
 
     QueryService(Admin admin, TopicNames topics, Log& log,
                  std::shared_ptr<std::atomic<bool>> closing);
-    void start(std::shared_ptr<Ticket> ticket);
+    void start(const std::shared_ptr<Ticket>& ticket);
     void run(Ticket& ticket);
     [[nodiscard]] Result<QueryAnswer> answer(const Query& query, const std::string& group);
     [[nodiscard]] Result<QueryAnswer> committed(const Query& query, const std::string& group);

@@ -27,9 +27,9 @@ Error not_proved(std::string message) {
 
 }  // namespace
 
-TopicProof::TopicProof(rd_kafka_t& client, const std::string& topic,
-                       std::span<const std::int32_t> brokers, milliseconds patience)
-    : topic_(topic),
+TopicProof::TopicProof(rd_kafka_t& client, std::string topic, std::span<const std::int32_t> brokers,
+                       milliseconds patience)
+    : topic_(std::move(topic)),
       queue_(rd_kafka_queue_new(&client)),
       open_(brokers.size()),
       deadline_(std::chrono::steady_clock::now() + patience) {

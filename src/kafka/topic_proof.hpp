@@ -24,7 +24,7 @@ namespace kstream::kafka {
 class TopicProof {
 public:
     // Asks. A broker of -1: whichever librdkafka chooses.
-    TopicProof(rd_kafka_t& client, const std::string& topic, std::span<const std::int32_t> brokers,
+    TopicProof(rd_kafka_t& client, std::string topic, std::span<const std::int32_t> brokers,
                std::chrono::milliseconds patience);
 
     // Whether all of them have answered that the topic has this id. Waits; an error says why the

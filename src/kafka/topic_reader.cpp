@@ -11,8 +11,8 @@
 
 namespace kstream::kafka {
 
-TopicReader::TopicReader(const ClientConfig& client, TopicNames topics, std::string name)
-    : client_config_(client), topics_(std::move(topics)), name_(std::move(name)) {}
+TopicReader::TopicReader(ClientConfig client, TopicNames topics, std::string name)
+    : client_config_(std::move(client)), topics_(std::move(topics)), name_(std::move(name)) {}
 
 TopicReader::~TopicReader() {
     fetched_.clear();

@@ -23,7 +23,7 @@ namespace kstream::kafka {
 class TopicReader final : public LogReader, public HeaderReader {
 public:
     // `name`: "totals-0-reader", for client.id. `client.log` must outlive this.
-    TopicReader(const ClientConfig& client, TopicNames topics, std::string name);
+    TopicReader(ClientConfig client, TopicNames topics, std::string name);
     ~TopicReader() override;
     TopicReader(const TopicReader&) = delete;
     TopicReader& operator=(const TopicReader&) = delete;

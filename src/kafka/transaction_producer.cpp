@@ -109,7 +109,7 @@ bool TransactionSession::Producer::make_client() {
     // polls in steps of 10 ms (rdkafka.c, rd_kafka_flush).
     rd_kafka_conf_set_dr_msg_cb(conf->get(), &Producer::delivery_cb);
     rd_kafka_conf_set_stats_cb(conf->get(), &Producer::stats_cb);
-    watch_.attach(*conf->get());
+    watch_.attach(**conf);
     Result<HandlePtr> client = kafka::make_client(std::move(*conf), RD_KAFKA_PRODUCER);
     if (!client) {
         fail_with(std::move(client.error()));
@@ -192,19 +192,15 @@ StepResult TransactionSession::Producer::write(const Step& step) {
     const auto* membership = dynamic_cast<const GroupMembership*>(step.membership.get());
     KSTREAM_CHECK(membership != nullptr, "P5: no offsets without the group's generation");
     TopicProof proof{*client_, config_.input_topic, membership->brokers(), kProofPatience};
-    const auto cut_in_two = [this, deadline] {  // of planted bugs
-        (void)commit(deadline);
-        (void)ErrorPtr{rd_kafka_begin_transaction(client_.get())};
-    };
     if (planted(PlantedBug::offsets_before_outputs) &&
         send_offsets(step, deadline).outcome == TransactionResult::committed) {
-        cut_in_two();
+        cut_in_two(deadline);
     }
     if (std::optional<Error> error = produce(step)) {
         return failed(std::move(*error), deadline);
     }
     if (planted(PlantedBug::outputs_before_offsets)) {
-        cut_in_two();
+        cut_in_two(deadline);
     }
     if (is_given_up()) {
         return given_up_result();
@@ -389,6 +385,12 @@ StepResult TransactionSession::Producer::send_offsets(const Step& step, TimePoin
             return {0, TransactionResult::uncertain, std::move(described)};
         }
     }
+}
+
+// Of planted bugs.
+void TransactionSession::Producer::cut_in_two(TimePoint deadline) {
+    (void)commit(deadline);
+    (void)ErrorPtr{rd_kafka_begin_transaction(client_.get())};
 }
 
 StepResult TransactionSession::Producer::commit(TimePoint deadline) {

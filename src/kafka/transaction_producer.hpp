@@ -148,13 +148,14 @@ private:
     [[nodiscard]] Error cut_off();
     [[nodiscard]] StepResult send_offsets(const Step& step,
                                           std::chrono::steady_clock::time_point deadline);
+    void cut_in_two(std::chrono::steady_clock::time_point deadline);
     [[nodiscard]] StepResult commit(std::chrono::steady_clock::time_point deadline);
     [[nodiscard]] StepResult abort(Error cause, std::chrono::steady_clock::time_point deadline);
     [[nodiscard]] StepResult failed(Error cause, std::chrono::steady_clock::time_point deadline);
     [[nodiscard]] std::string where(const OutputBatch::Record& record) const;
 
-    static void delivery_cb(rd_kafka_t*, const rd_kafka_message_t* message, void* self);
-    static int stats_cb(rd_kafka_t*, char* json, std::size_t size, void* self);
+    static void delivery_cb(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque);
+    static int stats_cb(rd_kafka_t*, char* json, std::size_t size, void* opaque);
 
     const ClientConfig client_config_;
     const TransactionSessionConfig config_;

@@ -21,8 +21,10 @@ Result<std::unique_ptr<TransactionSession>> TransactionSession::make(
     return session;
 }
 
-TransactionSession::TransactionSession(const ClientConfig& client, TransactionSessionConfig config)
-    : client_(client), config_(std::move(config)), written_(std::make_shared<WrittenEnds>()) {}
+TransactionSession::TransactionSession(ClientConfig client, TransactionSessionConfig config)
+    : client_(std::move(client)),
+      config_(std::move(config)),
+      written_(std::make_shared<WrittenEnds>()) {}
 
 TransactionSession::~TransactionSession() {
     close(Duration::zero());

@@ -56,7 +56,7 @@ private:
     class Producer;
     class WrittenEnds;
 
-    TransactionSession(const ClientConfig& client, TransactionSessionConfig config);
+    TransactionSession(ClientConfig client, TransactionSessionConfig config);
     void start_producer();
     void give_up_producer();
 

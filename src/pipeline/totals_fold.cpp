@@ -12,7 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
-#include <numeric>
+#include <ranges>
 #include <utility>
 
 namespace kstream {
@@ -400,8 +400,9 @@ void TotalsFold::list_entries(const StateQuestion& question, StateAnswer& answer
             continue;
         }
         const std::size_t left = question.max_entries - answer.entries.size();
-        std::vector<std::uint32_t> indexes(std::min<std::size_t>(keys - first, left));
-        std::iota(indexes.begin(), indexes.end(), first);
+        const auto some = static_cast<std::uint32_t>(std::min<std::size_t>(keys - first, left));
+        const auto counted = std::views::iota(first, first + some);
+        const std::vector<std::uint32_t> indexes(counted.begin(), counted.end());
         const auto rows = state.committed_slots(indexes);
         for (std::size_t i = 0; i < rows.size(); ++i) {
             StateEntry next = entry(state, indexes[i], rows[i]);

@@ -56,9 +56,10 @@ private:
 
     [[nodiscard]] static Entry entry_of(std::uint8_t kind, std::string_view text) {
         Entry entry;
+        const char* const bytes = text.data();
         const std::size_t size = text.size();
-        entry.front = detail::load_le64(text.data(), size < kWord ? size : kWord);
-        entry.back = size < kWord ? 0 : detail::load_le64(text.data() + size - kWord, kWord);
+        entry.front = detail::load_le64(bytes, size < kWord ? size : kWord);
+        entry.back = size < kWord ? 0 : detail::load_le64(bytes + size - kWord, kWord);
         entry.form = static_cast<std::uint32_t>(size) << 8 | kind;
         return entry;
     }

@@ -12,7 +12,7 @@
 
 namespace kstream::job {
 
-inline constexpr std::size_t kMaxStatementBytes = 64 * 1024;
+inline constexpr std::size_t kMaxStatementBytes = std::size_t{64} * 1024;
 inline constexpr int kMaxStatementDepth = 200;  // of expressions in expressions
 inline constexpr std::size_t kMaxGroupColumns = 64;
 inline constexpr std::size_t kMaxAggregates = 64;

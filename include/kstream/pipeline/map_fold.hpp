@@ -82,20 +82,19 @@ private:
     template <bool kStatement>
     Result<void> fold_all(RecordBatch records);
     template <bool kStatement>
-    Result<void> fold_one(const RecordView& record, Filling& filling);
+    Result<void> fold_one(const RecordView& record, Filling& into);
     Result<void> read_headers(const RecordView& record);
     template <bool kStatement>
     void let_wait(const RecordView& record);
     void add_waiting();
     std::uint32_t key_of(std::string_view state_key);
     template <bool kStatement>
-    void add_read(std::uint32_t key, Filling& filling);
-    void add(std::uint32_t key, std::span<const Decimal> inputs, Filling& filling);
-    void add(std::uint32_t key, std::span<const StatementInput> inputs, Filling& filling);
+    void add_read(std::uint32_t key, Filling& into);
+    void add(std::uint32_t key, std::span<const Decimal> inputs, Filling& into);
+    void add(std::uint32_t key, std::span<const StatementInput> inputs, Filling& into);
     void add_beside(std::uint32_t key, std::size_t accumulator, const StatementInput& input);
     [[nodiscard]] Slot one_more(const Slot& slot) const;
-    Result<void> bad_record(const RecordView& record, const RecordVerdict& verdict,
-                            Filling& filling);
+    Result<void> bad_record(const RecordView& record, const RecordVerdict& verdict, Filling& into);
     Result<void> dead_letter(const RecordView& record, const RecordVerdict& verdict);
     // What a verdict is about: a field, or an expression by its text.
     [[nodiscard]] std::string_view subject(const RecordVerdict& verdict) const;

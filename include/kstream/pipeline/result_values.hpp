@@ -30,7 +30,7 @@ public:
     // Whether the key has a result; one that HAVING does not let pass has none. Appends the value
     // of its record where it has. `texts` has those of the slots, `values` the multisets.
     [[nodiscard]] bool append(std::string& out, const GroupKey& group, std::span<const Slot> slots,
-                              const TextStore& texts, KeyValues values = {});
+                              const TextStore& texts, KeyValues multisets = {});
 
     // Whether a column of a statement is one for graphs.
     [[nodiscard]] static bool is_graph(const job::Column& column);
@@ -41,7 +41,8 @@ public:
     // the slots.
     [[nodiscard]] std::vector<double> graph_values(const GroupKey& group,
                                                    std::span<const Slot> slots,
-                                                   const TextStore& texts, KeyValues values = {});
+                                                   const TextStore& texts,
+                                                   KeyValues multisets = {});
 
 private:
     const Job& job_;

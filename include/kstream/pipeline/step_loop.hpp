@@ -85,6 +85,7 @@ inline constexpr TransitionTable<LoopLife, LifeEvent, 4> kLifeTransitions{{
 class StepLoop {
 public:
     StepLoop(StepLoopConfig config, StepLoopPorts ports, Fold& fold, Takeover& takeover);
+    ~StepLoop() = default;
     StepLoop(const StepLoop&) = delete;  // its parts know each other
     StepLoop& operator=(const StepLoop&) = delete;
 

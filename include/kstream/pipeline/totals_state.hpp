@@ -63,11 +63,11 @@ public:
                                             std::string_view where) const;
     // Precondition: check_chain() said next. Once for each map step.
     void apply_ranges(const BatchHeader& header);
-    // `texts` has those of the delta, `sets` the elements that it has for each set of the job,
+    // `of_delta` has its texts, `sets` the elements that it has for each set of the job,
     // `multisets` the values for each multiset.
     [[nodiscard]] Result<void> apply_delta(
-        std::string_view state_key, std::span<const Slot> delta, const TextStore* texts = nullptr,
-        std::span<const std::span<const Element>> sets = {},
+        std::string_view state_key, std::span<const Slot> delta,
+        const TextStore* of_delta = nullptr, std::span<const std::span<const Element>> sets = {},
         std::span<const std::span<const CountedValue>> multisets = {});
 
     // --- publishing again what stands here (ADR 0047) ---

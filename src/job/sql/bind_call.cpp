@@ -371,7 +371,8 @@ Draft Binder::literal_argument(const FunctionRow& row, Parameter takes, Draft dr
     }
     // Parameter::origin
     if (text) {
-        draft = cast_timestamp(std::move(draft), draft.place);
+        const Place place = draft.place;
+        draft = cast_timestamp(std::move(draft), place);
     }
     if (draft.op == Op::literal && types_.type(draft.slot) == ValueType::timestamp) {
         return draft;

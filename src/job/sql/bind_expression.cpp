@@ -730,7 +730,7 @@ Binder::Found Binder::find_indirection(const Node& node, Path& path) {
                 note(path.place, "this path cannot be read", "write a->'b'->0->'c'");
                 return Found::refused;
             }
-            path.steps.push_back({{}, *element});
+            path.steps.push_back({{}, element});
             path.next = tokens_[path.next].partner + 1;
         } else if (step.is("String") && tokens_.is_symbol(path.next, ".") &&
                    tokens_.is_name(path.next + 1)) {
@@ -767,7 +767,7 @@ Binder::Found Binder::find_arrow(const Node& node, Path& path) {
     if (right.is("A_Const") && right.has("sval")) {
         path.steps.push_back({std::string{right.bare("sval").text("sval")}, std::nullopt});
     } else if (element) {
-        path.steps.push_back({{}, *element});
+        path.steps.push_back({{}, element});
     } else {
         const bool cast = right.is("TypeCast");
         const Place name = place_of(cast ? right.node("arg") : right);

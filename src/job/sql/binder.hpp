@@ -78,7 +78,7 @@ private:
     [[nodiscard]] Draft bind_test(const Node& node);
     [[nodiscard]] Draft bind_case(const Node& node);
     [[nodiscard]] Draft bind_choice(const Node& node, Op op);
-    [[nodiscard]] Draft compare(Op op, Draft left, Draft right, Place place);
+    [[nodiscard]] Draft compare(Op op, Draft left, Draft right, Place sign);
     [[nodiscard]] Draft negated(Draft draft);
     [[nodiscard]] Draft logic(Op op, std::vector<Draft> arguments, Place place);
     [[nodiscard]] Draft refuse_node(const Node& node);
