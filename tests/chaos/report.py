@@ -112,6 +112,9 @@ MEASURES = (
     Measure("executions of the record decoder by a fuzzer", 100_000_000,
             lambda entries: sum(e["executions"] for e in counted(entries, "fuzz")
                                 if e["target"] == "record_decoder")),
+    Measure("executions of all fuzzers with sanitizers", 100_000_000,
+            lambda entries: sum(e["executions"] for e in counted(entries, "fuzz")
+                                if e["preset"] == "fuzz-asan")),
     Measure("recovery after a kill, stock times, p50", 9, recovery("stock", 0.5), at_most=True),
     Measure("the same, p99", 30, recovery("stock", 0.99), at_most=True),
     Measure("recovery after a kill, short times, p50", 3, recovery("short", 0.5), at_most=True),
