@@ -44,6 +44,7 @@ BUILT = ROOT / "build" / "peers"
 BROKER = "localhost:29092"
 PARTITIONS = 6
 SUM, COUNT, KEY = "valor_total_por_vendedor", "numero_transacoes", "id_vendedor"
+OPTIONS = ["--group-by", KEY, "--sum", f"valor={SUM}", "--count", COUNT]
 # What Flink and Spark need to run on a Java of this decade.
 OPENED = [
     "java.base/" + package
@@ -108,9 +109,10 @@ class Totals:
     """What a read_committed reader of a results topic sees, as it comes."""
 
     def __init__(self, topic: str) -> None:
+        # Without the options of the job the reader would leave out what kstream has not written.
         self._reader = subprocess.Popen(
-            [BINARY, "results", "-b", BROKER, "--output-topic", topic, "--follow", "--json",
-             "--log-level", "error"],
+            [BINARY, "results", "-b", BROKER, "--output-topic", topic, *OPTIONS, "--follow",
+             "--json", "--log-level", "error"],
             stdout=subprocess.PIPE, text=True)  # fmt: skip
         self.rows: dict[str, dict] = {}
 
