@@ -157,8 +157,9 @@ def measure(system: str, source: str, name: str, options: argparse.Namespace) ->
             finally:
                 signal.alarm(0)
                 totals.end()
-                if process.poll() is None:
-                    process.send_signal(signal.SIGKILL)
+                # Not by poll() or send_signal(): of a process that has ended by itself they would
+                # take what wait4() has to tell.
+                os.kill(process.pid, signal.SIGKILL)
                 _, _, usage = os.wait4(process.pid, 0)
     if seconds is None:
         sys.exit(f"{system}: not all in the totals after {options.limit} s, see {log}")
