@@ -156,9 +156,12 @@ def read_values(
     expected: int,
     each: Callable[[list[str | None]], None],
     patience: float,
+    pause: float = 1.0,
 ) -> bool:
     """Feeds the escaped values of the first `expected` records to `each`, without labels, which is
     twice as fast. False when fewer came: the topic has markers or holes, read it with labels.
+    `patience` bounds the silence before the first record, `pause` each one after it: who knows that
+    there is nothing but records can wait longer than who has to find out.
     """
     if expected == 0:
         return True
@@ -174,7 +177,7 @@ def read_values(
                 if seen == expected:
                     return True
             # Before the first record it has a group to join.
-            elif time.monotonic() - heard > (1.0 if seen else patience):
+            elif time.monotonic() - heard > (pause if seen else patience):
                 break
     return False
 

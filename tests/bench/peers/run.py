@@ -56,7 +56,7 @@ BUILT = ROOT / "build" / "peers"
 BROKER = "localhost:29092"
 SOURCE = "peers_source"  # a name without quotes, in PostgreSQL's dialect and in Flink's
 PARTITIONS = 6
-READ_PATIENCE = 60  # seconds for the first record
+READ_PATIENCE = 60  # seconds without a record
 KEY = "id_vendedor"
 # What Flink and Spark need to run on a Java of this decade.
 OPENED = [
@@ -226,8 +226,8 @@ def recount(job: Job, records: int) -> dict[str, Sales]:
             if job.takes(sale):
                 sellers[sale[KEY]].add(sale["valor"])
 
-    if not read_values(BROKER, SOURCE, records, see, READ_PATIENCE):
-        sys.exit(f"{SOURCE} could not be read to its end")
+    if not read_values(BROKER, SOURCE, records, see, READ_PATIENCE, pause=READ_PATIENCE):
+        sys.exit(f"topic {SOURCE} gave fewer than {records} records: none for {READ_PATIENCE} s")
     return dict(sellers)
 
 
