@@ -70,8 +70,8 @@ constexpr std::array kWorks{
          "SELECT id_vendedor, count(DISTINCT id_transacao) AS n FROM t GROUP BY id_vendedor",
          TransactionForm::flat},
     Work{"ranks",
-         "SELECT id_vendedor, percentile_disc(0.5) WITHIN GROUP (ORDER BY valor) AS n FROM t "
-         "GROUP BY id_vendedor",
+         "SELECT id_vendedor, percentile_disc(0.5) WITHIN GROUP (ORDER BY valor::numeric) AS n "
+         "FROM t GROUP BY id_vendedor",
          TransactionForm::flat},
 };
 
