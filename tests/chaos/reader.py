@@ -23,11 +23,11 @@ class Recovery:
 class Reader(Watcher):
     """Recoveries are begun by other threads and ended by the reader's own."""
 
-    def __init__(self, topic: str) -> None:
+    def __init__(self, topic: str, having: bool) -> None:
         self.recoveries: list[Recovery] = []
         self._lock = threading.Lock()
         self._open: list[Recovery] = []
-        super().__init__(topic)
+        super().__init__(topic, having)
 
     def begin(self, gone: float, partitions: set[int]) -> Recovery:
         recovery = Recovery(gone, set(partitions))

@@ -125,7 +125,7 @@ class Chaos(Run):
         if profile.many_keys and test is self:
             self.produce(profiles.MANY_BACKLOG, "--sellers", str(profile.sellers()),
                          "--seed", str((options.seed + 1) % 2**32))  # fmt: skip
-        reader = Reader(test.results)
+        reader = Reader(test.results, having="HAVING" in test.query)
         self.readers.append(reader)
         self.addCleanup(reader.stop)
         session = options.session

@@ -46,6 +46,14 @@ class Harness(IntegrationTest):
         with self.assertRaises(AssertionError):
             self.assert_exact()  # the last total is right, the history is not
 
+    def test_a_tombstone_of_a_job_without_having_is_found(self) -> None:
+        self.create_topics()
+        watcher = self.watch()
+        write(self.results, partition_of(b"a", 6), [Wanted(None, b"a")])
+        wait_for(lambda: watcher.problem, 30, "the watcher sees the tombstone")
+        with self.assertRaises(AssertionError):
+            watcher.require_no_fall(0, 1)
+
     def test_a_watcher_that_has_died_does_not_say_that_all_is_well(self) -> None:
         self.create_topics()
         watcher = self.watch()

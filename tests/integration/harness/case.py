@@ -161,11 +161,13 @@ class IntegrationTest(unittest.TestCase):
 
 class Watcher(threading.Thread):
     """A read_committed reader of the results while everything happens: keeps each key's count and
-    notes where one falls, also from before a tombstone to after it."""
+    notes where one falls, also from before a tombstone to after it. Only a job with HAVING may
+    write tombstones."""
 
-    def __init__(self, topic: str) -> None:
+    def __init__(self, topic: str, having: bool = False) -> None:
         super().__init__(daemon=True)
         self._topic = topic
+        self._having = having
         self._ending = threading.Event()
         self._counts: dict[bytes, int] = {}
         self._gone: set[bytes] = set()  # their last record is a tombstone, of HAVING
@@ -194,6 +196,7 @@ class Watcher(threading.Thread):
         assert record.key is not None
         self.seen += 1
         if record.value is None:
+            assert self._having, f"a tombstone of {record.key!r} at {record.offset}"
             self._gone.add(record.key)
             return
         self._gone.discard(record.key)
