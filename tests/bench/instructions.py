@@ -10,10 +10,10 @@ Times of a shared machine differ by more than what matters; the number of instru
 nothing else here can). More than 5 % more is a failure; so are bytes on the heap for each key of a
 state of a million keys.
 
-The numbers are of one compiler, library and valgrind. instructions.json has the base's for the
-sets that were recorded, each beside the commit of the base; with another set the base is built
-here, once, with the same compiler, sources and program from git: what the program of today calls
-may have had another name. What can be compared is always compared.
+The numbers are of one compiler, library and valgrind. instructions.json has the base's, which is
+the last release, for the sets that were recorded; with another set, or another base, the base is
+built here, once, with the same compiler, sources and program from git: what the program of today
+calls may have had another name. What can be compared is always compared.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ import tempfile
 from pathlib import Path
 
 import last_release
-from last_release import FILE, ROOT
+from last_release import ROOT
 
+FILE = Path(__file__).with_name("instructions.json")
 PROGRAM = "tests/bench/instruction_bench"
 WORK = {"decode": 20_000, "encode": 20_000, "fold": 20_000, "aggregate": 20_000, "restore": 20_000}
 KEYS = 1_000_000
@@ -75,6 +76,8 @@ def main() -> int:
     parser.add_argument("--record", action="store_true")
     arguments = parser.parse_args()
     known = json.loads(FILE.read_text(encoding="utf-8"))
+    if known["base"] != last_release.commit():
+        known = {"base": last_release.commit(), "counts": {}}
     here = environment()
     base = known["counts"].get(here)
     if arguments.record or base is None:
@@ -84,7 +87,8 @@ def main() -> int:
         print(f"{here}\n{base}")
         return 0
     now = measure(ROOT / "build" / "release" / PROGRAM)
-    print(f"{here}\nbase {known['base']}: instructions for each record or key, bytes for each key")
+    print(here)
+    print(f"base {known['base']}: instructions for each record or key, bytes for each key")
     bad = 0
     for name, before in base.items():
         more = now[name] / before - 1

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import json
+import re
 import subprocess
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-FILE = Path(__file__).with_name("instructions.json")
+CHANGELOG = ROOT / "CHANGELOG.md"
 TREE = ROOT / "build" / "base"
 
 
 def commit() -> str:
-    """Written down with each release; of the first one, the commit that counts as the last."""
-    return json.loads(FILE.read_text(encoding="utf-8"))["base"]
+    """A commit cannot name itself: the one after a release writes it beside the version."""
+    text = CHANGELOG.read_text(encoding="utf-8")
+    found = re.search(r"^## \[\d[^]]*\] - [\d-]+, commit ([0-9a-f]{12})$", text, re.M)
+    if not found:
+        sys.exit(f"{CHANGELOG.name}: no version has its commit beside it")
+    return found[1]
 
 
 def _git(*arguments: str | Path) -> None:

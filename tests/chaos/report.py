@@ -120,7 +120,7 @@ MEASURES = (
     Measure("recovery after a kill, short times, p50", 3, recovery("short", 0.5), at_most=True),
     Measure("the same, p99", 12, recovery("short", 0.99), at_most=True),
 )  # fmt: skip
-# Of a target, on each state of the code: all of it is taken again before a release.
+# Of a target, on each state of the code: docs/RELIABILITY.md says when all of it is taken again.
 TENTH = 0.1
 
 
