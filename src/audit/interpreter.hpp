@@ -74,9 +74,9 @@ public:
     [[nodiscard]] static Result<Interpreter> make(const job::Statement& statement,
                                                   const ZoneBytes& zones);
 
-    [[nodiscard]] Value evaluate(const job::Expression& expression, const Leaves& leaves) const;
+    [[nodiscard]] Value evaluate(const job::Expression& of, const Leaves& leaves) const;
     // Whether it IS NULL: true, false or an error.
-    [[nodiscard]] Value is_null(const job::Expression& expression, const Leaves& leaves) const;
+    [[nodiscard]] Value is_null(const job::Expression& of, const Leaves& leaves) const;
 
 private:
     explicit Interpreter(const job::Statement& statement) : statement_(&statement) {}

@@ -46,10 +46,10 @@ std::uint64_t Row::bytes() const {
         bytes += text.capacity();
     }
     for (const std::set<Element>& set : sets) {
-        bytes += sizeof(set) + set.size() * kNodeBytes;
+        bytes += sizeof(std::set<Element>) + set.size() * kNodeBytes;
     }
     for (const auto& values : multisets) {
-        bytes += sizeof(values) + values.size() * (kNodeBytes + 2 * sizeof(std::uint64_t));
+        bytes += sizeof(std::map<Int128, std::uint64_t>) + values.size() * (kNodeBytes + 2 * sizeof(std::uint64_t));
     }
     return bytes;
 }

@@ -40,7 +40,7 @@ std::vector<std::string> environment_of(const cli::CommonConfig& common) {
         for (const char c : name) {
             variable += c == '.' ? '_' : (c >= 'a' && c <= 'z') ? static_cast<char>(c - 32) : c;
         }
-        variables.push_back(variable + "=" + value);
+        variables.push_back(fmt::format("{}={}", variable, value));
     }
     return variables;
 }
@@ -196,7 +196,7 @@ std::optional<ChildEnd> ChildProcess::wait(Duration limit) {
 }
 
 std::optional<Instant> ChildProcess::said(std::string_view event, int nth) const {
-    const std::string wanted = fmt::format("\"event\":\"{}\"", event);
+    const std::string wanted = fmt::format(R"("event":"{}")", event);
     const std::lock_guard lock(mutex_);
     for (const ChildLine& line : lines_) {
         if (line.text.contains(wanted) && --nth == 0) {

@@ -15,6 +15,8 @@ public:
     // None when the text is not JSON.
     [[nodiscard]] static std::optional<JsonDocument> read(std::string_view text);
     ~JsonDocument();
+    JsonDocument(const JsonDocument&) = delete;
+    JsonDocument& operator=(const JsonDocument&) = delete;
     JsonDocument(JsonDocument&&) noexcept;
     JsonDocument& operator=(JsonDocument&&) noexcept;
 
