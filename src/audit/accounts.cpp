@@ -423,6 +423,7 @@ void Accounts::take_result(const RecordView& record, const ResultHeaders& header
 
 // Said when the key is compared, and only where nothing else is wrong with it: what a reader sees
 // last comes first.
+// NOLINTNEXTLINE(performance-unnecessary-value-param): it is moved from
 void Accounts::add_foreign(std::string_view state_key, Finding finding) {
     if (foreign_.size() < Findings::kMaxKept) {
         foreign_.try_emplace(std::string{state_key}, std::move(finding));

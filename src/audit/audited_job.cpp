@@ -153,15 +153,15 @@ std::string counts_text(const RecordCounts& counts) {
         counts.skipped, counts.tombstones);
 }
 
-std::string row_text(const AuditedJob& job, std::span<const Slot> row,
+std::string row_text(const AuditedJob& job, std::span<const Slot> slots,
                      std::span<const std::string> texts) {
     if (job.statement != nullptr) {
-        return job.statement->text_of(row, texts);
+        return job.statement->text_of(slots, texts);
     }
     std::string text;
     for (std::size_t i = 0; i < job.kinds.size(); ++i) {
         text += (i == 0 ? "" : ", ") + job.spec.aggregates[i].output_name + " ";
-        append_finished(text, job.kinds[i], row[i], job.spec.scale);
+        append_finished(text, job.kinds[i], slots[i], job.spec.scale);
     }
     return text;
 }

@@ -154,7 +154,7 @@ std::optional<std::int64_t> read_instant(std::string_view text) {
     if (!divided || !within(hour, 0, 23) || !within(minute, 0, 59) || !within(second, 0, 59)) {
         return std::nullopt;
     }
-    ms += day_number(date) * kDay + hour * kHour + minute * kMinute + second * 1'000;
+    ms += day_number(date) * kDay + hour * kHour + minute * kMinute + std::int64_t{second} * 1'000;
     if (in.skip('Z')) {
         return in.empty() ? std::optional{ms} : std::nullopt;
     }
@@ -368,7 +368,7 @@ std::int64_t ZoneClock::RuleDay::local_s(std::int64_t year) const {
     } else {
         const std::int64_t first = day_number({.year = year, .month = month, .day = 1});
         const int wanted = day == 0 ? 7 : day;
-        on = first + floor_rest(wanted - weekday_of(first), 7) + 7 * (week - 1);
+        on = first + floor_rest(wanted - weekday_of(first), 7) + std::int64_t{7} * (week - 1);
         if (on >= first + days_of(year, month)) {  // the fifth week is the last one
             on -= 7;
         }

@@ -337,7 +337,7 @@ Decimals one() {
 
 std::optional<Exact> quotient(const std::optional<Decimals>& top,
                               const std::optional<Decimals>& bottom) {
-    return top && bottom ? std::optional{Exact{*top, *bottom}} : std::nullopt;
+    return top && bottom ? std::optional{Exact{*top, bottom}} : std::nullopt;
 }
 
 std::optional<Exact> decimal(const std::optional<Decimals>& number) {

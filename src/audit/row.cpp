@@ -49,7 +49,8 @@ std::uint64_t Row::bytes() const {
         bytes += sizeof(std::set<Element>) + set.size() * kNodeBytes;
     }
     for (const auto& values : multisets) {
-        bytes += sizeof(std::map<Int128, std::uint64_t>) + values.size() * (kNodeBytes + 2 * sizeof(std::uint64_t));
+        bytes += sizeof(std::map<Int128, std::uint64_t>) +
+                 values.size() * (kNodeBytes + 2 * sizeof(std::uint64_t));
     }
     return bytes;
 }

@@ -44,6 +44,8 @@ public:
           unfinished_(fmt::format("{}.{:08x}.new", path_, static_cast<std::uint32_t>(random_id()))),
           file_(::open(unfinished_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)) {}
 
+    WholeFile(const WholeFile&) = delete;
+    WholeFile& operator=(const WholeFile&) = delete;
     ~WholeFile() override {
         if (is_open_ && !renamed_) {
             ::unlink(unfinished_.c_str());
