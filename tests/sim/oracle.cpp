@@ -383,8 +383,30 @@ std::optional<std::string> Oracle::check_meta(PartitionId state) {
     return std::nullopt;
 }
 
+// The transactions of a state partition are numbered from 1, each number is given once. A log that
+// was cut may lack some of which nothing is missed.
+std::optional<std::string> Oracle::check_numbers(PartitionId state) {
+    const bool cut = cluster_.before(TopicRole::changelog, state) != nullptr;
+    std::uint64_t last = 0;
+    for (const auto& entry : cluster_.log(TopicRole::changelog, state).entries()) {
+        if (entry.kind != PartitionLog::Kind::data || entry.aborted || entry.key != meta_key()) {
+            continue;
+        }
+        const Result<Meta> meta = decode_meta_value(entry.value, job_.kinds);
+        if (!meta || meta->transaction <= last || (!cut && meta->transaction != last + 1)) {
+            return fmt::format("changelog partition {}: transaction {} comes after {}", state.value,
+                               meta ? meta->transaction : 0, last);
+        }
+        last = meta->transaction;
+    }
+    return std::nullopt;
+}
+
 // Whoever restores it gets what was published.
 std::optional<std::string> Oracle::check_changelog(PartitionId state) {
+    if (auto wrong = check_numbers(state)) {
+        return wrong;
+    }
     std::map<std::string_view, std::string_view> last;
     for (const auto& entry : cluster_.log(TopicRole::changelog, state).entries()) {
         if (entry.kind != PartitionLog::Kind::data || entry.aborted || entry.key == meta_key()) {

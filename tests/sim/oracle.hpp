@@ -66,6 +66,7 @@ private:
     [[nodiscard]] std::optional<std::string> check_results();
     [[nodiscard]] std::optional<std::string> check_chain(PartitionId state);
     [[nodiscard]] std::optional<std::string> check_meta(PartitionId state);
+    [[nodiscard]] std::optional<std::string> check_numbers(PartitionId state);
     [[nodiscard]] std::optional<std::string> check_changelog(PartitionId state);
     [[nodiscard]] std::vector<SourceRange> read_twice();
     [[nodiscard]] std::optional<std::string> check_dead_letters();

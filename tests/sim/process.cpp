@@ -122,8 +122,12 @@ WorkerLoop::WorkerLoop(Surroundings& world, Process& process, Owner owner, Stage
         takeover_ = std::make_unique<MapTakeover>(job_, StartPolicy{}, takeover_queries_, reader_,
                                                   world.clock, world.log, kPatience);
     } else {
-        auto fold = std::make_unique<TotalsFold>(
-            job_, TotalsFoldConfig{.max_step_keys = swarm.max_step_keys}, world.log);
+        auto fold =
+            std::make_unique<TotalsFold>(job_,
+                                         TotalsFoldConfig{.max_step_keys = swarm.max_step_keys,
+                                                          .write_again = swarm.republishes,
+                                                          .max_again_keys = 1 + swarm.keys / 4},
+                                         world.log);
         takeover_ = std::make_unique<TotalsTakeover>(job_, *fold, takeover_queries_, reader_,
                                                      world.clock, world.log, kPatience);
         fold_ = std::move(fold);

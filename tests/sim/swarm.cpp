@@ -100,6 +100,7 @@ Swarm Swarm::of(std::uint64_t seed) {
     swarm.instances_doubled = doubled ? static_cast<std::uint32_t>(between(1, 4)) : 0;
     swarm.having = dice.chance(30);
     swarm.sets = dice.chance(30);
+    swarm.republishes = dice.chance(20);
     return swarm;
 }
 

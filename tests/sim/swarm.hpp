@@ -32,6 +32,7 @@ struct Swarm {
     bool having = false;         // the job is a statement with HAVING, and its totals change signs
     bool sets = false;           // the job is a statement with a set and a multiset
     bool large_amounts = false;  // of one key, whose total leaves 128 bits
+    bool republishes = false;    // each process publishes again what it takes over
     std::uint64_t max_step_keys = 1000;
 
     // ---- times
