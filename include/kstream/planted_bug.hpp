@@ -17,6 +17,8 @@
     BUG(release_at_revoke, loop, "P1", "revoked partitions are released while a step holds them")  \
     BUG(drop_on_rebalance, loop, "P1", "what fills when a revocation comes is dropped")            \
     BUG(generation_missed, loop, "P1", "a generation without this member passes unnoticed")        \
+    BUG(republish_unseen, loop, "P1",                                                              \
+        "who missed a generation takes equal offsets for its own state")                           \
     BUG(from_not_checked, loop, "P2", "a batch is applied wherever its ranges begin")              \
     BUG(duplicate_batch_applied, loop, "P2", "the deltas of a batch that came again are applied")  \
     BUG(batch_only_where_deltas, loop, "P2", "a state partition without deltas gets no batch")     \

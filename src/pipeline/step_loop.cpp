@@ -222,9 +222,16 @@ void StepLoop::look_into_doubts() {
         takeover_.cancel(taking);
         takeover_.begin(taking);
     }
-    if (!positions_.in(PartitionPhase::active).empty() ||
-        !positions_.in(PartitionPhase::opening).empty()) {
+    if (positions_.in(PartitionPhase::active).empty() &&
+        positions_.in(PartitionPhase::opening).empty()) {
+        return;
+    }
+    if (fold_.offsets_tell() || planted(PlantedBug::republish_unseen)) {
         step_.on(StepEvent::generation_missed);
+    } else {
+        // The state may be behind the changelog although the offset is the same: another member may
+        // have published again and read nothing.
+        take_over_anew();
     }
 }
 
@@ -293,12 +300,14 @@ void StepLoop::on_out_of_range(std::span<const PartitionId> partitions) {
 
 // The group has had a generation for which this member did not say what it owns (GenerationWatch).
 // Another one may have had a partition of it, may have moved it on, and may have lost it again:
-// what is committed tells.
+// what is committed tells, or a takeover (Fold::offsets_tell).
 void StepLoop::on_generation_missed() {
-    report_.say(
-        LogLevel::warn,
-        "a generation of the group has passed without this member: comparing its positions with "
-        "what is committed");
+    report_.say(LogLevel::warn,
+                fold_.offsets_tell()
+                    ? "a generation of the group has passed without this member: comparing its "
+                      "positions with what is committed"
+                    : "a generation of the group has passed without this member: taking over "
+                      "again");
     generation_missed_ = true;
 }
 

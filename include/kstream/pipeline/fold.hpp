@@ -39,6 +39,10 @@ public:
 
     // A partition of which something is to be written though nothing has been read (ADR 0047).
     [[nodiscard]] virtual std::optional<PartitionId> more_to_write() const { return std::nullopt; }
+    // Whether each step of each member moves the committed offset of all its partitions, or gives
+    // them their first: an offset that is the same then says that no other member has committed
+    // anything of the partition (P1). Never where somebody's more_to_write() may have something.
+    [[nodiscard]] virtual bool offsets_tell() const { return true; }
 
     // The filling step becomes the one in flight: writes its records into `step.outputs`.
     // step.ranges is set: all partitions whose position has moved, and more_to_write(), ascending.

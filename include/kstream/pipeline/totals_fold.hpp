@@ -47,6 +47,8 @@ public:
     // What comes in is bounded by what a map step may hold.
     [[nodiscard]] bool overfull() const override { return false; }
     [[nodiscard]] std::optional<PartitionId> more_to_write() const override;
+    // Whatever this process was told: another one may publish again (ADR 0047).
+    [[nodiscard]] bool offsets_tell() const override { return false; }
     Result<void> seal(Step& step) override;
     Result<void> seal_open(Step& step) override;
     void committed(std::int64_t now_wall_ms) override;

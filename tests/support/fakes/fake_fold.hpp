@@ -35,6 +35,7 @@ public:
     [[nodiscard]] bool overfull() const override { return count(filling_) >= 2 * most_records; }
 
     [[nodiscard]] std::optional<PartitionId> more_to_write() const override { return more; }
+    [[nodiscard]] bool offsets_tell() const override { return every_step_moves; }
     Result<void> seal(Step& step) override {
         for (int i = 0; i < written_per_step; ++i) {
             step.outputs.append(TopicRole::results, PartitionId{0}, "k", "v");
@@ -103,6 +104,7 @@ public:
     int written_per_step = 0;  // result records, "k" and "v" each
     bool half_read = false;
     std::optional<PartitionId> more;
+    bool every_step_moves = true;  // false: as the totals fold
     std::optional<Error> failure;
     std::size_t seals = 0;
     std::size_t open_seals = 0;

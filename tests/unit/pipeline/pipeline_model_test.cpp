@@ -1,6 +1,7 @@
 // The whole pipeline over a log in memory: a map loop and a totals loop through random commits,
 // aborts, uncertain outcomes that land before or after, late markers, stale fetches, rebalances and
-// crashes. Whatever happens, the totals are in the end the plain fold of the input.
+// crashes. Whatever happens, the totals are in the end the plain fold of the input. And two totals
+// loops of one group, of which one publishes again.
 #include "kstream/codec/result_record.hpp"
 #include "kstream/pipeline/map_fold.hpp"
 #include "kstream/pipeline/map_takeover.hpp"
@@ -23,6 +24,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -60,7 +62,7 @@ Job job_of_statement() {
 
 // One loop with all that it needs, and the group that gives it partitions and takes them.
 struct Member {
-    Member(ModelWorld& world_in, const Job& of, Stage stage)
+    Member(ModelWorld& world_in, const Job& of, Stage stage, bool write_again = false)
         : world(world_in),
           job(of),
           input(stage == Stage::map ? TopicRole::source : TopicRole::repartition),
@@ -89,7 +91,8 @@ struct Member {
             takeover = std::make_unique<MapTakeover>(job, StartPolicy{}, takeover_queries, reader,
                                                      world.clock, world.recorded, patience);
         } else {
-            auto totals = std::make_unique<TotalsFold>(job, TotalsFoldConfig{}, world.recorded);
+            auto totals = std::make_unique<TotalsFold>(
+                job, TotalsFoldConfig{.write_again = write_again}, world.recorded);
             takeover = std::make_unique<TotalsTakeover>(job, *totals, takeover_queries, reader,
                                                         world.clock, world.recorded, patience);
             fold = std::move(totals);
@@ -382,6 +385,117 @@ TEST_CASE("through any history of faults the totals are the fold of the input") 
     for (const auto& [event, count] : seen) {
         CAPTURE(event);
         CHECK(count >= 10);
+    }
+}
+
+namespace {
+
+void run_until(Member& member, const std::function<bool()>& done) {
+    for (int tick = 0; tick < 10'000 && !done(); ++tick) {
+        member.run_once();
+    }
+    REQUIRE(done());
+}
+
+// A map step that has moved the source partition's position by one.
+void add_map_step(ModelWorld& world, std::int32_t state, std::int64_t from) {
+    const std::string value =
+        from < 0
+            ? testing::batch_value(testing::open_header({{0, 0}}))
+            : testing::batch_value(testing::step_header({testing::source_range(0, from, from + 1)},
+                                                        static_cast<std::uint64_t>(from) + 1),
+                                   {{testing::seller_key("a"), testing::amounts(10, 1)}});
+    world.log.append(TopicRole::repartition, state, std::nullopt, value, world.clock.wall_ms());
+}
+
+void run_to_end(Member& member) {
+    run_until(member, [&member] {
+        const auto committed = member.loop->committed_positions();
+        return !committed.empty() && std::ranges::all_of(committed, [&](const auto& at) {
+            return at.position == member.world.log.end(member.input, at.partition);
+        });
+    });
+}
+
+// Of the committed meta records, in log order.
+std::vector<std::uint64_t> transactions(const ModelWorld& world, const Job& job,
+                                        std::int32_t state) {
+    std::vector<std::uint64_t> numbers;
+    for (const MemoryLog::Entry* entry : visible(world, TopicRole::changelog, state)) {
+        if (*entry->key == meta_key()) {
+            numbers.push_back(decode_meta_value(*entry->value, job.kinds).value().transaction);
+        }
+    }
+    return numbers;
+}
+
+}  // namespace
+
+// The second of two transactions of one number would have replaced the first one's totals, and an
+// audit would have found both.
+TEST_CASE("P1: who was left out while another one published again gives no number twice") {
+    const Job job = testing::make_job();
+    ModelWorld world{1};
+    world.calm = true;
+    Member left_out{world, job, Stage::totals};
+    add_map_step(world, 0, -1);
+    add_map_step(world, 0, 0);
+    left_out.source.assign({0});
+    run_to_end(left_out);
+    const std::vector<std::uint64_t> before = transactions(world, job, 0);
+    const Offset position = world.totals_group.at(PartitionId{0}).offset;
+
+    // The group makes a generation without it, in which another one gets the partition.
+    Member other{world, job, Stage::totals, true};
+    other.source.assign({0});
+    run_until(other, [&other] { return other.fold->status().written_again.size() == 1; });
+    other.source.revoke({0});
+    run_until(other, [&other] { return !other.source.owns(0); });
+    REQUIRE(transactions(world, job, 0).size() == before.size() + 1);
+    REQUIRE(world.totals_group.at(PartitionId{0}).offset == position);
+
+    // Then it is in the group again, and has what it had.
+    left_out.source.miss_generation();
+    add_map_step(world, 0, 1);
+    run_to_end(left_out);
+    const std::vector<std::uint64_t> after = transactions(world, job, 0);
+    REQUIRE(after.size() > before.size() + 1);
+    for (std::size_t i = 0; i < after.size(); ++i) {
+        CHECK(after[i] == i + 1);
+    }
+}
+
+TEST_CASE("P1: who stays while another one joins and publishes again restores nothing anew") {
+    const Job job = testing::make_job();
+    ModelWorld world{1};
+    world.calm = true;
+    Member stays{world, job, Stage::totals};
+    for (const std::int32_t state : {0, 1}) {
+        add_map_step(world, state, -1);
+        add_map_step(world, state, 0);
+    }
+    stays.source.assign({0, 1});
+    run_to_end(stays);
+    REQUIRE(stays.reader.opened.size() == 2);
+
+    stays.source.revoke({1});
+    run_until(stays, [&stays] { return !stays.source.owns(1); });
+    Member other{world, job, Stage::totals, true};
+    other.source.assign({1});
+    stays.source.assign({});
+    run_until(other, [&other] { return other.fold->status().written_again.size() == 1; });
+    for (const std::int32_t state : {0, 1}) {
+        add_map_step(world, state, 1);
+    }
+    run_to_end(stays);
+    run_to_end(other);
+    CHECK(stays.reader.opened.size() == 2);
+    CHECK(stays.fold->state().keys == 1);
+    for (const std::int32_t state : {0, 1}) {
+        const std::vector<std::uint64_t> numbers = transactions(world, job, state);
+        for (std::size_t i = 0; i < numbers.size(); ++i) {
+            CHECK(numbers[i] == i + 1);
+        }
     }
 }
 

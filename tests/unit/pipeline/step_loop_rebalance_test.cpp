@@ -539,6 +539,77 @@ TEST_CASE("P1: after a missed generation a step in flight is waited for before c
     CHECK(b.ranges() == "0:[0,3)");
 }
 
+// As the totals loop: another member may have published again, which moves no position.
+TEST_CASE("P1: where offsets do not tell, all is taken over anew after a missed generation") {
+    StepLoopBench b;
+    b.fold.every_step_moves = false;
+    b.own({0, 1}, 0);
+    b.add(0, 3);
+    b.commit();
+    b.group[PartitionId{0}] = {Offset{3}, ""};
+    b.group[PartitionId{1}] = {Offset{0}, ""};
+    b.add(0, 2);
+    b.run_until([&b] { return b.fold.filling(0).size() == 2; });
+    b.source.miss_generation();
+    b.run_until([&b] { return b.takeover.begun.size() == 4; });
+    CHECK(b.takeover.under_way == partitions({0, 1}));
+    CHECK(b.fold.dropped == partitions({0, 1}));
+    CHECK(b.asked_committed() == 0);  // by the recovery: there is nothing to compare
+    b.run_for(seconds{1});
+    CHECK(b.sink.steps.size() == 1);
+    b.takeover.make_ready(0, 3);
+    b.takeover.make_ready(1, 0);
+    b.commit();
+    CHECK(b.ranges() == "0:[3,5)");
+    CHECK(b.fold.committed_records(0) == Offsets{0, 1, 2, 3, 4});
+}
+
+TEST_CASE("P1: where offsets do not tell, a step in flight is waited for before taking over") {
+    for (const bool uncertain : {false, true}) {
+        CAPTURE(uncertain);
+        StepLoopBench b;
+        b.fold.every_step_moves = false;
+        b.own({0}, 0);
+        b.add(0, 3);
+        b.run_until_submitted();
+        b.source.miss_generation();
+        b.run(20);
+        CHECK(b.takeover.begun.size() == 1);
+        b.group[PartitionId{0}] = {Offset{3}, ""};
+        if (uncertain) {
+            b.lose_outcome();
+            b.run(20);
+            CHECK(b.takeover.begun.size() == 1);
+            b.sink.stand();
+        } else {
+            b.sink.finish(TransactionResult::committed);
+        }
+        b.run(3);
+        CHECK(b.takeover.begun.size() == 2);
+        CHECK(b.fold.committed_records(0) == Offsets{0, 1, 2});
+    }
+}
+
+TEST_CASE("P1: who stays through a rebalance keeps what it has, also where offsets do not tell") {
+    StepLoopBench b;
+    b.fold.every_step_moves = false;
+    b.own({0, 1}, 0);
+    b.add(0, 2);
+    b.commit();
+    b.source.revoke({1});
+    see(b);
+    b.source.assign({});
+    see(b);
+    b.source.assign({2});
+    see(b);
+    b.add(0, 1);
+    b.commit();
+    CHECK(b.ranges() == "0:[2,3)");
+    CHECK(b.takeover.begun == partitions({0, 1, 2}));
+    CHECK(b.fold.dropped == partitions({1}));
+    CHECK(b.fold.undone.empty());
+}
+
 TEST_CASE("P1: a partition that was opened in a missed generation is not opened again") {
     for (const bool opened : {false, true}) {
         StepLoopBench b;
@@ -589,6 +660,21 @@ TEST_CASE("P1: the question after a missed generation is asked again when it fai
     b.commit();
     CHECK(b.takeover.begun.size() == 1);
     CHECK(b.ranges() == "0:[0,1)");
+}
+
+TEST_CASE("P1: what is revoked with a takeover after a missed generation is not committed") {
+    for (const bool lost : {false, true}) {
+        StepLoopBench b;
+        b.fold.every_step_moves = false;
+        b.own({0, 1}, 0);
+        b.add(1, 3);
+        b.run_until([&b] { return b.fold.filling(1).size() == 3; });
+        b.source.miss_generation();
+        b.source.revoke({1}, lost);
+        b.run_until([&b] { return b.source.released == partitions({1}); });
+        CHECK(b.sink.steps.empty());
+        CHECK(b.takeover.under_way == partitions({0}));
+    }
 }
 
 TEST_CASE("P1: what is revoked before the comparison is done is not committed (simulator)") {
