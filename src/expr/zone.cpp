@@ -1,11 +1,16 @@
 #include "kstream/expr/zone.hpp"
 
+#include "kstream/core/stable_hash.hpp"
+
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <chrono>
 #include <cstddef>
 #include <cstring>
+#include <iterator>
 #include <limits>
 
 namespace kstream::expr {
@@ -260,6 +265,25 @@ std::vector<Zone::Transition>::const_iterator Zone::at(std::int64_t utc_s) const
 
 std::int64_t Zone::local(std::int64_t utc_ms) const {
     return utc_ms + std::int64_t{at(floor_seconds(utc_ms))->offset_s} * 1'000;
+}
+
+std::uint64_t Zone::fingerprint() const {
+    using namespace std::chrono;
+    // A Monday: no unit begins earlier that has an instant of 1970 in it, wherever.
+    constexpr std::int64_t kFrom =
+        sys_seconds{sys_days{year{1968} / December / 30}}.time_since_epoch().count();
+    constexpr std::int64_t kTo =
+        sys_seconds{sys_days{year{kLastYear + 1} / January / 1}}.time_since_epoch().count();
+    auto one = at(kFrom);
+    std::int32_t offset_s = one->offset_s;
+    std::string text = fmt::format("{}\n", offset_s);
+    for (++one; one != transitions_.end() && one->at_s < kTo; ++one) {
+        if (one->offset_s != offset_s) {  // else only a name has changed
+            offset_s = one->offset_s;
+            fmt::format_to(std::back_inserter(text), "{} {}\n", one->at_s, offset_s);
+        }
+    }
+    return static_cast<std::uint64_t>(stable_hash(text) >> 64);
 }
 
 std::int64_t Zone::first_instant(std::int64_t local_ms) const {

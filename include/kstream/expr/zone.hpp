@@ -25,6 +25,11 @@ public:
     // that: also where they go past it at once, and of two the earlier.
     [[nodiscard]] std::int64_t first_instant(std::int64_t local_ms) const;
 
+    // Names the offsets of its clocks from 1968-12-30 to the year 10000: the same of any two files
+    // by which all windows are the same, whatever else they say. Part of a job's identity: never
+    // changes for the same offsets.
+    [[nodiscard]] std::uint64_t fingerprint() const;
+
 private:
     struct Transition {
         std::int64_t at_s = 0;

@@ -350,6 +350,10 @@ inline constexpr auto kAggregateFunctions = std::to_array<AggregateFunctionRow>(
             "p of all values at or below it"},
 });
 
+// Of a calendar's windows, in tumble: names of date_trunc's.
+inline constexpr auto kCalendarUnits =
+    std::to_array<std::string_view>({"day", "week", "month", "quarter", "year"});
+
 struct OpName {
     Op op;
     std::string_view name;
@@ -362,6 +366,8 @@ inline constexpr auto kOpNames = std::to_array<OpName>({
     {Op::null, "null"},
     {Op::group, "group"},
     {Op::aggregate, "aggregate"},
+    {Op::window_start, "window-start"},
+    {Op::window_end, "window-end"},
     {Op::logical_and, "and"},
     {Op::logical_or, "or"},
     {Op::logical_not, "not"},

@@ -73,6 +73,9 @@ enum class Op : std::uint8_t {
     null,       // SQL's NULL, of the node's type
     group,      // index: Statement::group_by; after aggregation only
     aggregate,  // index: Statement::aggregates; after aggregation only
+    // Of the group's window: a timestamp; after aggregation only.
+    window_start,
+    window_end,
     // Logic of three values; errors as the contract says (false AND error is false). Neither AND
     // nor OR has an argument of its own kind; BETWEEN is an AND of two comparisons.
     logical_and,  // 2 or more arguments, in the order of the text
@@ -164,6 +167,52 @@ struct Expression {
 [[nodiscard]] bool same(const std::optional<Expression>& one,
                         const std::optional<Expression>& other);
 
+// ---- event time --------------------------------------------------------------------------------
+
+enum class WindowKind : std::uint8_t {
+    none,      // FROM events(...): a time, and no windows
+    tumble,    // of one length, one after the other
+    calendar,  // days, weeks, months, quarters or years of a time zone
+    hop,       // of one length, one begins at each slide
+    session,   // ends when nothing has come for a gap
+};
+
+// Lengths in milliseconds, above 0.
+struct Window {
+    WindowKind kind = WindowKind::none;
+    std::int64_t size = 0;    // of tumble and hop; of session the gap
+    std::int64_t slide = 0;   // of hop: at most its size
+    std::int64_t origin = 0;  // one window begins here: at least 0, below size (hop: below slide)
+    std::string unit;         // of calendar: a name of kCalendarUnits
+    std::string zone;
+    std::uint64_t zone_fingerprint = 0;  // expr::Zone::fingerprint(): its clocks, whatever its name
+    friend bool operator==(const Window&, const Window&) = default;
+};
+
+enum class Emit : std::uint8_t {
+    updates,     // what has changed, with each commit
+    final_only,  // each window once, when it is closed
+};
+
+// What FROM says beside the topic. Durations in milliseconds.
+struct EventTime {
+    Expression time;  // of a record: a timestamp
+    Window window;
+    // Of windows: how far behind the newest time of its partition a record's window may end.
+    std::int64_t grace = 0;
+    Emit emit = Emit::updates;
+    std::optional<std::int64_t> idle;  // none: never
+    bool quiet_wall = false;           // while all partitions are idle, time goes on by the wall
+    std::optional<std::int64_t> max_ahead = kDefaultMaxAhead;  // none: no bound
+    std::optional<Expression> unique_by;                       // a text, a number or a scalar
+    std::int64_t within = 0;                                   // of unique_by
+
+    static constexpr std::int64_t kDefaultMaxAhead = 3'600'000;
+};
+
+// Of a hopping window: what all of its windows are made of is at most this many to one of them.
+inline constexpr std::int64_t kMaxPanes = 1'500;
+
 // ---- the statement -----------------------------------------------------------------------------
 
 // SQL's aggregates, as they are written. What they are kept as is the plan's (job/plan.hpp).
@@ -212,9 +261,12 @@ struct Column {
 struct Statement {
     std::string source_topic;
     std::string output_topic;  // INSERT INTO; empty where the statement names none
+    std::optional<EventTime> event_time;
     std::vector<Field> fields;
     std::optional<Expression> where;
-    std::vector<GroupColumn> group_by;  // may be empty: one row of everything
+    // May be empty: one row of everything. The window that GROUP BY names is none of them: every
+    // group of a job with windows has one.
+    std::vector<GroupColumn> group_by;
     std::vector<Aggregate> aggregates;  // each once, in the order of their first use
     std::vector<Column> columns;        // 1 or more, in SELECT's order
     std::optional<Expression> having;
