@@ -3,6 +3,7 @@
 
 #include "app/commands.hpp"
 #include "app/monitoring.hpp"
+#include "app/statement_zones.hpp"
 #include "app/version_text.hpp"
 #include "cli/parse.hpp"
 #include "cli/validate.hpp"
@@ -118,7 +119,7 @@ ExitCode run(std::span<const std::string> arguments, const cli::Environment& env
         fmt::print(stderr, "kstream: {}\n", stop.error().message);
         return stop.error().exit_code;
     }
-    const cli::Parsed parsed = cli::parse(arguments, environment);
+    const cli::Parsed parsed = cli::parse(arguments, environment, zone_fingerprint);
     if (const auto* const problems = std::get_if<cli::Problems>(&parsed)) {
         return report(*problems);
     }

@@ -1,6 +1,7 @@
 // `explain`: what a statement is as a job, from the statement alone; what would become of a sample
 // of its topic; and the same job for PostgreSQL, to be judged by it.
 #include "app/commands.hpp"
+#include "app/explain_event_time.hpp"
 #include "app/explain_sample.hpp"
 #include "app/export_topic.hpp"
 #include "app/statement_zones.hpp"
@@ -9,6 +10,7 @@
 #include "kstream/codec/spec_hash.hpp"
 #include "kstream/core/aggregates.hpp"
 #include "kstream/core/side_aggregates.hpp"
+#include "kstream/core/time_text.hpp"
 #include "kstream/job/functions.hpp"
 #include "kstream/job/postgres.hpp"
 #include "kstream/job/statement_text.hpp"
@@ -80,6 +82,28 @@ struct Row {
 constexpr std::int64_t kExampleTime = 1'769'860'800'000;
 constexpr std::string_view kExampleTimeText = "2026-01-31T12:00:00Z";
 
+// A window's bounds as constants: an example has one window.
+void set_window(job::Expression& expression, const expr::TimeSpan& window) {
+    if (expression.op == job::Op::window_start || expression.op == job::Op::window_end) {
+        const bool start = expression.op == job::Op::window_start;
+        expression.op = job::Op::literal;
+        expression.literal.milliseconds = start ? window.start : window.end;
+    }
+    for (job::Expression& argument : expression.arguments) {
+        set_window(argument, window);
+    }
+}
+
+// Always an array: the group's values, and where the window begins.
+std::string windowed_key(GroupKey group, const expr::TimeSpan& window) {
+    std::string start;
+    append_timestamp(start, window.start);
+    group.values.push_back({GroupValueType::string, std::move(start)});
+    std::string key;
+    append_result_key(key, group);
+    return group.values.size() > 1 ? key : "[\"" + key + "\"]";
+}
+
 // What a number, a truth or a time of the example is in a slot.
 Decimal example_input(const job::Input& input, int scale) {
     if (input.value && input.value->type == job::ValueType::timestamp) {
@@ -93,7 +117,8 @@ Decimal example_input(const job::Input& input, int scale) {
 }
 
 // Of a group of one record in which every number is 1 and every text is a.
-Row example_of(const cli::ExplainConfig& config, const expr::ZoneFiles& zones) {
+Row example_of(const cli::ExplainConfig& config, const expr::ZoneFiles& zones,
+               const std::optional<expr::TimeSpan>& window) {
     const job::StatementJob& statement = *config.query.job;
     Job job;
     job.spec = config.spec;
@@ -101,6 +126,11 @@ Row example_of(const cli::ExplainConfig& config, const expr::ZoneFiles& zones) {
         // One record may be too few for HAVING: what a result looks like is asked here.
         auto without_having = std::make_shared<job::StatementJob>(statement);
         without_having->statement.having.reset();
+        for (job::Column& column : without_having->statement.columns) {
+            if (window) {
+                set_window(column.value, *window);
+            }
+        }
         job.statement = std::move(without_having);
         job.zones = zones;
     }
@@ -145,10 +175,20 @@ Row example_of(const cli::ExplainConfig& config, const expr::ZoneFiles& zones) {
         }
     }
     Row row;
-    append_result_key(row.key, group);
+    if (window) {
+        row.key = windowed_key(group, *window);
+    } else {
+        append_result_key(row.key, group);
+    }
     KSTREAM_CHECK(ResultValues{job}.append(row.value, group, slots, texts, {&values, 1}),
                   "without HAVING every group has a result");
     return row;
+}
+
+constexpr std::size_t kHavingBytes = 1;
+
+std::size_t bytes_per_key(const job::StatementJob& job) {
+    return job.plan.accumulators.size() * sizeof(Slot) + (job.statement.having ? kHavingBytes : 0);
 }
 
 std::string_view identity_note(const cli::ExplainConfig& config) {
@@ -207,7 +247,8 @@ void append_sample(Page& page, const SampleReport& sample) {
 }
 
 std::string text_of(const cli::ExplainConfig& config, const topics::Names& names,
-                    const Row& example, const std::optional<SampleReport>& sample) {
+                    const Row& example, const std::optional<EventTimeReport>& event_time,
+                    const std::optional<SampleReport>& sample) {
     const job::StatementJob& job = *config.query.job;
     const job::Statement& statement = job.statement;
     Page page;
@@ -223,7 +264,10 @@ std::string text_of(const cli::ExplainConfig& config, const topics::Names& names
     for (const job::GroupColumn& group : statement.group_by) {
         page.line("{} ({})", job::to_sql(group.value, statement), job::name_of(group.value.type));
     }
-    if (statement.group_by.empty()) {
+    const bool windows = event_time && event_time->event.window.kind != job::WindowKind::none;
+    if (windows) {
+        page.line("window_start (timestamptz)");
+    } else if (statement.group_by.empty()) {
         page.line("nothing: one row for all records");
     }
     page.title("Result columns");
@@ -245,12 +289,16 @@ std::string text_of(const cli::ExplainConfig& config, const topics::Names& names
                                     statement.max_distinct)
                       : std::string{});
     }
-    const std::size_t flag = statement.having ? 1 : 0;
-    if (flag > 0) {
-        page.line("whether HAVING lets the row into the results: {} byte", flag);
+    if (statement.having) {
+        page.line("whether HAVING lets the row into the results: {} byte", kHavingBytes);
     }
-    page.line("{} bytes in memory, plus the key itself",
-              job.plan.accumulators.size() * sizeof(Slot) + flag);
+    page.line("{} bytes in memory, plus the key itself", bytes_per_key(job));
+    if (event_time) {
+        page.title("Event time");
+        for (const std::string& line : lines_of(*event_time)) {
+            page.line("{}", line);
+        }
+    }
     page.title("Topics");
     for (const TopicRole role : topics::kTopicRoles) {
         page.line("{}: {}", role_name(role), names.topic(role));
@@ -293,7 +341,8 @@ void append_sample(text::JsonWriter& json, const SampleReport& sample) {
 }
 
 std::string json_of(const cli::ExplainConfig& config, const topics::Names& names,
-                    const Row& example, const std::optional<SampleReport>& sample) {
+                    const Row& example, const std::optional<EventTimeReport>& event_time,
+                    const std::optional<SampleReport>& sample) {
     const job::StatementJob& job = *config.query.job;
     const job::Statement& statement = job.statement;
     text::JsonWriter json;
@@ -328,6 +377,10 @@ std::string json_of(const cli::ExplainConfig& config, const topics::Names& names
             .end_object();
     });
     json.field("bytes_per_key", job.plan.accumulators.size() * sizeof(Slot));
+    if (event_time) {
+        json.key("event_time");
+        append(json, *event_time);
+    }
     json.key("topics").begin_object();
     for (const TopicRole role : topics::kTopicRoles) {
         json.field(role_name(role), names.topic(role));
@@ -380,10 +433,28 @@ ExitCode run_command(const cli::ExplainConfig& config, AppContext& context) {
         }
         sample = std::move(*taken);
     }
-    const Row example = example_of(config, *zones);
-    const Result<bool> written =
-        process::write_to_stdout(config.json ? json_of(config, *names, example, sample)
-                                             : text_of(config, *names, example, sample));
+    const job::StatementJob& job = *config.query.job;
+    std::optional<EventTimeReport> event_time;
+    std::optional<expr::TimeSpan> window;
+    if (job.statement.event_time) {
+        auto report = report_event_time(job.statement, config.application_id, bytes_per_key(job),
+                                        context.clock.wall_ms(), *zones);
+        if (!report) {
+            return explain(context.log, report.error());
+        }
+        event_time = *std::move(report);
+        if (event_time->event.window.kind != job::WindowKind::none) {
+            const auto found = example_window(event_time->event.window, kExampleTime, *zones);
+            if (!found) {
+                return explain(context.log, found.error());
+            }
+            window = *found;
+        }
+    }
+    const Row example = example_of(config, *zones, window);
+    const Result<bool> written = process::write_to_stdout(
+        config.json ? json_of(config, *names, example, event_time, sample)
+                    : text_of(config, *names, example, event_time, sample));
     return written ? ExitCode::ok : explain(context.log, written.error());
 }
 

@@ -109,7 +109,8 @@ void apply(const std::vector<Given>& values, Subcommand id, Command& command,
 
 }  // namespace
 
-Parsed parse(std::span<const std::string> arguments, const Environment& environment) {
+Parsed parse(std::span<const std::string> arguments, const Environment& environment,
+             const job::ZoneFingerprints& zones) {
     const CommandLine line = read_command_line(arguments);
     if (line.help_topic) {
         return line.problems.empty() ? help_on(*line.help_topic) : Problems{line.problems};
@@ -133,7 +134,7 @@ Parsed parse(std::span<const std::string> arguments, const Environment& environm
     const std::size_t misnamed = problems.lines.size();
     apply(sources.values, *line.subcommand, command, problems.lines);
     if (problems.lines.size() == misnamed) {
-        apply_statement(command, sources.values, problems.lines);
+        apply_statement(command, sources.values, zones, problems.lines);
     }
     // Where values are missing because they are bad, rules between values would mislead.
     if (problems.lines.size() == misnamed) {

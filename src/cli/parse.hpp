@@ -3,6 +3,7 @@
 
 #include "cli/config.hpp"
 #include "cli/sources.hpp"
+#include "kstream/job/parse.hpp"
 
 #include <cstdint>
 #include <span>
@@ -32,8 +33,9 @@ struct Problems {
 
 using Parsed = std::variant<Command, Show, Problems>;
 
-// `arguments` are those after the name of the program.
-[[nodiscard]] Parsed parse(std::span<const std::string> arguments, const Environment& environment);
+// `arguments` are those after the name of the program; `zones` are for statements.
+[[nodiscard]] Parsed parse(std::span<const std::string> arguments, const Environment& environment,
+                           const job::ZoneFingerprints& zones);
 
 // What `main` has got, as values.
 [[nodiscard]] std::vector<std::string> arguments_of(int argc, const char* const* argv);

@@ -2,7 +2,6 @@
 // the two would have to be passed over.
 #include "cli/statement.hpp"
 
-#include "kstream/job/parse.hpp"
 #include "kstream/job/statement_job.hpp"
 
 #include <fmt/format.h>
@@ -15,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 
@@ -63,8 +63,27 @@ void refuse_beside(const std::vector<Given>& given, const job::Statement& statem
     }
 }
 
+// The one place that knows it: the rest of the program has never met such a statement.
 template <typename Config>
-void apply(Config& config, const std::vector<Given>& given, Found& problems) {
+void refuse_event_time(const Config& config, std::string_view name, Found& problems) {
+    if constexpr (std::is_same_v<Config, ExplainConfig>) {
+        if (config.sample || !config.export_file.empty() || config.form != ExplainForm::text) {
+            problems.push_back(fmt::format(
+                "{}: event time is not run yet, so there is neither --sample nor --export nor "
+                "--as postgres of it: explain without them shows what it means",
+                name));
+        }
+    } else {
+        problems.push_back(fmt::format(
+            "{}: event time is not run yet: explain shows what this statement means; the rest of "
+            "kstream takes FROM topic alone",
+            name));
+    }
+}
+
+template <typename Config>
+void apply(Config& config, const std::vector<Given>& given, const job::ZoneFingerprints& zones,
+           Found& problems) {
     QueryConfig& query = config.query;
     if (query.text.empty() && query.file.empty()) {
         return;
@@ -80,6 +99,7 @@ void apply(Config& config, const std::vector<Given>& given, Found& problems) {
         return;
     }
     job::ParseOptions options;
+    options.zones = zones;
     if constexpr (requires { config.spec; }) {
         options.scale = config.spec.scale;
         options.max_distinct = config.spec.max_distinct;
@@ -90,6 +110,9 @@ void apply(Config& config, const std::vector<Given>& given, Found& problems) {
         return;
     }
     refuse_beside(given, *parsed, name, problems);
+    if (parsed->event_time) {
+        refuse_event_time(config, name, problems);
+    }
     if constexpr (requires { config.results_topic; }) {
         if (!parsed->output_topic.empty()) {
             config.results_topic = parsed->output_topic;
@@ -108,11 +131,11 @@ void apply(Config& config, const std::vector<Given>& given, Found& problems) {
 }  // namespace
 
 void apply_statement(Command& command, const std::vector<Given>& given,
-                     std::vector<std::string>& problems) {
+                     const job::ZoneFingerprints& zones, std::vector<std::string>& problems) {
     std::visit(
         [&](auto& config) {
             if constexpr (requires { config.query; }) {
-                apply(config, given, problems);
+                apply(config, given, zones, problems);
             }
         },
         command);

@@ -3,6 +3,7 @@
 
 #include "cli/config.hpp"
 #include "cli/sources.hpp"
+#include "kstream/job/parse.hpp"
 
 #include <string>
 #include <vector>
@@ -13,7 +14,7 @@ namespace kstream::cli {
 // and QueryConfig::job. All that is wrong with it, and what was given beside it that it says
 // itself, is appended to `problems`.
 void apply_statement(Command& command, const std::vector<Given>& given,
-                     std::vector<std::string>& problems);
+                     const job::ZoneFingerprints& zones, std::vector<std::string>& problems);
 
 // Whether the job was given by a statement.
 [[nodiscard]] bool has_statement(const Command& command);

@@ -5,7 +5,11 @@
 #include "kstream/job/functions.hpp"
 #include "kstream/job/statement_text.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -33,6 +37,33 @@ public:
     void word(string_view value) {
         out_ += ' ';
         out_ += value;
+    }
+
+    // The lines of a job with event time; what has no windows has no grace and emits as others do.
+    void event_time(const EventTime& one) {
+        line("event");
+        expression(one.time);
+        line("window");
+        window(one.window);
+        if (one.window.kind != WindowKind::none) {
+            line("grace");
+            number(one.grace);
+            line("emit");
+            word(one.emit == Emit::updates ? "updates" : "final");
+            line("idle");
+            number(one.idle);
+            if (one.quiet_wall) {
+                word("wall");
+            }
+        }
+        line("max_ahead");
+        number(one.max_ahead);
+        if (one.unique_by) {
+            line("unique");
+            expression(*one.unique_by);
+            line("within");
+            number(one.within);
+        }
     }
 
     void expression(const Expression& one) {
@@ -68,6 +99,39 @@ public:
     }
 
 private:
+    void number(std::optional<std::int64_t> value) {
+        word(value ? std::to_string(*value) : "never");
+    }
+
+    void window(const Window& one) {
+        switch (one.kind) {
+            case WindowKind::none:
+                word("none");
+                break;
+            case WindowKind::tumble:
+                word("tumble");
+                number(one.size);
+                number(one.origin);
+                break;
+            case WindowKind::calendar:
+                word("calendar");
+                word(one.unit);
+                text(one.zone);
+                word(fmt::format("{:016x}", one.zone_fingerprint));
+                break;
+            case WindowKind::hop:
+                word("hop");
+                number(one.size);
+                number(one.slide);
+                number(one.origin);
+                break;
+            case WindowKind::session:
+                word("session");
+                number(one.size);
+                break;
+        }
+    }
+
     void field(const Field& one) {
         switch (one.origin) {
             case FieldOrigin::value:
@@ -145,6 +209,9 @@ std::string canonical_text(const Statement& statement) {
         })) {
         writer.line("max_distinct");
         writer.word(std::to_string(statement.max_distinct));
+    }
+    if (statement.event_time) {
+        writer.event_time(*statement.event_time);
     }
     if (statement.where) {
         writer.line("where");

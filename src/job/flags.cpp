@@ -105,7 +105,7 @@ Statement statement_of(const AggregationSpec& spec) {
 }
 
 std::optional<AggregationSpec> spec_of(const Statement& statement) {
-    if (statement.where || statement.having || statement.group_by.empty() ||
+    if (statement.event_time || statement.where || statement.having || statement.group_by.empty() ||
         statement.columns.size() <= statement.group_by.size()) {
         return std::nullopt;
     }

@@ -18,12 +18,12 @@ std::string interval_text(std::int64_t milliseconds) {
                                                         {1000, "second"},
                                                         {1, "millisecond"}});
     for (const Unit& unit : kUnits) {
-        if (milliseconds % unit.size == 0) {
+        if (milliseconds >= unit.size && milliseconds % unit.size == 0) {
             const std::int64_t count = milliseconds / unit.size;
             return fmt::format("{} {}{}", count, unit.name, count == 1 ? "" : "s");
         }
     }
-    return {};
+    return "0 seconds";
 }
 
 }  // namespace kstream::job

@@ -6,7 +6,7 @@
 
 namespace kstream::job {
 
-// "15 minutes": in the largest unit of which it is a whole number.
+// "15 minutes": in the largest unit of which it is a whole number; of 0 or more milliseconds.
 [[nodiscard]] std::string interval_text(std::int64_t milliseconds);
 
 }  // namespace kstream::job

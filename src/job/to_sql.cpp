@@ -2,6 +2,7 @@
 #include "job/integers.hpp"
 #include "job/names.hpp"
 #include "job/paths.hpp"
+#include "job/times.hpp"
 #include "kstream/core/time_text.hpp"
 #include "kstream/job/functions.hpp"
 #include "kstream/job/statement_text.hpp"
@@ -68,15 +69,77 @@ public:
                 break;
         }
         std::string sql = path_sql(one.path);
+        const bool like_window = statement_.event_time && one.path.size() == 1 &&
+                                 (sql == "window_start" || sql == "window_end");
         // Unquoted it would be taken for a field with the name of its topic.
         const bool like_topic =
             one.path.size() > 1 && one.path.front().name == statement_.source_topic;
-        return like_topic && !sql.starts_with('"')
+        return (like_topic || like_window) && !sql.starts_with('"')
                    ? '"' + one.path.front().name + '"' + sql.substr(one.path.front().name.size())
                    : sql;
     }
 
+    // As it stands in FROM.
+    [[nodiscard]] std::string source() const {
+        std::string topic = as_name(statement_.source_topic);
+        if (!statement_.event_time) {
+            return topic;
+        }
+        const EventTime& event = *statement_.event_time;
+        const Window& window = event.window;
+        std::string sql = opening(window, topic + ", " + at_least(event.time, kAnything));
+        if (window.kind != WindowKind::none) {
+            sql += ", grace => " + interval(event.grace);
+            sql += event.emit == Emit::final_only ? ", emit => 'final'" : "";
+            if (event.idle || event.emit == Emit::final_only) {
+                sql += ", idle => " + interval_or_never(event.idle);
+            }
+            sql += event.quiet_wall ? ", quiet => 'wall'" : "";
+        }
+        if (event.max_ahead != EventTime::kDefaultMaxAhead) {
+            sql += ", max_ahead => " + interval_or_never(event.max_ahead);
+        }
+        if (event.unique_by) {
+            sql += ", unique_by => " + at_least(*event.unique_by, kAnything) + ", within => " +
+                   interval(event.within);
+        }
+        return sql + ')';
+    }
+
 private:
+    [[nodiscard]] static std::string interval(std::int64_t milliseconds) {
+        return "INTERVAL '" + interval_text(milliseconds) + '\'';
+    }
+
+    [[nodiscard]] static std::string interval_or_never(std::optional<std::int64_t> milliseconds) {
+        return milliseconds ? interval(*milliseconds) : "'never'";
+    }
+
+    // The function and its arguments without a name.
+    [[nodiscard]] static std::string opening(const Window& window, const std::string& first) {
+        std::string origin;
+        if (window.origin != 0) {
+            origin = ", origin => TIMESTAMPTZ '";
+            append_timestamp(origin, window.origin);
+            origin += '\'';
+        }
+        switch (window.kind) {
+            case WindowKind::none:
+                break;
+            case WindowKind::tumble:
+                return "tumble(" + first + ", " + interval(window.size) + origin;
+            case WindowKind::calendar:
+                return "tumble(" + first + ", " + as_string(window.unit) + ", " +
+                       as_string(window.zone);
+            case WindowKind::hop:
+                return "hop(" + first + ", " + interval(window.slide) + ", " +
+                       interval(window.size) + origin;
+            case WindowKind::session:
+                return "session(" + first + ", " + interval(window.size);
+        }
+        return "events(" + first;
+    }
+
     [[nodiscard]] Printed print(const Expression& one) const {
         switch (one.op) {
             case Op::field:
@@ -89,6 +152,10 @@ private:
                 return literal(one);
             case Op::null:
                 return {"NULL::" + std::string{name_of(one.type)}, kCast};
+            case Op::window_start:
+                return {"window_start"};
+            case Op::window_end:
+                return {"window_end"};
             case Op::logical_and:
             case Op::logical_or:
                 return logic(one);
@@ -313,6 +380,9 @@ private:
 [[nodiscard]] bool names_itself(const Column& column, const Statement& statement) {
     const Expression& value =
         column.value.op == Op::group ? statement.group_by[column.value.index].value : column.value;
+    if (value.op == Op::window_start || value.op == Op::window_end) {
+        return column.name == (value.op == Op::window_start ? "window_start" : "window_end");
+    }
     if (value.op != Op::field) {
         return false;
     }
@@ -344,7 +414,7 @@ std::string to_sql(const Statement& statement) {
             sql += " AS " + as_name(column.name);
         }
     }
-    sql += "\nFROM " + as_name(statement.source_topic);
+    sql += "\nFROM " + printer.source();
     if (statement.where) {
         sql += "\nWHERE " + printer.at_least(*statement.where, kAnything);
     }
@@ -352,6 +422,9 @@ std::string to_sql(const Statement& statement) {
     for (const GroupColumn& group : statement.group_by) {
         sql += std::exchange(before, ", ");
         sql += printer.at_least(group.value, kAnything);
+    }
+    if (statement.event_time && statement.event_time->window.kind != WindowKind::none) {
+        sql += std::string{before} + "window_start";
     }
     if (statement.having) {
         sql += "\nHAVING " + printer.at_least(*statement.having, kAnything);

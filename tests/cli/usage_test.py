@@ -114,6 +114,29 @@ class Statements(BinaryTest):
         self.assertEqual(json.loads(done.stdout)["example"],
                          {"key": "a", "value": {"k": "a", "n": 1}})
 
+    def test_explain_shows_windows_of_event_time(self):
+        from_day = ("from tumble(s, to_timestamp(t), 'day', 'America/Sao_Paulo', "
+                    "grace => interval '2 hours') group by k, window_start")
+        done = self.check_run(["explain", "--json", "--query",
+                               "select k, window_start, window_end e, count(*) n " + from_day], 0)
+        told = json.loads(done.stdout)
+        self.assertEqual(told["example"], {
+            "key": ["a", "2026-01-31T03:00:00Z"],
+            "value": {"k": "a", "window_start": "2026-01-31T03:00:00Z",
+                      "e": "2026-02-01T03:00:00Z", "n": 1}})
+        self.assertEqual(told["event_time"]["window"]["zone"], "America/Sao_Paulo")
+        self.assertEqual(len(told["event_time"]["next"]), 5)
+        self.assertEqual(told["event_time"]["late_topic"], "kstream-late")
+        done = self.explain("select count(*) n from hop(s, to_timestamp(t), interval '1 minute', "
+                            "interval '1 hour', grace => interval '0 seconds') "
+                            "group by window_start", 0)
+        for part in ("  window_start (timestamptz)\n", '  key: ["2026-01-31T12:00:00Z"]\n',
+                     "Event time:\n  time of a record: to_timestamp(t)\n"):
+            self.assertIn(part, done.stdout)
+        done = self.check_run(["aggregate", "--query",
+                               "select count(*) n from events(s, to_timestamp(t))"], 2)
+        self.assertIn("event time is not run yet", done.stderr)
+
     def test_a_sample_asks_the_cluster(self):
         done = self.check_run(["explain", "--query", "select count(*) n from s", "--sample", "0"],
                               2)

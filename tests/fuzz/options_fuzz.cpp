@@ -31,7 +31,7 @@ KSTREAM_FUZZ_TARGET(options) {
             return;
         }
     }
-    const Parsed parsed = parse(arguments, environment);
+    const Parsed parsed = parse(arguments, environment, {});
     if (const auto* const problems = std::get_if<Problems>(&parsed)) {
         KSTREAM_CHECK(!problems->lines.empty(), "a refusal says why");
         for (const std::string& line : problems->lines) {

@@ -5,9 +5,14 @@
 #include "kstream/job/parse.hpp"
 #include "kstream/job/statement_text.hpp"
 
+#include <optional>
+#include <string_view>
+
 KSTREAM_FUZZ_TARGET(statement) {
     using namespace kstream::job;
-    const auto parsed = parse(input);
+    ParseOptions options;
+    options.zones = [](std::string_view name) { return std::optional{name.size()}; };
+    const auto parsed = parse(input, options);
     if (!parsed) {
         KSTREAM_CHECK(!parsed.error().empty(), "a refusal says why");
         for (const Problem& problem : parsed.error()) {
@@ -21,7 +26,7 @@ KSTREAM_FUZZ_TARGET(statement) {
     if (sql.size() > kMaxStatementBytes) {
         return;  // CASE x WHEN y is longer than it was written
     }
-    const auto again = parse(sql);
+    const auto again = parse(sql, options);
     KSTREAM_CHECK(again.has_value(), "the canonical SELECT is a statement");
     KSTREAM_CHECK(same(*again, *parsed), "and the same one");
     if (const auto spec = spec_of(*parsed)) {

@@ -5,8 +5,10 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <cstdint>
 #include <cstdlib>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <sys/stat.h>
@@ -39,7 +41,9 @@ private:
 };
 
 inline Parsed parse_words(std::vector<std::string> words, const Environment& environment = {}) {
-    return parse(words, environment);
+    return parse(words, environment, [](std::string_view zone) {
+        return zone == "UTC" ? std::optional<std::uint64_t>{1} : std::nullopt;
+    });
 }
 
 // The configuration, when there is nothing to complain about.

@@ -14,10 +14,13 @@ namespace kstream::test {
 // A field's first letter is its type wherever it stands: n numbers, s texts, b booleans, x scalars.
 class RandomStatement {
 public:
-    explicit RandomStatement(std::uint64_t seed) : random_(seed) {}
+    // With windows some are jobs of event time.
+    explicit RandomStatement(std::uint64_t seed, bool windows = false)
+        : random_(seed), with_windows_(windows) {}
 
     [[nodiscard]] std::string text() {
         std::string sql = chance(4) ? "INSERT INTO \"out-" + std::to_string(pick(3)) + "\" " : "";
+        const bool windows = with_windows_ && chance(2);
         const std::uint64_t groups = pick(4);
         std::string group_by;
         std::string columns;
@@ -28,13 +31,18 @@ public:
                 columns += group + " AS g" + std::to_string(i) + ", ";
             }
         }
+        if (windows) {
+            group_by += group_by.empty() ? " GROUP BY window_end" : ", window_start";
+            columns += chance(2) ? "window_start, " : "window_end AS w, ";
+        }
         const std::uint64_t aggregates = 1 + pick(4);
         for (std::uint64_t i = 0; i < aggregates; ++i) {
             const std::string own = std::to_string(i);
             columns += result(3) + " AS " + (chance(5) ? "\"C " + own + '"' : "c" + own) + ", ";
         }
         columns.resize(columns.size() - 2);
-        sql += "SELECT " + columns + " FROM " + (chance(3) ? "\"Topic.1\"" : "t");
+        const std::string topic = chance(3) ? "\"Topic.1\"" : "t";
+        sql += "SELECT " + columns + " FROM " + (windows ? windows_of(topic) : topic);
         sql += chance(2) ? " WHERE " + boolean(4) : "";
         sql += group_by;
         sql += chance(3) ? " HAVING " + result_condition(2) : "";
@@ -306,8 +314,29 @@ private:
         }
     }
 
+    // Windows that take all aggregates and HAVING: of hop and session not all do.
+    [[nodiscard]] std::string windows_of(const std::string& topic) {
+        static constexpr std::array<std::string_view, 4> kIntervals{
+            "INTERVAL '90 seconds'", "INTERVAL '1 hour'", "INTERVAL '2 weeks'",
+            "INTERVAL '1 day 1 millisecond'"};
+        static constexpr std::array<std::string_view, 3> kUnits{"'day'", "'week'", "'year'"};
+        std::string sql =
+            "tumble(" + topic + ", to_timestamp(0 + " + numeric(2) + " + n9), " +
+            (chance(2) ? one_of(kUnits) + ", 'America/Sao_Paulo'"
+                       : one_of(kIntervals) + (chance(2) ? ", origin => TIMESTAMPTZ "
+                                                           "'2024-02-29T23:59:59.5-03:00'"
+                                                         : ""));
+        sql += ", grace => " + one_of(kIntervals);
+        sql += chance(2) ? ", idle => " + one_of(kIntervals) + ", quiet => 'wall'" : "";
+        sql += chance(2) ? ", max_ahead => " + (chance(2) ? "'never'" : one_of(kIntervals)) : "";
+        sql +=
+            chance(2) ? ", unique_by => " + field('x') + ", within => " + one_of(kIntervals) : "";
+        return sql + ')';
+    }
+
     SplitMix64 random_;
     std::uint64_t next_ = 0;
+    bool with_windows_ = false;
 };
 
 }  // namespace kstream::test

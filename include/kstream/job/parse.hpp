@@ -5,7 +5,10 @@
 #include "kstream/model/aggregation_spec.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <expected>
+#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,10 +28,15 @@ struct Problem {
     std::string hint;  // what to write instead; may be empty
 };
 
+// What the clocks of a time zone are, by its name (expr::Zone::fingerprint()); none where there is
+// no such zone.
+using ZoneFingerprints = std::function<std::optional<std::uint64_t>(std::string_view name)>;
+
 // What a statement cannot say itself.
 struct ParseOptions {
     int scale = 9;  // of the job
     std::uint64_t max_distinct = kDefaultMaxDistinct;
+    ZoneFingerprints zones = {};  // of windows; where there is no such function, no zone is known
 };
 
 // Problems in the order of the text, 1 or more: one only where the text is no SQL, else all.

@@ -58,7 +58,7 @@ constexpr auto kInstead = std::to_array<Instead>({
 });
 constexpr auto kClock = std::to_array<string_view>(
     {"clock_timestamp", "now", "statement_timestamp", "timeofday", "transaction_timestamp"});
-constexpr auto kWindows = std::to_array<string_view>({"hop", "session", "tumble"});
+constexpr auto kEventTime = std::to_array<string_view>({"events", "hop", "session", "tumble"});
 // By name, so that nobody looks for a mistake of theirs.
 constexpr auto kNotYet =
     std::to_array<string_view>({"approx_count_distinct", "approx_percentile", "array_agg", "first",
@@ -169,8 +169,9 @@ Draft Binder::refuse_call(string_view name, const Node& node) {
     if (node.has("over")) {
         return refuse(place, "OVER is not supported", "a job has groups, not window frames");
     }
-    if (is_one_of(kWindows, name)) {
-        return refuse(place, "event time windows are not supported yet", "group by a time instead");
+    if (is_one_of(kEventTime, name)) {
+        return refuse(place, std::string{name} + " is written in FROM",
+                      "write FROM " + std::string{name} + "(topic, time, ...)");
     }
     if (is_one_of(kClock, name)) {
         return refuse(place, source(place) + "() differs at every replay",
@@ -358,7 +359,7 @@ Draft Binder::literal_argument(const FunctionRow& row, Parameter takes, Draft dr
         case Parameter::interval: {
             const std::optional<std::int64_t> length =
                 text ? parse_interval(draft.literal.text) : std::nullopt;
-            if (!length) {
+            if (!length || *length == 0) {
                 return refuse(draft.place, name + " takes an interval of days or less, above 0",
                               "write '15 minutes', '1 hour' or '1 day'");
             }
@@ -387,12 +388,13 @@ Draft Binder::literal_argument(const FunctionRow& row, Parameter takes, Draft dr
 
 Draft Binder::bind_aggregate(string_view name, const Node& node) {
     const Place place = call_place(node.location());
-    if (clause_ == Clause::where || clause_ == Clause::group) {
+    if (clause_ == Clause::where || clause_ == Clause::group || clause_ == Clause::from) {
         const bool where = clause_ == Clause::where;
         return refuse(place,
-                      std::string{where ? "WHERE" : "GROUP BY"} + " cannot use the aggregate " +
-                          std::string{name},
-                      where ? "move the condition to HAVING" : "group by fields of the record");
+                      std::string{clause_name()} + " cannot use the aggregate " + std::string{name},
+                      where                     ? "move the condition to HAVING"
+                      : clause_ == Clause::from ? "the time is a value of one record"
+                                                : "group by fields of the record");
     }
     if (in_aggregate_) {
         return refuse(place, std::string{name} + " inside another aggregate",
@@ -599,7 +601,7 @@ Draft Binder::bind_cast(const Node& node) {
     } else if (name == "timestamp" || name == "date" || name == "time" || name == "timetz") {
         hint = "write " + value + "::timestamptz; date_trunc('day', x, 'UTC') is its day";
     } else if (name == "interval") {
-        hint = "intervals are supported only in date_bin('15 minutes', x, origin)";
+        hint = "intervals are supported only in date_bin('15 minutes', x, origin), and in FROM";
     } else {
         hint = "casts are ::numeric, ::numeric(p, s), ::text and ::timestamptz";
     }

@@ -801,6 +801,10 @@ Draft Binder::bind_path(const Path& path) {
             made.spelling = known->name;
             return field(std::move(made));
         }
+        if (const auto bound = window_bound_named(folded(path.steps.front().name));
+            bound && event_time_) {
+            return window_bound(*bound, path.place);
+        }
     }
     if (path.steps.size() > 1 && !path.quoted && path.steps.front().name == source_topic_) {
         return refuse(path.place, "fields are written without the topic",
@@ -810,6 +814,22 @@ Draft Binder::bind_path(const Path& path) {
     made.path = path.steps;
     made.spelling = path.steps.size() == 1 ? path.steps.front().name : path_sql(path.steps);
     return field(std::move(made));
+}
+
+// Of the group's window: there is none before there are groups.
+Draft Binder::window_bound(Op op, Place place) {
+    const std::string name{source(place)};
+    if (!event_time_->has_windows()) {
+        return refuse(place, "events has no windows, and so no " + name,
+                      "write FROM tumble(...), or \"" + name + "\" for a field of the record");
+    }
+    if (in_aggregate_ || clause_ == Clause::where || clause_ == Clause::from) {
+        return refuse(
+            place,
+            (in_aggregate_ ? "an aggregate" : std::string{clause_name()}) + " cannot use " + name,
+            "windows come after WHERE; \"" + name + "\" is a field of the record");
+    }
+    return make(op, place, types_.known(ValueType::timestamp, place));
 }
 
 Draft Binder::field(Field field) {

@@ -1,7 +1,6 @@
 // The clauses of a statement.
 #include "job/names.hpp"
 #include "job/sql/binder.hpp"
-#include "text/kafka_name.hpp"
 
 #include <algorithm>
 #include <array>
@@ -129,6 +128,7 @@ void Binder::bind_select(const Node& node) {
     if (node.has("valuesLists")) {
         return;
     }
+    clause_ = Clause::from;
     bind_from(node);
     clause_ = Clause::select;
     bind_targets(node.nodes("targetList"));
@@ -151,80 +151,6 @@ Draft Binder::condition(const Node& node, string_view clause) {
         return draft;
     }
     return require(draft, ValueType::boolean, clause) ? std::move(draft) : broken(draft.place);
-}
-
-// ---- FROM ---------------------------------------------------------------------------------------
-
-std::string Binder::topic(const Node& relation) {
-    const Place place = place_of(relation);
-    const std::size_t token = tokens_.from(place.at);
-    if (relation.has("schemaname") || relation.has("catalogname")) {
-        std::string whole;
-        std::size_t last = token;
-        for (std::size_t i = token; tokens_.is_name(i); i += 2) {
-            whole += (whole.empty() ? "" : ".") + tokens_.name(i);
-            last = i;
-            if (!tokens_.is_symbol(i + 1, ".")) {
-                break;
-            }
-        }
-        const std::uint32_t end = last < tokens_.size() ? tokens_[last].end() : place.at;
-        note({place.at, end - place.at}, "topics have no schema",
-             "write " + as_name(whole) + ", in quotes: it is one name");
-        return whole;
-    }
-    std::string name =
-        tokens_.is_name(token) ? tokens_.name(token) : std::string{relation.text("relname")};
-    if (const std::string problem = text::kafka_name_problem(name); !problem.empty()) {
-        note(place, "a topic's name " + problem);
-    }
-    return name;
-}
-
-void Binder::bind_from(const Node& node) {
-    const std::vector<Node> from = node.nodes("fromClause");
-    static constexpr auto kSelect = std::to_array<string_view>({"select"});
-    if (from.empty()) {
-        note(keyword_place(kSelect), "FROM is missing", "name the topic to read: FROM topic");
-        return;
-    }
-    const Node& first = from.front();
-    if (first.is("JoinExpr") || from.size() > 1) {
-        static constexpr auto kJoin = std::to_array<string_view>({"join"});
-        const Place place = first.is("JoinExpr") ? keyword_place(kJoin) : place_of(from[1]);
-        note(place, "joins are not supported", "a job reads one topic");
-    } else if (first.is("RangeSubselect")) {
-        static constexpr auto kFrom = std::to_array<string_view>({"from"});
-        note(keyword_place(kFrom), "subqueries are not supported", "name one topic: FROM topic");
-    } else if (first.is("RangeFunction")) {
-        const std::vector<Node> functions = first.nodes("functions");
-        const std::vector<Node> parts =
-            functions.empty() ? std::vector<Node>{} : functions.front().nodes("items");
-        const Node call = parts.empty() ? Node{} : parts.front();
-        const Place place = place_of(call);
-        const std::string name = folded(source(place));
-        const bool window = name == "tumble" || name == "hop" || name == "session";
-        note(place,
-             window ? "event time windows are not supported yet: " + name
-                    : "FROM takes a topic, not a function",
-             window ? "group by a time: GROUP BY date_trunc('hour', x, 'UTC')"
-                    : "name the topic: FROM topic");
-    } else if (first.is("RangeVar")) {
-        source_topic_ = topic(first);
-        if (source_topic_ == output_topic_) {
-            note(place_of(first), "the results would be read again",
-                 "INSERT INTO a topic other than the one in FROM");
-        }
-        if (first.has("alias")) {
-            note(place_of(first), "FROM takes no alias",
-                 "remove it: fields are written without the topic");
-        }
-        if (!first.flag("inh")) {
-            note(place_of(first), "ONLY is not supported", "write only the topic");
-        }
-    } else {
-        note(place_of(first), "FROM takes a topic", "name the topic: FROM topic");
-    }
 }
 
 // ---- SELECT -------------------------------------------------------------------------------------
@@ -290,9 +216,18 @@ void Binder::bind_target(const Node& target, std::optional<std::size_t> alias) {
         const Field& field = fields_[column.value.index].field;
         column.name = field.path.empty() ? field.spelling : field.path.back().name;
         column.name_place = column.value.place;
+    } else if (is_window_bound(column.value.op)) {
+        column.name = folded(source(column.value.place));
+        column.name_place = column.value.place;
     } else {
         note(column.value.place, source(column.value.place) + " has no name",
              "write " + source(with_brackets(column.value.place)) + " AS name");
+    }
+    const std::optional<Op> bound = window_bound_named(column.name);
+    if (event_time_ && event_time_->has_windows() && bound && column.value.op != *bound &&
+        !types_.is_broken(column.value.slot)) {
+        note(column.name_place, "this column " + column.name + " is not the window's",
+             "give it another name: x AS name");
     }
     if (column.name.size() > kMaxNameBytes) {
         note(column.name_place,
@@ -316,6 +251,10 @@ void Binder::bind_group(const std::vector<Node>& items) {
         }
         DraftGroup group;
         group.value = bind_group_item(item, group.name);
+        if (is_window_bound(group.value.op)) {
+            event_time_->grouped = true;
+            continue;
+        }
         groups_.push_back(std::move(group));
     }
 }
@@ -332,8 +271,11 @@ Draft Binder::bind_group_item(const Node& item, std::string& name) {
     const std::size_t token = tokens_.from(place_of(item).at);
     if (item.is("ColumnRef") && item.nodes("fields").size() == 1 && tokens_.is_name(token)) {
         const std::string spelled = tokens_.name(token);
-        const std::string as_alias =
-            tokens_[token].kind == Token::Kind::quoted ? spelled : folded(spelled);
+        const bool quoted = tokens_[token].kind == Token::Kind::quoted;
+        const std::string as_alias = quoted ? spelled : folded(spelled);
+        if (event_time_ && !quoted && window_bound_named(as_alias)) {
+            return bind_expression(item);
+        }
         const auto column = std::ranges::find_if(
             columns_, [&](const DraftColumn& one) { return one.alias && one.name == as_alias; });
         const auto known = std::ranges::find_if(fields_, [&](const DraftField& one) {

@@ -75,6 +75,22 @@ std::string Binder::position(Place place) const {
     return "line " + std::to_string(line) + ", column " + std::to_string(column + 1);
 }
 
+std::string_view Binder::clause_name() const {
+    switch (clause_) {
+        case Clause::select:
+            return "SELECT";
+        case Clause::from:
+            return "FROM";
+        case Clause::where:
+            return "WHERE";
+        case Clause::group:
+            return "GROUP BY";
+        case Clause::having:
+            return "HAVING";
+    }
+    return "";
+}
+
 // ---- places -------------------------------------------------------------------------------------
 
 Place Binder::token_place(std::optional<std::uint32_t> at) const {

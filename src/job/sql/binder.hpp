@@ -2,7 +2,8 @@
 // record. What is refused is noted, and the rest goes on, so that all is told at once.
 //
 // bind_expression.cpp has the nodes of an expression, bind_call.cpp calls and casts,
-// bind_select.cpp the clauses, finish.cpp what can only be checked when all types are known.
+// bind_select.cpp the clauses, bind_from.cpp the topic and event time, finish.cpp what can only be
+// checked when all types are known.
 #pragma once
 
 #include "job/sql/draft.hpp"
@@ -33,7 +34,8 @@ public:
     [[nodiscard]] std::expected<Statement, std::vector<Problem>> bind(const Node& statement);
 
 private:
-    enum class Clause : std::uint8_t { select, where, group, having };
+    enum class Clause : std::uint8_t { select, from, where, group, having };
+    [[nodiscard]] std::string_view clause_name() const;
 
     // ---- problems (binder.cpp)
     void note(Place place, std::string message, std::string hint = {});
@@ -95,6 +97,7 @@ private:
     [[nodiscard]] Found find_indirection(const Node& node, Path& path);
     [[nodiscard]] Found find_arrow(const Node& node, Path& path);
     [[nodiscard]] Draft bind_path(const Path& path);
+    [[nodiscard]] Draft window_bound(Op op, Place place);
     [[nodiscard]] Draft field(Field field);
 
     // ---- calls and casts (bind_call.cpp)
@@ -122,8 +125,6 @@ private:
                        std::span<const std::string_view> words, std::string message,
                        std::string hint);
     [[nodiscard]] Place keyword_place(std::span<const std::string_view> words) const;
-    void bind_from(const Node& node);
-    [[nodiscard]] std::string topic(const Node& relation);
     void bind_targets(const std::vector<Node>& targets);
     void bind_target(const Node& target, std::optional<std::size_t> alias);
     [[nodiscard]] std::vector<std::optional<std::size_t>> alias_tokens(std::size_t count) const;
@@ -131,7 +132,29 @@ private:
     [[nodiscard]] Draft bind_group_item(const Node& item, std::string& name);
     [[nodiscard]] Draft condition(const Node& node, std::string_view clause);
 
+    // ---- FROM (bind_from.cpp)
+    using Named = std::map<std::string_view, Node>;  // arguments by their name
+    void bind_from(const Node& node);
+    [[nodiscard]] std::string topic(const Node& relation);
+    [[nodiscard]] std::string topic_at(std::size_t token, bool qualified);
+    void bind_function_in_from(const Node& node);
+    void bind_event_time(std::string_view function, const Node& call);
+    [[nodiscard]] Named split_arguments(const Node& call, std::vector<Node>& positional);
+    void bind_window(std::span<const Node> positional, const Named& named);
+    void bind_calendar(std::span<const Node> positional);
+    void bind_hop(std::span<const Node> positional);
+    void bind_origin(const Node& argument, std::int64_t length);
+    void bind_emission(const Named& named);
+    void bind_bounds(const Named& named);
+    [[nodiscard]] Place argument_place(const Node& argument) const;
+    // Of an INTERVAL; of what is none, nothing, and a problem.
+    [[nodiscard]] std::optional<std::int64_t> interval(const Node& argument, std::string_view name,
+                                                       std::string_view hint);
+
     // ---- when the types are known (finish.cpp)
+    void check_event_time();
+    [[nodiscard]] bool is_constant(const Draft& draft) const;
+    [[nodiscard]] std::optional<EventTime> finish_event_time();
     void check_types();
     void check_inputs();
     [[nodiscard]] Expression finish(const Draft& draft);
@@ -177,6 +200,7 @@ private:
 
     std::string source_topic_;
     std::string output_topic_;
+    std::optional<DraftEventTime> event_time_;
     std::vector<DraftField> fields_;
     std::map<std::string, std::uint32_t> field_index_;
     std::vector<DraftAggregate> aggregates_;

@@ -230,7 +230,11 @@ std::optional<std::int64_t> parse_time(std::string_view text) {
 std::optional<std::int64_t> parse_interval(std::string_view text) {
     constexpr std::int64_t kMax = 366LL * 100 * 86'400'000;
     std::int64_t total = 0;
-    for (string_view word = take_word(text); !word.empty(); word = take_word(text)) {
+    string_view word = take_word(text);
+    if (word.empty()) {
+        return std::nullopt;
+    }
+    for (; !word.empty(); word = take_word(text)) {
         std::int64_t count = 0;
         const char* const end = word.data() + word.size();
         const auto [at, error] = std::from_chars(word.data(), end, count);
@@ -244,7 +248,7 @@ std::optional<std::int64_t> parse_interval(std::string_view text) {
             return std::nullopt;
         }
     }
-    return total > 0 ? std::optional{total} : std::nullopt;
+    return total;
 }
 
 bool is_zone_name(std::string_view text) {

@@ -27,7 +27,7 @@ struct DigitCounts {
 // Milliseconds since 1970 of an ISO 8601 time with its offset, years 1970 to 9999.
 [[nodiscard]] std::optional<std::int64_t> parse_time(std::string_view text);
 
-// Milliseconds of '15 minutes', '1 day 12 hours': units of a fixed length, more than 0 in all.
+// Milliseconds of '15 minutes', '1 day 12 hours': units of a fixed length, 0 or more in all.
 [[nodiscard]] std::optional<std::int64_t> parse_interval(std::string_view text);
 
 // UTC or a name of the tz database with an area. (PostgreSQL takes abbreviations and offsets too,

@@ -5,6 +5,7 @@
 #include "kstream/job/statement_text.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace kstream::job::sql {
@@ -16,6 +17,10 @@ namespace {
 
 [[nodiscard]] bool has_aggregate(const Draft& draft) {
     return draft.op == Op::aggregate || std::ranges::any_of(draft.arguments, has_aggregate);
+}
+
+[[nodiscard]] bool has_window_bound(const Draft& draft) {
+    return is_window_bound(draft.op) || std::ranges::any_of(draft.arguments, has_window_bound);
 }
 
 [[nodiscard]] bool is_zero(const Expression& expression) {
@@ -74,6 +79,7 @@ void Binder::check_types() {
         }
     }
     check_inputs();
+    check_event_time();
     for (const DraftGroup& group : groups_) {
         if (types_.is_broken(group.value.slot)) {
             continue;
@@ -85,6 +91,9 @@ void Binder::check_types() {
         if (has_aggregate(group.value)) {
             note(group.value.place, "an aggregate cannot be a group",
                  "group by fields of the record");
+        } else if (has_window_bound(group.value)) {
+            note(group.value.place, "GROUP BY takes window_start as it is",
+                 "write GROUP BY window_start, and the expression in SELECT");
         } else if (!has_field(group.value)) {
             note(group.value.place, "GROUP BY takes no constants", "remove it");
         }
@@ -120,6 +129,57 @@ void Binder::check_inputs() {
                  std::string{row.name} + " takes " + std::string{row.takes} + ", and " +
                      source(aggregate.input->place) + " is " + std::string{in_words(*type)},
                  type == ValueType::boolean ? "write bool_and(x) or bool_or(x)" : "");
+        }
+    }
+}
+
+bool Binder::is_constant(const Draft& draft) const {
+    return draft.op != Op::field && !types_.is_broken(draft.slot) &&
+           std::ranges::all_of(draft.arguments,
+                               [this](const Draft& one) { return is_constant(one); });
+}
+
+// What FROM, GROUP BY, HAVING and the aggregates have to agree about.
+void Binder::check_event_time() {
+    if (!event_time_) {
+        return;
+    }
+    const DraftEventTime& made = *event_time_;
+    for (const auto& [draft, name] :
+         {std::pair{&made.time, "the time"}, std::pair{&made.unique_by, "unique_by"}}) {
+        if (*draft && is_constant(**draft)) {
+            note((*draft)->place, std::string{name} + " is a constant",
+                 "name a field of the record");
+        }
+    }
+    if (made.unique_by) {
+        const std::optional<ValueType> type = types_.type(made.unique_by->slot);
+        if (type && *type != ValueType::text && *type != ValueType::numeric) {
+            note(made.unique_by->place, "unique_by takes a text or a number, and " +
+                                            source(made.unique_by->place) + " is " +
+                                            std::string{in_words(*type)});
+        }
+    }
+    const WindowKind kind = made.rest.window.kind;
+    if (made.has_windows() && !made.grouped) {
+        static constexpr auto kWords = std::to_array<std::string_view>({"group", "by"});
+        const Place place = keyword_place(kWords);
+        note(place.size == 0 ? made.place : place, "GROUP BY does not name the window",
+             groups_.empty() ? "write GROUP BY window_start" : "add window_start to GROUP BY");
+    }
+    if (having_ && kind == WindowKind::hop && made.rest.emit == Emit::updates) {
+        note(having_->place, "HAVING needs emit => 'final' with hop",
+             "write hop(..., emit => 'final', idle => INTERVAL '1 minute')");
+    }
+    if (kind != WindowKind::hop && kind != WindowKind::session) {
+        return;
+    }
+    for (const DraftAggregate& aggregate : aggregates_) {
+        if (aggregate.function == AggregateFunction::count_distinct ||
+            aggregate.function == AggregateFunction::percentile_disc) {
+            note(aggregate.place,
+                 source(aggregate.place) + " is not supported with " + made.function,
+                 "it would have to be merged whenever a window changes: use tumble");
         }
     }
 }
@@ -186,6 +246,7 @@ Statement Binder::finish_statement() {
         one.field.type = types_.type(one.slot).value_or(ValueType::scalar);
         made.fields.push_back(one.field);
     }
+    made.event_time = finish_event_time();
     if (where_) {
         made.where = finish(*where_);
         check_quotients(*made.where, false);
@@ -225,10 +286,25 @@ Statement Binder::finish_statement() {
             group.name = source(group.value.place);
         }
     }
-    if (made.group_by.empty() && made.aggregates.empty() && problems_.empty()) {
+    if (made.group_by.empty() && made.aggregates.empty() && problems_.empty() &&
+        !(event_time_ && event_time_->grouped)) {
         static constexpr std::string_view kSelect = "select";
         note(keyword_place(std::span{&kSelect, 1}), "neither an aggregate nor GROUP BY",
              "add GROUP BY, or an aggregate such as count(*)");
+    }
+    return made;
+}
+
+std::optional<EventTime> Binder::finish_event_time() {
+    if (!event_time_ || !event_time_->time) {
+        return std::nullopt;
+    }
+    EventTime made = event_time_->rest;
+    made.time = finish(*event_time_->time);
+    check_quotients(made.time, false);
+    if (event_time_->unique_by) {
+        made.unique_by = finish(*event_time_->unique_by);
+        check_quotients(*made.unique_by, false);
     }
     return made;
 }

@@ -79,6 +79,35 @@ TEST_CASE("All that is wrong with a statement is told, each with its place", "[s
     CHECK(problems_from({"explain"})[0].starts_with("no statement"));
 }
 
+TEST_CASE("Event time is explained, and refused wherever it would have to run", "[statement]") {
+    const std::string windows =
+        "SELECT count(*) AS n FROM tumble(t, to_timestamp(h), 'day', 'UTC', grace => INTERVAL '1 "
+        "hour') GROUP BY window_start";
+    const auto explain = config_from<ExplainConfig>({"explain", "--query", windows});
+    REQUIRE(explain.query.job->statement.event_time);
+    CHECK(explain.query.job->statement.event_time->window.zone_fingerprint == 1);
+    for (const Lines& words :
+         {Lines{"aggregate"}, Lines{"audit"}, Lines{"create-topics"}, Lines{"results"},
+          Lines{"reset", "--application-id", "x"}, Lines{"bench", "--scenario", "statement"},
+          Lines{"explain", "--sample", "10"}, Lines{"explain", "--as", "postgres"},
+          Lines{"explain", "--export", "x.tsv"}}) {
+        Lines all = words;
+        all.insert(all.end(), {"--query", windows});
+        INFO(words.front());
+        const Lines problems = problems_from(all);
+        REQUIRE(problems.size() == 1);
+        CHECK(problems[0].starts_with("--query: event time is not run yet"));
+        CHECK(problems[0].contains("explain"));
+    }
+    // A zone that there is not is a problem of the statement, with its place.
+    const Lines nowhere = problems_from(
+        {"explain", "--query",
+         "SELECT count(*) AS n FROM tumble(t, to_timestamp(h), 'day', 'No/Where', grace => "
+         "INTERVAL '1 hour') GROUP BY window_start"});
+    REQUIRE(nowhere.size() == 1);
+    CHECK(nowhere[0].starts_with("--query:1:61: there is no time zone No/Where here"));
+}
+
 TEST_CASE("What explain would leave out is refused", "[statement]") {
     for (const Lines& instead : {Lines{"--as", "postgres"}, Lines{"--export", "records.tsv"}}) {
         for (const Lines& left_out : {Lines{"--json"}, Lines{"--sample", "10"}}) {

@@ -7,8 +7,11 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <cstdint>
+#include <expected>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,16 +29,27 @@ using std::string_view;
     return all;
 }
 
+// Whose clocks are known here.
+[[nodiscard]] ParseOptions with_zones() {
+    ParseOptions options;
+    options.zones = [](string_view name) {
+        return name == "UTC" || name == "America/Sao_Paulo"
+                   ? std::optional<std::uint64_t>{0x0123'4567'89ab'cdef + name.size()}
+                   : std::nullopt;
+    };
+    return options;
+}
+
 // The statement; a test that meets a problem fails with what a person would read.
 [[nodiscard]] Statement statement(string_view text) {
-    std::expected<Statement, std::vector<Problem>> parsed = parse(text);
+    std::expected<Statement, std::vector<Problem>> parsed = parse(text, with_zones());
     INFO(text << '\n' << (parsed ? std::string{} : shown(parsed.error(), text)));
     REQUIRE(parsed.has_value());
     return std::move(*parsed);
 }
 
 [[nodiscard]] std::string said_of(string_view text) {
-    const std::expected<Statement, std::vector<Problem>> parsed = parse(text);
+    const std::expected<Statement, std::vector<Problem>> parsed = parse(text, with_zones());
     return parsed ? "nothing" : shown(parsed.error(), text);
 }
 
