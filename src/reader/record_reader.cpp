@@ -42,7 +42,10 @@ Result<std::unique_ptr<RecordReader>> make_record_reader(const job::Statement& s
     if (!plan) {
         return std::unexpected(std::move(plan.error()));
     }
-    return std::make_unique<StatementReader<JsonFields>>(statement, *std::move(plan));
+    if (statement.event_time) {
+        return std::make_unique<StatementReader<JsonFields, true>>(statement, *std::move(plan));
+    }
+    return std::make_unique<StatementReader<JsonFields, false>>(statement, *std::move(plan));
 }
 
 std::unique_ptr<RecordFields> make_record_fields(const job::Statement& statement) {

@@ -39,6 +39,14 @@ Result<StatementPlan> StatementPlan::compile(const job::Statement& statement,
         }
         return node.value_or(0);
     };
+    if (statement.event_time) {
+        const job::EventTime& event = *statement.event_time;
+        plan.timing =
+            Timing{.time = add(event.time), .max_ahead = event.max_ahead, .unique_by = {}};
+        if (event.unique_by) {
+            plan.timing->unique_by = add(*event.unique_by);
+        }
+    }
     if (statement.where) {
         plan.where = add(*statement.where);
     }
@@ -80,9 +88,18 @@ std::optional<job::Place> StatementPlan::place(const RecordVerdict& verdict) con
 StatementJudge::StatementJudge(const StatementPlan& plan)
     : plan_(plan), evaluator_(*plan.program), key_texts_(plan.keys.size()) {}
 
+// Of the time first, so that a record which WHERE leaves out, or which has a bad key, moves the
+// clock of its partition all the same.
+template <bool kEventTime>
 RecordVerdict StatementJudge::judge(const expr::Leaves& leaves, GroupKey& group,
                                     std::span<StatementInput> inputs) {
     evaluator_.begin(leaves);
+    if constexpr (kEventTime) {
+        event_time_.reset();
+        if (const auto problem = time(leaves.record->timestamp_ms)) {
+            return *problem;
+        }
+    }
     if (plan_.where) {
         const Value& passes = evaluator_.value(*plan_.where);
         if (!passes.is_true()) {
@@ -99,7 +116,51 @@ RecordVerdict StatementJudge::judge(const expr::Leaves& leaves, GroupKey& group,
             return *problem;
         }
     }
+    if constexpr (kEventTime) {
+        if (const auto problem = unique_value()) {
+            return *problem;
+        }
+    }
     return {};
+}
+
+template RecordVerdict StatementJudge::judge<false>(const expr::Leaves&, GroupKey&,
+                                                    std::span<StatementInput>);
+template RecordVerdict StatementJudge::judge<true>(const expr::Leaves&, GroupKey&,
+                                                   std::span<StatementInput>);
+
+std::optional<RecordVerdict> StatementJudge::time(std::int64_t kafka_timestamp_ms) {
+    const StatementPlan::Timing& timing = *plan_.timing;
+    const Value& value = evaluator_.value(timing.time);
+    switch (value.tag) {
+        case Tag::missing:
+        case Tag::error:
+            return bad(value);
+        case Tag::null:
+            return bad(BadReason::time_null, timing.time);
+        default:
+            KSTREAM_CHECK(value.tag == Tag::timestamp, "the time of a record is one");
+    }
+    // A record without a timestamp could be of any time.
+    if (timing.max_ahead &&
+        (kafka_timestamp_ms < 0 || value.milliseconds - kafka_timestamp_ms > *timing.max_ahead)) {
+        return bad(BadReason::time_future, timing.time);
+    }
+    event_time_ = value.milliseconds;
+    return std::nullopt;
+}
+
+std::optional<RecordVerdict> StatementJudge::unique_value() {
+    if (!plan_.timing->unique_by) {
+        return std::nullopt;
+    }
+    const Value& value = evaluator_.value(*plan_.timing->unique_by);
+    if (value.tag == Tag::missing || value.tag == Tag::error) {
+        return bad(value);
+    }
+    return value.tag == Tag::null
+               ? std::optional{bad(BadReason::unique_null, *plan_.timing->unique_by)}
+               : std::nullopt;
 }
 
 std::optional<RecordVerdict> StatementJudge::key(std::size_t number, GroupValue& out) {

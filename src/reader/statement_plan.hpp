@@ -26,6 +26,13 @@ struct StatementPlan {
         bool strict = false;
     };
 
+    // Of a statement with event time.
+    struct Timing {
+        std::uint32_t time = 0;
+        std::optional<std::int64_t> max_ahead;  // none: no bound
+        std::optional<std::uint32_t> unique_by;
+    };
+
     [[nodiscard]] static Result<StatementPlan> compile(const job::Statement& statement,
                                                        const expr::ZoneFiles& zones);
 
@@ -34,6 +41,7 @@ struct StatementPlan {
     [[nodiscard]] std::optional<job::Place> place(const RecordVerdict& verdict) const;
 
     std::unique_ptr<expr::Program> program;  // stays where it is
+    std::optional<Timing> timing;
     std::optional<std::uint32_t> where;
     std::vector<std::uint32_t> keys;
     std::vector<Input> inputs;
@@ -45,11 +53,18 @@ public:
     // The plan outlives it and stays where it is.
     explicit StatementJudge(const StatementPlan& plan);
 
-    // On ok, `group` and `inputs` are filled; both may point into the record or in here.
+    // On ok, `group` and `inputs` are filled; both may point into the record or in here. A
+    // statement has event time or not: of one without, the record costs nothing for it.
+    template <bool kEventTime>
     [[nodiscard]] RecordVerdict judge(const expr::Leaves& leaves, GroupKey& group,
                                       std::span<StatementInput> inputs);
 
+    // Of the last record of a statement with event time; none where its time is bad.
+    [[nodiscard]] std::optional<std::int64_t> event_time() const { return event_time_; }
+
 private:
+    [[nodiscard]] std::optional<RecordVerdict> time(std::int64_t kafka_timestamp_ms);
+    [[nodiscard]] std::optional<RecordVerdict> unique_value();
     [[nodiscard]] std::optional<RecordVerdict> key(std::size_t number, GroupValue& out);
     [[nodiscard]] std::optional<RecordVerdict> input(const StatementPlan::Input& input,
                                                      StatementInput& out);
@@ -57,6 +72,7 @@ private:
     const StatementPlan& plan_;
     expr::Evaluator evaluator_;
     std::vector<std::string> key_texts_;  // of values that have another form in a key
+    std::optional<std::int64_t> event_time_;
 };
 
 }  // namespace kstream

@@ -1,6 +1,7 @@
-// A record judged as a statement says: WHERE, then the keys in their order, then for each aggregate
-// its FILTER and its input. Whatever format the record has is `Fields`, which finds the values; so
-// there is one virtual call for each record, and none below it.
+// A record judged as a statement says: its event time, where the job has one, then WHERE, then the
+// keys in their order, then for each aggregate its FILTER and its input. Whatever format the record
+// has is `Fields`, which finds the values; so there is one virtual call for each record, and none
+// below it.
 #pragma once
 
 #include "kstream/expr/program.hpp"
@@ -19,7 +20,7 @@
 
 namespace kstream {
 
-template <typename Fields>
+template <typename Fields, bool kEventTime>
 class StatementReader final : public RecordReader {
 public:
     StatementReader(const job::Statement& statement, StatementPlan plan)
@@ -37,14 +38,22 @@ public:
 
     using RecordReader::read;
     [[nodiscard]] RecordVerdict read(const RecordView& record) override {
+        if constexpr (kEventTime) {
+            event_time_.reset();
+        }
         if (const auto problem = fields_.read(record.value())) [[unlikely]] {
             return {.ok = false, .reason = *problem};
         }
         if (!not_found_.empty()) [[unlikely]] {
             search();
         }
-        return judge_.judge({.values = fields_.values(), .record = &record, .headers = headers_},
-                            group_, statement_inputs_);
+        const RecordVerdict verdict = judge_.judge<kEventTime>(
+            {.values = fields_.values(), .record = &record, .headers = headers_}, group_,
+            statement_inputs_);
+        if constexpr (kEventTime) {
+            event_time_ = judge_.event_time();
+        }
+        return verdict;
     }
 
     [[nodiscard]] std::string_view field_name(const RecordVerdict& verdict) const override {

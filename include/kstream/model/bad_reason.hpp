@@ -33,6 +33,10 @@ enum class BadReason : std::uint8_t {
     division_by_zero,  // so is a remainder
     group_null,        // a group-by expression is NULL
     text_size,         // the input of min or max is a text longer than kMaxTextBytes
+    // Of jobs with event time:
+    time_null,    // the time is NULL
+    time_future,  // it is further beyond the record's Kafka timestamp than max_ahead
+    unique_null,  // the value of unique_by is NULL
 };
 
 // They stand in dead-letter headers, metrics and docs/RECORDS.md, and never change.
@@ -41,9 +45,9 @@ inline constexpr auto kBadReasonNames = std::to_array<std::string_view>(
      "missing_field",  "group_type",  "group_size",   "number_type",      "scale",
      "range",          "text_type",   "boolean_type", "scalar_type",      "text_nul",
      "text_to_number", "time_format", "time_range",   "division_by_zero", "group_null",
-     "text_size"});
+     "text_size",      "time_null",   "time_future",  "unique_null"});
 inline constexpr std::size_t kBadReasonCount = kBadReasonNames.size();
-static_assert(kBadReasonCount == static_cast<std::size_t>(BadReason::text_size) + 1);
+static_assert(kBadReasonCount == static_cast<std::size_t>(BadReason::unique_null) + 1);
 
 [[nodiscard]] constexpr std::string_view bad_reason_name(BadReason reason) {
     return kBadReasonNames.at(static_cast<std::size_t>(reason));

@@ -88,6 +88,9 @@ public:
         return statement_inputs_;
     }
     [[nodiscard]] bool wants_headers() const { return wants_headers_; }
+    // Of a job with event time: the time of the record that was read last, in milliseconds, whether
+    // it is good, filtered or bad; none where its value is no JSON object, or its time is bad.
+    [[nodiscard]] std::optional<std::int64_t> event_time() const { return event_time_; }
 
     // The name of the field that a verdict of this reader is about; empty for none. Valid as long
     // as the reader.
@@ -128,6 +131,7 @@ protected:
     GroupKey group_;
     std::vector<Decimal> inputs_;
     std::vector<StatementInput> statement_inputs_;
+    std::optional<std::int64_t> event_time_;
     std::span<const HeaderView> headers_;
     bool wants_headers_ = false;
 };

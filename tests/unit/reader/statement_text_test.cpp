@@ -7,6 +7,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <fstream>
 #include <iterator>
 #include <memory>
@@ -148,6 +149,60 @@ TEST_CASE("one evaluator serves after aggregation, too", "[reader][statement]") 
     CHECK(shown("a", -5, 8) == "-0.63 passes");
     CHECK(shown("a", 2, 1) == "2");
     CHECK(shown("x", 20, 3) == "6.67");
+}
+
+TEST_CASE("a record has its event time, whatever else becomes of it", "[reader][statement]") {
+    // At 1,000 ms of Kafka's clock.
+    const auto told = [](const job::Statement& statement, std::string_view value,
+                         std::int64_t kafka_timestamp = 1'000) {
+        const std::unique_ptr<RecordReader> reader = reader_of(statement);
+        RecordView record;
+        record.timestamp_ms = kafka_timestamp;
+        // A good one before, so that nothing of it is left.
+        std::string text;
+        for (const std::string_view each :
+             {std::string_view{R"({"t":7,"k":"a","v":1,"u":1})"}, value}) {
+            record.value_data = each.data();
+            record.value_size = static_cast<std::uint32_t>(each.size());
+            const RecordVerdict verdict = reader->read(record);
+            text = verdict.ok         ? "ok"
+                   : verdict.filtered ? "filtered"
+                                      : std::string{bad_reason_name(verdict.reason)};
+        }
+        const auto time = reader->event_time();
+        return text + (time ? " " + std::to_string(*time) : "");
+    };
+    const job::Statement statement = parsed(
+        "SELECT k, sum(v) AS s FROM tumble(t, to_timestamp(t), INTERVAL '1 minute', grace => "
+        "INTERVAL '0 seconds', unique_by => u::text, within => INTERVAL '1 minute') WHERE "
+        "v::numeric > 0 GROUP BY k, window_start");
+    CHECK(told(statement, R"({"t":5.5,"k":"a","v":1,"u":1})") == "ok 5500");
+    CHECK(told(statement, R"({"t":5,"k":"a","v":0,"u":1})") == "filtered 5000");
+    CHECK(told(statement, R"({"t":5,"k":"a","v":"x","u":1})") == "number_type 5000");
+    CHECK(told(statement, R"({"t":5,"v":1,"u":1})") == "missing_field 5000");
+    CHECK(told(statement, R"({"t":5,"k":"a","v":1})") == "missing_field 5000");
+    // The time comes before WHERE.
+    CHECK(told(statement, R"({"k":"a","v":0,"u":1})") == "missing_field");
+    CHECK(told(statement, R"({"t":"x","k":"a","v":0,"u":1})") == "number_type");
+    CHECK(told(statement, R"({"t":1e12,"k":"a","v":0,"u":1})") == "time_range");
+    CHECK(told(statement, "{") == "json");
+    // An hour ahead of Kafka's clock is the limit.
+    CHECK(told(statement, R"({"t":3601,"k":"a","v":1,"u":1})") == "ok 3601000");
+    CHECK(told(statement, R"({"t":3601.001,"k":"a","v":0,"u":1})") == "time_future");
+    CHECK(told(statement, R"({"t":5,"k":"a","v":1,"u":1})", -1) == "time_future");
+    const job::Statement never = parsed(
+        "SELECT count(*) AS n FROM tumble(t, CASE WHEN v > 0 THEN to_timestamp(t) END, "
+        "INTERVAL '1 minute', grace => INTERVAL '0 seconds', max_ahead => 'never', "
+        "unique_by => nullif(k, 'b'), within => INTERVAL '1 minute') GROUP BY window_start");
+    CHECK(told(never, R"({"t":99999999,"k":"a","v":1})", -1) == "ok 99999999000");
+    CHECK(told(never, R"({"t":5,"k":"a","v":0})") == "time_null");
+    CHECK(told(never, R"({"t":5,"k":"b","v":1})") == "unique_null 5000");
+}
+
+TEST_CASE("a job without event time has no times", "[reader][statement]") {
+    const auto reader = reader_of(parsed("SELECT count(*) AS n FROM t"));
+    CHECK(reader->read("{}").ok);
+    CHECK_FALSE(reader->event_time());
 }
 
 }  // namespace kstream

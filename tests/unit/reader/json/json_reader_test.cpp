@@ -652,7 +652,7 @@ TEST_CASE("each reason has a name of its own", "[reader]") {
             "missing_field",  "group_type",  "group_size",   "number_type",      "scale",
             "range",          "text_type",   "boolean_type", "scalar_type",      "text_nul",
             "text_to_number", "time_format", "time_range",   "division_by_zero", "group_null",
-            "text_size"});
+            "text_size",      "time_null",   "time_future",  "unique_null"});
 }
 
 // cases: "--group-by customer.id", and 100 records of which nobody said what was wrong with them.
