@@ -1,9 +1,11 @@
 // `explain`: what a statement is as a job, from the statement alone; what would become of a sample
 // of its topic; and the same job for PostgreSQL, to be judged by it.
+#include "app/bad_rows.hpp"
 #include "app/commands.hpp"
 #include "app/explain_event_time.hpp"
 #include "app/explain_sample.hpp"
 #include "app/export_topic.hpp"
+#include "app/page.hpp"
 #include "app/statement_zones.hpp"
 #include "kstream/check.hpp"
 #include "kstream/codec/result_record.hpp"
@@ -18,14 +20,12 @@
 #include "kstream/ports/explain.hpp"
 #include "process/standard_output.hpp"
 #include "text/json_writer.hpp"
-#include "text/utf8.hpp"
 #include "topics/topic_plan.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdint>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -196,27 +196,6 @@ std::string_view identity_note(const cli::ExplainConfig& config) {
                                  : "the same job as with --group-by, --sum and --count";
 }
 
-class Page {
-public:
-    void title(std::string_view text) { fmt::format_to(end(), "\n{}:\n", text); }
-    template <typename... Args>
-    void line(fmt::format_string<Args...> format, Args&&... args) {
-        out_ += "  ";
-        fmt::format_to(end(), format, std::forward<Args>(args)...);
-        out_ += '\n';
-    }
-    std::string out_;
-
-private:
-    std::back_insert_iterator<std::string> end() { return std::back_inserter(out_); }
-};
-
-std::string shown(std::string_view text) {
-    std::string out;
-    text::append_shown(out, text);
-    return out;
-}
-
 // Of results that are printed as a text; all are in the JSON.
 constexpr std::size_t kRowsShown = 20;
 
@@ -225,13 +204,7 @@ void append_sample(Page& page, const SampleReport& sample) {
     const RecordTally& counts = sample.counts;
     page.line("{} records at {} offsets: {} aggregated, {} filtered by WHERE, {} tombstones",
               counts.read, sample.offsets, counts.aggregated, counts.filtered, counts.tombstones);
-    for (const SampleReport::Bad& bad : sample.bad) {
-        const Sample::FirstOfReason& first = bad.first;
-        page.line("{} bad: {}{}{}; the first at partition {} offset {}{}{}", bad.records,
-                  bad_reason_name(bad.reason), first.field.empty() ? "" : " of ",
-                  shown(first.field), first.partition.value, first.record_offset.value,
-                  first.hint.empty() ? "" : ": ", first.hint);
-    }
+    append_bad(page, sample.bad);
     page.title("Results of the sample");
     std::size_t left = kRowsShown;
     for (const auto& [key, value] : sample.results) {
@@ -252,7 +225,7 @@ std::string text_of(const cli::ExplainConfig& config, const topics::Names& names
     const job::StatementJob& job = *config.query.job;
     const job::Statement& statement = job.statement;
     Page page;
-    page.out_ = job::to_sql(statement);
+    page.text = job::to_sql(statement);
     page.title("Fields read");
     for (const job::Field& field : statement.fields) {
         page.line("{} ({})", field.spelling, job::name_of(field.type));
@@ -309,7 +282,7 @@ std::string text_of(const cli::ExplainConfig& config, const topics::Names& names
     if (sample) {
         append_sample(page, *sample);
     }
-    return std::move(page.out_);
+    return std::move(page.text);
 }
 
 void append_row(text::JsonWriter& json, std::string_view key, std::string_view value) {
@@ -325,16 +298,7 @@ void append_sample(text::JsonWriter& json, const SampleReport& sample) {
         .field("aggregated", counts.aggregated)
         .field("filtered", counts.filtered)
         .field("tombstones", counts.tombstones);
-    json.array("bad", sample.bad, [&json](const SampleReport::Bad& bad) {
-        json.begin_object()
-            .field("reason", bad_reason_name(bad.reason))
-            .field("records", bad.records)
-            .field("field", bad.first.field)
-            .field("partition", bad.first.partition.value)
-            .field("offset", bad.first.record_offset.value)
-            .field("hint", bad.first.hint)
-            .end_object();
-    });
+    append_bad(json, sample.bad);
     json.array("results", sample.results,
                [&json](const auto& row) { append_row(json, row.first, row.second); });
     json.end_object();

@@ -1,6 +1,7 @@
 // `explain --sample`: what a job makes of the newest records of its topic.
 #pragma once
 
+#include "app/bad_rows.hpp"
 #include "app/commands.hpp"
 #include "cli/config.hpp"
 #include "kstream/error.hpp"
@@ -9,23 +10,16 @@
 
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
 namespace kstream::app {
 
 struct SampleReport {
-    struct Bad {
-        BadReason reason{};
-        std::uint64_t records = 0;
-        Sample::FirstOfReason first;
-    };
-
     std::string topic;
     std::uint64_t offsets = 0;  // that were looked at
     RecordTally counts;
-    std::vector<Bad> bad;
+    std::vector<BadRow> bad;
     std::map<std::string, std::string> results;  // as the results topic would have them, by key
 };
 

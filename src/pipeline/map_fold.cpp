@@ -6,6 +6,7 @@
 #include "kstream/codec/result_record.hpp"
 #include "kstream/codec/state_key.hpp"
 #include "kstream/core/murmur2.hpp"
+#include "kstream/pipeline/bad_record.hpp"
 #include "kstream/planted_bug.hpp"
 
 #include <fmt/format.h>
@@ -17,15 +18,6 @@
 namespace kstream {
 
 namespace {
-
-std::unique_ptr<RecordReader> reader_of(const Job& job) {
-    if (job.statement == nullptr) {
-        return make_record_reader(job.spec);
-    }
-    auto made = make_record_reader(job.statement->statement, job.zones);
-    KSTREAM_CHECK(made.has_value(), "the statement was compiled before, at the start");
-    return std::move(*made);
-}
 
 // A time is the number of its milliseconds. `text` holds what of it the input does not.
 GroupValue value_of(const StatementInput& input, int scale, std::string& text) {
@@ -333,13 +325,13 @@ std::uint32_t MapFold::key_of(std::string_view state_key) {
 Result<void> MapFold::bad_record(const RecordView& record, const RecordVerdict& verdict,
                                  Filling& into) {
     const BadReason reason = verdict.reason;
-    const std::string_view field = subject(verdict);
+    const std::string_view field = bad_subject(job_, *reader_, verdict);
     const bool first = counters_.bad_records[static_cast<std::size_t>(reason)]++ == 0;
     if (reason == BadReason::scale) {
         scale_needed_ = std::max(scale_needed_, reader_->scale_needed().value_or(0));
     }
     if (config_.on_bad_record == BadRecordPolicy::fail) {
-        const std::string hint = hint_for(record, verdict);
+        const std::string hint = bad_hint(job_, *reader_, record, verdict);
         return fail(
             ExitCode::bad_record,
             fmt::format("bad record ({}{}{}): topic {} partition {} offset {}",
@@ -354,7 +346,7 @@ Result<void> MapFold::bad_record(const RecordView& record, const RecordVerdict& 
                                  .field = field,
                                  .partition = record.partition,
                                  .record_offset = record.record_offset,
-                                 .hint = hint_for(record, verdict)});
+                                 .hint = bad_hint(job_, *reader_, record, verdict)});
     }
     log_.write(LogLevel::debug, "bad record",
                {{"reason", bad_reason_name(reason)},
@@ -385,31 +377,9 @@ Result<void> MapFold::dead_letter(const RecordView& record, const RecordVerdict&
                         .headers = headers,
                         .source_topic = job_.spec.source_topic,
                         .reason = verdict.reason,
-                        .field = subject(verdict)},
+                        .field = bad_subject(job_, *reader_, verdict)},
                        config_.max_dead_letter_bytes);
     return {};
-}
-
-std::string_view MapFold::subject(const RecordVerdict& verdict) const {
-    const std::string_view field = reader_->field_name(verdict);
-    if (!field.empty() || job_.statement == nullptr) {
-        return field;
-    }
-    const std::optional<job::Place> place = reader_->place(verdict);
-    return place ? job_.statement->text_at(*place) : std::string_view{};
-}
-
-// What a person can do about it, as far as the record tells. Nothing of the record itself.
-std::string MapFold::hint_for(const RecordView& record, const RecordVerdict& verdict) const {
-    if (verdict.reason != BadReason::scale) {
-        return reader_->hint(verdict, record.value());
-    }
-    const std::optional<int> needed = reader_->scale_needed();
-    if (job_.statement != nullptr) {
-        return "a larger --scale takes it, or round() around the expression";
-    }
-    return needed ? fmt::format("a larger --scale takes it: {} is enough for this one", *needed)
-                  : fmt::format("no --scale up to {} takes it", kMaxScale);
 }
 
 // What has come since the last time. Not per record: other loops tell the same tally.

@@ -96,10 +96,6 @@ private:
     [[nodiscard]] Slot one_more(const Slot& slot) const;
     Result<void> bad_record(const RecordView& record, const RecordVerdict& verdict, Filling& into);
     Result<void> dead_letter(const RecordView& record, const RecordVerdict& verdict);
-    // What a verdict is about: a field, or an expression by its text.
-    [[nodiscard]] std::string_view subject(const RecordVerdict& verdict) const;
-    [[nodiscard]] std::string hint_for(const RecordView& record,
-                                       const RecordVerdict& verdict) const;
     [[nodiscard]] Result<void> tell_tally();
     void clear_filling();
     [[nodiscard]] std::size_t max_delta_bytes(std::uint32_t key) const;

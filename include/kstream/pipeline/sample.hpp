@@ -3,6 +3,7 @@
 // the code that does it in a run.
 #pragma once
 
+#include "kstream/pipeline/bad_record.hpp"
 #include "kstream/pipeline/job.hpp"
 #include "kstream/pipeline/map_fold.hpp"
 #include "kstream/pipeline/totals_fold.hpp"
@@ -11,10 +12,8 @@
 #include "kstream/ports/record_tally.hpp"
 #include "kstream/ports/step.hpp"
 
-#include <array>
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,13 +36,6 @@ struct SampleRange {
 
 class Sample final : private RecordTallySink {
 public:
-    struct FirstOfReason {
-        std::string field;  // or the expression; empty: the reason is about none
-        PartitionId partition;
-        Offset record_offset;
-        std::string hint;
-    };
-
     // `job` has one state partition; all of it outlives this.
     Sample(const Job& job, Log& log, const HeaderReader* headers);
 
@@ -53,9 +45,7 @@ public:
     [[nodiscard]] Result<void> finish() { return hand_on(); }
 
     [[nodiscard]] const RecordTally& counts() const { return counts_; }
-    [[nodiscard]] const std::array<std::optional<FirstOfReason>, kBadReasonCount>& firsts() const {
-        return firsts_;
-    }
+    [[nodiscard]] const FirstsOfReasons& firsts() const { return firsts_; }
     // What the results topic would hold, by key.
     [[nodiscard]] const std::map<std::string, std::string>& results() const { return results_; }
 
@@ -72,7 +62,7 @@ private:
     std::map<PartitionId, StepRange> read_;  // since the last step
     Offset repartition_end_{0};
     RecordTally counts_;
-    std::array<std::optional<FirstOfReason>, kBadReasonCount> firsts_;
+    FirstsOfReasons firsts_;
     std::map<std::string, std::string> results_;
 };
 
