@@ -36,6 +36,7 @@ struct AppContext {
 [[nodiscard]] ExitCode run_command(const cli::ResetConfig& config, AppContext& context);
 [[nodiscard]] ExitCode run_command(const cli::BenchConfig& config, AppContext& context);
 [[nodiscard]] ExitCode run_command(const cli::ExplainConfig& config, AppContext& context);
+[[nodiscard]] ExitCode run_command(const cli::LatenessConfig& config, AppContext& context);
 // Prints one line on stdout, whatever the answer.
 [[nodiscard]] ExitCode run_health(const cli::HealthConfig& config);
 

@@ -219,7 +219,17 @@ struct ExplainConfig {
     std::string export_file;  // --export FILE
 };
 
-using Command = std::variant<ProduceConfig, CreateTopicsConfig, AggregateConfig, AuditConfig,
-                             ResultsConfig, ResetConfig, BenchConfig, HealthConfig, ExplainConfig>;
+// What each grace would refuse of a topic's records, by one look at them.
+struct LatenessConfig {
+    CommonConfig common;
+    std::string application_id = "kstream";
+    AggregationSpec spec = default_job();
+    QueryConfig query;
+    bool json = false;
+};
+
+using Command =
+    std::variant<ProduceConfig, CreateTopicsConfig, AggregateConfig, AuditConfig, ResultsConfig,
+                 ResetConfig, BenchConfig, HealthConfig, ExplainConfig, LatenessConfig>;
 
 }  // namespace kstream::cli

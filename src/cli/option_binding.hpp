@@ -241,6 +241,8 @@ consteval Subcommand subcommand_of() {
         return Subcommand::bench;
     } else if constexpr (std::same_as<Config, ExplainConfig>) {
         return Subcommand::explain;
+    } else if constexpr (std::same_as<Config, LatenessConfig>) {
+        return Subcommand::lateness;
     } else {
         static_assert(std::same_as<Config, HealthConfig>);
         return Subcommand::health;
@@ -290,7 +292,8 @@ std::vector<Binding> everywhere() {
     return {at<&ProduceConfig::common, Member>(),   at<&CreateTopicsConfig::common, Member>(),
             at<&AggregateConfig::common, Member>(), at<&AuditConfig::common, Member>(),
             at<&ResultsConfig::common, Member>(),   at<&ResetConfig::common, Member>(),
-            at<&BenchConfig::common, Member>(),     at<&ExplainConfig::common, Member>()};
+            at<&BenchConfig::common, Member>(),     at<&ExplainConfig::common, Member>(),
+            at<&LatenessConfig::common, Member>()};
 }
 
 }  // namespace kstream::cli::binding

@@ -253,7 +253,8 @@ void add_topic_options(std::vector<OptionSpec>& table) {
          .bindings = {at<&CreateTopicsConfig::application_id>(),
                       at<&AggregateConfig::application_id>(), at<&AuditConfig::application_id>(),
                       at<&ResultsConfig::application_id>(), at<&ResetConfig::application_id>(),
-                      at<&ExplainConfig::application_id>()}});
+                      at<&ExplainConfig::application_id>(),
+                      at<&LatenessConfig::application_id>()}});
     table.push_back(
         {.name = "topic",
          .short_name = 't',
@@ -460,7 +461,7 @@ std::vector<Binding> in_all_jobs() {
     return {at<&CreateTopicsConfig::query, Member>(), at<&AggregateConfig::query, Member>(),
             at<&AuditConfig::query, Member>(),        at<&ResultsConfig::query, Member>(),
             at<&ResetConfig::query, Member>(),        at<&ExplainConfig::query, Member>(),
-            at<&BenchConfig::query, Member>()};
+            at<&BenchConfig::query, Member>(),        at<&LatenessConfig::query, Member>()};
 }
 
 void add_query_options(std::vector<OptionSpec>& table) {
@@ -509,7 +510,8 @@ void add_job_options(std::vector<OptionSpec>& table) {
                      .bindings = {at<&AggregateConfig::spec, &AggregationSpec::scale>(),
                                   at<&AuditConfig::spec, &AggregationSpec::scale>(),
                                   at<&ResultsConfig::spec, &AggregationSpec::scale>(),
-                                  at<&ExplainConfig::spec, &AggregationSpec::scale>()}});
+                                  at<&ExplainConfig::spec, &AggregationSpec::scale>(),
+                                  at<&LatenessConfig::spec, &AggregationSpec::scale>()}});
     table.push_back(
         {.name = "max-distinct",
          .value = "N",
@@ -777,7 +779,8 @@ void add_run_options(std::vector<OptionSpec>& table) {
                      .help = "print the report as JSON",
                      .bindings = {at<&ProduceConfig::json>(), at<&CreateTopicsConfig::json>(),
                                   at<&AuditConfig::json>(), at<&ResultsConfig::json>(),
-                                  at<&BenchConfig::json>(), at<&ExplainConfig::json>()}});
+                                  at<&BenchConfig::json>(), at<&ExplainConfig::json>(),
+                                  at<&LatenessConfig::json>()}});
 }
 
 void add_observing_options(std::vector<OptionSpec>& table) {
@@ -884,6 +887,13 @@ constexpr std::array<SubcommandSpec, kSubcommandCount> kSubcommands{{
      "key and in how many bytes, and the topics. Everything that is wrong with a statement is told "
      "with its place (exit code 2).",
      "kstream explain totals.sql --sample 1000"},
+    {Subcommand::lateness, "lateness", "say how many records each grace would refuse",
+     "Reads the topic of a statement with event time once, to its present end, with "
+     "read_committed; joins no group and writes nothing. Says exactly how many of its records are "
+     "late with the grace of the statement and with others, the least graces that keep 99 %, "
+     "99.9 %, 99.99 % and all, how far each partition has come, and what else is wrong with "
+     "records. What idle partitions would add is not counted.",
+     "kstream lateness totals.sql"},
 }};
 
 }  // namespace
@@ -916,6 +926,8 @@ Command default_command(Subcommand id) {
             return HealthConfig{};
         case Subcommand::explain:
             return ExplainConfig{};
+        case Subcommand::lateness:
+            return LatenessConfig{};
     }
     return {};
 }

@@ -25,7 +25,8 @@ enum class Subcommand : std::uint8_t {
     reset,
     bench,
     health,
-    explain
+    explain,
+    lateness
 };
 
 struct SubcommandSpec {
@@ -35,7 +36,7 @@ struct SubcommandSpec {
     std::string_view details;  // for the manual page
     std::string_view example;
 };
-inline constexpr std::size_t kSubcommandCount = 9;
+inline constexpr std::size_t kSubcommandCount = 10;
 [[nodiscard]] std::span<const SubcommandSpec, kSubcommandCount> subcommands();
 [[nodiscard]] const SubcommandSpec& subcommand(Subcommand id);
 

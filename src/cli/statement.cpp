@@ -73,10 +73,10 @@ void refuse_event_time(const Config& config, std::string_view name, Found& probl
                 "--as postgres of it: explain without them shows what it means",
                 name));
         }
-    } else {
+    } else if constexpr (!std::is_same_v<Config, LatenessConfig>) {
         problems.push_back(fmt::format(
-            "{}: event time is not run yet: explain shows what this statement means; the rest of "
-            "kstream takes FROM topic alone",
+            "{}: event time is not run yet: explain shows what this statement means, and lateness "
+            "what is late; the rest of kstream takes FROM topic alone",
             name));
     }
 }

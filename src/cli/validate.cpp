@@ -15,6 +15,8 @@ namespace {
 
 using Found = std::vector<std::string>;
 
+constexpr const char* kNoStatement = "no statement: give --query, --query-file or FILE.sql";
+
 void check_common(const CommonConfig& config, Found& found) {
     if (!config.http) {
         return;
@@ -86,7 +88,7 @@ void check(const AuditConfig& config, Found& found) {
 
 void check(const ExplainConfig& config, Found& found) {
     if (config.query.job == nullptr) {
-        found.emplace_back("no statement: give --query, --query-file or FILE.sql");
+        found.emplace_back(kNoStatement);
         return;
     }
     const bool explains = config.form == ExplainForm::text && config.export_file.empty();
@@ -96,6 +98,23 @@ void check(const ExplainConfig& config, Found& found) {
             "out");
     }
     check_topics(config.spec.source_topic, config.results_topic, found);
+}
+
+void check(const LatenessConfig& config, Found& found) {
+    if (config.query.job == nullptr) {
+        found.emplace_back(kNoStatement);
+        return;
+    }
+    const job::Statement& statement = config.query.job->statement;
+    if (!statement.event_time) {
+        found.emplace_back(
+            "no record of this job can be late: it has no event time; write FROM tumble(topic, "
+            "time, INTERVAL '1 hour', grace => INTERVAL '5 minutes') and GROUP BY window_start");
+    } else if (statement.event_time->window.kind == job::WindowKind::none) {
+        found.emplace_back(
+            "no record of this job can be late: events has no windows; write tumble, hop or "
+            "session");
+    }
 }
 
 void check(const ResultsConfig& config, Found& found) {

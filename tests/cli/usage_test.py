@@ -162,6 +162,14 @@ class Statements(BinaryTest):
                 if "\\! id" in line:
                     self.assertTrue(line.startswith("--"), line)
 
+    def test_lateness_wants_event_time(self):
+        done = self.check_run(["lateness", "--query", "select count(*) n from t"], 2)
+        self.assertEqual(done.stdout, "")
+        self.assertIn("it has no event time; write FROM tumble(topic, time, ", done.stderr)
+        done = self.check_run(["lateness", "--query",
+                               "select count(*) n from events(t, to_timestamp(a))"], 2)
+        self.assertIn("events has no windows", done.stderr)
+
     def test_a_zone_that_the_machine_does_not_have(self):
         done = self.explain("SELECT date_trunc('day', a::timestamptz, 'No/Where') AS d FROM t "
                             "GROUP BY date_trunc('day', a::timestamptz, 'No/Where')", 2)

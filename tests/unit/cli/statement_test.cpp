@@ -120,6 +120,23 @@ TEST_CASE("What explain would leave out is refused", "[statement]") {
     }
 }
 
+TEST_CASE("lateness takes a statement with windows, and says how one is written", "[statement]") {
+    const auto config = config_from<LatenessConfig>(
+        {"lateness", "--scale", "2", "--json", "--query",
+         "SELECT count(*) AS n FROM tumble(t, a::timestamptz, INTERVAL '1 hour', grace => INTERVAL "
+         "'5 minutes') GROUP BY window_start"});
+    REQUIRE(config.query.job != nullptr);
+    CHECK(config.query.job->statement.event_time->grace == 300'000);
+    CHECK(config.spec.scale == 2);
+    CHECK(config.json);
+    CHECK(problems_from({"lateness"})[0].starts_with("no statement"));
+    CHECK(problems_from({"lateness", "--query", kOfFlags})[0].contains(
+        "it has no event time; write FROM tumble(topic, time, "));
+    CHECK(problems_from(
+              {"lateness", "--query", "SELECT count(*) AS n FROM events(t, a::timestamptz)"})[0]
+              .contains("events has no windows"));
+}
+
 TEST_CASE("What a statement says is refused beside it", "[statement]") {
     CHECK(problems_from({"aggregate", "--query", kOfFlags, "--group-by", "b"}) ==
           Lines{"--group-by: the statement of --query says this"});

@@ -1,0 +1,28 @@
+// What `lateness` prints: what a look at the topic has found.
+#pragma once
+
+#include "kstream/core/lateness.hpp"
+#include "kstream/job/statement.hpp"
+#include "kstream/pipeline/bad_record.hpp"
+#include "kstream/ports/record_tally.hpp"
+
+#include <cstdint>
+#include <string>
+
+namespace kstream::app {
+
+struct LatenessReport {
+    const job::Statement& statement;  // with windows
+    std::uint64_t offsets = 0;        // that were looked at
+    const RecordTally& counts;        // `aggregated` with the late ones
+    const FirstsOfReasons& firsts;
+    const Lateness& lateness;
+};
+
+[[nodiscard]] std::string lateness_text(const LatenessReport& report);
+[[nodiscard]] std::string lateness_json(const LatenessReport& report);
+
+// "1 hour 30 seconds", as INTERVAL takes it; of 0 or more.
+[[nodiscard]] std::string length_text(std::int64_t milliseconds);
+
+}  // namespace kstream::app
