@@ -2,8 +2,9 @@
 // is copied in blocks whose size the compiler knows and names in blocks of 16 bytes.
 #include "kstream/codec/transaction_encoder.hpp"
 
+#include "codec/record_writer.hpp"
+
 #include <array>
-#include <charconv>
 #include <cstdint>
 #include <cstring>
 
@@ -42,8 +43,6 @@ constexpr std::array<Name, kPaymentMethods> kMethodNames{
 constexpr std::array<Name, kCurrencies> kCurrencyNames{{{"BRL", 3}, {"USD", 3}, {"EUR", 3}}};
 constexpr std::array<Name, 2> kBooleans{{{"false", 5}, {"true", 4}}};
 
-constexpr std::size_t kWidestU32 = 10;
-constexpr std::size_t kWidestI64 = 20;
 constexpr std::size_t kWidestValue =
     kWidestU32 + 1;  // the point; the digits are those of the cents
 static_assert(kBeforeId.size() + kTransactionKeySize + kBeforeUser.size() + kWidestU32 +
@@ -68,41 +67,24 @@ constexpr std::array<char, 512> make_hex_pairs() {
 }
 constexpr std::array<char, 512> kHexPairs = make_hex_pairs();
 
-// Writes forward; the caller of encode_transaction() vouches for the room.
-class Writer {
+// With what no other shape of record has.
+class Writer : public RecordWriter {
 public:
-    explicit Writer(char* out) : at_(out) {}
-
-    void text(std::string_view piece) {
-        std::memcpy(at_, piece.data(), piece.size());
-        at_ += piece.size();
-    }
+    using RecordWriter::RecordWriter;
 
     void name(const Name& name) {
-        std::memcpy(at_, name.text, sizeof name.text);
-        at_ += name.size;
-    }
-
-    template <typename Integer>
-    void number(Integer value) {
-        at_ = std::to_chars(at_, at_ + kWidestI64, value).ptr;
+        std::memcpy(at(), name.text, sizeof name.text);
+        go_to(at() + name.size);
     }
 
     // `bytes` bytes from the top of `word` on, `skip` bytes left out before them.
     void hex(std::uint64_t word, int skip, int bytes) {
         for (int i = skip; i < skip + bytes; ++i) {
             const std::uint64_t byte = (word >> (56 - 8 * i)) & 0xffU;
-            std::memcpy(at_, &kHexPairs[2 * byte], 2);
-            at_ += 2;
+            std::memcpy(at(), &kHexPairs[2 * byte], 2);
+            go_to(at() + 2);
         }
     }
-
-    void character(char c) { *at_++ = c; }
-
-    [[nodiscard]] char* at() const { return at_; }
-
-private:
-    char* at_;
 };
 
 void write_uuid(Writer& out, std::uint64_t high, std::uint64_t low) {

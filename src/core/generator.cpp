@@ -11,13 +11,10 @@ namespace kstream {
 
 namespace {
 
-// Sequence k starts where SplitMix64(seed) stands at k: the recommended way to split, and seeds
-// that differ by 1 share nothing.
 template <std::size_t... Stream>
 std::array<SplitMix64, sizeof...(Stream)> split(std::uint64_t seed,
                                                 std::index_sequence<Stream...>) {
-    const SplitMix64 root(seed);
-    return {SplitMix64(root.at(Stream))...};
+    return {sequence_of(seed, Stream)...};
 }
 
 std::uint32_t one_of(std::uint64_t word, std::uint32_t bound) {
@@ -68,6 +65,17 @@ Transaction TransactionGenerator::record(std::uint64_t index) const {
     made.method = take<PaymentMethod>(digits, kPaymentMethods);
     made.currency = take<Currency>(digits, kCurrencies);
     made.international = digits != 0;
+    return made;
+}
+
+Transaction TransactionGenerator::record_set_back(std::uint64_t index, std::int64_t back_ms) const {
+    constexpr std::int64_t kMs = 1000;
+    const std::uint64_t rate = options_.event_rate;
+    const auto ms_in_second = static_cast<std::int64_t>(index % rate * kMs / rate);
+    Transaction made = record(index);
+    if (back_ms > ms_in_second) {
+        made.time_s -= (back_ms - ms_in_second + kMs - 1) / kMs;
+    }
     return made;
 }
 

@@ -51,6 +51,10 @@ public:
     // numbers of one seed up to chance: 122 random bits, as UUID version 4 has them.
     [[nodiscard]] Transaction record(std::uint64_t index) const;
 
+    // The same, but that it happened so many milliseconds earlier (core/disorder.hpp); at least 0.
+    // Its time is of whole seconds, as all of them: that of the second in which it then was.
+    [[nodiscard]] Transaction record_set_back(std::uint64_t index, std::int64_t back_ms) const;
+
 private:
     static constexpr int kStreams = 7;
 

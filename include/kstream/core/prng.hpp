@@ -33,6 +33,12 @@ private:
     std::uint64_t seed_;
 };
 
+// The sequences of one seed: number k starts where SplitMix64(seed) stands at k. The recommended
+// way to split, and seeds that differ by 1 share nothing.
+[[nodiscard]] constexpr SplitMix64 sequence_of(std::uint64_t seed, std::uint64_t k) {
+    return SplitMix64(SplitMix64(seed).at(k));
+}
+
 // A uniform 64-bit word to 0..bound-1, without a division: floor(word * bound / 2^64). Two results
 // differ in probability by at most 2^-64: for a bound of 15 million one part in 10^12 of its share.
 [[nodiscard]] constexpr std::uint64_t to_range(std::uint64_t word, std::uint64_t bound) {
