@@ -68,9 +68,12 @@ Result<void> make_topics(const cli::ProduceConfig& config, AppContext& context) 
         !allowed) {
         return allowed;
     }
-    return topics::make_missing_topics(*admin, plan->only({TopicRole::source, TopicRole::results}),
-                                       topics::MissingSource::make, &needed_on, context.log,
-                                       context.stop);
+    // Nobody has a results topic by default for what other shapes are asked.
+    const auto needed = config.shape == Shape::transactions
+                            ? plan->only({TopicRole::source, TopicRole::results})
+                            : plan->only({TopicRole::source});
+    return topics::make_missing_topics(*admin, needed, topics::MissingSource::make, &needed_on,
+                                       context.log, context.stop);
 }
 
 Result<produce::Producers> open_producers(const cli::ProduceConfig& config, AppContext& context) {

@@ -6,6 +6,7 @@
 #include "kstream/core/aggregates.hpp"
 #include "kstream/job/statement_job.hpp"
 #include "kstream/model/aggregation_spec.hpp"
+#include "kstream/model/shape.hpp"
 #include "kstream/model/skew.hpp"
 #include "kstream/model/transaction.hpp"
 #include "kstream/ports/log.hpp"
@@ -33,6 +34,12 @@ struct CommonConfig {
     bool http_allow_remote = false;   // --http-allow-remote: a non-loopback address is meant
 };
 
+// Of records; exact, so that what it decides does not depend on rounding.
+struct Share {
+    std::int64_t millionths = 0;
+    friend bool operator==(const Share&, const Share&) = default;
+};
+
 struct ProduceConfig {
     CommonConfig common;
     std::string topic = "financial_transactions";
@@ -42,8 +49,11 @@ struct ProduceConfig {
     std::optional<double> rate;  // records/s; as fast as it goes when absent
     std::uint64_t seed = 1;
     std::optional<std::int64_t> start_time;  // unix seconds of record 0; absent: now
+    Shape shape = Shape::transactions;
+    std::optional<Share> out_of_order;  // none: all are in order
+    std::chrono::milliseconds out_of_order_by{4000};
     int threads = 1;
-    std::uint32_t users = 1000;
+    std::uint32_t users = 1000;  // these five: of transactions alone
     std::uint32_t sellers = 3;
     std::uint32_t locations = 50;
     Skew skew = Skew::even;
@@ -83,12 +93,6 @@ struct CreateTopicsConfig {
 };
 
 enum class OnBadRecord : std::uint8_t { dead_letter, skip, fail };
-
-// Of records; exact, so that what it decides does not depend on rounding.
-struct Share {
-    std::int64_t millionths = 0;
-    friend bool operator==(const Share&, const Share&) = default;
-};
 
 struct StartAt {  // --from earliest | latest | RFC 3339 time or unix milliseconds
     enum class Kind : std::uint8_t { earliest, latest, timestamp } kind = Kind::earliest;

@@ -310,9 +310,29 @@ void add_produce_options(std::vector<OptionSpec>& table) {
     table.push_back({.name = "start-time",
                      .value = "TIME",
                      .help = "event time of the first record: RFC 3339 or unix seconds",
-                     .details = "Record i has the event time start + i/rate.",
+                     .details = "Record i has the event time start + i/1000 seconds; of the other "
+                                "shapes start + i/10000 seconds.",
                      .absent = "now",
                      .bindings = {at_as<StartTime, &ProduceConfig::start_time>()}});
+    table.push_back({.name = "shape",
+                     .value = "SHAPE",
+                     .help = "what the records are like",
+                     .details = "transactions: financial ones; nexmark: the people, auctions and "
+                                "bids of Nexmark; shuffle: the records of ShuffleBench, 1024 bytes "
+                                "of 1,000,000 ids. The last two need a topic of their own.",
+                     .rules = {.choices = kShapeNames},
+                     .bindings = {at<&ProduceConfig::shape>()}});
+    table.push_back({.name = "out-of-order",
+                     .value = "SHARE",
+                     .help = "share of the records whose event time is set back: 0.01 or 1%",
+                     .details = "Which ones, and by how much, follows from the seed.",
+                     .absent = "0",
+                     .bindings = {at_as<ShareForm, &ProduceConfig::out_of_order>()}});
+    table.push_back({.name = "out-of-order-by",
+                     .value = "DURATION",
+                     .help = "by how much event times are set back at most",
+                     .rules = {.min = 1, .max = 24 * kHour},
+                     .bindings = {at<&ProduceConfig::out_of_order_by>()}});
     table.push_back({.name = "users",
                      .value = "N",
                      .help = "number of distinct users",

@@ -10,6 +10,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <array>
+#include <cstdint>
+#include <string_view>
+
 namespace kstream::cli {
 namespace {
 
@@ -37,9 +41,67 @@ void check_topics(const std::string& source, const std::string& results, Found& 
     }
 }
 
+// What only transactions have. A value that is the default is as good as none.
+struct OfTransactions {
+    std::string_view option;
+    bool (*differs)(const ProduceConfig& config);
+};
+
+template <auto Member>
+bool differs(const ProduceConfig& config) {
+    return config.*Member != ProduceConfig{}.*Member;
+}
+
+constexpr std::array<OfTransactions, 6> kOfTransactions{
+    {{"--output-topic", &differs<&ProduceConfig::results_topic>},
+     {"--users", &differs<&ProduceConfig::users>},
+     {"--sellers", &differs<&ProduceConfig::sellers>},
+     {"--skew", &differs<&ProduceConfig::skew>},
+     {"--form", &differs<&ProduceConfig::form>},
+     {"--locations", &differs<&ProduceConfig::locations>}}};
+
+void check_shape(const ProduceConfig& config, Found& found) {
+    if (config.shape == Shape::transactions) {
+        check_topics(config.topic, config.results_topic, found);
+        return;
+    }
+    const std::string_view shape = shape_name(config.shape);
+    if (config.topic == ProduceConfig{}.topic) {
+        found.push_back(
+            fmt::format("--topic must be given with --shape {}: {} is the topic of transactions",
+                        shape, config.topic));
+    }
+    for (const OfTransactions& one : kOfTransactions) {
+        if (one.differs(config)) {
+            found.push_back(
+                fmt::format("{} with --shape {}: only transactions have it", one.option, shape));
+        }
+    }
+}
+
+// Times that are written as texts have a year of four digits, and none that a statement reads is
+// before 1970: not even one that is set back, nor the last of the most records that --count takes.
+void check_event_times(const ProduceConfig& config, Found& found) {
+    constexpr std::int64_t kDay = 86'400;
+    constexpr std::int64_t kYear6000 = 127'174'492'800;
+    const bool out_of_order = config.out_of_order && config.out_of_order->millionths > 0;
+    if (config.out_of_order_by != ProduceConfig{}.out_of_order_by && !out_of_order) {
+        found.emplace_back("--out-of-order-by without --out-of-order: no event time is set back");
+    }
+    if ((config.shape == Shape::transactions && !out_of_order) || !config.start_time) {
+        return;
+    }
+    if (*config.start_time < kDay || *config.start_time >= kYear6000) {
+        found.push_back(fmt::format(
+            "--start-time {}: with {} it is within 1970-01-02 .. 5999-12-31", *config.start_time,
+            out_of_order ? "--out-of-order" : fmt::format("--shape {}", shape_name(config.shape))));
+    }
+}
+
 void check(const ProduceConfig& config, Found& found) {
     check_common(config.common, found);
-    check_topics(config.topic, config.results_topic, found);
+    check_shape(config, found);
+    check_event_times(config, found);
 }
 
 void check(const CreateTopicsConfig& config, Found& found) {

@@ -232,7 +232,7 @@ void Producer::hand_over(std::int32_t partition, Lane& lane) {
             rd_kafka_message_t message{};
             message.payload = at;
             message.len = record.size;
-            message.key = at + record.key_offset;
+            message.key = record.key_size > 0 ? at + record.key_offset : nullptr;
             message.key_len = record.key_size;
             message._private = to_opaque(record.since);
             messages_.push_back(message);

@@ -74,9 +74,9 @@ public:
 
     [[nodiscard]] int partitions() const { return static_cast<int>(lanes_.size()); }
 
-    // Takes a copy of a record whose key is a part of its value. False when the run of its
-    // partition is full: then poll(), and offer it again. Its delivery latency counts from `since`:
-    // the intended time under a schedule, else now.
+    // Takes a copy of a record whose key is a part of its value, and null if its size is 0. False
+    // when the run of its partition is full: then poll(), and offer it again. Its delivery latency
+    // counts from `since`: the intended time under a schedule, else now.
     [[nodiscard]] bool add(std::string_view value, std::size_t key_offset, std::size_t key_size,
                            PartitionId partition, Instant since);
 

@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 
 #include <array>
+#include <optional>
 #include <string_view>
 
 namespace kstream::produce {
@@ -18,12 +19,54 @@ struct Quantile {
 constexpr std::array<Quantile, 3> kQuantiles{
     {{"p50", "p50", 0.5}, {"p99", "p99", 0.99}, {"p99.9", "p99_9", 0.999}}};
 
+constexpr std::int64_t kMillion = 1'000'000;
+
 double per_second(const ProduceReport& report, std::uint64_t amount) {
     return report.seconds > 0 ? static_cast<double>(amount) / report.seconds : 0;
 }
 
 double milliseconds(std::uint64_t microseconds) {
     return static_cast<double>(microseconds) / 1000;
+}
+
+std::string options_of_transactions(const ProduceReport& report) {
+    std::string text = fmt::format(" --users {} --sellers {} --locations {}", report.users,
+                                   report.sellers, report.locations);
+    if (report.skew != Skew::even) {
+        text += fmt::format(" --skew {}", skew_name(report.skew));
+    }
+    if (report.form != TransactionForm::flat) {
+        text += fmt::format(" --form {}", form_name(report.form));
+    }
+    return text;
+}
+
+// Those with which another run makes the same records.
+std::string options_of(const ProduceReport& report) {
+    std::string text;
+    if (report.shape != Shape::transactions) {
+        text += fmt::format("--shape {} ", shape_name(report.shape));
+    }
+    text += fmt::format("--seed {} --start-time {}", report.seed, report.start_time_s);
+    if (report.shape == Shape::transactions) {
+        text += options_of_transactions(report);
+    }
+    if (report.out_of_order_millionths > 0) {
+        text +=
+            fmt::format(" --out-of-order {}.{:06} --out-of-order-by {}ms",
+                        report.out_of_order_millionths / kMillion,
+                        report.out_of_order_millionths % kMillion, report.out_of_order_by.count());
+    }
+    if (report.count) {
+        text += fmt::format(" --count {}", *report.count);
+    }
+    return text;
+}
+
+// Of transactions alone.
+template <typename T>
+std::optional<T> where_it_is(const ProduceReport& report, T value) {
+    return report.shape == Shape::transactions ? std::optional<T>(value) : std::nullopt;
 }
 
 }  // namespace
@@ -65,16 +108,7 @@ std::string to_text(const ProduceReport& report) {
     latency += fmt::format("max {:.1f}  (delivery, from {})", milliseconds(report.latency_us.max()),
                            report.rate ? "the intended time" : "the making of the record");
     line("latency ms", latency);
-    std::string again =
-        fmt::format("--seed {} --start-time {} --users {} --sellers {} --locations {}", report.seed,
-                    report.start_time_s, report.users, report.sellers, report.locations);
-    if (report.skew != Skew::even) {
-        again += fmt::format(" --skew {}", skew_name(report.skew));
-    }
-    if (report.count) {
-        again += fmt::format(" --count {}", *report.count);
-    }
-    line("same records", again);
+    line("same records", options_of(report));
     return text;
 }
 
@@ -95,10 +129,21 @@ std::string to_json(const ProduceReport& report) {
     json.fixed("max", milliseconds(report.latency_us.max()), 3).end_object();
     json.field("latency_from", report.rate ? "intended_time" : "made");
     json.field("seed", report.seed).field("start_time", report.start_time_s);
-    json.field("users", report.users).field("sellers", report.sellers);
-    json.field("locations", report.locations).field("skew", skew_name(report.skew));
+    json.field("users", where_it_is(report, report.users));
+    json.field("sellers", where_it_is(report, report.sellers));
+    json.field("locations", where_it_is(report, report.locations));
+    json.field("skew", where_it_is(report, skew_name(report.skew)));
     json.field("count", report.count).field("rate", report.rate);
     json.field("threads", report.threads).field("asked", report.asked);
+    json.field("shape", shape_name(report.shape));
+    json.field("form", where_it_is(report, form_name(report.form)));
+    json.fixed("out_of_order", static_cast<double>(report.out_of_order_millionths) / kMillion, 6);
+    json.key("out_of_order_by");
+    if (report.out_of_order_millionths > 0) {
+        json.value(static_cast<double>(report.out_of_order_by.count()) / 1000);
+    } else {
+        json.null();
+    }
     return json.end_object().take() + "\n";
 }
 

@@ -5,9 +5,12 @@
 #include "kafka/producer.hpp"
 #include "kstream/exit_code.hpp"
 #include "kstream/latency_histogram.hpp"
+#include "kstream/model/shape.hpp"
 #include "kstream/model/skew.hpp"
+#include "kstream/model/transaction.hpp"
 #include "kstream/produce_status.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,12 +20,17 @@ namespace kstream::produce {
 struct ProduceReport {
     std::string topic;
     // What the records were made from: with these options the run can be repeated.
+    Shape shape = Shape::transactions;
     std::uint64_t seed = 0;
     std::int64_t start_time_s = 0;
+    std::int64_t out_of_order_millionths = 0;
+    std::chrono::milliseconds out_of_order_by{};  // counts where there is such a share
+    // Of transactions alone.
     std::uint32_t users = 0;
     std::uint32_t sellers = 0;
     std::uint32_t locations = 0;
     Skew skew = Skew::even;
+    TransactionForm form = TransactionForm::flat;
     // The records are those with numbers below this; absent when several threads were stopped each
     // at a number of its own.
     std::optional<std::uint64_t> count;
@@ -51,9 +59,10 @@ struct ProduceReport {
 //   topic; made = acknowledged + failed + unknown; behind; seconds; records_per_second, bytes and
 //   megabytes_per_second (10^6) of acknowledged keys and values; latency_ms {p50, p99, p99_9,
 //   max} and latency_from "intended_time" | "made"; seed, start_time, users, sellers, locations,
-//   skew "even" | "zipf" and count (null: not a prefix); rate (null: none asked for); threads;
-//   asked
-//   (--count, or null).
+//   skew "even" | "zipf" (these four null: not of this shape) and count (null: not a prefix); rate
+//   (null: none asked for); threads; asked (--count, or null); shape "transactions" | "nexmark" |
+//   "shuffle"; form "flat" | "nested" (null: not of this shape); out_of_order, a share, and
+//   out_of_order_by, seconds (null: all are in order).
 [[nodiscard]] std::string to_json(const ProduceReport& report);
 
 // One line, not ended. `rate` is acknowledged records per second of late.

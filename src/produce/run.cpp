@@ -1,7 +1,7 @@
 #include "produce/run.hpp"
 
-#include "kstream/core/generator.hpp"
 #include "produce/progress.hpp"
+#include "produce/record_maker.hpp"
 #include "produce/worker.hpp"
 
 #include <fmt/core.h>
@@ -121,14 +121,14 @@ WorkPlan plan_of(const cli::ProduceConfig& config, Instant begin, int worker) {
 }
 
 // Runs all workers to their end; returns the seconds from the first record to the last answer.
-double run_workers(const cli::ProduceConfig& config, const TransactionGenerator& generator,
+double run_workers(const cli::ProduceConfig& config, const RecordMaker& maker,
                    const Producers& producers, Instant begin, const Surroundings& around) {
     ProgressBoard board(producers.size());
     std::vector<std::jthread> threads;
     threads.reserve(producers.size());
     for (std::size_t i = 0; i < producers.size(); ++i) {
         threads.emplace_back([&, i] {
-            ProduceWorker(*producers[i], generator, plan_of(config, begin, static_cast<int>(i)),
+            ProduceWorker(*producers[i], maker, plan_of(config, begin, static_cast<int>(i)),
                           around.clock, around.stop, board, i)
                 .run();
         });
@@ -138,18 +138,22 @@ double run_workers(const cli::ProduceConfig& config, const TransactionGenerator&
     return static_cast<double>((around.clock.now() - begin).count()) / 1e9;
 }
 
-ProduceReport report_of(const cli::ProduceConfig& config, const GeneratorOptions& options,
+ProduceReport report_of(const cli::ProduceConfig& config, std::int64_t start_time_s,
                         const Producers& producers, Instant begin, double elapsed, bool stopped) {
     ProduceReport report;
     report.topic = config.topic;
     report.asked = config.count;
     report.cut_off = stopped || config.duration.has_value();
-    report.seed = options.seed;
-    report.start_time_s = options.start_time_s;
-    report.users = options.users;
-    report.sellers = options.sellers;
-    report.locations = options.locations;
-    report.skew = options.skew;
+    report.shape = config.shape;
+    report.seed = config.seed;
+    report.start_time_s = start_time_s;
+    report.users = config.users;
+    report.sellers = config.sellers;
+    report.locations = config.locations;
+    report.skew = config.skew;
+    report.form = config.form;
+    report.out_of_order_millionths = config.out_of_order.value_or(cli::Share{}).millionths;
+    report.out_of_order_by = config.out_of_order_by;
     report.threads = config.threads;
     report.rate = config.rate;
     report.seconds = elapsed;
@@ -178,23 +182,16 @@ ProduceReport report_of(const cli::ProduceConfig& config, const GeneratorOptions
 
 ProduceReport run(const cli::ProduceConfig& config, const Producers& producers,
                   const Surroundings& around) {
-    const GeneratorOptions options{
-        .seed = config.seed,
-        .start_time_s = config.start_time.value_or(around.clock.wall_ms() / 1000),
-        .users = config.users,
-        .sellers = config.sellers,
-        .locations = config.locations,
-        .skew = config.skew,
-        .form = config.form};
-    const TransactionGenerator generator(options);
+    const std::int64_t start_time_s = config.start_time.value_or(around.clock.wall_ms() / 1000);
+    const RecordMaker maker = make_record_maker(config, start_time_s);
     around.log.write(LogLevel::info, "producing",
                      {{"topic", config.topic},
                       {"partitions", std::int64_t{producers.front()->partitions()}},
-                      {"seed", fmt::format("{}", options.seed)},
-                      {"start_time", options.start_time_s}});
+                      {"seed", fmt::format("{}", config.seed)},
+                      {"start_time", start_time_s}});
     const Instant begin = around.clock.now();
-    const double elapsed = run_workers(config, generator, producers, begin, around);
-    return report_of(config, options, producers, begin, elapsed, around.stop.requested());
+    const double elapsed = run_workers(config, maker, producers, begin, around);
+    return report_of(config, start_time_s, producers, begin, elapsed, around.stop.requested());
 }
 
 }  // namespace kstream::produce

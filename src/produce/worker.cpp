@@ -1,10 +1,8 @@
 #include "produce/worker.hpp"
 
-#include "kstream/core/murmur2.hpp"
-
 #include <algorithm>
 #include <chrono>
-#include <string_view>
+#include <variant>
 
 namespace kstream::produce {
 namespace {
@@ -34,11 +32,11 @@ LatencyCounts to_counts(const LatencyHistogram& latency_us) {
 
 }  // namespace
 
-ProduceWorker::ProduceWorker(kafka::Producer& producer, const TransactionGenerator& generator,
+ProduceWorker::ProduceWorker(kafka::Producer& producer, const RecordMaker& maker,
                              const WorkPlan& plan, const Clock& clock, process::StopSignal& stop,
                              ProgressBoard& board, std::size_t index)
     : producer_(producer),
-      generator_(generator),
+      maker_(maker),
       plan_(plan),
       clock_(clock),
       stop_(stop),
@@ -86,7 +84,13 @@ void ProduceWorker::catch_up() {
     }
 }
 
+// Which shape it is, is asked here, once for a turn.
 ProduceWorker::Filled ProduceWorker::fill(Instant now) {
+    return std::visit([&](const auto& maker) { return fill_from(maker, now); }, maker_);
+}
+
+template <typename Maker>
+ProduceWorker::Filled ProduceWorker::fill_from(const Maker& maker, Instant now) {
     for (int i = 0; i < kRecordsPerTurn; ++i, next_ += plan_.share.step) {
         if (next_ >= plan_.share.end) {
             return Filled::share;
@@ -98,12 +102,8 @@ ProduceWorker::Filled ProduceWorker::fill(Instant now) {
                 return Filled::all_due;
             }
         }
-        const std::string_view value(
-            record_.data(),
-            encode_transaction(generator_.record(next_), record_.data(), generator_.form()));
-        const PartitionId partition =
-            partition_for_key(transaction_key(value), producer_.partitions());
-        if (!producer_.add(value, kTransactionKeyOffset, kTransactionKeySize, partition, since)) {
+        const MadeRecord made = maker.make(next_, record_.data(), producer_.partitions());
+        if (!producer_.add(made.value, made.key_offset, made.key_size, made.partition, since)) {
             return Filled::queue_full;  // it is made again when there is room
         }
     }

@@ -3,12 +3,11 @@
 #pragma once
 
 #include "kafka/producer.hpp"
-#include "kstream/codec/transaction_encoder.hpp"
-#include "kstream/core/generator.hpp"
 #include "kstream/ports/clock.hpp"
 #include "kstream/produce_status.hpp"
 #include "process/stop_signal.hpp"
 #include "produce/progress.hpp"
+#include "produce/record_maker.hpp"
 #include "produce/send_schedule.hpp"
 
 #include <array>
@@ -38,9 +37,9 @@ struct WorkPlan {
 class ProduceWorker {
 public:
     // Everything referred to outlives the worker. `index` is its place on the board.
-    ProduceWorker(kafka::Producer& producer, const TransactionGenerator& generator,
-                  const WorkPlan& plan, const Clock& clock, process::StopSignal& stop,
-                  ProgressBoard& board, std::size_t index);
+    ProduceWorker(kafka::Producer& producer, const RecordMaker& maker, const WorkPlan& plan,
+                  const Clock& clock, process::StopSignal& stop, ProgressBoard& board,
+                  std::size_t index);
 
     // Until the share is made, the time is up, a stop is requested or a record failed; then until
     // every record is answered. Waiting for answers has no limit while nothing is wrong, and
@@ -52,6 +51,8 @@ private:
     enum class Filled : std::uint8_t { turn, all_due, queue_full, share };
 
     Filled fill(Instant now);
+    template <typename Maker>
+    Filled fill_from(const Maker& maker, Instant now);
     void make_records();
     void catch_up();
     void drain();
@@ -60,7 +61,7 @@ private:
     void post(Instant now, bool waiting);
 
     kafka::Producer& producer_;
-    const TransactionGenerator& generator_;
+    const RecordMaker& maker_;
     const WorkPlan plan_;
     const Clock& clock_;
     process::StopSignal& stop_;
@@ -68,7 +69,7 @@ private:
     const std::size_t index_;
     std::uint64_t next_;
     Instant next_post_;
-    std::array<char, kTransactionRoom> record_{};  // the text of the record being made
+    std::array<char, kRecordRoom> record_{};  // the text of the record being made
 };
 
 }  // namespace kstream::produce

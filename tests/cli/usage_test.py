@@ -13,7 +13,7 @@ import threading
 import time
 import unittest
 
-from support import KSTREAM, TIMEOUT_S, BinaryTest, clean_environment
+from support import KSTREAM, ROOT, TIMEOUT_S, BinaryTest, clean_environment
 
 INCOMPLETE = 6
 INTERNAL = 13
@@ -44,6 +44,16 @@ class Streams(BinaryTest):
             "kstream: --sede: unknown option, did you mean --seed?\n"
             "kstream: KSTREAM_COUNT: 'y' is not a whole number from 0\n"
             "kstream: --rate: 'x' is not a number\n")
+
+    def test_what_another_shape_of_records_does_not_have(self):
+        done = self.check_run(["produce", "--shape", "nexmark", "--skew", "zipf"], 2,
+                              env=clean_environment(KSTREAM_SELLERS="9"))
+        self.assertEqual(
+            done.stderr,
+            "kstream: --topic must be given with --shape nexmark: financial_transactions is the "
+            "topic of transactions\n"
+            "kstream: --sellers with --shape nexmark: only transactions have it\n"
+            "kstream: --skew with --shape nexmark: only transactions have it\n")
 
     def test_signals_of_daemons_and_other_programs_end_nothing(self):
         """Not even where there is no handler yet that waits: they are set before all else."""
@@ -90,6 +100,22 @@ class Statements(BinaryTest):
                      "  d (numeric)\n", "  max of c::text: 24 bytes and the text\n",
                      "  source: t\n", "  key: a\n", '  value: {"b":"a","m":"a"}\n'):
             self.assertIn(part, done.stdout)
+
+    def test_the_statements_for_shapes_of_records(self):
+        """docs/shapes/README.md says what they do; tests/integration/jobs_test.py runs them."""
+        reads = {}
+        for path in sorted((ROOT / "docs" / "shapes").glob("*.sql")):
+            told = json.loads(self.check_run(["explain", "--json", str(path)], 0).stdout)
+            reads[path.stem] = (told["topics"]["source"],
+                                {one["field"]: one["type"] for one in told["reads"]})
+        self.assertEqual(reads, {
+            "nexmark_auction_statistics": ("nexmark", {
+                "event_type": "numeric", "bid.auction": "scalar", "bid.price": "numeric"}),
+            "nexmark_bids": ("nexmark", {
+                "event_type": "numeric", "bid.auction": "scalar", "bid.price": "numeric"}),
+            "shuffle": ("shuffle", {
+                "selector": "numeric", "id": "scalar", "value": "numeric", "ts": "numeric"}),
+        })
 
     def test_explain_has_a_form_for_programs(self):
         done = self.check_run(

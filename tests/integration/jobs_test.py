@@ -2,7 +2,7 @@
 
 The same statement three times: run by `kstream aggregate`, printed for PostgreSQL by `explain --as
 postgres`, and the topic exported by `explain --export`. The rows have to be equal, and so has what
-became of the records."""
+became of the records. So do the statements of docs/shapes, over the records that they are for."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ PARALLEL = True
 JOBS = ROOT / "docs" / "jobs"
 PARTITIONS = 2
 RUN = sorted(path.stem for path in JOBS.glob("*.sql"))
+SHAPES = ROOT / "docs" / "shapes"
 
 
 def transaction(r: random.Random) -> dict:
@@ -117,6 +118,40 @@ class Jobs(IntegrationTest):
         refused = self.start("explain", *self.job, "--export", str(file)).expect(3, 60)
         self.assertIn("topic no-such-topic-here does not exist", refused.stderr)
         self.assertFalse(file.exists())
+
+
+@unittest.skipUnless(statement.is_here(), statement.NEEDED)
+class Shapes(IntegrationTest):
+    def against_postgres(self, name: str, shape: str, share: float) -> None:
+        """`share`: of the records that WHERE takes, about."""
+        count = 5_000
+        text = (SHAPES / f"{name}.sql").read_text(encoding="utf-8")
+        text = re.sub(r"^INSERT INTO \w+\n", "", text, flags=re.M)
+        self.assertIn(f"FROM {shape}\n", text)
+        file = self.directory / "job.sql"
+        file.write_text(text.replace(f"FROM {shape}\n", f'FROM "{self.source}"\n'),
+                        encoding="utf-8")  # fmt: skip
+        job = [str(file), "--application-id", self.application, "--output-topic", self.results]
+        self.start("create-topics", *job, "--partitions", str(PARTITIONS)).expect(0)
+        self.start("produce", "--shape", shape, "--topic", self.source, "--count", str(count),
+                   "--out-of-order", "10%").expect(0, 60)  # fmt: skip
+        done = self.start("aggregate", *job, "--until", "end").expect(0, 90)
+        counts = dict(re.findall(r" (\w+)=(\d+)", done.stderr.splitlines()[-1]))
+        found = statement.judge(self, job)
+        self.assertEqual(found.ours, found.theirs)
+        self.assertEqual(sum(found.verdicts.values()), count)
+        self.assertEqual(found.verdicts["aggregated"], int(counts["aggregated"]))
+        self.assertEqual(found.verdicts.get("bad", 0), 0)
+        self.assertAlmostEqual(found.verdicts["aggregated"] / count, share, delta=0.03)
+
+    def test_nexmark_bids(self) -> None:
+        self.against_postgres("nexmark_bids", "nexmark", 0.92)
+
+    def test_nexmark_auction_statistics(self) -> None:
+        self.against_postgres("nexmark_auction_statistics", "nexmark", 0.92)
+
+    def test_shuffle(self) -> None:
+        self.against_postgres("shuffle", "shuffle", 0.2)
 
 
 def _test_of(name: str):

@@ -22,6 +22,7 @@ import time
 import unittest
 import uuid
 
+from harness import shapes
 from harness.cluster import pid_of, record_count, wait_until_known
 from harness.waiting import wait_for
 
@@ -152,13 +153,14 @@ class PausedBrokers:
 class Run:
     """One kstream produce --json in the background."""
 
-    def __init__(self, topic, *args, brokers=BROKERS):
+    def __init__(self, topic, *args, brokers=BROKERS, results=f"{RUN}-results"):
         self.topic = topic
         self.err_file = tempfile.NamedTemporaryFile(mode="r")
         command = [
-            binary(), "produce", "--brokers", brokers, "--topic", topic,
-            "--output-topic", f"{RUN}-results", "--json", *args,
+            binary(), "produce", "--brokers", brokers, "--topic", topic, "--json", *args,
         ]  # fmt: skip
+        if results:
+            command += ["--output-topic", results]
         # Opened twice: one position for both would have it write where we begin to read.
         with open(self.err_file.name, "wb") as err:
             self.process = subprocess.Popen(
@@ -254,6 +256,31 @@ class RecordsTest(ProduceTestCase):
                 self.assert_accounted(summary)
                 self.assertEqual(summary["count"], self.COUNT)
                 self.assertEqual(sorted(read_topic(topic)), expected)
+
+    def test_the_records_of_other_shapes_are_those_of_the_seed_in_their_order(self):
+        for shape in ("nexmark", "shuffle"):
+            expected = [[] for _ in range(6)]
+            for index, line in enumerate(shapes.records(shape, 7, 2000, START, (250_000, 1500))):
+                expected[index % 6].append(line)
+            size = sum(len(line) for lines in expected for line in lines)
+            # Each of six partitions has one writer, so its order is that of the numbers.
+            for threads in ("1", "3"):
+                with self.subTest(shape, threads=threads):
+                    topic = f"{RUN}-{shape}-{threads}"
+                    run = self.start(
+                        topic, "--shape", shape, "--count", "2000", "--seed", "7",
+                        "--start-time", str(START), "--out-of-order", "0.25",
+                        "--out-of-order-by", "1500ms", "--threads", threads, results=None,
+                    )  # fmt: skip
+                    code, summary = run.finish()
+                    self.assertEqual(code, 0, run.stderr())
+                    self.assertEqual(summary["acknowledged"], 2000)
+                    self.assertEqual(summary["bytes"], size)
+                    found = [[] for _ in range(6)]
+                    for partition, key, value in read_topic(topic):
+                        self.assertEqual(key, "null")
+                        found[partition].append(value)
+                    self.assertEqual(found, expected)
 
     def test_another_seed_gives_other_records(self):
         topic = f"{RUN}-seeds"

@@ -504,6 +504,48 @@ TEST_CASE("Rules between options") {
               .topic_configs == Pairs{{"source.cleanup.policy", "compact,delete"}});
 }
 
+TEST_CASE("Records of another shape take the options that they have, and a topic of their own") {
+    const auto config = config_from<ProduceConfig>(
+        {"produce", "--shape", "nexmark", "-t", "bids", "--out-of-order", "2%", "--out-of-order-by",
+         "10m", "--start-time", "2024-05-14T12:00:00Z", "--threads", "3", "--seed", "9"});
+    CHECK(config.shape == Shape::nexmark);
+    CHECK(config.out_of_order == Share{20'000});
+    CHECK(config.out_of_order_by == std::chrono::minutes(10));
+    CHECK(config_from<ProduceConfig>({"produce"}).shape == Shape::transactions);
+    CHECK(problems_from({"produce", "--shape", "nexmrak"}).size() == 1);
+    // All of them at once, whether they come from the command line or from elsewhere.
+    CHECK(
+        problems_from({"produce", "--shape", "shuffle", "--output-topic", "o", "--users", "5",
+                       "--skew", "zipf", "--form", "nested", "--locations", "2",
+                       "--out-of-order-by", "1s", "--start-time", "0"},
+                      {{"KSTREAM_SELLERS", "9"}}) ==
+        Lines{"--topic must be given with --shape shuffle: financial_transactions is the topic of "
+              "transactions",
+              "--output-topic with --shape shuffle: only transactions have it",
+              "--users with --shape shuffle: only transactions have it",
+              "--sellers with --shape shuffle: only transactions have it",
+              "--skew with --shape shuffle: only transactions have it",
+              "--form with --shape shuffle: only transactions have it",
+              "--locations with --shape shuffle: only transactions have it",
+              "--out-of-order-by without --out-of-order: no event time is set back",
+              "--start-time 0: with --shape shuffle it is within 1970-01-02 .. 5999-12-31"});
+}
+
+TEST_CASE("Transactions can be out of order, from a time on that can be set back") {
+    CHECK(config_from<ProduceConfig>({"produce", "--out-of-order", "0.5", "--sellers", "7"})
+              .out_of_order == Share{500'000});
+    CHECK(problems_from({"produce", "--out-of-order", "2"}).size() == 1);
+    CHECK(problems_from({"produce", "--out-of-order", "1%", "--out-of-order-by", "25h"}).size() ==
+          1);
+    CHECK(problems_from({"produce", "--out-of-order", "1%", "--start-time", "86399"}) ==
+          Lines{"--start-time 86399: with --out-of-order it is within 1970-01-02 .. 5999-12-31"});
+    CHECK(
+        problems_from({"produce", "--out-of-order", "1%", "--start-time", "127174492800"}).size() ==
+        1);
+    CHECK(config_from<ProduceConfig>({"produce", "--out-of-order", "0", "--start-time", "-5"})
+              .start_time == -5);
+}
+
 TEST_CASE("health needs the address of its process and nothing else of its options") {
     CHECK(config_from<HealthConfig>({"health"}, {{"KSTREAM_HTTP", "0.0.0.0:9404"}}).common.http ==
           "0.0.0.0:9404");

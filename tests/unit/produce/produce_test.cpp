@@ -171,8 +171,9 @@ TEST_CASE("the report for people says what is certain and how to repeat the run"
     report.count.reset();
     report.asked = 1500;
     report.skew = Skew::zipf;
+    report.form = TransactionForm::nested;
     const std::string text = to_text(report);
-    CHECK(text.ends_with("--locations 50 --skew zipf\n"));
+    CHECK(text.ends_with("--locations 50 --skew zipf --form nested\n"));
     CHECK(text.starts_with("made         1000  (of 1500 asked for)\nacknowledged 900\n"));
     CHECK(text.find("failed       40  (certainly not in the log)\n") != std::string::npos);
     CHECK(text.find("unknown      60  (sent, not surely answered: may be in the log)\n") !=
@@ -191,7 +192,9 @@ TEST_CASE("the report for machines is one JSON object on one line") {
           R"("megabytes_per_second":0.002,)"
           R"("latency_ms":{"p50":0.500,"p99":1.000,"p99_9":1.000,"max":1.000},)"
           R"("latency_from":"made","seed":7,"start_time":1700000000,"users":1000,"sellers":3,)"
-          R"("locations":50,"skew":"even","count":10,"rate":null,"threads":1,"asked":null})"
+          R"("locations":50,"skew":"even","count":10,"rate":null,"threads":1,"asked":null,)"
+          R"("shape":"transactions","form":"flat","out_of_order":0.000000,)"
+          R"("out_of_order_by":null})"
           "\n");
     report.count.reset();
     report.rate = 20000;
@@ -201,6 +204,21 @@ TEST_CASE("the report for machines is one JSON object on one line") {
     CHECK(json.find(R"("made":10,"acknowledged":10,)") != std::string::npos);
     CHECK(json.find(R"("asked":11)") != std::string::npos);
     CHECK(json.find(R"("latency_from":"intended_time")") != std::string::npos);
+}
+
+TEST_CASE("the report of another shape names what repeats it, and nothing that it does not have") {
+    ProduceReport report = report_with(10, 10);
+    report.shape = Shape::nexmark;
+    report.out_of_order_millionths = 12'500;
+    report.out_of_order_by = milliseconds(2500);
+    CHECK(to_text(report).ends_with(
+        "same records --shape nexmark --seed 7 --start-time 1700000000 --out-of-order 0.012500 "
+        "--out-of-order-by 2500ms --count 10\n"));
+    CHECK(to_json(report).ends_with(
+        R"("seed":7,"start_time":1700000000,"users":null,"sellers":null,"locations":null,)"
+        R"("skew":null,"count":10,"rate":null,"threads":1,"asked":null,"shape":"nexmark",)"
+        R"("form":null,"out_of_order":0.012500,"out_of_order_by":2.5})"
+        "\n"));
 }
 
 TEST_CASE("the progress line shows what is made, acknowledged and queued") {
