@@ -41,10 +41,6 @@ std::string utc(std::int64_t milliseconds) {
     return text;
 }
 
-std::string or_never(std::optional<std::int64_t> milliseconds) {
-    return milliseconds ? job::interval_text(*milliseconds) : "never";
-}
-
 std::vector<EventTimeReport::Boundary> boundaries(const job::Window& window,
                                                   const expr::Windows& windows, std::int64_t now,
                                                   const expr::ZoneFiles& zones) {
