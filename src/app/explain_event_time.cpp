@@ -192,7 +192,7 @@ std::vector<std::string> lines_of(const EventTimeReport& report) {
                         report.bytes, event.window.kind == WindowKind::hop ? "pane" : "window"));
         lines.push_back("late records: " + report.late_topic);
     }
-    lines.emplace_back("not run yet: only explain takes event time");
+    lines.emplace_back("not run yet: only explain and lateness take event time");
     return lines;
 }
 
