@@ -331,7 +331,7 @@ void add_produce_options(std::vector<OptionSpec>& table) {
     table.push_back({.name = "out-of-order-by",
                      .value = "DURATION",
                      .help = "by how much event times are set back at most",
-                     .rules = {.min = 1, .max = 24 * kHour},
+                     .rules = {.min = 1, .max = 24 * kHour, .form = duration},
                      .bindings = {at<&ProduceConfig::out_of_order_by>()}});
     table.push_back({.name = "users",
                      .value = "N",

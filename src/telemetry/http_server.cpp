@@ -128,9 +128,9 @@ void HttpServer::Loop::run() {
         for (Connection& connection : connections_) {
             look_for_answer(connection);
             // Who waits is only watched for having gone.
-            const short events = connection.phase == Phase::writing   ? POLLOUT
-                                 : connection.phase == Phase::waiting ? 0
-                                                                      : POLLIN;
+            const auto events = static_cast<short>(connection.phase == Phase::writing   ? POLLOUT
+                                                   : connection.phase == Phase::waiting ? 0
+                                                                                        : POLLIN);
             entries.push_back({.fd = connection.socket.get(), .events = events, .revents = 0});
         }
         if (::poll(entries.data(), entries.size(), milliseconds_to_wait()) < 0 && errno != EINTR) {

@@ -18,13 +18,16 @@ constexpr string_view kLoopLabels = "stage,worker";
 constexpr string_view kPartitionLabels = "stage,worker,partition";
 constexpr string_view kBrokerLabels = "client,broker";
 
+// Of statuses that outlive the sample.
 template <typename Status>
 const Status& inner(const Status& status) {
-    return status;
+    return status;  // NOLINT(bugprone-return-const-ref-from-parameter)
 }
 const LoopStatus& inner(const Loop& loop) {
     return loop.status;
 }
+
+// NOLINTBEGIN(readability-identifier-naming): these are called, as functions are.
 
 // One sample: the member at the end of the path of members. What is unknown, -1 in a status, has
 // none: a gap in a graph is true, a zero would not be.
@@ -49,6 +52,7 @@ template <auto Member>
 constexpr auto steps = at<&LoopStatus::steps, Member>;
 template <auto Member>
 constexpr auto member = at<&LoopStatus::member, Member>;
+// NOLINTEND(readability-identifier-naming)
 
 void bad_records(const Loop& loop, Samples& samples) {
     if (loop.status.stage != Stage::map) {

@@ -147,7 +147,7 @@ class Statements(BinaryTest):
                                "select k, window_start, window_end e, count(*) n " + from_day], 0)
         told = json.loads(done.stdout)
         self.assertEqual(told["example"], {
-            "key": ["a", "2026-01-31T03:00:00Z"],
+            "key": '["a","2026-01-31T03:00:00Z"]',
             "value": {"k": "a", "window_start": "2026-01-31T03:00:00Z",
                       "e": "2026-02-01T03:00:00Z", "n": 1}})
         self.assertEqual(told["event_time"]["window"]["zone"], "America/Sao_Paulo")

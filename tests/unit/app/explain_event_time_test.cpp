@@ -128,7 +128,8 @@ TEST_CASE("events have a time and no windows", "[explain]") {
         report_of("events(t, to_timestamp(h), unique_by => a.id, within => INTERVAL '1 day')", "");
     CHECK(says(report, "windows: none\n"));
     CHECK(says(report, "duplicates: records of a partition with the same a.id within 1 day"));
-    CHECK_FALSE(says(report, "late"));
+    CHECK_FALSE(says(report, "late records"));
+    CHECK_FALSE(says(report, "grace"));
     CHECK(json_of(report) == R"json({"time":"to_timestamp(h)","window":{"kind":"none"},)json"
                              R"("max_ahead_ms":3600000,"unique_by":"a.id","within_ms":86400000})");
 }

@@ -1,6 +1,7 @@
 // Statements as people write them, from their text to a verdict on a record, and to a value after
 // aggregation: every statement that the parser takes can be compiled and run.
 #include "kstream/expr/program.hpp"
+#include "kstream/expr/zone.hpp"
 #include "kstream/job/parse.hpp"
 #include "kstream/reader/record_reader.hpp"
 
@@ -30,8 +31,14 @@ std::optional<std::string> zone_file(std::string_view name) {
     return bytes.empty() ? std::nullopt : std::optional{bytes};
 }
 
+std::optional<std::uint64_t> zone_fingerprint(std::string_view name) {
+    const std::optional<std::string> file = zone_file(name);
+    const std::optional<expr::Zone> zone = file ? expr::Zone::parse(*file) : std::nullopt;
+    return zone ? std::optional{zone->fingerprint()} : std::nullopt;
+}
+
 job::Statement parsed(std::string_view text) {
-    auto made = job::parse(text);
+    auto made = job::parse(text, {.zones = zone_fingerprint});
     INFO(text);
     REQUIRE(made.has_value());
     return *std::move(made);
