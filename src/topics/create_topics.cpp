@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ranges>
 #include <utility>
 
 namespace kstream::topics {
@@ -200,10 +201,9 @@ void log_problems(const TopicReport& report, Log& log) {
             log.write(LogLevel::error, finding.text, {{"hint", finding.hint}});
         }
     }
-    const std::vector<TopicOutcome>& topics = report.topics.topics;
-    for (auto topic = topics.rbegin(); topic != topics.rend(); ++topic) {
-        if (topic->error) {
-            explain(log, *topic->error, "topic was not created");
+    for (const TopicOutcome& topic : report.topics.topics | std::views::reverse) {
+        if (topic.error) {
+            explain(log, *topic.error, "topic was not created");
         }
     }
 }
