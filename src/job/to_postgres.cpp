@@ -394,7 +394,8 @@ public:
             const std::string& key = keys_[i];
             const Expression& value = statement_.group_by[i].value;
             computed.push_back(kept_value(value, "passes = 'true'") + " AS " + key);
-            bad += "\n            WHEN " + key + " IS NULL OR is_bad(" + key + ") THEN 'bad'";
+            bad.append("\n            WHEN ").append(key).append(" IS NULL OR is_bad(");
+            bad.append(key).append(") THEN 'bad'");
             kept.push_back(key);
         }
         for (std::size_t i = 0; i < plan_.inputs.size(); ++i) {

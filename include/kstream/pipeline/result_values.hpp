@@ -30,7 +30,7 @@ public:
     // Whether the key has a result; one that HAVING does not let pass has none. Appends the value
     // of its record where it has. `texts` has those of the slots, `values` the multisets.
     [[nodiscard]] bool append(std::string& out, const GroupKey& group, std::span<const Slot> slots,
-                              const TextStore& texts, KeyValues multisets = {});
+                              const TextStore& texts, KeyValues values = {});
 
     // Whether a column of a statement is one for graphs.
     [[nodiscard]] static bool is_graph(const job::Column& column);

@@ -156,7 +156,7 @@ using std::string_view;
         return finish(c == '"' ? Kind::quoted : Kind::string, end_of_quoted(text, at, c, false));
     }
     if (begins_word(c)) {
-        const auto end = std::find_if_not(rest.begin(), rest.end(), goes_on_word);
+        const auto end = std::ranges::find_if_not(rest, goes_on_word);
         return finish(Kind::word, at + static_cast<std::size_t>(end - rest.begin()));
     }
     if (is_digit(c) || (c == '.' && rest.size() > 1 && is_digit(rest[1]))) {
