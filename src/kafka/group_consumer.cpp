@@ -100,8 +100,8 @@ GroupConsumer::Track& GroupConsumer::track(PartitionId partition) {
 // ---- the group ---------------------------------------------------------------------------------
 
 void GroupConsumer::rebalance_cb(rd_kafka_t*, rd_kafka_resp_err_t code,
-                                 rd_kafka_topic_partition_list_t* partitions, void* self) {
-    static_cast<GroupConsumer*>(self)->on_rebalance(code, partitions);
+                                 rd_kafka_topic_partition_list_t* partitions, void* opaque) {
+    static_cast<GroupConsumer*>(opaque)->on_rebalance(code, partitions);
 }
 
 // A group of KIP-848 gives nothing away before its owner has let go of it, and its epochs leave
