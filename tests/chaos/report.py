@@ -140,7 +140,7 @@ def reached(entries: Runs, code: str) -> str:
     broken = len(counted(entries, "chaos")) - len(runs)
     return text + (
         f"\n{len(runs)} runs, {minutes:g} minutes of faults; {broken} more runs did not end"
-        f" exact: see below. Of this code are {len(exact(here))} of them.\n<!-- code: {code} -->\n"
+        f" exact: see below. Runs of this code: {len(exact(here))}.\n<!-- code: {code} -->\n"
     )
 
 
