@@ -340,7 +340,7 @@ std::string json_of(const cli::ExplainConfig& config, const topics::Names& names
             .field("text", keeps_text(accumulator.kind))
             .end_object();
     });
-    json.field("bytes_per_key", job.plan.accumulators.size() * sizeof(Slot));
+    json.field("bytes_per_key", bytes_per_key(job));
     if (event_time) {
         json.key("event_time");
         append(json, *event_time);

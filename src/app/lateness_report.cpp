@@ -2,6 +2,7 @@
 
 #include "app/bad_rows.hpp"
 #include "app/page.hpp"
+#include "job/times.hpp"
 #include "kstream/core/time_text.hpp"
 #include "kstream/job/statement_text.hpp"
 #include "text/json_writer.hpp"
@@ -75,15 +76,15 @@ void append_graces(Page& page, const LatenessReport& report) {
     const std::vector<Lateness::Row> rows = lateness.table();
     std::size_t width = 0;
     for (const Lateness::Row& row : rows) {
-        width = std::max(width, length_text(row.grace).size());
+        width = std::max(width, job::length_text(row.grace).size());
     }
     for (const Lateness::Row& row : rows) {
-        page.line("{:<{}}  {:>12}  {:>14}{}", length_text(row.grace), width, row.refused,
+        page.line("{:<{}}  {:>12}  {:>14}{}", job::length_text(row.grace), width, row.refused,
                   percent(row.refused, lateness.judged()),
                   row.own ? "  <- the statement's own" : "");
     }
     const std::uint64_t late = lateness.refused_by_own();
-    const std::string own = length_text(report.statement.event_time->grace);
+    const std::string own = job::length_text(report.statement.event_time->grace);
     if (late > 0) {
         page.line("The statement's own grace, {}, REFUSES {} of {} records.", own, late,
                   lateness.judged());
@@ -94,18 +95,18 @@ void append_graces(Page& page, const LatenessReport& report) {
     page.title("Least grace that keeps");
     for (const Kept& kept : kKept) {
         page.line("{:<7}  {}", kept.one_of == 0 ? "all" : fmt::format("{} %", kept.percent),
-                  length_text(least_grace(lateness, kept)));
+                  job::length_text(least_grace(lateness, kept)));
     }
     if (lateness.unit() > 1) {
         page.line(
             "but for the last one rounded up to a multiple of {}: there are more than {} "
             "different ones",
-            length_text(lateness.unit()), Lateness::kMaxNeeds);
+            job::length_text(lateness.unit()), Lateness::kMaxNeeds);
     }
     page.title("The latest record");
     if (const auto& worst = lateness.worst()) {
         page.line("partition {} offset {} needs a grace of {}", worst->partition.value,
-                  worst->record_offset.value, length_text(worst->needed));
+                  worst->record_offset.value, job::length_text(worst->needed));
         page.line("the clock of its partition stood at {}", time_text(worst->clock));
     } else {
         page.line("none: no record needs any grace");
@@ -121,7 +122,7 @@ void append_partitions(Page& page, const Lateness& lateness) {
         page.line("{:>9}  {:>11}  {:>12}  {:<24}  {:<24}  {}", i, one.timed, one.out_of_order,
                   one.oldest ? time_text(one.oldest) : "none",
                   one.newest ? time_text(one.newest) : "none",
-                  one.most_needed == 0 ? "0" : length_text(one.most_needed));
+                  one.most_needed == 0 ? "0" : job::length_text(one.most_needed));
     }
     if (const auto behind = lateness.furthest_behind()) {
         const auto& clock = lateness.partitions()[static_cast<std::size_t>(behind->value)].newest;
@@ -138,28 +139,6 @@ void append_partitions(Page& page, const Lateness& lateness) {
 }
 
 }  // namespace
-
-std::string length_text(std::int64_t milliseconds) {
-    struct Unit {
-        std::int64_t size;
-        std::string_view name;
-    };
-    static constexpr auto kParts = std::to_array<Unit>({{86'400'000, "day"},
-                                                        {3'600'000, "hour"},
-                                                        {60'000, "minute"},
-                                                        {1'000, "second"},
-                                                        {1, "millisecond"}});
-    std::string text;
-    for (const Unit& unit : kParts) {
-        const std::int64_t count = milliseconds / unit.size;
-        milliseconds %= unit.size;
-        if (count > 0) {
-            text += fmt::format("{}{} {}{}", text.empty() ? "" : " ", count, unit.name,
-                                count == 1 ? "" : "s");
-        }
-    }
-    return text.empty() ? "0 seconds" : text;
-}
 
 std::string lateness_text(const LatenessReport& report) {
     Page page;

@@ -22,7 +22,4 @@ struct LatenessReport {
 [[nodiscard]] std::string lateness_text(const LatenessReport& report);
 [[nodiscard]] std::string lateness_json(const LatenessReport& report);
 
-// "1 hour 30 seconds", as INTERVAL takes it; of 0 or more.
-[[nodiscard]] std::string length_text(std::int64_t milliseconds);
-
 }  // namespace kstream::app

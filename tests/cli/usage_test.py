@@ -130,6 +130,9 @@ class Statements(BinaryTest):
         self.assertEqual(told["example"], {
             "key": "a", "value": {"k": "a", "m": 1, "d": "2026-01-31T12:00:00Z", "n": 1}})
         self.assertEqual(told["bytes_per_key"], 24 * len(told["kept"]))
+        done = self.check_run(["explain", "--json", "--query",
+                               "select k, count(*) n from s group by k having count(*) > 1"], 0)
+        self.assertEqual(json.loads(done.stdout)["bytes_per_key"], 24 + 1)  # and HAVING's answer
         self.assertEqual(told["topics"]["source"], "s")
         self.assertNotIn("sample", told)
 

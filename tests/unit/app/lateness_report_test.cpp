@@ -1,6 +1,7 @@
 // The report of `lateness`, as it is printed.
 #include "app/lateness_report.hpp"
 
+#include "job/times.hpp"
 #include "kstream/job/parse.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -146,10 +147,10 @@ TEST_CASE("the report of a topic, for programs") {
 }
 
 TEST_CASE("a length is told in units, the largest first") {
-    CHECK(length_text(0) == "0 seconds");
-    CHECK(length_text(1) == "1 millisecond");
-    CHECK(length_text(3'723'004) == "1 hour 2 minutes 3 seconds 4 milliseconds");
-    CHECK(length_text(2 * 86'400'000 + 60'000) == "2 days 1 minute");
+    CHECK(job::length_text(0) == "0 seconds");
+    CHECK(job::length_text(1) == "1 millisecond");
+    CHECK(job::length_text(3'723'004) == "1 hour 2 minutes 3 seconds 4 milliseconds");
+    CHECK(job::length_text(2 * 86'400'000 + 60'000) == "2 days 1 minute");
 }
 
 }  // namespace kstream::app
