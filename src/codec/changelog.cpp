@@ -34,7 +34,7 @@ std::unexpected<Error> bad_record(std::string_view what) {
         "the application");
 }
 
-bool read_sources(ByteReader& reader, std::uint8_t format, std::span<const AggregateKind> kinds,
+bool read_sources(ByteReader& reader, std::uint8_t format, const StoredForm& form,
                   std::vector<SourceProgress>& sources) {
     const std::uint64_t count = reader.varint();
     for (std::uint64_t i = 0; i < count && !reader.failed(); ++i) {
@@ -42,9 +42,9 @@ bool read_sources(ByteReader& reader, std::uint8_t format, std::span<const Aggre
         source.partition = PartitionId{static_cast<std::int32_t>(reader.varint())};
         source.base = Offset{static_cast<std::int64_t>(reader.varint())};
         source.applied = Offset{static_cast<std::int64_t>(reader.varint())};
-        source.counts = read_counts(reader);
-        source.max_event_time_ms = read_time(reader);
-        if (!read_slots(reader, format, kinds, source.slots)) {
+        source.counts = read_counts(reader, form);
+        source.watermark = read_time(reader);
+        if (!read_slots(reader, format, form.kinds, source.slots)) {
             return false;
         }
         sources.push_back(std::move(source));
@@ -53,15 +53,15 @@ bool read_sources(ByteReader& reader, std::uint8_t format, std::span<const Aggre
 }
 
 bool is_format_of_meta(std::uint8_t format) {
-    return format == kFormat || format == kWideFormat || format == kStatementFormat;
+    return format >= kFormat && format <= kEventTimeFormat;
 }
 
 // What writers keep to: each source partition once, in order, with nothing unaccounted for.
-bool plausible(const std::vector<SourceProgress>& sources) {
+bool plausible(const std::vector<SourceProgress>& sources, const StoredForm& form) {
     PartitionId before;
     for (const SourceProgress& source : sources) {
         if (source.partition <= before || source.base.value < 0 || source.applied < source.base ||
-            !source.counts.balanced()) {
+            !source.counts.balanced() || (form.event_time && source.watermark < kNoTime)) {
             return false;
         }
         before = source.partition;
@@ -160,7 +160,7 @@ UInt128 state_entry_hash(std::string_view state_key, std::span<const AggregateKi
     return stable_hash(text);
 }
 
-void append_meta_value(std::string& out, std::span<const AggregateKind> kinds, const Meta& meta) {
+void append_meta_value(std::string& out, const StoredForm& form, const Meta& meta) {
     const std::size_t begin = out.size();
     ByteWriter writer{out};
     writer.u8(kFormat);
@@ -170,22 +170,27 @@ void append_meta_value(std::string& out, std::span<const AggregateKind> kinds, c
     writer.varint(meta.transaction);
     writer.varint(static_cast<std::uint64_t>(meta.repartition_position.value));
     writer.varint(meta.sources.size());
-    std::uint8_t format = kFormat;
+    std::uint8_t format = form.event_time ? kEventTimeFormat : kFormat;
     for (const SourceProgress& source : meta.sources) {
         writer.varint(static_cast<std::uint64_t>(source.partition.value));
         writer.varint(static_cast<std::uint64_t>(source.base.value));
         writer.varint(static_cast<std::uint64_t>(source.applied.value));
-        write_counts(writer, source.counts);
-        write_time(writer, source.max_event_time_ms);
-        format = std::max(format, write_slots(writer, kinds, source.slots));
+        write_counts(writer, form, source.counts);
+        write_time(writer, source.watermark);
+        format = std::max(format, write_slots(writer, form.kinds, source.slots));
     }
     writer.varint(meta.keys);
-    format = std::max(format, write_slots(writer, kinds, meta.slots));
+    format = std::max(format, write_slots(writer, form.kinds, meta.slots));
     writer.u64(static_cast<std::uint64_t>(meta.state_hash >> 64));
     writer.u64(static_cast<std::uint64_t>(meta.state_hash));
-    if (has_elements(kinds)) {
+    if (has_elements(form.kinds)) {
         writer.varint(meta.last_number);
-        format = kStatementFormat;
+        format = std::max(format, kStatementFormat);
+    }
+    if (form.windows) {
+        write_time(writer, meta.clock);
+        writer.varint(meta.to_close);
+        std::ignore = write_slots(writer, form.kinds, meta.retired);
     }
     out[begin] = static_cast<char>(format);
     writer.crc_since(begin);
@@ -209,7 +214,7 @@ Result<MetaHead> decode_meta_head(std::string_view value) {
     return owner;
 }
 
-Result<Meta> decode_meta_value(std::string_view value, std::span<const AggregateKind> kinds) {
+Result<Meta> decode_meta_value(std::string_view value, const StoredForm& form) {
     std::string_view body;
     if (!strip_crc(value, body)) {
         return bad_record("the checksum of meta does not match");
@@ -227,21 +232,30 @@ Result<Meta> decode_meta_value(std::string_view value, std::span<const Aggregate
     meta.run_id = reader.u64();
     meta.transaction = reader.varint();
     meta.repartition_position = Offset{static_cast<std::int64_t>(reader.varint())};
-    if (!read_sources(reader, format, kinds, meta.sources)) {
+    if (form.event_time != (format == kEventTimeFormat) ||
+        !read_sources(reader, format, form, meta.sources)) {
         return fail(ExitCode::identity,
                     fmt::format("the stored totals belong to another job: {}", meta.spec_text),
                     "choose another --application-id and another --output-topic, or run `kstream "
                     "reset`");
     }
     meta.keys = reader.varint();
-    const bool slots_ok = read_slots(reader, format, kinds, meta.slots);
+    const bool slots_ok = read_slots(reader, format, form.kinds, meta.slots);
     meta.state_hash = UInt128{reader.u64()} << 64;
     meta.state_hash |= reader.u64();
-    if (format == kStatementFormat) {
+    const bool numbered = has_elements(form.kinds);
+    if (numbered) {
         meta.last_number = reader.varint();
     }
-    if (!slots_ok || (format == kStatementFormat) != has_elements(kinds) || !reader.at_end() ||
-        !plausible(meta.sources)) {
+    bool retired_ok = true;
+    if (form.windows) {
+        meta.clock = read_time(reader);
+        meta.to_close = reader.varint();
+        retired_ok = read_slots(reader, format, form.kinds, meta.retired) && meta.clock >= kNoTime;
+    }
+    if (!slots_ok || !retired_ok ||
+        (!form.event_time && numbered != (format == kStatementFormat)) || !reader.at_end() ||
+        !plausible(meta.sources, form)) {
         return bad_record("meta does not parse");
     }
     return meta;

@@ -26,19 +26,23 @@ std::unexpected<Error> bad_batch(std::string_view what) {
         "the application");
 }
 
-bool read_range(ByteReader& reader, std::uint8_t format, std::span<const AggregateKind> kinds,
+bool read_range(ByteReader& reader, std::uint8_t format, const StoredForm& form,
                 SourceRange& range) {
     range.partition = PartitionId{static_cast<std::int32_t>(reader.varint())};
     range.from = Offset{static_cast<std::int64_t>(reader.varint())};
     range.to = Offset{static_cast<std::int64_t>(reader.varint())};
-    range.counts = read_counts(reader);
-    range.max_event_time_ms = read_time(reader);
+    range.counts = read_counts(reader, form);
+    range.watermark_before = form.event_time ? read_time(reader) : kNoTime;
+    range.watermark = read_time(reader);
     range.slots.clear();
-    return read_slots(reader, format, kinds, range.slots) && range.partition.value >= 0 &&
-           range.from.value >= 0 && range.from <= range.to && range.counts.balanced();
+    return read_slots(reader, format, form.kinds, range.slots) && range.partition.value >= 0 &&
+           range.from.value >= 0 && range.from <= range.to &&
+           (!form.event_time ||
+            (range.watermark_before >= kNoTime && range.watermark_before <= range.watermark)) &&
+           range.counts.balanced();
 }
 
-bool read_header(ByteReader& reader, std::uint8_t format, std::span<const AggregateKind> kinds,
+bool read_header(ByteReader& reader, std::uint8_t format, const StoredForm& form,
                  BatchHeader& header) {
     const std::uint8_t kind = reader.u8();
     header.kind = static_cast<BatchKind>(kind);
@@ -58,7 +62,7 @@ bool read_header(ByteReader& reader, std::uint8_t format, std::span<const Aggreg
     header.ranges.resize(static_cast<std::size_t>(ranges));
     for (std::size_t i = 0; i < header.ranges.size(); ++i) {
         const SourceRange& range = header.ranges[i];
-        if (!read_range(reader, format, kinds, header.ranges[i]) ||
+        if (!read_range(reader, format, form, header.ranges[i]) ||
             (i > 0 && range.partition <= header.ranges[i - 1].partition) ||
             (header.kind == BatchKind::open && range.from != range.to)) {
             return false;
@@ -77,6 +81,7 @@ RecordCounts& RecordCounts::operator+=(const RecordCounts& other) {
     dead_lettered += other.dead_lettered;
     skipped += other.skipped;
     tombstones += other.tombstones;
+    duplicates += other.duplicates;
     return *this;
 }
 
@@ -121,7 +126,7 @@ bool read_slots(ByteReader& reader, std::uint8_t format, std::span<const Aggrega
             slots.emplace_back(reader.zigzag128(), true);
         } else if (tag == narrow) {
             const std::string_view text = reader.text();
-            if (texts == nullptr || format != kStatementFormat || text.size() > kMaxTextBytes) {
+            if (texts == nullptr || format < kStatementFormat || text.size() > kMaxTextBytes) {
                 return false;
             }
             texts->merge(kind, slots.emplace_back(), text);
@@ -151,18 +156,24 @@ std::int64_t read_time(ByteReader& reader) {
     return static_cast<std::int64_t>(reader.varint() - 1);
 }
 
-void write_counts(ByteWriter& writer, const RecordCounts& counts) {
+void write_counts(ByteWriter& writer, const StoredForm& form, const RecordCounts& counts) {
     for (const std::uint64_t count : {counts.read, counts.aggregated, counts.filtered, counts.late,
                                       counts.dead_lettered, counts.skipped, counts.tombstones}) {
         writer.varint(count);
     }
+    if (form.event_time) {
+        writer.varint(counts.duplicates);
+    }
 }
 
-RecordCounts read_counts(ByteReader& reader) {
+RecordCounts read_counts(ByteReader& reader, const StoredForm& form) {
     RecordCounts counts;
     for (std::uint64_t* count : {&counts.read, &counts.aggregated, &counts.filtered, &counts.late,
                                  &counts.dead_lettered, &counts.skipped, &counts.tombstones}) {
         *count = reader.varint();
+    }
+    if (form.event_time) {
+        counts.duplicates = reader.varint();
     }
     return counts;
 }
@@ -200,7 +211,7 @@ std::string_view DeltaBatchWriter::finish(const BatchHeader& header) {
     bytes_.clear();
     ByteWriter writer{bytes_};
     writer.u8(kFormat);
-    std::uint8_t format = format_;
+    std::uint8_t format = form_.event_time ? kEventTimeFormat : format_;
     writer.u8(static_cast<std::uint8_t>(header.kind));
     writer.u64(header.run_id);
     writer.varint(header.step);
@@ -213,9 +224,12 @@ std::string_view DeltaBatchWriter::finish(const BatchHeader& header) {
         writer.varint(static_cast<std::uint64_t>(range.partition.value));
         writer.varint(static_cast<std::uint64_t>(range.from.value));
         writer.varint(static_cast<std::uint64_t>(range.to.value));
-        write_counts(writer, range.counts);
-        write_time(writer, range.max_event_time_ms);
-        format = std::max(format, write_slots(writer, kinds_, range.slots));
+        write_counts(writer, form_, range.counts);
+        if (form_.event_time) {
+            write_time(writer, range.watermark_before);
+        }
+        write_time(writer, range.watermark);
+        format = std::max(format, write_slots(writer, form_.kinds, range.slots));
     }
     writer.varint(count_);
     writer.raw(deltas_);
@@ -232,7 +246,7 @@ void DeltaBatchWriter::add_delta(std::string_view state_key, std::span<const Slo
                                  std::span<const std::vector<CountedValue>> multisets) {
     ByteWriter writer{deltas_};
     writer.text(state_key);
-    format_ = std::max(format_, write_slots(writer, kinds_, slots, texts));
+    format_ = std::max(format_, write_slots(writer, form_.kinds, slots, texts));
     for (const std::vector<Element>& elements : sets) {
         write_elements(writer, elements);
         format_ = kStatementFormat;
@@ -244,18 +258,18 @@ void DeltaBatchWriter::add_delta(std::string_view state_key, std::span<const Slo
     ++count_;
 }
 
-Result<void> decode_delta_batch(std::string_view value, std::span<const AggregateKind> kinds,
-                                DeltaBatch& out) {
+Result<void> decode_delta_batch(std::string_view value, const StoredForm& form, DeltaBatch& out) {
+    const std::span<const AggregateKind> kinds = form.kinds;
     std::string_view body;
     if (!strip_crc(value, body)) {
         return bad_batch("its checksum does not match");
     }
     ByteReader reader{body};
     const std::uint8_t format = reader.u8();
-    if (!is_known_format(format, kinds)) {
+    if (form.event_time ? format != kEventTimeFormat : !is_known_format(format, kinds)) {
         return bad_batch(fmt::format("format {} is not known to this version", format));
     }
-    if (!read_header(reader, format, kinds, out.header)) {
+    if (!read_header(reader, format, form, out.header)) {
         return bad_batch("its header does not parse");
     }
     const std::uint64_t count = reader.varint();
@@ -268,7 +282,7 @@ Result<void> decode_delta_batch(std::string_view value, std::span<const Aggregat
     out.value_ends.clear();
     const auto sets = static_cast<std::size_t>(std::ranges::count(kinds, kDistinct));
     const auto multisets = static_cast<std::size_t>(std::ranges::count(kinds, kMultiset));
-    if (sets + multisets > 0 && count > 0 && format != kStatementFormat) {
+    if (sets + multisets > 0 && count > 0 && format < kStatementFormat) {
         return bad_batch("its deltas have no lists of elements");
     }
     for (std::uint64_t i = 0; i < count && !reader.failed(); ++i) {

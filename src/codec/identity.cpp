@@ -5,13 +5,16 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <utility>
 
 namespace kstream {
 
 namespace {
 
 constexpr std::string_view kPrefix = "ks1 ";
+constexpr std::string_view kMarkedPrefix = "ks2 ";  // with an OffsetMark
 constexpr std::string_view kAnyPrefix = "ks";
+constexpr std::string_view kNoWatermark = "none";
 
 // Takes the value of `name=` from the front of `text`, which is a list of name=value with blanks
 // between them in a fixed order.
@@ -42,7 +45,8 @@ bool take_topic_id(std::string_view& text, std::string_view name, TopicId& id) {
     return take_value(text, name, value) && parse_topic_id_text(value, id);
 }
 
-bool parse_fields(std::string_view text, Identity& identity) {
+// Takes them from the front of `text`.
+bool take_identity(std::string_view& text, Identity& identity) {
     std::string_view partitioner;
     return take_number(text, "spec", identity.spec_hash, 16) &&
            take_number(text, "scale", identity.scale) &&
@@ -52,7 +56,37 @@ bool parse_fields(std::string_view text, Identity& identity) {
            take_number(text, "first", identity.initial_source_partitions) &&
            take_topic_id(text, "source", identity.source_id) &&
            take_topic_id(text, "repartition", identity.repartition_id) &&
-           take_topic_id(text, "changelog", identity.changelog_id) && text.empty();
+           take_topic_id(text, "changelog", identity.changelog_id);
+}
+
+bool take_mark(std::string_view& text, OffsetMark& mark) {
+    if (!take_number(text, "step", mark.step) || text.empty()) {
+        return mark.step > 0;
+    }
+    SourceMark& source = mark.source.emplace();
+    std::string_view watermark;
+    std::string_view rest = text;
+    if (take_value(rest, "w", watermark) && watermark == kNoWatermark) {
+        text = rest;
+    } else if (!take_number(text, "w", source.watermark) || source.watermark < 0) {
+        return false;
+    }
+    unsigned idle = 0;
+    if (!take_number(text, "idle", idle)) {
+        return false;
+    }
+    source.idle = idle == 1;
+    return mark.step > 0;
+}
+
+// Everything after the prefix.
+std::string fields_text(const Identity& identity) {
+    return fmt::format(
+        "spec={:016x} scale={} partitioner=murmur2 state={} results={} first={} source={} "
+        "repartition={} changelog={}",
+        identity.spec_hash, identity.scale, identity.state_partitions, identity.results_partitions,
+        identity.initial_source_partitions, topic_id_text(identity.source_id),
+        topic_id_text(identity.repartition_id), topic_id_text(identity.changelog_id));
 }
 
 }  // namespace
@@ -66,22 +100,31 @@ bool parse_topic_id_text(std::string_view text, TopicId& id) {
 }
 
 std::string identity_text(const Identity& identity) {
-    return fmt::format(
-        "{}spec={:016x} scale={} partitioner=murmur2 state={} results={} first={} source={} "
-        "repartition={} changelog={}",
-        kPrefix, identity.spec_hash, identity.scale, identity.state_partitions,
-        identity.results_partitions, identity.initial_source_partitions,
-        topic_id_text(identity.source_id), topic_id_text(identity.repartition_id),
-        topic_id_text(identity.changelog_id));
+    return fmt::format("{}{}", kPrefix, fields_text(identity));
+}
+
+std::string offset_metadata_text(const OffsetMetadata& metadata) {
+    if (!metadata.mark) {
+        return identity_text(metadata.identity);
+    }
+    std::string text = fmt::format("{}{} step={}", kMarkedPrefix, fields_text(metadata.identity),
+                                   metadata.mark->step);
+    if (const std::optional<SourceMark>& source = metadata.mark->source) {
+        text += source->watermark == kNoTime ? fmt::format(" w={}", kNoWatermark)
+                                             : fmt::format(" w={}", source->watermark);
+        text += source->idle ? " idle=1" : " idle=0";
+    }
+    return text;
 }
 
 bool is_identity_text(std::string_view text) {
     return text.starts_with(kAnyPrefix);
 }
 
-Result<Identity> parse_identity_text(std::string_view text) {
-    Identity identity;
-    if (!text.starts_with(kPrefix)) {
+Result<OffsetMetadata> parse_offset_metadata(std::string_view text) {
+    OffsetMetadata metadata;
+    const bool marked = text.starts_with(kMarkedPrefix);
+    if (!marked && !text.starts_with(kPrefix)) {
         return fail(ExitCode::identity,
                     "a committed offset carries no kstream identity (or one of a newer version)",
                     "if offsets were set by hand: stop every worker and delete the group; its "
@@ -90,12 +133,23 @@ Result<Identity> parse_identity_text(std::string_view text) {
                     "--output-topic");
     }
     // One spelling for each identity: no leading zeros, no capitals, nothing after it.
-    if (!parse_fields(text.substr(kPrefix.size()), identity) || identity_text(identity) != text) {
+    std::string_view left = text.substr(kPrefix.size());
+    const bool parsed = take_identity(left, metadata.identity) &&
+                        (!marked || take_mark(left, metadata.mark.emplace()));
+    if (!parsed || !left.empty() || offset_metadata_text(metadata) != text) {
         return fail(ExitCode::identity,
                     fmt::format("the identity of a committed offset cannot be read: '{}'", text),
                     "it was written by a newer kstream: upgrade, or run `kstream reset`");
     }
-    return identity;
+    return metadata;
+}
+
+Result<Identity> parse_identity_text(std::string_view text) {
+    Result<OffsetMetadata> metadata = parse_offset_metadata(text);
+    if (!metadata) {
+        return std::unexpected(std::move(metadata.error()));
+    }
+    return metadata->identity;
 }
 
 std::vector<std::string> identity_differences(const Identity& stored, const Identity& now) {

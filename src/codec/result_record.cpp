@@ -1,6 +1,7 @@
 #include "kstream/codec/result_record.hpp"
 
 #include "kstream/codec/state_key.hpp"
+#include "kstream/core/time_text.hpp"
 #include "text/json_tokens.hpp"
 
 #include <algorithm>
@@ -17,6 +18,17 @@ void append_json_value(std::string& out, const GroupValue& value) {
         append_json_string(out, value.text);
     } else {
         out.append(value.text);  // canonical number or boolean: valid JSON as it is
+    }
+}
+
+// Without the closing bracket.
+void append_array(std::string& out, const GroupKey& group) {
+    out.push_back('[');
+    for (std::size_t i = 0; i < group.values.size(); ++i) {
+        if (i > 0) {
+            out.push_back(',');
+        }
+        append_json_value(out, group.values[i]);
     }
 }
 
@@ -104,24 +116,29 @@ void append_json_string(std::string& out, std::string_view text) {
     out.push_back('"');
 }
 
-void append_result_key(std::string& out, const GroupKey& group) {
+void append_partition_key(std::string& out, const GroupKey& group) {
     const std::span values{group.values};
     if (values.size() == 1 && values[0].type == GroupValueType::string &&
         !values[0].text.starts_with('[')) {
         out.append(values[0].text);
         return;
     }
-    out.push_back('[');
-    for (std::size_t i = 0; i < values.size(); ++i) {
-        if (i > 0) {
-            out.push_back(',');
-        }
-        append_json_value(out, values[i]);
-    }
+    append_array(out, group);
     out.push_back(']');
 }
 
-std::optional<std::string> state_key_of(std::string_view result_key, std::size_t fields) {
+void append_result_key(std::string& out, const GroupKey& group) {
+    if (!group.window_start) {
+        append_partition_key(out, group);
+        return;
+    }
+    append_array(out, group);
+    out += group.values.empty() ? "\"" : ",\"";
+    append_timestamp(out, *group.window_start);
+    out += "\"]";
+}
+
+std::optional<std::string> state_key_of(std::string_view result_key, const KeyShape& shape) {
     std::vector<std::pair<GroupValueType, std::string>> found;
     if (!result_key.starts_with('[')) {
         found.emplace_back(GroupValueType::string, result_key);
@@ -129,17 +146,39 @@ std::optional<std::string> state_key_of(std::string_view result_key, std::size_t
         return std::nullopt;
     }
     GroupKey group;
+    if (shape.windows) {
+        if (found.empty()) {
+            return std::nullopt;
+        }
+        group.window_start = read_timestamp(found.back().second);
+        found.pop_back();
+    }
     for (const auto& [type, text] : found) {
         group.values.push_back({type, text});
     }
     std::string again;
     append_result_key(again, group);
     // Every other way to write the same values would be a second name of the same group.
-    if (found.size() != fields || again != result_key) {
+    if (found.size() != shape.fields || group.window_start.has_value() != shape.windows ||
+        again != result_key) {
         return std::nullopt;
     }
     std::string key;
     encode_state_key(group, key);
+    return key;
+}
+
+std::optional<std::string> partition_key_of(std::string_view result_key, const KeyShape& shape) {
+    if (!shape.windows) {
+        return std::string{result_key};
+    }
+    const std::optional<std::string> state_key = state_key_of(result_key, shape);
+    GroupKey group;
+    if (!state_key || !decode_state_key(*state_key, shape, group)) {
+        return std::nullopt;
+    }
+    std::string key;
+    append_partition_key(key, group);
     return key;
 }
 

@@ -1,5 +1,6 @@
 #include "kstream/codec/state_key.hpp"
 
+#include "kstream/check.hpp"
 #include "kstream/codec/wire.hpp"
 
 namespace kstream {
@@ -7,30 +8,66 @@ namespace kstream {
 namespace {
 
 constexpr std::uint8_t kNoWindow = 0;
+constexpr std::uint8_t kWindow = 1;
+constexpr std::size_t kStartBytes = sizeof(std::uint64_t);
+constexpr std::uint64_t kTimeZero = std::uint64_t{1} << 63;
 
-}  // namespace
-
-void encode_state_key(const GroupKey& group, std::string& out) {
-    out.clear();
-    ByteWriter writer{out};
+void write_values(ByteWriter& writer, const GroupKey& group) {
     for (const GroupValue& value : group.values) {
         writer.u8(static_cast<std::uint8_t>(value.type));
         writer.text(value.text);
     }
+}
+
+std::int64_t read_start(ByteReader& reader) {
+    return static_cast<std::int64_t>(reader.u64() ^ kTimeZero);
+}
+
+}  // namespace
+
+void encode_state_key(const GroupKey& group, std::string& out) {
+    if (group.window_start) {
+        encode_state_key(group, *group.window_start, out);
+        return;
+    }
+    out.clear();
+    ByteWriter writer{out};
+    write_values(writer, group);
     writer.u8(kNoWindow);
 }
 
-bool decode_state_key(std::string_view key, std::size_t fields, GroupKey& group) {
+void encode_state_key(const GroupKey& group, std::int64_t window_start, std::string& out) {
+    out.clear();
+    ByteWriter writer{out};
+    write_values(writer, group);
+    writer.u8(kWindow);
+    writer.u64(static_cast<std::uint64_t>(window_start) ^ kTimeZero);
+}
+
+bool decode_state_key(std::string_view key, const KeyShape& shape, GroupKey& group) {
     group.values.clear();
+    group.window_start.reset();
     ByteReader reader{key};
-    for (std::size_t i = 0; i < fields; ++i) {
+    for (std::size_t i = 0; i < shape.fields; ++i) {
         const std::uint8_t type = reader.u8();
         if (type != 's' && type != 'n' && type != 'b') {
             return false;
         }
         group.values.push_back({static_cast<GroupValueType>(type), reader.text()});
     }
-    return reader.u8() == kNoWindow && reader.at_end();
+    if (reader.u8() != (shape.windows ? kWindow : kNoWindow)) {
+        return false;
+    }
+    if (shape.windows) {
+        group.window_start = read_start(reader);
+    }
+    return reader.at_end();
+}
+
+std::int64_t window_start_of(std::string_view state_key) {
+    KSTREAM_CHECK(state_key.size() > kStartBytes, "a key of a job with windows");
+    ByteReader reader{state_key.substr(state_key.size() - kStartBytes)};
+    return read_start(reader);
 }
 
 }  // namespace kstream

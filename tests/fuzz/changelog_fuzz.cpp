@@ -67,14 +67,14 @@ void total(std::string_view value, bool having) {
                   "a total comes back");
 }
 
-void meta(std::string_view value) {
-    const Result<Meta> first = decode_meta_value(value, kKinds);
+void meta(std::string_view value, const StoredForm& form) {
+    const Result<Meta> first = decode_meta_value(value, form);
     if (!first) {
         return;
     }
     std::string again;
-    append_meta_value(again, kKinds, *first);
-    const Result<Meta> second = decode_meta_value(again, kKinds);
+    append_meta_value(again, form, *first);
+    const Result<Meta> second = decode_meta_value(again, form);
     KSTREAM_CHECK(second && *second == *first, "meta comes back");
 }
 
@@ -95,7 +95,11 @@ KSTREAM_FUZZ_TARGET(changelog) {
             total(rest, input[0] % 4 == 3);
             return total(sealed, input[0] % 4 == 3);
         default:
-            meta(rest);
-            return meta(sealed);
+            for (const StoredForm& form : {StoredForm{kKinds}, StoredForm{kKinds, true, false},
+                                           StoredForm{kKinds, true, true}}) {
+                meta(rest, form);
+                meta(sealed, form);
+            }
+            return;
     }
 }

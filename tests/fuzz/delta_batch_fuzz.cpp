@@ -1,6 +1,6 @@
 // Repartition records: any bytes with a right checksum are refused, or come back the same when they
-// are written again. Also as they are, with whatever checksum. Of a job of sums, and of one that
-// keeps elements.
+// are written again. Also as they are, with whatever checksum. Of a job of sums, of one that
+// keeps elements, and of one with event time.
 #include "fuzz/fuzz_target.hpp"
 #include "kstream/codec/delta_batch.hpp"
 #include "kstream/codec/wire.hpp"
@@ -19,8 +19,9 @@ using namespace kstream;
 constexpr std::array kSums{aggregate_named("sum"), aggregate_named("count")};
 constexpr std::array kElements{aggregate_named("count"), kDistinct, kMultiset, kDistinct};
 
-std::string written(const DeltaBatch& batch, std::span<const AggregateKind> kinds) {
-    DeltaBatchWriter writer{kinds};
+std::string written(const DeltaBatch& batch, const StoredForm& form) {
+    const std::span<const AggregateKind> kinds = form.kinds;
+    DeltaBatchWriter writer{form};
     const std::size_t sets = sets_of(kinds).size();
     const std::size_t multisets = multisets_of(kinds).size();
     for (std::size_t i = 0; i < batch.deltas.size(); ++i) {
@@ -41,27 +42,28 @@ std::string written(const DeltaBatch& batch, std::span<const AggregateKind> kind
     return std::string{writer.finish(batch.header)};
 }
 
-void check(std::string_view input, std::span<const AggregateKind> kinds) {
+void check(std::string_view input, const StoredForm& form) {
     DeltaBatch batch;
-    (void)decode_delta_batch(input, kinds, batch);
+    (void)decode_delta_batch(input, form, batch);
     std::string value{input};
     ByteWriter{value}.crc_since(0);
-    if (!decode_delta_batch(value, kinds, batch)) {
+    if (!decode_delta_batch(value, form, batch)) {
         return;
     }
     for (const SourceRange& range : batch.header.ranges) {
         KSTREAM_CHECK(range.counts.balanced() && range.from <= range.to &&
-                          range.partition.value >= 0 && range.from.value >= 0,
+                          range.partition.value >= 0 && range.from.value >= 0 &&
+                          (!form.event_time || range.watermark_before <= range.watermark),
                       "what is accepted is plausible");
     }
-    const std::string again = written(batch, kinds);
+    const std::string again = written(batch, form);
     DeltaBatch second;
-    KSTREAM_CHECK(decode_delta_batch(again, kinds, second), "what was accepted is accepted again");
+    KSTREAM_CHECK(decode_delta_batch(again, form, second), "what was accepted is accepted again");
     KSTREAM_CHECK(second.header == batch.header && second.slots == batch.slots &&
                       second.elements == batch.elements && second.list_ends == batch.list_ends &&
                       second.values == batch.values && second.value_ends == batch.value_ends,
                   "and has the same values");
-    KSTREAM_CHECK(written(second, kinds) == again, "and the same bytes");
+    KSTREAM_CHECK(written(second, form) == again, "and the same bytes");
 }
 
 }  // namespace
@@ -69,4 +71,5 @@ void check(std::string_view input, std::span<const AggregateKind> kinds) {
 KSTREAM_FUZZ_TARGET(delta_batch) {
     check(input, kSums);
     check(input, kElements);
+    check(input, {kSums, true, true});
 }

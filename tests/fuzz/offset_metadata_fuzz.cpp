@@ -6,15 +6,17 @@
 
 KSTREAM_FUZZ_TARGET(offset_metadata) {
     using namespace kstream;
-    const Result<Identity> identity = parse_identity_text(input);
-    if (!identity) {
-        KSTREAM_CHECK(identity.error().exit_code == ExitCode::identity,
+    const Result<OffsetMetadata> metadata = parse_offset_metadata(input);
+    if (!metadata) {
+        KSTREAM_CHECK(metadata.error().exit_code == ExitCode::identity,
                       "refused with its own code");
         return;
     }
-    const std::string text = identity_text(*identity);
+    const std::string text = offset_metadata_text(*metadata);
     KSTREAM_CHECK(text.size() <= 512, "a broker takes it");
-    const Result<Identity> again = parse_identity_text(text);
-    KSTREAM_CHECK(again && *again == *identity, "what was accepted comes back");
-    KSTREAM_CHECK(identity_differences(*again, *identity).empty(), "and does not differ");
+    KSTREAM_CHECK(text == input, "each has one spelling");
+    const Result<OffsetMetadata> again = parse_offset_metadata(text);
+    KSTREAM_CHECK(again && *again == *metadata, "what was accepted comes back");
+    KSTREAM_CHECK(identity_differences(again->identity, metadata->identity).empty(),
+                  "and does not differ");
 }

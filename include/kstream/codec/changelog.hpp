@@ -59,8 +59,8 @@ struct SourceProgress {
     Offset base;     // where this application began to read it (P3)
     Offset applied;  // position up to which its records are in the totals
     RecordCounts counts;
-    std::int64_t max_event_time_ms = -1;
-    std::vector<Slot> slots;  // over all keys, as the ranges carried them
+    std::int64_t watermark = kNoTime;  // at `applied`
+    std::vector<Slot> slots;           // over all keys, as the ranges carried them
     friend bool operator==(const SourceProgress&, const SourceProgress&) = default;
 };
 
@@ -72,9 +72,17 @@ struct Meta {
     Offset repartition_position;          // equals the group's committed offset (P8)
     std::vector<SourceProgress> sources;  // by partition
     std::uint64_t keys = 0;
-    std::vector<Slot> slots;  // merged over all keys of this partition
+    // Merged over all keys of this partition. Of a job with windows those alone that can be taken
+    // out again when a window closes, and all of these are present; so are `retired`.
+    std::vector<Slot> slots;
     UInt128 state_hash = 0;
     std::uint64_t last_number = 0;  // given to a key, of a job with sets
+    // Of a job with windows: up to where they are closed, or about to be.
+    std::int64_t clock = kNoTime;
+    // Keys whose windows have ended by the clock and still are here. Perhaps too many, but of the
+    // last meta 0 when there are none.
+    std::uint64_t to_close = 0;
+    std::vector<Slot> retired;  // merged over all keys whose windows were closed
     friend bool operator==(const Meta&, const Meta&) = default;
 };
 
@@ -86,10 +94,10 @@ struct MetaHead {
 // integrity when it is damaged or of another format.
 [[nodiscard]] Result<MetaHead> decode_meta_head(std::string_view value);
 
-void append_meta_value(std::string& out, std::span<const AggregateKind> kinds, const Meta& meta);
+void append_meta_value(std::string& out, const StoredForm& form, const Meta& meta);
 
-// integrity when it is damaged; identity when its aggregates are not `kinds` (another job).
-[[nodiscard]] Result<Meta> decode_meta_value(std::string_view value,
-                                             std::span<const AggregateKind> kinds);
+// integrity when it is damaged; identity when its aggregates are not those of `form`, or only one
+// of the two has event time (another job).
+[[nodiscard]] Result<Meta> decode_meta_value(std::string_view value, const StoredForm& form);
 
 }  // namespace kstream

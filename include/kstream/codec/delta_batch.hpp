@@ -9,8 +9,10 @@
 #include "kstream/core/element.hpp"
 #include "kstream/core/text_store.hpp"
 #include "kstream/error.hpp"
+#include "kstream/model/event_time.hpp"
 #include "kstream/model/ids.hpp"
 
+#include <concepts>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -24,10 +26,25 @@ namespace kstream {
 // has the lowest that its slots need, and the bytes of the first never change; a version that does
 // not know a kind of slots refuses the format by its number. Totals of a job with HAVING, totals
 // and meta of one with sets, and its batches with deltas are all of the third, and have more
-// fields.
+// fields. Batches and meta of a job with event time are all of the fourth, whose slots may be
+// whatever those of the third are.
 inline constexpr std::uint8_t kFormat = 1;
 inline constexpr std::uint8_t kWideFormat = 2;
 inline constexpr std::uint8_t kStatementFormat = 3;
+inline constexpr std::uint8_t kEventTimeFormat = 4;
+
+// What of a job the bytes of its batches, totals and meta depend on.
+struct StoredForm {
+    std::span<const AggregateKind> kinds;  // in every row of slots, one slot each
+    bool event_time = false;
+    bool windows = false;  // of event time
+
+    // Of a job without event time.
+    template <std::convertible_to<std::span<const AggregateKind>> Kinds>
+    StoredForm(const Kinds& of) : kinds(of) {}
+    StoredForm(std::span<const AggregateKind> of, bool has_event_time, bool has_windows)
+        : kinds(of), event_time(has_event_time), windows(has_windows) {}
+};
 
 // Of a slot's encoded form: a tag and three words. Texts come on top.
 inline constexpr std::size_t kMaxSlotBytes = 25;
@@ -41,9 +58,11 @@ struct RecordCounts {
     std::uint64_t dead_lettered = 0;
     std::uint64_t skipped = 0;  // bad records under --on-bad-record skip
     std::uint64_t tombstones = 0;
+    std::uint64_t duplicates = 0;  // of a job with unique_by
 
     [[nodiscard]] bool balanced() const {
-        return read == aggregated + filtered + late + dead_lettered + skipped + tombstones;
+        return read ==
+               aggregated + filtered + late + dead_lettered + skipped + tombstones + duplicates;
     }
     RecordCounts& operator+=(const RecordCounts& other);
     friend bool operator==(const RecordCounts&, const RecordCounts&) = default;
@@ -51,12 +70,15 @@ struct RecordCounts {
 
 // One half-open range of positions of one source partition, with the same content in every
 // repartition partition. `slots` are the aggregates over all its aggregated records, of all keys.
+// The watermark of a partition is the newest event time of its records so far (docs/adr/0057),
+// kNoTime before the first, and always that of a job without event time.
 struct SourceRange {
     PartitionId partition;
     Offset from;
     Offset to;
     RecordCounts counts;
-    std::int64_t max_event_time_ms = -1;  // -1: none; kept for windows
+    std::int64_t watermark_before = kNoTime;  // before the range's first record
+    std::int64_t watermark = kNoTime;         // after its last one
     std::vector<Slot> slots;
     friend bool operator==(const SourceRange&, const SourceRange&) = default;
 };
@@ -83,9 +105,8 @@ struct BatchHeader {
 // Builds batch values: add_delta() for each key, then finish() with the header, again and again.
 class DeltaBatchWriter {
 public:
-    // `kinds` are the aggregates of the job, one slot each, in every row of slots; must outlive
-    // this.
-    explicit DeltaBatchWriter(std::span<const AggregateKind> kinds) : kinds_(kinds) {}
+    // What the form's kinds are a view of must outlive this.
+    explicit DeltaBatchWriter(const StoredForm& form) : form_(form) {}
 
     // `texts` has those of the slots: of a job that keeps any. `sets` has a list for each set of
     // the job, `multisets` one for each multiset, all sorted, so that equal steps have equal bytes.
@@ -103,7 +124,7 @@ public:
     }
 
 private:
-    std::span<const AggregateKind> kinds_;
+    StoredForm form_;
     std::string bytes_;
     std::string deltas_;
     std::uint32_t count_ = 0;
@@ -138,10 +159,9 @@ struct DeltaBatch {
 };
 
 // Reads and checks a batch: format, CRC, aggregate kinds, one range or more, in order, with
-// from <= to (equal in an open step), balanced counts. integrity, naming what is wrong, otherwise.
-// `out` is reused; its views point into `value`.
-[[nodiscard]] Result<void> decode_delta_batch(std::string_view value,
-                                              std::span<const AggregateKind> kinds,
+// from <= to (equal in an open step), a watermark that does not fall, balanced counts. integrity,
+// naming what is wrong, otherwise. `out` is reused; its views point into `value`.
+[[nodiscard]] Result<void> decode_delta_batch(std::string_view value, const StoredForm& form,
                                               DeltaBatch& out);
 
 class ByteWriter;
@@ -149,7 +169,7 @@ class ByteReader;
 
 // Parts that the changelog's formats share.
 
-// Of a batch or a total of a job with these aggregates.
+// Of a total of a job with these aggregates, or of a batch of one without event time.
 [[nodiscard]] bool is_known_format(std::uint8_t format, std::span<const AggregateKind> kinds);
 
 // The format that the value has to be of in which they stand. Without `texts` no slot has a text:
@@ -162,8 +182,8 @@ class ByteReader;
                               TextStore* texts = nullptr);
 void write_time(ByteWriter& writer, std::int64_t ms);
 [[nodiscard]] std::int64_t read_time(ByteReader& reader);
-void write_counts(ByteWriter& writer, const RecordCounts& counts);
-[[nodiscard]] RecordCounts read_counts(ByteReader& reader);
+void write_counts(ByteWriter& writer, const StoredForm& form, const RecordCounts& counts);
+[[nodiscard]] RecordCounts read_counts(ByteReader& reader, const StoredForm& form);
 void write_identity(ByteWriter& writer, const Identity& identity);
 [[nodiscard]] bool read_identity(ByteReader& reader, Identity& identity);
 

@@ -4,9 +4,11 @@
 #pragma once
 
 #include "kstream/error.hpp"
+#include "kstream/model/event_time.hpp"
 #include "kstream/model/ids.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,14 +33,34 @@ struct Identity {
     friend bool operator==(const Identity&, const Identity&) = default;
 };
 
+// What a committed offset of a job with event time carries beside the identity: offsets alone do
+// not tell whether a step was committed that has moved none (docs/adr/0057).
+struct OffsetMark {
+    // How many steps have committed the partition, this one counted: 1 or more. Of a state
+    // partition it is the number of its transaction.
+    std::uint64_t step = 0;
+    std::optional<SourceMark> source;  // of the map loop's group, and of no other
+    friend bool operator==(const OffsetMark&, const OffsetMark&) = default;
+};
+
+struct OffsetMetadata {
+    Identity identity;
+    std::optional<OffsetMark> mark;  // of a job with event time, and of no other
+    friend bool operator==(const OffsetMetadata&, const OffsetMetadata&) = default;
+};
+
 // The metadata string of a committed offset: ASCII, at most 512 bytes (broker's default limit is
 // 4096, offset.metadata.max.bytes).
+[[nodiscard]] std::string offset_metadata_text(const OffsetMetadata& metadata);
+// Of a job without event time.
 [[nodiscard]] std::string identity_text(const Identity& identity);
 
 // Whether kstream wrote it, in this format or in a newer one.
 [[nodiscard]] bool is_identity_text(std::string_view text);
 
 // identity, naming the problem, for a string that kstream did not write or a newer format.
+[[nodiscard]] Result<OffsetMetadata> parse_offset_metadata(std::string_view text);
+// The identity in it.
 [[nodiscard]] Result<Identity> parse_identity_text(std::string_view text);
 
 // Each difference in words, "what: stored X, now Y"; empty when they agree.

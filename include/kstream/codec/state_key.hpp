@@ -3,20 +3,27 @@
 //
 //   for each group-by field:  type 's'|'n'|'b', varint length, bytes
 //   window:                   0x00 (none: a running total)
+//                             0x01, its start: milliseconds since 1970 + 2^63, 8 bytes, so that
+//                             bytes are in the order of time
 #pragma once
 
 #include "kstream/model/group_key.hpp"
 
-#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace kstream {
 
-// Replaces `out` with the key of a running total.
+// Replaces `out` with the group's key.
 void encode_state_key(const GroupKey& group, std::string& out);
+// The key of the group's values in the window that begins there, whatever `group` says of one.
+void encode_state_key(const GroupKey& group, std::int64_t window_start, std::string& out);
 
-// Splits a key; false when it is not one of `fields` values with no window. Views point into `key`.
-[[nodiscard]] bool decode_state_key(std::string_view key, std::size_t fields, GroupKey& group);
+// Splits a key; false when it is not of that shape. Views point into `key`.
+[[nodiscard]] bool decode_state_key(std::string_view key, const KeyShape& shape, GroupKey& group);
+
+// Where the window of a key begins that is one of a job with windows.
+[[nodiscard]] std::int64_t window_start_of(std::string_view state_key);
 
 }  // namespace kstream

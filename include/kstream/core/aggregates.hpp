@@ -70,6 +70,21 @@ constexpr void merge_slot(AggregateKind kind, Slot& into, const Slot& delta) {
     Aggregates::with(kind, [&](auto aggregate) { aggregate.merge(into, delta); });
 }
 
+// Whether what was merged can be taken out again.
+[[nodiscard]] constexpr bool retracts(AggregateKind kind) {
+    const AggregateRow* const row = find_aggregate(kind);
+    return row != nullptr && row->retracts;
+}
+
+// Takes it out; a slot that was present stays so. Nothing happens to those that do not retract.
+constexpr void retract_slot(AggregateKind kind, Slot& from, const Slot& delta) {
+    Aggregates::with(kind, [&](auto aggregate) {
+        if constexpr (requires { aggregate.retract(from, delta); }) {
+            aggregate.retract(from, delta);
+        }
+    });
+}
+
 // Appends the value that readers of the results see, as a JSON number. Of those with an option:
 // what a statement shows is finished by expr/finish.hpp.
 inline void append_finished(std::string& out, AggregateKind kind, const Slot& slot, int scale) {

@@ -1,7 +1,9 @@
 // Which group a record belongs to. codec/state_key.hpp and codec/result_record.hpp have its bytes.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -21,6 +23,18 @@ struct GroupValue {
 // key: who handles keys passes it on whole.
 struct GroupKey {
     std::vector<GroupValue> values;
+    // Of a job with windows: where the group's window begins, in milliseconds since 1970. The first
+    // ones begin before that.
+    std::optional<std::int64_t> window_start{};
+};
+
+// What all group keys of a job have in common.
+struct KeyShape {
+    std::size_t fields = 0;  // group-by values
+    bool windows = false;
+
+    KeyShape(std::size_t of_fields, bool with_windows = false)
+        : fields(of_fields), windows(with_windows) {}
 };
 
 }  // namespace kstream

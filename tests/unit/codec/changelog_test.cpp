@@ -33,7 +33,7 @@ Meta sample_meta() {
     first.base = Offset{5};
     first.applied = Offset{300};
     first.counts = {290, 280, 0, 0, 5, 3, 2};
-    first.max_event_time_ms = 1699999999999;
+    first.watermark = 1699999999999;
     first.slots = {{-77, true}, {280, true}};
     SourceProgress second;
     second.partition = PartitionId{11};
@@ -215,10 +215,15 @@ TEST_CASE("damaged meta is refused") {
     for (std::size_t size = 0; size < body.size(); ++size) {
         CHECK_FALSE(read_meta(with_new_crc(body.substr(0, size))));
     }
-    body[0] = 4;
+    body[0] = 5;
     const Result<Meta> read = read_meta(with_new_crc(body));
     REQUIRE(is_integrity(read));
     CHECK(read.error().message.find("format") != std::string::npos);
+    // Of a job with event time, which this one has not.
+    body[0] = 4;
+    const Result<Meta> other = read_meta(with_new_crc(body));
+    REQUIRE_FALSE(other);
+    CHECK(other.error().exit_code == ExitCode::identity);
 }
 
 TEST_CASE("meta that no writer makes is refused") {

@@ -63,7 +63,7 @@ BatchHeader sample_header() {
     header.identity = kJob.identity;
     header.ranges = {range(0, 0, 7), range(5, 1'000'000'000'000, 1'000'000'000'009)};
     header.ranges[0].counts = {7, 2, 1, 1, 1, 1, 1};
-    header.ranges[0].max_event_time_ms = 1699999999999;
+    header.ranges[0].watermark = 1699999999999;
     header.ranges[0].slots = {{-12345, true}, {2, true}};
     return header;
 }
@@ -123,7 +123,7 @@ BatchHeader random_header(Seeded& random) {
         added.counts.skipped = random.below(10);
         added.counts.read =
             added.counts.aggregated + added.counts.tombstones + added.counts.skipped;
-        added.max_event_time_ms = static_cast<std::int64_t>(random.below(1ULL << 41)) - 1;
+        added.watermark = static_cast<std::int64_t>(random.below(1ULL << 41)) - 1;
         added.slots = random_slots(random);
         header.ranges.push_back(added);
     }
@@ -162,7 +162,7 @@ TEST_CASE("any timestamp travels, also those at the limits") {
          {std::int64_t{-1}, std::int64_t{0}, std::numeric_limits<std::int64_t>::max() - 1,
           std::numeric_limits<std::int64_t>::max()}) {
         BatchHeader header = sample_header();
-        header.oldest_timestamp_ms = header.ranges[0].max_event_time_ms = ms;
+        header.oldest_timestamp_ms = header.ranges[0].watermark = ms;
         const std::string value = encode(header);
         DeltaBatch batch;
         REQUIRE(decode_delta_batch(value, kJob.kinds, batch));

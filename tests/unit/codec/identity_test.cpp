@@ -6,7 +6,9 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <algorithm>
+#include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -66,7 +68,7 @@ TEST_CASE("the text is ASCII and at most 512 bytes, whatever is in it") {
 }
 
 TEST_CASE("what kstream did not write is no identity, and the error says so") {
-    for (const char* text : {"", "ks1", "ks2 spec=00", "consumer-1 2024", "KS1 spec=00"}) {
+    for (const char* text : {"", "ks1", "ks2", "ks3 spec=00", "consumer-1 2024", "KS1 spec=00"}) {
         CAPTURE(text);
         const Result<Identity> read = parse_identity_text(text);
         REQUIRE_FALSE(read);
@@ -161,6 +163,47 @@ TEST_CASE("source partitions that were added later make no other job") {
     Identity now = sample();
     now.initial_source_partitions += 4;
     CHECK(identity_differences(sample(), now).empty());
+}
+
+TEST_CASE("a mark stands behind the identity, of the map loop's group and of the totals'") {
+    for (const std::int64_t watermark : {kNoTime, std::int64_t{0}, std::int64_t{1764374400000}}) {
+        for (const bool idle : {false, true}) {
+            const OffsetMetadata of_source{
+                .identity = sample(),
+                .mark = OffsetMark{.step = 12,
+                                   .source = SourceMark{.watermark = watermark, .idle = idle}}};
+            const std::string text = offset_metadata_text(of_source);
+            CAPTURE(text);
+            CHECK(text.starts_with("ks2 "));
+            CHECK(text.size() <= 512);
+            CHECK(parse_offset_metadata(text) == of_source);
+            CHECK(parse_identity_text(text) == sample());
+        }
+    }
+    const OffsetMetadata of_totals{.identity = sample(),
+                                   .mark = OffsetMark{.step = 7, .source = std::nullopt}};
+    CHECK(parse_offset_metadata(offset_metadata_text(of_totals)) == of_totals);
+    const OffsetMetadata plain{.identity = sample(), .mark = std::nullopt};
+    CHECK(offset_metadata_text(plain) == identity_text(sample()));
+    CHECK(parse_offset_metadata(identity_text(sample())) == plain);
+}
+
+TEST_CASE("a mark that kstream has not written is refused") {
+    const std::string text = offset_metadata_text(
+        {.identity = sample(),
+         .mark = OffsetMark{.step = 12, .source = SourceMark{.watermark = 5, .idle = false}}});
+    const std::string front = text.substr(0, text.find(" step="));
+    REQUIRE(parse_offset_metadata(front + " step=12 w=5 idle=0"));
+    for (const char* mark :
+         {"", " step=", " step=0", " step=0 w=5 idle=0", " step=012", " step=12 ", " step=12 w=5",
+          " step=12 w= idle=0", " step=12 w=-1 idle=0", " step=12 w=05 idle=0",
+          " step=12 w=none idle=2", " step=12 w=5 idle=0 ", " step=12 idle=0", " w=5 idle=0"}) {
+        CAPTURE(mark);
+        const Result<OffsetMetadata> read = parse_offset_metadata(front + mark);
+        REQUIRE_FALSE(read);
+        CHECK(read.error().exit_code == ExitCode::identity);
+    }
+    CHECK_FALSE(parse_offset_metadata(identity_text(sample()) + " step=12"));
 }
 
 }  // namespace kstream

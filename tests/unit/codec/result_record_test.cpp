@@ -106,4 +106,55 @@ TEST_CASE("a result key leads back to its state key, and only in the one form th
     }
 }
 
+TEST_CASE("the key of a window's result is an array that ends with its start") {
+    GroupKey group{.values = {{GroupValueType::string, "a"}, {GroupValueType::number, "1.5"}},
+                   .window_start = 1'700'000'000'000};
+    const auto key_of = [](const GroupKey& of) {
+        std::string key;
+        append_result_key(key, of);
+        return key;
+    };
+    CHECK(key_of(group) == R"(["a",1.5,"2023-11-14T22:13:20Z"])");
+    std::string partition_key;
+    append_partition_key(partition_key, group);
+    CHECK(partition_key == R"(["a",1.5])");
+    group.values.pop_back();
+    CHECK(key_of(group) == R"(["a","2023-11-14T22:13:20Z"])");
+    partition_key.clear();
+    append_partition_key(partition_key, group);
+    CHECK(partition_key == "a");
+    group.values.clear();
+    group.window_start = -1;
+    CHECK(key_of(group) == R"(["1969-12-31T23:59:59.999Z"])");
+}
+
+TEST_CASE("the key of a window's result gives back the state key, in one spelling only") {
+    const KeyShape shape{1, true};
+    for (const std::int64_t start :
+         {std::int64_t{-94'694'400'000}, std::int64_t{0}, std::int64_t{1'709'164'800'000},
+          std::int64_t{1'709'164'800'001}, std::int64_t{253'402'300'799'999}}) {
+        CAPTURE(start);
+        const GroupKey group{.values = {{GroupValueType::string, "a"}}, .window_start = start};
+        std::string result_key;
+        append_result_key(result_key, group);
+        std::string state_key;
+        encode_state_key(group, state_key);
+        CHECK(state_key_of(result_key, shape) == state_key);
+        CHECK_FALSE(state_key_of(result_key, 1));
+        CHECK_FALSE(state_key_of(result_key, {2, true}));
+        CHECK(partition_key_of(result_key, shape) == "a");
+        CHECK(partition_key_of(result_key, 2) == result_key);
+    }
+    for (const char* other :
+         {"a", R"(["a"])", "[]", R"(["2024-01-01T00:00:00Z"])", R"(["a","2024-01-01"])",
+          R"(["a","2024-01-01T00:00:00.000Z"])", R"(["a","2024-01-01T00:00:00+00:00"])",
+          R"(["a","2024-02-30T00:00:00Z"])", R"(["a","2024-01-01T24:00:00Z"])",
+          R"(["a","2024-01-01T00:00:00.5Z"])", R"(["a",1704067200000])",
+          R"(["a", "2024-01-01T00:00:00Z"])"}) {
+        CAPTURE(other);
+        CHECK_FALSE(state_key_of(other, shape));
+        CHECK_FALSE(partition_key_of(other, shape));
+    }
+}
+
 }  // namespace kstream

@@ -5,6 +5,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <cstdint>
+#include <limits>
 #include <map>
 #include <string>
 #include <utility>
@@ -114,6 +116,39 @@ TEST_CASE("a length beyond the end of the key is refused") {
         key[1] = static_cast<char>(length);
         CHECK(decode(key, 1, values) == (length == 3));
     }
+}
+
+TEST_CASE("a window is part of the key, and keys of a job with windows always have one") {
+    const GroupKey group{.values = {{GroupValueType::string, "a"}}};
+    std::string previous;
+    for (const std::int64_t start :
+         {std::numeric_limits<std::int64_t>::min(), std::int64_t{-86'400'000}, std::int64_t{-1},
+          std::int64_t{0}, std::int64_t{1'700'000'000'000},
+          std::numeric_limits<std::int64_t>::max()}) {
+        CAPTURE(start);
+        std::string key;
+        encode_state_key(group, start, key);
+        GroupKey same = group;
+        same.window_start = start;
+        std::string again;
+        encode_state_key(same, again);
+        CHECK(again == key);
+        GroupKey read;
+        REQUIRE(decode_state_key(key, {1, true}, read));
+        CHECK(read.window_start == start);
+        CHECK(read.values[0].text == "a");
+        CHECK(window_start_of(key) == start);
+        CHECK_FALSE(decode_state_key(key, 1, read));
+        CHECK_FALSE(decode_state_key(key + "a", {1, true}, read));
+        CHECK_FALSE(decode_state_key(key.substr(0, key.size() - 1), {1, true}, read));
+        CHECK(previous < key);  // of one group, bytes are in the order of time
+        previous = key;
+    }
+    std::string key;
+    encode_state_key(group, key);
+    GroupKey read;
+    CHECK(decode_state_key(key, 1, read));
+    CHECK_FALSE(decode_state_key(key, {1, true}, read));
 }
 
 }  // namespace kstream
