@@ -133,17 +133,50 @@ std::size_t KeyTable::slot_of(std::uint32_t index) const {
 }
 
 void KeyTable::grow() {
-    std::vector<Cell> bigger(cells_.size() * 2);
-    const std::size_t mask = bigger.size() - 1;
+    fill_cells(cells_.size() * 2);
+}
+
+// In the order of the indexes: what truncate() rests on.
+void KeyTable::fill_cells(std::size_t count) {
+    std::vector<Cell> cells(count);
+    const std::size_t mask = count - 1;
     for (std::uint32_t index = 0; index < size(); ++index) {
         const std::uint64_t h = hash(key(index));
         std::size_t at = h & mask;
-        while (bigger[at].index != kNone) {
+        while (cells[at].index != kNone) {
             at = (at + 1) & mask;
         }
-        bigger[at] = Cell{static_cast<std::uint32_t>(h >> 32), index};
+        cells[at] = Cell{static_cast<std::uint32_t>(h >> 32), index};
     }
-    cells_ = std::move(bigger);
+    cells_ = std::move(cells);
+}
+
+void KeyTable::keep(const std::vector<bool>& wanted) {
+    KSTREAM_CHECK(wanted.size() == size(), "one for each key");
+    std::uint32_t kept = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t begin = 0;
+    for (std::uint32_t index = 0; index < size(); ++index) {
+        const std::uint64_t end = ends_[index];
+        if (wanted[index]) {
+            std::copy(bytes_.begin() + static_cast<std::ptrdiff_t>(begin),
+                      bytes_.begin() + static_cast<std::ptrdiff_t>(end),
+                      bytes_.begin() + static_cast<std::ptrdiff_t>(bytes));
+            bytes += end - begin;
+            ends_[kept++] = bytes;
+        }
+        begin = end;
+    }
+    ends_.resize(kept);
+    bytes_.resize(bytes);
+    // What is gone is memory that others can have.
+    ends_.shrink_to_fit();
+    bytes_.shrink_to_fit();
+    std::size_t count = kInitialCells;
+    while (ends_.size() * 8 > count * 5) {
+        count *= 2;
+    }
+    fill_cells(count);
 }
 
 void KeyTable::truncate(std::uint32_t new_size) {

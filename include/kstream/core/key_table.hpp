@@ -52,6 +52,10 @@ public:
     void truncate(std::uint32_t size);
     void clear() { truncate(0); }
 
+    // Forgets the keys that are not `wanted`, one for each index. The others keep their order and
+    // get the indexes from 0 on. Costs a pass over all keys.
+    void keep(const std::vector<bool>& wanted);
+
     // Bytes of all keys.
     [[nodiscard]] std::size_t key_bytes() const { return bytes_.size(); }
 
@@ -67,6 +71,7 @@ private:
     [[nodiscard]] std::uint64_t hash(std::string_view key) const;
     [[nodiscard]] std::size_t slot_of(std::uint32_t index) const;
     void grow();
+    void fill_cells(std::size_t count);
 
     std::uint64_t seed_;
     std::size_t cells_in_cache_;

@@ -6,6 +6,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
@@ -278,6 +279,63 @@ TEST_CASE("what is loaded ahead of a lookup is what the lookup finds") {
         CHECK(likely[i] == table.find(keys[i]));
     }
     table.prefetch({}, {});
+}
+
+TEST_CASE("keys that are kept keep their order, and everything else goes on as before") {
+    testing::Seeded random{91};
+    for (int round = 0; round < 30; ++round) {
+        KeyTable table{random.word()};
+        std::vector<std::string> model;
+        for (int change = 0; change < 12; ++change) {
+            const std::size_t more = random.below(300);
+            for (std::size_t i = 0; i < more; ++i) {
+                const std::string key = random.text(random.below(6), 6);
+                const auto [index, inserted] = table.find_or_insert(key);
+                const auto known = std::ranges::find(model, key);
+                REQUIRE(inserted == (known == model.end()));
+                REQUIRE(index == static_cast<std::uint32_t>(known - model.begin()));
+                if (inserted) {
+                    model.push_back(key);
+                }
+            }
+            // Those that came last are taken back: that has to work after every kept() as well.
+            const std::size_t left = model.size() - random.below(model.size() + 1) / 4;
+            table.truncate(static_cast<std::uint32_t>(left));
+            std::vector<std::string> gone(model.begin() + static_cast<std::ptrdiff_t>(left),
+                                          model.end());
+            model.resize(left);
+            std::vector<bool> wanted;
+            std::vector<std::string> kept;
+            const std::size_t share = random.below(101);
+            for (const std::string& key : model) {
+                wanted.push_back(random.chance(share));
+                (wanted.back() ? kept : gone).push_back(key);
+            }
+            table.keep(wanted);
+            model = std::move(kept);
+            REQUIRE(table.size() == model.size());
+            for (std::uint32_t i = 0; i < model.size(); ++i) {
+                REQUIRE(table.key(i) == model[i]);
+                REQUIRE(table.find(model[i]) == i);
+            }
+            for (const std::string& key : gone) {
+                REQUIRE(table.find(key) == KeyTable::kNone);
+            }
+        }
+    }
+}
+
+TEST_CASE("what is not kept is memory that others can have") {
+    KeyTable table{2};
+    for (int i = 0; i < 100'000; ++i) {
+        (void)table.find_or_insert(std::to_string(i));
+    }
+    const std::size_t held = table.memory_bytes();
+    std::vector<bool> wanted(table.size());
+    wanted.back() = true;
+    table.keep(wanted);
+    CHECK(table.key(0) == "99999");
+    CHECK(table.memory_bytes() < held / 100);
 }
 
 }  // namespace kstream

@@ -64,4 +64,19 @@ TEST_CASE("the newest text of a place stands there") {
 }
 
 }  // namespace
+TEST_CASE("of a job with windows a text is found in its own window only") {
+    RecentWindowKeys recent;
+    for (std::int64_t window = -3; window < 200; ++window) {
+        recent.remember(kString, "a", static_cast<std::uint32_t>(window + 3), window * 60'000);
+        CHECK(recent.find(kString, "a", window * 60'000) == static_cast<std::uint32_t>(window + 3));
+        CHECK(recent.find(kString, "a", window * 60'000 + 1) == KeyTable::kNone);
+        CHECK(recent.find(kNumber, "a", window * 60'000) == KeyTable::kNone);
+    }
+    // Of two windows one does not push out the other at once.
+    recent.remember(kString, "a", 1, 0);
+    recent.remember(kString, "a", 2, 60'000);
+    CHECK(recent.find(kString, "a", 0) == 1U);
+    CHECK(recent.find(kString, "a", 60'000) == 2U);
+}
+
 }  // namespace kstream
