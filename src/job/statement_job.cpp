@@ -38,6 +38,7 @@ AggregationSpec spec_of_accumulators(const Statement& statement, const Plan& pla
         spec.aggregates.push_back({accumulator.kind, {}, {}});
     }
     StatementShape shape{.text = canonical_text(statement), .columns = {}, .mentions = 0};
+    shape.windows = statement.event_time && statement.event_time->window.kind != WindowKind::none;
     for (const Column& column : statement.columns) {
         shape.columns.push_back(column.name);
         shape.mentions += mentions_of_texts(column.value);

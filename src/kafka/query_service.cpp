@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 
 namespace kstream::kafka {
@@ -245,9 +246,13 @@ Result<QueryAnswer> QueryService::describe(const Query& query) {
 // answer, and these are most of them. A single one may not have heard of a topic yet that was just
 // made, or may be cut off from the controllers: what it says is old then, and says nothing.
 Result<QueryAnswer> QueryService::topics(const Query& query) {
+    std::vector<std::size_t> roles;  // that the job has
     std::vector<std::string> names;
     for (std::size_t role = 0; role < kTopicRoleCount; ++role) {
-        names.push_back(topics_.of(static_cast<TopicRole>(role)));
+        if (const std::string& name = topics_.of(static_cast<TopicRole>(role)); !name.empty()) {
+            roles.push_back(role);
+            names.push_back(name);
+        }
     }
     QueryAnswer answer;
     answer.topics.resize(kTopicRoleCount);
@@ -255,8 +260,9 @@ Result<QueryAnswer> QueryService::topics(const Query& query) {
         return answer.topics[role].exists && answer.topics[role].id == query.expected[role];
     };
     const auto take = [&](const std::vector<TopicInfo>& topics) -> Result<void> {
-        for (std::size_t role = 0; role < kTopicRoleCount; ++role) {
-            const TopicInfo& topic = topics[role];
+        for (std::size_t i = 0; i < roles.size(); ++i) {
+            const std::size_t role = roles[i];
+            const TopicInfo& topic = topics[i];
             if (topic.error) {
                 return std::unexpected(*topic.error);
             }
@@ -274,14 +280,7 @@ Result<QueryAnswer> QueryService::topics(const Query& query) {
     if (Result<void> taken = take(*first); !taken) {
         return std::unexpected(std::move(taken.error()));
     }
-    const auto all_as_expected = [&] {
-        for (std::size_t role = 0; role < kTopicRoleCount; ++role) {
-            if (!as_expected(role)) {
-                return false;
-            }
-        }
-        return true;
-    };
+    const auto all_as_expected = [&] { return std::ranges::all_of(roles, as_expected); };
     if (all_as_expected()) {
         return answer;
     }

@@ -1,4 +1,5 @@
-// The names behind the roles, for the adapters.
+// The names behind the roles, for the adapters. Empty: the job has no such topic, which is neither
+// asked for nor written to.
 #pragma once
 
 #include "kstream/model/ids.hpp"

@@ -118,7 +118,9 @@ bool TransactionSession::Producer::make_client() {
     client_ = std::move(*client);
     for (std::size_t role = 0; role < kTopicRoleCount; ++role) {
         const std::string& name = config_.topics.of(static_cast<TopicRole>(role));
-        topics_[role].reset(rd_kafka_topic_new(client_.get(), name.c_str(), nullptr));
+        if (!name.empty()) {
+            topics_[role].reset(rd_kafka_topic_new(client_.get(), name.c_str(), nullptr));
+        }
     }
     return true;
 }
@@ -243,6 +245,8 @@ std::optional<Error> TransactionSession::Producer::produce_one(const OutputBatch
     const auto pointer = [](const std::optional<std::string_view>& bytes) {
         return bytes ? const_cast<char*>(bytes->empty() ? "" : bytes->data()) : nullptr;
     };
+    const auto role = static_cast<std::size_t>(record.topic);
+    KSTREAM_CHECK(topics_[role] != nullptr, "a step writes to topics that the job has");
     for (;;) {
         HeadersPtr headers;
         if (record.headers != OutputBatch::kNoHeaders) {
@@ -255,7 +259,6 @@ std::optional<Error> TransactionSession::Producer::produce_one(const OutputBatch
                                     static_cast<ssize_t>(text ? text->size() : 0));
             }
         }
-        const auto role = static_cast<std::size_t>(record.topic);
         std::array<rd_kafka_vu_t, 6> fields{};
         std::size_t count = 0;
         fields[count].vtype = RD_KAFKA_VTYPE_RKT;
@@ -352,12 +355,14 @@ Offset TransactionSession::Producer::raise_end(const LogEnd& log) {
 StepResult TransactionSession::Producer::send_offsets(const Step& step, TimePoint deadline) {
     const PartitionListPtr offsets{
         rd_kafka_topic_partition_list_new(static_cast<int>(step.ranges.size()))};
-    for (const StepRange& range : step.ranges) {
+    for (std::size_t i = 0; i < step.ranges.size(); ++i) {
+        const StepRange& range = step.ranges[i];
+        const std::string& metadata = step.offset_metadata[i];
         rd_kafka_topic_partition_t* const entry = rd_kafka_topic_partition_list_add(
             offsets.get(), config_.input_topic.c_str(), range.partition.value);
         entry->offset = range.to.value;
-        entry->metadata = strdup(step.offset_metadata.c_str());  // freed with the list
-        entry->metadata_size = step.offset_metadata.size();
+        entry->metadata = strdup(metadata.c_str());  // freed with the list
+        entry->metadata_size = metadata.size();
     }
     const auto* membership = dynamic_cast<const GroupMembership*>(step.membership.get());
     KSTREAM_CHECK(membership != nullptr, "P5: no offsets without the group's generation");

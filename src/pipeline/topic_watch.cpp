@@ -35,14 +35,16 @@ std::string_view way_out(TopicRole role) {
                    "that change; `kstream aggregate --republish` brings all of them again";
         case TopicRole::dead_letters:
             return "the dead letters in it are lost; the next start re-creates it and continues";
+        case TopicRole::late:
+            return "the late records in it are lost; the next start re-creates it and continues";
     }
     return {};
 }
 
-// The next start makes a dead-letter topic again and misses nothing of it: a supervisor may see to
+// The next start makes a topic of copies again and misses nothing of it: a supervisor may see to
 // that. All others are for a person to look at.
 ExitCode exit_of(TopicRole role) {
-    return role == TopicRole::dead_letters ? ExitCode::unavailable : ExitCode::identity;
+    return holds_copies(role) ? ExitCode::unavailable : ExitCode::identity;
 }
 
 }  // namespace
@@ -180,6 +182,9 @@ Result<void> TopicWatch::judge(const QueryAnswer& answer) {
     missing_.clear();
     for (std::size_t i = 0; i < kTopicRoleCount; ++i) {
         Watched& watched = topics_[i];
+        if (watched.topic.name.empty()) {
+            continue;  // the job has none of this role
+        }
         const auto role = static_cast<TopicRole>(i);
         const TopicAnswer& is = answer.topics.at(i);
         if (!is.exists) {

@@ -85,7 +85,11 @@ struct TopicUnderTest {
 [[nodiscard]] Findings topic_findings(
     const TopicUnderTest& topic, cli::OnBadRecord on_bad_record = cli::OnBadRecord::dead_letter);
 
-// Rules over several topics: equal counts (protocol P9), room for dead letters (P10), workers that
+// What a job with event time needs of its source.
+[[nodiscard]] Findings event_time_findings(const std::vector<TopicUnderTest>& topics,
+                                           const AggregationSpec& spec);
+
+// Rules over several topics: equal counts (protocol P9), room for copies (P10), workers that
 // would get no partition.
 [[nodiscard]] Findings combination_findings(const std::vector<TopicUnderTest>& topics, int workers);
 

@@ -16,6 +16,10 @@ bool has_policy(const kafka::ConfigMap& configs, std::string_view policy) {
     return text_of(configs, "cleanup.policy").find(policy) != std::string_view::npos;
 }
 
+std::string_view copies_of(TopicRole role) {
+    return role == TopicRole::late ? "late records" : "dead letters";
+}
+
 Findings policy_findings(const TopicUnderTest& topic, const kafka::ConfigMap& configs) {
     const std::string& name = topic.info.name;
     const bool compacted = has_policy(configs, "compact");
@@ -67,13 +71,15 @@ Findings policy_findings(const TopicUnderTest& topic, const kafka::ConfigMap& co
             }
             break;
         case TopicRole::dead_letters:
+        case TopicRole::late:
             if (compacted) {
+                const bool late = topic.role == TopicRole::late;
                 all.push_back(Finding::error(
                     ExitCode::differs,
-                    fmt::format("{} has cleanup.policy={}: a bad record without a key would be "
-                                "refused and the job would stop, dead letters with equal keys "
+                    fmt::format("{} has cleanup.policy={}: a {} record without a key would be "
+                                "refused and the job would stop, {} with equal keys "
                                 "replace each other",
-                                name, policy),
+                                name, policy, late ? "late" : "bad", copies_of(topic.role)),
                     "set cleanup.policy=delete on it"));
             }
             break;
@@ -90,6 +96,7 @@ std::vector<kafka::Operation> operations_of(TopicRole role, cli::OnBadRecord on_
         case TopicRole::changelog:
             return {read, write};
         case TopicRole::results:
+        case TopicRole::late:
             return {write};
         case TopicRole::dead_letters:
             return on_bad_record == cli::OnBadRecord::dead_letter ? std::vector{write}
@@ -197,12 +204,25 @@ Findings topic_findings(const TopicUnderTest& topic, cli::OnBadRecord on_bad_rec
     return all;
 }
 
+Findings event_time_findings(const std::vector<TopicUnderTest>& topics,
+                             const AggregationSpec& spec) {
+    const TopicUnderTest* const source = find_role(topics, TopicRole::source);
+    if (!has_windows(spec) || source == nullptr || !source->configs ||
+        !has_policy(*source->configs, "compact")) {
+        return {};
+    }
+    return {Finding::error(
+        ExitCode::differs,
+        fmt::format("{} is compacted: which records are late would depend on those that are gone",
+                    source->info.name),
+        "windows need a source with cleanup.policy=delete")};
+}
+
 Findings combination_findings(const std::vector<TopicUnderTest>& topics, int workers) {
     Findings all;
     const TopicUnderTest* const source = find_role(topics, TopicRole::source);
     const TopicUnderTest* const repartition = find_role(topics, TopicRole::repartition);
     const TopicUnderTest* const changelog = find_role(topics, TopicRole::changelog);
-    const TopicUnderTest* const dead = find_role(topics, TopicRole::dead_letters);
     if (repartition != nullptr && changelog != nullptr &&
         repartition->info.partitions.size() != changelog->info.partitions.size()) {
         all.push_back(
@@ -212,14 +232,18 @@ Findings combination_findings(const std::vector<TopicUnderTest>& topics, int wor
                                        changelog->info.name, changelog->info.partitions.size()),
                            "re-create both with 'kstream reset' and 'kstream create-topics'"));
     }
-    if (source != nullptr && dead != nullptr && source->configs && dead->configs) {
+    for (const TopicRole role : {TopicRole::dead_letters, TopicRole::late}) {
+        const TopicUnderTest* const copies = find_role(topics, role);
+        if (source == nullptr || copies == nullptr || !source->configs || !copies->configs) {
+            continue;
+        }
         const auto needed = number_of(*source->configs, "max.message.bytes");
-        const auto has = number_of(*dead->configs, "max.message.bytes");
-        if (needed && has && *has < *needed + kDeadLetterHeadroom) {
-            all.push_back(
-                Finding::warn(fmt::format("dead letters near the source's limit become stubs: "
-                                          "max.message.bytes of {} is {}, below {}",
-                                          dead->info.name, *has, *needed + kDeadLetterHeadroom)));
+        const auto has = number_of(*copies->configs, "max.message.bytes");
+        if (needed && has && *has < *needed + kCopyHeadroom) {
+            all.push_back(Finding::warn(
+                fmt::format("{} near the source's limit become stubs: max.message.bytes of {} is "
+                            "{}, below {}",
+                            copies_of(role), copies->info.name, *has, *needed + kCopyHeadroom)));
         }
     }
     if (source != nullptr && repartition != nullptr) {
@@ -245,6 +269,7 @@ std::string_view needed_on(TopicRole role) {
         case TopicRole::changelog:
             return "Read and Write";
         case TopicRole::dead_letters:
+        case TopicRole::late:
             return "Write";
     }
     return {};

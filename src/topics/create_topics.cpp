@@ -121,7 +121,8 @@ PlanInput plan_input(const cli::CreateTopicsConfig& config) {
             .source_partitions = config.source_partitions,
             .repartition_partitions = config.repartition_partitions,
             .results_partitions = config.results_partitions,
-            .overrides = config.topic_configs};
+            .overrides = config.topic_configs,
+            .late = late_topic_if(config.windows)};
 }
 
 Result<TopicReport> create_topics(const TopicPlan& plan, const cli::CreateTopicsConfig& config,
@@ -150,8 +151,8 @@ Result<TopicReport> create_topics(const TopicPlan& plan, const cli::CreateTopics
     if (!possible) {
         return report;  // the cluster would refuse each topic for the same reason
     }
-    const Result<Names> names =
-        make_names(config.application_id, config.source_topic, config.results_topic);
+    const Result<Names> names = make_names(config.application_id, config.source_topic,
+                                           config.results_topic, late_topic_if(config.windows));
     if (!names) {
         return std::unexpected(names.error());
     }

@@ -233,7 +233,7 @@ Result<EnsureReport> ensure_topics(kafka::Admin& admin, TopicPlan plan,
     if (cluster->brokers.empty()) {
         return fail(ExitCode::unavailable, "no broker is up");
     }
-    set_dead_letter_limit(plan, source_limit(admin, plan, cluster->brokers.front().id));
+    set_copy_limits(plan, source_limit(admin, plan, cluster->brokers.front().id));
     const auto found = admin.describe_topics(names_of(plan));
     if (!found) {
         return std::unexpected(found.error());

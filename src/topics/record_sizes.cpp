@@ -16,10 +16,10 @@ namespace {
 
 // A batch and a record in it, with the headers of a result.
 constexpr std::int64_t kOverhead = 512;
-// Unknown limits: a dead letter is as long as its record.
+// Unknown limits: a copy is as long as its record.
 constexpr std::size_t kFallbackRecordBytes = 1'000'000;
-// The broker's default limit and a dead letter's headroom.
-constexpr std::int64_t kMinMessageBytes = 1'048'588 + kDeadLetterHeadroom;
+// The broker's default limit and a copy's headroom.
+constexpr std::int64_t kMinMessageBytes = 1'048'588 + kCopyHeadroom;
 // queue.buffering.max.kbytes (kafka/client_config.cpp): to librdkafka's queue a record that is
 // larger than all of it is one that has to wait, for ever.
 constexpr std::int64_t kProducerQueueBytes = 64 << 20;
@@ -97,6 +97,8 @@ std::int64_t largest_record(TopicRole role, const AggregationSpec& spec) {
             return kOverhead + result(spec);
         case TopicRole::dead_letters:
             return 2 * kOverhead;  // a stub
+        case TopicRole::late:
+            return 4 * kOverhead;  // as much for headers as max_copy_bytes() leaves key and value
         case TopicRole::source:
             return 0;
     }
@@ -113,6 +115,7 @@ std::int64_t progress_record(TopicRole role, const AggregationSpec& spec, int so
                    ranges(spec, source_partitions) + slots(spec);
         case TopicRole::results:
         case TopicRole::dead_letters:
+        case TopicRole::late:
         case TopicRole::source:
             return 0;
     }
@@ -164,19 +167,19 @@ std::size_t max_batch_bytes(const TopicFacts& repartition, const AggregationSpec
     return static_cast<std::size_t>(std::min(std::max(left, limit / 4), to_signed(kBatchOfDeltas)));
 }
 
-std::size_t max_dead_letter_bytes(const TopicFacts& dead_letters) {
-    const std::int64_t limit = std::min(dead_letters.max_message_bytes, kProducerQueueBytes);
+std::size_t max_copy_bytes(const TopicFacts& copies) {
+    const std::int64_t limit = std::min(copies.max_message_bytes, kProducerQueueBytes);
     if (limit <= 0) {
         return kFallbackRecordBytes;
     }
     // A topic that takes little still has to take the headers.
-    return static_cast<std::size_t>(limit - std::min(limit / 2, kDeadLetterHeadroom));
+    return static_cast<std::size_t>(limit - std::min(limit / 2, kCopyHeadroom));
 }
 
 ProducerSizes producer_sizes(const StartReport& report) {
     ProducerSizes sizes{kMinMessageBytes, kBatchBytes};
     for (const TopicRole role : {TopicRole::repartition, TopicRole::changelog, TopicRole::results,
-                                 TopicRole::dead_letters}) {
+                                 TopicRole::dead_letters, TopicRole::late}) {
         const std::int64_t limit = report.topic(role).max_message_bytes;
         if (limit > 0) {
             sizes.most_message_bytes = std::max(sizes.most_message_bytes, limit);

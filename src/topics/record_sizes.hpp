@@ -24,10 +24,11 @@ namespace kstream::topics {
 [[nodiscard]] Findings size_findings(const std::vector<TopicUnderTest>& topics,
                                      const AggregationSpec& spec);
 
-// Deltas of one repartition record, so that the topic takes it; key and value of one dead letter.
+// Deltas of one repartition record, so that the topic takes it; key and value of one copy, a dead
+// letter or a late record.
 [[nodiscard]] std::size_t max_batch_bytes(const TopicFacts& repartition,
                                           const AggregationSpec& spec, int source_partitions);
-[[nodiscard]] std::size_t max_dead_letter_bytes(const TopicFacts& dead_letters);
+[[nodiscard]] std::size_t max_copy_bytes(const TopicFacts& copies);
 
 // What the producer may send as one record, and gather in one batch: brokers compare a batch with
 // the topic's limit, and librdkafka does not divide a batch that was refused.

@@ -26,7 +26,7 @@ struct GroupState {
 struct JobState {
     Names names;
     std::vector<GroupState> groups;        // map, totals
-    std::vector<kafka::TopicInfo> topics;  // repartition, changelog, dead letters, results
+    std::vector<kafka::TopicInfo> topics;  // of topics_of_reset()
 
     [[nodiscard]] const kafka::TopicInfo& results() const { return topics.back(); }
 };
@@ -67,7 +67,8 @@ private:
     }
 
     Result<void> look() {
-        Result<Names> names = make_names(config_.application_id, config_.results_topic);
+        Result<Names> names = make_names(config_.application_id, config_.results_topic,
+                                         late_topic_if(config_.windows));
         if (!names) {
             return std::unexpected(std::move(names.error()));
         }
@@ -80,8 +81,11 @@ private:
                 return done;
             }
         }
-        auto topics = admin_.describe_topics({state_.names.repartition, state_.names.changelog,
-                                              state_.names.dead_letters, state_.names.results});
+        std::vector<std::string> asked;
+        for (const TopicRole role : topics_of_reset(state_.names)) {
+            asked.push_back(state_.names.topic(role));
+        }
+        auto topics = admin_.describe_topics(asked);
         if (!topics) {
             return std::unexpected(std::move(topics.error()));
         }
@@ -96,7 +100,7 @@ private:
 
     Result<void> check_rights(const kafka::TopicInfo& topic) const {
         using enum kafka::Operation;
-        if (topic.name == state_.names.dead_letters) {
+        if (topic.name == state_.names.dead_letters || topic.name == state_.names.late) {
             return require_rights(topic, "topic", {describe});
         }
         if (topic.name != state_.names.results) {
@@ -169,6 +173,9 @@ private:
                     topic.partitions.size());
             } else if (topic.name == state_.names.dead_letters) {
                 say("topic {}: {} partition(s): would be kept, with its dead letters", topic.name,
+                    topic.partitions.size());
+            } else if (topic.name == state_.names.late) {
+                say("topic {}: {} partition(s): would be kept, with its late records", topic.name,
                     topic.partitions.size());
             }
         }
@@ -293,6 +300,15 @@ private:
 };
 
 }  // namespace
+
+std::vector<TopicRole> topics_of_reset(const Names& names) {
+    std::vector<TopicRole> roles = names.roles();
+    std::erase_if(roles, [](TopicRole role) {
+        return role == TopicRole::source || role == TopicRole::results;
+    });
+    roles.push_back(TopicRole::results);
+    return roles;
+}
 
 Result<void> reset(const cli::ResetConfig& config, kafka::Admin& admin, Log& log,
                    const process::StopSignal& stop, const SayLine& say_line) {

@@ -4,6 +4,7 @@
 
 #include "kafka/client_config.hpp"
 #include "kafka/error_map.hpp"
+#include "kstream/check.hpp"
 #include "kstream/codec/spec_difference.hpp"
 #include "kstream/codec/spec_hash.hpp"
 #include "kstream/pipeline/job.hpp"
@@ -58,12 +59,14 @@ public:
     StartReport run() {
         note(library_findings());
         Result<Names> names =
-            make_names(config_.application_id, config_.spec.source_topic, config_.results_topic);
+            make_names(config_.application_id, config_.spec.source_topic, config_.results_topic,
+                       late_topic_if(has_windows(config_.spec)));
         if (!names) {
             note({Finding::from(names.error())});
             return std::move(report_);
         }
         report_.names = std::move(*names);
+        roles_ = report_.names.roles();
         if (!check_cluster() || !look_at_topics()) {
             return std::move(report_);
         }
@@ -112,7 +115,7 @@ private:
     // False when nothing can be asked of topics.
     bool look_at_topics() {
         names_.clear();
-        for (const TopicRole role : kTopicRoles) {
+        for (const TopicRole role : roles_) {
             names_.push_back(report_.names.topic(role));
         }
         names_.emplace_back(kTransactionLog);
@@ -129,17 +132,20 @@ private:
             return false;
         }
         found_ = std::move(*found);
-        facts_.transaction_log = found_[kTopicRoles.size()];
-        facts_.offsets_log = found_[kTopicRoles.size() + 1];
+        facts_.transaction_log = found_[roles_.size()];
+        facts_.offsets_log = found_[roles_.size() + 1];
         return true;
     }
 
     static bool is_missing(const kafka::TopicInfo& topic) { return !topic.exists && !topic.error; }
-    static std::span<const kafka::TopicInfo> own(const std::vector<kafka::TopicInfo>& found) {
-        return std::span{found}.first(kTopicRoleCount);
+    [[nodiscard]] std::span<const kafka::TopicInfo> own(
+        const std::vector<kafka::TopicInfo>& found) const {
+        return std::span{found}.first(roles_.size());
     }
     [[nodiscard]] const kafka::TopicInfo& found(TopicRole role) const {
-        return found_[static_cast<std::size_t>(role)];
+        const auto at = std::ranges::find(roles_, role);
+        KSTREAM_CHECK(at != roles_.end(), "only topics that the job has are asked for");
+        return found_[static_cast<std::size_t>(at - roles_.begin())];
     }
 
     void check_missing() {
@@ -160,7 +166,7 @@ private:
         report_.missing.clear();
         report_.missing_findings.clear();
         look_at_state();
-        for (const TopicRole role : kTopicRoles) {
+        for (const TopicRole role : roles_) {
             if (!is_missing(found(role))) {
                 continue;
             }
@@ -191,7 +197,7 @@ private:
     // Nobody means a topic that this application makes for itself.
     [[nodiscard]] std::vector<std::string> names_to_suggest(std::vector<std::string> names) const {
         std::erase_if(names, [this](const std::string& name) {
-            return std::ranges::any_of(kTopicRoles, [&](TopicRole role) {
+            return std::ranges::any_of(roles_, [&](TopicRole role) {
                 return role != TopicRole::source && name == report_.names.topic(role);
             });
         });
@@ -295,19 +301,20 @@ private:
     }
 
     void check_topics() {
-        const std::vector<TopicUnderTest> topics = with_configs(found_);
+        const std::vector<TopicUnderTest> topics = with_configs();
         for (const TopicUnderTest& topic : topics) {
             check_topic(topic);
         }
         note(combination_findings(topics, config_.workers));
         note(size_findings(topics, config_.spec));
+        note(event_time_findings(topics, config_.spec));
     }
 
-    std::vector<TopicUnderTest> with_configs(const std::vector<kafka::TopicInfo>& found) {
+    std::vector<TopicUnderTest> with_configs() {
         std::vector<TopicUnderTest> topics;
         std::vector<std::string> there;
-        for (const TopicRole role : kTopicRoles) {
-            topics.push_back({role, found[static_cast<std::size_t>(role)], std::nullopt});
+        for (const TopicRole role : roles_) {
+            topics.push_back({role, found(role), std::nullopt});
             if (topics.back().info.exists) {
                 there.push_back(topics.back().info.name);
             }
@@ -366,7 +373,8 @@ private:
     const cli::AggregateConfig& config_;
     const StartCheckOptions& options_;
     Log& log_;
-    std::vector<std::string> names_;       // the topics, and the two logs of Kafka's
+    std::vector<TopicRole> roles_;         // that the job has
+    std::vector<std::string> names_;       // of their topics, and of the two logs of Kafka's
     std::vector<kafka::TopicInfo> found_;  // of names_
     bool looked_at_state_ = false;
     StartReport report_;
@@ -386,7 +394,8 @@ void identify(StartReport& report, const AggregationSpec& spec) {
     identity.source_id = report.topic(TopicRole::source).id;
     identity.repartition_id = report.topic(TopicRole::repartition).id;
     identity.changelog_id = report.topic(TopicRole::changelog).id;
-    if (!std::ranges::all_of(report.topics, &TopicFacts::exists)) {
+    if (!std::ranges::all_of(report.names.roles(),
+                             [&report](TopicRole role) { return report.topic(role).exists; })) {
         return;
     }
     if (const Result<void> same =

@@ -41,7 +41,8 @@ struct StartReport {
     Names names;
     std::string cluster_id;
     int brokers = 0;
-    std::array<TopicFacts, kTopicRoleCount> topics;  // by TopicRole
+    // By TopicRole. Of one that the job does not have there is nothing, not even a name.
+    std::array<TopicFacts, kTopicRoleCount> topics;
     StoredJob stored;
     // What this start is. Where all topics are there, it has been compared with what is stored
     // (P4); otherwise their absence would look like another difference.

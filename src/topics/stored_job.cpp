@@ -253,12 +253,13 @@ Finding missing_topic_finding(const MissingTopic& topic, const MissingContext& c
             return missing_results(topic, context);
         case TopicRole::source:
         case TopicRole::dead_letters:
+        case TopicRole::late:
             break;
     }
-    return Finding::warn(
-        fmt::format("dead-letter topic {} no longer exists: it is re-created, the dead "
-                    "letters in it are lost",
-                    topic.name));
+    const bool late = topic.role == TopicRole::late;
+    return Finding::warn(fmt::format(
+        "{} topic {} no longer exists: it is re-created, the {} in it are lost",
+        late ? "late" : "dead-letter", topic.name, late ? "late records" : "dead letters"));
 }
 
 Result<void> check_stored_identity(const StoredJob& stored, const Names& names,

@@ -9,7 +9,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 
 namespace kstream::topics {
@@ -40,6 +39,7 @@ Configs policy_of(TopicRole role) {
         case TopicRole::source:
             return {};  // the user's affair
         case TopicRole::dead_letters:
+        case TopicRole::late:
             return {{"cleanup.policy", "delete"}};  // how long to keep them is the user's affair
         case TopicRole::repartition:
             // A delta may go only when it has been applied: the owner purges by DeleteRecords.
@@ -69,6 +69,7 @@ Configs policy_when_made(TopicRole role) {
         case TopicRole::results:
             return {{"max.message.bytes", "1048588"}};  // a batch of deltas has up to 512 KiB
         case TopicRole::dead_letters:
+        case TopicRole::late:
             return {};
     }
     return {};
@@ -84,6 +85,7 @@ int partitions_of(TopicRole role, const PlanInput& input) {
         case TopicRole::results:
             return input.results_partitions.value_or(input.policy.partitions);
         case TopicRole::dead_letters:
+        case TopicRole::late:
             return input.policy.partitions;
     }
     return input.policy.partitions;
@@ -94,25 +96,24 @@ void apply_override(TopicPlan& plan, std::string_view key, const std::string& va
     const std::size_t dot = key.find('.');
     const std::optional<TopicRole> role = parse_role(key.substr(0, dot));
     if (!role || dot == std::string_view::npos || dot + 1 == key.size()) {
-        problems.push_back(fmt::format(
-            "--topic-config {}: not ROLE.KEY=VALUE with a role of source, repartition, changelog, "
-            "results and dead-letters",
-            key));
+        problems.push_back(fmt::format("--topic-config {}: not ROLE.KEY=VALUE with a role of {}",
+                                       key, fmt::join(kTopicRoleNames, ", ")));
+        return;
+    }
+    const auto topic = std::ranges::find(plan.topics, *role, &PlannedTopic::role);
+    if (topic == plan.topics.end()) {
+        problems.push_back(
+            fmt::format("--topic-config {}: a job without windows has no such topic", key));
         return;
     }
     const std::string_view name = key.substr(dot + 1);
-    for (PlannedTopic& topic : plan.topics) {
-        if (topic.role != *role) {
-            continue;
-        }
-        remove_config(topic.when_made, name);
-        std::erase(topic.left_out, name);
-        if (value == kBrokerDefault) {
-            remove_config(topic.configs, name);
-            topic.left_out.emplace_back(name);
-        } else {
-            set_config(topic.configs, name, value);
-        }
+    remove_config(topic->when_made, name);
+    std::erase(topic->left_out, name);
+    if (value == kBrokerDefault) {
+        remove_config(topic->configs, name);
+        topic->left_out.emplace_back(name);
+    } else {
+        set_config(topic->configs, name, value);
     }
 }
 
@@ -131,7 +132,7 @@ std::vector<std::string> list_items(std::string_view text) {
 }
 
 Result<Names> checked_names(const std::string& application_id, const std::string& source,
-                            const std::string& results,
+                            const std::string& results, LateTopic late,
                             const std::vector<std::string>& given_topics) {
     std::vector<std::string> problems;
     if (const std::string problem =
@@ -150,14 +151,18 @@ Result<Names> checked_names(const std::string& application_id, const std::string
     names.repartition = fmt::format("{}{}", application_id, text::kRepartitionEnding);
     names.changelog = fmt::format("{}{}", application_id, text::kChangelogEnding);
     names.dead_letters = fmt::format("{}{}", application_id, text::kDeadLettersEnding);
+    if (late == LateTopic::needed) {
+        names.late = fmt::format("{}{}", application_id, text::kLateEnding);
+    }
     names.map_group = fmt::format("{}{}", application_id, text::kMapGroupEnding);
     names.totals_group = fmt::format("{}{}", application_id, text::kTotalsGroupEnding);
-    for (std::size_t i = 0; i < kTopicRoleCount; ++i) {
-        for (std::size_t j = i + 1; j < kTopicRoleCount; ++j) {
-            const std::string& topic = names.topic(static_cast<TopicRole>(i));
-            if (topic == names.topic(static_cast<TopicRole>(j))) {
+    const std::vector<TopicRole> roles = names.roles();
+    for (std::size_t i = 0; i < roles.size(); ++i) {
+        for (std::size_t j = i + 1; j < roles.size(); ++j) {
+            const std::string& topic = names.topic(roles[i]);
+            if (topic == names.topic(roles[j])) {
                 problems.push_back(fmt::format("topic '{}' would be both {} and {}", topic,
-                                               kTopicRoleNames[i], kTopicRoleNames[j]));
+                                               role_name(roles[i]), role_name(roles[j])));
             }
         }
     }
@@ -169,7 +174,7 @@ Result<Names> checked_names(const std::string& application_id, const std::string
 
 bool same_value(const PlannedTopic& planned, std::string_view key, std::string_view expected,
                 std::string_view found) {
-    if (planned.role == TopicRole::dead_letters && key == kMaxMessage) {
+    if (holds_copies(planned.role) && key == kMaxMessage) {
         return to_number(found).value_or(0) >= to_number(expected).value_or(0);
     }
     return list_items(expected) == list_items(found);
@@ -179,7 +184,7 @@ bool same_value(const PlannedTopic& planned, std::string_view key, std::string_v
 
 kafka::TopicNames topic_names(const Names& names) {
     kafka::TopicNames all;
-    for (const TopicRole role : kTopicRoles) {
+    for (const TopicRole role : names.roles()) {
         all.set(role, names.topic(role));
     }
     return all;
@@ -204,17 +209,30 @@ const std::string& Names::topic(TopicRole role) const {
             return results;
         case TopicRole::dead_letters:
             return dead_letters;
+        case TopicRole::late:
+            return late;
     }
     KSTREAM_CHECK(false, "a role of the enum");
 }
 
-Result<Names> make_names(const std::string& application_id, const std::string& source,
-                         const std::string& results) {
-    return checked_names(application_id, source, results, {source, results});
+std::vector<TopicRole> Names::roles() const {
+    std::vector<TopicRole> all;
+    for (std::size_t i = 0; i < kTopicRoleCount; ++i) {
+        if (const auto role = static_cast<TopicRole>(i); !topic(role).empty()) {
+            all.push_back(role);
+        }
+    }
+    return all;
 }
 
-Result<Names> make_names(const std::string& application_id, const std::string& results) {
-    return checked_names(application_id, {}, results, {results});
+Result<Names> make_names(const std::string& application_id, const std::string& source,
+                         const std::string& results, LateTopic late) {
+    return checked_names(application_id, source, results, late, {source, results});
+}
+
+Result<Names> make_names(const std::string& application_id, const std::string& results,
+                         LateTopic late) {
+    return checked_names(application_id, {}, results, late, {results});
 }
 
 std::string_view config_of(const PlannedTopic& topic, std::string_view key) {
@@ -241,7 +259,7 @@ TopicPlan TopicPlan::only(const std::vector<TopicRole>& roles) const {
 }
 
 Result<TopicPlan> make_topic_plan(const PlanInput& input) {
-    Result<Names> names = make_names(input.application_id, input.source, input.results);
+    Result<Names> names = make_names(input.application_id, input.source, input.results, input.late);
     if (!names) {
         return std::unexpected(std::move(names.error()));
     }
@@ -256,8 +274,7 @@ Result<TopicPlan> make_topic_plan(const PlanInput& input) {
                                        input.policy.replication_factor));
     }
     TopicPlan plan;
-    for (std::size_t i = 0; i < kTopicRoleCount; ++i) {
-        const auto role = static_cast<TopicRole>(i);
+    for (const TopicRole role : names->roles()) {
         PlannedTopic topic{role,
                            names->topic(role),
                            partitions_of(role, input),
@@ -285,8 +302,9 @@ std::string cost_of_leaving_out(TopicRole role, std::string_view key) {
         return "with 1 there, what only one broker has acknowledged goes with it";
     }
     if (key == kMaxMessage) {
-        return role == TopicRole::dead_letters
-                   ? "a bad record that does not fit leaves a stub without its bytes"
+        return holds_copies(role)
+                   ? fmt::format("a {} record that does not fit leaves a stub without its bytes",
+                                 role == TopicRole::late ? "late" : "bad")
                    : "below 589824, batches of deltas may be refused and the job stops";
     }
     if (key == "cleanup.policy") {
@@ -298,6 +316,7 @@ std::string cost_of_leaving_out(TopicRole role, std::string_view key) {
             case TopicRole::results:
                 return "where records are deleted by age, totals that do not change are forgotten";
             case TopicRole::dead_letters:
+            case TopicRole::late:
                 return "a start refuses a compacted topic, which takes no record without a key";
             case TopicRole::source:
                 return "where it is compacted, a record that is replaced before it was read is not "
@@ -313,14 +332,13 @@ std::string cost_of_leaving_out(TopicRole role, std::string_view key) {
     return {};
 }
 
-void set_dead_letter_limit(TopicPlan& plan, std::int64_t source_max_message_bytes) {
+void set_copy_limits(TopicPlan& plan, std::int64_t source_max_message_bytes) {
     for (PlannedTopic& topic : plan.topics) {
         const bool left_out =
             std::ranges::find(topic.left_out, kMaxMessage) != topic.left_out.end();
-        if (topic.role == TopicRole::dead_letters && config_of(topic, kMaxMessage).empty() &&
-            !left_out) {
+        if (holds_copies(topic.role) && config_of(topic, kMaxMessage).empty() && !left_out) {
             set_config(topic.configs, kMaxMessage,
-                       std::to_string(source_max_message_bytes + kDeadLetterHeadroom));
+                       std::to_string(source_max_message_bytes + kCopyHeadroom));
         }
     }
 }

@@ -9,7 +9,6 @@
 #include "kstream/model/ids.hpp"
 #include "kstream/model/names.hpp"
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -19,29 +18,35 @@
 
 namespace kstream::topics {
 
+// Whether records of the job can come too late, which is so with windows: then it has a topic for
+// them.
+enum class LateTopic : std::uint8_t { none, needed };
+[[nodiscard]] constexpr LateTopic late_topic_if(bool windows) {
+    return windows ? LateTopic::needed : LateTopic::none;
+}
+
+// A job has no topic of a role whose name is empty.
 struct Names {
     std::string source;
     std::string repartition;  // <app>-totals-repartition
     std::string changelog;    // <app>-totals-changelog
     std::string results;
     std::string dead_letters;  // <app>-dead-letters
+    std::string late;          // <app>-late, of a job with windows
     std::string map_group;     // <app>-map
     std::string totals_group;  // <app>-totals
 
     [[nodiscard]] const std::string& topic(TopicRole role) const;
+    // Of the topics that the job has, in the order of TopicRole.
+    [[nodiscard]] std::vector<TopicRole> roles() const;
 };
 // Errors: usage, every problem with the names in one message (also two roles with one topic).
 [[nodiscard]] Result<Names> make_names(const std::string& application_id, const std::string& source,
-                                       const std::string& results);
+                                       const std::string& results, LateTopic late);
 
 // Without a source topic, which reset never touches: Names::source stays empty.
 [[nodiscard]] Result<Names> make_names(const std::string& application_id,
-                                       const std::string& results);
-
-// In that order.
-inline constexpr std::array<TopicRole, kTopicRoleCount> kTopicRoles{
-    TopicRole::source, TopicRole::repartition, TopicRole::changelog, TopicRole::results,
-    TopicRole::dead_letters};
+                                       const std::string& results, LateTopic late);
 
 // As the adapters want them.
 [[nodiscard]] kafka::TopicNames topic_names(const Names& names);
@@ -74,6 +79,7 @@ struct PlanInput {
     std::optional<int> repartition_partitions;  // of repartition and changelog
     std::optional<int> results_partitions;
     Configs overrides;  // "ROLE.KEY" -> value, last one wins; kBrokerDefault: not set at all
+    LateTopic late = LateTopic::none;
 };
 
 // Providers refuse settings that they keep for themselves: such a one can be left to the broker.
@@ -83,8 +89,9 @@ inline constexpr std::string_view kBrokerDefault = "broker-default";
 [[nodiscard]] std::string cost_of_leaving_out(TopicRole role, std::string_view key);
 
 struct TopicPlan {
-    std::vector<PlannedTopic> topics;  // in the order of TopicRole
+    std::vector<PlannedTopic> topics;  // that the job has, in the order of TopicRole
 
+    // The plan has the role.
     [[nodiscard]] const PlannedTopic& of(TopicRole role) const;
     // Only the topics of these roles: produce makes source and results.
     [[nodiscard]] TopicPlan only(const std::vector<TopicRole>& roles) const;
@@ -93,11 +100,11 @@ struct TopicPlan {
 // Policies of protocol P10. Errors: usage, all problems in one message.
 [[nodiscard]] Result<TopicPlan> make_topic_plan(const PlanInput& input);
 
-// A dead letter holds the record's bytes unchanged and its coordinates in headers: its topic takes
-// 64 KiB more than the source. Set once the source's limit is known (the topic's, or the broker's
+// A copy holds the record's bytes unchanged and its coordinates in headers: its topic takes 64 KiB
+// more than the source. Set once the source's limit is known (the topic's, or the broker's
 // message.max.bytes), unless the user has set it.
-inline constexpr std::int64_t kDeadLetterHeadroom = 65536;
-void set_dead_letter_limit(TopicPlan& plan, std::int64_t source_max_message_bytes);
+inline constexpr std::int64_t kCopyHeadroom = 65536;
+void set_copy_limits(TopicPlan& plan, std::int64_t source_max_message_bytes);
 
 // With fewer brokers than replicas asked for: as many replicas as there are brokers, and a min ISR
 // that still lets one of them be down. Returns what was changed in words, empty when nothing.
@@ -109,7 +116,7 @@ struct Difference {
     std::string found;
 };
 // What an existing topic has otherwise than planned. Only planned keys are compared; the limit of
-// dead letters may be higher than planned.
+// copies may be higher than planned.
 [[nodiscard]] std::vector<Difference> differences(const PlannedTopic& planned,
                                                   const kafka::TopicInfo& found,
                                                   const kafka::ConfigMap& configs);

@@ -98,6 +98,7 @@ public:
             step.outputs.append(TopicRole::results, PartitionId{0}, "k", "v");
         }
         step.ranges = {{PartitionId{0}, Offset{0}, Offset{1}}};
+        step.offset_metadata = {"who owns this"};
         step.log_ends = std::move(log_ends);
         step.membership = std::make_unique<GroupMembership>(
             GroupMetadataPtr{

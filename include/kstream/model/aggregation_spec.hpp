@@ -30,6 +30,7 @@ struct StatementShape {
     std::string text;                  // its canonical text
     std::vector<std::string> columns;  // of its results
     std::size_t mentions = 0;          // of groups and texts in these columns: bounds a result
+    bool windows = false;              // of event time: records can come too late
     friend bool operator==(const StatementShape&, const StatementShape&) = default;
 };
 
@@ -48,6 +49,11 @@ struct AggregationSpec {
     std::uint64_t max_distinct = kDefaultMaxDistinct;  // of a statement with sets
     friend bool operator==(const AggregationSpec&, const AggregationSpec&) = default;
 };
+
+// Only a statement says windows.
+[[nodiscard]] inline bool has_windows(const AggregationSpec& spec) {
+    return spec.statement && spec.statement->windows;
+}
 
 // The canonical text that names everything that changes the meaning of stored totals (source topic
 // and format, group-by fields, aggregates with inputs and output names, scale). Two specs are the

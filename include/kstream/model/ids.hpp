@@ -31,8 +31,15 @@ struct TopicId {
 };
 
 // The topics of one application by what they are for; adapters know the names.
-enum class TopicRole : std::uint8_t { source, repartition, changelog, results, dead_letters };
-inline constexpr std::size_t kTopicRoleCount = 5;
+// Only jobs with windows have one for records that come too late.
+enum class TopicRole : std::uint8_t { source, repartition, changelog, results, dead_letters, late };
+inline constexpr std::size_t kTopicRoleCount = 6;
+
+// Of records that are in no total: copies of those of the source, also without a key, and as large.
+// Nothing rests on them.
+constexpr bool holds_copies(TopicRole role) {
+    return role == TopicRole::dead_letters || role == TopicRole::late;
+}
 
 }  // namespace kstream
 

@@ -23,10 +23,10 @@ constexpr std::string_view stage_name(Stage stage) {
 
 // In the order of TopicRole.
 inline constexpr std::array<std::string_view, kTopicRoleCount> kTopicRoleNames{
-    "source", "repartition", "changelog", "results", "dead-letters"};
+    "source", "repartition", "changelog", "results", "dead-letters", "late"};
 // As labels of metrics and members of /status have them.
 inline constexpr std::array<std::string_view, kTopicRoleCount> kTopicRoleLabels{
-    "source", "repartition", "changelog", "results", "dead_letters"};
+    "source", "repartition", "changelog", "results", "dead_letters", "late"};
 
 constexpr std::string_view role_name(TopicRole role) {
     return kTopicRoleNames[static_cast<std::size_t>(role)];

@@ -64,7 +64,7 @@ struct QueryAnswer {
     std::vector<OffsetAnswer> offsets;  // one for each asked partition, in that order
     TopicId topic_id;                   // describe
     std::int32_t partition_count = 0;   // describe
-    std::vector<TopicAnswer> topics;    // topics: by role
+    std::vector<TopicAnswer> topics;    // topics: by role; one that the job has none of: nothing
 };
 
 class ClusterQueries {

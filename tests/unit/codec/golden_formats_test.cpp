@@ -5,6 +5,7 @@
 #include "kstream/codec/dead_letter.hpp"
 #include "kstream/codec/delta_batch.hpp"
 #include "kstream/codec/identity.hpp"
+#include "kstream/codec/late_record.hpp"
 #include "kstream/codec/result_record.hpp"
 #include "kstream/codec/state_key.hpp"
 #include "kstream/codec/wire.hpp"
@@ -56,7 +57,7 @@ BatchHeader step_header() {
     SourceRange second;
     second.partition = PartitionId{7};
     second.from = second.to = Offset{1'000'000'000'000};
-    second.max_event_time_ms = 1699999999999;
+    second.watermark = 1699999999999;
     second.slots.resize(2);
     header.ranges = {first, second};
     return header;
@@ -88,7 +89,7 @@ Meta meta() {
     first.base = Offset{5};
     first.applied = Offset{300};
     first.counts = {290, 280, 0, 0, 5, 3, 2};
-    first.max_event_time_ms = 1699999999999;
+    first.watermark = 1699999999999;
     first.slots = {{-77, true}, {280, true}};
     SourceProgress second;
     second.partition = PartitionId{11};
@@ -126,6 +127,61 @@ TEST_CASE("golden: state key", "[golden]") {
     for (std::size_t i = 0; i < values.size(); ++i) {
         CHECK(read.values[i].type == values[i].type);
         CHECK(read.values[i].text == values[i].text);
+    }
+}
+
+TEST_CASE("golden: state key of a window", "[golden]") {
+    const std::string bytes = golden_bytes("state_key_window.hex");
+    const std::vector<GroupValue> values{{GroupValueType::string, "vendedor_1"},
+                                         {GroupValueType::number, "-12.5"},
+                                         {GroupValueType::boolean, "true"}};
+    std::string key;
+    encode_state_key({.values = values, .window_start = -86'400'000}, key);
+    CHECK(hex(key) == hex(bytes));
+    GroupKey read;
+    REQUIRE(decode_state_key(bytes, {3, true}, read));
+    CHECK(read.window_start == -86'400'000);
+    CHECK(read.values[0].text == "vendedor_1");
+}
+
+TEST_CASE("golden: a batch and meta of a job with event time", "[golden]") {
+    const StoredForm form{kJob.kinds, true, true};
+    {
+        const std::string bytes = golden_bytes("delta_batch_step_4.hex");
+        BatchHeader header = step_header();
+        header.ranges[0].counts.read += 7;
+        header.ranges[0].counts.duplicates = 7;
+        header.ranges[0].watermark = 1699999999999;
+        header.ranges[1].watermark_before = 1699999990000;
+        const std::vector<Slot> seller{{Int128{1} << 126, true}, {3, true}};
+        const std::vector<Slot> empty_text{{-1, true}, {}};
+        DeltaBatchWriter writer{form};
+        writer.add_delta(kSeller, seller);
+        writer.add_delta(kEmptyText, empty_text);
+        CHECK(hex(std::string{writer.finish(header)}) == hex(bytes));
+        DeltaBatch batch;
+        REQUIRE(decode_delta_batch(bytes, form, batch));
+        CHECK(batch.header == header);
+        CHECK_FALSE(decode_delta_batch(bytes, kJob.kinds, batch));
+        CHECK_FALSE(decode_delta_batch(golden_bytes("delta_batch_step_1.hex"), form, batch));
+    }
+    {
+        const std::string bytes = golden_bytes("changelog_meta_value_4.hex");
+        Meta windowed = meta();
+        windowed.sources[0].counts.read += 1;
+        windowed.sources[0].counts.duplicates = 1;
+        windowed.clock = 1699999900000;
+        windowed.to_close = 300;
+        windowed.retired = {{-500, true}, {20, true}};
+        std::string written;
+        append_meta_value(written, form, windowed);
+        CHECK(hex(written) == hex(bytes));
+        CHECK(decode_meta_value(bytes, form) == windowed);
+        const auto other = decode_meta_value(bytes, kJob.kinds);
+        REQUIRE_FALSE(other);
+        CHECK(other.error().exit_code == ExitCode::identity);
+        CHECK_FALSE(decode_meta_value(golden_bytes("changelog_meta_value_1.hex"), form));
+        CHECK(decode_meta_head(bytes)->identity == kJob.identity);
     }
 }
 
@@ -315,6 +371,20 @@ TEST_CASE("golden: metadata of committed offsets", "[golden]") {
     CHECK(parse_identity_text(text.substr(0, text.size() - 1)) == kJob.identity);
 }
 
+TEST_CASE("golden: metadata of committed offsets of a job with event time", "[golden]") {
+    const std::vector<OffsetMetadata> marked{
+        {.identity = kJob.identity,
+         .mark = OffsetMark{.step = 12, .source = SourceMark{.watermark = 1764374400000}}},
+        {.identity = kJob.identity,
+         .mark = OffsetMark{.step = 1, .source = SourceMark{.idle = true}}},
+        {.identity = kJob.identity, .mark = OffsetMark{.step = 4711, .source = std::nullopt}}};
+    std::string text;
+    for (const OffsetMetadata& one : marked) {
+        text += offset_metadata_text(one) + "\n";
+    }
+    CHECK(text == golden_text("offset_metadata_2.txt"));
+}
+
 TEST_CASE("golden: a result record", "[golden]") {
     TotalsState state{kJob, PartitionId{1}};
     std::string key;
@@ -372,6 +442,46 @@ TEST_CASE("golden: a dead letter and its stub", "[golden]") {
     CHECK(shown(out, out.records()[2]) == golden_text("dead_letter_headers.txt"));
     CHECK(shown(out, out.records()[3]) == golden_text("dead_letter_headers_stub.txt"));
     CHECK(shown(out, out.records()[4]) == golden_text("dead_letter_headers_left_out.txt"));
+}
+
+TEST_CASE("golden: a late record, its stub, and one of a session", "[golden]") {
+    const std::string_view key = "tx-1";
+    const std::string_view value = R"({"valor":1.5,"hora":1700000000.123})";
+    RecordView record;
+    record.partition = PartitionId{4};
+    record.record_offset = Offset{123456789012};
+    record.timestamp_ms = 1700000400777;
+    record.key_data = key.data();
+    record.key_size = static_cast<std::uint32_t>(key.size());
+    record.value_data = value.data();
+    record.value_size = static_cast<std::uint32_t>(value.size());
+    const std::vector<HeaderView> headers{{"trace", "7"}, {"kstream.reason", std::nullopt}};
+    OutputBatch out;
+    for (const std::size_t max_bytes : {100U, 10U}) {
+        append_late_record(out, PartitionId{0},
+                           {.record = record,
+                            .headers = headers,
+                            .source_topic = kJob.spec.source_topic,
+                            .event_time = 1700000000123,
+                            .watermark = 1700000400500,
+                            .window_start = 1699999200000,
+                            .window_end = 1700000100000,
+                            .late_by = 240501},
+                           max_bytes);
+    }
+    append_late_record(out, PartitionId{0},
+                       {.record = record,
+                        .headers = {},
+                        .source_topic = kJob.spec.source_topic,
+                        .event_time = -1,
+                        .watermark = 0,
+                        .window_start = -1,
+                        .window_end = std::nullopt,
+                        .late_by = 1},
+                       100);
+    CHECK(shown(out, out.records()[0]) == golden_text("late_record.txt"));
+    CHECK(shown(out, out.records()[1]) == golden_text("late_record_stub.txt"));
+    CHECK(shown(out, out.records()[2]) == golden_text("late_record_session.txt"));
 }
 
 }  // namespace kstream

@@ -46,6 +46,26 @@ TEST_CASE("a statement that flags cannot say has its own identity and its accumu
     CHECK(job.spec.statement->mentions == 2);
 }
 
+TEST_CASE("whether a statement has windows is known to whoever knows its records only",
+          "[statement]") {
+    const auto windows = [](const std::string& from, const std::string& group_by) {
+        const std::string text = "SELECT count(*) AS n FROM " + from + group_by;
+        return has_windows(statement_job(parsed(text), text).spec);
+    };
+    const std::string group_by = " GROUP BY window_start";
+    CHECK(windows("tumble(t, to_timestamp(h), INTERVAL '1 hour', grace => INTERVAL '0 hours')",
+                  group_by));
+    CHECK(
+        windows("hop(t, to_timestamp(h), INTERVAL '1 hour', INTERVAL '2 hours', "
+                "grace => INTERVAL '0 hours')",
+                group_by));
+    CHECK(windows("session(t, to_timestamp(h), INTERVAL '1 hour', grace => INTERVAL '0 hours')",
+                  group_by));
+    CHECK_FALSE(windows("events(t, to_timestamp(h))", ""));
+    CHECK_FALSE(windows("t", " WHERE h > 1"));
+    CHECK_FALSE(windows("t", " GROUP BY h"));  // of the flags
+}
+
 TEST_CASE("text of a place is cut between characters", "[statement]") {
     StatementJob job;
     for (int i = 0; i < 150; ++i) {

@@ -11,6 +11,7 @@ TEST_CASE("Roles are read back from their names") {
     CHECK(role_name(TopicRole::dead_letters) == "dead-letters");
     CHECK(role_label(TopicRole::dead_letters) == "dead_letters");
     CHECK_FALSE(parse_role("dead_letters").has_value());
+    CHECK(parse_role("late") == TopicRole::late);
     CHECK(stage_name(Stage::totals) == "totals");
 }
 

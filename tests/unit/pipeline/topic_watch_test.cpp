@@ -9,7 +9,9 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <array>
 #include <chrono>
+#include <cstdint>
 #include <string>
 
 namespace kstream {
@@ -18,14 +20,22 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr std::array kRoles{TopicRole::source, TopicRole::repartition, TopicRole::changelog,
-                            TopicRole::results, TopicRole::dead_letters};
+// Of a job with windows; others have none for late records.
+constexpr std::array kRoles{TopicRole::source,  TopicRole::repartition,  TopicRole::changelog,
+                            TopicRole::results, TopicRole::dead_letters, TopicRole::late};
+enum class Windows : std::uint8_t { no, yes };
 
 struct Bench {
+    explicit Bench(Windows windows = Windows::no)
+        : watch{topics(windows), queries, clock, recorded} {}
+
     // Of the cluster and of the watch, which is made before any test has a say.
-    TopicWatch::Topics topics() {
+    TopicWatch::Topics topics(Windows windows) {
         TopicWatch::Topics topics;
         for (const TopicRole role : kRoles) {
+            if (role == TopicRole::late && windows == Windows::no) {
+                continue;
+            }
             const auto number = static_cast<std::uint8_t>(role);
             queries.topic_ids[role] = testing::topic_id(static_cast<std::uint8_t>(0x30 + number));
             queries.partition_counts[role] = 4;
@@ -59,7 +69,7 @@ struct Bench {
     testing::GroupOffsets group;
     testing::FakeQueries queries{log, group, testing::make_job()};
     testing::RecordingLog recorded;
-    TopicWatch watch{topics(), queries, clock, recorded};
+    TopicWatch watch;
 };
 
 std::string name_of(TopicRole role) {
@@ -136,7 +146,7 @@ TEST_CASE("logs whose start cannot be asked do not keep the topics from being wa
 
 TEST_CASE("any topic that was re-created ends the job within seconds, by name") {
     for (const TopicRole role : kRoles) {
-        Bench b;
+        Bench b{Windows::yes};
         REQUIRE(b.look_for(seconds{5}));
         b.queries.topic_ids[role] = testing::topic_id(0xe0);
         const Instant since = b.clock.now();
@@ -145,7 +155,7 @@ TEST_CASE("any topic that was re-created ends the job within seconds, by name") 
         CHECK(b.clock.now() - since <= seconds{3});
         CHECK(same.error().disposition == Disposition::stop);
         CHECK(same.error().exit_code ==
-              (role == TopicRole::dead_letters ? ExitCode::unavailable : ExitCode::identity));
+              (holds_copies(role) ? ExitCode::unavailable : ExitCode::identity));
         CHECK(same.error().message.find("topic " + name_of(role) + " was replaced") == 0);
         CHECK_FALSE(same.error().hint.empty());
     }
@@ -153,7 +163,7 @@ TEST_CASE("any topic that was re-created ends the job within seconds, by name") 
 
 TEST_CASE("any topic that is gone is trouble at once, and the end after ten seconds") {
     for (const TopicRole role : kRoles) {
-        Bench b;
+        Bench b{Windows::yes};
         b.queries.topic_ids.erase(role);
         REQUIRE(b.look_for(seconds{3}));
         CHECK(b.watch.trouble() == "topic " + name_of(role) + " does not exist");
@@ -162,6 +172,16 @@ TEST_CASE("any topic that is gone is trouble at once, and the end after ten seco
         CHECK(b.clock.now() - Instant{0} > TopicWatch::kGone);
         CHECK(gone.error().message.find("topic " + name_of(role) + " was deleted") == 0);
     }
+}
+
+TEST_CASE("a topic that the job does not have is nobody's concern, whatever it is") {
+    Bench b;
+    REQUIRE(b.look_for(seconds{30}));
+    b.queries.topic_ids[TopicRole::late] = testing::topic_id(0xe0);
+    b.queries.partition_counts[TopicRole::late] = 1;
+    REQUIRE(b.look_for(seconds{30}));
+    CHECK(b.watch.trouble().empty());
+    CHECK(b.recorded.lines.empty());
 }
 
 TEST_CASE("a topic that is there again after a while, the same, was only late") {
@@ -187,8 +207,8 @@ TEST_CASE("a pause of the process does not make one answer ten seconds") {
 }
 
 TEST_CASE("partitions may be added where their number is not part of the state") {
-    for (const TopicRole role : {TopicRole::source, TopicRole::dead_letters}) {
-        Bench b;
+    for (const TopicRole role : {TopicRole::source, TopicRole::dead_letters, TopicRole::late}) {
+        Bench b{Windows::yes};
         b.queries.partition_counts[role] = 7;
         REQUIRE(b.look_for(seconds{60}));
         CHECK(b.watch.trouble().empty());

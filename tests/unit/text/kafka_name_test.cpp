@@ -27,7 +27,7 @@ TEST_CASE("The longest application id leaves room for its topics, and none more"
     const std::string id(kMaxApplicationIdBytes, 'a');
     bool full = false;
     for (const std::string_view ending :
-         {kRepartitionEnding, kChangelogEnding, kDeadLettersEnding}) {
+         {kRepartitionEnding, kChangelogEnding, kDeadLettersEnding, kLateEnding}) {
         CHECK(kafka_name_problem(id + std::string(ending)).empty());
         full = full || !kafka_name_problem(id + "a" + std::string(ending)).empty();
     }

@@ -78,7 +78,7 @@ TopicUnderTest good_topic(TopicRole role) {
     if (role == TopicRole::changelog || role == TopicRole::results) {
         (*topic.configs)["cleanup.policy"] = "compact";
     }
-    if (role == TopicRole::dead_letters) {
+    if (holds_copies(role)) {
         (*topic.configs)["max.message.bytes"] = "1114124";
     }
     return topic;
@@ -181,7 +181,7 @@ TEST_CASE("the session timeout must lie within the broker's limits") {
 TEST_CASE("topics as create-topics makes them have nothing to complain of") {
     std::vector<TopicUnderTest> topics;
     for (const TopicRole role : {TopicRole::source, TopicRole::repartition, TopicRole::changelog,
-                                 TopicRole::results, TopicRole::dead_letters}) {
+                                 TopicRole::results, TopicRole::dead_letters, TopicRole::late}) {
         CAPTURE(role_name(role));
         topics.push_back(good_topic(role));
         CHECK(topic_findings(topics.back()).empty());
@@ -230,9 +230,21 @@ TEST_CASE("dead letters in a compacted topic are an error, as long as any are wr
     }
 }
 
+// Whatever is done with bad records: late ones are written.
+TEST_CASE("late records in a compacted topic are an error") {
+    TopicUnderTest late = good_topic(TopicRole::late);
+    (*late.configs)["cleanup.policy"] = "compact,delete";
+    for (const cli::OnBadRecord policy :
+         {cli::OnBadRecord::dead_letter, cli::OnBadRecord::skip, cli::OnBadRecord::fail}) {
+        const Findings findings = topic_findings(late, policy);
+        REQUIRE(find(findings, Severity::error, "a late record without a key") != nullptr);
+        CHECK(exit_code_of(findings) == ExitCode::differs);
+    }
+}
+
 TEST_CASE("a topic that can never be written, or not now, is an error where it is written") {
     for (const TopicRole role : {TopicRole::repartition, TopicRole::changelog, TopicRole::results,
-                                 TopicRole::dead_letters}) {
+                                 TopicRole::dead_letters, TopicRole::late}) {
         CAPTURE(role_name(role));
         // As a broker's default of min.insync.replicas=2 on a topic of one replica.
         TopicUnderTest topic = good_topic(role);
@@ -250,6 +262,9 @@ TEST_CASE("a topic that can never be written, or not now, is an error where it i
     TopicUnderTest dead = good_topic(TopicRole::dead_letters);
     dead.info = topic_with(6, 1);
     CHECK(exit_code_of(topic_findings(dead, cli::OnBadRecord::skip)) == ExitCode::ok);
+    TopicUnderTest late = good_topic(TopicRole::late);
+    late.info = topic_with(6, 1);
+    CHECK(exit_code_of(topic_findings(late, cli::OnBadRecord::skip)) == ExitCode::differs);
 }
 
 TEST_CASE("a repartition topic that does not take a whole batch of deltas is an error") {
@@ -309,12 +324,17 @@ TEST_CASE("repartition and changelog of different counts are refused") {
     CHECK(exit_code_of(combination_findings(topics, 1)) == ExitCode::differs);
 }
 
-TEST_CASE("dead letters without room for the headers become stubs, and that is said") {
-    std::vector<TopicUnderTest> topics{good_topic(TopicRole::source),
-                                       good_topic(TopicRole::dead_letters)};
-    CHECK(combination_findings(topics, 1).empty());
-    (*topics[1].configs)["max.message.bytes"] = "1114123";
-    CHECK(find(combination_findings(topics, 1), Severity::warn, "stubs") != nullptr);
+TEST_CASE("copies without room for the headers become stubs, and that is said") {
+    for (const auto& [role, words] : {std::pair{TopicRole::dead_letters, "dead letters near"},
+                                      std::pair{TopicRole::late, "late records near"}}) {
+        CAPTURE(words);
+        std::vector<TopicUnderTest> topics{good_topic(TopicRole::source), good_topic(role)};
+        CHECK(combination_findings(topics, 1).empty());
+        (*topics[1].configs)["max.message.bytes"] = "1114123";
+        const Findings findings = combination_findings(topics, 1);
+        REQUIRE(find(findings, Severity::warn, "stubs") != nullptr);
+        CHECK(findings[0].text.starts_with(words));
+    }
 }
 
 TEST_CASE("workers that would get no partition are said") {
@@ -351,6 +371,17 @@ TEST_CASE("dead letters need a right only when they are written, purging only wa
     const Findings findings = rights_findings(repartition, cli::OnBadRecord::skip);
     CHECK(exit_code_of(findings) == ExitCode::ok);
     CHECK(find(findings, Severity::warn, "purge") != nullptr);
+}
+
+TEST_CASE("late records need a right whatever is done with bad ones") {
+    TopicUnderTest late = good_topic(TopicRole::late);
+    late.info.rights.set_known();
+    const Findings findings = rights_findings(late, cli::OnBadRecord::skip);
+    REQUIRE(findings.size() == 1);
+    CHECK(findings[0].text == "not authorized to Write topic late");
+    CHECK(needed_on(TopicRole::late) == "Write");
+    late.info.rights.allow(kafka::Operation::write);
+    CHECK(rights_findings(late, cli::OnBadRecord::skip).empty());
 }
 
 TEST_CASE("a group that may not be joined is an error") {

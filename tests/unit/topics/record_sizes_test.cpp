@@ -3,10 +3,12 @@
 
 #include "kstream/codec/changelog.hpp"
 #include "kstream/codec/delta_batch.hpp"
+#include "kstream/codec/late_record.hpp"
 #include "kstream/codec/result_record.hpp"
 #include "kstream/codec/state_key.hpp"
 #include "kstream/model/bad_reason.hpp"
 #include "support/fakes/test_job.hpp"
+#include "text/kafka_name.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -95,7 +97,7 @@ TEST_CASE("no data makes a larger record than the job's largest") {
 TEST_CASE("any job fits topics as Kafka makes them") {
     const AggregationSpec spec = spec_of(64, 64);
     for (const TopicRole role : {TopicRole::source, TopicRole::repartition, TopicRole::changelog,
-                                 TopicRole::results, TopicRole::dead_letters}) {
+                                 TopicRole::results, TopicRole::dead_letters, TopicRole::late}) {
         CHECK(size_findings({topic_of(role, "1048588", 64)}, spec).empty());
     }
 }
@@ -103,7 +105,7 @@ TEST_CASE("any job fits topics as Kafka makes them") {
 TEST_CASE("a topic that data could make refuse a record is an error before it happens") {
     const AggregationSpec spec = spec_of(1, 1);
     for (const TopicRole role : {TopicRole::repartition, TopicRole::changelog, TopicRole::results,
-                                 TopicRole::dead_letters}) {
+                                 TopicRole::dead_letters, TopicRole::late}) {
         const std::int64_t needed = largest_record(role, spec);
         CHECK(size_findings({topic_of(role, std::to_string(needed))}, spec).empty());
         const Findings findings = size_findings({topic_of(role, std::to_string(needed - 1))}, spec);
@@ -119,6 +121,40 @@ TEST_CASE("a topic that data could make refuse a record is an error before it ha
     CHECK(many[0].severity == Severity::warn);
 }
 
+TEST_CASE("a late record fits the smallest topic that a start takes for it") {
+    TopicFacts topic;
+    topic.max_message_bytes = largest_record(TopicRole::late, spec_of(1, 1));
+    const std::size_t most = max_copy_bytes(topic);
+    const std::string topic_name(text::kMaxTopicNameBytes, 't');
+    const std::vector<HeaderView> own(1000, HeaderView{"h", "h"});
+    for (const std::size_t size : {most, most + 1}) {  // whole, and as a stub
+        const std::string value(size, 'v');
+        RecordView record;
+        record.partition = PartitionId{1 << 30};
+        record.record_offset = Offset{std::int64_t{1} << 62};
+        record.timestamp_ms = -(std::int64_t{1} << 62);
+        record.value_data = value.data();
+        record.value_size = static_cast<std::uint32_t>(value.size());
+        constexpr std::int64_t kFar = -62'000'000'000'001;  // a year with a sign
+        OutputBatch out;
+        append_late_record(out, PartitionId{0},
+                           {.record = record,
+                            .headers = own,
+                            .source_topic = topic_name,
+                            .event_time = kFar,
+                            .watermark = kFar,
+                            .window_start = kFar,
+                            .window_end = kFar,
+                            .late_by = std::int64_t{1} << 62},
+                           most);
+        std::size_t bytes = out.records()[0].value_size + 200;  // a batch and a record in it
+        for (const auto& [name, text] : out.header_sets()[0]) {
+            bytes += name.size() + text->size() + 4;
+        }
+        CHECK(static_cast<std::int64_t>(bytes) <= topic.max_message_bytes);
+    }
+}
+
 TEST_CASE("records are cut to what their topics take") {
     const AggregationSpec spec = spec_of(1, 1);
     TopicFacts topic;
@@ -129,16 +165,16 @@ TEST_CASE("records are cut to what their topics take") {
     CHECK(max_batch_bytes(topic, spec, 6) < 20'000 - 6 * 100);
     CHECK(max_batch_bytes(topic, spec, 1'000'000) == 5000);
 
-    CHECK(max_dead_letter_bytes(TopicFacts{}) == 1'000'000);
+    CHECK(max_copy_bytes(TopicFacts{}) == 1'000'000);
     topic.max_message_bytes = 1'114'124;
-    CHECK(max_dead_letter_bytes(topic) == 1'048'588);
+    CHECK(max_copy_bytes(topic) == 1'048'588);
     // A limit below the headroom counted as unknown: the first dead letter above it stopped the
     // job for ever.
     topic.max_message_bytes = 50'000;
-    CHECK(max_dead_letter_bytes(topic) == 25'000);
+    CHECK(max_copy_bytes(topic) == 25'000);
     // Nor is a letter larger than the producer's queue, in which it would wait for ever.
     topic.max_message_bytes = std::int64_t{1} << 30;
-    CHECK(max_dead_letter_bytes(topic) == (64U << 20) - 65'536);
+    CHECK(max_copy_bytes(topic) == (64U << 20) - 65'536);
 }
 
 TEST_CASE("a producer's batch is no larger than the smallest topic takes") {
@@ -152,6 +188,8 @@ TEST_CASE("a producer's batch is no larger than the smallest topic takes") {
     CHECK(producer_sizes(report).max_batch_bytes == 100'000 - 512);
     report.topics[static_cast<std::size_t>(TopicRole::changelog)].max_message_bytes = 1 << 30;
     CHECK(producer_sizes(report).most_message_bytes == 64 << 20);
+    report.topics[static_cast<std::size_t>(TopicRole::late)].max_message_bytes = 50'000;
+    CHECK(producer_sizes(report).max_batch_bytes == 50'000 - 512);
 }
 
 }  // namespace kstream::topics

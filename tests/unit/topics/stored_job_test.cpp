@@ -16,7 +16,7 @@ namespace {
 const AggregationSpec kJob = cli::default_job();
 
 Names names() {
-    Result<Names> made = make_names("loja", kJob.source_topic, "out");
+    Result<Names> made = make_names("loja", kJob.source_topic, "out", LateTopic::needed);
     REQUIRE(made.has_value());
     return *made;
 }
@@ -108,7 +108,7 @@ TEST_CASE("a misspelt source of a job that has run is misspelt, not deleted") {
 TEST_CASE("topics of ours that are gone: re-created only where nothing rests on them") {
     const StoredJob none;
     for (const TopicRole role : {TopicRole::repartition, TopicRole::changelog, TopicRole::results,
-                                 TopicRole::dead_letters}) {
+                                 TopicRole::dead_letters, TopicRole::late}) {
         CAPTURE(role_name(role));
         CHECK(missing(role, none).severity == Severity::ok);
     }
@@ -127,7 +127,13 @@ TEST_CASE("topics of ours that are gone: re-created only where nothing rests on 
     CHECK(missing(TopicRole::results, stored, nullptr).severity == Severity::warn);
     const Finding letters = missing(TopicRole::dead_letters, stored);
     CHECK(letters.severity == Severity::warn);
+    CHECK(says(letters.text, "dead-letter topic loja-dead-letters no longer exists"));
     CHECK(says(letters.text, "are lost"));
+    const Finding late = missing(TopicRole::late, stored);
+    CHECK(late.severity == Severity::warn);
+    CHECK(late.text ==
+          "late topic loja-late no longer exists: it is re-created, the late records "
+          "in it are lost");
 }
 
 TEST_CASE("the same job on the same topics goes on, with the first start's count of partitions") {

@@ -1,9 +1,13 @@
 // The desired topics of an application: names, policies (protocol P10), overrides, differences.
 #include "topics/topic_plan.hpp"
 
+#include "topics/reset.hpp"
+
 #include <catch2/catch_test_macros.hpp>
 
 #include <algorithm>
+#include <array>
+#include <vector>
 
 namespace kstream::topics {
 namespace {
@@ -43,7 +47,7 @@ kafka::ConfigMap configs_of(const PlannedTopic& planned) {
 }
 
 TEST_CASE("topics and groups of an application begin with its id") {
-    const Result<Names> names = make_names("loja", "in", "out");
+    const Result<Names> names = make_names("loja", "in", "out", LateTopic::none);
     REQUIRE(names.has_value());
     CHECK(names->repartition == "loja-totals-repartition");
     CHECK(names->changelog == "loja-totals-changelog");
@@ -55,8 +59,41 @@ TEST_CASE("topics and groups of an application begin with its id") {
     CHECK(names->topic(TopicRole::changelog) == names->changelog);
 }
 
+constexpr std::array kRoles{TopicRole::source, TopicRole::repartition, TopicRole::changelog,
+                            TopicRole::results, TopicRole::dead_letters};
+
+TEST_CASE("only a job with windows has a topic for late records") {
+    const Result<Names> without = make_names("loja", "in", "out", LateTopic::none);
+    REQUIRE(without.has_value());
+    CHECK(without->late.empty());
+    CHECK(std::ranges::equal(without->roles(), kRoles));
+    CHECK(topic_names(*without).of(TopicRole::late).empty());
+    const Result<Names> windows = make_names("loja", "in", "out", LateTopic::needed);
+    REQUIRE(windows.has_value());
+    CHECK(windows->topic(TopicRole::late) == "loja-late");
+    CHECK(windows->roles().size() == kTopicRoleCount);
+    CHECK(windows->roles().back() == TopicRole::late);
+    CHECK(topic_names(*windows).of(TopicRole::late) == "loja-late");
+    // Its name is anybody's where nobody needs it.
+    CHECK(make_names("a", "in", "a-late", LateTopic::none).has_value());
+    CHECK_FALSE(make_names("a", "in", "a-late", LateTopic::needed).has_value());
+    CHECK_FALSE(make_names("a", "a-late", LateTopic::needed).has_value());
+}
+
+TEST_CASE("a reset looks at what an application owns, and at the results last") {
+    const Result<Names> without = make_names("loja", "out", LateTopic::none);
+    REQUIRE(without.has_value());
+    CHECK(topics_of_reset(*without) == std::vector{TopicRole::repartition, TopicRole::changelog,
+                                                   TopicRole::dead_letters, TopicRole::results});
+    const Result<Names> windows = make_names("loja", "out", LateTopic::needed);
+    REQUIRE(windows.has_value());
+    CHECK(topics_of_reset(*windows) == std::vector{TopicRole::repartition, TopicRole::changelog,
+                                                   TopicRole::dead_letters, TopicRole::late,
+                                                   TopicRole::results});
+}
+
 TEST_CASE("all problems with the names are reported together") {
-    const Result<Names> names = make_names("a b", "x/y", "x/y");
+    const Result<Names> names = make_names("a b", "x/y", "x/y", LateTopic::none);
     REQUIRE_FALSE(names.has_value());
     CHECK(names.error().exit_code == ExitCode::usage);
     CHECK(names.error().message.find("application id 'a b'") != std::string::npos);
@@ -65,14 +102,14 @@ TEST_CASE("all problems with the names are reported together") {
 }
 
 TEST_CASE("a topic cannot have two roles") {
-    CHECK_FALSE(make_names("a", "a-totals-changelog", "out").has_value());
-    CHECK_FALSE(make_names("a", "in", "a-dead-letters").has_value());
+    CHECK_FALSE(make_names("a", "a-totals-changelog", "out", LateTopic::none).has_value());
+    CHECK_FALSE(make_names("a", "in", "a-dead-letters", LateTopic::none).has_value());
 }
 
 TEST_CASE("the default plan has the counts and policies of the protocol") {
     const Result<TopicPlan> plan = make_topic_plan(seed_input());
     REQUIRE(plan.has_value());
-    REQUIRE(plan->topics.size() == kTopicRoleCount);
+    REQUIRE(plan->topics.size() == kRoles.size());
     for (const PlannedTopic& topic : plan->topics) {
         CAPTURE(topic.name);
         CHECK(topic.partitions == 6);
@@ -124,7 +161,7 @@ TEST_CASE("a setting that a provider keeps for itself can be left out, and the c
     CHECK(changelog.left_out == std::vector<std::string>{"min.cleanable.dirty.ratio"});
     CHECK(when_made(plan->of(TopicRole::repartition), "max.message.bytes").empty());
     // Neither comes back later.
-    set_dead_letter_limit(*plan, 1048588);
+    set_copy_limits(*plan, 1048588);
     CHECK(config_of(plan->of(TopicRole::dead_letters), "max.message.bytes").empty());
     CHECK_FALSE(fit_to_brokers(*plan, 1).empty());
     CHECK(config_of(plan->of(TopicRole::results), "min.insync.replicas").empty());
@@ -183,7 +220,7 @@ TEST_CASE("a plan with several mistakes names them all") {
 TEST_CASE("dead letters hold the largest source record and its headers") {
     Result<TopicPlan> plan = make_topic_plan(seed_input());
     REQUIRE(plan.has_value());
-    set_dead_letter_limit(*plan, 1048588);
+    set_copy_limits(*plan, 1048588);
     CHECK(config_of(plan->of(TopicRole::dead_letters), "max.message.bytes") == "1114124");
     CHECK(config_of(plan->of(TopicRole::source), "max.message.bytes").empty());
 
@@ -191,15 +228,47 @@ TEST_CASE("dead letters hold the largest source record and its headers") {
     input.overrides = {{"dead-letters.max.message.bytes", "9000000"}};
     Result<TopicPlan> own = make_topic_plan(input);
     REQUIRE(own.has_value());
-    set_dead_letter_limit(*own, 1048588);
+    set_copy_limits(*own, 1048588);
     CHECK(config_of(own->of(TopicRole::dead_letters), "max.message.bytes") == "9000000");
+}
+
+TEST_CASE("late records have a topic like that of dead letters") {
+    PlanInput input = seed_input();
+    input.late = LateTopic::needed;
+    Result<TopicPlan> plan = make_topic_plan(input);
+    REQUIRE(plan.has_value());
+    REQUIRE(plan->topics.size() == kTopicRoleCount);
+    set_copy_limits(*plan, 1048588);
+    const PlannedTopic& late = plan->of(TopicRole::late);
+    const PlannedTopic& letters = plan->of(TopicRole::dead_letters);
+    CHECK(late.name == "loja-late");
+    CHECK(late.partitions == letters.partitions);
+    CHECK(late.replication_factor == letters.replication_factor);
+    CHECK(late.configs == letters.configs);
+    CHECK(late.when_made == letters.when_made);
+    for (const auto& [key, value] : late.configs) {
+        CAPTURE(key);
+        CHECK_FALSE(cost_of_leaving_out(TopicRole::late, key).empty());
+    }
+    kafka::ConfigMap configs = configs_of(late);
+    configs["max.message.bytes"] = "9000000";
+    CHECK(differences(late, existing(late), configs).empty());
+
+    input.overrides = {{"late.retention.ms", "1"}};
+    plan = make_topic_plan(input);
+    REQUIRE(plan.has_value());
+    CHECK(config_of(plan->of(TopicRole::late), "retention.ms") == "1");
+    input.late = LateTopic::none;
+    plan = make_topic_plan(input);
+    REQUIRE_FALSE(plan.has_value());
+    CHECK(plan.error().message.contains("late.retention.ms: a job without windows"));
 }
 
 TEST_CASE("fewer brokers than replicas: fewer replicas, and one of them may be down") {
     for (const auto& [brokers, in_sync] : {std::pair{2, "1"}, std::pair{1, "1"}}) {
         Result<TopicPlan> plan = make_topic_plan(seed_input());
         REQUIRE(plan.has_value());
-        CHECK(fit_to_brokers(*plan, brokers).size() == kTopicRoleCount);
+        CHECK(fit_to_brokers(*plan, brokers).size() == kRoles.size());
         CHECK(plan->of(TopicRole::source).replication_factor == brokers);
         CHECK(config_of(plan->of(TopicRole::source), "min.insync.replicas") == in_sync);
     }
@@ -248,7 +317,7 @@ TEST_CASE("lists are compared as sets, the limit of dead letters as a minimum") 
     input.overrides = {{"source.cleanup.policy", "compact,delete"}};
     Result<TopicPlan> plan = make_topic_plan(input);
     REQUIRE(plan.has_value());
-    set_dead_letter_limit(*plan, 1000);
+    set_copy_limits(*plan, 1000);
 
     const PlannedTopic& source = plan->of(TopicRole::source);
     kafka::ConfigMap configs = configs_of(source);
