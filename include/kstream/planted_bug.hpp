@@ -19,6 +19,13 @@
     BUG(generation_missed, loop, "P1", "a generation without this member passes unnoticed")        \
     BUG(republish_unseen, loop, "P1",                                                              \
         "who missed a generation takes equal offsets for its own state")                           \
+    BUG(step_not_compared, loop, "P1", "a step that moved no offset counts as committed")          \
+    BUG(closed_window_reopened, loop, "E3", "a change of a window that is closed is applied")      \
+    BUG(close_too_early, loop, "E3", "windows close without their grace")                          \
+    BUG(closed_total_stays, loop, "E3", "what is closed stays in the changelog")                   \
+    BUG(closing_not_undone, loop, "E3", "what an aborted step has closed is not closed again")     \
+    BUG(retired_forgotten, loop, "E3", "the sums of closed windows are forgotten")                 \
+    BUG(own_time_counts, loop, "E2", "a record is late by a watermark that counts its own time")   \
     BUG(from_not_checked, loop, "P2", "a batch is applied wherever its ranges begin")              \
     BUG(duplicate_batch_applied, loop, "P2", "the deltas of a batch that came again are applied")  \
     BUG(batch_only_where_deltas, loop, "P2", "a state partition without deltas gets no batch")     \
@@ -28,6 +35,7 @@
     BUG(committed_one_too_low, loop, "P2", "each committed offset is one below the position")      \
     BUG(committed_one_too_high, loop, "P2", "each committed offset is one above the position")     \
     BUG(open_step_left_out, loop, "P3", "a new partition is read before its base is committed")    \
+    BUG(watermark_forgotten, loop, "P3", "whoever takes a partition over begins its clock anew")   \
     BUG(chain_end_ignored, loop, "P3", "without a committed offset, reading starts over")          \
     BUG(added_partition_from_end, loop, "P3", "a partition that was added is read from its end")   \
     BUG(position_behind_end, loop, "P3", "a position after the end of the log is gone on from")    \
@@ -48,6 +56,7 @@
     BUG(over_forgotten, loop, "P7", "a set that had too many values is counted anew")              \
     BUG(undo_in_wrong_order, loop, "P7", "the step in flight is undone before the filling one")    \
     BUG(old_records_folded, loop, "P7", "records below the expected position are folded again")    \
+    BUG(watermark_not_taken_back, loop, "P7", "records of an aborted step have moved the clock")   \
     BUG(restored_to_last_stable, loop, "P8", "a restore ends at the last stable offset")           \
     BUG(end_before_offsets, loop, "P8", "the log's end is asked for before the committed offsets") \
     BUG(unstable_offsets, kafka, "P8", "committed offsets are read past pending transactions")     \
@@ -63,6 +72,7 @@
     BUG(outputs_before_offsets, kafka, "P12", "outputs are committed before the offsets")          \
     BUG(stopped_group_stays, loop, "results", "a group that HAVING stops keeps its result")        \
     BUG(dead_letters_lost, loop, "accounting", "dead letters are counted and not written")         \
+    BUG(late_records_lost, loop, "accounting", "late records are counted and not written")         \
     BUG(sum_through_float, loop, "decimals", "an amount passes through a floating-point number")   \
     BUG(repeated_field_accepted, loop, "records", "of a field that is there twice, one counts")    \
     BUG(flow_stays_closed, loop, "liveness", "fetching that was paused is not resumed")

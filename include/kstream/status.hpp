@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kstream/model/bad_reason.hpp"
+#include "kstream/model/event_time.hpp"
 #include "kstream/model/ids.hpp"
 #include "kstream/model/names.hpp"
 #include "kstream/model/output_batch.hpp"
@@ -57,6 +58,7 @@ struct PartitionStatus {
     double lag_seconds = -1;  // age of the newest folded record while behind the end; 0 when caught
                               // up, -1 while unknown
     bool restoring = false;
+    std::int64_t watermark_ms = kNoTime;  // of a job with event time
 };
 
 // The committed total of one key, for pictures: doubles. The exact value is in the results topic.
@@ -74,6 +76,7 @@ struct FoldStatus {
     std::uint64_t bytes_read = 0;
     std::uint64_t records_aggregated = 0;  // map: source records folded; totals: deltas applied
     std::uint64_t filtered = 0;            // of a statement: WHERE is not true of them
+    std::uint64_t late = 0;                // of a job with windows
     std::uint64_t tombstones = 0;
     std::uint64_t skipped = 0;  // bad records under --on-bad-record skip
     std::array<std::uint64_t, kBadReasonCount> bad_records{};
@@ -81,6 +84,7 @@ struct FoldStatus {
     LatencyCounts append_to_commit_seconds;  // oldest record of a step: log timestamp to commit
     std::vector<PartitionId> written_again;  // totals: all their results were, since the start
     std::uint64_t keys_written_again = 0;
+    std::uint64_t keys_closed = 0;  // totals: with their windows
 };
 
 // What the fold holds now.

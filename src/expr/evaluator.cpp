@@ -98,6 +98,10 @@ const Value& Evaluator::evaluate(const Node& node, std::uint32_t at) {
             return leaves_.groups[node.index];
         case Op::aggregate:
             return leaves_.aggregates[node.index];
+        case Op::window_start:
+            return leaves_.window[0];
+        case Op::window_end:
+            return leaves_.window[1];
         case Op::logical_and:
             return junction(node, at, false);
         case Op::logical_or:

@@ -7,18 +7,28 @@
 
 namespace kstream::expr {
 
-Projection::Projection(const job::Statement& statement, const job::Plan& plan)
+Projection::Projection(const job::Statement& statement, const job::Plan& plan,
+                       std::optional<Windows> windows)
     : statement_(statement),
       plan_(plan),
       program_(statement.fields),
       groups_(statement.group_by.size()),
       aggregates_(statement.aggregates.size()),
+      windows_(std::move(windows)),
       row_(statement.columns.size()) {}
 
 Result<std::unique_ptr<Projection>> Projection::make(const job::Statement& statement,
                                                      const job::Plan& plan,
                                                      const ZoneFiles& zones) {
-    std::unique_ptr<Projection> made{new Projection(statement, plan)};
+    std::optional<Windows> windows;
+    if (statement.event_time && statement.event_time->has_windows()) {
+        Result<Windows> of_job = Windows::make(statement.event_time->window, zones);
+        if (!of_job) {
+            return std::unexpected(std::move(of_job.error()));
+        }
+        windows = std::move(*of_job);
+    }
+    std::unique_ptr<Projection> made{new Projection(statement, plan, std::move(windows))};
     for (const job::Column& column : statement.columns) {
         const Result<std::uint32_t> node = made->program_.add(column.value, zones);
         if (!node) {
@@ -41,12 +51,16 @@ std::optional<std::span<const Value>> Projection::row(const GroupKey& group,
                                                       std::span<const Slot> slots,
                                                       const SideValues* side) {
     // Its arena begins anew, so what the leaves are made of comes after it.
-    evaluator_->begin({.groups = groups_, .aggregates = aggregates_});
+    evaluator_->begin({.groups = groups_, .aggregates = aggregates_, .window = window_});
     for (std::size_t i = 0; i < groups_.size(); ++i) {
         groups_[i] = group_value(group.values[i], statement_.group_by[i].value.type);
     }
     for (std::size_t i = 0; i < aggregates_.size(); ++i) {
         aggregates_[i] = finish(statement_, plan_, i, slots, evaluator_->arena(), side);
+    }
+    if (windows_ && group.window_start) {
+        window_ = {Value::of_time(Tag::timestamp, *group.window_start),
+                   Value::of_time(Tag::timestamp, windows_->end_from(*group.window_start))};
     }
     if (having_) {
         const Value& passes = evaluator_->value(*having_);

@@ -57,6 +57,10 @@ Result<Windows> Windows::make(const job::Window& window, const ZoneFiles& zones)
     return Windows{window, *unit, std::move(zone)};
 }
 
+std::int64_t Windows::end_from(std::int64_t start) const {
+    return kind_ == job::WindowKind::calendar ? pane(start).end : start + size_;
+}
+
 TimeSpan Windows::pane(std::int64_t time) const {
     switch (kind_) {
         case job::WindowKind::tumble:

@@ -252,13 +252,14 @@ Result<bool> EndWatch::watch(Duration wait) {
         if (record.key() != meta_key() || record.is_tombstone()) {
             continue;
         }
-        Result<Meta> meta = decode_meta_value(record.value(), job_.kinds);
+        Result<Meta> meta = decode_meta_value(record.value(), job_.form());
         if (!meta) {
             return std::unexpected(std::move(meta.error()));
         }
         Changelog& log = changelogs_[static_cast<std::size_t>(record.partition.value)];
         log.seen = true;
         log.repartition_position = meta->repartition_position;
+        log.to_close = meta->to_close;
         for (const SourceProgress& source : meta->sources) {
             log.applied[source.partition] = source.applied;
         }
@@ -290,7 +291,7 @@ bool EndWatch::reached(const Changelog& log) const {
             return false;
         }
     }
-    return true;
+    return log.to_close == 0;
 }
 
 }  // namespace kstream

@@ -26,17 +26,27 @@ Result<void> check_identity(const Job& job, const Identity& stored, std::string_
                 std::string{hint});
 }
 
-Result<void> check_offset_identity(const Job& job, const OffsetAnswer& answer,
-                                   std::string_view group_suffix) {
-    Result<Identity> stored = parse_identity_text(answer.metadata);
+Result<std::optional<OffsetMark>> check_offset_identity(const Job& job, const OffsetAnswer& answer,
+                                                        std::string_view group_suffix) {
+    Result<OffsetMetadata> stored = parse_offset_metadata(answer.metadata);
     if (!stored) {
         return std::unexpected(std::move(stored.error()));
     }
-    return check_identity(job, *stored,
-                          fmt::format("the committed offset of group ...-{} partition {} belongs "
-                                      "to another job or log",
-                                      group_suffix, answer.partition.value),
-                          kChooseAnother);
+    const std::string what = fmt::format(
+        "the committed offset of group ...-{} partition {} belongs to another job or log",
+        group_suffix, answer.partition.value);
+    if (Result<void> ours = check_identity(job, stored->identity, what, kChooseAnother); !ours) {
+        return std::unexpected(std::move(ours.error()));
+    }
+    // The identity says whether the job has event time, so kstream writes no other.
+    const bool marked = job.event_time() != nullptr;
+    const bool of_source = marked && group_suffix == kMapGroupSuffix;
+    if (stored->mark.has_value() != marked ||
+        (marked && stored->mark->source.has_value() != of_source)) {
+        return fail(ExitCode::identity, fmt::format("{}: '{}'", what, answer.metadata),
+                    std::string{kChooseAnother});
+    }
+    return stored->mark;
 }
 
 }  // namespace kstream

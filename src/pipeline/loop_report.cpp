@@ -64,14 +64,14 @@ void LoopReport::publish(const Positions& positions, const RecordSource& source,
     }
     due_ = false;
     published_ = now;
-    look_at(positions, source);
+    look_at(positions, source, fold);
     status_.fold = fold.status();
     status_.state = fold.state();
     status_.takeover = takeover.status();
     sink_.publish(status_);
 }
 
-void LoopReport::look_at(const Positions& positions, const RecordSource& source) {
+void LoopReport::look_at(const Positions& positions, const RecordSource& source, const Fold& fold) {
     status_.member.partitions.clear();
     status_.member.caught_up = status_.member.joined;
     for (std::size_t i = 0; i < positions.size(); ++i) {
@@ -88,6 +88,7 @@ void LoopReport::look_at(const Positions& positions, const RecordSource& source)
             status.open_transaction_records = end.high_watermark - end.last_stable;
         }
         const bool behind = end.last_stable > t.next.value;
+        status.watermark_ms = fold.watermark(status.partition);
         if (!status.restoring) {
             status.position = t.next.value;
             status.committed = t.committed.value;

@@ -3,8 +3,10 @@
 #include "kstream/check.hpp"
 #include "kstream/codec/dead_letter.hpp"
 #include "kstream/codec/element.hpp"
+#include "kstream/codec/late_record.hpp"
 #include "kstream/codec/result_record.hpp"
 #include "kstream/codec/state_key.hpp"
+#include "kstream/core/lateness.hpp"
 #include "kstream/core/murmur2.hpp"
 #include "kstream/pipeline/bad_record.hpp"
 #include "kstream/planted_bug.hpp"
@@ -49,9 +51,11 @@ MapFold::MapFold(const Job& job, MapFoldConfig config, Log& log, MapFoldPorts po
       log_(log),
       ports_(ports),
       reader_(reader_of(job)),
-      writer_(job.kinds),
+      writer_(job.form()),
       charge_(job.spec),
+      shape_(job.key_shape()),
       keys_(job.hash_seed, job.cells_in_cache),
+      windows_(job.windows()),
       has_texts_(std::ranges::any_of(job.kinds, keeps_text)),
       sets_(sets_of(job.kinds)),
       multisets_(multisets_of(job.kinds)),
@@ -59,7 +63,11 @@ MapFold::MapFold(const Job& job, MapFoldConfig config, Log& log, MapFoldPorts po
       values_(job.hash_seed),
       lists_(sets_.size()),
       value_lists_(multisets_.size()),
-      no_slots_(job.kinds.size()) {}
+      no_slots_(job.kinds.size()) {
+    if (windows_) {
+        grace_ = job.event_time()->grace;
+    }
+}
 
 MapFold::Filling& MapFold::filling(PartitionId partition) {
     const auto index = static_cast<std::size_t>(partition.value);
@@ -69,14 +77,23 @@ MapFold::Filling& MapFold::filling(PartitionId partition) {
     return filling_[index];
 }
 
+MapFold::Clock& MapFold::clock(PartitionId partition) {
+    const auto index = static_cast<std::size_t>(partition.value);
+    if (clocks_.size() <= index) {
+        clocks_.resize(index + 1);
+    }
+    return clocks_[index];
+}
+
 Result<void> MapFold::fold(RecordBatch records) {
-    Result<void> done =
-        job_.statement != nullptr ? fold_all<true>(records) : fold_all<false>(records);
+    Result<void> done = job_.event_time() != nullptr ? fold_all<Kind::event_time>(records)
+                        : job_.statement != nullptr  ? fold_all<Kind::statement>(records)
+                                                     : fold_all<Kind::flags>(records);
     Result<void> reported = tell_tally();
     return done ? reported : done;
 }
 
-template <bool kStatement>
+template <MapFold::Kind kKind>
 Result<void> MapFold::fold_all(RecordBatch records) {
     KSTREAM_CHECK(waiting_.empty(), "a record waits no longer than its batch is there");
     Filling* current = nullptr;
@@ -86,7 +103,7 @@ Result<void> MapFold::fold_all(RecordBatch records) {
             of = record.partition;
             current = &filling(of);
         }
-        if (Result<void> done = fold_one<kStatement>(record, *current); !done) {
+        if (Result<void> done = fold_one<kKind>(record, *current); !done) {
             return done;
         }
     }
@@ -94,7 +111,7 @@ Result<void> MapFold::fold_all(RecordBatch records) {
     return {};
 }
 
-template <bool kStatement>
+template <MapFold::Kind kKind>
 Result<void> MapFold::fold_one(const RecordView& record, Filling& into) {
     ++into.counts.read;
     ++counters_.records_read;
@@ -107,7 +124,7 @@ Result<void> MapFold::fold_one(const RecordView& record, Filling& into) {
         ++counters_.tombstones;
         return {};
     }
-    if constexpr (kStatement) {
+    if constexpr (kKind != Kind::flags) {
         if (reader_->wants_headers()) {
             if (Result<void> read = read_headers(record); !read) {
                 return read;
@@ -115,55 +132,108 @@ Result<void> MapFold::fold_one(const RecordView& record, Filling& into) {
         }
     }
     const RecordVerdict verdict = reader_->read(record);
+    [[maybe_unused]] std::int64_t watermark = kNoTime;
+    if constexpr (kKind == Kind::event_time) {
+        watermark = move_clock(record.partition);
+    }
     if (!verdict.ok) {
-        if (kStatement && verdict.filtered) {
+        if (kKind != Kind::flags && verdict.filtered) {
             ++into.counts.filtered;
             ++counters_.filtered;
             return {};
         }
         return bad_record(record, verdict, into);
     }
+    if constexpr (kKind == Kind::event_time) {
+        if (windows_) {
+            return fold_windowed(record, watermark, into);
+        }
+    }
     const GroupKey& group = reader_->group();
     if (group.values.size() == 1) {
         const GroupValue& only = group.values.front();
         const std::uint32_t key = recent_.find(static_cast<std::uint8_t>(only.type), only.text);
         if (key != KeyTable::kNone) [[likely]] {
-            add_read<kStatement>(key, into);
+            add_read<kKind>(key, into);
             return {};
         }
     }
     encode_state_key(group, key_buffer_);
-    if (keys_.outgrows_caches()) {
-        let_wait<kStatement>(record);
-        if (waiting_.size() == KeyTable::kTogether) {
-            add_waiting();
-        }
-        return {};
-    }
-    add_read<kStatement>(key_of(key_buffer_), into);
+    add_encoded<kKind>(record, into);
     return {};
 }
 
-Result<void> MapFold::read_headers(const RecordView& record) {
-    header_views_.clear();
-    if (ports_.headers != nullptr) {
-        Result<std::vector<HeaderView>> read = ports_.headers->headers(record);
-        if (!read) {
-            return std::unexpected(std::move(read.error()));
-        }
-        header_views_ = std::move(*read);
+// The decoded record, whose state key is in key_buffer_: with others of its kind, where the table
+// is too large for the caches.
+template <MapFold::Kind kKind>
+void MapFold::add_encoded(const RecordView& record, Filling& into) {
+    if (!keys_.outgrows_caches()) {
+        add_read<kKind>(key_of(key_buffer_), into);
+        return;
     }
+    let_wait<kKind>(record);
+    if (waiting_.size() == KeyTable::kTogether) {
+        add_waiting();
+    }
+}
+
+// A good record of a job with windows. `watermark` is that of its partition before it: by its own
+// time a record would never be in time.
+Result<void> MapFold::fold_windowed(const RecordView& record, std::int64_t watermark,
+                                    Filling& into) {
+    const std::optional<std::int64_t> time = reader_->event_time();
+    KSTREAM_CHECK(time.has_value(), "a good record has a time");
+    if (*time < pane_.start || *time >= pane_.end) {
+        pane_ = windows_->pane(*time);
+    }
+    const std::int64_t clock =
+        planted(PlantedBug::own_time_counts) ? std::max(watermark, *time) : watermark;
+    if (pane_.end + grace_ <= clock) {
+        return late_record(record, watermark, into);
+    }
+    const GroupKey& group = reader_->group();
+    if (group.values.size() == 1) {
+        const GroupValue& only = group.values.front();
+        const std::uint32_t key =
+            recent_windows_.find(static_cast<std::uint8_t>(only.type), only.text, pane_.start);
+        if (key != KeyTable::kNone) [[likely]] {
+            add_read<Kind::event_time>(key, into);
+            return {};
+        }
+    }
+    encode_state_key(group, pane_.start, key_buffer_);
+    add_encoded<Kind::event_time>(record, into);
+    return {};
+}
+
+// By the record that was read last: its time counts whatever else is wrong with it, and before
+// WHERE is asked, so that a watermark is of the log and not of the job. The watermark before it.
+std::int64_t MapFold::move_clock(PartitionId partition) {
+    SourceMark& next = clock(partition).next;
+    const std::int64_t before = next.watermark;
+    if (const std::optional<std::int64_t> time = reader_->event_time()) {
+        next.watermark = std::max(before, *time);
+    }
+    return before;
+}
+
+Result<void> MapFold::read_headers(const RecordView& record) {
+    Result<std::vector<HeaderView>> read = headers_of(record);
+    if (!read) {
+        return std::unexpected(std::move(read.error()));
+    }
+    header_views_ = std::move(*read);
     reader_->set_headers(header_views_);
     return {};
 }
 
 // The decoded record, whose state key is in key_buffer_.
-template <bool kStatement>
+template <MapFold::Kind kKind>
 void MapFold::let_wait(const RecordView& record) {
     waiting_.push_back({record.partition, static_cast<std::uint32_t>(waiting_keys_.size()),
                         static_cast<std::uint32_t>(key_buffer_.size())});
     waiting_keys_ += key_buffer_;
-    if constexpr (kStatement) {
+    if constexpr (kKind != Kind::flags) {
         const std::span<const StatementInput> inputs = reader_->statement_inputs();
         for (StatementInput input : inputs) {
             if (input.kind == StatementInput::Kind::text) {
@@ -215,9 +285,9 @@ void MapFold::add_waiting() {
 }
 
 // What the reader has just read.
-template <bool kStatement>
+template <MapFold::Kind kKind>
 void MapFold::add_read(std::uint32_t key, Filling& into) {
-    if constexpr (kStatement) {
+    if constexpr (kKind != Kind::flags) {
         add(key, reader_->statement_inputs(), into);
     } else {
         add(key, reader_->inputs(), into);
@@ -300,7 +370,7 @@ std::uint32_t MapFold::key_of(std::string_view state_key) {
     const KeyTable::Found found = keys_.find_or_insert(state_key);
     const std::size_t fields = job_.spec.group_by.size();
     if (found.inserted || fields == 1) {  // who needs its values
-        KSTREAM_CHECK(decode_state_key(state_key, fields, group_), "it was encoded a moment ago");
+        KSTREAM_CHECK(decode_state_key(state_key, shape_, group_), "it was encoded a moment ago");
     }
     if (found.inserted) {
         step_bytes_ += charge_.of(state_key);
@@ -308,7 +378,7 @@ std::uint32_t MapFold::key_of(std::string_view state_key) {
         // The key's partition is that of its result record, as Kafka's own clients hash it, so a
         // reader who looks for a key in the results finds all of it where it expects it.
         result_key_.clear();
-        append_result_key(result_key_, group_);
+        append_partition_key(result_key_, group_);
         if (planted(PlantedBug::partitioned_by_run)) {
             result_key_ += fmt::format("{}", job_.run_id);
         }
@@ -317,7 +387,12 @@ std::uint32_t MapFold::key_of(std::string_view state_key) {
     }
     if (fields == 1) {
         const GroupValue& only = group_.values.front();
-        recent_.remember(static_cast<std::uint8_t>(only.type), only.text, found.index);
+        const auto type = static_cast<std::uint8_t>(only.type);
+        if (group_.window_start) {
+            recent_windows_.remember(type, only.text, found.index, *group_.window_start);
+        } else {
+            recent_.remember(type, only.text, found.index);
+        }
     }
     return found.index;
 }
@@ -363,22 +438,46 @@ Result<void> MapFold::bad_record(const RecordView& record, const RecordVerdict& 
 }
 
 Result<void> MapFold::dead_letter(const RecordView& record, const RecordVerdict& verdict) {
-    std::vector<HeaderView> headers;
-    if (ports_.headers != nullptr) {
-        Result<std::vector<HeaderView>> read = ports_.headers->headers(record);
-        if (!read) {
-            return std::unexpected(std::move(read.error()));
-        }
-        headers = std::move(*read);
+    const Result<std::vector<HeaderView>> headers = headers_of(record);
+    if (!headers) {
+        return std::unexpected(headers.error());
     }
-    append_dead_letter(dead_letters_,
+    append_dead_letter(set_aside_,
                        PartitionId{record.partition.value % config_.dead_letter_partitions},
                        {.record = record,
-                        .headers = headers,
+                        .headers = *headers,
                         .source_topic = job_.spec.source_topic,
                         .reason = verdict.reason,
                         .field = bad_subject(job_, *reader_, verdict)},
                        config_.max_dead_letter_bytes);
+    return {};
+}
+
+Result<std::vector<HeaderView>> MapFold::headers_of(const RecordView& record) const {
+    return ports_.headers == nullptr ? std::vector<HeaderView>{} : ports_.headers->headers(record);
+}
+
+// Of the window in pane_.
+Result<void> MapFold::late_record(const RecordView& record, std::int64_t watermark, Filling& into) {
+    ++into.counts.late;
+    ++counters_.late;
+    const Result<std::vector<HeaderView>> headers = headers_of(record);
+    if (!headers) {
+        return std::unexpected(headers.error());
+    }
+    if (!planted(PlantedBug::late_records_lost)) {
+        append_late_record(set_aside_,
+                           PartitionId{record.partition.value % config_.late_partitions},
+                           {.record = record,
+                            .headers = *headers,
+                            .source_topic = job_.spec.source_topic,
+                            .event_time = reader_->event_time().value_or(kNoTime),
+                            .watermark = watermark,
+                            .window_start = pane_.start,
+                            .window_end = pane_.end,
+                            .late_by = grace_needed(watermark, pane_.end) - grace_},
+                           config_.max_late_bytes);
+    }
     return {};
 }
 
@@ -392,6 +491,7 @@ Result<void> MapFold::tell_tally() {
     more.aggregated = counters_.records_aggregated - reported_.aggregated;
     more.tombstones = counters_.tombstones - reported_.tombstones;
     more.filtered = counters_.filtered - reported_.filtered;
+    more.late = counters_.late - reported_.late;
     for (std::size_t i = 0; i < kBadReasonCount; ++i) {
         more.bad[i] = counters_.bad_records[i] - reported_.bad[i];
     }
@@ -402,6 +502,7 @@ Result<void> MapFold::tell_tally() {
     reported_ = {.read = counters_.records_read,
                  .aggregated = counters_.records_aggregated,
                  .filtered = counters_.filtered,
+                 .late = counters_.late,
                  .tombstones = counters_.tombstones,
                  .bad = counters_.bad_records};
     return ports_.tally->add(more);
@@ -410,7 +511,7 @@ Result<void> MapFold::tell_tally() {
 bool MapFold::fills(std::size_t times) const {
     // By what is in use: capacity outlives a step.
     return step_bytes_ > times * config_.max_step_bytes ||
-           dead_letters_.memory_bytes() > times * config_.max_letters_bytes;
+           set_aside_.memory_bytes() > times * config_.max_letters_bytes;
 }
 
 BatchHeader MapFold::header(BatchKind kind, const Step& step) const {
@@ -434,6 +535,10 @@ BatchHeader MapFold::header(BatchKind kind, const Step& step) const {
                 (header.oldest_timestamp_ms < 0 || filled.oldest_ms < header.oldest_timestamp_ms)) {
                 header.oldest_timestamp_ms = filled.oldest_ms;
             }
+        }
+        if (kind == BatchKind::step && index < clocks_.size()) {
+            source.watermark_before = clocks_[index].sealed.watermark;
+            source.watermark = clocks_[index].next.watermark;
         }
         KSTREAM_CHECK(source.counts.balanced(), "every record read is accounted for");
         header.ranges.push_back(std::move(source));
@@ -468,7 +573,10 @@ Result<void> MapFold::seal(Step& step) {
                       step.outputs);
     }
     if (!planted(PlantedBug::dead_letters_lost)) {
-        step.outputs.append_all(dead_letters_);
+        step.outputs.append_all(set_aside_);
+    }
+    for (Clock& one : clocks_) {
+        one.sealed = one.next;
     }
     clear_filling();
     return {};
@@ -593,6 +701,9 @@ void MapFold::write_batches(BatchHeader head, PartitionId to, std::span<const st
 }
 
 void MapFold::committed(std::int64_t now_wall_ms) {
+    for (Clock& one : clocks_) {
+        one.committed = one.sealed;
+    }
     if (flight_oldest_ms_ >= 0) {
         counters_.append_to_commit_seconds.record(
             static_cast<double>(std::max<std::int64_t>(0, now_wall_ms - flight_oldest_ms_)) /
@@ -609,6 +720,9 @@ void MapFold::clear_filling() {
     step_bytes_ = 0;
     keys_.clear();
     recent_.clear();
+    if (windows_) {
+        recent_windows_.clear();
+    }
     slots_.clear();
     texts_.clear();
     if (elements_.size() > 0) {
@@ -620,7 +734,7 @@ void MapFold::clear_filling() {
         values_.clear();
     }
     key_to_.clear();
-    dead_letters_.clear();
+    set_aside_.clear();
     for (Filling& filled : filling_) {
         filled = Filling{{}, -1, std::vector<Slot>(job_.kinds.size())};
     }
@@ -628,12 +742,46 @@ void MapFold::clear_filling() {
 
 void MapFold::undo_filling() {
     clear_filling();
+    for (Clock& one : clocks_) {
+        if (!planted(PlantedBug::watermark_not_taken_back)) {
+            one.next = one.sealed;
+        }
+    }
+}
+
+// But for its marks a sealed step is nothing but its records.
+void MapFold::undo_in_flight() {
+    for (Clock& one : clocks_) {
+        if (!planted(PlantedBug::watermark_not_taken_back)) {
+            one.next = one.sealed = one.committed;
+        }
+    }
+}
+
+void MapFold::resume(PartitionId partition, const SourceMark& mark) {
+    if (job_.event_time() != nullptr) {
+        const SourceMark known = planted(PlantedBug::watermark_forgotten) ? SourceMark{} : mark;
+        clock(partition) = {known, known, known};
+    }
+}
+
+std::int64_t MapFold::watermark(PartitionId partition) const {
+    const auto index = static_cast<std::size_t>(partition.value);
+    return index < clocks_.size() ? clocks_[index].committed.watermark : kNoTime;
+}
+
+std::optional<SourceMark> MapFold::sealed_mark(PartitionId partition) const {
+    const auto index = static_cast<std::size_t>(partition.value);
+    return job_.event_time() == nullptr ? std::nullopt
+           : index < clocks_.size()     ? std::optional{clocks_[index].sealed}
+                                        : std::optional{SourceMark{}};
 }
 
 void MapFold::drop(std::span<const PartitionId> partitions) {
     for (const PartitionId partition : partitions) {
         KSTREAM_CHECK(filling(partition).counts.read == 0 || planted(PlantedBug::release_at_revoke),
                       "no step holds a dropped partition");
+        resume(partition, {});
     }
 }
 
@@ -643,7 +791,7 @@ StateStatus MapFold::state() const {
     state.bytes = keys_.memory_bytes() + slots_.capacity() * sizeof(Slot) + texts_.memory_bytes() +
                   elements_.memory_bytes() + sorted_.capacity() * sizeof(OwnedElement) +
                   values_.memory_bytes() + key_to_.capacity() * sizeof(PartitionId) +
-                  dead_letters_.memory_bytes();
+                  set_aside_.memory_bytes();
     return state;
 }
 

@@ -27,7 +27,7 @@ MapTakeover::MapTakeover(const Job& job, StartPolicy from, ClusterQueries& queri
                          LogReader& reader, const Clock& clock, Log& log, Duration patience)
     : StagedTakeover(job,
                      {.input = TopicRole::source,
-                      .group = "map",
+                      .group = kMapGroupSuffix,
                       .held_back = "the committed offsets",
                       .stages = static_cast<int>(Stage::end)},
                      queries, reader, clock, log, patience),
@@ -171,7 +171,11 @@ Result<bool> MapTakeover::settle_known(std::vector<ReadyPartition>& ready) {
             return there;
         }
         if (*there) {
-            ready.push_back({partition, *asked.committed, false});
+            const OffsetMark mark = asked.mark.value_or(OffsetMark{});
+            ready.push_back({.partition = partition,
+                             .position = *asked.committed,
+                             .step = mark.step,
+                             .mark = mark.source.value_or(SourceMark{})});
         }
         entry = active_.erase(entry);
     }
@@ -248,7 +252,7 @@ Result<bool> MapTakeover::read_range(TopicRole topic, Range& range) {
 
 // The newest step, which need not be the last one in the log: one that came twice stands after the
 // ones that followed it.
-void MapTakeover::note_chain_end(PartitionId partition, Offset end) {
+void MapTakeover::note_chain_end(PartitionId partition, ChainEnd end) {
     const auto [known, is_new] = chain_end_.emplace(partition, end);
     if (!is_new) {
         known->second = std::max(known->second, end);
@@ -260,7 +264,7 @@ Result<void> MapTakeover::note_record(TopicRole topic, const RecordView& record)
         if (record.key() != meta_key()) {
             return {};
         }
-        Result<Meta> meta = decode_meta_value(record.value(), job_.kinds);
+        Result<Meta> meta = decode_meta_value(record.value(), job_.form());
         if (!meta) {
             return std::unexpected(std::move(meta.error()));
         }
@@ -269,12 +273,12 @@ Result<void> MapTakeover::note_record(TopicRole topic, const RecordView& record)
             return ours;
         }
         for (const SourceProgress& source : meta->sources) {
-            note_chain_end(source.partition, source.applied);
+            note_chain_end(source.partition, {source.applied, source.watermark});
         }
         repartition_.from = meta->repartition_position;
         return {};
     }
-    if (auto decoded = decode_delta_batch(record.value(), job_.kinds, batch_); !decoded) {
+    if (auto decoded = decode_delta_batch(record.value(), job_.form(), batch_); !decoded) {
         return decoded;
     }
     if (Result<void> ours =
@@ -283,7 +287,7 @@ Result<void> MapTakeover::note_record(TopicRole topic, const RecordView& record)
         return ours;
     }
     for (const SourceRange& range : batch_.header.ranges) {
-        note_chain_end(range.partition, range.to);
+        note_chain_end(range.partition, {range.to, range.watermark});
     }
     return {};
 }
@@ -296,17 +300,20 @@ Result<bool> MapTakeover::settle_chained(std::vector<ReadyPartition>& ready) {
             ++entry;
             continue;
         }
-        const Result<bool> there = believe(partition, chained->second, asked);
+        const ChainEnd end = chained->second;
+        const Result<bool> there = believe(partition, end.position, asked);
         if (!there) {
             return there;
         }
         if (*there) {
-            log_.write(LogLevel::warn,
-                       "no committed offset, but the totals know the partition: resuming where its "
-                       "chain ends",
-                       {{"partition", std::int64_t{partition.value}},
-                        {"position", chained->second.value}});
-            ready.push_back({partition, chained->second, false});
+            log_.write(
+                LogLevel::warn,
+                "no committed offset, but the totals know the partition: resuming where its "
+                "chain ends",
+                {{"partition", std::int64_t{partition.value}}, {"position", end.position.value}});
+            ready.push_back({.partition = partition,
+                             .position = end.position,
+                             .mark = {.watermark = end.watermark}});
         }
         entry = active_.erase(entry);
     }
@@ -332,6 +339,14 @@ Result<bool> MapTakeover::resolve_from(std::vector<ReadyPartition>& ready) {
         Offset base = asked.input_start;
         const bool added_later =
             partition.value >= static_cast<std::int32_t>(job_.identity.initial_source_partitions);
+        if (added_later && job_.has_windows()) {
+            return fail(ExitCode::identity,
+                        fmt::format("topic {} has a new partition {}, and the windows of this job "
+                                    "are those of the {} partitions that it began with",
+                                    job_.spec.source_topic, partition.value,
+                                    job_.identity.initial_source_partitions),
+                        "run `kstream reset` to begin again with all partitions");
+        }
         if (added_later && planted(PlantedBug::added_partition_from_end)) {
             base = asked.input_end;
         }
@@ -342,7 +357,7 @@ Result<bool> MapTakeover::resolve_from(std::vector<ReadyPartition>& ready) {
         }
         log_.write(LogLevel::info, "partition opened",
                    {{"partition", std::int64_t{partition.value}}, {"base", base.value}});
-        ready.push_back({partition, base, true});
+        ready.push_back({.partition = partition, .position = base, .open = true});
     }
     active_.clear();
     return true;

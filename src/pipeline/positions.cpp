@@ -1,5 +1,7 @@
 #include "kstream/pipeline/positions.hpp"
 
+#include "kstream/codec/identity.hpp"
+
 #include <algorithm>
 
 namespace kstream {
@@ -39,15 +41,16 @@ void Positions::revoke(std::span<const PartitionId> partitions) {
     }
 }
 
-bool Positions::take_over(PartitionId partition, Offset position, bool unread) {
-    Track& t = track(partition);
+bool Positions::take_over(const ReadyPartition& ready) {
+    Track& t = track(ready.partition);
     if (t.revoking) {
         return false;
     }
-    enter_phase(t.phase, unread ? PartitionEvent::ready_unread : PartitionEvent::ready,
+    enter_phase(t.phase, ready.open ? PartitionEvent::ready_unread : PartitionEvent::ready,
                 kPartitionTransitions);
-    t.committed = t.sealed = t.next = position;
-    return !unread;
+    t.committed = t.sealed = t.next = ready.position;
+    t.committed_step = ready.step;
+    return !ready.open;
 }
 
 std::vector<PartitionId> Positions::forget() {
@@ -90,7 +93,7 @@ std::vector<StepRange> Positions::unsealed(std::optional<PartitionId> also) cons
         const Track& t = tracks_[i];
         KSTREAM_CHECK(t.sealed == t.committed, "no step is in flight, so all sealed is committed");
         if (t.next > t.sealed || (also == number(i) && t.phase == PartitionPhase::active)) {
-            ranges.push_back({number(i), t.sealed, t.next});
+            ranges.push_back({number(i), t.sealed, t.next, next_step(t)});
         }
     }
     return ranges;
@@ -99,8 +102,8 @@ std::vector<StepRange> Positions::unsealed(std::optional<PartitionId> also) cons
 std::vector<StepRange> Positions::unopened() const {
     std::vector<StepRange> ranges;
     for (const PartitionId partition : in(PartitionPhase::opening)) {
-        const Offset base = tracks_[static_cast<std::size_t>(partition.value)].committed;
-        ranges.push_back({partition, base, base});
+        const Track& t = tracks_[static_cast<std::size_t>(partition.value)];
+        ranges.push_back({partition, t.committed, t.committed, next_step(t)});
     }
     return ranges;
 }
@@ -116,6 +119,7 @@ std::vector<PartitionPosition> Positions::commit(std::span<const StepRange> rang
     for (const StepRange& range : ranges) {
         Track& t = track(range.partition);
         t.committed = range.to;
+        t.committed_step = range.step;
         if (open &&
             !(planted(PlantedBug::release_at_revoke) && t.phase != PartitionPhase::opening)) {
             enter_phase(t.phase, PartitionEvent::opened, kPartitionTransitions);
@@ -185,8 +189,17 @@ bool Positions::agree_with(const QueryAnswer& committed) const {
         if (t.phase == PartitionPhase::opening) {
             return !of.offset;
         }
-        return t.phase != PartitionPhase::active || of.offset == t.committed;
+        return t.phase != PartitionPhase::active || is_at(of, t.committed, t.committed_step);
     });
+}
+
+bool Positions::is_at(const OffsetAnswer& committed, Offset offset, std::uint64_t step) {
+    if (committed.offset != offset || step == 0 || planted(PlantedBug::step_not_compared)) {
+        return committed.offset == offset;
+    }
+    // What does not parse, a takeover refuses in words.
+    const Result<OffsetMetadata> metadata = parse_offset_metadata(committed.metadata);
+    return metadata && metadata->mark && metadata->mark->step == step;
 }
 
 }  // namespace kstream

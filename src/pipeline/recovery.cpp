@@ -106,14 +106,17 @@ Recovery::Finding Recovery::judge(std::span<const StepRange> ranges, bool opens,
     bool all_behind = true;
     bool reported = false;
     for (std::size_t i = 0; i < ranges.size(); ++i) {
-        if (!opens && ranges[i].from == ranges[i].to) {
+        const StepRange& range = ranges[i];
+        if (!opens && range.from == range.to && range.step == 0) {
             continue;  // written without a record: the offset is the same before and after
         }
         reported = true;
-        const std::optional<Offset>& offset = answer.offsets[i].offset;
-        const bool before = opens ? !offset : offset == ranges[i].from;
-        all_before = all_before && before;
-        all_behind = all_behind && offset == ranges[i].to;
+        const OffsetAnswer& committed = answer.offsets[i];
+        const bool first = opens || range.step == 1;
+        all_before = all_before && (first ? !committed.offset
+                                          : Positions::is_at(committed, range.from,
+                                                             range.step == 0 ? 0 : range.step - 1));
+        all_behind = all_behind && Positions::is_at(committed, range.to, range.step);
     }
     if (!reported) {
         return Finding::unknown;

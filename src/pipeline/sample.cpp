@@ -46,11 +46,6 @@ Sample::Sample(const Job& job, Log& log, const HeaderReader* headers)
 
 Result<void> Sample::fold(RecordBatch records) {
     for (const RecordView& record : records) {
-        if (!read_.contains(record.partition)) {
-            if (Result<void> opened = open(record.partition, record.record_offset); !opened) {
-                return opened;
-            }
-        }
         read_.at(record.partition).to = Offset{record.record_offset.value + 1};
     }
     if (Result<void> folded = map_.fold(records); !folded) {
@@ -60,10 +55,16 @@ Result<void> Sample::fold(RecordBatch records) {
 }
 
 // P3: the base of a partition is known before its first record.
-Result<void> Sample::open(PartitionId partition, Offset at) {
-    read_[partition] = {partition, at, at};
+Result<void> Sample::open(std::span<const SampleRange> ranges) {
+    if (ranges.empty()) {
+        return {};  // and nothing comes
+    }
     Step step;
-    step.ranges.push_back({partition, at, at});
+    for (const SampleRange& range : ranges) {
+        const StepRange base{range.partition, range.from, range.from};
+        read_[range.partition] = base;
+        step.ranges.push_back(base);
+    }
     if (Result<void> sealed = map_.seal_open(step); !sealed) {
         return sealed;
     }
@@ -71,6 +72,9 @@ Result<void> Sample::open(PartitionId partition, Offset at) {
 }
 
 Result<void> Sample::hand_on() {
+    if (read_.empty()) {
+        return {};
+    }
     Step step;
     for (auto& [partition, range] : read_) {
         step.ranges.push_back(range);
@@ -131,6 +135,7 @@ Result<void> Sample::add(const RecordTally& more) {
     counts_.read += more.read;
     counts_.aggregated += more.aggregated;
     counts_.filtered += more.filtered;
+    counts_.late += more.late;
     counts_.tombstones += more.tombstones;
     for (std::size_t i = 0; i < kBadReasonCount; ++i) {
         counts_.bad[i] += more.bad[i];

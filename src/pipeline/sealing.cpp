@@ -14,8 +14,8 @@ constexpr Duration kPromptTailInterval = std::chrono::milliseconds{20};
 
 }  // namespace
 
-Sealing::Sealing(std::string offset_metadata, bool tail_at_once, Parts parts)
-    : offset_metadata_(std::move(offset_metadata)),
+Sealing::Sealing(const Identity& identity, bool tail_at_once, Parts parts)
+    : identity_(identity),
       parts_(parts),
       tail_interval_(tail_at_once ? kPromptTailInterval : kTailInterval),
       tail_checked_(parts.clock.now()) {}
@@ -67,7 +67,9 @@ Result<void> Sealing::submit(Step step, bool opens) {
         parts_.positions.seal(step.ranges);
         parts_.filling.emptied();
     }
-    step.offset_metadata = offset_metadata_;
+    for (const StepRange& range : step.ranges) {
+        step.offset_metadata.push_back(metadata_of(range));
+    }
     parts_.step.submit(step, opens, parts_.clock.now());
     for (StepRange& range : step.ranges) {
         if (!opens && planted(PlantedBug::committed_one_too_high)) {
@@ -80,6 +82,14 @@ Result<void> Sealing::submit(Step step, bool opens) {
     parts_.sink.submit(std::move(step));
     parts_.report.enter(LoopPhase::other);
     return {};
+}
+
+std::string Sealing::metadata_of(const StepRange& range) const {
+    OffsetMetadata metadata{.identity = identity_, .mark = std::nullopt};
+    if (range.step > 0) {
+        metadata.mark = {.step = range.step, .source = parts_.fold.sealed_mark(range.partition)};
+    }
+    return offset_metadata_text(metadata);
 }
 
 }  // namespace kstream

@@ -138,10 +138,12 @@ Result<bool> StagedTakeover::take_committed() {
         if (entry == active_.end() || !offset.offset) {
             continue;
         }
-        if (auto same = check_offset_identity(job_, offset, kind_.group); !same) {
-            return std::unexpected(std::move(same.error()));
+        auto mark = check_offset_identity(job_, offset, kind_.group);
+        if (!mark) {
+            return std::unexpected(std::move(mark.error()));
         }
         entry->second.committed = offset.offset;
+        entry->second.mark = *mark;
     }
     return true;
 }

@@ -16,10 +16,11 @@ StepLoop::StepLoop(StepLoopConfig config, StepLoopPorts ports, Fold& fold, Takeo
       ports_(ports),
       fold_(fold),
       takeover_(takeover),
+      positions_(config_.event_time),
       filling_(config_.commit_interval),
       revocation_(config_.revoke_deadline),
       report_(config_.stage, config_.worker, ports.clock, ports.log, ports.status),
-      sealing_(config_.offset_metadata, config_.commit_tail_at_once,
+      sealing_(config_.identity, config_.commit_tail_at_once,
                {ports.source, ports.sink, ports.clock, fold, positions_, step_, filling_, report_}),
       intake_(config_.folded_together, fold, positions_, filling_, ports.clock) {}
 
@@ -277,9 +278,10 @@ Result<void> StepLoop::advance_takeover() {
         return done;
     }
     std::vector<PartitionPosition> start;
-    for (const ReadyPartition& ready : ready_) {
-        const bool unread = ready.open && !planted(PlantedBug::open_step_left_out);
-        if (positions_.take_over(ready.partition, ready.position, unread)) {
+    for (ReadyPartition& ready : ready_) {
+        ready.open = ready.open && !planted(PlantedBug::open_step_left_out);
+        fold_.resume(ready.partition, ready.mark);
+        if (positions_.take_over(ready)) {
             start.push_back({ready.partition, ready.position});
         }
     }

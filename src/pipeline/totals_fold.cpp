@@ -28,9 +28,9 @@ bool can_be_shown(std::string_view result_key) {
            });
 }
 
-std::string result_key_of(std::string_view state_key, std::size_t fields) {
+std::string result_key_of(std::string_view state_key, const KeyShape& shape) {
     GroupKey group;
-    KSTREAM_CHECK(decode_state_key(state_key, fields, group),
+    KSTREAM_CHECK(decode_state_key(state_key, shape, group),
                   "state keys were checked when they came in");
     std::string key;
     append_result_key(key, group);
@@ -79,7 +79,7 @@ Result<void> TotalsFold::fold_batch(const RecordView& record, TotalsState& state
                                     record.partition.value, record.record_offset.value);
         return std::unexpected(std::move(error));
     };
-    if (Result<void> decoded = decode_delta_batch(record.value(), job_.kinds, batch_); !decoded) {
+    if (Result<void> decoded = decode_delta_batch(record.value(), job_.form(), batch_); !decoded) {
         return at_record(std::move(decoded.error()));
     }
     if (Result<void> ours =
@@ -236,19 +236,23 @@ bool TotalsFold::full() const {
 
 // One partition after the other: each that takes part in a step writes a meta record.
 std::optional<PartitionId> TotalsFold::more_to_write() const {
-    const auto more =
-        std::ranges::find_if(states_, [](const auto& entry) { return entry.second->has_again(); });
+    const auto more = std::ranges::find_if(states_, [](const auto& entry) {
+        return entry.second->has_again() || entry.second->has_to_close();
+    });
     return more == states_.end() ? std::nullopt : std::optional{more->first};
 }
 
 Result<void> TotalsFold::seal(Step& step) {
     in_flight_.clear();
-    const std::optional<PartitionId> again = more_to_write();
+    const std::optional<PartitionId> more = more_to_write();
+    std::uint64_t closed_keys = config_.max_closed_keys;
+    std::size_t closed_bytes = config_.max_closed_bytes;
     for (const StepRange& range : step.ranges) {
         TotalsState& state = *states_.at(range.partition);
-        if (range.partition == again) {
+        if (range.partition == more) {
             state.fill_again(config_.max_again_keys, config_.max_again_bytes);
         }
+        state.close(closed_keys, closed_bytes);
         state.seal(range.to, step.outputs);
         step.log_ends.push_back({TopicRole::changelog, range.partition, state.changelog_end()});
         in_flight_.push_back(range.partition);
@@ -256,6 +260,11 @@ Result<void> TotalsFold::seal(Step& step) {
     flight_oldest_ms_ = filling_oldest_ms_;
     filling_oldest_ms_ = -1;
     return {};
+}
+
+std::int64_t TotalsFold::watermark(PartitionId partition) const {
+    const auto state = states_.find(partition);
+    return state == states_.end() ? kNoTime : state->second->clock();
 }
 
 Result<void> TotalsFold::seal_open(Step&) {
@@ -266,7 +275,7 @@ Result<void> TotalsFold::seal_open(Step&) {
 void TotalsFold::committed(std::int64_t now_wall_ms) {
     for (const PartitionId partition : in_flight_) {
         TotalsState& state = *states_.at(partition);
-        state.committed();
+        counters_.keys_closed += state.committed();
         note_went_over(state);
         if (config_.write_again && state.again_sealed() && !written_again_.contains(partition)) {
             note_written_again(state);
@@ -297,7 +306,7 @@ void TotalsFold::note_went_over(TotalsState& state) {
     }
     log_.write(LogLevel::warn, "more different values than --max-distinct: NULL from now on",
                {{"expression", expression},
-                {"key", result_key_of(state.state_key(first.key), job_.spec.group_by.size())},
+                {"key", result_key_of(state.state_key(first.key), job_.key_shape())},
                 {"max_distinct", static_cast<std::int64_t>(job_.spec.max_distinct)},
                 {"partition", std::int64_t{state.partition().value}},
                 {"sets", static_cast<std::int64_t>(sets.size())}});
@@ -362,7 +371,7 @@ StateAnswer TotalsFold::answer(const StateQuestion& question) const {
 StateEntry TotalsFold::entry(const TotalsState& state, std::uint32_t index,
                              std::span<const Slot> slots) const {
     GroupKey group;
-    KSTREAM_CHECK(decode_state_key(state.state_key(index), job_.spec.group_by.size(), group),
+    KSTREAM_CHECK(decode_state_key(state.state_key(index), job_.key_shape(), group),
                   "state keys were checked when they came in");
     StateEntry entry{.partition = state.partition(), .index = index, .key = {}, .value = {}};
     append_result_key(entry.key, group);
@@ -373,12 +382,13 @@ StateEntry TotalsFold::entry(const TotalsState& state, std::uint32_t index,
 }
 
 void TotalsFold::find_entry(const StateQuestion& question, StateAnswer& answer) const {
-    const auto state_key = state_key_of(question.key, job_.spec.group_by.size());
+    const auto state_key = state_key_of(question.key, job_.key_shape());
     if (!state_key) {
         return;
     }
     answer.key_partition =
-        partition_for_key(question.key, static_cast<int>(job_.identity.state_partitions));
+        partition_for_key(partition_key_of(question.key, job_.key_shape()).value_or(""),
+                          static_cast<int>(job_.identity.state_partitions));
     const auto found = states_.find(*answer.key_partition);
     if (found == states_.end()) {
         return;
@@ -400,9 +410,13 @@ void TotalsFold::list_entries(const StateQuestion& question, StateAnswer& answer
             continue;
         }
         const std::size_t left = question.max_entries - answer.entries.size();
-        const auto some = static_cast<std::uint32_t>(std::min<std::size_t>(keys - first, left));
-        const auto counted = std::views::iota(first, first + some);
-        const std::vector<std::uint32_t> indexes(counted.begin(), counted.end());
+        std::vector<std::uint32_t> indexes;
+        std::uint32_t next_index = first;
+        for (; next_index < keys && indexes.size() < left; ++next_index) {
+            if (!state.is_gone(next_index)) {
+                indexes.push_back(next_index);
+            }
+        }
         const auto rows = state.committed_slots(indexes);
         for (std::size_t i = 0; i < rows.size(); ++i) {
             StateEntry next = entry(state, indexes[i], rows[i]);
@@ -413,7 +427,7 @@ void TotalsFold::list_entries(const StateQuestion& question, StateAnswer& answer
             }
             answer.entries.push_back(std::move(next));
         }
-        if (first + rows.size() < keys) {
+        if (next_index < keys) {
             answer.more = true;
             return;
         }
@@ -422,6 +436,9 @@ void TotalsFold::list_entries(const StateQuestion& question, StateAnswer& answer
 
 // First come, first shown. Only committed keys, whose indexes do not change.
 void TotalsFold::choose_shown_keys() {
+    if (job_.has_windows()) {
+        return;  // a series for each window would never end
+    }
     std::size_t count = 0;
     for (const auto& entry : shown_) {
         count += entry.second.keys.size();
@@ -430,7 +447,7 @@ void TotalsFold::choose_shown_keys() {
         Shown& shown = shown_[partition];
         while (count < config_.shown_keys && shown.looked_at < state->committed_keys()) {
             const std::uint32_t index = shown.looked_at++;
-            if (can_be_shown(result_key_of(state->state_key(index), job_.spec.group_by.size()))) {
+            if (can_be_shown(result_key_of(state->state_key(index), job_.key_shape()))) {
                 shown.keys.push_back(index);
                 ++count;
             }

@@ -27,7 +27,7 @@ TotalsTakeover::TotalsTakeover(const Job& job, TotalsFold& fold, ClusterQueries&
                                LogReader& reader, const Clock& clock, Log& log, Duration patience)
     : StagedTakeover(job,
                      {.input = TopicRole::repartition,
-                      .group = "totals",
+                      .group = kTotalsGroupSuffix,
                       .held_back = "the changelog or the committed offsets",
                       .stages = static_cast<int>(Stage::end)},
                      queries, reader, clock, log, patience),
@@ -239,6 +239,14 @@ Result<void> TotalsTakeover::finish(PartitionId partition, const Asked& asked,
             "the changelog was truncated (an unclean leader election?), or offsets were changed by "
             "hand; run `kstream reset` to start over");
     }
+    if (meta && asked.mark && asked.mark->step != meta->transaction) {
+        return fail(
+            ExitCode::integrity,
+            fmt::format("totals partition {}: transaction {} is committed, the changelog is at {}",
+                        partition.value, asked.mark->step, meta->transaction),
+            "the changelog was truncated (an unclean leader election?), or offsets were changed by "
+            "hand; run `kstream reset` to start over");
+    }
     if (meta) {
         if (auto ours =
                 check_identity(job_, meta->identity, "the stored totals belong to another job",
@@ -270,7 +278,8 @@ Result<void> TotalsTakeover::finish(PartitionId partition, const Asked& asked,
                 {"seconds", fmt::format("{:.3f}", took)}});
     state->set_changelog_end(asked.changelog_end);
     fold_.install(std::move(state));
-    ready.push_back({partition, position, false});
+    ready.push_back(
+        {.partition = partition, .position = position, .step = meta ? meta->transaction : 0});
     return {};
 }
 

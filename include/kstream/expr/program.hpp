@@ -84,6 +84,7 @@ struct Leaves {
     std::span<const HeaderView> headers{};
     std::span<const Value> groups{};  // after aggregation
     std::span<const Value> aggregates{};
+    std::span<const Value> window{};  // start and end
 };
 
 // Not thread-safe; one per loop. The program stays where it is.

@@ -7,11 +7,13 @@
 #include "kstream/expr/finish.hpp"
 #include "kstream/expr/program.hpp"
 #include "kstream/expr/value.hpp"
+#include "kstream/expr/window.hpp"
 #include "kstream/expr/zone.hpp"
 #include "kstream/job/plan.hpp"
 #include "kstream/job/statement.hpp"
 #include "kstream/model/group_key.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -39,7 +41,8 @@ public:
                                                             const SideValues* side = nullptr);
 
 private:
-    Projection(const job::Statement& statement, const job::Plan& plan);
+    Projection(const job::Statement& statement, const job::Plan& plan,
+               std::optional<Windows> windows);
 
     [[nodiscard]] Value group_value(const GroupValue& value, job::ValueType type);
 
@@ -51,6 +54,8 @@ private:
     std::unique_ptr<Evaluator> evaluator_;
     std::vector<Value> groups_;
     std::vector<Value> aggregates_;
+    std::optional<Windows> windows_;
+    std::array<Value, 2> window_;  // start and end
     std::vector<Value> row_;
 };
 

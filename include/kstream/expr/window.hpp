@@ -36,6 +36,10 @@ public:
     // Panes of one job tile the line: each instant lies in one, and it ends where the next begins.
     [[nodiscard]] TimeSpan pane(std::int64_t time) const;
 
+    // The end of the window that begins there, which is none of a pane's: of session, of one in
+    // which nothing has come since.
+    [[nodiscard]] std::int64_t end_from(std::int64_t start) const;
+
     // Of hop: the windows that a pane of it is part of, 1 or more. Each is `size` long.
     [[nodiscard]] WindowStarts over(const TimeSpan& pane) const;
 

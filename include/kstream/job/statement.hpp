@@ -208,6 +208,8 @@ struct EventTime {
     std::int64_t within = 0;                                   // of unique_by
 
     static constexpr std::int64_t kDefaultMaxAhead = 3'600'000;
+
+    [[nodiscard]] bool has_windows() const { return window.kind != WindowKind::none; }
 };
 
 // Of a hopping window: what all of its windows are made of is at most this many to one of them.

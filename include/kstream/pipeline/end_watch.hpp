@@ -53,6 +53,8 @@ private:
         Offset from;        // where reading began
         bool seen = false;  // a meta record was read
         std::map<PartitionId, Offset> applied;
+        std::uint64_t to_close =
+            0;  // keys of windows that have ended and are still to be published
         Offset repartition_position;
     };
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "kstream/error.hpp"
+#include "kstream/model/event_time.hpp"
 #include "kstream/model/ids.hpp"
 #include "kstream/model/record.hpp"
 #include "kstream/ports/clock.hpp"
@@ -52,6 +53,20 @@ public:
     // A step that gives never-read partitions their base (P3): step.ranges are empty ranges.
     // Precondition: none in flight. Only the map fold has such steps.
     [[nodiscard]] virtual Result<void> seal_open(Step& step) = 0;
+
+    // Of a job with event time, in the map loop: where a source partition stands that enters
+    // service or was opened (mark of its committed position), and what is to be committed with the
+    // position that was sealed last.
+    virtual void resume(PartitionId /*partition*/, const SourceMark& /*mark*/) {}
+    [[nodiscard]] virtual std::optional<SourceMark> sealed_mark(PartitionId /*partition*/) const {
+        return std::nullopt;
+    }
+
+    // Of a job with event time, for those who look: of a source partition its watermark where it is
+    // committed, of a state partition up to where windows are closed. kNoTime: none yet.
+    [[nodiscard]] virtual std::int64_t watermark(PartitionId /*partition*/) const {
+        return kNoTime;
+    }
 
     // The step in flight is committed: its changes are now what is undone to. `now_wall_ms` for
     // latency figures.

@@ -3,13 +3,19 @@
 // differences.
 #pragma once
 
+#include "kstream/codec/identity.hpp"
 #include "kstream/error.hpp"
 #include "kstream/pipeline/job.hpp"
 #include "kstream/ports/cluster_queries.hpp"
 
+#include <optional>
 #include <string_view>
 
 namespace kstream {
+
+// What the groups' names end in, as messages say them.
+inline constexpr std::string_view kMapGroupSuffix = "map";
+inline constexpr std::string_view kTotalsGroupSuffix = "totals";
 
 inline constexpr std::string_view kChooseAnother =
     "choose another --application-id and another --output-topic, or run `kstream reset` to begin "
@@ -21,8 +27,9 @@ inline constexpr std::string_view kChooseAnother =
                                           std::string_view what, std::string_view hint,
                                           std::string_view stored_spec = {});
 
-// Of a committed offset, by the metadata that it was committed with.
-[[nodiscard]] Result<void> check_offset_identity(const Job& job, const OffsetAnswer& answer,
-                                                 std::string_view group_suffix);
+// Of a committed offset, by the metadata that it was committed with; gives its mark, of a job with
+// event time.
+[[nodiscard]] Result<std::optional<OffsetMark>> check_offset_identity(
+    const Job& job, const OffsetAnswer& answer, std::string_view group_suffix);
 
 }  // namespace kstream

@@ -1,16 +1,22 @@
 // What both loops of a worker know about the job: fixed from before the group is joined.
 #pragma once
 
+#include "kstream/check.hpp"
+#include "kstream/codec/delta_batch.hpp"
 #include "kstream/codec/identity.hpp"
 #include "kstream/core/key_table.hpp"
+#include "kstream/expr/window.hpp"
 #include "kstream/expr/zone.hpp"
 #include "kstream/job/statement_job.hpp"
 #include "kstream/model/aggregation_spec.hpp"
+#include "kstream/model/group_key.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace kstream {
@@ -33,6 +39,30 @@ struct Job {
     // Whether a key may have a total and no result.
     [[nodiscard]] bool has_having() const {
         return statement != nullptr && statement->statement.having.has_value();
+    }
+
+    [[nodiscard]] const job::EventTime* event_time() const {
+        return statement != nullptr && statement->statement.event_time
+                   ? &*statement->statement.event_time
+                   : nullptr;
+    }
+    // What its batches, totals and meta are stored as. Valid as long as the job.
+    [[nodiscard]] StoredForm form() const {
+        return {kinds, event_time() != nullptr, has_windows()};
+    }
+    [[nodiscard]] bool has_windows() const {
+        return event_time() != nullptr && event_time()->has_windows();
+    }
+    [[nodiscard]] KeyShape key_shape() const { return {spec.group_by.size(), has_windows()}; }
+
+    // None where there are no windows. The zone is there: that was seen at the start.
+    [[nodiscard]] std::optional<expr::Windows> windows() const {
+        if (!has_windows()) {
+            return std::nullopt;
+        }
+        Result<expr::Windows> made = expr::Windows::make(event_time()->window, zones);
+        KSTREAM_CHECK(made.has_value(), "the zone was looked for at the start");
+        return std::move(*made);
     }
 
     static std::vector<AggregateKind> kinds_of(const AggregationSpec& spec) {

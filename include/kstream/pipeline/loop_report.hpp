@@ -40,7 +40,7 @@ public:
                  const Takeover& takeover);
 
 private:
-    void look_at(const Positions& positions, const RecordSource& source);
+    void look_at(const Positions& positions, const RecordSource& source, const Fold& fold);
 
     const Clock& clock_;
     Log& log_;

@@ -9,6 +9,7 @@
 #include "kstream/core/text_store.hpp"
 #include "kstream/core/value_counts.hpp"
 #include "kstream/expr/arena.hpp"
+#include "kstream/expr/window.hpp"
 #include "kstream/pipeline/fold.hpp"
 #include "kstream/pipeline/job.hpp"
 #include "kstream/pipeline/step_charge.hpp"
@@ -19,6 +20,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -32,9 +34,12 @@ struct MapFoldConfig {
     std::int32_t dead_letter_partitions = 1;
     // Of key, value and headers; more loses its headers or becomes a stub (P10).
     std::size_t max_dead_letter_bytes = 1 << 20;
+    // The same of late records, of a job with windows.
+    std::int32_t late_partitions = 1;
+    std::size_t max_late_bytes = 1 << 20;
     std::size_t max_batch_bytes = 512 << 10;     // of one repartition record, header aside
     std::size_t max_step_bytes = kMaxStepBytes;  // of a step, as KeyCharge counts them
-    std::size_t max_letters_bytes = 32 << 20;    // of a step's dead letters in memory
+    std::size_t max_letters_bytes = 32 << 20;    // of a step's dead letters and late ones in memory
 };
 
 // Each may be missing: no record has headers; nobody listens.
@@ -55,7 +60,10 @@ public:
     Result<void> seal_open(Step& step) override;
     void committed(std::int64_t now_wall_ms) override;
     void undo_filling() override;
-    void undo_in_flight() override {}  // a sealed step is nothing but its records
+    void undo_in_flight() override;
+    void resume(PartitionId partition, const SourceMark& mark) override;
+    [[nodiscard]] std::optional<SourceMark> sealed_mark(PartitionId partition) const override;
+    [[nodiscard]] std::int64_t watermark(PartitionId partition) const override;
     void drop(std::span<const PartitionId> partitions) override;
     [[nodiscard]] const FoldStatus& status() const override { return counters_; }
     [[nodiscard]] StateStatus state() const override;
@@ -68,6 +76,17 @@ private:
         std::vector<Slot> slots;
     };
 
+    // Of a job with event time: the marks of a source partition at its three positions.
+    struct Clock {
+        SourceMark committed;
+        SourceMark sealed;
+        SourceMark next;
+    };
+
+    // What a job asks for each record: those of the flags and statements without event time pay for
+    // nothing more.
+    enum class Kind : std::uint8_t { flags, statement, event_time };
+
     // A decoded record whose key is looked up together with others; none is left waiting when
     // fold() returns.
     struct Waiting {
@@ -78,17 +97,23 @@ private:
 
     [[nodiscard]] bool fills(std::size_t times) const;
     Filling& filling(PartitionId partition);
-    // Of a job of the flags, or of a statement: what is done for each record asks no more.
-    template <bool kStatement>
+    Clock& clock(PartitionId partition);
+    template <Kind kKind>
     Result<void> fold_all(RecordBatch records);
-    template <bool kStatement>
+    template <Kind kKind>
     Result<void> fold_one(const RecordView& record, Filling& into);
     Result<void> read_headers(const RecordView& record);
-    template <bool kStatement>
+    [[nodiscard]] std::int64_t move_clock(PartitionId partition);
+    Result<void> late_record(const RecordView& record, std::int64_t watermark, Filling& into);
+    [[nodiscard]] Result<std::vector<HeaderView>> headers_of(const RecordView& record) const;
+    Result<void> fold_windowed(const RecordView& record, std::int64_t watermark, Filling& into);
+    template <Kind kKind>
+    void add_encoded(const RecordView& record, Filling& into);
+    template <Kind kKind>
     void let_wait(const RecordView& record);
     void add_waiting();
     std::uint32_t key_of(std::string_view state_key);
-    template <bool kStatement>
+    template <Kind kKind>
     void add_read(std::uint32_t key, Filling& into);
     void add(std::uint32_t key, std::span<const Decimal> inputs, Filling& into);
     void add(std::uint32_t key, std::span<const StatementInput> inputs, Filling& into);
@@ -123,9 +148,14 @@ private:
     DeltaBatchWriter writer_;
 
     KeyCharge charge_;
+    KeyShape shape_;
     std::size_t step_bytes_ = 0;  // charged for the keys of the filling step
     KeyTable keys_;
     RecentKeys recent_;
+    std::optional<expr::Windows> windows_;  // of a job that has any
+    std::int64_t grace_ = 0;
+    expr::TimeSpan pane_;  // of the last record
+    RecentWindowKeys recent_windows_;
     std::vector<Slot> slots_;              // kinds.size() per key
     bool has_texts_ = false;               // the job keeps any
     TextStore texts_;                      // of slots_
@@ -139,10 +169,11 @@ private:
     std::vector<std::vector<CountedValue>> value_lists_;  // for each multiset
     std::string element_text_;
     std::vector<Slot> no_slots_;
-    std::vector<Slot> row_;            // of an entry
-    std::vector<PartitionId> key_to_;  // repartition partition of each key
-    std::vector<Filling> filling_;     // by source partition
-    OutputBatch dead_letters_;
+    std::vector<Slot> row_;                                 // of an entry
+    std::vector<PartitionId> key_to_;                       // repartition partition of each key
+    std::vector<Filling> filling_;                          // by source partition
+    std::vector<Clock> clocks_;                             // the same, of a job with event time
+    OutputBatch set_aside_;                                 // dead letters and late records
     std::vector<Waiting> waiting_;                          // at most KeyTable::kTogether
     std::string waiting_keys_;                              // their state keys, one after the other
     std::vector<Decimal> waiting_inputs_;                   // their inputs, kinds.size() each

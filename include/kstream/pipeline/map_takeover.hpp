@@ -11,6 +11,7 @@
 #include "kstream/codec/delta_batch.hpp"
 #include "kstream/pipeline/staged_takeover.hpp"
 
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -58,6 +59,13 @@ private:
         Offset bound;
         std::uint32_t times = 0;
     };
+    // Of a source partition: the largest of all steps that the log and meta know. A step that moves
+    // no offset may move the watermark.
+    struct ChainEnd {
+        Offset position;
+        std::int64_t watermark = kNoTime;
+        friend auto operator<=>(const ChainEnd&, const ChainEnd&) = default;
+    };
     // The log of one partition that is read up to an end that was asked for before.
     struct Range {
         Offset from;
@@ -75,7 +83,7 @@ private:
     Result<bool> take_repartition_start();
     Result<bool> read_range(TopicRole topic, Range& range);
     Result<void> note_record(TopicRole topic, const RecordView& record);
-    void note_chain_end(PartitionId partition, Offset end);
+    void note_chain_end(PartitionId partition, ChainEnd end);
     Result<bool> settle_chained(std::vector<ReadyPartition>& ready);
     Result<bool> resolve_from(std::vector<ReadyPartition>& ready);
     [[nodiscard]] Result<void> check_in_log(PartitionId partition, Offset position,
@@ -89,7 +97,7 @@ private:
 
     Range changelog_;
     Range repartition_;
-    std::map<PartitionId, Offset> chain_end_;  // by source partition
+    std::map<PartitionId, ChainEnd> chain_end_;  // by source partition
     // Where the changelog ended, and the log that was purged began, when the chain was last in
     // doubt.
     std::optional<std::pair<Offset, Offset>> chain_doubt_;

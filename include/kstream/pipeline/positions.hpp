@@ -9,6 +9,7 @@
 #include "kstream/check.hpp"
 #include "kstream/model/ids.hpp"
 #include "kstream/model/record.hpp"
+#include "kstream/pipeline/takeover.hpp"
 #include "kstream/pipeline/transitions.hpp"
 #include "kstream/planted_bug.hpp"
 #include "kstream/ports/cluster_queries.hpp"
@@ -59,8 +60,13 @@ public:
         Offset committed;
         Offset sealed;  // end of the step in flight; equals committed when none holds the partition
         Offset next;    // after all that was folded
+        // How many steps have committed the partition: of a job with event time, else 0.
+        std::uint64_t committed_step = 0;
         std::int64_t newest_ms = -1;  // timestamp of the newest folded record, for lag in seconds
     };
+
+    // `counts_steps`: of a job with event time.
+    explicit Positions(bool counts_steps = false) : counts_steps_(counts_steps) {}
 
     // By partition number.
     [[nodiscard]] std::size_t size() const { return tracks_.size(); }
@@ -75,7 +81,7 @@ public:
     void revoke(std::span<const PartitionId> partitions);
     // Whether records may flow at once. A partition that was revoked since its takeover began stays
     // as it is.
-    [[nodiscard]] bool take_over(PartitionId partition, Offset position, bool unread);
+    [[nodiscard]] bool take_over(const ReadyPartition& ready);
     // All that is known of them is in doubt. Those that are to be taken over anew.
     [[nodiscard]] std::vector<PartitionId> forget();
     // The revoked ones are not ours any more.
@@ -127,8 +133,14 @@ public:
     [[nodiscard]] bool step_holds_revoked(std::span<const StepRange> in_flight) const;
     // Whether the group's committed offsets are what this loop has committed.
     [[nodiscard]] bool agree_with(const QueryAnswer& committed) const;
+    // Whether that is what is committed; `step` is 0 where steps are not counted.
+    [[nodiscard]] static bool is_at(const OffsetAnswer& committed, Offset offset,
+                                    std::uint64_t step);
 
 private:
+    [[nodiscard]] std::uint64_t next_step(const Track& track) const {
+        return counts_steps_ ? track.committed_step + 1 : 0;
+    }
     [[nodiscard]] Track& track(PartitionId partition) {
         KSTREAM_CHECK(partition.value >= 0, "a partition number is not negative");
         const auto index = static_cast<std::size_t>(partition.value);
@@ -143,6 +155,7 @@ private:
     template <typename Wanted>
     [[nodiscard]] std::vector<PartitionId> those(Wanted wanted) const;
 
+    bool counts_steps_;
     std::vector<Track> tracks_;
 };
 

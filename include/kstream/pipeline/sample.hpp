@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -39,9 +40,12 @@ public:
     // `job` has one state partition; all of it outlives this.
     Sample(const Job& job, Log& log, const HeaderReader* headers);
 
+    // Once, before the first record: all partitions that have any, and where each begins. A window
+    // closes when all of them have come past its end.
+    [[nodiscard]] Result<void> open(std::span<const SampleRange> ranges);
     // In log order within a partition.
     [[nodiscard]] Result<void> fold(RecordBatch records);
-    // After the last record.
+    // After the last record; before it, it changes nothing but what results() shows meanwhile.
     [[nodiscard]] Result<void> finish() { return hand_on(); }
 
     [[nodiscard]] const RecordTally& counts() const { return counts_; }
@@ -53,7 +57,6 @@ private:
     void first_bad(const FirstBad& first) override;
     [[nodiscard]] Result<void> add(const RecordTally& more) override;
 
-    [[nodiscard]] Result<void> open(PartitionId partition, Offset at);
     [[nodiscard]] Result<void> hand_on();
     [[nodiscard]] Result<void> fold_into_totals(const OutputBatch& outputs);
 

@@ -2,6 +2,7 @@
 // membership it is committed. Of StepLoop, which says whether a step may be submitted at all.
 #pragma once
 
+#include "kstream/codec/identity.hpp"
 #include "kstream/error.hpp"
 #include "kstream/pipeline/filling_step.hpp"
 #include "kstream/pipeline/fold.hpp"
@@ -30,7 +31,7 @@ public:
         LoopReport& report;
     };
     // `tail_at_once`: control records are followed without waiting for records (P11).
-    Sealing(std::string offset_metadata, bool tail_at_once, Parts parts);
+    Sealing(const Identity& identity, bool tail_at_once, Parts parts);
 
     // What steps do not wait for: the loop stops, or partitions are being revoked.
     struct Leaving {
@@ -47,7 +48,9 @@ private:
     void look_for_control_records(Instant now, bool at_once);
     [[nodiscard]] Result<void> submit(Step step, bool opens);
 
-    std::string offset_metadata_;
+    [[nodiscard]] std::string metadata_of(const StepRange& range) const;
+
+    Identity identity_;
     Parts parts_;
     Duration tail_interval_;
     Instant tail_checked_;

@@ -34,6 +34,7 @@ protected:
     // What was asked for one partition.
     struct Asked {
         std::optional<Offset> committed;
+        std::optional<OffsetMark> mark;  // that was committed with it
         Offset input_start;
         Offset input_end;
         Offset changelog_start;

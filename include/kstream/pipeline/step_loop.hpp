@@ -19,6 +19,7 @@
 // sink, fold and takeover what follows (docs/adr/0041-phases.md).
 #pragma once
 
+#include "kstream/codec/identity.hpp"
 #include "kstream/error.hpp"
 #include "kstream/pipeline/filling_step.hpp"
 #include "kstream/pipeline/fold.hpp"
@@ -49,7 +50,8 @@ struct StepLoopConfig {
     Stage stage = Stage::map;
     int worker = 0;
     Duration commit_interval = std::chrono::milliseconds{100};
-    std::string offset_metadata;   // identity of the committed offsets (P4)
+    Identity identity;             // of the committed offsets (P4)
+    bool event_time = false;       // of the job
     bool stable_instance = false;  // the transactional id outlives the process (P5)
     // --until end: positions after the source's control records matter (P11), so a map loop does
     // not wait to commit them. Each costs a transaction.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kstream/error.hpp"
+#include "kstream/model/event_time.hpp"
 #include "kstream/model/ids.hpp"
 #include "kstream/ports/record_source.hpp"
 #include "kstream/status.hpp"
@@ -16,6 +17,10 @@ struct ReadyPartition {
     PartitionId partition;
     Offset position;    // where to begin to read
     bool open = false;  // its base has to be committed in an open step first (P3)
+    // Of a job with event time: how many steps have committed the partition, and, of a source
+    // partition, what its position carries.
+    std::uint64_t step = 0;
+    SourceMark mark{};
 };
 
 class Takeover {

@@ -27,6 +27,10 @@ struct TotalsFoldConfig {
     bool write_again = false;  // all totals that are taken over are published again (ADR 0047)
     std::uint64_t max_again_keys = 50'000;            // of one step, on top of what has changed
     std::size_t max_again_bytes = kMaxStepBytes / 4;  // charged for them
+    // Of windows that end together, of one step, on top of what has changed: a commit stays short
+    // when a million do.
+    std::uint64_t max_closed_keys = 50'000;
+    std::size_t max_closed_bytes = std::size_t{48} << 20;
 };
 
 class TotalsFold final : public Fold {
@@ -47,10 +51,12 @@ public:
     // What comes in is bounded by what a map step may hold.
     [[nodiscard]] bool overfull() const override { return false; }
     [[nodiscard]] std::optional<PartitionId> more_to_write() const override;
-    // Whatever this process was told: another one may publish again (ADR 0047).
-    [[nodiscard]] bool offsets_tell() const override { return false; }
+    // Whatever this process was told: another one may publish again (ADR 0047). Of a job with event
+    // time what is committed says so.
+    [[nodiscard]] bool offsets_tell() const override { return job_.event_time() != nullptr; }
     Result<void> seal(Step& step) override;
     Result<void> seal_open(Step& step) override;
+    [[nodiscard]] std::int64_t watermark(PartitionId partition) const override;
     void committed(std::int64_t now_wall_ms) override;
     void undo_filling() override;
     void undo_in_flight() override;

@@ -4,8 +4,10 @@
 #pragma once
 
 #include "kstream/codec/changelog.hpp"
+#include "kstream/core/end_calendar.hpp"
 #include "kstream/core/key_table.hpp"
 #include "kstream/error.hpp"
+#include "kstream/expr/window.hpp"
 #include "kstream/model/group_key.hpp"
 #include "kstream/model/output_batch.hpp"
 #include "kstream/pipeline/job.hpp"
@@ -37,8 +39,9 @@ public:
     // what compaction does, so compacted or not makes no difference).
     [[nodiscard]] Result<void> restore(std::string_view key, std::string_view value);
 
-    // The same of a record without a value: what has been taken out of a set.
-    void restore_tombstone(std::string_view key) { sets_.restore_tombstone(key); }
+    // The same of a record without a value: what has been taken out of a set, or a key whose window
+    // was closed.
+    void restore_tombstone(std::string_view key);
 
     // Says what is about to be restored or applied: KeyTable::kTogether state keys at most. Only
     // for speed.
@@ -83,21 +86,38 @@ public:
     [[nodiscard]] bool again_sealed() const { return filling_.again_before == again_end_; }
     [[nodiscard]] std::uint32_t again_keys() const { return again_end_; }
 
+    // --- windows that end ---
+
+    // Raises the clock to the watermark, and puts keys whose windows have ended by it into the
+    // filling step, the earliest first: at most `keys`, and no more once `bytes` are charged; takes
+    // what it does from both. Right before seal(), which publishes them for the last time.
+    void close(std::uint64_t& keys, std::size_t& bytes);
+    // The next steps have some of them to close, or to say that none is left.
+    [[nodiscard]] bool has_to_close() const { return to_close_ > 0; }
+    // The least watermark of all source partitions; kNoTime while one has none, or one that the
+    // application began with was not opened yet.
+    [[nodiscard]] std::int64_t watermark() const;
+    // Up to where windows are closed, as of the last seal; kNoTime: none can be yet.
+    [[nodiscard]] std::int64_t clock() const { return clock_; }
+
     // --- steps ---
 
     // The filling layer becomes the one in flight; writes its totals, results and, last, meta.
     // `position` is the repartition position that is committed with it.
     void seal(Offset position, OutputBatch& out);
-    void committed();
+    // How many keys it has closed.
+    std::size_t committed();
     void undo_filling();
     void undo_in_flight();  // precondition: nothing is filling
 
     // --- what is committed, for those who look ---
 
     // Committed keys have the indexes below this, in the order in which they came; a key keeps its
-    // index for as long as the state lives.
+    // index for as long as the state lives, in a job with windows until many of them have gone.
     [[nodiscard]] std::uint32_t committed_keys() const;
-    // The index of a committed key, or KeyTable::kNone.
+    // Whether the key's window was closed, and committed so: nothing is there.
+    [[nodiscard]] bool is_gone(std::uint32_t index) const { return (marks_[index] & kGone) != 0; }
+    // The index of a committed key that is not gone, or KeyTable::kNone.
     [[nodiscard]] std::uint32_t find_committed(std::string_view state_key) const;
     [[nodiscard]] std::string_view state_key(std::uint32_t index) const { return keys_.key(index); }
     // The committed slots of `ascending` indexes of committed keys, in that order, width() each.
@@ -112,7 +132,9 @@ public:
     [[nodiscard]] KeyValues values_of(std::uint32_t index) const { return sets_.values_of(index); }
 
     [[nodiscard]] PartitionId partition() const { return partition_; }
-    [[nodiscard]] std::uint64_t keys() const { return keys_.size(); }
+    [[nodiscard]] std::uint64_t keys() const {
+        return keys_.size() - gone_ - filling_.closing.size() - in_flight_.closing.size();
+    }
     [[nodiscard]] std::uint64_t filling_keys() const { return filling_.touched.size(); }
     // What the filling step is charged with for them.
     [[nodiscard]] std::size_t filling_bytes() const { return filling_.bytes; }
@@ -135,8 +157,12 @@ private:
         std::size_t bytes = 0;  // charged for these
         std::uint32_t keys_before = 0;
         std::uint32_t again_before = 0;
-        std::size_t texts_before = 0;  // size of texts_
-        bool open = false;             // false: there is no such step
+        std::size_t texts_before = 0;        // size of texts_
+        std::vector<std::uint32_t> closing;  // keys whose windows this layer closes
+        std::int64_t clock_before = kNoTime;
+        std::uint64_t to_close_before = 0;
+        std::vector<Slot> retired_before;
+        bool open = false;  // false: there is no such step
         std::vector<SourceProgress> sources_before;
         std::vector<Slot> merged_before;
         UInt128 hash_before = 0;
@@ -151,12 +177,24 @@ private:
     }
     [[nodiscard]] bool mostly_garbage() const;
     void leave_garbage();
+    [[nodiscard]] Result<void> check_open(std::string_view state_key);
+    [[nodiscard]] std::int64_t end_of(std::string_view state_key);
+    void add_to_merged(std::span<const Slot> delta);
+    void retire(std::uint32_t key);
+    void compact_if_worth_it();
+    void compact();
     [[nodiscard]] const SourceProgress* find_source(PartitionId partition) const;
     [[nodiscard]] Result<void> check_new(std::string_view state_key);
     [[nodiscard]] KeyTable::Found touch(std::string_view state_key);
     void add_marks();
     void remember(std::uint32_t key);
-    void seal_key(std::size_t touched, std::uint32_t headers, OutputBatch& out);
+    struct Headers {
+        std::uint32_t of_changes = OutputBatch::kNoHeaders;
+        std::uint32_t of_finals = OutputBatch::kNoHeaders;
+    };
+    [[nodiscard]] Headers add_headers(OutputBatch& out) const;
+    void seal_key(std::size_t touched, const Headers& headers, OutputBatch& out);
+    void seal_total(std::uint32_t key, bool is_old, OutputBatch& out);
     void begin_layer(Layer& layer) const;
     void undo(Layer& layer);
     [[nodiscard]] std::unexpected<Error> broken(std::string_view what) const;
@@ -179,10 +217,29 @@ private:
     TextStore texts_;             // of slots_ and of what layers have saved of them
     std::size_t texts_kept_ = 0;  // size of texts_ when it was last without garbage
     TotalsSets sets_;
-    // Whether the filling layer has touched each key: bytes, not bits, for they are written for
-    // each delta. (A generation's number stood here, which after 2^32 steps was 0 once more: a new
-    // key then counted as touched, and was neither written nor taken back.)
-    std::vector<std::uint8_t> touched_;
+    // Of each key: whether the filling layer has touched it, whether the step in flight closes its
+    // window, whether that is committed. Bytes, not bits, for they are written for each delta. (A
+    // generation's number stood here, which after 2^32 steps was 0 once more: a new key then
+    // counted as touched, and was neither written nor taken back.)
+    static constexpr std::uint8_t kTouched = 1;
+    static constexpr std::uint8_t kClosing = 2;
+    static constexpr std::uint8_t kGone = 4;
+    std::vector<std::uint8_t> marks_;
+
+    // Of a job with windows.
+    std::optional<expr::Windows> windows_;
+    std::int64_t grace_ = 0;
+    bool final_only_ = false;       // results of closed windows alone
+    std::int64_t clock_ = kNoTime;  // the largest watermark at a seal: what has ended by it closes
+    EndCalendar calendar_;          // of the windows of keys that are not gone
+    // What the last meta says of it. Not asked of the calendar again: what an aborted step has left
+    // behind there is counted too, and whoever restores that meta has none of it, but has to write
+    // one that says 0.
+    std::uint64_t to_close_ = 0;
+    std::vector<Slot> retired_;    // merged over all keys that were closed
+    std::vector<bool> retracted_;  // by aggregate: whether merged_ has it
+    std::uint32_t gone_ = 0;       // keys that have kGone
+    expr::TimeSpan last_window_;   // that end_of() was asked for
 
     std::vector<SourceProgress> sources_;  // by partition
     std::vector<Slot> merged_;             // over all keys

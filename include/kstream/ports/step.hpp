@@ -26,6 +26,10 @@ struct StepRange {
     PartitionId partition;
     Offset from;
     Offset to;
+    // Of a job with event time: which of the steps that have committed this partition it is, from
+    // 1; 0 of others. Such a job has steps that move no offset and are to be told from one that was
+    // aborted.
+    std::uint64_t step = 0;
 };
 
 // Where a log that a step writes to has ended before: what it writes there stands at or after that.
@@ -38,8 +42,8 @@ struct LogEnd {
 struct Step {
     std::uint64_t number = 0;
     OutputBatch outputs;
-    std::vector<StepRange> ranges;  // `to` is what is committed
-    std::string offset_metadata;    // of each committed offset (P4)
+    std::vector<StepRange> ranges;             // `to` is what is committed
+    std::vector<std::string> offset_metadata;  // of each range's committed offset (P4)
     std::unique_ptr<Membership> membership;
     // Of those that a takeover has read. The sink knows what it has written itself; without these a
     // log that was cut between the takeover and the first write would be written on (ADR 0050).

@@ -101,7 +101,8 @@ public:
             {TopicRole::repartition, "repartition"},
             {TopicRole::changelog, "changelog"},
             {TopicRole::results, "results"},
-            {TopicRole::dead_letters, "dead letters"}};
+            {TopicRole::dead_letters, "dead letters"},
+            {TopicRole::late, "late"}};
         const std::string topic = kTopics.at(query.topic);
         switch (query.kind) {
             case Query::Kind::committed:

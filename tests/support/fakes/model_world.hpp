@@ -143,8 +143,8 @@ private:
             world_.delay_marker(some.topic, some.partition);
         }
         world_.log.append_transaction(step_->outputs, true, world_.clock.wall_ms());
-        for (const StepRange& range : step_->ranges) {
-            group_[range.partition] = {range.to, step_->offset_metadata};
+        for (std::size_t i = 0; i < step_->ranges.size(); ++i) {
+            group_[step_->ranges[i].partition] = {step_->ranges[i].to, step_->offset_metadata[i]};
         }
         step_.reset();
     }

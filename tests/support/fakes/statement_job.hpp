@@ -1,6 +1,7 @@
 // A job that only a statement says, with the ids of the job that other tests run.
 #pragma once
 
+#include "kstream/expr/zone.hpp"
 #include "kstream/job/parse.hpp"
 #include "kstream/job/statement_job.hpp"
 #include "process/zone_file.hpp"
@@ -10,15 +11,22 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
 namespace kstream::testing {
 
+inline std::optional<std::uint64_t> zone_fingerprint(std::string_view name) {
+    const std::optional<std::string> file = process::read_zone_file(name);
+    const std::optional<expr::Zone> zone = file ? expr::Zone::parse(*file) : std::nullopt;
+    return zone ? std::optional{zone->fingerprint()} : std::nullopt;
+}
+
 inline Job make_statement_job(std::string_view text, std::uint32_t state_partitions = 1,
                               std::uint32_t source_partitions = 1) {
-    auto parsed = job::parse(text);
+    auto parsed = job::parse(text, {.zones = zone_fingerprint});
     REQUIRE(parsed.has_value());
     auto made = std::make_shared<const job::StatementJob>(
         job::statement_job(*std::move(parsed), std::string{text}));

@@ -27,6 +27,7 @@ struct WrittenRecord {
     std::optional<std::string> value;
     std::string transaction;  // of a result: what its headers say
     std::string run_id;
+    std::optional<std::string> is_final{};
 };
 
 // Of each record: of one name the last header counts.
@@ -40,14 +41,15 @@ public:
 
 struct StatementWorld {
     // `cells` takes the place of the job's where it is not 0.
-    explicit StatementWorld(std::string_view text, MapFoldConfig config = {}, std::size_t cells = 0)
+    explicit StatementWorld(std::string_view text, MapFoldConfig config = {}, std::size_t cells = 0,
+                            TotalsFoldConfig totals_config = {.shown_keys = 10})
         : job(make_statement_job(text)) {
         if (cells != 0) {
             job.cells_in_cache = cells;
         }
         map = std::make_unique<MapFold>(job, config, recorded,
                                         MapFoldPorts{.headers = &headers, .tally = nullptr});
-        totals = std::make_unique<TotalsFold>(job, TotalsFoldConfig{.shown_keys = 10}, recorded);
+        totals = std::make_unique<TotalsFold>(job, totals_config, recorded);
         totals->install(std::make_unique<TotalsState>(job, PartitionId{0}));
         Step open;
         open.ranges.push_back({PartitionId{0}, Offset{0}, Offset{0}});
@@ -114,6 +116,7 @@ private:
         for (const auto& [name, value] : out.header_sets()[record.headers]) {
             written.transaction = name == kTransactionHeader ? *value : written.transaction;
             written.run_id = name == kRunIdHeader ? *value : written.run_id;
+            written.is_final = name == kFinalHeader ? value : written.is_final;
         }
         results.push_back(written);
     }
@@ -122,6 +125,9 @@ private:
         for (const OutputBatch::Record& record : step.outputs.records()) {
             if (record.topic == TopicRole::dead_letters) {
                 keep_letter(step.outputs.header_sets()[record.headers]);
+                continue;
+            }
+            if (record.topic == TopicRole::late) {
                 continue;
             }
             const Offset at =

@@ -28,7 +28,7 @@ using Offsets = std::vector<std::int64_t>;
 
 inline StepLoopConfig loop_config() {
     StepLoopConfig config;
-    config.offset_metadata = "who owns this";
+    config.identity = make_job().identity;
     return config;
 }
 

@@ -62,7 +62,7 @@ TEST_CASE("P4: a committed offset is refused by its metadata, naming group and p
     OffsetAnswer offset;
     offset.partition = PartitionId{3};
     offset.metadata = identity_text(stored);
-    const Result<void> refused = check_offset_identity(job, offset, "totals");
+    const auto refused = check_offset_identity(job, offset, "totals");
     REQUIRE_FALSE(refused.has_value());
     CHECK(refused.error().exit_code == ExitCode::identity);
     CHECK(

@@ -21,7 +21,7 @@ constexpr PartitionId kZero{0};
 struct World {
     explicit World(std::size_t together = 4) : intake(together, fold, positions, filling, clock) {
         positions.assign(std::vector{kZero});
-        REQUIRE(positions.take_over(kZero, Offset{0}, false));
+        REQUIRE(positions.take_over({.partition = kZero, .position = Offset{0}}));
     }
     // Records of these offsets, as the source would hand them out together.
     std::vector<RecordView> batch(const Offsets& offsets) {

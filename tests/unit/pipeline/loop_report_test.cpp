@@ -81,7 +81,8 @@ TEST_CASE("only what has joined, restored and read all is caught up") {
     CHECK(w.status.last.member.partitions[1].partition == PartitionId{2});
     CHECK(w.status.last.member.partitions[1].restoring);
     for (const std::int32_t partition : {0, 2}) {
-        REQUIRE(w.positions.take_over(PartitionId{partition}, Offset{0}, false));
+        REQUIRE(
+            w.positions.take_over({.partition = PartitionId{partition}, .position = Offset{0}}));
     }
     CHECK(caught_up());
     w.log.append(TopicRole::source, 2, std::nullopt, "v", 0);

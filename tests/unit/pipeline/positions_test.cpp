@@ -1,5 +1,6 @@
 #include "kstream/pipeline/positions.hpp"
 
+#include "kstream/codec/identity.hpp"
 #include "support/fakes/fake_clock.hpp"
 #include "support/fakes/fake_source.hpp"
 
@@ -42,7 +43,8 @@ Positions flowing(std::initializer_list<std::int32_t> list, std::int64_t offset 
     Positions positions;
     positions.assign(numbers(list));
     for (const std::int32_t partition : list) {
-        REQUIRE(positions.take_over(PartitionId{partition}, Offset{offset}, false));
+        REQUIRE(
+            positions.take_over({.partition = PartitionId{partition}, .position = Offset{offset}}));
     }
     return positions;
 }
@@ -64,7 +66,7 @@ TEST_CASE("positions: records are taken from partitions whose records flow, each
     CHECK_FALSE(positions.take(record(1, 5)));  // not ours
     positions.assign(numbers({1}));
     CHECK_FALSE(positions.take(record(1, 5)));  // not taken over
-    REQUIRE(positions.take_over(PartitionId{1}, Offset{5}, false));
+    REQUIRE(positions.take_over({.partition = PartitionId{1}, .position = Offset{5}}));
     CHECK_FALSE(positions.take(record(1, 4)));  // fetched before a rewind
     CHECK(positions.take(record(1, 5)));
     CHECK_FALSE(positions.take(record(1, 5)));
@@ -107,7 +109,8 @@ TEST_CASE("positions: what is taken back begins at what is committed") {
 TEST_CASE("positions: an unread partition flows when its base is committed") {
     Positions positions;
     positions.assign(numbers({0, 2}));
-    CHECK_FALSE(positions.take_over(PartitionId{2}, Offset{7}, true));
+    CHECK_FALSE(
+        positions.take_over({.partition = PartitionId{2}, .position = Offset{7}, .open = true}));
     CHECK_FALSE(positions.take(record(2, 7)));
     const std::vector<StepRange> opens = positions.unopened();
     CHECK(text(opens) == "2:[7,7)");
@@ -122,10 +125,11 @@ TEST_CASE("positions: an unread partition flows when its base is committed") {
 TEST_CASE("positions: what is being given up is not read, opened, forgotten or rewound") {
     Positions positions = flowing({0, 1});
     positions.assign(numbers({2, 3}));
-    REQUIRE_FALSE(positions.take_over(PartitionId{2}, Offset{0}, true));
+    REQUIRE_FALSE(
+        positions.take_over({.partition = PartitionId{2}, .position = Offset{0}, .open = true}));
     positions.revoke(numbers({1, 2, 3}));
     CHECK(positions.unopened().empty());
-    CHECK_FALSE(positions.take_over(PartitionId{3}, Offset{0}, false));
+    CHECK_FALSE(positions.take_over({.partition = PartitionId{3}, .position = Offset{0}}));
     CHECK(positions.flowing() == std::vector<PartitionPosition>{{PartitionId{0}, Offset{0}}});
     CHECK(positions.in(PartitionPhase::active) == numbers({0}));
     CHECK(positions.in(PartitionPhase::taking).empty());
@@ -141,7 +145,8 @@ TEST_CASE("positions: what is being given up is not read, opened, forgotten or r
 TEST_CASE("positions: an open step that a revocation overtakes starts nothing") {
     Positions positions;
     positions.assign(numbers({0}));
-    REQUIRE_FALSE(positions.take_over(PartitionId{0}, Offset{4}, true));
+    REQUIRE_FALSE(
+        positions.take_over({.partition = PartitionId{0}, .position = Offset{4}, .open = true}));
     const std::vector<StepRange> opens = positions.unopened();
     positions.revoke(numbers({0}));
     CHECK(positions.step_holds_revoked(opens));
@@ -170,13 +175,14 @@ TEST_CASE("positions: all that is known is forgotten, whatever was in flight") {
     CHECK(positions[0].committed == Offset{0});
     CHECK_FALSE(positions.take(record(0, 3)));
     CHECK(positions.forget().empty());  // once: it is being taken over
-    CHECK(positions.take_over(PartitionId{0}, Offset{9}, false));
+    CHECK(positions.take_over({.partition = PartitionId{0}, .position = Offset{9}}));
 }
 
 TEST_CASE("positions: the group's offsets agree, or another member has gone on") {
     Positions positions = flowing({0}, 5);
     positions.assign(numbers({1, 2}));
-    REQUIRE_FALSE(positions.take_over(PartitionId{1}, Offset{2}, true));
+    REQUIRE_FALSE(
+        positions.take_over({.partition = PartitionId{1}, .position = Offset{2}, .open = true}));
     CHECK(positions.agree_with(committed(0, 5)));
     CHECK_FALSE(positions.agree_with(committed(0, 6)));
     CHECK_FALSE(positions.agree_with(committed(0, std::nullopt)));
@@ -204,6 +210,52 @@ TEST_CASE("P11: positions follow control records, only where records flow") {
     REQUIRE(source.poll(Duration::zero()).has_value());
     positions.follow(source);
     CHECK(text(positions.unsealed()) == "0:[0,2)");
+}
+
+TEST_CASE("positions: steps are counted from what was taken over on, where a job asks for it") {
+    for (const bool counts : {false, true}) {
+        CAPTURE(counts);
+        Positions positions{counts};
+        positions.assign(numbers({0, 1}));
+        REQUIRE(
+            positions.take_over({.partition = PartitionId{0}, .position = Offset{4}, .step = 9}));
+        REQUIRE_FALSE(positions.take_over(
+            {.partition = PartitionId{1}, .position = Offset{2}, .open = true}));
+        const auto opening = positions.unopened();
+        REQUIRE(opening.size() == 1);
+        CHECK(opening[0].step == (counts ? 1U : 0U));
+        (void)positions.commit(opening, true);
+
+        REQUIRE(positions.take(record(0, 4)));
+        REQUIRE(positions.take(record(1, 2)));
+        const auto ranges = positions.unsealed();
+        REQUIRE(ranges.size() == 2);
+        CHECK(ranges[0].step == (counts ? 10U : 0U));
+        CHECK(ranges[1].step == (counts ? 2U : 0U));
+        positions.seal(ranges);
+        // What was aborted has committed nothing.
+        positions.take_back();
+        REQUIRE(positions.take(record(0, 4)));
+        const auto again = positions.unsealed();
+        CHECK(again[0].step == ranges[0].step);
+        positions.seal(again);
+        (void)positions.commit(again, false);
+        CHECK(positions[0].committed_step == (counts ? 10U : 0U));
+    }
+}
+
+TEST_CASE("positions: an equal offset of another step is another member's") {
+    Positions positions{true};
+    positions.assign(numbers({0}));
+    REQUIRE(positions.take_over({.partition = PartitionId{0}, .position = Offset{4}, .step = 9}));
+    QueryAnswer answer = committed(0, 4);
+    for (const std::uint64_t step : {std::uint64_t{8}, std::uint64_t{9}, std::uint64_t{10}}) {
+        answer.offsets[0].metadata =
+            offset_metadata_text({.identity = {}, .mark = OffsetMark{.step = step, .source = {}}});
+        CHECK(positions.agree_with(answer) == (step == 9));
+    }
+    answer.offsets[0].metadata = "by hand";
+    CHECK_FALSE(positions.agree_with(answer));
 }
 
 }  // namespace kstream

@@ -25,7 +25,7 @@ struct Bench {
     Bench() {
         positions.assign(kTwo);
         for (const PartitionId partition : kTwo) {
-            REQUIRE(positions.take_over(partition, Offset{3}, false));
+            REQUIRE(positions.take_over({.partition = partition, .position = Offset{3}}));
             group[partition].offset = Offset{3};
         }
     }
@@ -206,6 +206,53 @@ TEST_CASE("P6: more than five lost producers within a minute end the loop") {
     CHECK(over.error().exit_code == ExitCode::kafka_fatal);
     CHECK(over.error().message ==
           "the producer had to be rebuilt 6 times within a minute: no answer");
+}
+
+TEST_CASE("P6: where steps are counted, one that moves no offset has an outcome as well") {
+    const Identity identity = testing::make_job().identity;
+    const auto at = [&identity](std::int64_t offset, std::uint64_t step) {
+        return OffsetAnswer{
+            .partition = kTwo[0],
+            .offset = Offset{offset},
+            .metadata = offset_metadata_text(
+                {.identity = identity, .mark = OffsetMark{.step = step, .source = std::nullopt}})};
+    };
+    const auto judged = [](const StepRange& range, bool opens, const OffsetAnswer& committed) {
+        QueryAnswer answer;
+        answer.offsets.push_back(committed);
+        return Recovery::judge(std::vector{range}, opens, answer);
+    };
+    const StepRange still{kTwo[0], Offset{5}, Offset{5}, 7};
+    CHECK(judged(still, false, at(5, 7)) == Finding::committed);
+    CHECK(judged(still, false, at(5, 6)) == Finding::not_committed);
+    CHECK(judged(still, false, at(5, 8)) == Finding::superseded);
+    CHECK(judged(still, false, at(5, 5)) == Finding::superseded);
+    CHECK(judged(still, false, at(6, 7)) == Finding::superseded);
+    CHECK(judged(still, false, {.partition = kTwo[0], .offset = std::nullopt, .metadata = ""}) ==
+          Finding::superseded);
+    CHECK(
+        judged(still, false, {.partition = kTwo[0], .offset = Offset{5}, .metadata = "by hand"}) ==
+        Finding::superseded);
+    CHECK(
+        judged(still, false,
+               {.partition = kTwo[0], .offset = Offset{5}, .metadata = identity_text(identity)}) ==
+        Finding::superseded);
+
+    const StepRange moves{kTwo[0], Offset{3}, Offset{5}, 7};
+    CHECK(judged(moves, false, at(5, 7)) == Finding::committed);
+    CHECK(judged(moves, false, at(3, 6)) == Finding::not_committed);
+    // As far, by other steps.
+    CHECK(judged(moves, false, at(5, 8)) == Finding::superseded);
+    CHECK(judged(moves, false, at(3, 7)) == Finding::superseded);
+
+    const StepRange first{kTwo[0], Offset{0}, Offset{5}, 1};
+    const OffsetAnswer none{.partition = kTwo[0], .offset = std::nullopt, .metadata = ""};
+    CHECK(judged(first, false, none) == Finding::not_committed);
+    CHECK(judged(first, false, at(5, 1)) == Finding::committed);
+    const StepRange opens{kTwo[0], Offset{3}, Offset{3}, 1};
+    CHECK(judged(opens, true, none) == Finding::not_committed);
+    CHECK(judged(opens, true, at(3, 1)) == Finding::committed);
+    CHECK(judged(opens, true, at(3, 2)) == Finding::superseded);
 }
 
 }  // namespace kstream

@@ -7,6 +7,7 @@
 #include "support/fakes/fake_source.hpp"
 #include "support/fakes/memory_log.hpp"
 #include "support/fakes/recording_log.hpp"
+#include "support/fakes/test_job.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -22,12 +23,12 @@ constexpr Sealing::Leaving kStays{};
 // A loop of partition 0, of which one record was read.
 struct World {
     explicit World(bool tail_at_once = false, bool unread = false)
-        : sealing("who owns this", tail_at_once,
+        : sealing(testing::make_job().identity, tail_at_once,
                   {source, sink, clock, fold, positions, step, filling, report}) {
         source.assign({0});
         REQUIRE(source.poll(milliseconds{0}).has_value());
         positions.assign(std::vector{kZero});
-        if (positions.take_over(kZero, Offset{0}, unread)) {
+        if (positions.take_over({.partition = kZero, .position = Offset{0}, .open = unread})) {
             source.start(std::vector{PartitionPosition{kZero, Offset{0}}});
         }
     }
@@ -71,7 +72,8 @@ TEST_CASE("a step goes off when it is due, full, or in the way of somebody who l
             w.fold.most_records = 1;
         }
         CHECK(w.submitted({.all = why == 2, .some = why == 3}) == 1);
-        CHECK(w.sink.last().offset_metadata == "who owns this");
+        CHECK(w.sink.last().offset_metadata ==
+              std::vector{identity_text(testing::make_job().identity)});
         CHECK(w.step.phase() == StepPhase::in_flight);
         CHECK(w.filling.empty());
     }

@@ -35,7 +35,8 @@ TEST_CASE("records of a step are committed in one transaction with their positio
     b.add(1, 2);
     b.run_until_submitted();
     CHECK(b.ranges() == "0:[0,3) 1:[0,2)");
-    CHECK(b.sink.last().offset_metadata == "who owns this");
+    CHECK(b.sink.last().offset_metadata ==
+          std::vector(2, identity_text(testing::loop_config().identity)));
     CHECK(b.fold.committed_records(0).empty());
     b.sink.finish(TransactionResult::committed);
     b.run(1);

@@ -131,10 +131,12 @@ void apply_random_step(Seeded& random, TotalsState& state, Model& model) {
             const std::int64_t from = source.applied.value;
             SourceRange range = source_range(source.partition.value, from,
                                              from + static_cast<std::int64_t>(random.below(9)));
-            range.max_event_time_ms = static_cast<std::int64_t>(random.below(100));
+            range.watermark_before = source.watermark;
+            range.watermark =
+                std::max(source.watermark, static_cast<std::int64_t>(random.below(100)));
             source.applied = range.to;
             source.counts += range.counts;
-            source.max_event_time_ms = std::max(source.max_event_time_ms, range.max_event_time_ms);
+            source.watermark = range.watermark;
             for (std::size_t i = 0; i < 2; ++i) {
                 merge_slot(kJob.kinds[i], source.slots[i], range.slots[i]);
             }
@@ -686,12 +688,13 @@ TEST_CASE("a broken chain leaves the state as it was") {
     CHECK(probe(state) == before);
 }
 
-TEST_CASE("progress adds up counts, sums and the latest event time of each source partition") {
+TEST_CASE("progress adds up counts and sums, and has the watermark of each source partition") {
     TotalsState state = opened();
     SourceRange first = source_range(0, 5, 9);
-    first.max_event_time_ms = 50;
+    first.watermark = 50;
     SourceRange second = source_range(0, 9, 10);
-    second.max_event_time_ms = 40;
+    second.watermark_before = 50;
+    second.watermark = 60;
     second.counts = {1, 0, 0, 0, 1, 0, 0};
     second.slots = {{}, {}};
     state.apply_ranges(step_header({first}));
@@ -702,7 +705,7 @@ TEST_CASE("progress adds up counts, sums and the latest event time of each sourc
     CHECK(progress.base == Offset{5});
     CHECK(progress.applied == Offset{10});
     CHECK(progress.counts == RecordCounts{5, 4, 0, 0, 1, 0, 0});
-    CHECK(progress.max_event_time_ms == 50);
+    CHECK(progress.watermark == 60);
     CHECK(progress.slots == amounts(40, 4));
     CHECK(meta.sources[1].applied == Offset{100});
 }

@@ -1,0 +1,282 @@
+// Windows that close in the totals of a partition: what is published, what is left, and the memory
+// of many keys that go, also under a step that fills while they do.
+#include "kstream/codec/result_record.hpp"
+#include "kstream/codec/state_key.hpp"
+#include "kstream/core/end_calendar.hpp"
+#include "kstream/pipeline/totals_state.hpp"
+#include "support/fakes/statement_job.hpp"
+#include "support/fakes/writes.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kstream {
+namespace {
+
+using testing::Compacted;
+using testing::Writes;
+using testing::writes_to;
+
+constexpr std::int64_t kMinute = 60'000;
+constexpr std::uint64_t kAll = std::numeric_limits<std::uint64_t>::max();
+
+Job windowed_job(std::string_view having = "") {
+    return testing::make_statement_job(
+        "SELECT k, window_start, sum(v) AS s FROM tumble(t, to_timestamp(ms * 0.001), INTERVAL '1 "
+        "minute', grace => INTERVAL '5 seconds', max_ahead => 'never') GROUP BY k, window_start" +
+        std::string{having});
+}
+
+std::string key_of(const std::string& k, std::int64_t window) {
+    std::string key;
+    encode_state_key({{{GroupValueType::string, k}}}, window * kMinute, key);
+    return key;
+}
+
+// One source partition, whose only range so far ends at `end_`.
+struct Bench {
+    explicit Bench(std::string_view having = "") : job(windowed_job(having)) {
+        BatchHeader open;
+        open.kind = BatchKind::open;
+        SourceRange range;
+        range.partition = PartitionId{0};
+        range.slots.resize(job.kinds.size());
+        open.ranges = {range};
+        state.apply_ranges(open);
+    }
+    // A map step that raises the watermark.
+    void advance(std::int64_t watermark) {
+        BatchHeader step;
+        SourceRange range;
+        range.partition = PartitionId{0};
+        range.from = end;
+        range.to = end.next();
+        range.watermark_before = known;
+        range.watermark = watermark;
+        range.slots.resize(job.kinds.size());
+        step.ranges = {range};
+        REQUIRE(state.check_chain(step, "here") == TotalsState::Chain::next);
+        state.apply_ranges(step);
+        end = range.to;
+        known = watermark;
+    }
+    Result<void> add(const std::string& k, std::int64_t window, std::int64_t value) {
+        const std::vector<Slot> delta{Slot{Int128{value} * 1'000'000'000, true}};
+        return state.apply_delta(key_of(k, window), delta);
+    }
+    // The filling step becomes the one in flight, with at most so many keys closed.
+    OutputBatch seal(std::uint64_t keys = kAll) {
+        OutputBatch out;
+        std::size_t bytes = std::size_t{48} << 20;
+        state.close(keys, bytes);
+        state.seal(Offset{1}, out);
+        return out;
+    }
+    // Seals and commits it.
+    Writes commit(std::uint64_t keys = kAll) {
+        const OutputBatch out = seal(keys);
+        state.committed();
+        testing::compact(changelog, writes_to(TopicRole::changelog, out));
+        return writes_to(TopicRole::results, out);
+    }
+    [[nodiscard]] Meta meta() const {
+        return decode_meta_value(*changelog.at(std::string{meta_key()}), job.form()).value();
+    }
+    // What is restored from the changelog is whole, and has these keys.
+    void check_restored(std::uint64_t keys) const {
+        TotalsState other{job, PartitionId{0}};
+        REQUIRE(testing::restore_all(other, changelog));
+        CHECK(other.keys() == keys);
+        CHECK(other.clock() == state.clock());
+        CHECK(other.has_to_close() == state.has_to_close());
+    }
+
+    Job job;
+    TotalsState state{job, PartitionId{0}};
+    Offset end;
+    std::int64_t known = kNoTime;
+    Compacted changelog;
+};
+
+std::string result_key(const std::string& k, const std::string& start) {
+    return R"([")" + k + R"(",")" + start + R"("])";
+}
+
+}  // namespace
+
+TEST_CASE("a window closes when its end and the grace have passed, and not a millisecond before") {
+    Bench b;
+    REQUIRE(b.add("a", 0, 5));
+    REQUIRE(b.add("b", 1, 7));
+    b.advance(kMinute + 4'999);
+    CHECK(b.commit().size() == 2);
+    CHECK(b.state.keys() == 2);
+    b.advance(kMinute + 5'000);
+    const OutputBatch out = b.seal();
+    const Writes results = writes_to(TopicRole::results, out);
+    REQUIRE(results.size() == 1);
+    CHECK(results[0].first == result_key("a", "1970-01-01T00:00:00Z"));
+    CHECK(results[0].second == R"({"k":"a","window_start":"1970-01-01T00:00:00Z","s":5})");
+    const Writes changes = writes_to(TopicRole::changelog, out);
+    REQUIRE(changes.size() == 2);
+    CHECK_FALSE(changes[0].second);
+    b.state.committed();
+    testing::compact(b.changelog, changes);
+    CHECK(b.state.keys() == 1);
+    CHECK(b.state.find_committed(key_of("a", 0)) == KeyTable::kNone);
+    CHECK(b.meta().retired[0].value() == Int192{5'000'000'000});
+    CHECK(b.meta().slots[0].value() == Int192{7'000'000'000});
+    b.check_restored(1);
+    // Nobody may change it any more.
+    const Result<void> late = b.add("a", 0, 1);
+    REQUIRE_FALSE(late);
+    CHECK(late.error().exit_code == ExitCode::integrity);
+    CHECK(late.error().message.contains(result_key("a", "1970-01-01T00:00:00Z")));
+}
+
+TEST_CASE("who comes and goes in one step is in no changelog") {
+    Bench b;
+    REQUIRE(b.add("a", 0, 5));
+    b.advance(10 * kMinute);
+    const OutputBatch out = b.seal();
+    CHECK(writes_to(TopicRole::results, out).size() == 1);
+    CHECK(writes_to(TopicRole::changelog, out).size() == 1);  // meta
+    b.state.committed();
+    CHECK(b.state.keys() == 0);
+}
+
+TEST_CASE("what an aborted step has closed is closed by the next one") {
+    Bench b;
+    REQUIRE(b.add("a", 0, 5));
+    (void)b.commit();
+    b.advance(kMinute + 5'000);
+    (void)b.seal();
+    b.state.undo_filling();
+    b.state.undo_in_flight();
+    b.known = kNoTime;
+    b.end = Offset{0};
+    CHECK(b.state.keys() == 1);
+    CHECK(b.state.clock() == kNoTime);
+    REQUIRE(b.add("a", 0, 2));
+    b.advance(kMinute + 5'000);
+    const Writes results = b.commit();
+    REQUIRE(results.size() == 1);
+    CHECK(results[0].second->ends_with(R"("s":7})"));
+    CHECK(b.state.keys() == 0);
+    b.check_restored(0);
+}
+
+TEST_CASE("of a group that HAVING has let pass and stops at the end a tombstone is the last word") {
+    Bench b{" HAVING sum(v) > 3"};
+    REQUIRE(b.add("a", 0, 5));
+    REQUIRE(b.add("b", 0, 1));
+    CHECK(b.commit().size() == 1);
+    REQUIRE(b.add("a", 0, -4));
+    b.advance(2 * kMinute);
+    const Writes results = b.commit();
+    REQUIRE(results.size() == 1);
+    CHECK(results[0].first == result_key("a", "1970-01-01T00:00:00Z"));
+    CHECK_FALSE(results[0].second);
+    CHECK(b.state.keys() == 0);
+    b.check_restored(0);
+}
+
+TEST_CASE("a burst is closed in parts, and a new owner goes on with the rest") {
+    Bench b;
+    for (int i = 0; i < 10; ++i) {
+        REQUIRE(b.add(std::to_string(i), 0, i));
+    }
+    (void)b.commit();
+    b.advance(2 * kMinute);
+    CHECK(b.commit(4).size() == 4);
+    CHECK(b.meta().to_close == 6);
+    CHECK(b.state.has_to_close());
+    b.check_restored(6);
+    TotalsState other{b.job, PartitionId{0}};
+    REQUIRE(testing::restore_all(other, b.changelog));
+    std::size_t rest = 0;
+    while (other.has_to_close()) {
+        OutputBatch out;
+        std::uint64_t keys = 4;
+        std::size_t bytes = 1 << 20;
+        other.close(keys, bytes);
+        other.seal(Offset{1}, out);
+        other.committed();
+        rest += writes_to(TopicRole::results, out).size();
+    }
+    CHECK(rest == 6);
+    CHECK(other.keys() == 0);
+}
+
+TEST_CASE("many keys that go leave their memory, while a step fills and may be taken back") {
+    constexpr int kKeys = 3'000;
+    Bench b;
+    std::size_t most = 0;
+    for (std::int64_t window = 0; window < 12; ++window) {
+        for (int i = 0; i < kKeys; ++i) {
+            REQUIRE(b.add(std::to_string(i), window, 1));
+        }
+        b.advance(window * kMinute + 6'000);  // the window before is over
+        const OutputBatch out = b.seal();
+        // The next step: old keys of this window, and new ones.
+        const Offset end = b.end;
+        for (int i = 0; i < 100; ++i) {
+            REQUIRE(b.add(std::to_string(i), window, 1));
+            REQUIRE(b.add("early" + std::to_string(i), window + 1, 1));
+        }
+        b.state.committed();
+        testing::compact(b.changelog, writes_to(TopicRole::changelog, out));
+        CHECK(b.state.find_committed(key_of("7", window)) != KeyTable::kNone);
+        CHECK(b.state.find_committed(key_of("early7", window + 1)) == KeyTable::kNone);
+        if (window % 2 == 0) {
+            b.state.undo_filling();
+            b.end = end;
+        }
+        most = std::max(most, b.state.memory_bytes());
+        const Writes more = b.commit();
+        CHECK(more.size() == (window % 2 == 0 ? 0U : 200U));
+        b.check_restored(b.state.keys());
+    }
+    // Of 36,000 keys there were at most 6,400 at a time.
+    b.advance(100 * kMinute);
+    (void)b.commit();
+    CHECK(b.state.keys() == 0);
+    b.check_restored(0);
+    Bench small;
+    for (int i = 0; i < 3 * kKeys; ++i) {
+        REQUIRE(small.add(std::to_string(i), 0, 1));
+    }
+    CHECK(most < 2 * small.state.memory_bytes());
+    CHECK(b.state.memory_bytes() < most / 2);
+}
+
+TEST_CASE("a calendar gives what has ended, the earliest first") {
+    EndCalendar calendar;
+    CHECK_FALSE(calendar.take(100));
+    calendar.file(20, 1);
+    calendar.file(10, 2);
+    calendar.file(20, 3);
+    CHECK_FALSE(calendar.any(9));
+    CHECK(calendar.any(10));
+    CHECK(calendar.count(19) == 1);
+    CHECK(calendar.count(20) == 3);
+    CHECK_FALSE(calendar.take(9));
+    CHECK(calendar.take(25)->key == 2);
+    calendar.file(10, 4);
+    CHECK(calendar.take(25)->end == 10);
+    CHECK(calendar.take(25)->end == 20);
+    CHECK(calendar.take(25)->end == 20);
+    CHECK_FALSE(calendar.take(25));
+    calendar.file(20, 1);
+    calendar.clear();
+    CHECK_FALSE(calendar.any(100));
+}
+
+}  // namespace kstream
