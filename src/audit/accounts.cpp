@@ -77,7 +77,7 @@ KeyClass Accounts::halve() {
     return other;
 }
 
-Account* Accounts::find_or_open(std::string_view state_key, std::string_view result_key) {
+Account* Accounts::find_or_open(std::string_view state_key, std::string_view partition_key) {
     if (const auto known = accounts_.find(state_key); known != accounts_.end()) {
         return &known->second;
     }
@@ -86,7 +86,10 @@ Account* Accounts::find_or_open(std::string_view state_key, std::string_view res
     }
     Account account;
     account.state_partition = static_cast<std::uint32_t>(
-        partition_for_key(result_key, static_cast<int>(job_.state_partitions)).value);
+        partition_for_key(partition_key, static_cast<int>(job_.state_partitions)).value);
+    if (job_.has_windows()) {
+        account.window_end = window_end(window_start_of(state_key)).value_or(0);
+    }
     account.source = Row{job_.kinds};
     const auto [made, inserted] = accounts_.emplace(std::string{state_key}, std::move(account));
     bytes_ += bytes_of(*made);
@@ -99,13 +102,32 @@ Account* Accounts::find(std::string_view state_key) {
 }
 
 Account* Accounts::open(std::string_view state_key) {
-    GroupKey group;
-    if (!decode_state_key(state_key, job_.spec.group_by.size(), group)) {
+    const std::string* const place = place_of(state_key);
+    return place == nullptr ? nullptr : find_or_open(state_key, *place);
+}
+
+const std::string* Accounts::place_of(std::string_view state_key) {
+    if (!decode_state_key(state_key, job_.key_shape(), group_) ||
+        (group_.window_start && !window_end(*group_.window_start))) {
         return nullptr;
     }
-    key_buffer_.clear();
-    append_result_key(key_buffer_, group);
-    return find_or_open(state_key, key_buffer_);
+    place_.clear();
+    append_partition_key(place_, group_);
+    return &place_;
+}
+
+// Most keys that come one after the other are of one window.
+std::optional<std::int64_t> Accounts::window_end(std::int64_t start) {
+    if (!last_window_.second || last_window_.first != start) {
+        last_window_ = {start, job_.statement->window_end(start)};
+    }
+    return last_window_.second;
+}
+
+// At the cut.
+bool Accounts::is_closed(const Account& account) const {
+    const std::optional<Meta>& meta = metas_[account.state_partition];
+    return meta && job_.has_windows() && job_.is_closed(account.window_end, meta->clock);
 }
 
 bool Accounts::take_base(std::string_view state_key, const Row& row) {
@@ -143,7 +165,11 @@ void Accounts::take_changelog(const RecordView& record) {
     } else if (*kind == ChangelogKeyKind::element) {
         take_element(record);
     } else if (keys_.has(total_state_key(record.key()))) {
-        take_total(record);
+        if (job_.has_windows() && record.is_tombstone()) {
+            take_tombstone(record);
+        } else {
+            take_total(record);
+        }
     }
 }
 
@@ -184,15 +210,44 @@ void Accounts::take_total(const RecordView& record) {
                      fmt::format("{}: {}", twice ? "a second one" : "after its meta record",
                                  row_text(job_, row))});
     }
-    if (account->newer_total.empty()) {
+    if (!account->has_newer_total()) {
         newer_totals_[q].push_back(std::to_address(accounts_.find(state_key)));
     }
     bytes_ += row.bytes() - account->newer_total.bytes();
+    account->newer_taken_out = false;
     account->newer_total = std::move(row);
     account->newer_total_published = published;
     account->newer_total_number = number;
     account->newer_total_transaction = *transaction;
     account->newer_total_round = round_;
+}
+
+// Of the total of a key whose window was closed.
+void Accounts::take_tombstone(const RecordView& record) {
+    const std::string_view state_key = total_state_key(record.key());
+    Account* const account = open(state_key);
+    const auto q = static_cast<std::uint32_t>(record.partition.value);
+    if (account == nullptr) {
+        findings_.add(FindingKind::damaged, at("changelog", record), "a total",
+                      "a tombstone of a key that is none of the job's");
+        return;
+    }
+    if (account->state_partition != q) {
+        findings_.add(FindingKind::extra_total,
+                      fmt::format("key {}, state partition {}", key_text(job_, state_key), q),
+                      fmt::format("in state partition {} only", account->state_partition),
+                      "a tombstone");
+        return;
+    }
+    if (!account->has_newer_total()) {
+        newer_totals_[q].push_back(std::to_address(accounts_.find(state_key)));
+    }
+    bytes_ -= account->newer_total.bytes();
+    account->newer_total = {};
+    account->newer_total_published = false;
+    account->newer_total_transaction = 0;
+    account->newer_total_round = round_;
+    account->newer_taken_out = true;
 }
 
 // Each is written once, in the transaction of the step that found it, and taken out where its set
@@ -288,7 +343,7 @@ const Accounts::Multiset& Accounts::stored_multiset(const Account& account,
 }
 
 void Accounts::take_meta(const RecordView& record) {
-    Result<Meta> meta = decode_meta_value(record.value(), job_.kinds);
+    Result<Meta> meta = decode_meta_value(record.value(), job_.form());
     const auto q = static_cast<std::size_t>(record.partition.value);
     if (q >= metas_.size()) {
         return;  // counts are compared with the identity, which says so
@@ -327,7 +382,8 @@ void Accounts::believe_changelog() {
 }
 
 void Accounts::settle_newer_total(Account& account) {
-    if (!account.newer_total.empty()) {
+    if (account.has_newer_total()) {
+        account.newer_taken_out = false;
         bytes_ -= account.total.bytes();
         account.total = std::exchange(account.newer_total, {});
         account.total_published = account.newer_total_published;
@@ -351,9 +407,9 @@ void Accounts::settle_newer(Account& account) const {
 
 void Accounts::take_result(const RecordView& record, const ResultHeaders& headers) {
     const std::optional<Origin> origin = Origin::of(headers);
-    const std::optional<std::string> state_key =
-        state_key_of(record.key(), job_.spec.group_by.size());
-    if (!record.has_key() || !state_key) {
+    const std::optional<std::string> state_key = state_key_of(record.key(), job_.key_shape());
+    const std::string* const place = state_key ? place_of(*state_key) : nullptr;
+    if (!record.has_key() || place == nullptr) {
         findings_.add(FindingKind::extra_result, at("results", record), "a key of the job",
                       shown(record.key()));
         return;
@@ -361,7 +417,7 @@ void Accounts::take_result(const RecordView& record, const ResultHeaders& header
     // Each reader takes the last value of a key that it meets: with a second place for one key that
     // depends on which partition it reads later.
     const PartitionId home =
-        partition_for_key(record.key(), static_cast<int>(job_.identity.results_partitions));
+        partition_for_key(*place, static_cast<int>(job_.identity.results_partitions));
     const bool by_reset = record.is_tombstone() && !origins_.has_begun(record.partition);
     if (record.partition != home) {
         if (!by_reset) {
@@ -373,18 +429,18 @@ void Accounts::take_result(const RecordView& record, const ResultHeaders& header
         return;
     }
     const auto q = static_cast<std::size_t>(
-        partition_for_key(record.key(), static_cast<int>(job_.state_partitions)).value);
+        partition_for_key(*place, static_cast<int>(job_.state_partitions)).value);
     const std::uint64_t cut = metas_[q] ? metas_[q]->transaction : 0;
     // For every key, whatever pass it belongs to: the order is that of all of them.
     std::string foreign;
     if (record.is_tombstone() && !(has_having() && origin)) {
         foreign = by_reset ? "" : "a tombstone, which the job does not write";
-    } else if (!origin) {
+    } else if (!origin || headers.is_final.value_or("true") != "true") {
         foreign = "without the headers of a result";
     } else if (origin->transaction <= cut) {
         foreign = origins_.take_result(record.partition, q, *origin);
     }
-    Account* const account = find_or_open(*state_key, record.key());
+    Account* const account = find_or_open(*state_key, *place);
     if (account == nullptr) {
         return;
     }
@@ -394,6 +450,10 @@ void Accounts::take_result(const RecordView& record, const ResultHeaders& header
         account->result.run_id == origin->run_id) {
         foreign = fmt::format("a second one of transaction {}", origin->transaction);
     }
+    // But for what a reset has left, which begins anew.
+    if (foreign.empty() && account->result.is_final && origins_.knows(account->result.run_id)) {
+        foreign = "after the last one of its window";
+    }
     if (!foreign.empty()) {
         add_foreign(*state_key,
                     {FindingKind::foreign, at("results", record),
@@ -402,6 +462,7 @@ void Accounts::take_result(const RecordView& record, const ResultHeaders& header
     }
     Published published;
     published.there = !record.is_tombstone();
+    published.is_final = headers.is_final.has_value();
     published.value = std::string{record.value()};
     published.round = round_;
     // Without the headers it is none of ours: number 0, which belongs to no total.
@@ -435,6 +496,15 @@ void Accounts::judge(std::string_view state_key, const Account& account,
     const auto what = [&] { return fmt::format("key {}", key_text(job_, state_key)); };
     const bool counted = account.source.there;
     const bool has_total = !account.total.empty();
+    if (is_closed(account)) {
+        // What is closed is taken out in so many steps: until its own has come a key is as it was.
+        const bool waits =
+            has_total && !account.result.is_final && metas_[account.state_partition]->to_close > 0;
+        if (!waits) {
+            judge_closed(state_key, account, found);
+            return;
+        }
+    }
     if (!counted && has_total) {
         found.push_back({FindingKind::extra_total, what(), "no total: no record of the source",
                          row_text(job_, account.total)});
@@ -447,11 +517,10 @@ void Accounts::judge(std::string_view state_key, const Account& account,
     } else if (counted && has_numbers()) {
         judge_sets(state_key, account, found);
     }
-    const Published& result = account.result;
     if (!counted) {
-        if (result.there) {
+        if (account.result.there) {
             found.push_back({FindingKind::extra_result, what(),
-                             "no result: no record of the source", shown(result.value)});
+                             "no result: no record of the source", shown(account.result.value)});
         }
         return;
     }
@@ -463,32 +532,98 @@ void Accounts::judge(std::string_view state_key, const Account& account,
             believed.multisets[set] = stored_multiset(account, set);
         }
     }
-    const std::optional<std::string> expected =
+    const std::optional<std::string> row =
         result_text(job_, state_key, believed.there ? believed : account.source);
-    if (has_having() && has_total && account.total_published != expected.has_value()) {
+    const bool publishes = row && job_.publishes_open();
+    if (has_having() && has_total && account.total_published != publishes) {
         const auto says = [](bool published) {
             return published ? "that the results have the key" : "that the results lack the key";
         };
-        found.push_back({FindingKind::wrong_total, what(), says(expected.has_value()),
-                         says(account.total_published)});
+        found.push_back(
+            {FindingKind::wrong_total, what(), says(publishes), says(account.total_published)});
     }
-    if (!expected) {
+    judge_result(state_key, account, row, found);
+}
+
+// Of a key that is counted and not closed, whose row that is; none: HAVING is not true of it.
+void Accounts::judge_result(std::string_view state_key, const Account& account,
+                            const std::optional<std::string>& row,
+                            std::vector<Finding>& found) const {
+    const auto what = [&] { return fmt::format("key {}", key_text(job_, state_key)); };
+    const bool has_total = !account.total.empty();
+    const Published& result = account.result;
+    if (result.is_final) {
+        const std::size_t q = account.state_partition;
+        found.push_back(
+            {FindingKind::window_early, what(),
+             fmt::format("no last result: it is open until {}, the clock of state partition {} is "
+                         "{}",
+                         time_text(account.window_end + job_.event_time()->grace), q,
+                         time_text(metas_[q] ? metas_[q]->clock : kNoTime)),
+             result.there ? shown(result.value) : "a tombstone"});
+        return;
+    }
+    if (!row || !job_.publishes_open()) {
         if (result.there) {
-            found.push_back({FindingKind::extra_result, what(),
-                             "no result: HAVING is not true of the key", shown(result.value)});
+            found.push_back(
+                {FindingKind::extra_result, what(),
+                 row ? "no result: its window is open" : "no result: HAVING is not true of the key",
+                 shown(result.value)});
         }
     } else if (!result.there) {
-        found.push_back(
-            {FindingKind::missing_result, what(), shown(*expected), "nothing published"});
-    } else if (result.value != *expected) {
+        found.push_back({FindingKind::missing_result, what(), shown(*row), "nothing published"});
+    } else if (result.value != *row) {
         const bool stale =
             has_total && result.transaction > 0 && result.transaction < account.total_transaction;
         found.push_back({stale ? FindingKind::stale_result : FindingKind::wrong_result, what(),
-                         shown(*expected), shown(result.value)});
+                         shown(*row), shown(result.value)});
     } else if (has_total && result.transaction != account.total_transaction) {
         found.push_back({FindingKind::wrong_result, what(),
                          fmt::format("of transaction {}", account.total_transaction),
                          fmt::format("of transaction {}", result.transaction)});
+    }
+}
+
+// A key whose window is closed has its last result, and nothing else. Without the source nobody
+// knows which one that has to be.
+void Accounts::judge_closed(std::string_view state_key, const Account& account,
+                            std::vector<Finding>& found) const {
+    const auto what = [&] { return fmt::format("key {}", key_text(job_, state_key)); };
+    const Published& result = account.result;
+    if (!account.total.empty()) {
+        found.push_back({FindingKind::extra_total, what(),
+                         account.source.there ? "no total: its window is closed"
+                                              : "no total: no record of the source",
+                         row_text(job_, account.total)});
+    }
+    if (!account.source.there && !believes_changelog_) {
+        if (result.there) {
+            found.push_back({FindingKind::extra_result, what(),
+                             "no result: no record of the source", shown(result.value)});
+        }
+        return;
+    }
+    const auto missing = [&](std::string expected) {
+        found.push_back(
+            {FindingKind::window_missing, what(), std::move(expected),
+             result.there ? "not as the last one: " + shown(result.value) : "nothing published"});
+    };
+    if (!account.source.there) {
+        if (result.there && !result.is_final) {
+            missing("a last result");
+        }
+        return;
+    }
+    const std::optional<std::string> row = result_text(job_, state_key, account.source);
+    if (!row) {
+        if (result.there) {
+            found.push_back({FindingKind::extra_result, what(),
+                             "no result: HAVING is not true of the key", shown(result.value)});
+        }
+    } else if (!result.there || !result.is_final) {
+        missing(shown(*row));
+    } else if (result.value != *row) {
+        found.push_back({FindingKind::wrong_result, what(), shown(*row), shown(result.value)});
     }
 }
 
@@ -511,12 +646,16 @@ void Accounts::judge_newer(std::string_view state_key, const Account& account,
         add(FindingKind::wrong_total, account.newer_total_transaction,
             row_text(job_, account.newer_total));
     }
+    if (account.newer_taken_out && account.newer_total_round < round_) {
+        found.push_back({FindingKind::wrong_total, fmt::format("key {}", key_text(job_, state_key)),
+                         expected, "a tombstone of its total, which no meta record follows"});
+    }
 }
 
 // What is missing may have been deleted with all that stood around it, and what is there too much
 // may be somebody else's: neither is a wrong total.
 std::string Accounts::excuse(const Finding& finding, std::string_view state_key,
-                             const Account& account) const {
+                             const Account& account) {
     const auto begins_later = [](const std::map<PartitionId, Offset>& starts, PartitionId at) {
         const auto start = starts.find(at);
         return start != starts.end() && start->second > Offset{0};
@@ -526,29 +665,36 @@ std::string Accounts::excuse(const Finding& finding, std::string_view state_key,
         return fmt::format("records were deleted from changelog partition {}, below offset {}",
                            q.value, changelog_starts_.at(q).value);
     }
-    if (finding.kind == FindingKind::missing_result && !account.was_published &&
-        !account.total.empty()) {
-        GroupKey group;
-        std::string key;
-        if (decode_state_key(state_key, job_.spec.group_by.size(), group)) {
-            append_result_key(key, group);
-        }
+    const bool window_missing = finding.kind == FindingKind::window_missing;
+    const bool result_missing =
+        finding.kind == FindingKind::missing_result && !account.total.empty();
+    const std::string* const place = place_of(state_key);
+    if ((window_missing || result_missing) && !account.was_published && place != nullptr) {
         const PartitionId home =
-            partition_for_key(key, static_cast<int>(job_.identity.results_partitions));
+            partition_for_key(*place, static_cast<int>(job_.identity.results_partitions));
         const auto first = origins_.first(home, account.state_partition);
-        if (begins_later(results_starts_, home) || !first || *first > account.total_transaction) {
+        // Of a window nothing is left that says in which transaction it was closed.
+        if (begins_later(results_starts_, home) || !first ||
+            (result_missing && *first > account.total_transaction)) {
             return fmt::format(
-                "results partition {} holds nothing of what transaction {} of state partition {} "
-                "published: the topic was emptied or re-created, has a retention, or is another "
-                "one than the job's",
-                home.value, account.total_transaction, q.value);
+                "results partition {} holds nothing of what {} of state partition {} published: "
+                "the topic was emptied or re-created, has a retention, or is another one than the "
+                "job's",
+                home.value,
+                result_missing ? fmt::format("transaction {}", account.total_transaction)
+                               : "the transaction that closed its window",
+                q.value);
         }
     }
-    const Published& extra = account.result.there ? account.result : account.newer;
     const bool nothing_of_ours =
-        account.source.empty() && account.total.empty() && account.newer_total.empty();
-    if ((finding.kind == FindingKind::extra_result || finding.kind == FindingKind::wrong_result) &&
-        nothing_of_ours && extra.transaction > 0 && !origins_.knows(extra.run_id)) {
+        account.source.empty() && account.total.empty() && !account.has_newer_total();
+    const bool ours_or_not =
+        nothing_of_ours && (finding.kind == FindingKind::extra_result ||
+                            finding.kind == FindingKind::wrong_result || window_missing);
+    // The same window as before a reset, of which this life has published nothing yet.
+    const bool of_before = finding.kind == FindingKind::window_early && !job_.publishes_open();
+    const Published& extra = account.result.there || of_before ? account.result : account.newer;
+    if ((ours_or_not || of_before) && extra.transaction > 0 && !origins_.knows(extra.run_id)) {
         return fmt::format(
             "the results hold keys of run {:016x}, which is none of the job's: kept from before a "
             "reset, or of another application that writes to the same topic",
@@ -633,36 +779,75 @@ void Accounts::add_elements(Comparison& comparison) {
     }
 }
 
+StateSum Accounts::empty_sum() const {
+    StateSum sum;
+    sum.slots.resize(job_.kinds.size());
+    if (job_.has_windows()) {
+        sum.slots = no_sums(job_.kinds);
+        sum.retired = believes_changelog_ ? std::nullopt : std::optional{sum.slots};
+    }
+    return sum;
+}
+
+void Accounts::add_to_sums(std::string_view state_key, const Account& account,
+                           StateSum& sum) const {
+    const bool closed = is_closed(account);
+    if (account.total.empty()) {
+        if (closed && account.source.there && sum.retired) {
+            add_sums(job_.kinds, *sum.retired, account.source.slots);
+        }
+        return;
+    }
+    ++sum.keys;
+    sum.to_close += closed ? 1 : 0;
+    const StoredRow stored{job_.kinds, account.total};
+    sum.hash +=
+        state_entry_hash(state_key, job_.kinds, stored.slots, &stored.texts,
+                         has_having() ? std::optional{account.total_published} : std::nullopt,
+                         has_numbers() ? std::optional{account.total_number} : std::nullopt);
+    add_slots(sum.slots, account.total.slots);
+}
+
+// Into the slots of a sum.
+void Accounts::add_slots(std::span<Slot> sum, std::span<const Slot> row) const {
+    if (job_.has_windows()) {
+        add_sums(job_.kinds, sum, row);
+        return;
+    }
+    add_row(job_.kinds, sum, row);
+    for (std::size_t i = 0; has_numbers() && i < job_.kinds.size(); ++i) {
+        if (keeps_elements(job_.kinds[i]) && !is_over(row[i])) {
+            sum[i].add(row[i]);
+        }
+    }
+}
+
+void Accounts::add_sum(StateSum& into, const StateSum& of_others) const {
+    into.keys += of_others.keys;
+    into.hash += of_others.hash;
+    into.to_close += of_others.to_close;
+    add_slots(into.slots, of_others.slots);
+    if (into.retired && of_others.retired) {
+        add_sums(job_.kinds, *into.retired, *of_others.retired);
+    } else {
+        into.retired.reset();
+    }
+}
+
 Comparison Accounts::compare(bool last_round) {
     Comparison comparison;
-    comparison.by_state.resize(job_.state_partitions);
-    for (StateSum& sum : comparison.by_state) {
-        sum.slots.resize(job_.kinds.size());
-    }
+    comparison.by_state.assign(job_.state_partitions, empty_sum());
     add_elements(comparison);
     std::vector<Finding> found;
     for (auto& [state_key, account] : accounts_) {
         settle_newer(account);
         // Behind the meta record of its own transaction: what a new owner would restore all the
         // same.
-        if (account.newer_total_transaction <= cut_transaction(account)) {
+        if (!account.newer_taken_out &&
+            account.newer_total_transaction <= cut_transaction(account)) {
             settle_newer_total(account);
         }
-        if (!account.total.empty()) {
-            StateSum& sum = comparison.by_state[account.state_partition];
-            ++sum.keys;
-            const StoredRow stored{job_.kinds, account.total};
-            sum.hash += state_entry_hash(
-                state_key, job_.kinds, stored.slots, &stored.texts,
-                has_having() ? std::optional{account.total_published} : std::nullopt,
-                has_numbers() ? std::optional{account.total_number} : std::nullopt);
-            add_row(job_.kinds, sum.slots, account.total.slots);
-            for (std::size_t i = 0; has_numbers() && i < job_.kinds.size(); ++i) {
-                if (keeps_elements(job_.kinds[i]) && !is_over(account.total.slots[i])) {
-                    sum.slots[i].add(account.total.slots[i]);
-                }
-            }
-        }
+        add_to_sums(state_key, account, comparison.by_state[account.state_partition]);
         comparison.newer += account.newer.transaction != 0 ? 1 : 0;
         if (account.compared_before && !account.look_again) {
             continue;
@@ -679,7 +864,7 @@ Comparison Accounts::compare(bool last_round) {
         const bool is_final = last_round || unfounded || unchanged;
         account.look_again = (!found.empty() && !is_final) ||
                              (!account.compared_before &&
-                              (account.newer.transaction != 0 || !account.newer_total.empty()));
+                              (account.newer.transaction != 0 || account.has_newer_total()));
         account.compared_before = true;
         account.seen_total_transaction = account.total_transaction;
         account.seen_result_transaction = account.result.transaction;

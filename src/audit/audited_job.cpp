@@ -1,5 +1,6 @@
 #include "kstream/audit/audited_job.hpp"
 
+#include "audit/clocks.hpp"
 #include "audit/sums.hpp"
 #include "kstream/audit/finding.hpp"
 #include "kstream/check.hpp"
@@ -58,6 +59,12 @@ std::string_view finding_name(FindingKind kind) {
             return "foreign record";
         case FindingKind::misplaced:
             return "misplaced record";
+        case FindingKind::window_missing:
+            return "window missing";
+        case FindingKind::window_early:
+            return "window early";
+        case FindingKind::late_wrong:
+            return "late wrong";
     }
     return "unknown";
 }
@@ -72,6 +79,8 @@ bool rests_on_source(FindingKind kind) {
         case FindingKind::extra_result:
         case FindingKind::stale_result:
         case FindingKind::wrong_counts:
+        case FindingKind::window_missing:
+        case FindingKind::late_wrong:
             return true;
         case FindingKind::unbalanced:
         case FindingKind::gap:
@@ -80,6 +89,7 @@ bool rests_on_source(FindingKind kind) {
         case FindingKind::damaged:
         case FindingKind::foreign:
         case FindingKind::misplaced:
+        case FindingKind::window_early:
             return false;
     }
     return false;
@@ -166,9 +176,13 @@ std::string row_text(const AuditedJob& job, std::span<const Slot> slots,
     return text;
 }
 
+std::string time_text(std::int64_t ms) {
+    return ms == kNoTime ? "none" : instant_text(ms);
+}
+
 std::string key_text(const AuditedJob& job, std::string_view state_key) {
     GroupKey group;
-    if (!decode_state_key(state_key, job.spec.group_by.size(), group)) {
+    if (!decode_state_key(state_key, job.key_shape(), group)) {
         return shown(state_key);
     }
     std::string text;
@@ -180,7 +194,7 @@ std::optional<std::string> result_text(const AuditedJob& job, std::string_view s
                                        const Row& row) {
     GroupKey group;
     std::string text;
-    if (!decode_state_key(state_key, job.spec.group_by.size(), group)) {
+    if (!decode_state_key(state_key, job.key_shape(), group)) {
         return text;
     }
     if (job.statement != nullptr) {

@@ -35,7 +35,7 @@ void BaseWriter::meta(std::string& out, std::uint32_t state_partition, const Met
     ByteWriter writer{frame_};
     writer.u8(kMeta);
     writer.varint(state_partition);
-    append_meta_value(frame_, job_.kinds, meta);
+    append_meta_value(frame_, job_.form(), meta);
     frame(out);
 }
 
@@ -89,7 +89,7 @@ Result<BaseReader::Frame> BaseReader::take(std::string_view frame) {
     sum_ += stable_hash(frame);
     if (kind == kMeta) {
         const std::uint64_t q = reader.varint();
-        Result<Meta> meta = decode_meta_value(reader.raw(reader.left()), job_.kinds);
+        Result<Meta> meta = decode_meta_value(reader.raw(reader.left()), job_.form());
         if (!meta && meta.error().exit_code == ExitCode::identity) {
             return std::unexpected(std::move(meta.error()));
         }

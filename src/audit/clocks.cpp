@@ -533,4 +533,18 @@ std::int64_t ZoneClock::first_instant(std::int64_t local_ms) const {
     return local_ms;
 }
 
+Result<ZoneClock> read_zone(const std::string& name, const ZoneBytes& zones) {
+    const std::optional<std::string> file = zones ? zones(name) : std::nullopt;
+    std::optional<ZoneClock> zone = file ? ZoneClock::parse(*file) : std::nullopt;
+    if (!zone) {
+        return fail(ExitCode::usage,
+                    fmt::format("the statement names the time zone '{}', which {}", name,
+                                file ? "has a file that the audit cannot read"
+                                     : "this machine does not know"),
+                    "zones are named as in America/Sao_Paulo, and come with the package "
+                    "tzdata");
+    }
+    return *std::move(zone);
+}
+
 }  // namespace kstream::audit

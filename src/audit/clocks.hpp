@@ -3,7 +3,10 @@
 // counted as if its clocks showed UTC.
 #pragma once
 
+#include "kstream/error.hpp"
+
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -81,5 +84,10 @@ private:
     std::vector<Change> changes_;
     std::optional<Rule> rule_;  // after the last change
 };
+
+// The bytes of a zone's file by its name; none where there is no such zone.
+using ZoneBytes = std::function<std::optional<std::string>(std::string_view name)>;
+// Of a zone that a statement names. usage where there is no such zone, or its file is none.
+[[nodiscard]] Result<ZoneClock> read_zone(const std::string& name, const ZoneBytes& zones);
 
 }  // namespace kstream::audit

@@ -5,8 +5,6 @@
 #include "text/json_tokens.hpp"
 #include "text/utf8.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -172,6 +170,9 @@ Result<Interpreter> Interpreter::make(const job::Statement& statement, const Zon
             all.push_back(&*one);
         }
     };
+    if (statement.event_time) {
+        all.push_back(&statement.event_time->time);
+    }
     take(statement.where);
     take(statement.having);
     for (const job::GroupColumn& column : statement.group_by) {
@@ -195,15 +196,9 @@ Result<Interpreter> Interpreter::make(const job::Statement& statement, const Zon
 Result<void> Interpreter::find_zones(const Expression& in, const ZoneBytes& zones) {
     if (in.op == Op::at_zone || in.op == Op::date_trunc) {
         const std::string& name = in.arguments.back().literal.text;
-        const std::optional<std::string> file = zones ? zones(name) : std::nullopt;
-        std::optional<ZoneClock> zone = file ? ZoneClock::parse(*file) : std::nullopt;
+        Result<ZoneClock> zone = read_zone(name, zones);
         if (!zone) {
-            return fail(ExitCode::usage,
-                        fmt::format("the statement names the time zone '{}', which {}", name,
-                                    file ? "has a file that the audit cannot read"
-                                         : "this machine does not know"),
-                        "zones are named as in America/Sao_Paulo, and come with the package "
-                        "tzdata");
+            return std::unexpected(std::move(zone.error()));
         }
         zones_.insert_or_assign(name, *std::move(zone));
     }
@@ -233,6 +228,10 @@ Value Interpreter::evaluate(const Expression& of, const Leaves& leaves) const {
             return leaves.groups[of.index];
         case Op::aggregate:
             return leaves.aggregates[of.index];
+        case Op::window_start:
+            return Value::of_time(Kind::timestamp, leaves.window.start);
+        case Op::window_end:
+            return Value::of_time(Kind::timestamp, leaves.window.end);
         case Op::logical_and:
         case Op::logical_or:
             return junction(of, leaves);

@@ -6,6 +6,7 @@
 
 #include "audit/clocks.hpp"
 #include "audit/exact.hpp"
+#include "kstream/audit/window_span.hpp"
 #include "kstream/error.hpp"
 #include "kstream/job/statement.hpp"
 #include "kstream/model/bad_reason.hpp"
@@ -63,10 +64,8 @@ struct Leaves {
     std::function<std::optional<std::string_view>(const std::string& name)> header{};
     std::span<const Value> groups{};  // after aggregation
     std::span<const Value> aggregates{};
+    WindowSpan window{};  // of the group, in a job with windows
 };
-
-// The bytes of a zone's file by its name; none where there is no such zone.
-using ZoneBytes = std::function<std::optional<std::string>(std::string_view name)>;
 
 class Interpreter {
 public:

@@ -13,7 +13,11 @@
 namespace kstream::audit {
 
 Ledger::Ledger(const AuditedJob& job, std::size_t q, Offset log_start, Findings& findings)
-    : job_(job), q_(q), log_start_(log_start), findings_(findings), deltas_(job.kinds.size()) {}
+    : job_(job),
+      q_(q),
+      log_start_(log_start),
+      findings_(findings),
+      deltas_(job.has_windows() ? no_sums(job.kinds) : std::vector<Slot>(job.kinds.size())) {}
 
 std::string Ledger::where(PartitionId p, Offset record_offset) const {
     return fmt::format("state partition {}, source partition {}, repartition offset {}", q_,
@@ -21,7 +25,7 @@ std::string Ledger::where(PartitionId p, Offset record_offset) const {
 }
 
 void Ledger::take(const RecordView& record) {
-    if (const Result<void> read = decode_delta_batch(record.value(), job_.kinds, batch_); !read) {
+    if (const Result<void> read = decode_delta_batch(record.value(), job_.form(), batch_); !read) {
         findings_.add(
             FindingKind::damaged,
             fmt::format("repartition partition {}, offset {}", q_, record.record_offset.value),
@@ -61,24 +65,29 @@ void Ledger::take(const RecordView& record) {
     const std::size_t width = job_.kinds.size();
     for (const DeltaView& delta : batch_.deltas) {
         check_place(delta.state_key, record.record_offset);
-        add_row(job_.kinds, deltas_, slots.subspan(delta.first_slot, width));
+        const std::span<const Slot> row = slots.subspan(delta.first_slot, width);
+        if (job_.has_windows()) {
+            add_sums(job_.kinds, deltas_, row);
+        } else {
+            add_row(job_.kinds, deltas_, row);
+        }
     }
 }
 
 // The job itself applies a delta to the totals of the partition that it stands in.
 void Ledger::check_place(std::string_view state_key, Offset record_offset) {
-    result_key_.clear();
-    if (decode_state_key(state_key, job_.spec.group_by.size(), group_)) {
-        append_result_key(result_key_, group_);
-        const PartitionId home =
-            partition_for_key(result_key_, static_cast<int>(job_.state_partitions));
+    place_.clear();
+    if (decode_state_key(state_key, job_.key_shape(), group_)) {
+        append_partition_key(place_, group_);
+        const PartitionId home = partition_for_key(place_, static_cast<int>(job_.state_partitions));
         if (home.value == static_cast<std::int32_t>(q_)) {
             return;
         }
-        findings_.add(FindingKind::misplaced,
-                      fmt::format("repartition partition {}, offset {}", q_, record_offset.value),
-                      fmt::format("key {} in partition {} only", shown(result_key_), home.value),
-                      "a delta");
+        findings_.add(
+            FindingKind::misplaced,
+            fmt::format("repartition partition {}, offset {}", q_, record_offset.value),
+            fmt::format("key {} in partition {} only", key_text(job_, state_key), home.value),
+            "a delta");
         return;
     }
     findings_.add(FindingKind::damaged,
@@ -107,6 +116,7 @@ bool Ledger::take_ranges(const BatchHeader& header, Offset record_offset) {
         if (!take_range(header, range, record_offset)) {
             // Said once; the chain goes on from here, so that a second break is seen too.
             chains_[range.partition].to = range.to;
+            chains_[range.partition].watermark = range.watermark;
         }
     }
     return true;
@@ -125,6 +135,7 @@ bool Ledger::take_range(const BatchHeader& header, const SourceRange& range, Off
                                     .to = range.to,
                                     .counts = range.counts,
                                     .sums = range.slots,
+                                    .watermark = range.watermark,
                                     .from_base = opens,
                                     .may_be_behind = !opens && log_start_ > Offset{0}};
         return true;
@@ -139,7 +150,11 @@ bool Ledger::take_range(const BatchHeader& header, const SourceRange& range, Off
     chain.counts += range.counts;
     add_row(job_.kinds, chain.sums, range.slots);
     if (chain.may_be_behind && range.from > chain.to) {
-        chain = {.base = range.from, .to = range.to, .counts = range.counts, .sums = range.slots};
+        chain = {.base = range.from,
+                 .to = range.to,
+                 .counts = range.counts,
+                 .sums = range.slots,
+                 .watermark = range.watermark};
         return true;
     }
     if (range.from != chain.to) {
@@ -147,7 +162,14 @@ bool Ledger::take_range(const BatchHeader& header, const SourceRange& range, Off
                       where(range.partition, record_offset), expected, covered);
         return false;
     }
+    if (range.watermark_before != chain.watermark) {
+        findings_.add(FindingKind::late_wrong, where(range.partition, record_offset),
+                      fmt::format("watermark {} at offset {}, where the range before it ends",
+                                  time_text(chain.watermark), chain.to.value),
+                      fmt::format("watermark {}", time_text(range.watermark_before)));
+    }
     chain.to = range.to;
+    chain.watermark = range.watermark;
     return true;
 }
 
@@ -178,6 +200,11 @@ void Ledger::close(const Meta& meta, LedgerReport& report) {
             findings_.add(chain.to < source.applied ? FindingKind::gap : FindingKind::overlap, what,
                           fmt::format("ranges up to {}, as meta says", source.applied.value),
                           fmt::format("ranges up to {}", chain.to.value));
+        } else if (chain.to == source.applied && chain.watermark != source.watermark) {
+            findings_.add(
+                FindingKind::late_wrong, what,
+                fmt::format("watermark {}, as the ledger says", time_text(chain.watermark)),
+                fmt::format("watermark {} in meta", time_text(source.watermark)));
         }
         if (!chain.from_base) {
             whole = false;
@@ -200,18 +227,26 @@ void Ledger::close(const Meta& meta, LedgerReport& report) {
                           row_text(job_, source.slots) + " in meta");
         }
     }
-    // Of all keys' sets the deltas say no number: they are in the comparison of each key.
+    if (const std::vector<Slot> totals = expected_deltas(meta); whole && deltas_ != totals) {
+        findings_.add(FindingKind::broken_state, fmt::format("state partition {}", q_),
+                      row_text(job_, deltas_) + ", the sum of its deltas",
+                      row_text(job_, totals) + ", the sum of its totals in meta");
+    }
+}
+
+// Of all keys' sets the deltas say no number: they are in the comparison of each key. With windows,
+// what was closed and what is open; of extremes meta has neither.
+std::vector<Slot> Ledger::expected_deltas(const Meta& meta) const {
     std::vector<Slot> totals = meta.slots;
+    if (job_.has_windows()) {
+        add_sums(job_.kinds, totals, meta.retired);
+    }
     for (std::size_t i = 0; i < totals.size(); ++i) {
         if (keeps_elements(job_.kinds[i])) {
             totals[i] = Slot{};
         }
     }
-    if (whole && deltas_ != totals) {
-        findings_.add(FindingKind::broken_state, fmt::format("state partition {}", q_),
-                      row_text(job_, deltas_) + ", the sum of its deltas",
-                      row_text(job_, meta.slots) + ", the sum of its totals in meta");
-    }
+    return totals;
 }
 
 }  // namespace kstream::audit

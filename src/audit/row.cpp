@@ -135,4 +135,21 @@ void add_row(std::span<const AggregateKind> kinds, Row& row, const Row& other,
     }
 }
 
+std::vector<Slot> no_sums(std::span<const AggregateKind> kinds) {
+    std::vector<Slot> sums(kinds.size());
+    for (std::size_t i = 0; i < kinds.size(); ++i) {
+        sums[i] = Slot{Int192{}, can_be_taken_out(kinds[i])};
+    }
+    return sums;
+}
+
+void add_sums(std::span<const AggregateKind> kinds, std::span<Slot> sums,
+              std::span<const Slot> row) {
+    for (std::size_t i = 0; i < kinds.size(); ++i) {
+        if (can_be_taken_out(kinds[i])) {
+            sums[i] = Slot{sums[i].value() + row[i].value(), true};
+        }
+    }
+}
+
 }  // namespace kstream::audit

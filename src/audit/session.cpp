@@ -264,10 +264,7 @@ Result<void> Session::whole() {
         return opened;
     }
     report_.proof = options_.base.empty() ? Proof::full : Proof::since_base;
-    states_.resize(job_.state_partitions);
-    for (StateSum& sum : states_) {
-        sum.slots.resize(job_.kinds.size());
-    }
+    states_.assign(job_.state_partitions, accounts_->empty_sum());
     todo_.push_back({});
     while (!todo_.empty()) {
         const KeyClass keys = todo_.back();
@@ -335,6 +332,9 @@ Result<void> Session::run_round(Pass& pass) {
     if (is_first) {
         if (Result<void> read = read_ledger(cut); !read) {
             return read;
+        }
+        if (job_.has_windows() && report_.proof == Proof::ledger_only) {
+            check_retired(cut);
         }
     }
     const bool last = pass.round == kMaxRounds;
@@ -434,9 +434,13 @@ Result<void> Session::read_results(Pass& pass) {
         *pass.results, TopicRole::results, std::move(*ends),
         [this, &pass](RecordBatch batch) -> Result<void> {
             for (const RecordView& record : batch) {
+                const auto header = [&](std::string_view name) {
+                    return pass.results->header(record, name.data());
+                };
                 accounts_->take_result(
-                    record, {.transaction = pass.results->header(record, kTransactionHeader.data()),
-                             .run_id = pass.results->header(record, kRunIdHeader.data())});
+                    record, {.transaction = header(kTransactionHeader),
+                             .run_id = header(kRunIdHeader),
+                             .is_final = job_.has_windows() ? header(kFinalHeader) : std::nullopt});
             }
             halve_while_too_large(pass);
             return {};

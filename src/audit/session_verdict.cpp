@@ -144,6 +144,24 @@ Result<void> Session::compare_source(Pass& pass) {
 
 // ---- what totals, meta and ledger say of each other ---------------------------------------------
 
+namespace {
+
+// Of a job with windows, behind what is open.
+std::string closed_text(const AuditedJob& job, std::uint64_t to_close,
+                        const std::optional<std::vector<Slot>>& retired) {
+    return job.has_windows() ? fmt::format(", {} of them to be closed, {} closed before", to_close,
+                                           retired ? row_text(job, *retired) : "whatever")
+                             : "";
+}
+
+std::string state_text(const AuditedJob& job, const StateSum& sum, const Meta& meta) {
+    return fmt::format("{} keys with {}{}{}", sum.keys, row_text(job, sum.slots),
+                       closed_text(job, sum.to_close, sum.retired),
+                       sum.hash == meta.state_hash ? "" : ", another state hash");
+}
+
+}  // namespace
+
 bool Session::check_states(const Pass& pass, const Comparison& found, bool is_final) {
     if (accounts_->keys().modulus > 1) {
         return true;  // add_states() and judge_added_states() see to it
@@ -152,9 +170,7 @@ bool Session::check_states(const Pass& pass, const Comparison& found, bool is_fi
     for (std::size_t q = 0; q < found.by_state.size(); ++q) {
         const StateSum& sum = found.by_state[q];
         const Meta& meta = *accounts_->cut()[q];
-        const bool fits =
-            sum.keys == meta.keys && sum.hash == meta.state_hash && sum.slots == meta.slots;
-        if (fits || broken_states_.contains(q)) {
+        if (sum.fits(meta) || broken_states_.contains(q)) {
             continue;
         }
         // Compaction may have taken totals of this moment away while they were read. Nothing has
@@ -168,10 +184,9 @@ bool Session::check_states(const Pass& pass, const Comparison& found, bool is_fi
         broken_states_.insert(q);
         report_.findings.add(
             FindingKind::broken_state, fmt::format("state partition {}", q),
-            fmt::format("{} keys with {}, as meta says", meta.keys, row_text(job_, meta.slots)),
-            fmt::format(
-                "{} keys with {}{}", sum.keys, row_text(job_, sum.slots),
-                sum.keys == meta.keys && sum.slots == meta.slots ? ", another state hash" : ""));
+            fmt::format("{} keys with {}{}, as meta says", meta.keys, row_text(job_, meta.slots),
+                        closed_text(job_, meta.to_close, meta.retired)),
+            state_text(job_, sum, meta));
     }
     return all_fit;
 }
@@ -184,8 +199,7 @@ void Session::add_states(const Pass& pass, const Comparison& found) {
         if (!pass.first && accounts_->cut()[q]->transaction != (*first_)[q]->transaction) {
             states_add_up_ = false;
         }
-        states_[q].keys += found.by_state[q].keys;
-        states_[q].hash += found.by_state[q].hash;
+        accounts_->add_sum(states_[q], found.by_state[q]);
     }
 }
 
@@ -196,14 +210,40 @@ void Session::judge_added_states() {
     }
     for (std::size_t q = 0; q < states_.size(); ++q) {
         const Meta& meta = *(*first_)[q];
-        if (states_[q].keys != meta.keys || states_[q].hash != meta.state_hash) {
-            report_.findings.add(
-                FindingKind::broken_state, fmt::format("state partition {}", q),
-                fmt::format("{} keys, as meta says", meta.keys),
-                fmt::format(
-                    "{} keys{}", states_[q].keys,
-                    states_[q].keys == meta.keys ? ", not with the values that meta knows" : ""));
+        if (states_[q].fits(meta)) {
+            continue;
         }
+        report_.findings.add(
+            FindingKind::broken_state, fmt::format("state partition {}", q),
+            fmt::format("{} keys with {}{}, as meta says", meta.keys, row_text(job_, meta.slots),
+                        closed_text(job_, meta.to_close, meta.retired)),
+            state_text(job_, states_[q], meta));
+    }
+}
+
+// Where nobody knows what the source has had: what is open and what was closed, of all state
+// partitions together, is what the ranges have carried. As far as these are equally far.
+void Session::check_retired(const Metas& cut) {
+    std::vector<Slot> carried = no_sums(job_.kinds);
+    for (const SourceProgress& source : cut[0]->sources) {
+        add_sums(job_.kinds, carried, source.slots);
+    }
+    std::vector<Slot> kept = no_sums(job_.kinds);
+    for (const auto& meta : cut) {
+        const bool as_far = std::ranges::equal(
+            meta->sources, cut[0]->sources, [](const SourceProgress& a, const SourceProgress& b) {
+                return a.partition == b.partition && a.applied == b.applied;
+            });
+        if (!as_far) {
+            return;
+        }
+        add_sums(job_.kinds, kept, meta->slots);
+        add_sums(job_.kinds, kept, meta->retired);
+    }
+    if (kept != carried) {
+        report_.findings.add(FindingKind::broken_state, "all state partitions",
+                             row_text(job_, carried) + ", as the ranges carried it",
+                             row_text(job_, kept) + ", open and closed in meta");
     }
 }
 

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 namespace kstream::audit {
 
@@ -36,10 +37,10 @@ SourceFold::SourceFold(const AuditedJob& job, Accounts& accounts)
 
 SourceFold::Partition& SourceFold::partition(PartitionId p) {
     Partition& found = partitions_[p];
-    if (found.windows.empty()) {
-        found.windows.resize(job_.state_partitions);
-        for (Window& window : found.windows) {
-            window.sums.resize(job_.kinds.size());
+    if (found.parts.empty()) {
+        found.parts.resize(job_.state_partitions);
+        for (Part& part : found.parts) {
+            part.sums.resize(job_.kinds.size());
         }
         found.segment_sums.resize(job_.kinds.size());
     }
@@ -52,12 +53,13 @@ void SourceFold::begin_at(const std::vector<std::optional<Meta>>& base) {
             continue;
         }
         for (const SourceProgress& source : base[q]->sources) {
-            partition(source.partition).windows[q] = {.open = true,
-                                                      .base = source.base,
-                                                      .from = source.applied,
-                                                      .to = source.applied,
-                                                      .counts = source.counts,
-                                                      .sums = source.slots};
+            partition(source.partition).parts[q] = {.open = true,
+                                                    .base = source.base,
+                                                    .from = source.applied,
+                                                    .to = source.applied,
+                                                    .counts = source.counts,
+                                                    .sums = source.slots,
+                                                    .watermark = source.watermark};
         }
     }
 }
@@ -68,21 +70,21 @@ std::vector<Piece> SourceFold::aim(const std::vector<std::optional<Meta>>& cut) 
             continue;
         }
         for (const SourceProgress& source : cut[q]->sources) {
-            Window& window = partition(source.partition).windows[q];
-            if (!window.open) {
-                window.open = true;
-                window.base = window.from = source.base;
+            Part& part = partition(source.partition).parts[q];
+            if (!part.open) {
+                part.open = true;
+                part.base = part.from = source.base;
             }
-            window.to = std::max(window.from, source.applied);
+            part.to = std::max(part.from, source.applied);
         }
     }
     std::vector<Piece> pieces;
     for (auto& [p, in] : partitions_) {
         in.edges.clear();
-        for (const Window& window : in.windows) {
-            if (window.open && window.from < window.to) {
-                in.edges.push_back(window.from);
-                in.edges.push_back(window.to);
+        for (const Part& part : in.parts) {
+            if (part.open && part.from < part.to) {
+                in.edges.push_back(part.from);
+                in.edges.push_back(part.to);
             }
         }
         std::ranges::sort(in.edges);
@@ -92,6 +94,12 @@ std::vector<Piece> SourceFold::aim(const std::vector<std::optional<Meta>>& cut) 
             in.lowest = in.edges.front();
             in.highest = in.edges.back();
             pieces.push_back({p, in.lowest, in.highest});
+            in.watermark = kNoTime;
+            for (const Part& part : in.parts) {
+                if (part.open && part.from == in.lowest) {
+                    in.watermark = std::max(in.watermark, part.watermark);
+                }
+            }
         }
     }
     return pieces;
@@ -101,10 +109,11 @@ std::vector<Piece> SourceFold::aim(const std::vector<std::optional<Meta>>& cut) 
 void SourceFold::end_segment(Partition& in) {
     const Offset begin = in.edges[in.next_edge - 1];
     const Offset end = in.edges[in.next_edge];
-    for (Window& window : in.windows) {
-        if (window.open && window.from <= begin && end <= window.to) {
-            window.counts += in.segment;
-            add_row(job_.kinds, window.sums, in.segment_sums);
+    for (Part& part : in.parts) {
+        if (part.open && part.from <= begin && end <= part.to) {
+            part.counts += in.segment;
+            add_row(job_.kinds, part.sums, in.segment_sums);
+            part.watermark = in.watermark;
         }
     }
     in.segment = {};
@@ -164,6 +173,9 @@ void SourceFold::judge_one(const RecordView& record, Partition& in, const LogRea
     };
     const StatementAudit::Judgement judged =
         job_.statement->judge(fields_->values(), record, header);
+    // By its own time no record would ever be in time.
+    const std::int64_t watermark = in.watermark;
+    in.watermark = std::max(watermark, judged.time.value_or(kNoTime));
     switch (judged.fate) {
         case StatementAudit::Fate::filtered:
             ++in.segment.filtered;
@@ -174,11 +186,27 @@ void SourceFold::judge_one(const RecordView& record, Partition& in, const LogRea
         case StatementAudit::Fate::aggregated:
             break;
     }
+    GroupKey group = judged.group();
+    if (job_.has_windows()) {
+        const WindowSpan& window = window_of(*judged.time);
+        if (job_.is_closed(window.end, watermark)) {
+            ++in.segment.late;
+            return;
+        }
+        group.window_start = window.start;
+    }
     ++in.segment.aggregated;
     add_row(job_.kinds, in.segment_sums, judged.row.slots);
-    if (Account* const account = account_of(judged.group(), record, in)) {
+    if (Account* const account = account_of(group, record, in)) {
         accounts_.count(*account, judged.row);
     }
+}
+
+const WindowSpan& SourceFold::window_of(std::int64_t time) {
+    if (!window_.has(time)) {
+        window_ = job_.statement->window_at(time);
+    }
+    return window_;
 }
 
 Account* SourceFold::account_of(const GroupKey& group, const RecordView& record,
@@ -186,16 +214,16 @@ Account* SourceFold::account_of(const GroupKey& group, const RecordView& record,
     encode_state_key(group, state_key_);
     Account* account = accounts_.find(state_key_);
     if (account == nullptr) {
-        result_key_.clear();
-        append_result_key(result_key_, group);
-        account = accounts_.find_or_open(state_key_, result_key_);
+        place_.clear();
+        append_partition_key(place_, group);
+        account = accounts_.find_or_open(state_key_, place_);
     }
     if (account == nullptr) {
         return nullptr;  // its turn comes in another pass
     }
-    const Window& window = in.windows[account->state_partition];
+    const Part& part = in.parts[account->state_partition];
     const bool counts =
-        window.open && record.record_offset >= window.from && record.record_offset < window.to;
+        part.open && record.record_offset >= part.from && record.record_offset < part.to;
     return counts ? account : nullptr;
 }
 
@@ -204,8 +232,8 @@ void SourceFold::arrive() {
         while (in.next_edge < in.edges.size()) {
             end_segment(in);
         }
-        for (Window& window : in.windows) {
-            window.from = window.to;
+        for (Part& part : in.parts) {
+            part.from = part.to;
         }
         in.edges.clear();
     }
@@ -221,23 +249,61 @@ void SourceFold::compare(const std::vector<std::optional<Meta>>& cut, Findings& 
                 findings.add(FindingKind::unbalanced, where(q, source.partition),
                              "read is the sum of all others", counts_text(source.counts));
             }
-            const Window& window = partitions_.at(source.partition).windows[q];
-            if (window.base != source.base) {
+            const Part& part = partitions_.at(source.partition).parts[q];
+            if (part.base != source.base) {
                 findings.add(FindingKind::wrong_counts, where(q, source.partition),
-                             fmt::format("read from offset {}", window.base.value),
+                             fmt::format("read from offset {}", part.base.value),
                              fmt::format("read from offset {}", source.base.value));
-            } else if (window.from != source.applied) {
+            } else if (part.from != source.applied) {
                 findings.add(FindingKind::wrong_counts, where(q, source.partition),
-                             fmt::format("applied up to offset {} or more", window.from.value),
+                             fmt::format("applied up to offset {} or more", part.from.value),
                              fmt::format("applied up to offset {}", source.applied.value));
-            } else if (!same_counts(window.counts, source.counts)) {
+            } else if (part.watermark != source.watermark && job_.event_time() != nullptr) {
+                findings.add(FindingKind::late_wrong, where(q, source.partition),
+                             fmt::format("watermark {}", time_text(part.watermark)),
+                             fmt::format("watermark {}", time_text(source.watermark)));
+            } else if (part.counts.late != source.counts.late) {
+                findings.add(FindingKind::late_wrong, where(q, source.partition),
+                             counts_text(part.counts), counts_text(source.counts));
+            } else if (!same_counts(part.counts, source.counts)) {
                 findings.add(FindingKind::wrong_counts, where(q, source.partition),
-                             counts_text(window.counts), counts_text(source.counts));
-            } else if (window.sums != source.slots) {
+                             counts_text(part.counts), counts_text(source.counts));
+            } else if (part.sums != source.slots) {
                 findings.add(FindingKind::wrong_counts, where(q, source.partition),
-                             row_text(job_, window.sums), row_text(job_, source.slots));
+                             row_text(job_, part.sums), row_text(job_, source.slots));
             }
         }
+        if (job_.has_windows()) {
+            compare_clock(q, *cut[q], findings);
+        }
+    }
+}
+
+// The least watermark of all source partitions; none while one has none, or was not opened yet. A
+// partition that was added begins without one and does not take back what the others had come to.
+void SourceFold::compare_clock(std::size_t q, const Meta& meta, Findings& findings) const {
+    const auto first_ones = static_cast<std::int32_t>(meta.identity.initial_source_partitions);
+    std::int32_t opened = 0;
+    std::int64_t of_first = std::numeric_limits<std::int64_t>::max();
+    std::int64_t of_all = of_first;
+    for (const SourceProgress& source : meta.sources) {
+        const Part& part = partitions_.at(source.partition).parts[q];
+        if (part.base != source.base || part.from != source.applied) {
+            return;  // that was said, and there is no watermark to compare with
+        }
+        of_all = std::min(of_all, part.watermark);
+        if (source.partition.value < first_ones) {
+            ++opened;
+            of_first = std::min(of_first, part.watermark);
+        }
+    }
+    if (opened < first_ones) {
+        of_all = of_first = kNoTime;
+    }
+    if (meta.clock < of_all || meta.clock > of_first) {
+        findings.add(FindingKind::late_wrong, fmt::format("state partition {}", q),
+                     fmt::format("clock {}", time_text(of_all)),
+                     fmt::format("clock {}", time_text(meta.clock)));
     }
 }
 
@@ -245,13 +311,13 @@ std::optional<std::string> SourceFold::fewer_records(
     const std::vector<std::optional<Meta>>& cut) const {
     for (std::size_t q = 0; q < cut.size(); ++q) {
         for (const SourceProgress& source : cut[q]->sources) {
-            const Window& window = partitions_.at(source.partition).windows[q];
+            const Part& part = partitions_.at(source.partition).parts[q];
             // More than offsets were never there: then they were counted twice.
             const auto most = static_cast<std::uint64_t>(source.applied.value - source.base.value);
-            if (window.base == source.base && window.from == source.applied &&
-                window.counts.read < source.counts.read && source.counts.read <= most) {
+            if (part.base == source.base && part.from == source.applied &&
+                part.counts.read < source.counts.read && source.counts.read <= most) {
                 return fmt::format("partition {} has {} records below offset {}, {} were read",
-                                   source.partition.value, window.counts.read, source.applied.value,
+                                   source.partition.value, part.counts.read, source.applied.value,
                                    source.counts.read);
             }
         }
@@ -262,14 +328,14 @@ std::optional<std::string> SourceFold::fewer_records(
 std::vector<SourceProgress> SourceFold::progress(std::size_t q) const {
     std::vector<SourceProgress> all;
     for (const auto& [p, in] : partitions_) {
-        const Window& window = in.windows[q];
-        if (window.open) {
+        const Part& part = in.parts[q];
+        if (part.open) {
             all.push_back({.partition = p,
-                           .base = window.base,
-                           .applied = window.from,
-                           .counts = window.counts,
-                           .max_event_time_ms = -1,
-                           .slots = window.sums});
+                           .base = part.base,
+                           .applied = part.from,
+                           .counts = part.counts,
+                           .watermark = part.watermark,
+                           .slots = part.sums});
         }
     }
     return all;

@@ -3,6 +3,7 @@
 #include "audit/exact.hpp"
 #include "audit/interpreter.hpp"
 #include "audit/sums.hpp"
+#include "audit/windows.hpp"
 #include "kstream/check.hpp"
 #include "kstream/codec/element.hpp"
 #include "kstream/codec/result_record.hpp"
@@ -237,6 +238,42 @@ std::string subject_of(const job::StatementJob& job, const Expression& where) {
                                       : std::string{job.text_at(where.place)};
 }
 
+Judgement bad(const job::StatementJob& job, BadReason reason, const Expression& where) {
+    Judgement judged;
+    judged.fate = StatementAudit::Fate::bad;
+    judged.reason = reason;
+    judged.subject = subject_of(job, where);
+    return judged;
+}
+
+// Of a value that is none.
+Judgement bad(const job::StatementJob& job, const Value& value) {
+    return bad(job, value.kind == Kind::error ? value.reason : BadReason::missing_field,
+               *value.where);
+}
+
+bool is_bad(const Value& value) {
+    return value.kind == Kind::error || value.kind == Kind::missing;
+}
+
+// What of event time the audit has no rules of its own for; empty when it has them for all.
+std::string_view unknown_part(const job::Statement& statement) {
+    if (!statement.event_time) {
+        return {};
+    }
+    const job::EventTime& event = *statement.event_time;
+    const bool has_sets = std::ranges::any_of(statement.aggregates, [](const Aggregate& one) {
+        return one.function == AggregateFunction::count_distinct ||
+               one.function == AggregateFunction::percentile_disc;
+    });
+    return event.window.kind == job::WindowKind::hop       ? "hopping windows"
+           : event.window.kind == job::WindowKind::session ? "sessions"
+           : event.unique_by                               ? "unique_by"
+           : event.idle                                    ? "idle other than 'never'"
+           : event.has_windows() && has_sets ? "count(DISTINCT) and percentile_disc of windows"
+                                             : "";
+}
+
 }  // namespace
 
 GroupKey StatementAudit::Judgement::group() const {
@@ -258,14 +295,26 @@ Result<std::shared_ptr<const StatementAudit>> StatementAudit::make(
     std::shared_ptr<const job::StatementJob> job, const ZoneBytes& zones) {
     // Not make_shared: its constructor is nobody else's.
     std::shared_ptr<StatementAudit> made{new StatementAudit(std::move(job))};
+    const job::Statement& statement = made->job_->statement;
+    if (const std::string_view unknown = unknown_part(statement); !unknown.empty()) {
+        return fail(ExitCode::usage, fmt::format("the audit cannot prove {} yet", unknown),
+                    "it proves events(...), and tumble(...) with idle 'never'");
+    }
     if (Result<void> laid_out = made->lay_out(); !laid_out) {
         return std::unexpected(std::move(laid_out.error()));
     }
-    Result<Interpreter> interpreter = Interpreter::make(made->job_->statement, zones);
+    Result<Interpreter> interpreter = Interpreter::make(statement, zones);
     if (!interpreter) {
         return std::unexpected(std::move(interpreter.error()));
     }
     made->interpreter_ = std::make_unique<const Interpreter>(*std::move(interpreter));
+    if (statement.event_time && statement.event_time->has_windows()) {
+        Result<Windows> windows = Windows::make(statement.event_time->window, zones);
+        if (!windows) {
+            return std::unexpected(std::move(windows.error()));
+        }
+        made->windows_ = std::make_unique<const Windows>(*std::move(windows));
+    }
     return made;
 }
 
@@ -344,28 +393,40 @@ struct Input {
 
 }  // namespace
 
+// The time first: it counts whatever else is wrong with the record, and whether or not WHERE wants
+// it.
 Judgement StatementAudit::judge(std::span<const FieldValue> fields, const RecordView& record,
                                 const Header& header) const {
+    if (!job_->statement.event_time) {
+        return judge_values(fields, record, header);
+    }
+    const job::EventTime& event = *job_->statement.event_time;
+    const Value time = interpreter_->evaluate(
+        event.time, Leaves{.fields = fields, .record = &record, .header = header});
+    if (is_bad(time)) {
+        return bad(*job_, time);
+    }
+    if (time.kind == Kind::null) {
+        return bad(*job_, BadReason::time_null, event.time);
+    }
+    // Of a record without a timestamp nobody can say that it is not from the future.
+    if (event.max_ahead &&
+        (record.timestamp_ms < 0 || time.ms - record.timestamp_ms > *event.max_ahead)) {
+        return bad(*job_, BadReason::time_future, event.time);
+    }
+    Judgement judged = judge_values(fields, record, header);
+    judged.time = time.ms;
+    return judged;
+}
+
+Judgement StatementAudit::judge_values(std::span<const FieldValue> fields, const RecordView& record,
+                                       const Header& header) const {
     const job::Statement& statement = job_->statement;
     const Leaves leaves{.fields = fields, .record = &record, .header = header};
-    const auto bad = [&](BadReason reason, const Expression& where) {
-        Judgement judged;
-        judged.fate = Fate::bad;
-        judged.reason = reason;
-        judged.subject = subject_of(*job_, where);
-        return judged;
-    };
-    const auto bad_value = [&](const Value& value) {
-        return bad(value.kind == Kind::error ? value.reason : BadReason::missing_field,
-                   *value.where);
-    };
-    const auto is_bad = [](const Value& value) {
-        return value.kind == Kind::error || value.kind == Kind::missing;
-    };
     if (statement.where) {
         const Value passes = interpreter_->evaluate(*statement.where, leaves);
         if (passes.kind == Kind::error) {
-            return bad_value(passes);
+            return bad(*job_, passes);
         }
         if (!passes.is_true()) {
             Judgement filtered;
@@ -377,20 +438,20 @@ Judgement StatementAudit::judge(std::span<const FieldValue> fields, const Record
     for (const job::GroupColumn& column : statement.group_by) {
         Value value = interpreter_->evaluate(column.value, leaves);
         if (is_bad(value)) {
-            return bad_value(value);
+            return bad(*job_, value);
         }
         switch (value.kind) {
             case Kind::number: {
                 const Units units = units_of(value.number.top, statement.scale);
                 if (units.problem) {
-                    return bad(*units.problem, column.value);
+                    return bad(*job_, *units.problem, column.value);
                 }
                 judged.key.emplace_back(GroupValueType::number, value.number.top.text());
                 break;
             }
             case Kind::text:
                 if (value.text.size() > kMaxGroupValueBytes) {
-                    return bad(BadReason::group_size, column.value);
+                    return bad(*job_, BadReason::group_size, column.value);
                 }
                 judged.key.emplace_back(GroupValueType::string, std::move(value.text));
                 break;
@@ -401,7 +462,7 @@ Judgement StatementAudit::judge(std::span<const FieldValue> fields, const Record
                 judged.key.emplace_back(GroupValueType::string, instant_text(value.ms));
                 break;
             default:
-                return bad(BadReason::group_null, column.value);
+                return bad(*job_, BadReason::group_null, column.value);
         }
     }
     std::vector<Input> inputs(statement.aggregates.size());
@@ -411,7 +472,7 @@ Judgement StatementAudit::judge(std::span<const FieldValue> fields, const Record
         if (of.filter) {
             const Value passes = interpreter_->evaluate(*of.filter, leaves);
             if (passes.kind == Kind::error) {
-                return bad_value(passes);
+                return bad(*job_, passes);
             }
             if (!passes.is_true()) {
                 continue;
@@ -424,24 +485,24 @@ Judgement StatementAudit::judge(std::span<const FieldValue> fields, const Record
         if (of.function == AggregateFunction::count) {
             const Value null = interpreter_->is_null(*of.input, leaves);
             if (null.kind == Kind::error) {
-                return bad_value(null);
+                return bad(*job_, null);
             }
             input.is_null = null.truth;
             continue;
         }
         input.value = interpreter_->evaluate(*of.input, leaves);
         if (is_bad(input.value)) {
-            return bad_value(input.value);
+            return bad(*job_, input.value);
         }
         input.is_null = input.value.kind == Kind::null;
         if (input.value.kind == Kind::number) {
             const Units units = units_of(input.value.number.top, statement.scale);
             if (units.problem) {
-                return bad(*units.problem, *of.input);
+                return bad(*job_, *units.problem, *of.input);
             }
             input.units = units.units;
         } else if (input.value.kind == Kind::text && input.value.text.size() > kMaxTextBytes) {
-            return bad(BadReason::text_size, *of.input);
+            return bad(*job_, BadReason::text_size, *of.input);
         }
     }
     judged.row = Row{kinds_};
@@ -498,6 +559,19 @@ Judgement StatementAudit::judge(std::span<const FieldValue> fields, const Record
 
 // ---- keys --------------------------------------------------------------------------------------
 
+WindowSpan StatementAudit::window_at(std::int64_t time) const {
+    return windows_->at(time);
+}
+
+std::optional<std::int64_t> StatementAudit::window_end(std::int64_t start) const {
+    // Far beyond any that a record can have made: what a log says may be any number.
+    if (start < -kLastInstant || start > kLastInstant) {
+        return std::nullopt;
+    }
+    const WindowSpan window = window_at(start);
+    return window.start == start ? std::optional{window.end} : std::nullopt;
+}
+
 std::optional<std::string> StatementAudit::result(const GroupKey& group, const Row& row) const {
     const job::Statement& statement = job_->statement;
     std::vector<Value> groups;
@@ -508,7 +582,10 @@ std::optional<std::string> StatementAudit::result(const GroupKey& group, const R
     for (std::size_t i = 0; i < statement.aggregates.size(); ++i) {
         aggregates.push_back(finished(*job_, i, row));
     }
-    const Leaves leaves{.groups = groups, .aggregates = aggregates};
+    Leaves leaves{.groups = groups, .aggregates = aggregates};
+    if (group.window_start) {
+        leaves.window = window_at(*group.window_start);
+    }
     if (statement.having && !interpreter_->evaluate(*statement.having, leaves).is_true()) {
         return std::nullopt;
     }

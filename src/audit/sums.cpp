@@ -41,4 +41,9 @@ std::pair<Int192, Int192> square_of(Int128 value) {
             Int192{word(4) << 1 | word(2) >> 63, word(6) << 1 | word(4) >> 63, 0}};
 }
 
+bool can_be_taken_out(AggregateKind kind) {
+    return kind == aggregate_named("count") || kind == aggregate_named("sum") ||
+           kind == aggregate_named("squares_low") || kind == aggregate_named("squares_high");
+}
+
 }  // namespace kstream::audit

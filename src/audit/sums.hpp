@@ -16,4 +16,7 @@ namespace kstream::audit {
 // value^2 as its low 127 bits and the rest.
 [[nodiscard]] std::pair<Int192, Int192> square_of(Int128 value);
 
+// Whether what one row has can be subtracted from the sum of many.
+[[nodiscard]] bool can_be_taken_out(AggregateKind kind);
+
 }  // namespace kstream::audit

@@ -10,6 +10,7 @@
 #include "kstream/audit/finding.hpp"
 #include "kstream/audit/origin.hpp"
 #include "kstream/codec/changelog.hpp"
+#include "kstream/model/group_key.hpp"
 #include "kstream/model/ids.hpp"
 #include "kstream/model/record.hpp"
 
@@ -44,18 +45,22 @@ struct Published {
     std::string value;
     std::uint64_t transaction = 0;
     std::uint64_t run_id = 0;
-    int round = 0;       // of the look that saw it first
-    bool there = false;  // false: nothing, or a tombstone
+    int round = 0;          // of the look that saw it first
+    bool there = false;     // false: nothing, or a tombstone
+    bool is_final = false;  // of a job with windows: says so, a tombstone too
 };
 
 struct Account {
     std::uint32_t state_partition = 0;
-    Row source;  // counted by the audit; not there: no record of the key
-    Row total;   // of the changelog at the cut
+    std::int64_t window_end = 0;  // of a job with windows
+    Row source;                   // counted by the audit; not there: no record of the key
+    Row total;                    // of the changelog at the cut
     std::uint64_t total_transaction = 0;
     Row newer_total;  // of a transaction whose meta has not been seen yet
     std::uint64_t newer_total_transaction = 0;
     int newer_total_round = 0;  // of the look that saw it
+    // In the place of a newer total a tombstone, which says no transaction: the window was closed.
+    bool newer_taken_out = false;
     // With HAVING: whether the results have the key, as the two totals say.
     bool total_published = false;
     bool newer_total_published = false;
@@ -72,6 +77,8 @@ struct Account {
     bool compared_before = false;
     std::uint64_t seen_total_transaction = 0;
     std::uint64_t seen_result_transaction = 0;
+
+    [[nodiscard]] bool has_newer_total() const { return !newer_total.empty() || newer_taken_out; }
 };
 
 // What the totals of a state partition come to, as its meta record says it too.
@@ -79,6 +86,17 @@ struct StateSum {
     std::uint64_t keys = 0;
     UInt128 hash = 0;
     std::vector<Slot> slots;
+    // Of a job with windows: of the keys that were closed, by what the source has of them; none
+    // where it was not read.
+    std::optional<std::vector<Slot>> retired{};
+    std::uint64_t to_close = 0;  // keys that are still there, and whose windows are closed
+
+    // Whether that is what meta says. It may count more keys that are to be closed: those, too, of
+    // steps that were taken back.
+    [[nodiscard]] bool fits(const Meta& meta) const {
+        return keys == meta.keys && hash == meta.state_hash && slots == meta.slots &&
+               (!retired || *retired == meta.retired) && to_close <= meta.to_close;
+    }
 };
 
 struct Comparison {
@@ -103,9 +121,9 @@ public:
     // Drops half of the keys; what it returns is the class that has to have its own pass.
     [[nodiscard]] KeyClass halve();
 
-    // The account of a key, made if need be; null when the key is of another class. `result_key`
-    // says which state partition it belongs to.
-    [[nodiscard]] Account* find_or_open(std::string_view state_key, std::string_view result_key);
+    // The account of a key of the job, made if need be; null when the key is of another class.
+    // `partition_key` says which state partition it belongs to (append_partition_key).
+    [[nodiscard]] Account* find_or_open(std::string_view state_key, std::string_view partition_key);
     // Of a key that has an account already, or of a state key alone; null also when it is none.
     [[nodiscard]] Account* find(std::string_view state_key);
 
@@ -141,6 +159,9 @@ public:
     // those are compared that were asked for again, and an account that has not changed since is
     // a finding.
     [[nodiscard]] Comparison compare(bool last_round);
+    // What a state partition without keys comes to, and with the keys of another class as well.
+    [[nodiscard]] StateSum empty_sum() const;
+    void add_sum(StateSum& into, const StateSum& of_others) const;
     [[nodiscard]] int round() const { return round_; }
 
     // Every key with what was counted for it in the source.
@@ -160,7 +181,14 @@ private:
 
     [[nodiscard]] std::uint64_t bytes_of(const Entry& entry) const;
     [[nodiscard]] Account* open(std::string_view state_key);
+    // What finds the partition of a key, valid until the next call; null where it is none of the
+    // job's.
+    [[nodiscard]] const std::string* place_of(std::string_view state_key);
+    // Of a job with windows: the end of the one that begins there, none where none does.
+    [[nodiscard]] std::optional<std::int64_t> window_end(std::int64_t start);
+    [[nodiscard]] bool is_closed(const Account& account) const;
     void take_total(const RecordView& record);
+    void take_tombstone(const RecordView& record);
     void take_element(const RecordView& record);
     void take_meta(const RecordView& record);
     void settle_newer_elements(std::size_t q, bool all);
@@ -177,12 +205,18 @@ private:
     // Findings about one account at the cut; none are added to `findings_` here.
     void judge(std::string_view state_key, const Account& account,
                std::vector<Finding>& found) const;
+    void judge_result(std::string_view state_key, const Account& account,
+                      const std::optional<std::string>& row, std::vector<Finding>& found) const;
+    void judge_closed(std::string_view state_key, const Account& account,
+                      std::vector<Finding>& found) const;
+    void add_to_sums(std::string_view state_key, const Account& account, StateSum& sum) const;
+    void add_slots(std::span<Slot> sum, std::span<const Slot> row) const;
     void judge_newer(std::string_view state_key, const Account& account,
                      std::vector<Finding>& found) const;
     void settle_newer_total(Account& account);
     // Why a difference proves nothing; empty when it does.
     [[nodiscard]] std::string excuse(const Finding& finding, std::string_view state_key,
-                                     const Account& account) const;
+                                     const Account& account);
     void add_foreign(std::string_view state_key, Finding finding);
 
     const AuditedJob& job_;
@@ -225,7 +259,9 @@ private:
     std::map<PartitionId, Offset> changelog_starts_;
     std::map<PartitionId, Offset> results_starts_;
     int round_ = 0;
-    std::string key_buffer_;
+    GroupKey group_;
+    std::string place_;
+    std::pair<std::int64_t, std::optional<std::int64_t>> last_window_;  // start and end
 };
 
 }  // namespace kstream::audit

@@ -9,6 +9,8 @@
 #include "kstream/core/aggregates.hpp"
 #include "kstream/model/aggregation_spec.hpp"
 #include "kstream/model/decimal.hpp"
+#include "kstream/model/event_time.hpp"
+#include "kstream/model/group_key.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -28,6 +30,29 @@ struct AuditedJob {
     std::uint32_t state_partitions = 1;
     // Of a job that only a statement says.
     std::shared_ptr<const StatementAudit> statement;
+
+    // Null where the job has none.
+    [[nodiscard]] const job::EventTime* event_time() const {
+        const auto* const stated = statement == nullptr ? nullptr : &statement->job().statement;
+        return stated != nullptr && stated->event_time ? &*stated->event_time : nullptr;
+    }
+    [[nodiscard]] bool has_windows() const {
+        return event_time() != nullptr && event_time()->has_windows();
+    }
+    // What its batches, totals and meta are stored as. Valid as long as the job.
+    [[nodiscard]] StoredForm form() const {
+        return {kinds, event_time() != nullptr, has_windows()};
+    }
+    [[nodiscard]] KeyShape key_shape() const { return {spec.group_by.size(), has_windows()}; }
+    // Of a job with windows: whether one that ends there takes no records any more once event time
+    // has come this far.
+    [[nodiscard]] bool is_closed(std::int64_t window_end, std::int64_t watermark) const {
+        return watermark != kNoTime && window_end + event_time()->grace <= watermark;
+    }
+    // Whether open windows have results, as the keys of a job without windows do.
+    [[nodiscard]] bool publishes_open() const {
+        return !has_windows() || event_time()->emit == job::Emit::updates;
+    }
 
     [[nodiscard]] static AuditedJob of(AggregationSpec spec, const Identity& identity,
                                        std::shared_ptr<const StatementAudit> statement = nullptr);
@@ -52,6 +77,8 @@ void count_in(std::span<const AggregateKind> kinds, std::span<Slot> row,
 [[nodiscard]] inline std::string row_text(const AuditedJob& job, const Row& row) {
     return row_text(job, row.slots, row.texts);
 }
+// A watermark: "none", or an instant.
+[[nodiscard]] std::string time_text(std::int64_t ms);
 // The key as its results record has it; the state key itself, escaped, where it is none of the
 // job's.
 [[nodiscard]] std::string key_text(const AuditedJob& job, std::string_view state_key);

@@ -29,6 +29,9 @@ enum class FindingKind : std::uint8_t {
     damaged,         // a record that cannot be read
     foreign,         // a record that the job has not written, whatever has replaced it since
     misplaced,       // a key in a partition where it cannot be
+    window_missing,  // a window is closed, and its last result was not published
+    window_early,    // the last result of a window that is not closed
+    late_wrong,      // how far event time has come, or what was too late for it, is another
 };
 [[nodiscard]] std::string_view finding_name(FindingKind kind);
 // Whether it says what the records of the source come to, and so nothing where some are gone.

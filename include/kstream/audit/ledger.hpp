@@ -8,6 +8,7 @@
 #include "kstream/codec/changelog.hpp"
 #include "kstream/codec/delta_batch.hpp"
 #include "kstream/codec/state_key.hpp"
+#include "kstream/model/event_time.hpp"
 #include "kstream/model/group_key.hpp"
 #include "kstream/model/ids.hpp"
 #include "kstream/model/record.hpp"
@@ -47,7 +48,8 @@ private:
         Offset to;
         RecordCounts counts;
         std::vector<Slot> sums;
-        bool from_base = false;  // its open step was seen
+        std::int64_t watermark = kNoTime;  // at `to`
+        bool from_base = false;            // its open step was seen
         // What it has begun with may be a step that was written again, of which the first time has
         // been purged: nothing in the log says so. Then the chain is further on.
         bool may_be_behind = false;
@@ -58,6 +60,8 @@ private:
     [[nodiscard]] bool take_range(const BatchHeader& header, const SourceRange& range,
                                   Offset record_offset);
     void check_place(std::string_view state_key, Offset record_offset);
+    // What the deltas have to come to, as meta has it.
+    [[nodiscard]] std::vector<Slot> expected_deltas(const Meta& meta) const;
 
     const AuditedJob& job_;
     std::size_t q_;
@@ -71,7 +75,7 @@ private:
     std::uint64_t duplicates_ = 0;
     DeltaBatch batch_;
     GroupKey group_;
-    std::string result_key_;
+    std::string place_;  // of a key: what finds its partition
 };
 
 }  // namespace kstream::audit

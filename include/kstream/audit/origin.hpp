@@ -26,6 +26,7 @@ namespace kstream::audit {
 struct ResultHeaders {
     std::optional<std::string_view> transaction;
     std::optional<std::string_view> run_id;
+    std::optional<std::string_view> is_final{};  // of a job with windows
 };
 
 // What they say; none when they are not of the form that the job writes.

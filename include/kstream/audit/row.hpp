@@ -60,4 +60,10 @@ void add_row(std::span<const AggregateKind> kinds, std::span<Slot> row,
 void add_row(std::span<const AggregateKind> kinds, Row& row, const Row& other,
              std::uint64_t max_distinct);
 
+// Over keys of which some are taken out again, when their windows close: counts, sums and squares,
+// which can be, and are 0 where there is no key. Nothing of the others.
+[[nodiscard]] std::vector<Slot> no_sums(std::span<const AggregateKind> kinds);
+void add_sums(std::span<const AggregateKind> kinds, std::span<Slot> sums,
+              std::span<const Slot> row);
+
 }  // namespace kstream::audit

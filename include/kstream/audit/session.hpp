@@ -72,6 +72,7 @@ private:
     bool check_states(const Pass& pass, const Comparison& found, bool is_final);
     void add_states(const Pass& pass, const Comparison& found);
     void judge_added_states();
+    void check_retired(const Metas& cut);
     [[nodiscard]] Result<void> read_ledger(const Metas& cut);
     [[nodiscard]] Result<void> describe(const Metas& cut);
 

@@ -6,7 +6,9 @@
 #include "kstream/audit/accounts.hpp"
 #include "kstream/audit/audited_job.hpp"
 #include "kstream/audit/finding.hpp"
+#include "kstream/audit/window_span.hpp"
 #include "kstream/codec/changelog.hpp"
+#include "kstream/model/event_time.hpp"
 #include "kstream/model/ids.hpp"
 #include "kstream/model/record.hpp"
 #include "kstream/ports/log_reader.hpp"
@@ -63,20 +65,23 @@ public:
 
 private:
     // One state partition's part of a source partition.
-    struct Window {
+    struct Part {
         bool open = false;
         Offset base;
         Offset from;  // folded up to here
         Offset to;    // to be folded up to here
         RecordCounts counts;
         std::vector<Slot> sums;
+        std::int64_t watermark = kNoTime;  // at `from`
     };
     struct Partition {
-        std::vector<Window> windows;  // by state partition
-        std::vector<Offset> edges;    // of all windows, ascending
-        std::size_t next_edge = 0;    // the segment being read ends there
+        std::vector<Part> parts;    // by state partition
+        std::vector<Offset> edges;  // of all parts, ascending
+        std::size_t next_edge = 0;  // the segment being read ends there
         Offset lowest;
         Offset highest;
+        // Of a job with event time: the newest time of the records before the one that is read.
+        std::int64_t watermark = kNoTime;
         RecordCounts segment;
         std::vector<Slot> segment_sums;
     };
@@ -85,6 +90,10 @@ private:
     void end_segment(Partition& in);
     void fold_one(const RecordView& record, Partition& in, const LogReader* headers);
     void judge_one(const RecordView& record, Partition& in, const LogReader* headers);
+    // The window that a record of that time goes into.
+    [[nodiscard]] const WindowSpan& window_of(std::int64_t time);
+    // Of a job with windows: whether meta's clock is what its sources' watermarks come to.
+    void compare_clock(std::size_t q, const Meta& meta, Findings& findings) const;
     // The account that a record counts for; null where it is for another pass, or not up to here.
     [[nodiscard]] Account* account_of(const GroupKey& group, const RecordView& record,
                                       const Partition& in);
@@ -95,8 +104,9 @@ private:
     std::unique_ptr<RecordFields> fields_;  // of a statement
     std::map<PartitionId, Partition> partitions_;
     std::uint64_t records_ = 0;
+    WindowSpan window_;  // that was asked for last
     std::string state_key_;
-    std::string result_key_;
+    std::string place_;
 };
 
 }  // namespace kstream::audit

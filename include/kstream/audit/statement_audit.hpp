@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kstream/audit/row.hpp"
+#include "kstream/audit/window_span.hpp"
 #include "kstream/error.hpp"
 #include "kstream/job/statement_job.hpp"
 #include "kstream/model/bad_reason.hpp"
@@ -25,6 +26,7 @@
 namespace kstream::audit {
 
 class Interpreter;
+class Windows;
 
 class StatementAudit {
 public:
@@ -35,6 +37,8 @@ public:
         // Of a bad record: why, and the field or the expression that it is about.
         BadReason reason{};
         std::string subject;
+        // Of a job with event time, whatever the fate; none of a record whose time is bad.
+        std::optional<std::int64_t> time;
         // Of an aggregated one.
         std::vector<std::pair<GroupValueType, std::string>> key;
         Row row;
@@ -45,7 +49,7 @@ public:
     using Header = std::function<std::optional<std::string_view>(const std::string& name)>;
     using ZoneBytes = std::function<std::optional<std::string>(std::string_view name)>;
 
-    // An error names what the audit cannot prove: a set, or a zone that there is not.
+    // An error names what the audit cannot prove: a kind of window, or a zone that there is not.
     [[nodiscard]] static Result<std::shared_ptr<const StatementAudit>> make(
         std::shared_ptr<const job::StatementJob> job, const ZoneBytes& zones);
     ~StatementAudit();
@@ -58,7 +62,13 @@ public:
     [[nodiscard]] Judgement judge(std::span<const FieldValue> fields, const RecordView& record,
                                   const Header& header) const;
 
-    // The value of the key's result, whose row is there; none where HAVING is not true of it.
+    // Of a job with windows: the one that an instant lies in.
+    [[nodiscard]] WindowSpan window_at(std::int64_t time) const;
+    // The end of the one that begins there. None where none does: keys come out of a log.
+    [[nodiscard]] std::optional<std::int64_t> window_end(std::int64_t start) const;
+
+    // The value of the key's result, whose row is there; none where HAVING is not true of it. The
+    // window of `group`, which it has in a job with windows, is one.
     [[nodiscard]] std::optional<std::string> result(const GroupKey& group, const Row& row) const;
     // A row for people.
     [[nodiscard]] std::string text_of(std::span<const Slot> slots,
@@ -89,10 +99,14 @@ private:
     explicit StatementAudit(std::shared_ptr<const job::StatementJob> job);
 
     [[nodiscard]] Result<void> lay_out();
+    // By WHERE, keys and inputs.
+    [[nodiscard]] Judgement judge_values(std::span<const FieldValue> fields,
+                                         const RecordView& record, const Header& header) const;
     [[nodiscard]] std::string label(std::size_t slot) const;
 
     std::shared_ptr<const job::StatementJob> job_;
     std::unique_ptr<const Interpreter> interpreter_;
+    std::unique_ptr<const Windows> windows_;  // of a job with windows
     std::vector<AggregateKind> kinds_;
     std::vector<Feed> feeds_;  // by slots
 };

@@ -46,8 +46,11 @@ struct World : AuditedWorld {
     }
     static SourceRange range(std::int64_t from, std::int64_t to) {
         const auto read = static_cast<std::uint64_t>(to - from);
-        SourceRange made{PartitionId{0},           Offset{from}, Offset{to}, {}, -1,
-                         row(to - from, to - from)};
+        SourceRange made;
+        made.partition = PartitionId{0};
+        made.from = Offset{from};
+        made.to = Offset{to};
+        made.slots = row(to - from, to - from);
         made.counts.read = made.counts.aggregated = read;
         if (read == 0) {
             made.slots = std::vector<Slot>(2);

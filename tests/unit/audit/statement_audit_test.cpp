@@ -12,8 +12,8 @@
 #include "kstream/codec/wire.hpp"
 #include "kstream/core/murmur2.hpp"
 #include "kstream/job/parse.hpp"
+#include "support/fakes/audited_statement.hpp"
 #include "support/fakes/seeded.hpp"
-#include "support/fakes/statement_world.hpp"
 #include "support/random_record.hpp"
 #include "support/random_statement.hpp"
 
@@ -34,132 +34,12 @@
 namespace kstream::audit {
 namespace {
 
-using testing::kRegion;
+using testing::audit_of;
+using testing::AuditHeaders;
 using testing::Seeded;
 
-// As a reader of the source has them.
-class AuditHeaders final : public LogReader {
-public:
-    Result<void> open(TopicRole, PartitionId, Offset) override { return {}; }
-    void close(TopicRole, PartitionId) override {}
-    [[nodiscard]] Result<RecordBatch> poll(TopicRole, Duration) override { return RecordBatch{}; }
-    [[nodiscard]] std::optional<std::string_view> header(const RecordView&,
-                                                         const char* name) const override {
-        return std::string_view{name} == "region" ? std::optional{kRegion} : std::nullopt;
-    }
-    [[nodiscard]] Offset position(TopicRole, PartitionId) const override { return {}; }
-};
-
-std::shared_ptr<const StatementAudit> audit_of(const Job& job) {
-    auto made = StatementAudit::make(job.statement, job.zones);
-    REQUIRE(made.has_value());
-    return *made;
-}
-
 using Written = testing::WrittenRecord;  // to be forged
-
-// What the loops have written, for an audit.
-struct World : testing::StatementWorld {
-    using StatementWorld::StatementWorld;
-
-    [[nodiscard]] RecordView view(const Written& written, std::int64_t offset) const {
-        RecordView view;
-        view.partition = written.partition;
-        view.record_offset = Offset{offset};
-        view.key_data = written.key.data();
-        view.key_size = static_cast<std::uint32_t>(written.key.size());
-        if (written.value) {
-            view.value_data = written.value->data();
-            view.value_size = static_cast<std::uint32_t>(written.value->size());
-        }
-        return view;
-    }
-
-    [[nodiscard]] std::vector<RecordView> all_of(TopicRole topic) const {
-        std::vector<RecordView> records;
-        for (Offset at{0}; at < log.end(topic, PartitionId{0}); ++at.value) {
-            records.push_back(log.view(topic, PartitionId{0}, at));
-        }
-        return records;
-    }
-
-    // All of it, as a session does it; what is wrong in words.
-    struct Audited {
-        std::vector<FindingKind> kinds;
-        std::string text;
-        std::string base;  // that would be saved
-    };
-    [[nodiscard]] Audited audit(std::string_view base = {}) const {
-        Findings findings;
-        const AuditedJob audited = AuditedJob::of(job.spec, job.identity, audit_of(job));
-        Accounts accounts{audited, std::uint64_t{1} << 30, findings};
-        SourceFold source{audited, accounts};
-        if (!base.empty()) {
-            load(base, audited, accounts, source);
-        }
-        for (std::size_t i = 0; i < changelog.size(); ++i) {
-            accounts.take_changelog(view(changelog[i], static_cast<std::int64_t>(i)));
-        }
-        REQUIRE(accounts.cut()[0].has_value());
-        const Meta& meta = *accounts.cut()[0];
-        for (std::size_t i = 0; i < results.size(); ++i) {
-            accounts.take_result(
-                view(results[i], static_cast<std::int64_t>(i)),
-                {.transaction = results[i].transaction, .run_id = results[i].run_id});
-        }
-        read = 0;
-        for (const Piece& piece : source.aim(accounts.cut())) {
-            read += static_cast<std::size_t>(piece.to.value - piece.from.value);
-        }
-        const AuditHeaders from;
-        source.fold(all_of(TopicRole::source), &from);
-        source.arrive();
-        source.compare(accounts.cut(), findings);
-        Ledger ledger{audited, 0, Offset{0}, findings};
-        for (const RecordView& record : all_of(TopicRole::repartition)) {
-            ledger.take(record);
-        }
-        LedgerReport report;
-        ledger.close(meta, report);
-        const Comparison found = accounts.compare(true);
-        if (found.by_state[0].keys != meta.keys || found.by_state[0].hash != meta.state_hash ||
-            found.by_state[0].slots != meta.slots) {
-            findings.add(FindingKind::broken_state, "state", "as meta says", "otherwise");
-        }
-        Audited done;
-        for (const Finding& finding : findings.kept()) {
-            done.kinds.push_back(finding.kind);
-            done.text += std::string{finding_name(finding.kind)} + ": " + finding.what +
-                         ": expected " + finding.expected + ", found " + finding.found + "\n";
-        }
-        BaseWriter writer{audited};
-        BaseWriter::begin(done.base);
-        Meta counted = meta;
-        counted.sources = source.progress(0);
-        writer.meta(done.base, 0, counted);
-        accounts.each([&](std::string_view state_key, const Account& account) {
-            writer.total(done.base, state_key, account.total_transaction, account.source);
-        });
-        writer.end(done.base);
-        return done;
-    }
-
-    static void load(std::string_view base, const AuditedJob& audited, Accounts& accounts,
-                     SourceFold& source) {
-        BaseReader reader{audited};
-        ByteReader frames{base.substr(kBaseMagic.size())};
-        while (!frames.at_end()) {
-            const auto frame = reader.take(frames.raw(frames.u32()));
-            REQUIRE(frame.has_value());
-            if (*frame == BaseReader::Frame::total) {
-                REQUIRE(accounts.take_base(reader.total().state_key, reader.total().row));
-            }
-        }
-        source.begin_at(reader.metas());
-    }
-
-    mutable std::size_t read = 0;  // records of the source, by the last audit
-};
+using World = testing::AuditedStatement;
 
 constexpr std::string_view kSales =
     "SELECT k, count(*) AS n, sum(v) AS s, round(avg(v), 2) AS a, min(name::text) AS first, "
@@ -195,7 +75,7 @@ std::vector<std::string> split(const std::string& line, char by) {
 
 TEST_CASE("what the loops make of a statement is proved", "[statement][audit]") {
     const World world = sales();
-    const World::Audited audited = world.audit();
+    const testing::Audited audited = world.audit();
     INFO(audited.text);
     CHECK(audited.kinds.empty());
     CHECK(world.results.size() == 6);
@@ -222,7 +102,7 @@ TEST_CASE("what the loops make of random statements is proved, dead letters and 
                 world.commit();
             }
         }
-        const World::Audited audited = world.audit();
+        const testing::Audited audited = world.audit();
         INFO(audited.text);
         REQUIRE(audited.kinds.empty());
 
@@ -253,7 +133,7 @@ TEST_CASE("what the loops make of random statements is proved, dead letters and 
 TEST_CASE("what is forged of a statement's job is found", "[statement][audit]") {
     World world = sales();
     const auto found = [&] {
-        const World::Audited audited = world.audit();
+        const testing::Audited audited = world.audit();
         INFO(audited.text);
         CHECK_FALSE(audited.text.empty());
         return audited.kinds;
@@ -348,15 +228,15 @@ TEST_CASE("what is forged of a statement's job is found", "[statement][audit]") 
 
 TEST_CASE("an audit of a statement begins where a base ends", "[statement][audit]") {
     World world = sales();
-    const World::Audited first = world.audit();
+    const testing::Audited first = world.audit();
     REQUIRE(first.kinds.empty());
-    CHECK(world.read == 44);
+    CHECK(first.read == 44);
     world.add(R"({"k":"k9","v":5,"name":"a"})");
     world.commit();
-    const World::Audited second = world.audit(first.base);
+    const testing::Audited second = world.audit(first.base);
     INFO(second.text);
     CHECK(second.kinds.empty());
-    CHECK(world.read == 1);
+    CHECK(second.read == 1);
 }
 
 TEST_CASE("a key whose aggregates have taken nothing is a key", "[statement][audit]") {
@@ -367,7 +247,7 @@ TEST_CASE("a key whose aggregates have taken nothing is a key", "[statement][aud
         world.add(R"({"k":"x","a":1,"v":1})");
         world.add(R"({"k":"y","a":2,"v":1})");
         world.commit();
-        const World::Audited audited = world.audit();
+        const testing::Audited audited = world.audit();
         INFO(audited.text);
         CHECK(audited.kinds.empty());
         REQUIRE_FALSE(world.results.empty());
@@ -507,7 +387,7 @@ TEST_CASE("what HAVING lets pass and takes back is proved, and what is forged of
           "[statement][audit]") {
     World world{"SELECT k, sum(v) AS s FROM t GROUP BY k HAVING sum(v) BETWEEN 10 AND 20"};
     const auto found = [&] {
-        const World::Audited audited = world.audit();
+        const testing::Audited audited = world.audit();
         INFO(audited.text);
         return audited.kinds;
     };
@@ -583,7 +463,7 @@ bool is_element(const Written& written) {
 TEST_CASE("the elements of sets are proved", "[statement][audit]") {
     World world = buyers();
     const auto found = [&] {
-        const World::Audited audited = world.audit();
+        const testing::Audited audited = world.audit();
         UNSCOPED_INFO(audited.text);
         return audited.kinds;
     };
@@ -600,10 +480,10 @@ TEST_CASE("the elements of sets are proved", "[statement][audit]") {
         world.add(R"({"k":"k0","who":"b99","v":77})");
         world.add(R"({"k":"k5","who":"b1","v":1})");
         world.commit();
-        const World::Audited audited = world.audit(base);
+        const testing::Audited audited = world.audit(base);
         INFO(audited.text);
         CHECK(audited.kinds.empty());
-        CHECK(world.read == 3);
+        CHECK(audited.read == 3);
     }
     SECTION("one that is missing") {
         world.changelog.erase(element);
@@ -675,7 +555,7 @@ TEST_CASE("the values of multisets are proved", "[statement][audit]") {
         }
     }
     const auto found = [&] {
-        const World::Audited audited = world.audit();
+        const testing::Audited audited = world.audit();
         UNSCOPED_INFO(audited.text);
         return audited.kinds;
     };
@@ -693,10 +573,10 @@ TEST_CASE("the values of multisets are proved", "[statement][audit]") {
         world.add(R"({"k":"k0","v":77})");
         world.add(R"({"k":"k5","v":1})");
         world.commit();
-        const World::Audited audited = world.audit(base);
+        const testing::Audited audited = world.audit(base);
         INFO(audited.text);
         CHECK(audited.kinds.empty());
-        CHECK(world.read == 3);
+        CHECK(audited.read == 3);
     }
     SECTION("one that is missing") {
         world.changelog.erase(element);
