@@ -3,6 +3,7 @@
 #include "job/times.hpp"
 #include "kstream/core/slot.hpp"
 #include "kstream/core/time_text.hpp"
+#include "kstream/job/postgres.hpp"
 #include "kstream/job/statement_text.hpp"
 
 #include <fmt/format.h>
@@ -137,11 +138,11 @@ void append_windows(std::vector<std::string>& lines, const EventTimeReport& repo
 }  // namespace
 
 Result<EventTimeReport> report_event_time(const job::Statement& statement,
-                                          const std::string& application_id,
-                                          std::size_t bytes_per_key, std::int64_t now,
-                                          const expr::ZoneFiles& zones) {
+                                          const std::string& late_topic, std::size_t bytes_per_key,
+                                          std::int64_t now, const expr::ZoneFiles& zones) {
     EventTimeReport report;
     report.event = *statement.event_time;
+    report.runs = job::has_script(statement);
     const job::Window& window = report.event.window;
     report.time = job::to_sql(report.event.time, statement);
     if (report.event.unique_by) {
@@ -159,7 +160,7 @@ Result<EventTimeReport> report_event_time(const job::Statement& statement,
     // A session also has the last of its times, beside the first.
     report.bytes =
         bytes_per_key + kWindowBytes + (window.kind == WindowKind::session ? sizeof(Slot) : 0);
-    report.late_topic = application_id + "-late";
+    report.late_topic = late_topic;
     if (window.kind == WindowKind::hop) {
         report.pane_ms = windows->pane_length();
         report.panes_per_window = window.size / report.pane_ms;
@@ -192,7 +193,12 @@ std::vector<std::string> lines_of(const EventTimeReport& report) {
                         report.bytes, event.window.kind == WindowKind::hop ? "pane" : "window"));
         lines.push_back("late records: " + report.late_topic);
     }
-    lines.emplace_back("not run yet: only explain and lateness take event time");
+    if (!report.runs) {
+        lines.emplace_back(
+            "not run yet: hop, session, unique_by and an interval as idle; explain and lateness "
+            "alone "
+            "take them");
+    }
     return lines;
 }
 

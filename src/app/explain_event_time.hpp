@@ -22,6 +22,7 @@ struct EventTimeReport {
     };
 
     job::EventTime event;
+    bool runs = false;           // else only explain and lateness know it
     std::string time;            // as SQL
     std::string unique_by;       // as SQL
     std::vector<Boundary> next;  // where windows begin, five of them; of sessions nobody knows
@@ -31,14 +32,14 @@ struct EventTimeReport {
     std::int64_t pane_ms = 0;  // of hop
     // Of one key, beside its values: for each window that is open, of hop for each pane of one.
     std::size_t bytes = 0;
-    std::string late_topic;
+    std::string late_topic;  // of windows
 };
 
-// `now` is milliseconds since 1970: the boundaries are the next ones after it. `bytes_per_key` is
-// what a key takes without windows. Of a statement with event time. An error names a zone that
-// this machine does not have.
+// `late_topic` is the name of the job's, where it has windows. `bytes_per_key` is what a key takes
+// without them. `now` is milliseconds since 1970: the boundaries are the next ones after it. Of a
+// statement with event time. An error names a zone that this machine does not have.
 [[nodiscard]] Result<EventTimeReport> report_event_time(const job::Statement& statement,
-                                                        const std::string& application_id,
+                                                        const std::string& late_topic,
                                                         std::size_t bytes_per_key, std::int64_t now,
                                                         const expr::ZoneFiles& zones);
 

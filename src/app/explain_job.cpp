@@ -82,28 +82,6 @@ struct Row {
 constexpr std::int64_t kExampleTime = 1'769'860'800'000;
 constexpr std::string_view kExampleTimeText = "2026-01-31T12:00:00Z";
 
-// A window's bounds as constants: an example has one window.
-void set_window(job::Expression& expression, const expr::TimeSpan& window) {
-    if (expression.op == job::Op::window_start || expression.op == job::Op::window_end) {
-        const bool start = expression.op == job::Op::window_start;
-        expression.op = job::Op::literal;
-        expression.literal.milliseconds = start ? window.start : window.end;
-    }
-    for (job::Expression& argument : expression.arguments) {
-        set_window(argument, window);
-    }
-}
-
-// Always an array: the group's values, and where the window begins.
-std::string windowed_key(GroupKey group, const expr::TimeSpan& window) {
-    std::string start;
-    append_timestamp(start, window.start);
-    group.values.push_back({GroupValueType::string, std::move(start)});
-    std::string key;
-    append_result_key(key, group);
-    return group.values.size() > 1 ? key : "[\"" + key + "\"]";
-}
-
 // What a number, a truth or a time of the example is in a slot.
 Decimal example_input(const job::Input& input, int scale) {
     if (input.value && input.value->type == job::ValueType::timestamp) {
@@ -126,11 +104,6 @@ Row example_of(const cli::ExplainConfig& config, const expr::ZoneFiles& zones,
         // One record may be too few for HAVING: what a result looks like is asked here.
         auto without_having = std::make_shared<job::StatementJob>(statement);
         without_having->statement.having.reset();
-        for (job::Column& column : without_having->statement.columns) {
-            if (window) {
-                set_window(column.value, *window);
-            }
-        }
         job.statement = std::move(without_having);
         job.zones = zones;
     }
@@ -154,6 +127,9 @@ Row example_of(const cli::ExplainConfig& config, const expr::ZoneFiles& zones,
                 break;
         }
     }
+    if (window) {
+        group.window_start = window->start;
+    }
     TextStore texts;
     ValueSets values;
     std::vector<Slot> slots(job.kinds.size());
@@ -175,11 +151,7 @@ Row example_of(const cli::ExplainConfig& config, const expr::ZoneFiles& zones,
         }
     }
     Row row;
-    if (window) {
-        row.key = windowed_key(group, *window);
-    } else {
-        append_result_key(row.key, group);
-    }
+    append_result_key(row.key, group);
     KSTREAM_CHECK(ResultValues{job}.append(row.value, group, slots, texts, {&values, 1}),
                   "without HAVING every group has a result");
     return row;
@@ -199,13 +171,19 @@ std::string_view identity_note(const cli::ExplainConfig& config) {
 // Of results that are printed as a text; all are in the JSON.
 constexpr std::size_t kRowsShown = 20;
 
-void append_sample(Page& page, const SampleReport& sample) {
+void append_sample(Page& page, const SampleReport& sample, const job::Statement& statement) {
     page.title(fmt::format("Sample of {}, its newest records", sample.topic));
     const RecordTally& counts = sample.counts;
-    page.line("{} records at {} offsets: {} aggregated, {} filtered by WHERE, {} tombstones",
-              counts.read, sample.offsets, counts.aggregated, counts.filtered, counts.tombstones);
+    const bool windows = statement.event_time && statement.event_time->has_windows();
+    page.line("{} records at {} offsets: {} aggregated, {}{} filtered by WHERE, {} tombstones",
+              counts.read, sample.offsets, counts.aggregated,
+              windows ? fmt::format("{} late, ", counts.late) : std::string{}, counts.filtered,
+              counts.tombstones);
     append_bad(page, sample.bad);
     page.title("Results of the sample");
+    if (windows && statement.event_time->emit == job::Emit::final_only) {
+        page.line("of all windows; the job publishes those that are closed");
+    }
     std::size_t left = kRowsShown;
     for (const auto& [key, value] : sample.results) {
         if (left-- == 0) {
@@ -273,14 +251,14 @@ std::string text_of(const cli::ExplainConfig& config, const topics::Names& names
         }
     }
     page.title("Topics");
-    for (const TopicRole role : topics::kTopicRoles) {
+    for (const TopicRole role : names.roles()) {
         page.line("{}: {}", role_name(role), names.topic(role));
     }
     page.title("Identity");
     page.line("{:016x}, numbers with {} decimal places", spec_hash(config.spec), statement.scale);
     page.line("{}", identity_note(config));
     if (sample) {
-        append_sample(page, *sample);
+        append_sample(page, *sample, statement);
     }
     return std::move(page.text);
 }
@@ -289,7 +267,8 @@ void append_row(text::JsonWriter& json, std::string_view key, std::string_view v
     json.begin_object().field("key", key).key("value").raw(value).end_object();
 }
 
-void append_sample(text::JsonWriter& json, const SampleReport& sample) {
+void append_sample(text::JsonWriter& json, const SampleReport& sample,
+                   const job::Statement& statement) {
     const RecordTally& counts = sample.counts;
     json.key("sample").begin_object();
     json.field("topic", sample.topic)
@@ -298,6 +277,9 @@ void append_sample(text::JsonWriter& json, const SampleReport& sample) {
         .field("aggregated", counts.aggregated)
         .field("filtered", counts.filtered)
         .field("tombstones", counts.tombstones);
+    if (statement.event_time && statement.event_time->has_windows()) {
+        json.field("late", counts.late);
+    }
     append_bad(json, sample.bad);
     json.array("results", sample.results,
                [&json](const auto& row) { append_row(json, row.first, row.second); });
@@ -346,7 +328,7 @@ std::string json_of(const cli::ExplainConfig& config, const topics::Names& names
         append(json, *event_time);
     }
     json.key("topics").begin_object();
-    for (const TopicRole role : topics::kTopicRoles) {
+    for (const TopicRole role : names.roles()) {
         json.field(role_name(role), names.topic(role));
     }
     json.end_object();
@@ -357,7 +339,7 @@ std::string json_of(const cli::ExplainConfig& config, const topics::Names& names
         .field("only_a_statement", config.spec.statement.has_value())
         .end_object();
     if (sample) {
-        append_sample(json, *sample);
+        append_sample(json, *sample, statement);
     }
     return json.end_object().take() + '\n';
 }
@@ -366,7 +348,8 @@ std::string json_of(const cli::ExplainConfig& config, const topics::Names& names
 
 ExitCode run_command(const cli::ExplainConfig& config, AppContext& context) {
     const Result<topics::Names> names =
-        topics::make_names(config.application_id, config.spec.source_topic, config.results_topic);
+        topics::make_names(config.application_id, config.spec.source_topic, config.results_topic,
+                           topics::late_topic_if(has_windows(config.spec)));
     if (!names) {
         return explain(context.log, names.error());
     }
@@ -401,7 +384,7 @@ ExitCode run_command(const cli::ExplainConfig& config, AppContext& context) {
     std::optional<EventTimeReport> event_time;
     std::optional<expr::TimeSpan> window;
     if (job.statement.event_time) {
-        auto report = report_event_time(job.statement, config.application_id, bytes_per_key(job),
+        auto report = report_event_time(job.statement, names->late, bytes_per_key(job),
                                         context.clock.wall_ms(), *zones);
         if (!report) {
             return explain(context.log, report.error());

@@ -5,17 +5,32 @@
 #include "process/random_id.hpp"
 #include "topics/ensure_topics.hpp"
 
+#include <memory>
+#include <optional>
 #include <utility>
+#include <vector>
 
 namespace kstream::app {
 namespace {
+
+// So that a job which publishes each window when it is closed shows those too that are not yet.
+std::shared_ptr<const job::StatementJob> with_open_windows(
+    const std::shared_ptr<const job::StatementJob>& statement) {
+    const std::optional<job::EventTime>& event = statement->statement.event_time;
+    if (!event || event->emit == job::Emit::updates) {
+        return statement;
+    }
+    auto shown = std::make_shared<job::StatementJob>(*statement);
+    shown->statement.event_time->emit = job::Emit::updates;
+    return shown;
+}
 
 Job job_of(const cli::ExplainConfig& config, const expr::ZoneFiles& zones) {
     Job job;
     job.application_id = config.application_id;
     job.spec = config.spec;
     if (job.spec.statement) {
-        job.statement = config.query.job;
+        job.statement = with_open_windows(config.query.job);
         job.zones = zones;
     }
     job.spec_text = canonical_text(job.spec);
@@ -41,8 +56,9 @@ Result<SampleReport> take_sample(const cli::ExplainConfig& config, const expr::Z
     if (!all) {
         return std::unexpected(all.error());
     }
+    const std::vector<SampleRange> ranges = newest_offsets(all->from, all->to, *config.sample);
     TopicStretch newest;
-    for (const SampleRange& range : newest_offsets(all->from, all->to, *config.sample)) {
+    for (const SampleRange& range : ranges) {
         newest.from[range.partition] = range.from;
         newest.to[range.partition] = range.to;
     }
@@ -50,6 +66,9 @@ Result<SampleReport> take_sample(const cli::ExplainConfig& config, const expr::Z
     kafka::TopicReader reader =
         topic_reader(config.common, config.application_id, topic, "sample", context.log);
     Sample sample{job, context.log, &reader};
+    if (Result<void> opened = sample.open(ranges); !opened) {
+        return std::unexpected(std::move(opened.error()));
+    }
     if (Result<void> read =
             scan_topic(topic, newest, reader, context,
                        [&sample](RecordBatch records) { return sample.fold(records); });

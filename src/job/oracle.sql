@@ -205,22 +205,64 @@ BEGIN
   RETURN in_years(ms(regexp_replace(t, '(\.[0-9]{3})[0-9]+', '\1')::timestamptz)::numeric);
 END $$;
 
--- The beginning of a unit in a zone: of a day, and of what is made of days, the first instant whose
--- local time is not before it. date_trunc() takes the second of two midnights.
-CREATE FUNCTION begins(unit text, ms text, zone text) RETURNS text LANGUAGE plpgsql AS $$
+-- The first instant at which the clocks of a zone show `start` or later: the first of two midnights,
+-- where AT TIME ZONE takes the second.
+CREATE FUNCTION first_instant(start timestamp, zone text) RETURNS timestamptz LANGUAGE plpgsql AS $$
 DECLARE
-  start timestamp := date_trunc(unit, instant(ms) AT TIME ZONE zone);
   found timestamptz := start AT TIME ZONE zone;
   before timestamptz := found - interval '3 hours';
   earlier timestamptz;
 BEGIN
+  earlier := found - ((before AT TIME ZONE zone - before AT TIME ZONE 'UTC')
+                      - (found AT TIME ZONE zone - found AT TIME ZONE 'UTC'));
+  RETURN CASE WHEN earlier < found AND earlier AT TIME ZONE zone >= start
+              THEN earlier ELSE found END;
+END $$;
+
+-- The beginning of a unit in a zone; of a day, and of what is made of days, its first instant.
+CREATE FUNCTION begins(unit text, ms text, zone text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
   IF unit IN ('second', 'minute', 'hour') THEN
     RETURN ms(date_trunc(unit, instant(ms), zone));
   END IF;
-  earlier := found - ((before AT TIME ZONE zone - before AT TIME ZONE 'UTC')
-                      - (found AT TIME ZONE zone - found AT TIME ZONE 'UTC'));
-  RETURN ms(CASE WHEN earlier < found AND earlier AT TIME ZONE zone >= start
-                 THEN earlier ELSE found END);
+  RETURN ms(first_instant(date_trunc(unit, instant(ms) AT TIME ZONE zone), zone));
+END $$;
+
+-- ---- event time ---------------------------------------------------------------------------------
+-- The time of a record in milliseconds, NULL where it is bad: by an error, missing, NULL, or too far
+-- beyond its timestamp in Kafka. `max_ahead` NULL: no bound.
+CREATE FUNCTION event_time(a text, kafka_timestamp bigint, max_ahead bigint) RETURNS bigint
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT CASE WHEN a IS NULL OR a IN (err(), missing()) THEN NULL
+              WHEN max_ahead IS NULL OR a::bigint - kafka_timestamp <= max_ahead THEN a::bigint
+         END $$;
+
+-- Start and end of the window that `t` lies in, of one length: one of them begins at `origin`, which
+-- is not after `t`. (Before its origin date_bin() was wrong in PostgreSQL up to 15.6 and 16.2.)
+CREATE FUNCTION fixed_window(size bigint, origin bigint, t bigint) RETURNS bigint[]
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT ARRAY[start, start + size]
+  FROM (SELECT ms(date_bin((size || ' milliseconds')::interval, instant(t::text),
+                           instant(origin::text)))::bigint AS start) one $$;
+
+-- The same of a calendar's unit, a day or longer. A window begins with its first instant and ends
+-- where the next one begins. Where a local date comes back, `t` may have the date of a window that
+-- has ended: it lies in the last one that has begun.
+CREATE FUNCTION calendar_window(unit text, zone text, t bigint) RETURNS bigint[]
+LANGUAGE plpgsql AS $$
+DECLARE
+  length interval := CASE unit WHEN 'quarter' THEN '3 months' ELSE '1 ' || unit END;
+  start timestamp := date_trunc(unit, instant(t::text) AT TIME ZONE zone);
+  opens timestamptz := first_instant(start, zone);
+  closes timestamptz;
+BEGIN
+  LOOP
+    start := start + length;
+    closes := first_instant(start, zone);
+    EXIT WHEN instant(t::text) < closes;
+    opens := closes;
+  END LOOP;
+  RETURN ARRAY[ms(opens), ms(closes)]::bigint[];
 END $$;
 
 -- ---- records ------------------------------------------------------------------------------------

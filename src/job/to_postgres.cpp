@@ -1,6 +1,7 @@
 // Each node of an expression is a call of a function of oracle.sql over texts, which PostgreSQL may
 // evaluate in whatever order it likes: none of them raises.
 #include "job/names.hpp"
+#include "kstream/check.hpp"
 #include "kstream/job/functions.hpp"
 #include "kstream/job/plan.hpp"
 #include "kstream/job/postgres.hpp"
@@ -108,6 +109,10 @@ public:
                 return numbered('k', one.index);
             case Op::aggregate:
                 return numbered('a', one.index);
+            case Op::window_start:
+                return "window_start";
+            case Op::window_end:
+                return "window_end";
             case Op::literal:
                 return constant(one);
             case Op::null:
@@ -362,7 +367,11 @@ std::string always_quoted(string_view name) {
 class Script {
 public:
     explicit Script(const Statement& statement)
-        : statement_(statement), plan_(plan_of(statement)), calls_(statement) {
+        : statement_(statement),
+          event_time_(statement.event_time ? &*statement.event_time : nullptr),
+          has_windows_(event_time_ != nullptr && event_time_->has_windows()),
+          plan_(plan_of(statement)),
+          calls_(statement) {
         for (std::size_t i = 0; i < statement.group_by.size(); ++i) {
             keys_.push_back(numbered('k', i));
         }
@@ -382,14 +391,31 @@ public:
         return sql;
     }
 
+    // Event time comes before all else but the record's JSON. Watermarks are over all records that
+    // have one, whatever becomes of them.
     [[nodiscard]] std::string judged() const {
-        Texts read{"kafka_partition", "kafka_offset", "bad_record"};
+        Texts place{"kafka_partition", "kafka_offset"};
+        Texts read = place;
+        if (event_time_ != nullptr) {
+            read.emplace_back("kafka_timestamp");
+        }
+        read.emplace_back("bad_record");
         for (std::size_t i = 0; i < statement_.fields.size(); ++i) {
             std::ranges::copy(value_of_field(i), std::back_inserter(read));
         }
-        Texts computed{"kafka_partition", "kafka_offset", "bad_record", "passes"};
-        Texts kept{"kafka_partition", "kafka_offset"};
+        Texts computed = place;
+        Texts kept = place;
+        computed.insert(computed.end(), {"bad_record", "passes"});
         std::string bad;
+        if (event_time_ != nullptr) {
+            computed.emplace_back("event_time");
+            kept.emplace_back("event_time");
+        }
+        if (has_windows_) {
+            computed.insert(computed.end(), {"watermark", "time_window"});
+            kept.insert(kept.end(), {"watermark", "time_window[1] AS window_start",
+                                     "time_window[2] AS window_end"});
+        }
         for (std::size_t i = 0; i < statement_.group_by.size(); ++i) {
             const std::string& key = keys_[i];
             const Expression& value = statement_.group_by[i].value;
@@ -408,35 +434,55 @@ public:
             statement_.where ? calls_.sql(*statement_.where) : std::string{"'true'"};
         return "CREATE TABLE judged AS\n"
                "WITH read AS MATERIALIZED (\n  SELECT " +
-               joined(read, ",\n         ") +
-               "\n  FROM records),\n"
-               "passed AS MATERIALIZED (\n  SELECT *, " +
-               passes +
-               " AS passes\n  FROM read),\n"
+               joined(read, ",\n         ") + "\n  FROM records),\n" + timed() +
+               "passed AS MATERIALIZED (\n  SELECT *, " + passes + " AS passes\n  FROM " +
+               (event_time_ == nullptr ? "read" : "timed") +
+               "),\n"
                "computed AS MATERIALIZED (\n  SELECT " +
                joined(computed, ",\n         ") +
                "\n  FROM passed)\n"
-               "SELECT CASE WHEN bad_record IS NOT NULL THEN 'bad'\n"
+               "SELECT CASE WHEN bad_record IS NOT NULL THEN 'bad'\n" +
+               (event_time_ == nullptr ? "" : "            WHEN event_time IS NULL THEN 'bad'\n") +
                "            WHEN passes = err() THEN 'bad'\n"
                "            WHEN passes IS DISTINCT FROM 'true' THEN 'filtered'" +
-               bad + "\n            ELSE 'aggregated' END AS verdict,\n       " +
-               joined(kept, ", ") + "\nFROM computed;\n";
+               bad + late() + "\n            ELSE 'aggregated' END AS verdict,\n       " +
+               joined(kept, ",\n       ") + "\nFROM computed;\n";
+    }
+
+    // Of windows that are published once: how far all partitions have come.
+    [[nodiscard]] std::string reached() const {
+        return "CREATE TABLE reached AS\n"
+               "SELECT CASE WHEN count(*) = count(newest) THEN min(newest) END AS watermark\n"
+               "FROM (SELECT max(event_time) AS newest FROM judged GROUP BY kafka_partition) "
+               "of_partitions;\n";
     }
 
     [[nodiscard]] std::string grouped() const {
+        const Texts keys = all_keys();
         Texts columns = keys_;
+        if (has_windows_) {
+            columns.insert(columns.end(), {"window_start::text", "window_end::text"});
+        }
         for (std::size_t i = 0; i < statement_.aggregates.size(); ++i) {
             columns.push_back(aggregate(i) + " AS " + numbered('a', i));
         }
-        return "CREATE TABLE grouped AS\nSELECT " + joined(columns, ",\n       ") +
-               "\nFROM judged\nWHERE verdict = 'aggregated'\n" +
-               (keys_.empty() ? std::string{"HAVING count(*) > 0"}
-                              : "GROUP BY " + joined(keys_, ", ")) +
+        std::string sql = "CREATE TABLE grouped AS\nSELECT " + joined(columns, ",\n       ") +
+                          "\nFROM judged\nWHERE verdict = 'aggregated'\n";
+        if (is_final()) {
+            sql += "  AND window_end + " + std::to_string(event_time_->grace) +
+                   " <= (SELECT watermark FROM reached)\n";
+        }
+        return sql +
+               (keys.empty() ? std::string{"HAVING count(*) > 0"}
+                             : "GROUP BY " + joined(keys, ", ")) +
                ";\n";
     }
 
     [[nodiscard]] std::string finished() const {
         Texts columns = keys_;
+        if (has_windows_) {
+            columns.emplace_back("window_start");
+        }
         for (std::size_t i = 0; i < statement_.columns.size(); ++i) {
             columns.push_back("nullif(" + calls_.sql(statement_.columns[i].value) + ", err()) AS " +
                               numbered('c', i));
@@ -460,10 +506,76 @@ public:
         for (const std::string& key : keys_) {
             order.push_back(key + " COLLATE \"C\"");
         }
+        if (has_windows_) {
+            order.emplace_back("window_start::bigint");
+        }
         return sql + (order.empty() ? "" : "\nORDER BY " + joined(order, ", ")) + ";\n";
     }
 
+    [[nodiscard]] bool has_windows() const { return has_windows_; }
+    [[nodiscard]] bool is_final() const {
+        return has_windows_ && event_time_->emit == Emit::final_only;
+    }
+
 private:
+    [[nodiscard]] Texts all_keys() const {
+        Texts keys = keys_;
+        if (has_windows_) {
+            keys.insert(keys.end(), {"window_start", "window_end"});
+        }
+        return keys;
+    }
+
+    // Each record with its event time, the newest one in front of it and its window.
+    [[nodiscard]] std::string timed() const {
+        if (event_time_ == nullptr) {
+            return {};
+        }
+        const std::string max_ahead =
+            event_time_->max_ahead ? std::to_string(*event_time_->max_ahead) : "NULL";
+        const std::string sql =
+            " AS MATERIALIZED (\n"
+            "  SELECT *,\n"
+            "         CASE WHEN bad_record IS NULL\n"
+            "              THEN " +
+            call("event_time", {calls_.sql(event_time_->time), "kafka_timestamp", max_ahead}) +
+            "\n"
+            "         END AS event_time\n"
+            "  FROM read),\n";
+        if (!has_windows_) {
+            return "timed" + sql;
+        }
+        return "dated" + sql +
+               "timed AS MATERIALIZED (\n"
+               "  SELECT *,\n"
+               "         max(event_time) OVER (PARTITION BY kafka_partition ORDER BY kafka_offset\n"
+               "                               ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)\n"
+               "           AS watermark,\n"
+               "         CASE WHEN event_time IS NOT NULL\n"
+               "              THEN " +
+               window() +
+               "\n"
+               "         END AS time_window\n"
+               "  FROM dated),\n";
+    }
+
+    [[nodiscard]] std::string window() const {
+        const Window& window = event_time_->window;
+        if (window.kind == WindowKind::calendar) {
+            return call("calendar_window",
+                        {as_string(window.unit), as_string(window.zone), "event_time"});
+        }
+        // The last start before 1970: no time of a record is before it.
+        return call("fixed_window", {std::to_string(window.size),
+                                     std::to_string(window.origin - window.size), "event_time"});
+    }
+
+    [[nodiscard]] std::string late() const {
+        return has_windows_ ? "\n            WHEN time_window[2] + " +
+                                  std::to_string(event_time_->grace) + " <= watermark THEN 'late'"
+                            : std::string{};
+    }
+
     [[nodiscard]] Texts value_of_field(std::size_t i) const {
         const Field& field = statement_.fields[i];
         const std::string as = " AS " + numbered('v', i);
@@ -583,6 +695,8 @@ private:
     }
 
     const Statement& statement_;
+    const EventTime* event_time_;
+    bool has_windows_;
     Plan plan_;
     Calls calls_;
     Texts keys_;
@@ -610,7 +724,18 @@ std::vector<ExportColumn> export_columns(const Statement& statement) {
     return columns;
 }
 
+bool has_script(const Statement& statement) {
+    if (!statement.event_time) {
+        return true;
+    }
+    const EventTime& event = *statement.event_time;
+    const WindowKind kind = event.window.kind;
+    return kind != WindowKind::hop && kind != WindowKind::session && !event.unique_by &&
+           !event.idle;
+}
+
 std::string to_postgres(const Statement& statement, std::string_view export_file) {
+    KSTREAM_CHECK(has_script(statement), "who asks for a script has seen that there is one");
     const Script script{statement};
     std::string sql =
         "-- What the results of a job of kstream have to be, as PostgreSQL (15 or later) computes\n"
@@ -642,13 +767,31 @@ std::string to_postgres(const Statement& statement, std::string_view export_file
         "\n-- ==== What becomes of each record ====\n"
         "-- v: fields, k: keys, i: inputs of aggregates. WHERE comes first, then the keys, then\n"
         "-- FILTER and the input of each aggregate.\n";
+    if (statement.event_time) {
+        sql += "-- Before all of them comes event_time: a record without a good one is bad.\n";
+    }
+    if (script.has_windows()) {
+        sql +=
+            "-- watermark: the newest event_time in front of the record in its partition, of all\n"
+            "-- records, filtered and bad ones too. A record is late when its window had ended by\n"
+            "-- then, the grace included. Times are in milliseconds since 1970.\n";
+    }
     sql += script.judged();
+    if (script.is_final()) {
+        sql +=
+            "\n-- ==== How far all partitions have come: later windows are not closed yet ====\n"
+            "-- Nothing is closed while a partition has no time. This script knows only those\n"
+            "-- that the export has records of: while the topic has another one, nothing is.\n";
+        sql += script.reached();
+    }
     sql += "\n-- ==== Groups, a: aggregates ====\n";
     sql += script.grouped();
     sql += "\n-- ==== Columns; one that is out of bounds is NULL ====\n";
     sql += script.finished();
+    sql += "\n-- ==== How many records were used, filtered by WHERE, ";
+    sql += script.has_windows() ? "late, and bad" : "and bad";
     sql +=
-        "\n-- ==== How many records were used, filtered by WHERE, and bad ====\n"
+        " ====\n"
         "SELECT verdict, count(*) FROM judged GROUP BY verdict ORDER BY verdict;\n"
         "\n-- ==== The results ====\n";
     sql += script.results();

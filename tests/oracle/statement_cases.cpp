@@ -2,19 +2,20 @@
 // makes of them out. Through the record reader and both folds, as a worker does it.
 //
 // Lines that come in, bytes in hexadecimal:
-//   S STATEMENT FILE          a statement, and where its script is to look for the export
-//   R xVALUE KEY MILLISECONDS  a record; KEY is xBYTES, or - for none; MILLISECONDS may be -1
-//   E                         the end of its records
+//   S STATEMENT FILE   a statement, and where its script is to look for the export
+//   R PARTITION xVALUE KEY MILLISECONDS
+//                      a record; KEY is xBYTES, or - for none; MILLISECONDS may be -1
+//   E                  the end of its records
 // For each E a line of JSON: {"refused": MESSAGE}, or {"script", "types" of the columns, whether it
 // is a job of the "flags", "export", "verdicts" of the records, "rows"}.
 #include "kstream/codec/result_record.hpp"
 #include "kstream/codec/spec_hash.hpp"
+#include "kstream/expr/zone.hpp"
 #include "kstream/job/functions.hpp"
 #include "kstream/job/parse.hpp"
 #include "kstream/job/postgres.hpp"
 #include "kstream/job/statement_job.hpp"
-#include "kstream/pipeline/map_fold.hpp"
-#include "kstream/pipeline/totals_fold.hpp"
+#include "kstream/pipeline/sample.hpp"
 #include "kstream/reader/record_export.hpp"
 #include "process/zone_file.hpp"
 #include "support/fakes/recording_log.hpp"
@@ -24,8 +25,11 @@
 #include <cstdlib>
 #include <deque>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
+#include <span>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -61,13 +65,14 @@ std::string from_hex(std::string_view hex) {
 }
 
 struct Record {
+    PartitionId partition;
     std::string value;
     std::optional<std::string> key;
     std::int64_t timestamp_ms = -1;
 
     [[nodiscard]] RecordView view(std::int64_t offset) const {
         RecordView view;
-        view.partition = PartitionId{0};
+        view.partition = partition;
         view.record_offset = Offset{offset};
         view.timestamp_ms = timestamp_ms;
         if (key) {
@@ -87,52 +92,49 @@ public:
     }
 };
 
-// One source partition, one of state.
+// Both folds; the results are as they stand after several steps, whose ends mean nothing.
 class Folds {
 public:
-    explicit Folds(std::shared_ptr<const job::StatementJob> made) : job_(job_of(std::move(made))) {
-        map_ = std::make_unique<MapFold>(job_, MapFoldConfig{}, log_,
-                                         MapFoldPorts{.headers = &headers_, .tally = nullptr});
-        totals_ = std::make_unique<TotalsFold>(job_, TotalsFoldConfig{}, log_);
-        totals_->install(std::make_unique<TotalsState>(job_, PartitionId{0}));
-        Step open;
-        open.ranges.push_back({PartitionId{0}, Offset{0}, Offset{0}});
-        must(map_->seal_open(open));
-        hand_on(open);
+    // Records of a step: few, so that windows close between records of others.
+    static constexpr std::uint64_t kStep = 5;
+
+    Folds(std::shared_ptr<const job::StatementJob> made, const std::deque<Record>& records)
+        : job_(job_of(std::move(made))), sample_(job_, log_, &headers_) {
+        std::set<PartitionId> partitions;
+        for (const Record& record : records) {
+            partitions.insert(record.partition);
+        }
+        std::vector<SampleRange> ranges;
+        for (const PartitionId partition : partitions) {
+            ranges.push_back({partition, Offset{0}, Offset{0}});
+        }
+        must(sample_.open(ranges));
     }
 
     // What has become of it.
     std::string_view fold(const RecordView& record) {
-        const FoldStatus before = map_->status();
-        must(map_->fold(std::span{&record, 1}));
-        const FoldStatus& after = map_->status();
-        return after.records_aggregated > before.records_aggregated ? "aggregated"
-               : after.filtered > before.filtered                   ? "filtered"
-                                                                    : "bad";
+        const RecordTally before = sample_.counts();
+        must(sample_.fold(std::span{&record, 1}));
+        const RecordTally& after = sample_.counts();
+        if (after.read % kStep == 0) {
+            must(sample_.finish());
+        }
+        return after.aggregated > before.aggregated ? "aggregated"
+               : after.filtered > before.filtered   ? "filtered"
+               : after.late > before.late           ? "late"
+                                                    : "bad";
     }
 
-    // Of `records` that were folded: key and value of each result.
-    std::vector<std::pair<std::string, std::string>> results(std::size_t records) {
-        Step step;
-        step.ranges.push_back(
-            {PartitionId{0}, Offset{0}, Offset{static_cast<std::int64_t>(records)}});
-        must(map_->seal(step));
-        hand_on(step);
-        Step out;
-        out.ranges.push_back({PartitionId{0}, Offset{0}, Offset{repartitioned_}});
-        must(totals_->seal(out));
-        std::vector<std::pair<std::string, std::string>> found;
-        for (const OutputBatch::Record& record : out.outputs.records()) {
-            if (record.topic == TopicRole::results && out.outputs.value(record)) {
-                found.emplace_back(*out.outputs.key(record), *out.outputs.value(record));
-            }
-        }
-        return found;
+    // Of all that was folded: the value of each result, by its key.
+    const std::map<std::string, std::string>& results() {
+        must(sample_.finish());
+        return sample_.results();
     }
 
 private:
     static Job job_of(std::shared_ptr<const job::StatementJob> made) {
-        Job job = testing::make_job(1, 1);
+        // No source partitions to begin with: which ones there are is said when they are opened.
+        Job job = testing::make_job(1, 0);
         job.spec = made->spec;
         job.spec_text = canonical_text(job.spec);
         job.kinds = Job::kinds_of(job.spec);
@@ -144,24 +146,17 @@ private:
         return job;
     }
 
-    void hand_on(const Step& step) {
-        for (const OutputBatch::Record& record : step.outputs.records()) {
-            if (record.topic != TopicRole::repartition) {
-                continue;
-            }
-            const Record copy{std::string{*step.outputs.value(record)}, std::nullopt, 1000};
-            const RecordView view = copy.view(repartitioned_++);
-            must(totals_->fold(std::span{&view, 1}));
-        }
-    }
-
     Job job_;
     testing::RecordingLog log_;
     NoHeaders headers_;
-    std::unique_ptr<MapFold> map_;
-    std::unique_ptr<TotalsFold> totals_;
-    std::int64_t repartitioned_ = 0;
+    Sample sample_;
 };
+
+std::optional<std::uint64_t> zone_fingerprint(std::string_view name) {
+    const std::optional<std::string> file = process::read_zone_file(name);
+    const std::optional<expr::Zone> zone = file ? expr::Zone::parse(*file) : std::nullopt;
+    return zone ? std::optional{zone->fingerprint()} : std::nullopt;
+}
 
 void append_member(std::string& out, std::string_view name, std::string_view text) {
     out += out.empty() ? "{" : ",";
@@ -178,7 +173,9 @@ std::string refused(const std::vector<job::Problem>& problems) {
 
 std::string answer(const std::string& text, const std::string& file,
                    const std::deque<Record>& records) {
-    auto parsed = job::parse(text);
+    job::ParseOptions options;
+    options.zones = zone_fingerprint;
+    auto parsed = job::parse(text, options);
     if (!parsed) {
         return refused(parsed.error());
     }
@@ -196,12 +193,12 @@ std::string answer(const std::string& text, const std::string& file,
     out += made->spec.statement ? "false" : "true";
     RecordExport rows{made->statement};
     const std::vector<RecordExport::Header> headers(rows.header_names().size());
-    Folds folds{made};
+    Folds folds{made, records};
     std::string exported;
     std::string verdicts;
-    std::int64_t offset = 0;
+    std::map<PartitionId, std::int64_t> ends;
     for (const Record& record : records) {
-        const RecordView view = record.view(offset++);
+        const RecordView view = record.view(ends[record.partition]++);
         static_cast<void>(rows.append(exported, view, headers));
         verdicts += verdicts.empty() ? "\"" : ",\"";
         verdicts += folds.fold(view);
@@ -209,7 +206,7 @@ std::string answer(const std::string& text, const std::string& file,
     }
     append_member(out, "export", exported);
     out += ",\"verdicts\":[" + verdicts + "],\"rows\":[";
-    for (const auto& [key, value] : folds.results(records.size())) {
+    for (const auto& [key, value] : folds.results()) {
         out += out.ends_with('[') ? "" : ",";
         out += value;
     }
@@ -235,7 +232,7 @@ int main() {
         } else if (what == "R") {
             Record record;
             std::string key;
-            words >> record.value >> key >> record.timestamp_ms;
+            words >> record.partition.value >> record.value >> key >> record.timestamp_ms;
             record.value = from_hex(std::string_view{record.value}.substr(1));
             if (key != "-") {
                 record.key = from_hex(std::string_view{key}.substr(1));

@@ -4,10 +4,10 @@
     statements.py STATEMENT_CASES [--statements N] [--seed S] [--records N] [--jobs N] [--ledger]
 
 A case is a statement with some records. kstream runs it through its reader and both of its folds;
-PostgreSQL runs the script that kstream prints for it, over an export that is written here, by the
-contract and without kstream's decoder. Each record has to be used, filtered and bad in both, the
-rows have to be equal, and so have the two exports. A difference is made smaller, and printed; what
-it came to, when it was mended, stays in kept.json, which every run begins with.
+PostgreSQL runs the script that kstream prints for it, over an export that hostile_records.py
+writes. Each record has to be used, filtered, late and bad in both, the rows have to be equal, and
+so have the two exports. A difference is made smaller, and printed; what it came to, when it was
+mended, stays in kept.json, which every run begins with.
 
 --ledger writes a line to docs/reliability/ledger.jsonl. Exit code 1 for a difference, 77 where no
 PostgreSQL is installed."""
@@ -20,17 +20,19 @@ import decimal
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 
 import postgres
-from expressions import number_token, text_value
+from hostile_records import Members, Moments, Record, export_of, records_of, wanted_of
+from random_statements import Generator, Statement
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "chaos"))
 import ledger  # noqa: E402
@@ -38,553 +40,7 @@ import ledger  # noqa: E402
 KEPT = Path(__file__).with_name("kept.json")
 BATCH = 25  # statements for one run of psql
 BATCHES = 40  # in one database: what scripts have dropped fills its catalogs
-MAX_DEPTH = 64
 RESULTS = "-- ==== The results ====\n"
-
-
-# ---- statements ---------------------------------------------------------------------------------
-
-
-@dataclass
-class Sql:
-    """A node of a statement's text: strings and nodes of it, in their order."""
-
-    kind: str
-    parts: list[str | Sql]
-
-    def __str__(self) -> str:
-        return "".join(map(str, self.parts))
-
-    def below(self) -> Iterator[Sql]:
-        for part in self.parts:
-            if isinstance(part, Sql):
-                yield part
-                yield from part.below()
-
-    def smaller(self) -> Iterator[Sql]:
-        """The same with something of it left out."""
-        for one in self.below():
-            if one.kind == self.kind:
-                yield one
-        for i, part in enumerate(self.parts):
-            if isinstance(part, Sql):
-                for less in part.smaller():
-                    yield Sql(self.kind, [*self.parts[:i], less, *self.parts[i + 1 :]])
-
-
-@dataclass
-class Statement:
-    columns: list[tuple[Sql, str]]  # with their names
-    groups: list[Sql] = field(default_factory=list)
-    where: Sql | None = None
-    having: Sql | None = None
-
-    def __str__(self) -> str:
-        columns = ", ".join(f'{value} AS "{name}"' for value, name in self.columns)
-        text = f"SELECT {columns} FROM t"
-        if self.where:
-            text += f" WHERE {self.where}"
-        if self.groups:
-            text += " GROUP BY " + ", ".join(map(str, self.groups))
-        return text + (f" HAVING {self.having}" if self.having else "")
-
-    def smaller(self) -> Iterator[Statement]:
-        if self.where:
-            yield replace(self, where=None)
-        if self.having:
-            yield replace(self, having=None)
-        for i in range(len(self.columns)):
-            yield replace(self, columns=[*self.columns[:i], *self.columns[i + 1 :]])
-        for i in range(len(self.groups)):
-            rest = [*self.groups[:i], *self.groups[i + 1 :]]
-            gone = str(self.groups[i])
-            yield replace(self, groups=rest,
-                          columns=[one for one in self.columns if str(one[0]) != gone])
-        for clause in ("where", "having"):
-            if getattr(self, clause):
-                for less in getattr(self, clause).smaller():
-                    yield replace(self, **{clause: less})
-        for i, (value, name) in enumerate(self.columns):
-            if any(str(value) == str(group) for group in self.groups):
-                continue
-            for less in value.smaller():
-                yield replace(self, columns=[*self.columns[:i], (less, name),
-                                             *self.columns[i + 1 :]])
-        for i, group in enumerate(self.groups):
-            for less in group.smaller():
-                columns = [(less if str(value) == str(group) else value, name)
-                           for value, name in self.columns]
-                yield replace(self, columns=columns,
-                              groups=[*self.groups[:i], less, *self.groups[i + 1 :]])
-
-
-# What a record may have, by the type that a statement takes it for.
-FIELDS = {
-    "numeric": ["n0", "n1", "o.n", "l[0]", '"Q r".n'],
-    "text": ["s0", "s1", "o.s", "l[-1].s"],
-    "boolean": ["b0", "o.b"],
-    "scalar": ["x0", "o.x", "l[1]"],
-    "time": ["t0"],
-}  # fmt: skip
-ZONES = ["'America/Sao_Paulo'", "'UTC'", "'Asia/Kolkata'", "'America/Havana'", "'Europe/Dublin'"]
-
-
-class Generator:
-    def __init__(self, r: random.Random) -> None:
-        self.r = r
-
-    def one(self, kind: str, *choices: Callable[[], list[str | Sql]]) -> Sql:
-        return Sql(kind, self.r.choice(choices)())
-
-    def statement(self) -> Statement:
-        r = self.r
-        groups: list[Sql] = []
-        for _ in range(r.choice([0, 1, 1, 1, 2, 2, 3])):
-            group = self.group()
-            if all(str(group) != str(other) for other in groups):
-                groups.append(group)
-        columns = [(group, f"g{i}") for i, group in enumerate(groups) if r.random() < 0.9]
-        columns += [(self.column(), f"c{i}") for i in range(r.randint(1, 3))]
-        made = Statement(columns, groups)
-        if r.random() < 0.6:
-            made.where = self.boolean(3)
-        if r.random() < 0.3:
-            made.having = Sql("boolean", [self.result(1), r.choice([" > ", " <= "]), "2"])
-        return made
-
-    def path(self, kind: str) -> Sql:
-        return Sql(kind, [self.r.choice(FIELDS[kind])])
-
-    def group(self) -> Sql:
-        r = self.r
-        return self.one(
-            "group",
-            lambda: [r.choice(FIELDS["scalar"])],
-            lambda: [r.choice(FIELDS["scalar"])],
-            lambda: [r.choice(["kafka_partition", "kafka_key"])],
-            lambda: [self.sure_text(1)],
-            lambda: [self.sure_number(2)],
-            lambda: [self.boolean(2)],
-            lambda: [self.time(1)],
-        )
-
-    def number_literal(self) -> Sql:
-        return Sql("numeric", [self.r.choice(
-            ["0", "1", "2", "-7", "2.50", "-0.001", "1e3", "12345678901234567890", "0.1",
-             "170141183460469231731687303715", "1e-9"])])  # fmt: skip
-
-    def text_literal(self) -> Sql:
-        text = text_value(self.r).replace("'", "''")
-        return Sql("text", [f"'{text}'"])
-
-    # Of a type that nothing else has to say.
-    def sure_number(self, depth: int) -> Sql:
-        return Sql("numeric", ["(0 + ", self.numeric(depth), ")"])
-
-    def sure_text(self, depth: int) -> Sql:
-        return Sql("text", ["('' || ", self.text(depth), ")"])
-
-    def numeric(self, depth: int) -> Sql:
-        r = self.r
-        if depth <= 0:
-            return self.path("numeric") if r.random() < 0.7 else self.number_literal()
-        d = depth - 1
-
-        def infix(sign: str) -> Callable[[], list[str | Sql]]:
-            return lambda: ["(", self.numeric(d), f" {sign} ", self.numeric(d), ")"]
-
-        def rounded(inner: Callable[[], Sql]) -> Callable[[], list[str | Sql]]:
-            name = r.choice(["round", "trunc"])
-            return lambda: [f"{name}(", inner(), f", {r.choice([0, 1, 2, 9])})"]
-
-        return self.one(
-            "numeric",
-            infix("+"), infix("-"), infix("*"), infix("%"),
-            lambda: ["(- ", self.numeric(d), ")"],
-            lambda: [r.choice(["abs(", "floor(", "ceil("]), self.numeric(d), ")"],
-            rounded(lambda: self.numeric(d)), rounded(lambda: self.quotient(d)),
-            lambda: [r.choice(["floor(", "ceil("]), self.quotient(d), ")"],
-            lambda: self.choice(d, self.sure_number, "NULL::numeric"),
-            lambda: ["coalesce(", self.sure_number(d), ", ", self.numeric(d), ")"],
-            lambda: ["nullif(", self.sure_number(d), ", ", self.numeric(d), ")"],
-            lambda: [r.choice(["greatest(", "least("]), self.sure_number(d), ", ",
-                     self.numeric(d), ")"],
-            lambda: ["length(", self.text(d), ")"],
-            lambda: [self.sure_text(d), "::numeric"],
-            lambda: [self.sure_text(d), "::numeric(12, 2)"],
-            lambda: [self.path("scalar"), "::numeric"],
-            lambda: [f"extract({r.choice(['hour', 'day', 'dow', 'week', 'second'])} FROM ",
-                     self.time(d), f" AT TIME ZONE {r.choice(ZONES)})"],
-            lambda: ["extract(epoch FROM ", self.time(d), ")"],
-        )  # fmt: skip
-
-    def quotient(self, depth: int) -> Sql:
-        """Nothing has rounded it."""
-        r = self.r
-        divided = ["((", self.numeric(depth), ")::numeric / ", self.numeric(depth), ")"]
-        inner = Sql("quotient", divided)
-        if depth <= 0:
-            return inner
-        return self.one(
-            "quotient",
-            lambda: divided, lambda: divided,
-            lambda: ["(", inner, r.choice([" + ", " - ", " * "]), self.sure_number(depth - 1), ")"],
-            lambda: ["(", self.sure_number(depth - 1), r.choice([" + ", " - ", " * ", " / "]),
-                     inner, ")"],
-            lambda: [r.choice(["(- ", "abs("]), inner, ")"],
-            lambda: ["coalesce(", inner, ", ", self.number_literal(), ")"],
-            lambda: ["CASE WHEN ", self.boolean(1), " THEN ", inner, " ELSE 1.5 END"],
-        )  # fmt: skip
-
-    def text(self, depth: int) -> Sql:
-        r = self.r
-        if depth <= 0:
-            return self.path("text") if r.random() < 0.6 else self.text_literal()
-        d = depth - 1
-        return self.one(
-            "text",
-            lambda: ["(", self.text(d), " || ", self.text(d), ")"],
-            lambda: [r.choice(["lower(", "upper("]), self.text(d), ")"],
-            lambda: ["substring(", self.text(d), f", {r.randint(-2, 3)}, {r.randint(0, 3)})"],
-            lambda: [r.choice(["left(", "right("]), self.text(d), f", {r.randint(-2, 3)})"],
-            lambda: ["split_part(", self.text(d), f", ',', {r.choice([-1, 1, 2])})"],
-            lambda: ["(", self.numeric(d), ")::text"],
-            lambda: ["(", self.boolean(d), ")::text"],
-            lambda: [self.path("scalar"), "::text"],
-            lambda: ["kafka_key"],
-            lambda: self.choice(d, self.sure_text, "NULL::text"),
-            lambda: ["coalesce(", self.sure_text(d), ", ", self.text(d), ")"],
-            lambda: ["nullif(", self.sure_text(d), ", ", self.text(d), ")"],
-        )
-
-    def time(self, depth: int) -> Sql:
-        r = self.r
-        d = depth - 1
-        simple = [lambda: ["kafka_timestamp"], lambda: ["t0::timestamptz"],
-                  lambda: ["TIMESTAMPTZ '2024-02-29T23:59:59.5-03:00'"]]  # fmt: skip
-        if depth <= 0:
-            return self.one("time", *simple)
-        units = ["second", "minute", "hour", "day", "week", "month", "quarter", "year"]
-        return self.one(
-            "time", *simple,
-            lambda: ["to_timestamp(", self.numeric(d), ")"],
-            lambda: [f"date_trunc('{r.choice(units)}', ", self.time(d), f", {r.choice(ZONES)})"],
-            lambda: ["date_bin('15 minutes', ", self.time(d), ", TIMESTAMPTZ '2001-01-01T00:00Z')"],
-        )  # fmt: skip
-
-    def boolean(self, depth: int) -> Sql:
-        r = self.r
-        if depth <= 0:
-            return self.one("boolean", lambda: [r.choice(["true", "false"])],
-                            lambda: [r.choice(FIELDS["boolean"])],
-                            lambda: [r.choice(FIELDS["boolean"])])  # fmt: skip
-        d = depth - 1
-        sign = r.choice([" = ", " <> ", " < ", " <= ", " > ", " >= "])
-        no = r.choice(["", "NOT "])
-        pattern = r.choice(["a%", "%b_", "_", "\u00e9%", ""])
-        return self.one(
-            "boolean",
-            lambda: ["(", self.boolean(d), " AND ", self.boolean(d), ")"],
-            lambda: ["(", self.boolean(d), " OR ", self.boolean(d), ")"],
-            lambda: ["(NOT ", self.boolean(d), ")"],
-            lambda: ["(", self.sure_number(d), sign, self.numeric(d), ")"],
-            lambda: ["(", self.sure_text(d), sign, self.text(d), ")"],
-            lambda: ["(", self.time(d), sign, self.time(d), ")"],
-            lambda: ["(", self.sure_number(d), f" IS {no}DISTINCT FROM ", self.numeric(d), ")"],
-            lambda: ["(", self.path("scalar"), f" IS {no}NULL)"],
-            lambda: ["(", self.numeric(d), f" IS {no}NULL)"],
-            lambda: ["(", self.sure_number(d), f" {no}IN (1, ", self.numeric(d), ", 2.5))"],
-            lambda: ["(", self.sure_text(d), f" {no}IN ('a', ", self.text(d), "))"],
-            lambda: ["(", self.text(d), f" {no}LIKE '", pattern, "')"],
-            lambda: ["(", self.sure_number(d), f" {no}BETWEEN ", self.numeric(d), " AND ",
-                     self.numeric(d), ")"],
-            lambda: ["(", self.boolean(d), f" IS {no}TRUE)"],
-            lambda: ["(", self.boolean(d), f" IS {no}FALSE)"],
-        )  # fmt: skip
-
-    def choice(self, depth: int, value: Callable[[int], Sql], null: str) -> list[str | Sql]:
-        parts: list[str | Sql] = ["CASE"]
-        for _ in range(self.r.randint(1, 2)):
-            parts += [" WHEN ", self.boolean(depth), " THEN ", value(depth)]
-        if self.r.random() < 0.5:
-            parts += [" ELSE ", null if self.r.random() < 0.3 else value(depth)]
-        return [*parts, " END"]
-
-    def filter(self) -> list[str | Sql]:
-        return [" FILTER (WHERE ", self.boolean(2), ")"] if self.r.random() < 0.25 else []
-
-    def aggregate(self) -> Sql:
-        r = self.r
-        digits = r.choice([0, 2, 3, 12])
-
-        def spread(name: str) -> list[str | Sql]:
-            return [f"round({name}(", self.numeric(1), ")", *self.filter(), f", {digits})"]
-
-        return self.one(
-            "result",
-            lambda: ["count(*)", *self.filter()],
-            lambda: ["count(", self.path("scalar"), ")", *self.filter()],
-            lambda: ["count(", self.sure_number(1), ")", *self.filter()],
-            lambda: ["sum(", self.numeric(r.randint(0, 3)), ")", *self.filter()],
-            lambda: ["sum(", self.numeric(0), ")", *self.filter()],
-            lambda: ["avg(", self.numeric(1), ")", *self.filter()],
-            lambda: ["round(avg(", self.numeric(1), ")", *self.filter(), f", {digits})"],
-            lambda: [r.choice(["min(", "max("]), self.sure_number(1), ")", *self.filter()],
-            lambda: spread(r.choice(["var_pop", "var_samp", "stddev_pop", "stddev_samp"])),
-            lambda: ["count(DISTINCT ", self.path("scalar"), ")", *self.filter()],
-            lambda: ["count(DISTINCT ", self.sure_text(1), ")", *self.filter()],
-            lambda: [f"percentile_disc({r.choice(['0', '0.5', '0.99', '1'])}) WITHIN GROUP "
-                     "(ORDER BY ", self.sure_number(1), ")", *self.filter()],
-        )  # fmt: skip
-
-    def column(self) -> Sql:
-        r = self.r
-        numeric = lambda: [self.result(2)]  # noqa: E731
-        return self.one(
-            "column", numeric, numeric, numeric, numeric,
-            lambda: [r.choice(["min(", "max("]), self.sure_text(1), ")", *self.filter()],
-            lambda: [r.choice(["bool_and(", "bool_or("]), self.boolean(1), ")", *self.filter()],
-            lambda: [r.choice(["min(", "max("]), self.time(1), ")", *self.filter()],
-            lambda: [self.result(1), r.choice([" > ", " <= "]), "1"],
-            lambda: ["upper(max(", self.sure_text(0), ")) || (", self.result(0), ")::text"],
-        )
-
-    def result(self, depth: int) -> Sql:
-        """A number after the aggregation."""
-        r = self.r
-        if depth <= 0 or r.random() < 0.5:
-            return self.aggregate()
-        d = depth - 1
-        return self.one(
-            "result",
-            lambda: ["(", self.result(d), r.choice([" + ", " - ", " * "]), self.result(d), ")"],
-            lambda: ["round((", self.result(d), ")::numeric / count(*), 2)"],
-            lambda: ["round(100 * ", self.result(d), "::numeric / nullif(sum(n0), 0), 1)"],
-            lambda: ["CASE WHEN ", self.result(d), " > 1 THEN ", self.result(d), " END"],
-            lambda: ["coalesce(", self.result(d), ", 0)"],
-        )  # fmt: skip
-
-
-# ---- records ------------------------------------------------------------------------------------
-
-
-@dataclass
-class Record:
-    value: bytes
-    key: bytes | None = None
-    timestamp: int = -1
-
-
-def text_token(r: random.Random) -> str:
-    text = text_value(r)
-    if r.random() < 0.02:
-        text += "\0"
-    if r.random() < 0.01:
-        text *= 300
-    if r.random() < 0.05:
-        text += r.choice(["\\N", "\t", "\n", "\r", "\\", "\x01", "\x02", '"', "''", ":x", "$$"])
-    return json.dumps(text, ensure_ascii=r.random() < 0.5)
-
-
-def time_token(r: random.Random) -> str:
-    seconds = r.choice([r.randrange(0, 4_102_444_800), 1541300400, 1520143200, 1583647200])
-    # Around the hours that Havana and Sao Paulo have twice, or not.
-    seconds += r.choice([0, 0, 1, 1800, 3600, 3661, -1, -1800])
-    moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(max(seconds, 0)))
-    return json.dumps(moment + r.choice(["Z", "+00:00", "-03:00", ".5Z", ".9999Z", ""]))
-
-
-def value_token(r: random.Random, kind: str, tame: bool) -> str | None:
-    what = "right" if tame else r.choices(["right", "absent", "null", "other"], [30, 2, 1, 1])[0]
-    if what == "absent":
-        return None
-    if what == "null":
-        return "null"
-    if what == "other":
-        return r.choice(["1", '"1"', "true", "{}", "[]", '{"n":1}', "[[1]]"])
-    if kind == "scalar":
-        kind = r.choice(["numeric", "text", "text", "boolean"])
-    if kind == "boolean":
-        return r.choice(["true", "false"])
-    if kind == "time":
-        return '"2024-03-10T05:30:00Z"' if tame else time_token(r)
-    if kind == "text":
-        return r.choice(['"a"', '"B"', '"12"', '"a,b"', '"\u00e9"']) if tame else text_token(r)
-    return number_token(r) if not tame and r.random() < 0.3 else r.choice(
-        [str(r.randint(-3, 9)), "1.0", "2.50", f"{r.randint(-500, 5000) / 100:.2f}"])
-
-
-def one_record(r: random.Random) -> Record:
-    tame = r.random() < 0.6
-
-    def member(name: str, kind: str) -> list[str]:
-        token = value_token(r, kind, tame)
-        made = [] if token is None else [f"{json.dumps(name)}:{token}"]
-        return made * 2 if not tame and r.random() < 0.01 else made
-
-    nested = [*member("n", "numeric"), *member("s", "text"), *member("b", "boolean"),
-              *member("x", "scalar")]  # fmt: skip
-    members = [*member("n0", "numeric"), *member("n1", "numeric"), *member("s0", "text"),
-               *member("s1", "text"), *member("b0", "boolean"), *member("x0", "scalar"),
-               *member("t0", "time")]  # fmt: skip
-    members += ['"o":{' + ",".join(nested) + "}"] if tame or r.random() < 0.95 else r.choice(
-        [[], ['"o":null'], ['"o":5'], ['"o":{"n":1}', '"o":2']])
-    listed = [value_token(r, "numeric", tame) or "7", value_token(r, "scalar", tame) or "null",
-              '{"s":' + (value_token(r, "text", tame) or "null") + "}"]  # fmt: skip
-    if not tame:
-        listed = listed[r.randint(0, 1) : r.randint(1, 3)]
-    members.append('"l":[' + ",".join(listed) + "]")
-    if tame or r.random() < 0.8:
-        members.append('"Q r":{"n":' + (value_token(r, "numeric", tame) or "0") + "}")
-    if r.random() < 0.3:
-        r.shuffle(members)
-    value = ("{" + ",".join(members) + "}").encode()
-    if not tame and r.random() < 0.05:
-        value = r.choice([b"", b"{", b"[]", b"1", b'{"a":\xff}', b'{"a":"\\ud800"}', value + b" x",
-                          b'{"n0":01}', b'{"n0":NaN}', b'{"a":' + b"[" * 70 + b"]" * 70 + b"}",
-                          b"\xef\xbb\xbf" + value, value[:-1]])  # fmt: skip
-    key = None
-    if tame or r.random() < 0.8:
-        key = b"k" if tame else text_value(r).encode()
-    if r.random() < 0.02:
-        key = r.choice([b"\xff", b"a\0b", b""])
-    moment = 1710048600000 if tame else r.choice(
-        [-1, 0, r.randrange(0, 4_102_444_800_000), 253402300799999, 253402300800000])
-    return Record(value, key, moment)
-
-
-# ---- the export, by the contract ----------------------------------------------------------------
-
-
-class Number(str):
-    """A number's token."""
-
-    __slots__ = ()
-
-
-class Members(list):
-    """An object's members, in their order."""
-
-
-def no_constant(name: str) -> None:
-    raise ValueError(name)
-
-
-def depth_of(text: str) -> int:
-    deepest = depth = 0
-    in_text = skip = False
-    for c in text:
-        if skip:
-            skip = False
-        elif in_text:
-            skip = c == "\\"
-            in_text = c != '"'
-        elif c == '"':
-            in_text = True
-        elif c in "{[":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif c in "}]":
-            depth -= 1
-    return deepest
-
-
-def members_of(value: bytes) -> Members | None:
-    """None: no JSON object."""
-    try:
-        text = value.decode()
-        made = json.loads(text, object_pairs_hook=Members, parse_int=Number, parse_float=Number,
-                          parse_constant=no_constant)  # fmt: skip
-        json.dumps(made, ensure_ascii=False).encode()  # lone surrogates
-    except (ValueError, RecursionError):
-        return None
-    return made if isinstance(made, Members) and depth_of(text) <= MAX_DEPTH else None
-
-
-def at_path(value: object, path: str) -> tuple[str, str | None]:
-    """The kind of what stands there, and its text."""
-    steps = json.loads(path)
-    for step in steps:
-        if isinstance(step, int):
-            if not isinstance(value, list) or isinstance(value, Members):
-                return "absent", None
-            if not -len(value) <= step < len(value):
-                return "absent", None
-            value = value[step]
-            continue
-        found = [inner for name, inner in value if name == step] if isinstance(
-            value, Members) else []
-        if not found:
-            return "absent", None
-        if len(found) > 1:
-            return "repeated", None
-        value = found[0]
-    if value is None:
-        return "null", None
-    if isinstance(value, bool):
-        return "boolean", "true" if value else "false"
-    if isinstance(value, Number):
-        return "number", str(value)
-    if isinstance(value, str):
-        return ("nul_text", None) if "\0" in value else ("string", value)
-    return ("object" if isinstance(value, Members) else "array"), None
-
-
-PATHS = {
-    "n0": '["n0"]', "n1": '["n1"]', "o.n": '["o", "n"]', "l[0]": '["l", 0]',
-    '"Q r".n': '["Q r", "n"]', "s0": '["s0"]', "s1": '["s1"]', "o.s": '["o", "s"]',
-    "l[-1].s": '["l", -1, "s"]', "b0": '["b0"]', "o.b": '["o", "b"]', "x0": '["x0"]',
-    "o.x": '["o", "x"]', "l[1]": '["l", 1]', "t0": '["t0"]',
-}  # fmt: skip
-
-
-def copied(text: str | None) -> str:
-    if text is None:
-        return "\\N"
-    for raw, escaped in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r")):
-        text = text.replace(raw, escaped)
-    return text
-
-
-def outside(text: bytes | None) -> list[str]:
-    if text is None:
-        return ["absent", "\\N"]
-    try:
-        decoded = text.decode()
-    except UnicodeDecodeError:
-        return ["encoding", "\\N"]
-    return ["nul_text", "\\N"] if "\0" in decoded else ["string", copied(decoded)]
-
-
-def wanted_of(script: str) -> list[str]:
-    """What each column of the script's table is of: a path's spelling, or kafka_key."""
-    table = script[script.index("CREATE TABLE records (") :].split(");\n", 1)
-    comments = [line[5:] for line in table[1].splitlines() if line.startswith("--   f")]
-    spelled = dict(comment.split(" is ", 1) for comment in comments)
-    names = [line.split()[0] for line in table[0].splitlines()[1:]]
-    return [spelled.get(name, "kafka_key") for name in names
-            if name.startswith("f") and not name.endswith("_kind")]  # fmt: skip
-
-
-def export_of(records: list[Record], wanted: list[str]) -> list[str]:
-    rows = []
-    for offset, record in enumerate(records):
-        members = members_of(record.value)
-        row = ["0", str(offset), copied(None if record.timestamp < 0 else str(record.timestamp)),
-               "\\N" if members is not None else "bad"]  # fmt: skip
-        for one in wanted:
-            if one == "kafka_key":
-                row += outside(record.key)
-            elif members is None:
-                row += ["\\N", "\\N"]
-            else:
-                kind, text = at_path(members, PATHS[one])
-                row += [kind, copied(text)]
-        rows.append("\t".join(row))
-    return rows
-
-
-# ---- both sides ---------------------------------------------------------------------------------
 
 
 @dataclass
@@ -617,7 +73,7 @@ class Kstream:
         lines = [f"S {str(case.statement).encode().hex()} {file.encode().hex()}"]
         for record in case.records:
             key = "-" if record.key is None else f"x{record.key.hex()}"
-            lines.append(f"R x{record.value.hex()} {key} {record.timestamp}")
+            lines.append(f"R {record.partition} x{record.value.hex()} {key} {record.timestamp}")
         self.process.stdin.write(("\n".join([*lines, "E"]) + "\n").encode())
         self.process.stdin.flush()
         line = self.process.stdout.readline()
@@ -632,13 +88,20 @@ class Kstream:
             raise RuntimeError("statement_cases failed at its end")
 
 
+def milliseconds(text: str) -> int:
+    """Of a time in UTC. A window may end after the year 9999, where Python's calendar does."""
+    found = re.fullmatch(r"(\d{4,})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(\.\d+)?(?:Z|\+00:00)", text)
+    assert found, text
+    year, *rest = map(int, found.groups()[:6])
+    eras = max(year - 9600, 0) // 400
+    seconds = calendar.timegm((year - 400 * eras, *rest)) + eras * 146_097 * 86_400
+    return seconds * 1000 + int(Decimal(found[7] or "0") * 1000)
+
+
 def comparable(value: object, kind: str) -> object:
     """Numbers by value, times in milliseconds."""
     if value is not None and kind == "timestamptz":
-        text = str(value).replace("Z", "+00:00")
-        moment = time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S")
-        fraction = text[19:].split("+")[0]
-        return calendar.timegm(moment) * 1000 + int(Decimal(fraction or "0") * 1000)
+        return milliseconds(str(value))
     if isinstance(value, bool) or not isinstance(value, Decimal):
         return ("text", value)
     return value.normalize() if value else Decimal(0)
@@ -688,12 +151,14 @@ class Judge:
             file.write_text("".join(f"{row}\n" for row in export), encoding="utf-8", newline="")
             before, select = answer["script"].split(RESULTS)
             scripts.append(f"\\echo == {i}\n{before}\\echo == verdicts\n"
-                           "SELECT verdict FROM judged ORDER BY kafka_offset;\n\\echo == rows\n"
+                           "SELECT kafka_partition, kafka_offset, verdict FROM judged;\n"
+                           "\\echo == rows\n"
                            f"SELECT row_to_json(r) FROM ({select.rstrip().rstrip(';')}) r;\n")
         said = self.server.run("".join(scripts), self.database) if scripts else ""
         for part in self.parts(said):
-            index, verdicts, rows = part
+            index, found, rows = part
             one = judged[index]
+            verdicts = in_order(found, cases[index].records)
             one.verdicts, one.rows = verdicts, len(rows)
             if one.difference:
                 continue
@@ -748,6 +213,18 @@ class Judge:
             return [self.one(case) for case in cases]
 
 
+def in_order(found: list[str], records: list[Record]) -> list[str]:
+    """Verdicts behind partition and offset, in the order of the records."""
+    verdicts = dict(line.rsplit("|", 1) for line in found)
+    ends: dict[int, int] = {}
+    made = []
+    for record in records:
+        offset = ends.get(record.partition, 0)
+        ends[record.partition] = offset + 1
+        made.append(verdicts[f"{record.partition}|{offset}"])
+    return made
+
+
 def exports_differ(ours: list[str], theirs: str) -> str:
     for mine, other in zip(ours, theirs.split("\n")[:-1], strict=True):
         a, b = mine.split("\t"), other.split("\t")
@@ -791,7 +268,8 @@ def smaller(judge: Judge, case: Case, tries: int = 400) -> Case:
 
 def make_case(seed: int, records: int) -> Case:
     r = random.Random(seed)
-    return Case(Generator(r).statement(), [one_record(r) for _ in range(records)],
+    moments = Moments(r)
+    return Case(Generator(r, moments).statement(), records_of(r, moments, records),
                 f"seed {seed}")  # fmt: skip
 
 
@@ -823,7 +301,7 @@ class Tally:
 
 def shown(judge: Judge, case: Case) -> str:
     less = smaller(judge, case)
-    records = "".join(f"record     {one.value!r} {one.key!r} {one.timestamp}\n"
+    records = "".join(f"record     {one.partition} {one.value!r} {one.key!r} {one.timestamp}\n"
                       for one in less.records)  # fmt: skip
     return (f"{case.name}\nstatement  {less.statement}\n{records}"
             f"difference {judge.one(less).difference}\n")  # fmt: skip
@@ -881,6 +359,7 @@ def main() -> int:
     # What is never used proves nothing.
     idle = [one for one in ("aggregated", "filtered", "bad")
             if counts.get(one, 0) < tally.statements]  # fmt: skip
+    idle += ["late"] if counts.get("late", 0) < tally.statements // 4 else []
     if idle:
         print(f"too few records were {', '.join(idle)}")
     return 1 if idle or tally.differences else 0

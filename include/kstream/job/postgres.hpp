@@ -1,6 +1,7 @@
 // A statement as a script for psql that computes the job's results from an export of its topic
 // (reader/record_export.hpp): by PostgreSQL's own functions, for somebody who knows nothing of
-// kstream. What the script and the export look like: docs/adr/0056-a-judge-for-statements.md.
+// kstream. What the script and the export look like: docs/adr/0056-a-judge-for-statements.md; of
+// jobs with event time: docs/adr/0057-event-time.md.
 #pragma once
 
 #include "kstream/job/statement.hpp"
@@ -18,7 +19,11 @@ struct ExportColumn {
 };
 [[nodiscard]] std::vector<ExportColumn> export_columns(const Statement& statement);
 
-// `export_file` is where the script looks for the export.
+// Whether there is a script for it. There is none for windows of hop and session, for unique_by,
+// and where partitions may be idle: how far time was moved on for them no record of the topic says.
+[[nodiscard]] bool has_script(const Statement& statement);
+
+// `export_file` is where the script looks for the export. Precondition: has_script(statement).
 [[nodiscard]] std::string to_postgres(const Statement& statement, std::string_view export_file);
 
 }  // namespace kstream::job

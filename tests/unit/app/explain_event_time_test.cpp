@@ -28,7 +28,7 @@ EventTimeReport report_of(std::string_view from, std::string_view group_by = "wi
     INFO((parsed ? std::string{} : job::show(parsed.error().front(), text, "job.sql")));
     REQUIRE(parsed.has_value());
     Result<EventTimeReport> report =
-        report_event_time(*parsed, "app", kBytesPerKey, kNow, process::read_zone_file);
+        report_event_time(*parsed, "app-late", kBytesPerKey, kNow, process::read_zone_file);
     REQUIRE(report.has_value());
     return *std::move(report);
 }
