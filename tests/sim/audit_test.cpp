@@ -46,6 +46,10 @@ Replay of_seed(std::uint64_t seed) {
     return replay;
 }
 
+Outcome watched(std::uint64_t seed, Onlooker& onlooker) {
+    return run_history(of_seed(seed), &onlooker);
+}
+
 bool source_is_whole(Surroundings& world) {
     for (std::int32_t p = 0; p < world.cluster.partitions(TopicRole::source); ++p) {
         if (world.cluster.log(TopicRole::source, PartitionId{p}).start() > Offset{0}) {
@@ -190,7 +194,7 @@ std::vector<FindingKind> planted(const Planter::Plant& plant) {
     for (std::uint64_t seed = 1; planter.planted < 5; ++seed) {
         INFO("seed " << seed);
         REQUIRE(seed < 200);
-        REQUIRE_FALSE(run_history(of_seed(seed), &planter).failure);
+        REQUIRE_FALSE(watched(seed, planter).failure);
     }
     return planter.kinds;
 }
@@ -209,7 +213,7 @@ TEST_CASE("an audit never says of a right job that it differs, and proves it at 
     for (std::uint64_t seed = 1; seed <= kHistories; ++seed) {
         INFO("seed " << seed);
         Auditor auditor(seed);
-        const Outcome outcome = run_history(of_seed(seed), &auditor);
+        const Outcome outcome = watched(seed, auditor);
         REQUIRE_FALSE(outcome.failure);
         REQUIRE(auditor.complaint == "");
         passes = std::max(passes, auditor.passes);
@@ -360,7 +364,7 @@ TEST_CASE("a repartition log that ends before what is in the totals is said to b
     for (std::uint64_t seed = 1; cut_off < 5; ++seed) {
         INFO("seed " << seed);
         REQUIRE(seed < 200);
-        REQUIRE_FALSE(run_history(of_seed(seed), &cutter).failure);
+        REQUIRE_FALSE(watched(seed, cutter).failure);
     }
 }
 

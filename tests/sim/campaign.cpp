@@ -1,5 +1,7 @@
 #include "sim/campaign.hpp"
 
+#include "sim/swarm.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -55,6 +57,8 @@ struct Sum {
     std::uint64_t seeds = 0;
     std::uint64_t counted = 0;
     std::uint64_t records = 0;
+    std::uint64_t seeds_closing = 0;
+    std::uint64_t closed_windows = 0;
     std::uint64_t actions = 0;
     std::uint64_t twice = 0;
     double simulated_seconds = 0;
@@ -67,6 +71,8 @@ struct Sum {
         ++seeds;
         counted += outcome.counts() ? 1U : 0U;
         records += outcome.records;
+        seeds_closing += outcome.closed_windows > 0 ? 1U : 0U;
+        closed_windows += outcome.closed_windows;
         actions += outcome.actions;
         simulated_seconds += outcome.simulated_seconds;
         for (std::size_t i = 0; i < kFaultCount; ++i) {
@@ -103,6 +109,8 @@ void print(const Sum& sum, double seconds, unsigned jobs) {
         jobs);
     fmt::print("{} seeds ({:.1f}%) count: at least 50 commits, 2 takeovers, 1 abort, drained\n",
                sum.counted, percent(sum.counted, sum.seeds));
+    fmt::print("{} windows of a key were closed in {} seeds\n", sum.closed_windows,
+               sum.seeds_closing);
     fmt::print("{} seeds were run twice with equal traces\n", sum.twice);
 }
 
@@ -160,7 +168,7 @@ Replay shrink(Replay failing) {
     return failing;
 }
 
-std::optional<Failure> first_failure(const Options& options) {
+std::optional<Failure> first_failure(const Options& options, bool of_windows) {
     std::signal(SIGABRT, on_abort);
     std::atomic<std::uint64_t> next{0};
     std::atomic<bool> found{false};
@@ -170,6 +178,9 @@ std::optional<Failure> first_failure(const Options& options) {
         for (std::uint64_t i = next++; i < options.seeds && !found; i = next++) {
             Replay replay = options.replay;
             replay.seed = options.first + i;
+            if (of_windows && !Swarm::of(replay.seed).windows) {
+                continue;
+            }
             if (Outcome outcome = run(replay); outcome.failure) {
                 found = true;
                 const std::lock_guard lock{mutex};

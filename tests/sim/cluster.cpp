@@ -1,7 +1,8 @@
 #include "sim/cluster.hpp"
 
-#include "kstream/codec/delta_batch.hpp"
 #include "support/fakes/test_job.hpp"
+
+#include <fmt/format.h>
 
 #include <utility>
 
@@ -38,6 +39,9 @@ Cluster::Cluster(Schedule& schedule, const Swarm& swarm, Tally& tally, const Vir
     make(TopicRole::changelog, swarm.state_partitions);
     make(TopicRole::results, swarm.results_partitions);
     make(TopicRole::dead_letters, 1);
+    if (swarm.windows) {
+        make(TopicRole::late, 1);
+    }
 }
 
 // A batch that would begin a transaction on a partition is checked with the coordinator (KIP-890,
@@ -66,7 +70,7 @@ Code Cluster::produce(const std::string& id, const TopicPartition& to, Partition
 
 Code Cluster::commit_offsets(const std::string& id, TopicRole input, const ProducerId& producer,
                              const MemberName& member, std::int32_t generation,
-                             const Group::Offsets& offsets, const std::string& metadata) {
+                             const Group::Offsets& offsets) {
     Group& group = this->group(input);
     if (group.begins(producer)) {
         if (const Code code = transactions().verify(id, producer, group.name());
@@ -74,7 +78,7 @@ Code Cluster::commit_offsets(const std::string& id, TopicRole input, const Produ
             return code;
         }
     }
-    return group.commit(producer, member, generation, offsets, metadata);
+    return group.commit(producer, member, generation, offsets);
 }
 
 void Cluster::write_marker(const TopicPartition& to, const ProducerId& producer, bool commit) {
@@ -116,7 +120,7 @@ Code Cluster::answer(const Query& query, TopicRole input, QueryAnswer& answer) {
     if (query.kind == Query::Kind::topics) {
         for (std::size_t role = 0; role < kTopicRoleCount; ++role) {
             const auto topic = static_cast<TopicRole>(role);
-            answer.topics.push_back({true, topic_id(topic), partitions(topic)});
+            answer.topics.push_back({partitions(topic) > 0, topic_id(topic), partitions(topic)});
         }
         return Code::none;
     }
@@ -176,13 +180,16 @@ void Cluster::add_source_partition() {
 void Cluster::make_again(TopicRole topic, std::size_t records) {
     const auto index = static_cast<std::size_t>(topic);
     ids_[index] = testing::topic_id(0xe0);
+    // Of a time that is not late, whatever came before it.
+    const std::string record = fmt::format(R"({{"id_vendedor":"again","valor":1.00{}}})",
+                                           swarm_.windows ? R"(,"quando":2000000000000)" : "");
     for (std::size_t i = 0; i < topics_[index].size(); ++i) {
         PartitionLog& log = topics_[index][i];
         const PartitionLog& before = before_[{topic, PartitionId{static_cast<std::int32_t>(i)}}] =
             std::exchange(log, {});
         if (topic == TopicRole::source) {
             for (std::size_t n = 0; n < records; ++n) {
-                log.append("k", R"({"id_vendedor":"again","valor":1.00})", clock_.wall_ms());
+                log.append("k", record, clock_.wall_ms());
             }
         } else if (topic == TopicRole::repartition) {
             // The steps of the old one, once more, and its last one again and again.
@@ -211,15 +218,14 @@ bool Cluster::cut(TopicRole topic, PartitionId partition, Offset at) {
     return true;
 }
 
-void Cluster::double_step(testing::Seeded& dice) {
-    const std::vector<AggregateKind> kinds = Job::kinds_of(testing::seed_spec());
+void Cluster::double_step(testing::Seeded& dice, const StoredForm& form) {
     std::vector<std::pair<std::uint64_t, std::uint64_t>> steps;  // run id and number
     DeltaBatch batch;
     const auto committed = [](const PartitionLog::Entry& entry) {
         return entry.kind == PartitionLog::Kind::data && !entry.aborted;
     };
     for (const PartitionLog::Entry& entry : log(TopicRole::repartition, PartitionId{0}).entries()) {
-        if (committed(entry) && decode_delta_batch(entry.value, kinds, batch) &&
+        if (committed(entry) && decode_delta_batch(entry.value, form, batch) &&
             batch.header.kind == BatchKind::step) {
             steps.emplace_back(batch.header.run_id, batch.header.step);
         }
@@ -232,7 +238,7 @@ void Cluster::double_step(testing::Seeded& dice) {
         std::vector<std::string> again;
         std::uint32_t next = 0;
         for (const PartitionLog::Entry& entry : log.entries()) {
-            if (committed(entry) && decode_delta_batch(entry.value, kinds, batch) &&
+            if (committed(entry) && decode_delta_batch(entry.value, form, batch) &&
                 std::pair{batch.header.run_id, batch.header.step} == which &&
                 batch.header.chunk == next && next < batch.header.chunks) {
                 again.push_back(entry.value);

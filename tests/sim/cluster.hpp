@@ -5,6 +5,7 @@
 // second one takes what there is only one of from the first.
 #pragma once
 
+#include "kstream/codec/delta_batch.hpp"
 #include "kstream/codec/identity.hpp"
 #include "kstream/model/ids.hpp"
 #include "kstream/planted_bug.hpp"
@@ -65,8 +66,7 @@ public:
                                PartitionLog::Batch batch, Offset& at);
     [[nodiscard]] Code commit_offsets(const std::string& id, TopicRole input,
                                       const ProducerId& producer, const MemberName& member,
-                                      std::int32_t generation, const Group::Offsets& offsets,
-                                      const std::string& metadata);
+                                      std::int32_t generation, const Group::Offsets& offsets);
     // Everything that ClusterQueries asks. `input`: of the group that asks.
     [[nodiscard]] Code answer(const Query& query, TopicRole input, QueryAnswer& answer);
 
@@ -87,8 +87,9 @@ public:
         const auto found = before_.find({topic, partition});
         return found == before_.end() ? nullptr : &found->second;
     }
-    // A committed map step comes again, whole, as of a second writer.
-    void double_step(testing::Seeded& dice);
+    // A committed map step of the job, whose batches are of this form, comes again, whole, as of a
+    // second writer.
+    void double_step(testing::Seeded& dice, const StoredForm& form);
     void heal();  // whatever is away is back
 
 private:

@@ -224,7 +224,7 @@ private:
         }
         return cluster_.commit_offsets(session.id, TopicRole::repartition, session.producer, name,
                                        generation,
-                                       {{PartitionId{0}, Offset{std::stoll(words.at(3))}}}, "");
+                                       {{PartitionId{0}, Offset{std::stoll(words.at(3))}, ""}});
     }
 
     std::string join(const std::string& name, const std::string& instance, bool wait) {

@@ -233,7 +233,7 @@ void Group::drop_member(std::size_t number) {
 // ---- offsets -----------------------------------------------------------------------------------
 
 Code Group::commit(const ProducerId& producer, const MemberName& name, std::int32_t generation,
-                   const Offsets& offsets, const std::string& metadata) {
+                   const Offsets& offsets) {
     if (away()) {
         return Code::unavailable;
     }
@@ -247,8 +247,8 @@ Code Group::commit(const ProducerId& producer, const MemberName& name, std::int3
         return Code::invalid_producer_epoch;
     }
     pending.epoch = producer.epoch;
-    for (const auto& [partition, offset] : offsets) {
-        pending.offsets[partition] = {offset, metadata, ++appended_};
+    for (const Sent& one : offsets) {
+        pending.offsets[one.partition] = {one.offset, one.metadata, ++appended_};
     }
     return Code::none;
 }

@@ -62,10 +62,14 @@ public:
         std::string metadata;
         std::uint64_t appended = 0;
     };
-    using Offsets = std::vector<std::pair<PartitionId, Offset>>;
+    struct Sent {
+        PartitionId partition;
+        Offset offset;
+        std::string metadata;
+    };
+    using Offsets = std::vector<Sent>;
     [[nodiscard]] Code commit(const ProducerId& producer, const MemberName& name,
-                              std::int32_t generation, const Offsets& offsets,
-                              const std::string& metadata);
+                              std::int32_t generation, const Offsets& offsets);
     // As PartitionLog::begins, of the partition of __consumer_offsets that the group belongs to.
     [[nodiscard]] bool begins(const ProducerId& producer) const {
         const auto pending = pending_.find(producer.id);

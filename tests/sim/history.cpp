@@ -69,7 +69,7 @@ private:
                     TraceLog{history.tally_},
                     {},
                     0},
-              oracle(of, history.input_, make_job(of, history.swarm_)) {}
+              oracle(of, history.input_, history.swarm_, make_job(of, history.swarm_)) {}
 
         Surroundings world;
         Oracle oracle;
@@ -181,6 +181,9 @@ Outcome History::run(Onlooker* onlooker) {
         onlooker->at_end(applications_[0]->world);
     }
     outcome.drained = !stopped;
+    if (swarm_.windows && outcome.drained) {
+        outcome.closed_windows = applications_[0]->oracle.closed_windows();
+    }
     outcome.failure = failure_;
     outcome.faults = tally_.faults;
     outcome.events = tally_.events;
@@ -422,7 +425,7 @@ void History::make_fault() {
         case Fault::member_dropped:
             return group.drop_member(dice_.below(places_.size()));
         case Fault::step_doubled:
-            return cluster.double_step(dice_);
+            return cluster.double_step(dice_, make_job(cluster, swarm_).form());
         case Fault::topic_made_again:
             return make_topic_again();
         case Fault::log_cut:

@@ -26,6 +26,7 @@ struct Outcome {
     std::array<std::uint64_t, kEventCount> events{};
     bool drained = false;
     std::uint64_t records = 0;
+    std::uint64_t closed_windows = 0;  // each of a key
     std::uint64_t total_faults = 0;
     std::uint64_t actions = 0;
     std::uint64_t hash = 0;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -17,15 +18,31 @@ namespace {
 // Two of them are more than 128 bits hold at the scale of 9.
 constexpr Int128 kLargeCents = Int128{16'000'000'000'000'000} * 1'000'000'000'000'000;
 
-std::optional<std::string> text_of(const Input::Fact& fact) {
+// How far a partition is behind whose times are long past, and the most that a record is.
+constexpr std::int64_t kFarBehind = 4;  // windows
+constexpr std::size_t kMostBehind = 3;
+constexpr std::int64_t kAhead = 5;  // of a clock that is wrong
+
+// `time` has the field of the event time, if there is one.
+std::optional<std::string> text_of(const Input::Fact& fact, const std::string& time) {
     const Int128 magnitude = fact.cents < 0 ? -fact.cents : fact.cents;
+    const std::string amount =
+        fmt::format("{}{}.{:02}", fact.cents < 0 ? "-" : "", magnitude / 100, magnitude % 100);
     switch (fact.what) {
-        case Input::Class::valid:
-            return fmt::format(R"({{"id_vendedor":"{}","valor":{}{}.{:02}}})", fact.seller,
-                               fact.cents < 0 ? "-" : "", magnitude / 100, magnitude % 100);
         case Input::Class::bad:
-            return fact.cents % 2 == 0 ? R"({"id_vendedor":)"
-                                       : R"({"id_vendedor":"v0","id_vendedor":"v1","valor":1.5})";
+            if (fact.reason == "json") {
+                return R"({"id_vendedor":)";
+            }
+            if (fact.reason == "duplicate_field") {
+                return R"({"id_vendedor":"v0","id_vendedor":"v1","valor":1.5)" + time + "}";
+            }
+            if (fact.time) {
+                return fmt::format(R"({{"id_vendedor":"{}","valor":"{}"{}}})", fact.seller, amount,
+                                   time);
+            }
+            [[fallthrough]];
+        case Input::Class::valid:
+            return fmt::format(R"({{"id_vendedor":"{}","valor":{}{}}})", fact.seller, amount, time);
         case Input::Class::tombstone:
             break;
     }
@@ -35,13 +52,30 @@ std::optional<std::string> text_of(const Input::Fact& fact) {
 }  // namespace
 
 Input::Input(Cluster& cluster, const Swarm& swarm, const VirtualClock& clock)
-    : cluster_(cluster), swarm_(swarm), clock_(clock), dice_(swarm.seed ^ 0x696e) {}
+    : cluster_(cluster),
+      swarm_(swarm),
+      clock_(clock),
+      dice_(swarm.seed ^ 0x696e),
+      time_dice_(swarm.seed ^ 0x74696d65) {
+    if (!swarm.windows) {
+        return;
+    }
+    const std::size_t kind = time_dice_.below(100);
+    const PartitionId one{static_cast<std::int32_t>(
+        time_dice_.below(static_cast<std::size_t>(swarm.source_partitions)))};
+    if (kind < 30) {
+        silent_ = one;
+        silent_until_ = kind < 15 ? swarm.records : swarm.records / 2;
+    } else if (kind < 45) {
+        far_behind_ = one;
+    }
+}
 
 void Input::begin() {
     write_some();
 }
 
-Input::Fact Input::draw() {
+Input::Drawn Input::draw(PartitionId to) {
     Fact fact;
     const std::size_t kind = dice_.below(100);
     fact.what = kind < 92 ? Class::valid : kind < 96 ? Class::bad : Class::tombstone;
@@ -51,8 +85,49 @@ Input::Fact Input::draw() {
         if (swarm_.large_amounts && fact.seller == "v0") {
             fact.cents += fact.cents < 0 ? -kLargeCents : kLargeCents;
         }
+    } else if (fact.what == Class::bad) {
+        fact.reason = fact.cents % 2 == 0 ? "json" : "duplicate_field";
     }
-    return fact;
+    const std::string time = swarm_.windows ? draw_time(fact, to) : "";
+    std::optional<std::string> text = text_of(fact, time);
+    return {std::move(fact), std::move(text)};
+}
+
+// Mostly time goes on, some records are of one time, some come long after theirs, and few are of a
+// clock that is far ahead. The field as it stands in the record.
+std::string Input::draw_time(Fact& fact, PartitionId to) {
+    now_ += time_dice_.chance(30) ? 0 : static_cast<std::int64_t>(time_dice_.below(3'000));
+    const auto window = static_cast<std::size_t>(swarm_.window_ms);
+    std::int64_t time = now_ - static_cast<std::int64_t>(time_dice_.below(
+                                   time_dice_.chance(20) ? kMostBehind * window : 3'000));
+    time -= to == far_behind_ ? kFarBehind * swarm_.window_ms : 0;
+    time += time_dice_.below(1000) < 3 ? kAhead * swarm_.window_ms : 0;
+    const std::size_t kind = time_dice_.below(100);
+    if (fact.what == Class::valid && kind < 8) {
+        struct Unreadable {
+            const char* reason;
+            const char* field;
+        };
+        constexpr std::array<Unreadable, 4> kUnreadable{{{"missing_field", ""},
+                                                         {"missing_field", R"(,"quando":null)"},
+                                                         {"number_type", R"(,"quando":"ontem")"},
+                                                         {"time_range", R"(,"quando":-1)"}}};
+        fact.what = Class::bad;
+        if (kind < kUnreadable.size()) {
+            fact.reason = kUnreadable[kind].reason;
+            return kUnreadable[kind].field;
+        }
+        fact.reason = "number_type";  // of the amount
+    }
+    // Whatever else is wrong with a record, its time counts.
+    if (fact.what == Class::valid || (fact.what == Class::bad && fact.reason != "json")) {
+        fact.time = time;
+    }
+    return fmt::format(R"(,"quando":{})", time);
+}
+
+bool Input::is_silent(PartitionId partition) const {
+    return partition == silent_ && written_ < silent_until_;
 }
 
 Input::Facts& Input::facts_of(PartitionId partition) {
@@ -68,8 +143,11 @@ void Input::write_some() {
     if (written_ >= swarm_.records) {
         return;
     }
-    const PartitionId to{static_cast<std::int32_t>(
-        dice_.below(static_cast<std::size_t>(cluster_.partitions(TopicRole::source))))};
+    const std::int32_t partitions = cluster_.partitions(TopicRole::source);
+    PartitionId to{static_cast<std::int32_t>(dice_.below(static_cast<std::size_t>(partitions)))};
+    if (is_silent(to) && partitions > 1) {
+        to = PartitionId{(to.value + 1) % partitions};
+    }
     const std::size_t records =
         std::min<std::uint64_t>(1 + dice_.below(4), swarm_.records - written_);
     written_ += records;
@@ -90,10 +168,10 @@ void Input::write_some() {
 
 void Input::write_one(PartitionId to) {
     PartitionLog& log = cluster_.log(TopicRole::source, to);
-    Fact fact = draw();
+    Drawn drawn = draw(to);
     const Offset at = log.end();
-    log.append("k", text_of(fact), clock_.wall_ms());
-    facts_of(to).emplace_back(at, std::move(fact));
+    log.append("k", drawn.text, clock_.wall_ms());
+    facts_of(to).emplace_back(at, std::move(drawn.fact));
 }
 
 void Input::write_to_each() {
@@ -109,11 +187,11 @@ void Input::write_in_transaction(PartitionId to, std::size_t records) {
     OutputBatch batch;
     std::vector<std::uint32_t> indexes;
     for (std::size_t i = 0; i < records; ++i) {
-        Fact fact = draw();
-        batch.append(TopicRole::source, to, "k", text_of(fact));
+        Drawn drawn = draw(to);
+        batch.append(TopicRole::source, to, "k", drawn.text);
         indexes.push_back(static_cast<std::uint32_t>(i));
         facts_of(to).emplace_back(Offset{log.end().value + static_cast<std::int64_t>(i)},
-                                  std::move(fact));
+                                  std::move(drawn.fact));
     }
     const ProducerId producer{++producers_, 0};
     (void)log.append({producer, 0, &batch, &indexes, clock_.wall_ms()});

@@ -1,13 +1,17 @@
 #include "sim/oracle.hpp"
 
 #include "kstream/codec/element.hpp"
+#include "kstream/codec/identity.hpp"
+#include "kstream/codec/state_key.hpp"
 #include "kstream/core/side_aggregates.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <iterator>
 #include <map>
 #include <set>
@@ -27,11 +31,46 @@ bool has_sets(const Job& job) {
     return std::ranges::find(job.kinds, kDistinct) != job.kinds.end();
 }
 
-// A reader of results takes it apart by what docs/RECORDS.md says of it. Sums of the flags' jobs
-// have two digits behind the point, those of a statement no more than it needs.
+// Of the statement's sums, and of its sources' in the same words.
+constexpr Int128 kUnitsOfCent = 10'000'000;
+
+// Whole seconds, as all ends of the simulator's windows are.
+std::string utc(std::int64_t milliseconds) {
+    const std::time_t seconds = milliseconds / 1000;
+    std::tm parts{};
+    gmtime_r(&seconds, &parts);
+    char text[32];
+    return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts)};
+}
+
+// Sums of the flags' jobs have two digits behind the point, those of a statement no more than they
+// need.
+bool read_amount(std::string digits, bool of_statement, Int128& cents) {
+    if (of_statement && digits.ends_with('0') && digits.contains('.')) {
+        return false;
+    }
+    if (of_statement) {
+        digits += digits.contains('.') ? "" : ".";
+        while (digits.size() - digits.find('.') < 3) {
+            digits += '0';
+        }
+    }
+    const std::size_t point = digits.find('.');
+    if (point == std::string::npos || digits.size() - point != 3) {
+        return false;
+    }
+    digits.erase(point, 1);
+    cents = 0;
+    for (const char c : digits) {
+        cents = c == '-' ? cents : cents * 10 + (c - '0');
+    }
+    cents = digits.starts_with('-') ? -cents : cents;
+    return true;
+}
+
+// A reader of results takes it apart by what docs/RECORDS.md says of it.
 bool read_result(std::string value, const Job& job, std::string& seller, Int128& cents,
                  std::int64_t& count, std::int64_t& values, std::optional<std::int64_t>& median) {
-    const bool of_statement = job.statement != nullptr;
     values = 0;
     median.reset();
     if (has_sets(job)) {
@@ -66,39 +105,53 @@ bool read_result(std::string value, const Job& job, std::string& seller, Int128&
         used != static_cast<int>(value.size())) {
         return false;
     }
-    std::string digits{amount};
-    if (of_statement && digits.ends_with('0') && digits.contains('.')) {
-        return false;
-    }
-    if (of_statement) {
-        digits += digits.contains('.') ? "" : ".";
-        while (digits.size() - digits.find('.') < 3) {
-            digits += '0';
-        }
-    }
-    const std::size_t point = digits.find('.');
-    if (point == std::string::npos || digits.size() - point != 3) {
-        return false;
-    }
-    digits.erase(point, 1);
     seller = name;
-    cents = 0;
-    for (const char c : digits) {
-        cents = c == '-' ? cents : cents * 10 + (c - '0');
-    }
-    cents = digits.starts_with('-') ? -cents : cents;
     count = number;
-    return true;
+    return read_amount(amount, job.statement != nullptr, cents);
+}
+
+bool is_final(const PartitionLog::Entry& entry) {
+    return std::ranges::any_of(entry.headers, [](const auto& header) {
+        return header.first == "kstream.window.final" && header.second == "true";
+    });
 }
 
 }  // namespace
+
+// The same of a job with windows.
+bool Oracle::read_windowed(const std::string& value, std::string& key, Total& total) const {
+    char name[64] = {};
+    char from[32] = {};
+    char until[32] = {};
+    char amount[64] = {};
+    char most[64] = {};
+    long long number = 0;
+    int used = 0;
+    if (std::sscanf(value.c_str(),
+                    "{\"id_vendedor\":\"%63[^\"]\",\"de\":\"%31[^\"]\",\"ate\":\"%31[^\"]\","
+                    "\"valor_total_por_vendedor\":%63[-0-9.],\"numero_transacoes\":%lld,"
+                    "\"maior\":%63[-0-9.]}%n",
+                    name, from, until, amount, &number, most, &used) != 6 ||
+        used != static_cast<int>(value.size())) {
+        return false;
+    }
+    std::tm parts{};
+    if (strptime(until, "%Y-%m-%dT%H:%M:%SZ", &parts) == nullptr) {
+        return false;
+    }
+    total.until = std::int64_t{timegm(&parts)} * 1000;
+    total.count = number;
+    key = fmt::format(R"(["{}","{}"])", name, from);
+    return utc(total.until) == until && utc(total.until - swarm_.window_ms) == from &&
+           read_amount(amount, true, total.cents) && read_amount(most, true, total.most);
+}
 
 std::optional<Meta> Oracle::last_meta(PartitionId state) {
     const auto& entries = cluster_.log(TopicRole::changelog, state).entries();
     for (std::size_t at = entries.size(); at-- > 0;) {
         const PartitionLog::Entry& entry = entries[at];
         if (entry.kind == PartitionLog::Kind::data && !entry.aborted && entry.key == meta_key()) {
-            Result<Meta> meta = decode_meta_value(entry.value, job_.kinds);
+            Result<Meta> meta = decode_meta_value(entry.value, job_.form());
             return meta ? std::optional{std::move(*meta)} : std::nullopt;
         }
     }
@@ -109,7 +162,8 @@ bool Oracle::applied() {
     const std::int32_t sources = cluster_.partitions(TopicRole::source);
     for (std::int32_t q = 0; q < cluster_.partitions(TopicRole::changelog); ++q) {
         const std::optional<Meta> meta = last_meta(number(q));
-        if (!meta || static_cast<std::int32_t>(meta->sources.size()) < sources) {
+        if (!meta || static_cast<std::int32_t>(meta->sources.size()) < sources ||
+            meta->to_close > 0) {
             return false;
         }
         for (const SourceProgress& source : meta->sources) {
@@ -136,6 +190,9 @@ std::string Oracle::progress() {
             text += fmt::format(" {}/{}", applied,
                                 cluster_.log(TopicRole::source, number(p)).end().value);
         }
+        if (meta && meta->to_close > 0) {
+            text += fmt::format(" and {} to close", meta->to_close);
+        }
     }
     return text;
 }
@@ -146,16 +203,70 @@ const Oracle::Entries& Oracle::source(PartitionId partition, bool before) {
     return (whole != nullptr ? *whole : cluster_.log(TopicRole::source, partition)).entries();
 }
 
-std::map<std::string, Oracle::Total> Oracle::expected(bool before) {
-    std::map<std::string, Total> totals;
-    std::map<std::string, std::map<Int128, std::int64_t>> values;
+// A record is late by what stands in front of it in its own partition.
+std::vector<Oracle::Told> Oracle::told(PartitionId partition, bool before) {
+    std::vector<Told> all;
+    std::int64_t newest = -1;
+    const Entries& entries = source(partition, before);
+    for (const auto& [offset, fact] : input_.facts(partition)) {
+        if (!is_there(entries, offset)) {
+            continue;
+        }
+        Told one{offset, fact};
+        if (fact.time) {
+            const std::int64_t until =
+                *fact.time - *fact.time % swarm_.window_ms + swarm_.window_ms;
+            one.late = fact.what == Input::Class::valid && until + swarm_.grace_ms <= newest;
+            newest = std::max(newest, *fact.time);
+        }
+        all.push_back(one);
+    }
+    return all;
+}
+
+std::int64_t Oracle::watermark(PartitionId partition, Offset below) {
+    std::int64_t newest = -1;
+    for (const Told& one : told(partition)) {
+        newest = one.at < below ? std::max(newest, one.fact.time.value_or(-1)) : newest;
+    }
+    return newest;
+}
+
+// Where a partition has had no time, nothing ends.
+std::int64_t Oracle::clock() {
+    std::vector<std::int64_t> newest;
     for (std::int32_t p = 0; p < cluster_.partitions(TopicRole::source); ++p) {
-        const Entries& entries = source(number(p), before);
-        for (const auto& [offset, fact] : input_.facts(number(p))) {
-            if (fact.what == Input::Class::valid && is_there(entries, offset)) {
-                totals[fact.seller].cents += fact.cents;
-                ++totals[fact.seller].count;
+        newest.push_back(watermark(number(p), cluster_.log(TopicRole::source, number(p)).end()));
+    }
+    return std::ranges::min(newest);
+}
+
+std::string Oracle::key_of(const Input::Fact& fact) const {
+    return swarm_.windows ? fmt::format(R"(["{}","{}"])", fact.seller,
+                                        utc(*fact.time - *fact.time % swarm_.window_ms))
+                          : fact.seller;
+}
+
+Oracle::Totals Oracle::expected(bool before) {
+    Totals totals;
+    std::map<std::string, std::map<Int128, std::int64_t>> values;
+    const std::int64_t now = swarm_.windows ? clock() : -1;
+    for (std::int32_t p = 0; p < cluster_.partitions(TopicRole::source); ++p) {
+        for (const Told& one : told(number(p), before)) {
+            const Input::Fact& fact = one.fact;
+            if (fact.what != Input::Class::valid || one.late) {
+                continue;
+            }
+            Total& total = totals[key_of(fact)];
+            total.cents += fact.cents;
+            ++total.count;
+            if (has_sets(job_)) {
                 ++values[fact.seller][fact.cents / 100 % 10];
+            }
+            if (swarm_.windows) {
+                total.most = total.count == 1 ? fact.cents : std::max(total.most, fact.cents);
+                total.until = *fact.time - *fact.time % swarm_.window_ms + swarm_.window_ms;
+                total.is_final = total.until + swarm_.grace_ms <= now;
             }
         }
     }
@@ -192,10 +303,26 @@ std::optional<std::string> Oracle::complaint() {
             return wrong;
         }
     }
-    if (auto wrong = check_dead_letters()) {
+    if (auto wrong = swarm_.windows ? check_windows() : std::nullopt) {
         return wrong;
     }
+    if (auto wrong = check_set_aside(TopicRole::dead_letters)) {
+        return wrong;
+    }
+    if (swarm_.windows) {
+        for (auto wrong : {check_set_aside(TopicRole::late), check_marks()}) {
+            if (wrong) {
+                return wrong;
+            }
+        }
+    }
     return check_offsets();
+}
+
+std::uint64_t Oracle::closed_windows() {
+    const Totals totals = expected(false);
+    return static_cast<std::uint64_t>(
+        std::ranges::count_if(totals, [](const auto& entry) { return entry.second.is_final; }));
 }
 
 std::optional<std::string> Oracle::counted_too_much() {
@@ -276,10 +403,18 @@ std::optional<std::string> Oracle::read_results(Totals& published, bool whole) {
             }
             std::string seller;
             Total total;
-            if (!read_result(entry.value, job_, seller, total.cents, total.count, total.values,
-                             total.median) ||
-                seller != entry.key) {
+            const bool read = swarm_.windows ? read_windowed(entry.value, seller, total)
+                                             : read_result(entry.value, job_, seller, total.cents,
+                                                           total.count, total.values, total.median);
+            if (!read || seller != entry.key) {
                 return fmt::format("a result that is none: {} {}", entry.key, entry.value);
+            }
+            total.is_final = is_final(entry);
+            if (seen[seller].is_final && !may_go_back) {
+                return fmt::format("a result behind the final one: {}", entry.value);
+            }
+            if (swarm_.final_only && !total.is_final) {
+                return fmt::format("a result of an open window: {}", entry.value);
             }
             if (!passes(total)) {
                 return fmt::format("a result that HAVING does not let pass: {}", entry.value);
@@ -308,13 +443,16 @@ std::optional<std::string> Oracle::check_results() {
         return wrong;
     }
     Totals should = expected(false);
-    std::erase_if(should, [this](const auto& entry) { return !passes(entry.second); });
+    std::erase_if(should, [this](const auto& entry) {
+        return !passes(entry.second) || (swarm_.final_only && !entry.second.is_final);
+    });
     for (const auto& [seller, total] : should) {
         const Total& is = published[seller];
         if (is != total) {
             return fmt::format(
-                "total of {}: {} cents in {} records, {} values, should be {} in {}, {}", seller,
-                is.cents, is.count, is.values, total.cents, total.count, total.values);
+                "{}total of {}: {} cents in {} records, {} values, should be {}{} in {}, {}",
+                is.is_final ? "final " : "", seller, is.cents, is.count, is.values,
+                total.is_final ? "final " : "", total.cents, total.count, total.values);
         }
     }
     // What the results have of a key is lost with its newest total: a group that stops then keeps
@@ -336,7 +474,7 @@ std::optional<std::string> Oracle::check_chain(PartitionId state) {
         if (entry.kind != PartitionLog::Kind::data || entry.aborted) {
             continue;
         }
-        if (!decode_delta_batch(entry.value, job_.kinds, batch)) {
+        if (!decode_delta_batch(entry.value, job_.form(), batch)) {
             return fmt::format("repartition partition {} has a batch that is none", state.value);
         }
         if (!seen.emplace(batch.header.run_id, batch.header.step).second) {
@@ -352,9 +490,25 @@ std::optional<std::string> Oracle::check_chain(PartitionId state) {
                                    found == applied.end() ? -1 : found->second.value);
             }
             applied[range.partition] = range.to;
+            if (auto wrong = swarm_.windows ? check_watermarks(range) : std::nullopt) {
+                return wrong;
+            }
         }
     }
     return std::nullopt;
+}
+
+std::optional<std::string> Oracle::check_watermarks(const SourceRange& range) {
+    const std::int64_t before = watermark(range.partition, range.from);
+    const std::int64_t behind = watermark(range.partition, range.to);
+    if (range.watermark_before == before && range.watermark == behind) {
+        return std::nullopt;
+    }
+    return fmt::format(
+        "the watermarks of source partition {} at [{}, {}) are {} and {}, should be "
+        "{} and {}",
+        range.partition.value, range.from.value, range.to.value, range.watermark_before,
+        range.watermark, before, behind);
 }
 
 // Decision 6: every record of the source is accounted for.
@@ -362,22 +516,28 @@ std::optional<std::string> Oracle::check_meta(PartitionId state) {
     const std::optional<Meta> meta = last_meta(state);
     for (const SourceProgress& source : meta->sources) {
         RecordCounts should;
-        const Entries& entries = this->source(source.partition);
-        for (const auto& [offset, fact] : input_.facts(source.partition)) {
-            if (!is_there(entries, offset) || offset < source.base) {
+        for (const auto& [offset, fact, late] : told(source.partition)) {
+            if (offset < source.base) {
                 continue;
             }
             ++should.read;
-            should.aggregated += fact.what == Input::Class::valid ? 1 : 0;
+            should.late += late ? 1 : 0;
+            should.aggregated += fact.what == Input::Class::valid && !late ? 1 : 0;
             should.dead_lettered += fact.what == Input::Class::bad ? 1 : 0;
             should.tombstones += fact.what == Input::Class::tombstone ? 1 : 0;
         }
         if (source.counts != should) {
             return fmt::format(
-                "state {}: source partition {}: {} read and {} aggregated, should "
-                "be {} and {}",
+                "state {}: source partition {}: {} read, {} aggregated and {} late, should "
+                "be {}, {} and {}",
                 state.value, source.partition.value, source.counts.read, source.counts.aggregated,
-                should.read, should.aggregated);
+                source.counts.late, should.read, should.aggregated, should.late);
+        }
+        const std::int64_t newest =
+            swarm_.windows ? watermark(source.partition, source.applied) : -1;
+        if (source.watermark != newest) {
+            return fmt::format("state {}: the watermark of source partition {} is {}, should be {}",
+                               state.value, source.partition.value, source.watermark, newest);
         }
     }
     return std::nullopt;
@@ -392,7 +552,7 @@ std::optional<std::string> Oracle::check_numbers(PartitionId state) {
         if (entry.kind != PartitionLog::Kind::data || entry.aborted || entry.key != meta_key()) {
             continue;
         }
-        const Result<Meta> meta = decode_meta_value(entry.value, job_.kinds);
+        const Result<Meta> meta = decode_meta_value(entry.value, job_.form());
         if (!meta || meta->transaction <= last || (!cut && meta->transaction != last + 1)) {
             return fmt::format("changelog partition {}: transaction {} comes after {}", state.value,
                                meta ? meta->transaction : 0, last);
@@ -402,12 +562,8 @@ std::optional<std::string> Oracle::check_numbers(PartitionId state) {
     return std::nullopt;
 }
 
-// Whoever restores it gets what was published.
-std::optional<std::string> Oracle::check_changelog(PartitionId state) {
-    if (auto wrong = check_numbers(state)) {
-        return wrong;
-    }
-    std::map<std::string_view, std::string_view> last;
+Oracle::Records Oracle::last_of_each(PartitionId state) {
+    Records last;
     for (const auto& entry : cluster_.log(TopicRole::changelog, state).entries()) {
         if (entry.kind != PartitionLog::Kind::data || entry.aborted || entry.key == meta_key()) {
             continue;
@@ -418,6 +574,15 @@ std::optional<std::string> Oracle::check_changelog(PartitionId state) {
             last.erase(entry.key);
         }
     }
+    return last;
+}
+
+// Whoever restores it gets what was published.
+std::optional<std::string> Oracle::check_changelog(PartitionId state) {
+    if (auto wrong = check_numbers(state)) {
+        return wrong;
+    }
+    const Records last = last_of_each(state);
     UInt128 hash = 0;
     std::map<std::uint64_t, std::uint64_t> elements;  // by ElementOwner::packed
     std::size_t totals = 0;
@@ -470,6 +635,72 @@ std::optional<std::string> Oracle::check_changelog(PartitionId state) {
     return std::nullopt;
 }
 
+// What is open is in the changelog and what is closed is not; both together are what the sources
+// have had.
+std::optional<std::string> Oracle::check_windows() {
+    Totals open = expected(false);
+    std::erase_if(open, [](const auto& entry) { return entry.second.is_final; });
+    const std::int64_t now = clock();
+    // Of the aggregates that can be taken out again: sum and count.
+    std::array<Int192, 2> all;
+    std::array<Int192, 2> of_sources;
+    for (std::int32_t q = 0; q < cluster_.partitions(TopicRole::changelog); ++q) {
+        const std::optional<Meta> meta = last_meta(number(q));
+        if (meta->clock != now) {
+            return fmt::format("the clock of state {} is {}, should be {}", q, meta->clock, now);
+        }
+        for (const auto& [key, value] : last_of_each(number(q))) {
+            if (auto wrong = check_open(total_state_key(key), value, open)) {
+                return wrong;
+            }
+        }
+        for (std::size_t i = 0; i < all.size(); ++i) {
+            all[i] = all[i] + meta->slots[i].value() + meta->retired[i].value();
+            for (const SourceProgress& source : meta->sources) {
+                const Slot& slot = source.slots[i];
+                of_sources[i] =
+                    of_sources[i] + (q == 0 && slot.present() ? slot.value() : Int192{});
+            }
+        }
+    }
+    if (!open.empty()) {
+        return fmt::format("no total of the open window {}", open.begin()->first);
+    }
+    if (all != of_sources) {
+        return "open and closed windows together are not what the sources have had";
+    }
+    return std::nullopt;
+}
+
+// Takes it out of the open ones that are to be found.
+std::optional<std::string> Oracle::check_open(std::string_view state_key, std::string_view total,
+                                              Totals& open) {
+    GroupKey group;
+    std::vector<Slot> slots;
+    if (!decode_state_key(state_key, job_.key_shape(), group) ||
+        !decode_total_value(total, job_.kinds, slots)) {
+        return "a total of a window that is none";
+    }
+    const std::string key =
+        fmt::format(R"(["{}","{}"])", group.values[0].text, utc(*group.window_start));
+    const auto found = open.find(key);
+    if (found == open.end()) {
+        return fmt::format("a total of {}, which is closed or has never been", key);
+    }
+    // A sum may be larger; modulo 2^128 it is the same.
+    const auto is = [&slots](std::size_t i, Int128 value) {
+        return slots[i].present() && slots[i].value().low_128() == value;
+    };
+    const Total& should = found->second;
+    const auto sum = static_cast<Int128>(static_cast<UInt128>(should.cents) *
+                                         static_cast<UInt128>(kUnitsOfCent));
+    if (!is(0, sum) || !is(1, should.count) || !is(2, should.most * kUnitsOfCent)) {
+        return fmt::format("the total of the open window {} is another one", key);
+    }
+    open.erase(found);
+    return std::nullopt;
+}
+
 // Of map steps that the repartition log has lost. Where the committed offsets are lost as well,
 // nothing says that these records were read: they are read again, for each total once, but their
 // dead letters stand where they stood.
@@ -486,12 +717,12 @@ std::vector<SourceRange> Oracle::read_twice() {
         }
         std::set<std::pair<std::uint64_t, std::uint64_t>> left;
         for (const auto& entry : cluster_.log(TopicRole::repartition, number(q)).entries()) {
-            if (decode_delta_batch(entry.value, job_.kinds, batch)) {
+            if (decode_delta_batch(entry.value, job_.form(), batch)) {
                 left.emplace(batch.header.run_id, batch.header.step);
             }
         }
         for (const auto& entry : before->entries()) {
-            if (decode_delta_batch(entry.value, job_.kinds, batch) &&
+            if (decode_delta_batch(entry.value, job_.form(), batch) &&
                 !left.contains({batch.header.run_id, batch.header.step})) {
                 ranges.insert(ranges.end(), batch.header.ranges.begin(), batch.header.ranges.end());
             }
@@ -500,11 +731,12 @@ std::vector<SourceRange> Oracle::read_twice() {
     return ranges;
 }
 
-std::optional<std::string> Oracle::check_dead_letters() {
+// Bad records in the topic of dead letters, late ones in theirs: each of them once.
+std::optional<std::string> Oracle::check_set_aside(TopicRole topic) {
+    const bool of_late = topic == TopicRole::late;
     using Letter = std::tuple<std::int32_t, std::int64_t, std::string>;  // and its reason
     std::multiset<Letter> letters;
-    for (const PartitionLog::Entry& entry :
-         cluster_.log(TopicRole::dead_letters, number(0)).entries()) {
+    for (const PartitionLog::Entry& entry : cluster_.log(topic, number(0)).entries()) {
         if (entry.kind == PartitionLog::Kind::data && !entry.aborted) {
             const auto text = [&entry](std::size_t i) {
                 return entry.headers.at(i).second.value();
@@ -514,10 +746,11 @@ std::optional<std::string> Oracle::check_dead_letters() {
     }
     std::multiset<Letter> should;
     for (std::int32_t p = 0; p < cluster_.partitions(TopicRole::source); ++p) {
-        const Entries& entries = source(number(p));
-        for (const auto& [offset, fact] : input_.facts(number(p))) {
-            if (fact.what == Input::Class::bad && is_there(entries, offset)) {
-                should.emplace(p, offset.value, input_.reason(fact));
+        for (const Told& one : told(number(p))) {
+            if (of_late && one.late) {
+                should.emplace(p, one.at.value, "late");
+            } else if (!of_late && one.fact.what == Input::Class::bad) {
+                should.emplace(p, one.at.value, one.fact.reason);
             }
         }
     }
@@ -529,8 +762,54 @@ std::optional<std::string> Oracle::check_dead_letters() {
         }
     }
     if (letters != should) {
-        return fmt::format("{} dead letters, should be {}, or their reasons differ", letters.size(),
-                           should.size());
+        return fmt::format("{} {}, should be {}, or their reasons differ", letters.size(),
+                           of_late ? "late records" : "dead letters", should.size());
+    }
+    return std::nullopt;
+}
+
+// How many committed map steps have the partition in them.
+std::uint64_t Oracle::steps_of(PartitionId partition) {
+    std::set<std::pair<std::uint64_t, std::uint64_t>> steps;
+    DeltaBatch batch;
+    for (const auto& entry : cluster_.log(TopicRole::repartition, number(0)).entries()) {
+        if (entry.kind == PartitionLog::Kind::data && !entry.aborted &&
+            decode_delta_batch(entry.value, job_.form(), batch) &&
+            std::ranges::find(batch.header.ranges, partition, &SourceRange::partition) !=
+                batch.header.ranges.end()) {
+            steps.emplace(batch.header.run_id, batch.header.step);
+        }
+    }
+    return steps.size();
+}
+
+// What goes with the committed offsets of a job with event time.
+std::optional<std::string> Oracle::check_marks() {
+    for (const TopicRole input : {TopicRole::source, TopicRole::repartition}) {
+        const bool of_source = input == TopicRole::source;
+        for (const auto& [partition, committed] : cluster_.group(input).committed()) {
+            const Result<OffsetMetadata> metadata = parse_offset_metadata(committed.metadata);
+            if (!metadata || !metadata->mark || metadata->mark->source.has_value() != of_source) {
+                return fmt::format("the metadata of a committed offset: {}", committed.metadata);
+            }
+            const OffsetMark& mark = *metadata->mark;
+            if (of_source && mark.source->watermark != watermark(partition, committed.offset)) {
+                return fmt::format(
+                    "the committed watermark of source partition {} is {}, should be {}",
+                    partition.value, mark.source->watermark,
+                    watermark(partition, committed.offset));
+            }
+            // Whoever goes on without a committed offset begins to count anew.
+            const bool whole = !cluster_.group(input).has_forgotten() &&
+                               cluster_.before(TopicRole::repartition, number(0)) == nullptr;
+            const std::uint64_t steps =
+                of_source ? steps_of(partition) : last_meta(partition)->transaction;
+            if (mark.step != steps && (whole || !of_source)) {
+                return fmt::format("{} partition {}: step {} is committed, should be {}",
+                                   of_source ? "source" : "repartition", partition.value, mark.step,
+                                   steps);
+            }
+        }
     }
     return std::nullopt;
 }

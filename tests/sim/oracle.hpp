@@ -17,10 +17,11 @@ namespace kstream::sim {
 
 class Oracle {
 public:
-    Oracle(Cluster& cluster, const Input& input, Job job)
-        : cluster_(cluster), input_(input), job_(std::move(job)) {}
+    Oracle(Cluster& cluster, const Input& input, const Swarm& swarm, Job job)
+        : cluster_(cluster), input_(input), swarm_(swarm), job_(std::move(job)) {}
 
-    // The committed meta of every state partition says that all of the source is applied.
+    // The committed meta of every state partition says that all of the source is applied, and that
+    // no window is still to be closed.
     [[nodiscard]] bool applied();
     // That, and no transaction is open.
     [[nodiscard]] bool drained() { return applied() && cluster_.transactions().all_ended(); }
@@ -36,6 +37,9 @@ public:
     // The same where a log was cut: all that was counted has been there once.
     [[nodiscard]] std::optional<std::string> counted_too_much();
 
+    // How many totals of windows should be closed for good.
+    [[nodiscard]] std::uint64_t closed_windows();
+
 private:
     struct Total {
         Int128 cents = 0;
@@ -43,6 +47,10 @@ private:
         // Of a job with sets: how many, -1 where they were too many. Never one again then.
         std::int64_t values = 0;
         std::optional<std::int64_t> median;  // of the same values, each as often as it came
+        // Of a job with windows.
+        Int128 most = 0;         // cents of one record
+        std::int64_t until = 0;  // end of the window
+        bool is_final = false;
         friend bool operator==(const Total&, const Total&) = default;
     };
     // HAVING of the job that process.cpp makes.
@@ -58,22 +66,45 @@ private:
         return index < entries.size() && entries[index].kind == PartitionLog::Kind::data &&
                !entries[index].aborted;
     }
-    [[nodiscard]] std::map<std::string, Total> expected(bool before);
+    // What the log says of a record of the source.
+    struct Told {
+        Offset at;
+        const Input::Fact& fact;
+        bool late = false;
+    };
+    [[nodiscard]] std::vector<Told> told(PartitionId partition, bool before = false);
+    // The newest time of the partition's records below there; -1 where none has a time.
+    [[nodiscard]] std::int64_t watermark(PartitionId partition, Offset below);
+    [[nodiscard]] std::int64_t clock();
+    [[nodiscard]] std::string key_of(const Input::Fact& fact) const;
+    using Totals = std::map<std::string, Total>;  // by the key of the result
+    [[nodiscard]] Totals expected(bool before);
     [[nodiscard]] bool totals_are_counted_again();
-    using Totals = std::map<std::string, Total>;
+    [[nodiscard]] bool read_windowed(const std::string& value, std::string& key,
+                                     Total& total) const;
     // `whole`: nothing of the results topic is gone.
     [[nodiscard]] std::optional<std::string> read_results(Totals& published, bool whole);
     [[nodiscard]] std::optional<std::string> check_results();
     [[nodiscard]] std::optional<std::string> check_chain(PartitionId state);
+    [[nodiscard]] std::optional<std::string> check_watermarks(const SourceRange& range);
     [[nodiscard]] std::optional<std::string> check_meta(PartitionId state);
     [[nodiscard]] std::optional<std::string> check_numbers(PartitionId state);
+    using Records = std::map<std::string_view, std::string_view>;
+    // Of a changelog partition the last one of each key.
+    [[nodiscard]] Records last_of_each(PartitionId state);
     [[nodiscard]] std::optional<std::string> check_changelog(PartitionId state);
+    [[nodiscard]] std::optional<std::string> check_windows();
+    [[nodiscard]] std::optional<std::string> check_open(std::string_view state_key,
+                                                        std::string_view total, Totals& open);
     [[nodiscard]] std::vector<SourceRange> read_twice();
-    [[nodiscard]] std::optional<std::string> check_dead_letters();
+    [[nodiscard]] std::optional<std::string> check_set_aside(TopicRole topic);
     [[nodiscard]] std::optional<std::string> check_offsets();
+    [[nodiscard]] std::optional<std::string> check_marks();
+    [[nodiscard]] std::uint64_t steps_of(PartitionId partition);
 
     Cluster& cluster_;
     const Input& input_;
+    const Swarm& swarm_;
     const Job job_;
 };
 

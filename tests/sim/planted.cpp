@@ -34,6 +34,25 @@ bool fails_anyway(const Options& options, std::uint64_t seed) {
     return run_history(replay).failure.has_value();
 }
 
+// It breaks what only jobs with windows have. The others' histories would show nothing.
+bool is_of_windows(PlantedBug bug) {
+    switch (bug) {
+        case PlantedBug::step_not_compared:
+        case PlantedBug::watermark_not_taken_back:
+        case PlantedBug::watermark_forgotten:
+        case PlantedBug::own_time_counts:
+        case PlantedBug::closed_window_reopened:
+        case PlantedBug::close_too_early:
+        case PlantedBug::closed_total_stays:
+        case PlantedBug::closing_not_undone:
+        case PlantedBug::retired_forgotten:
+        case PlantedBug::late_records_lost:
+            return true;
+        default:
+            return false;
+    }
+}
+
 // In a process of its own: exit code 1 when the bug was found.
 int look_for(const PlantedBugInfo& bug, const Options& options) {
     Options left = options;
@@ -41,7 +60,7 @@ int look_for(const PlantedBugInfo& bug, const Options& options) {
     for (;;) {
         plant(bug.bug);
         left.seeds = end - left.first;
-        const std::optional<Failure> failure = first_failure(left);
+        const std::optional<Failure> failure = first_failure(left, is_of_windows(bug.bug));
         if (!failure) {
             return 0;
         }

@@ -14,6 +14,8 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <map>
+#include <tuple>
 #include <utility>
 
 namespace kstream::sim {
@@ -35,8 +37,10 @@ TopicWatch::Topics topics_of(const Cluster& cluster) {
     TopicWatch::Topics topics;
     for (std::size_t role = 0; role < kTopicRoleCount; ++role) {
         const auto topic = static_cast<TopicRole>(role);
-        topics[role] = {fmt::format("topic-{}", role), cluster.topic_id(topic),
-                        cluster.partitions(topic)};
+        if (cluster.partitions(topic) > 0) {
+            topics[role] = {fmt::format("topic-{}", role), cluster.topic_id(topic),
+                            cluster.partitions(topic)};
+        }
     }
     return topics;
 }
@@ -45,15 +49,8 @@ const char* name_of(Stage stage) {
     return stage == Stage::map ? "map" : "totals";
 }
 
-// The same as a statement with more in it, which oracle.cpp has in its own words.
-Job of_statement(Job job, bool having, bool sets) {
-    const std::string text = fmt::format(
-        "SELECT id_vendedor, sum(valor) AS valor_total_por_vendedor, count(*) AS numero_transacoes"
-        "{} FROM financial_transactions GROUP BY id_vendedor{}",
-        sets ? ", count(DISTINCT trunc(valor) % 10) AS valores, "
-               "percentile_disc(0.5) WITHIN GROUP (ORDER BY trunc(valor) % 10) AS mediana"
-             : "",
-        having ? " HAVING count(*) % 4 < 2 AND sum(valor) > 0" : "");
+// A job that a statement says. oracle.cpp has each of them in its own words.
+Job of_statement(Job job, const std::string& text) {
     auto parsed = job::parse(text, {.max_distinct = kMaxDistinct});
     KSTREAM_CHECK(parsed.has_value(), "the statement is fixed");
     job.statement =
@@ -64,6 +61,43 @@ Job of_statement(Job job, bool having, bool sets) {
     job.identity.spec_hash = spec_hash(job.spec);
     job.zones = [](std::string_view) { return std::nullopt; };
     return job;
+}
+
+// The job of the flags with more in it.
+Job with_more(const Job& job, bool having, bool sets) {
+    return of_statement(
+        job, fmt::format("SELECT id_vendedor, sum(valor) AS valor_total_por_vendedor, "
+                         "count(*) AS numero_transacoes{} "
+                         "FROM financial_transactions GROUP BY id_vendedor{}",
+                         sets ? ", count(DISTINCT trunc(valor) % 10) AS valores, "
+                                "percentile_disc(0.5) WITHIN GROUP (ORDER BY trunc(valor) % 10) "
+                                "AS mediana"
+                              : "",
+                         having ? " HAVING count(*) % 4 < 2 AND sum(valor) > 0" : ""));
+}
+
+using WindowedJobs = std::map<std::tuple<std::int64_t, std::int64_t, bool>, Job>;
+
+// The same of windows, by their size, grace, and whether results are final alone. One of the
+// aggregates can be taken out of a sum again, one cannot.
+WindowedJobs with_windows(const Job& job) {
+    WindowedJobs jobs;
+    for (const std::int64_t size : kWindowSizes) {
+        for (const std::int64_t grace : kGraces) {
+            for (const bool final_only : {false, true}) {
+                const std::string text = fmt::format(
+                    "SELECT id_vendedor, window_start AS de, window_end AS ate, "
+                    "sum(valor) AS valor_total_por_vendedor, count(*) AS numero_transacoes, "
+                    "max(valor) AS maior "
+                    "FROM tumble(financial_transactions, to_timestamp(quando * 0.001), "
+                    "INTERVAL '{} seconds', grace => INTERVAL '{} seconds', emit => '{}', "
+                    "idle => 'never', max_ahead => 'never') GROUP BY id_vendedor, window_start",
+                    size / 1000, grace / 1000, final_only ? "final" : "updates");
+                jobs.emplace(std::tuple{size, grace, final_only}, of_statement(job, text));
+            }
+        }
+    }
+    return jobs;
 }
 
 }  // namespace
@@ -81,11 +115,13 @@ void TraceLog::write(LogLevel, std::string_view event, std::initializer_list<Log
 
 Job make_job(Cluster& cluster, const Swarm& swarm) {
     static const Job kSame = testing::make_job();  // its hash takes longer than all the rest
-    static const std::array kStatements{of_statement(kSame, true, false),
-                                        of_statement(kSame, false, true),
-                                        of_statement(kSame, true, true)};
+    static const std::array kStatements{
+        with_more(kSame, true, false), with_more(kSame, false, true), with_more(kSame, true, true)};
+    static const WindowedJobs kWindowed = with_windows(kSame);
     const std::size_t statement = (swarm.having ? 1U : 0U) + (swarm.sets ? 2U : 0U);
-    Job job = statement == 0 ? kSame : kStatements[statement - 1];
+    Job job = swarm.windows    ? kWindowed.at({swarm.window_ms, swarm.grace_ms, swarm.final_only})
+              : statement == 0 ? kSame
+                               : kStatements[statement - 1];
     job.identity.state_partitions = static_cast<std::uint32_t>(swarm.state_partitions);
     job.identity.initial_source_partitions = static_cast<std::uint32_t>(swarm.source_partitions);
     job.identity.results_partitions = static_cast<std::uint32_t>(swarm.results_partitions);
@@ -126,7 +162,8 @@ WorkerLoop::WorkerLoop(Surroundings& world, Process& process, Owner owner, Stage
             std::make_unique<TotalsFold>(job_,
                                          TotalsFoldConfig{.max_step_keys = swarm.max_step_keys,
                                                           .write_again = swarm.republishes,
-                                                          .max_again_keys = 1 + swarm.keys / 4},
+                                                          .max_again_keys = 1 + swarm.keys / 4,
+                                                          .max_closed_keys = swarm.max_closed_keys},
                                          world.log);
         takeover_ = std::make_unique<TotalsTakeover>(job_, *fold, takeover_queries_, reader_,
                                                      world.clock, world.log, kPatience);
@@ -137,7 +174,8 @@ WorkerLoop::WorkerLoop(Surroundings& world, Process& process, Owner owner, Stage
     StepLoopConfig config;
     config.stage = stage;
     config.commit_interval = swarm.commit_interval;
-    config.offset_metadata = identity_text(job_.identity);
+    config.identity = job_.identity;
+    config.event_time = job_.form().event_time;
     config.stable_instance = swarm.stable_instances;
     config.commit_tail_at_once = swarm.commit_tail_at_once;
     config.folded_together = 1 + swarm.most_fetched / 4;

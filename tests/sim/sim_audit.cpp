@@ -122,6 +122,8 @@ std::string SimAudit::name(TopicRole topic) const {
             return "results";
         case TopicRole::dead_letters:
             return "dead letters";
+        case TopicRole::late:
+            return "late";
     }
     return "";
 }

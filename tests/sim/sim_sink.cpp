@@ -283,11 +283,12 @@ void SimSink::note_written(const Target& target, Offset at) {
 
 Code SimSink::commit_offsets(Cluster& cluster, const Flight& flight) {
     Group::Offsets offsets;
-    for (const StepRange& range : flight.step.ranges) {
-        offsets.emplace_back(range.partition, range.to);
+    for (std::size_t i = 0; i < flight.step.ranges.size(); ++i) {
+        const StepRange& range = flight.step.ranges[i];
+        offsets.push_back({range.partition, range.to, flight.step.offset_metadata[i]});
     }
     return cluster.commit_offsets(flight.id, flight.input, flight.producer, flight.member,
-                                  flight.generation, offsets, flight.step.offset_metadata);
+                                  flight.generation, offsets);
 }
 
 void SimSink::on_timeout(std::size_t call, std::uint64_t number) {

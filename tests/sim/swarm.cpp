@@ -101,6 +101,16 @@ Swarm Swarm::of(std::uint64_t seed) {
     swarm.having = dice.chance(30);
     swarm.sets = dice.chance(30);
     swarm.republishes = dice.chance(20);
+    if (dice.chance(40) && !swarm.having && !swarm.sets) {
+        swarm.windows = true;
+        swarm.window_ms = kWindowSizes[dice.below(kWindowSizes.size())];
+        swarm.grace_ms = kGraces[dice.below(kGraces.size())];
+        swarm.final_only = dice.chance(50);
+        swarm.max_closed_keys = between(1, swarm.keys);
+        swarm.partitions_added = 0;
+        // Refused where the program starts: the totals of closed windows are gone.
+        swarm.republishes = swarm.republishes && !swarm.final_only;
+    }
     return swarm;
 }
 

@@ -5,12 +5,18 @@
 
 #include "kstream/ports/clock.hpp"
 
+#include <array>
 #include <cstdint>
 
 namespace kstream::sim {
 
 // Values that a set may have, of the up to 19 that the input has.
 inline constexpr std::uint64_t kMaxDistinct = 12;
+
+// Of the windows of a job that has any, and how long they wait for records, in milliseconds: of
+// these one each. Few, because a job for each of them is made.
+inline constexpr std::array<std::int64_t, 3> kWindowSizes{5'000, 20'000, 60'000};
+inline constexpr std::array<std::int64_t, 3> kGraces{0, 2'000, 15'000};
 
 struct Swarm {
     static Swarm of(std::uint64_t seed);
@@ -34,6 +40,13 @@ struct Swarm {
     bool large_amounts = false;  // of one key, whose total leaves 128 bits
     bool republishes = false;    // each process publishes again what it takes over
     std::uint64_t max_step_keys = 1000;
+    // The job is a statement with windows of event time, which all of its records have. Neither
+    // having nor sets, and no partition is added.
+    bool windows = false;
+    std::int64_t window_ms = 0;
+    std::int64_t grace_ms = 0;
+    bool final_only = false;  // results of closed windows alone
+    std::uint64_t max_closed_keys = 50'000;
 
     // ---- times
     Duration produce_for{0};  // records come over this span
