@@ -71,9 +71,13 @@ constexpr std::array<std::array<TopicRole, 2>, 2> kWrittenBy{
 
 template <auto Member>
 void written(const Loop& loop, Samples& samples) {
+    const auto& all = loop.status.steps.written;
     for (const TopicRole role : kWrittenBy[static_cast<std::size_t>(loop.status.stage)]) {
-        samples.add("role", role_label(role),
-                    loop.status.steps.written[static_cast<std::size_t>(role)].*Member);
+        samples.add("role", role_label(role), all[static_cast<std::size_t>(role)].*Member);
+    }
+    // Most jobs have no such topic.
+    if (const auto& late = all[static_cast<std::size_t>(TopicRole::late)]; late.records > 0) {
+        samples.add("role", role_label(TopicRole::late), late.*Member);
     }
 }
 
@@ -108,6 +112,12 @@ void lag_records(const PartitionStatus& partition, Samples& samples) {
     }
 }
 
+void watermark(const PartitionStatus& partition, Samples& samples) {
+    if (partition.watermark_ms != kNoTime) {
+        samples.add(WallSeconds{static_cast<double>(partition.watermark_ms) / 1000.0});
+    }
+}
+
 const auto kLoopMetrics = std::to_array<MetricOf<Loop>>({
     {{"kstream_records_read_total", counter, kLoopLabels,
       "Records read from the input topic of the loop", "records_read"},
@@ -120,6 +130,9 @@ const auto kLoopMetrics = std::to_array<MetricOf<Loop>>({
     {{"kstream_filtered_records_total", counter, kLoopLabels,
       "Records of which WHERE is not true, counted and passed over", "filtered"},
      fold<&FoldStatus::filtered>},
+    {{"kstream_late_records_total", counter, kLoopLabels,
+      "Records that came too late for their windows", "late"},
+     fold<&FoldStatus::late>},
     {{"kstream_tombstones_total", counter, kLoopLabels, "Null values, counted and passed over",
       "tombstones"},
      fold<&FoldStatus::tombstones>},
@@ -149,6 +162,9 @@ const auto kLoopMetrics = std::to_array<MetricOf<Loop>>({
      state<&StateStatus::keys>},
     {{"kstream_state_bytes", gauge, kLoopLabels, "Memory of these keys", "state_bytes"},
      state<&StateStatus::bytes>},
+    {{"kstream_closed_keys_total", counter, kLoopLabels,
+      "Keys of windows that were closed, each with its final result", "keys_closed"},
+     fold<&FoldStatus::keys_closed>},
     {{"kstream_sets_over", gauge, kLoopLabels,
       "Keys' count(DISTINCT x) and percentile_disc with more different values than "
       "--max-distinct: these are NULL",
@@ -220,6 +236,12 @@ const auto kPartitionMetrics = std::to_array<MetricOf<PartitionStatus>>({
       "Records after the last stable offset: one that stays is a hanging transaction",
       "open_transaction_records"},
      at<&PartitionStatus::open_transaction_records>},
+    {{"kstream_watermark_timestamp_seconds", gauge, kPartitionLabels,
+      "Of a job with event time. map: the newest event time of the source partition; totals: "
+      "windows "
+      "that have ended by then, grace and all, are closed",
+      "watermark_time"},
+     watermark},
     {{"kstream_restoring", gauge, kPartitionLabels, "1 while the state is being restored",
       "restoring"},
      at<&PartitionStatus::restoring>},

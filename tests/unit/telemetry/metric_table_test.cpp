@@ -137,6 +137,7 @@ TEST_CASE("Samples have the labels that the table promises") {
     status.stage = Stage::map;
     status.member.partitions[0].lag_seconds = 1;
     status.member.partitions[0].open_transaction_records = 2;
+    status.member.partitions[0].watermark_ms = 1'764'374'400'123;
     const auto check = [](const auto& metrics, const auto& seen, const Labels& base) {
         for (const auto& metric : metrics) {
             INFO(metric.spec.name);
@@ -218,6 +219,12 @@ TEST_CASE("What was written is reported by topic, of the stage that writes there
     const std::string map = R"({stage="map",worker="1",role=)";
     CHECK(has_line(text, "kstream_records_written_total" + map + R"("dead_letters"} 2)"));
     CHECK(has_line(text, "kstream_records_written_total" + map + R"("repartition"} 0)"));
+    CHECK_FALSE(text.contains(R"(role="late")"));  // most jobs have no such topic
+    status.steps.written[static_cast<std::size_t>(TopicRole::late)] = {5, 500};
+    store.publish(status);
+    const std::string windows = exposed(store);
+    CHECK(has_line(windows, "kstream_records_written_total" + map + R"("late"} 5)"));
+    CHECK(has_line(windows, "kstream_written_bytes_total" + map + R"("late"} 500)"));
 }
 
 TEST_CASE("Totals are reported by key and aggregate, with the key escaped") {
@@ -299,6 +306,7 @@ TEST_CASE("promtool has nothing to say about the metrics, all of them") {
     SnapshotStore store(clock);
     LoopStatus status = busy_loop();
     status.member.partitions[0].open_transaction_records = 1;
+    status.member.partitions[0].watermark_ms = 1'764'374'400'123;
     store.publish(status);
     status.stage = Stage::map;
     store.publish(status);

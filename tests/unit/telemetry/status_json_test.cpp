@@ -95,7 +95,8 @@ TEST_CASE("Partitions say what is known and null for what is not") {
     store.publish(map_loop());
     CHECK(shown(store).contains(
         R"({"partition":3,"position":9,"committed":7,"log_end":10,"lag_records":3,)"
-        R"("lag_seconds":null,"open_transaction_records":null,"restoring":false})"));
+        R"("lag_seconds":null,"open_transaction_records":null,"watermark_time":null,)"
+        R"("restoring":false})"));
 }
 
 TEST_CASE("Counters, results and reasons stand under their names") {
