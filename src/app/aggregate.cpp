@@ -55,6 +55,7 @@ Result<topics::TopicPlan> plan_topics(const cli::AggregateConfig& config) {
     input.application_id = config.application_id;
     input.source = config.spec.source_topic;
     input.results = config.results_topic;
+    input.late = topics::late_topic_if(has_windows(config.spec));
     return topics::make_topic_plan(input);
 }
 
@@ -74,7 +75,12 @@ MapFoldConfig map_fold_config(const cli::AggregateConfig& config,
     }
     const topics::TopicFacts& letters = report.topic(TopicRole::dead_letters);
     map_fold.dead_letter_partitions = std::max(1, letters.partitions);
-    map_fold.max_dead_letter_bytes = topics::max_dead_letter_bytes(letters);
+    map_fold.max_dead_letter_bytes = topics::max_copy_bytes(letters);
+    if (has_windows(config.spec)) {
+        const topics::TopicFacts& late = report.topic(TopicRole::late);
+        map_fold.late_partitions = std::max(1, late.partitions);
+        map_fold.max_late_bytes = topics::max_copy_bytes(late);
+    }
     map_fold.max_batch_bytes =
         topics::max_batch_bytes(report.topic(TopicRole::repartition), config.spec,
                                 report.topic(TopicRole::source).partitions);
@@ -203,6 +209,9 @@ Result<bool> watch_end(Watches& watches, const LoopEnvironment& environment, Run
     job.spec = environment.config.spec;
     job.kinds = Job::kinds_of(job.spec);
     job.identity = environment.identity;
+    if (job.spec.statement) {
+        job.statement = environment.config.query.job;
+    }
     const auto queries = environment.queries.client(environment.names.map_group, TopicRole::source);
     kafka::TopicReader reader{environment.client, environment.topics, "end-watch"};
     EndWatch watch{job, *queries, reader};

@@ -32,7 +32,8 @@ Result<audit::Report> audit_job(const cli::AuditConfig& config, AppContext& cont
         statement = *std::move(made);
     }
     Result<topics::Names> names =
-        topics::make_names(config.application_id, config.spec.source_topic, config.results_topic);
+        topics::make_names(config.application_id, config.spec.source_topic, config.results_topic,
+                           topics::late_topic_if(has_windows(config.spec)));
     if (!names) {
         return std::unexpected(std::move(names.error()));
     }

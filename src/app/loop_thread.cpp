@@ -145,7 +145,8 @@ void LoopThread::make_loop() {
     loop.stage = stage_;
     loop.worker = worker_;
     loop.commit_interval = config.commit_interval;
-    loop.offset_metadata = identity_text(job_.identity);
+    loop.identity = job_.identity;
+    loop.event_time = job_.form().event_time;
     loop.stable_instance = !config.instance_id.empty();
     loop.commit_tail_at_once = config.until_end && stage_ == Stage::map;
     loop_ = std::make_unique<StepLoop>(loop,

@@ -55,6 +55,7 @@ Result<void> RunTally::add(const RecordTally& more) {
     sum_.read += more.read;
     sum_.aggregated += more.aggregated;
     sum_.filtered += more.filtered;
+    sum_.late += more.late;
     sum_.tombstones += more.tombstones;
     for (std::size_t i = 0; i < kBadReasonCount; ++i) {
         sum_.bad[i] += more.bad[i];
@@ -140,7 +141,11 @@ Error RunTally::nothing_error() const {
     std::string hint =
         "the warnings name the first record of each reason: does the job ask for fields that its "
         "records have?";
-    if (sum_of(sum_.bad) == 0 && sum_.filtered > 0) {
+    if (sum_of(sum_.bad) == 0 && sum_.late > 0) {
+        hint =
+            "all that WHERE is true of came too late for their windows: 'kstream lateness' says "
+            "which grace takes how many";
+    } else if (sum_of(sum_.bad) == 0 && sum_.filtered > 0) {
         std::vector<std::string_view> missing;
         for (const auto& [index, name] : never_there_) {
             missing.emplace_back(name);
@@ -189,6 +194,7 @@ void RunTally::say_last(bool committed, const OutputBatch::Volume& written) cons
                {{"records", number(sum_.read)},
                 {"aggregated", number(sum_.aggregated)},
                 {"filtered", number(sum_.filtered)},
+                {"late", number(sum_.late)},
                 {"tombstones", number(sum_.tombstones)},
                 {"set_aside", number(bad)},
                 {"reasons", reasons(sum_.bad)},

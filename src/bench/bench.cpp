@@ -67,8 +67,10 @@ Result<std::unique_ptr<BenchJob>> BenchJob::make(Bench& bench, const std::string
     input.application_id = fmt::format("{}-{}", bench.run, name);
     input.source = source != nullptr ? source->names().source : input.application_id + "-source";
     input.results = input.application_id + "-results";
+    input.late =
+        topics::late_topic_if(bench.config.query.job && has_windows(bench.config.query.job->spec));
     Result<topics::Names> names =
-        topics::make_names(input.application_id, input.source, input.results);
+        topics::make_names(input.application_id, input.source, input.results, input.late);
     if (!names) {
         return std::unexpected(std::move(names.error()));
     }

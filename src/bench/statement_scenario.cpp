@@ -140,7 +140,8 @@ Result<StatementRows> read_rows(Bench& bench, const BenchJob& job) {
 Result<void> check(Bench& bench, const BenchJob& job, const Statement& statement,
                    const ChildProcess& child) {
     std::uint64_t told = 0;
-    for (const std::string_view part : {"aggregated", "filtered", "tombstones", "set_aside"}) {
+    for (const std::string_view part :
+         {"aggregated", "filtered", "late", "tombstones", "set_aside"}) {
         told += child.said_number(kLastLine, part).value_or(0);
     }
     if (told != bench.config.records) {

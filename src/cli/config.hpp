@@ -81,6 +81,7 @@ struct CreateTopicsConfig {
     std::string source_topic = "financial_transactions";
     std::string results_topic = "aggregated_transactions";
     QueryConfig query;
+    bool windows = false;  // of the statement: the job has a topic for late records
     TopicPolicy policy;
     std::optional<int> source_partitions;       // each defaults to policy.partitions
     std::optional<int> repartition_partitions;  // repartition and changelog have the same count
@@ -139,6 +140,7 @@ struct ResetConfig {
     std::string application_id;  // no default: naming the job is the point
     std::string results_topic = "aggregated_transactions";
     QueryConfig query;
+    bool windows = false;  // of the statement: the job has a topic for late records
     ResultsOnReset results = ResultsOnReset::keep;
     bool yes = false;
 };

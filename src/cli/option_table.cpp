@@ -424,7 +424,8 @@ void add_create_topics_options(std::vector<OptionSpec>& table) {
                      .list = ListForm::settings,
                      .help = "set one topic configuration",
                      .details = "ROLE is one of source, repartition, changelog, results, "
-                                "dead-letters; KEY is a topic configuration of Kafka, as in "
+                                "dead-letters, and late of a statement with windows; KEY is a "
+                                "topic configuration of Kafka, as in "
                                 "source.retention.ms=86400000. The value broker-default leaves the "
                                 "setting to the brokers, for providers that do not let you set it; "
                                 "create-topics reports what that costs.",
@@ -865,8 +866,9 @@ constexpr std::array<SubcommandSpec, kSubcommandCount> kSubcommands{{
      "SIGTERM it stops generating, delivers what is queued, and reports.",
      "kstream produce --count 1_000_000 --seed 7"},
     {Subcommand::create_topics, "create-topics", "create the topics of a job, or check them",
-     "Creates the source, results, dead-letter, repartition and changelog topics with the "
-     "configurations that exactly-once needs. Existing topics are compared, never changed.",
+     "Creates the source, results, dead-letter, repartition and changelog topics, and the late "
+     "topic of a statement with windows, with the configurations that exactly-once needs. Existing "
+     "topics are compared, never changed.",
      "kstream create-topics --partitions 12 --wait 30"},
     {Subcommand::aggregate, "aggregate", "keep exact totals of the source topic, exactly once",
      "Joins the consumer groups of the job and keeps its totals. Any number of processes share the "

@@ -2,6 +2,7 @@
 // the two would have to be passed over.
 #include "cli/statement.hpp"
 
+#include "kstream/job/postgres.hpp"
 #include "kstream/job/statement_job.hpp"
 
 #include <fmt/format.h>
@@ -63,21 +64,73 @@ void refuse_beside(const std::vector<Given>& given, const job::Statement& statem
     }
 }
 
-// The one place that knows it: the rest of the program has never met such a statement.
+bool keeps_values(const job::Aggregate& aggregate) {
+    return aggregate.function == job::AggregateFunction::count_distinct ||
+           aggregate.function == job::AggregateFunction::percentile_disc;
+}
+
+// What of a statement with event time is not run yet. The one place that knows it: the engine has
+// never met such a statement.
+std::vector<std::string> not_run_yet(const job::Statement& statement) {
+    const job::EventTime& event = *statement.event_time;
+    std::vector<std::string> missing;
+    if (event.window.kind == job::WindowKind::hop) {
+        missing.emplace_back("FROM hop");
+    }
+    if (event.window.kind == job::WindowKind::session) {
+        missing.emplace_back("FROM session");
+    }
+    if (event.idle) {
+        missing.emplace_back("idle => INTERVAL");
+    }
+    if (event.unique_by) {
+        missing.emplace_back("unique_by");
+    }
+    if (event.has_windows() && std::ranges::any_of(statement.aggregates, keeps_values)) {
+        missing.emplace_back("count(DISTINCT x) and percentile_disc over windows");
+    }
+    return missing;
+}
+
+void refuse_explain(const ExplainConfig& config, const job::Statement& statement,
+                    std::string_view name, Found& problems) {
+    const bool beyond_text =
+        config.sample || !config.export_file.empty() || config.form != ExplainForm::text;
+    if (beyond_text && !job::has_script(statement)) {
+        problems.push_back(fmt::format(
+            "{}: hop, session, unique_by and an interval as idle are not run yet, so there is "
+            "neither --sample nor --export nor --as postgres of them: explain without them shows "
+            "what they mean",
+            name));
+    } else if (config.sample && statement.event_time->has_windows() &&
+               std::ranges::any_of(statement.aggregates, keeps_values)) {
+        problems.push_back(fmt::format(
+            "{}: count(DISTINCT x) and percentile_disc are not run with windows yet, so there is "
+            "no --sample of them; --as postgres computes them",
+            name));
+    }
+}
+
 template <typename Config>
-void refuse_event_time(const Config& config, std::string_view name, Found& problems) {
+void refuse_event_time(const Config& config, const job::Statement& statement, std::string_view name,
+                       Found& problems) {
     if constexpr (std::is_same_v<Config, ExplainConfig>) {
-        if (config.sample || !config.export_file.empty() || config.form != ExplainForm::text) {
+        refuse_explain(config, statement, name, problems);
+    } else if constexpr (!std::is_same_v<Config, LatenessConfig>) {
+        for (const std::string& what : not_run_yet(statement)) {
             problems.push_back(fmt::format(
-                "{}: event time is not run yet, so there is neither --sample nor --export nor "
-                "--as postgres of it: explain without them shows what it means",
+                "{}: {} is not run yet: explain shows what the statement means, and lateness what "
+                "is late",
+                name, what));
+        }
+    }
+    if constexpr (std::is_same_v<Config, AggregateConfig>) {
+        if (config.republish && statement.event_time->emit == job::Emit::final_only) {
+            problems.push_back(fmt::format(
+                "--republish: {} emits final results alone, and of closed windows nothing is kept "
+                "that could be published again",
                 name));
         }
-    } else if constexpr (!std::is_same_v<Config, LatenessConfig>) {
-        problems.push_back(fmt::format(
-            "{}: event time is not run yet: explain shows what this statement means, and lateness "
-            "what is late; the rest of kstream takes FROM topic alone",
-            name));
     }
 }
 
@@ -111,7 +164,7 @@ void apply(Config& config, const std::vector<Given>& given, const job::ZoneFinge
     }
     refuse_beside(given, *parsed, name, problems);
     if (parsed->event_time) {
-        refuse_event_time(config, name, problems);
+        refuse_event_time(config, *parsed, name, problems);
     }
     if constexpr (requires { config.results_topic; }) {
         if (!parsed->output_topic.empty()) {
@@ -124,6 +177,9 @@ void apply(Config& config, const std::vector<Given>& given, const job::ZoneFinge
         config.spec = made->spec;
     } else if constexpr (requires { config.source_topic; }) {
         config.source_topic = made->spec.source_topic;
+    }
+    if constexpr (requires { config.windows; }) {
+        config.windows = has_windows(made->spec);
     }
     query.job = std::move(made);
 }

@@ -120,7 +120,7 @@ private:
         partitions_ = static_cast<int>(info.partitions.size());
         std::vector<kafka::OffsetQuery> queries;
         for (const kafka::PartitionInfo& partition : info.partitions) {
-            if (!config_.key || partition_for_key(*config_.key, partitions_) == partition.id) {
+            if (!config_.key || place_of(*config_.key) == partition.id) {
                 queries.push_back({{topic, partition.id}, kafka::OffsetQuery::kLatest});
             }
         }
@@ -230,6 +230,13 @@ private:
         return {};
     }
 
+    // None: no result of this job has such a key.
+    [[nodiscard]] std::optional<PartitionId> place_of(std::string_view key) const {
+        const auto of_group =
+            partition_key_of(key, {config_.spec.group_by.size(), has_windows(config_.spec)});
+        return of_group ? std::optional{partition_for_key(*of_group, partitions_)} : std::nullopt;
+    }
+
     // Whether the record is a result of this job, and of the wanted key; else what it is instead is
     // said, once for each kind.
     bool is_ours(const RecordView& record, const kafka::TopicReader& reader) {
@@ -237,7 +244,7 @@ private:
             note(Foreign::null_key, record);
             return false;
         }
-        if (partition_for_key(record.key(), partitions_) != record.partition) {
+        if (place_of(record.key()) != record.partition) {
             note(Foreign::wrong_partition, record);
             return false;
         }

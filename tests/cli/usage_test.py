@@ -163,8 +163,10 @@ class Statements(BinaryTest):
                      "Event time:\n  time of a record: to_timestamp(t)\n"):
             self.assertIn(part, done.stdout)
         done = self.check_run(["aggregate", "--query",
-                               "select count(*) n from events(s, to_timestamp(t))"], 2)
-        self.assertIn("event time is not run yet", done.stderr)
+                               "select count(*) n from hop(s, to_timestamp(t), "
+                               "interval '1 minute', interval '1 hour', "
+                               "grace => interval '0 seconds') group by window_start"], 2)
+        self.assertIn("FROM hop is not run yet", done.stderr)
 
     def test_a_sample_asks_the_cluster(self):
         done = self.check_run(["explain", "--query", "select count(*) n from s", "--sample", "0"],
@@ -178,6 +180,17 @@ class Statements(BinaryTest):
         for part in ("--   FROM t\n", "CREATE FUNCTION err()",
                      "\\copy records FROM 'records.tsv'\n", "--   f1 is a.b\n",
                      "CREATE TABLE judged AS\n", 'AS "s"\nFROM finished\n'):
+            self.assertIn(part, done.stdout)
+
+    def test_explain_windows_for_postgres(self):
+        done = self.check_run(["explain", "--as", "postgres", "--query",
+                               "SELECT window_start, count(*) n FROM tumble(t, to_timestamp(c), "
+                               "'day', 'America/St_Johns', grace => INTERVAL '1 hour', emit => "
+                               "'final', idle => 'never') GROUP BY window_start"], 0)
+        self.assertEqual(done.stderr, "")
+        for part in ("calendar_window('day', 'America/St_Johns', event_time)",
+                     "WHEN time_window[2] + 3600000 <= watermark THEN 'late'\n",
+                     "CREATE TABLE reached AS\n"):
             self.assertIn(part, done.stdout)
 
     def test_names_do_not_leave_the_comments_of_a_script(self):

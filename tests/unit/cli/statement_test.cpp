@@ -86,19 +86,77 @@ TEST_CASE("Event time is explained, and refused wherever it would have to run", 
     const auto explain = config_from<ExplainConfig>({"explain", "--query", windows});
     REQUIRE(explain.query.job->statement.event_time);
     CHECK(explain.query.job->statement.event_time->window.zone_fingerprint == 1);
-    for (const Lines& words :
-         {Lines{"aggregate"}, Lines{"audit"}, Lines{"create-topics"}, Lines{"results"},
-          Lines{"reset", "--application-id", "x"}, Lines{"bench", "--scenario", "statement"},
-          Lines{"explain", "--sample", "10"}, Lines{"explain", "--as", "postgres"},
-          Lines{"explain", "--export", "x.tsv"}}) {
-        Lines all = words;
-        all.insert(all.end(), {"--query", windows});
-        INFO(words.front());
-        const Lines problems = problems_from(all);
-        REQUIRE(problems.size() == 1);
-        CHECK(problems[0].starts_with("--query: event time is not run yet"));
-        CHECK(problems[0].contains("explain"));
+    const auto problems_of = [](Lines words, const std::string& statement) {
+        words.insert(words.end(), {"--query", statement});
+        return problems_from(words);
+    };
+    const std::vector<Lines> all{{"aggregate"},
+                                 {"audit"},
+                                 {"create-topics"},
+                                 {"results"},
+                                 {"reset", "--application-id", "x"},
+                                 {"bench", "--scenario", "statement"}};
+    const auto from = [](const std::string& source, const std::string& what = "count(*)") {
+        return "SELECT " + what + " AS n FROM " + source + " GROUP BY window_start";
+    };
+    for (const auto& [statement, what] : std::vector<std::pair<std::string, std::string>>{
+             {from("hop(t, to_timestamp(h), INTERVAL '1 hour', INTERVAL '2 hours', grace => "
+                   "INTERVAL '1 hour')"),
+              "FROM hop"},
+             {from("session(t, to_timestamp(h), INTERVAL '1 hour', grace => INTERVAL '1 hour')"),
+              "FROM session"},
+             {from("tumble(t, to_timestamp(h), INTERVAL '1 hour', grace => INTERVAL '1 hour', idle "
+                   "=> INTERVAL '1 minute')"),
+              "idle"},
+             {from("tumble(t, to_timestamp(h), INTERVAL '1 hour', grace => INTERVAL '1 hour', "
+                   "unique_by => id, within => INTERVAL '1 day')"),
+              "unique_by"},
+             {from("tumble(t, to_timestamp(h), INTERVAL '1 hour', grace => INTERVAL '1 hour')",
+                   "count(DISTINCT id)"),
+              "count(DISTINCT x)"}}) {
+        for (const Lines& words : all) {
+            INFO(words.front() << " " << statement);
+            const Lines problems = problems_of(words, statement);
+            REQUIRE(problems.size() == 1);
+            CHECK(problems[0].starts_with("--query: " + what));
+            CHECK(problems[0].contains("is not run yet"));
+        }
     }
+    const Lines again = problems_of(
+        {"aggregate", "--republish"},
+        from("tumble(t, to_timestamp(h), INTERVAL '1 hour', grace => INTERVAL '1 hour', emit => "
+             "'final', idle => 'never')"));
+    REQUIRE(again.size() == 1);
+    CHECK(again[0].starts_with("--republish: --query emits final results alone"));
+    for (const Lines& words :
+         {Lines{"--sample", "10"}, Lines{"--as", "postgres"}, Lines{"--export", "x.tsv"}}) {
+        const auto explained = [&words](const std::string& query) {
+            Lines asked{"explain", "--query", query};
+            asked.insert(asked.end(), words.begin(), words.end());
+            return asked;
+        };
+        config_from<ExplainConfig>(explained(windows));
+        config_from<ExplainConfig>(
+            explained("SELECT count(*) AS n FROM events(t, to_timestamp(h))"));
+        for (const std::string source :
+             {"hop(t, to_timestamp(h), INTERVAL '1 minute', INTERVAL '1 hour', grace => INTERVAL "
+              "'0 days') GROUP BY window_start",
+              "session(t, to_timestamp(h), INTERVAL '1 hour', grace => INTERVAL '0 days') GROUP BY "
+              "window_start",
+              "events(t, to_timestamp(h), unique_by => k, within => INTERVAL '1 hour')",
+              "tumble(t, to_timestamp(h), INTERVAL '1 hour', grace => INTERVAL '0 days', idle => "
+              "INTERVAL '1 minute') GROUP BY window_start"}) {
+            INFO(words.front() << ' ' << source);
+            const Lines problems = problems_from(explained("SELECT count(*) AS n FROM " + source));
+            REQUIRE(problems.size() == 1);
+            CHECK(problems[0].starts_with("--query: hop, session, unique_by and an interval as"));
+        }
+    }
+    const std::string sets =
+        "SELECT count(DISTINCT k) AS n " + windows.substr(windows.find("FROM"));
+    CHECK(problems_from({"explain", "--sample", "10", "--query", sets})[0].contains(
+        "not run with windows yet"));
+    config_from<ExplainConfig>({"explain", "--as", "postgres", "--query", sets});
     // A zone that there is not is a problem of the statement, with its place.
     const Lines nowhere = problems_from(
         {"explain", "--query",

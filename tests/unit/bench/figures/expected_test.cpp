@@ -69,6 +69,8 @@ StatementRows rows_of(std::string_view statement, const GeneratorOptions& option
     const Job job = testing::make_statement_job(statement);
     testing::RecordingLog log;
     Sample sample{job, log, nullptr};
+    const SampleRange all{PartitionId{0}, Offset{0}, Offset{static_cast<std::int64_t>(count)}};
+    REQUIRE(sample.open({&all, 1}));
     const TransactionGenerator generator(options);
     for (std::uint64_t i = 0; i < count; ++i) {
         std::array<char, kTransactionRoom> room{};
