@@ -18,6 +18,7 @@ from .waiting import wait_for
 from kafka_probe import Broker, Reader, string, uvarint
 
 PRODUCE = 0
+NOT_ENOUGH_REPLICAS = 19  # before anything was written
 # Attributes of a batch.
 TRANSACTIONAL, CONTROL = 0x10, 0x20
 # Key of the control record that ends a transaction: version 0, type 1.
@@ -108,7 +109,8 @@ def write(topic: str, partition: int, records: list[Wanted]) -> int:
         reader.take("i")
         error, base = reader.take("h"), reader.take("q")
         # A refused batch was not written: asking again makes no duplicate.
-        assert error == 0 or error in MOVED, f"produce to {topic}-{partition}: error {error}"
+        refused = error in MOVED or error == NOT_ENOUGH_REPLICAS
+        assert error == 0 or refused, f"produce to {topic}-{partition}: error {error}"
         return None if error else (base,)
 
     return wait_for(ask, 30, f"{topic}-{partition} takes records")[0]
