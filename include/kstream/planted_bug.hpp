@@ -25,7 +25,7 @@
     BUG(closed_total_stays, loop, "E3", "what is closed stays in the changelog")                   \
     BUG(closing_not_undone, loop, "E3", "what an aborted step has closed is not closed again")     \
     BUG(retired_forgotten, loop, "E3", "the sums of closed windows are forgotten")                 \
-    BUG(own_time_counts, loop, "E2", "a record is late by a watermark that counts its own time")   \
+    BUG(late_at_less, loop, "E2", "a record is not late at the very end of its grace")             \
     BUG(from_not_checked, loop, "P2", "a batch is applied wherever its ranges begin")              \
     BUG(duplicate_batch_applied, loop, "P2", "the deltas of a batch that came again are applied")  \
     BUG(batch_only_where_deltas, loop, "P2", "a state partition without deltas gets no batch")     \

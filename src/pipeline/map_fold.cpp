@@ -186,9 +186,8 @@ Result<void> MapFold::fold_windowed(const RecordView& record, std::int64_t water
     if (*time < pane_.start || *time >= pane_.end) {
         pane_ = windows_->pane(*time);
     }
-    const std::int64_t clock =
-        planted(PlantedBug::own_time_counts) ? std::max(watermark, *time) : watermark;
-    if (pane_.end + grace_ <= clock) {
+    const std::int64_t until = pane_.end + grace_;
+    if (planted(PlantedBug::late_at_less) ? until < watermark : until <= watermark) {
         return late_record(record, watermark, into);
     }
     const GroupKey& group = reader_->group();

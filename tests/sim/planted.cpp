@@ -40,7 +40,7 @@ bool is_of_windows(PlantedBug bug) {
         case PlantedBug::step_not_compared:
         case PlantedBug::watermark_not_taken_back:
         case PlantedBug::watermark_forgotten:
-        case PlantedBug::own_time_counts:
+        case PlantedBug::late_at_less:
         case PlantedBug::closed_window_reopened:
         case PlantedBug::close_too_early:
         case PlantedBug::closed_total_stays:

@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace kstream {
@@ -51,6 +52,12 @@ struct Bench {
         REQUIRE(first.topic == TopicRole::repartition);
         REQUIRE(decode_delta_batch(*step.outputs.value(first), job.form(), batch));
         windows.clear();
+        late.clear();
+        for (const OutputBatch::Record& record : step.outputs.records()) {
+            if (record.topic == TopicRole::late) {
+                late.push_back(step.outputs.header_sets()[record.headers]);
+            }
+        }
         for (const DeltaView& delta : batch.deltas) {
             GroupKey group;
             REQUIRE(decode_state_key(delta.state_key, job.key_shape(), group));
@@ -66,6 +73,7 @@ struct Bench {
     MapFold fold{job, {}, recorded};
     Offset sealed;
     std::map<std::int64_t, std::int64_t> windows;
+    std::vector<OutputBatch::Headers> late;
 };
 
 }  // namespace
@@ -86,6 +94,13 @@ TEST_CASE("a record is late when its window and the grace ended by the time befo
     CHECK(range.watermark == kMinute + 5'000);
     CHECK(b.windows == std::map<std::int64_t, std::int64_t>{{0, 1}, {kMinute, 3}});
     CHECK(b.fold.status().late == 2);
+    // Each is kept, with where it stood and by how much it was late.
+    REQUIRE(b.late.size() == 2);
+    CHECK(b.late[0].at(2).second == "0");  // partition
+    CHECK(b.late[0].at(3).second == "3");  // offset
+    CHECK(b.late[0].back() ==
+          std::pair<std::string, std::optional<std::string>>{"kstream.late.by.ms", "1"});
+    CHECK(b.late[1].at(3).second == "4");
 }
 
 TEST_CASE("a record's own time does not make it late, however far ahead it is") {
