@@ -21,14 +21,15 @@ class Record:
     partition: int = 0
 
 
-# Instants at which clocks change where a midnight is left out or comes twice, a date comes back, or
-# a day is left out; the first instant that a record may have, and the last.
-CHANGES = [(1541300400_000, "America/Havana"), (1520143200_000, "America/Havana"),
-           (1541304000_000, "America/Sao_Paulo"), (1518919200_000, "America/Sao_Paulo"),
-           (1508036400_000, "America/Sao_Paulo"), (1682632800_000, "Africa/Cairo"),
-           (1698354000_000, "Africa/Cairo"), (1289097060_000, "America/St_Johns"),
+# Instants at which clocks change where a midnight is left out or comes twice, an hour or a date
+# comes back, or a day is left out; the first instant that a record may have, and the last.
+CHANGES = [(1520744400_000, "America/Havana"), (1541307600_000, "America/Havana"),
+           (1541300400_000, "America/Sao_Paulo"), (1518919200_000, "America/Sao_Paulo"),
+           (1682632800_000, "Africa/Cairo"), (1698354000_000, "Africa/Cairo"),
+           (1289097060_000, "America/St_Johns"), (594178260_000, "America/St_Johns"),
            (1268537460_000, "America/St_Johns"), (1325239200_000, "Pacific/Apia"),
-           (1729990800_000, "America/Nuuk"), (0, "UTC"), (253402300799_999, "UTC")]  # fmt: skip
+           (1711846800_000, "America/Nuuk"), (1729990800_000, "America/Nuuk"),
+           (0, "UTC"), (253402300799_999, "UTC")]  # fmt: skip
 LAST = 253402300799_999
 DAY = 86_400_000
 

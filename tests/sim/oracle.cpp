@@ -110,10 +110,17 @@ bool read_result(std::string value, const Job& job, std::string& seller, Int128&
     return read_amount(amount, job.statement != nullptr, cents);
 }
 
+std::string header_of(const PartitionLog::Entry& entry, std::string_view name) {
+    for (const auto& [header, value] : entry.headers) {
+        if (header == name) {
+            return value.value_or("");
+        }
+    }
+    return "";
+}
+
 bool is_final(const PartitionLog::Entry& entry) {
-    return std::ranges::any_of(entry.headers, [](const auto& header) {
-        return header.first == "kstream.window.final" && header.second == "true";
-    });
+    return header_of(entry, "kstream.window.final") == "true";
 }
 
 }  // namespace
@@ -668,6 +675,51 @@ std::optional<std::string> Oracle::check_windows() {
     }
     if (all != of_sources) {
         return "open and closed windows together are not what the sources have had";
+    }
+    return check_finals();
+}
+
+// None before its time: what wrote it had applied records from which on all of the window are late.
+std::optional<std::string> Oracle::check_finals() {
+    std::map<std::pair<std::string, std::string>, std::int64_t> watermarks;  // by transaction
+    for (std::int32_t q = 0; q < cluster_.partitions(TopicRole::changelog); ++q) {
+        if (cluster_.before(TopicRole::changelog, number(q)) != nullptr) {
+            return std::nullopt;  // what is lost is not known
+        }
+        for (const auto& entry : cluster_.log(TopicRole::changelog, number(q)).entries()) {
+            if (entry.kind != PartitionLog::Kind::data || entry.aborted ||
+                entry.key != meta_key()) {
+                continue;
+            }
+            const Result<Meta> meta = decode_meta_value(entry.value, job_.form());
+            const auto least =
+                std::ranges::min_element(meta->sources, {}, &SourceProgress::watermark);
+            const bool whole =
+                static_cast<std::int32_t>(meta->sources.size()) == swarm_.source_partitions;
+            const std::int64_t watermark = whole ? least->watermark : -1;
+            // Of several state partitions in one step, the one that is furthest.
+            std::int64_t& known = watermarks
+                                      .try_emplace({fmt::format("{:016x}", meta->run_id),
+                                                    fmt::format("{}", meta->transaction)},
+                                                   -1)
+                                      .first->second;
+            known = std::max(known, watermark);
+        }
+    }
+    for (std::int32_t r = 0; r < cluster_.partitions(TopicRole::results); ++r) {
+        for (const auto& entry : cluster_.log(TopicRole::results, number(r)).entries()) {
+            if (entry.kind != PartitionLog::Kind::data || entry.aborted || !is_final(entry)) {
+                continue;
+            }
+            std::string key;
+            Total total;
+            const auto found = watermarks.find(
+                {header_of(entry, "kstream.run.id"), header_of(entry, "kstream.transaction")});
+            if (!read_windowed(entry.value, key, total) || found == watermarks.end() ||
+                total.until + swarm_.grace_ms > found->second) {
+                return fmt::format("a final result before its time: {}", entry.value);
+            }
+        }
     }
     return std::nullopt;
 }

@@ -97,6 +97,7 @@ private:
     [[nodiscard]] std::optional<std::string> check_open(std::string_view state_key,
                                                         std::string_view total, Totals& open);
     [[nodiscard]] std::vector<SourceRange> read_twice();
+    [[nodiscard]] std::optional<std::string> check_finals();
     [[nodiscard]] std::optional<std::string> check_set_aside(TopicRole topic);
     [[nodiscard]] std::optional<std::string> check_offsets();
     [[nodiscard]] std::optional<std::string> check_marks();
