@@ -25,7 +25,7 @@ RUN = sorted(path.stem for path in JOBS.glob("*.sql"))
 SHAPES = ROOT / "docs" / "shapes"
 
 
-def transaction(r: random.Random) -> dict:
+def transaction(r: random.Random, second: int) -> dict:
     """Like the seed's, and with what the jobs ask beside that."""
     amount = Decimal(r.randint(-5_000, 100_000)).scaleb(-2)
     record = {
@@ -36,13 +36,15 @@ def transaction(r: random.Random) -> dict:
         "moeda": r.choice(["BRL", "BRL", "USD", "EUR", "GBP"]),
         "metodo_pagamento": r.choice(["pix", "cart\u00e3o", "boleto"]),
         "status": r.choice(["approved", "approved", "denied"]),
+        # Some are a few minutes old, and some some hours.
+        "hora_transacao": second - r.choice([0, 0, 0, r.randint(0, 900), r.randint(0, 40_000)]),
     }
     if r.random() < 0.5:
         record["pagamento"] = {"cartao": {"bandeira": r.choice(["Visa", "VISA", "Elo", "\u00c9"])}}
     if r.random() < 0.05:
         record["valor"] = r.choice(["12,50", None, True, {}, Decimal("1e-12"), Decimal("1e60")])
     if r.random() < 0.05:
-        del record[r.choice(["id_vendedor", "status", "moeda", "valor"])]
+        del record[r.choice(["id_vendedor", "status", "moeda", "valor", "hora_transacao"])]
     return record
 
 
@@ -56,10 +58,10 @@ def encoded(r: random.Random, record: dict) -> bytes:
     return value
 
 
-def wanted(r: random.Random) -> Wanted:
+def wanted(r: random.Random, second: int) -> Wanted:
     if r.random() < 0.01:
         return Wanted(None, b"a tombstone")
-    return Wanted(encoded(r, transaction(r)), r.choice([None, b"key"]))
+    return Wanted(encoded(r, transaction(r, second)), r.choice([None, b"key"]))
 
 
 @unittest.skipUnless(statement.is_here(), statement.NEEDED)
@@ -68,8 +70,10 @@ class Jobs(IntegrationTest):
         """The file's, with the topics of this test."""
         text = (JOBS / f"{name}.sql").read_text(encoding="utf-8")
         text = re.sub(r"^INSERT INTO \w+\n", "", text, flags=re.M)
-        self.assertIn("FROM financial_transactions", text)
-        return text.replace("FROM financial_transactions", f'FROM "{self.source}"')
+        text, found = re.subn(r"^(FROM (?:tumble\()?)financial_transactions\b",
+                              rf'\1"{self.source}"', text, flags=re.M)  # fmt: skip
+        self.assertEqual(found, 1)
+        return text
 
     def write_source(self, records: list[Wanted]) -> None:
         self.start("create-topics", *self.job, "--partitions", str(PARTITIONS)).expect(0)
@@ -93,6 +97,9 @@ class Jobs(IntegrationTest):
         self.assertEqual(found.verdicts.get("filtered", 0), int(counts.get("filtered", 0)))
         self.assertEqual(found.verdicts.get("bad", 0), int(counts["set_aside"]))
         self.assertGreater(found.verdicts["bad"], 0)
+        self.assertEqual(found.verdicts.get("late", 0), int(counts["late"]))
+        if "FROM tumble" in text:
+            self.assertGreater(found.verdicts["late"], 0)
 
     def test_what_kafka_says_of_a_record(self) -> None:
         r = random.Random(6)
@@ -157,7 +164,10 @@ class Shapes(IntegrationTest):
 def _test_of(name: str):
     def test(self: Jobs) -> None:
         r = random.Random(5)
-        self.against_postgres(self.text_of(name), [wanted(r) for _ in range(1_200)])
+        # Three days, the last of which is over.
+        begin = int(time.time()) - 3 * 86_400
+        records = [wanted(r, begin + i * 200) for i in range(1_200)]
+        self.against_postgres(self.text_of(name), records)
 
     return test
 
