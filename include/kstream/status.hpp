@@ -85,6 +85,7 @@ struct FoldStatus {
     std::vector<PartitionId> written_again;  // totals: all their results were, since the start
     std::uint64_t keys_written_again = 0;
     std::uint64_t keys_closed = 0;  // totals: with their windows
+    std::uint64_t idle_advances = 0;  // map: of event time, where nothing came
 };
 
 // What the fold holds now.

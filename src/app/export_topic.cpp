@@ -1,9 +1,11 @@
 #include "app/export_topic.hpp"
 
 #include "app/topic_scan.hpp"
+#include "kstream/codec/changelog.hpp"
 #include "kstream/reader/record_export.hpp"
 #include "process/whole_file.hpp"
 #include "topics/ensure_topics.hpp"
+#include "topics/topic_plan.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -22,8 +24,9 @@ public:
         : config_(config),
           context_(context),
           admin_(admin),
-          topic_(config.query.job->statement.source_topic),
-          rows_(config.query.job->statement),
+          statement_(config.query.job->statement),
+          topic_(statement_.source_topic),
+          rows_(statement_),
           headers_(rows_.header_names().size()) {}
 
     Result<void> run() {
@@ -39,6 +42,11 @@ public:
         if (Result<void> read = read_all(*all, **file); !read) {
             return read;
         }
+        if (statement_.event_time && statement_.event_time->has_windows()) {
+            if (Result<void> read = read_advances(**file); !read) {
+                return read;
+            }
+        }
         if (Result<void> written = (*file)->commit(); !written) {
             return written;
         }
@@ -47,7 +55,8 @@ public:
                             {"file", config_.export_file},
                             {"records", static_cast<std::int64_t>(records_)},
                             {"no_json_object", static_cast<std::int64_t>(bad_)},
-                            {"tombstones_left_out", static_cast<std::int64_t>(tombstones_)}});
+                            {"tombstones_left_out", static_cast<std::int64_t>(tombstones_)},
+                            {"advances", static_cast<std::int64_t>(advances_)}});
         return {};
     }
 
@@ -77,6 +86,44 @@ private:
         bad_ += rows_.append(out_, record, headers_) ? 0U : 1U;
     }
 
+    // Of the application, which may never have run.
+    Result<void> read_advances(ByteSink& file) {
+        const Result<topics::Names> names = topics::make_names(
+            config_.application_id, topic_, config_.results_topic, topics::late_topic_if(true));
+        if (!names) {
+            return std::unexpected(names.error());
+        }
+        const Result<TopicStretch> all = committed_stretch(names->changelog, admin_);
+        if (!all && all.error().exit_code == ExitCode::unavailable) {
+            context_.log.write(LogLevel::info, "no changelog: no advance of event time is known",
+                               {{"topic", names->changelog}});
+            return {};
+        }
+        if (!all) {
+            return std::unexpected(all.error());
+        }
+        kafka::TopicReader reader = topic_reader(config_.common, config_.application_id,
+                                                 names->changelog, "export", context_.log);
+        Result<void> read = scan_topic(
+            names->changelog, *all, reader, context_, [&](RecordBatch records) -> Result<void> {
+                for (const RecordView& record : records) {
+                    if (changelog_key_kind(record.key()) != ChangelogKeyKind::advance ||
+                        record.is_tombstone()) {
+                        continue;
+                    }
+                    const Result<Advance> advance = decode_advance(record.key(), record.value());
+                    if (!advance) {
+                        return std::unexpected(advance.error());
+                    }
+                    rows_.append_advance(out_, advance->partition, advance->position,
+                                         advance->watermark);
+                    ++advances_;
+                }
+                return write_out(file, kWriteBytes);
+            });
+        return read ? write_out(file, 0) : read;
+    }
+
     // Once more than `above` bytes have gathered.
     Result<void> write_out(ByteSink& file, std::size_t above) {
         if (out_.size() <= above) {
@@ -90,6 +137,7 @@ private:
     const cli::ExplainConfig& config_;
     AppContext& context_;
     kafka::Admin& admin_;
+    const job::Statement& statement_;
     std::string topic_;
     RecordExport rows_;
     std::vector<RecordExport::Header> headers_;
@@ -97,6 +145,7 @@ private:
     std::uint64_t records_ = 0;
     std::uint64_t bad_ = 0;
     std::uint64_t tombstones_ = 0;
+    std::uint64_t advances_ = 0;
 };
 
 }  // namespace

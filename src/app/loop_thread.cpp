@@ -117,9 +117,15 @@ void LoopThread::make_loop() {
     const Clock& clock = environment_.clock;
     Log& log = environment_.log;
     if (stage_ == Stage::map) {
-        fold_ = std::make_unique<MapFold>(
+        auto fold = std::make_unique<MapFold>(
             job_, environment_.map_fold, log,
             MapFoldPorts{.headers = consumer_.get(), .tally = &environment_.tally});
+        if (IdleWatch::is_asked_for(job_)) {
+            idle_queries_ =
+                environment_.queries.client(environment_.names.map_group, TopicRole::source);
+            idle_ = std::make_unique<IdleWatch>(job_, *fold, *idle_queries_, clock, log);
+        }
+        fold_ = std::move(fold);
         takeover_ =
             std::make_unique<MapTakeover>(job_, start_policy(config.from), *takeover_queries_,
                                           *reader_, clock, log, config.takeover_timeout);
@@ -227,6 +233,9 @@ void LoopThread::run_loop() {
         }
         if (purge_ && purge_->due()) {
             purge_->advance(loop_->committed_positions());
+        }
+        if (idle_) {
+            idle_->advance(loop_->committed_positions());
         }
         answer_question();
     }

@@ -10,6 +10,7 @@
 #include "kstream/error.hpp"
 #include "kstream/pipeline/delta_purge.hpp"
 #include "kstream/pipeline/fold.hpp"
+#include "kstream/pipeline/idle_watch.hpp"
 #include "kstream/pipeline/job.hpp"
 #include "kstream/pipeline/map_fold.hpp"
 #include "kstream/pipeline/step_loop.hpp"
@@ -97,11 +98,13 @@ private:
     std::unique_ptr<ClusterQueries> recovery_queries_;
     std::unique_ptr<ClusterQueries> takeover_queries_;
     std::unique_ptr<ClusterQueries> purge_queries_;
+    std::unique_ptr<ClusterQueries> idle_queries_;
     std::unique_ptr<Fold> fold_;
     const TotalsFold* totals_ = nullptr;  // fold_, of a totals loop
     StateDesk* desk_ = nullptr;           // of a totals loop, when somebody can ask
     std::unique_ptr<Takeover> takeover_;
     std::unique_ptr<DeltaPurge> purge_;
+    std::unique_ptr<IdleWatch> idle_;  // of a map loop, when the job asks for it
     std::unique_ptr<StepLoop> loop_;
 
     std::thread thread_;

@@ -1,6 +1,7 @@
 #include "kstream/audit/session.hpp"
 
 #include "audit/session_pass.hpp"
+#include "kstream/codec/delta_batch.hpp"
 #include "kstream/codec/result_record.hpp"
 #include "kstream/codec/spec_hash.hpp"
 
@@ -9,6 +10,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <utility>
 
 namespace kstream::audit {
@@ -283,7 +285,8 @@ Result<void> Session::run_pass(KeyClass keys) {
     Pass pass{.first = !first_,
               .changelog = world_.reader("changelog"),
               .results = world_.reader("results"),
-              .source = SourceFold{job_, *accounts_}};
+              .advances = {},
+              .source = SourceFold{job_, *accounts_, job_.has_windows() ? &pass.advances : nullptr}};
     if (!options_.base.empty()) {
         pass.source.begin_at(base_);
         if (Result<void> loaded = load_base(); !loaded) {
@@ -316,6 +319,11 @@ Result<void> Session::run_round(Pass& pass) {
         first_ = cut;
         if (Result<void> described = describe(cut); !described) {
             return described;
+        }
+    }
+    if (job_.has_windows() && report_.proof != Proof::ledger_only) {
+        if (Result<void> read = read_newer_advances(pass); !read) {
+            return read;
         }
     }
     if (Result<void> read = read_results(pass); !read) {
@@ -407,11 +415,80 @@ Result<void> Session::read_changelog(Pass& pass) {
     return read_until(*pass.changelog, TopicRole::changelog, std::move(*ends),
                       [this, &pass](RecordBatch batch) -> Result<void> {
                           for (const RecordView& record : batch) {
-                              accounts_->take_changelog(record);
+                              if (changelog_key_kind(record.key()) == ChangelogKeyKind::advance) {
+                                  take_advance(pass, record);
+                              } else {
+                                  accounts_->take_changelog(record);
+                              }
                           }
                           halve_while_too_large(pass);
                           return {};
                       });
+}
+
+void Session::take_advance(Pass& pass, const RecordView& record) {
+    if (const Result<void> taken = pass.advances.take(record); !taken) {
+        report_.findings.add(FindingKind::damaged,
+                             fmt::format("changelog partition {}, offset {}",
+                                         record.partition.value, record.record_offset.value),
+                             "an advance of event time", taken.error().message);
+    }
+}
+
+// A state partition that keeps the advances of a source partition may be behind another one at the
+// cut. What it has not applied yet stands in its repartition log: the same step wrote to all.
+Result<void> Session::read_newer_advances(Pass& pass) {
+    const Metas& cut = accounts_->cut();
+    std::map<PartitionId, std::pair<Offset, std::int64_t>> furthest;
+    for (const auto& meta : cut) {
+        for (const SourceProgress& source : meta->sources) {
+            auto& most = furthest.try_emplace(source.partition).first->second;
+            most = std::max(most, std::pair{source.applied, source.watermark});
+        }
+    }
+    Positions from;
+    for (std::size_t q = 0; q < cut.size(); ++q) {
+        const PartitionId keeper{static_cast<std::int32_t>(q)};
+        const bool is_behind = std::ranges::any_of(furthest, [&](const auto& known) {
+            const auto& [partition, most] = known;
+            const auto source = std::ranges::find(cut[q]->sources, partition,
+                                                  &SourceProgress::partition);
+            return keeper_of_advances(partition, job_.state_partitions) == keeper &&
+                   (source == cut[q]->sources.end() ||
+                    std::pair{source->applied, source->watermark} < most);
+        });
+        if (is_behind) {
+            from[keeper] = cut[q]->repartition_position;
+        }
+    }
+    if (from.empty()) {
+        return {};
+    }
+    Result<Positions> ends = ends_of(TopicRole::repartition, Isolation::read_uncommitted);
+    if (!ends) {
+        return std::unexpected(std::move(ends.error()));
+    }
+    std::erase_if(*ends, [&from](const auto& end) { return !from.contains(end.first); });
+    const std::unique_ptr<LogReader> reader = world_.reader("advances");
+    if (Result<void> opened = open(*reader, TopicRole::repartition, from); !opened) {
+        return opened;
+    }
+    DeltaBatch batch;
+    return read_until(
+        *reader, TopicRole::repartition, std::move(*ends),
+        [&](RecordBatch records) -> Result<void> {
+            for (const RecordView& record : records) {
+                if (!decode_delta_batch(record.value(), job_.form(), batch)) {
+                    continue;  // the ledger says it, once the totals are to have applied it
+                }
+                for (const SourceRange& range : batch.header.ranges) {
+                    if (range.from == range.to && range.watermark > range.watermark_before) {
+                        pass.advances.add({range.partition, range.from, range.watermark});
+                    }
+                }
+            }
+            return {};
+        });
 }
 
 Result<void> Session::read_results(Pass& pass) {

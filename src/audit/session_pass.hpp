@@ -1,6 +1,7 @@
 // What the parts of a session share.
 #pragma once
 
+#include "audit/advances.hpp"
 #include "kstream/audit/session.hpp"
 
 #include <memory>
@@ -15,6 +16,7 @@ struct Session::Pass {
     int round = 0;
     std::unique_ptr<LogReader> changelog;
     std::unique_ptr<LogReader> results;
+    Advances advances;
     SourceFold source;
     bool done = false;
     bool saved = false;  // its accounts are in the base file

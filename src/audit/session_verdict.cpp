@@ -129,6 +129,7 @@ Result<void> Session::compare_source(Pass& pass) {
         return {};
     }
     pass.source.compare(cut, report_.findings);
+    pass.advances.compare(cut, report_.findings);
     if (const std::optional<std::string> fewer = pass.source.fewer_records(cut)) {
         const std::optional<bool> compacted = world_.compacted(TopicRole::source);
         if (compacted.value_or(true)) {

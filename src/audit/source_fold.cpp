@@ -1,5 +1,6 @@
 #include "kstream/audit/source_fold.hpp"
 
+#include "audit/advances.hpp"
 #include "kstream/codec/result_record.hpp"
 #include "kstream/codec/state_key.hpp"
 
@@ -29,9 +30,10 @@ bool same_counts(const RecordCounts& a, const RecordCounts& b) {
 
 }  // namespace
 
-SourceFold::SourceFold(const AuditedJob& job, Accounts& accounts)
+SourceFold::SourceFold(const AuditedJob& job, Accounts& accounts, const Advances* advances)
     : job_(job),
       accounts_(accounts),
+      advances_(advances),
       reader_(job.statement ? nullptr : make_record_reader(job.spec)),
       fields_(job.statement ? make_record_fields(job.statement->job().statement) : nullptr) {}
 
@@ -100,15 +102,19 @@ std::vector<Piece> SourceFold::aim(const std::vector<std::optional<Meta>>& cut) 
                     in.watermark = std::max(in.watermark, part.watermark);
                 }
             }
+            if (advances_ != nullptr) {
+                in.next_advance = advances_->next_after(p, Offset{in.lowest.value - 1});
+            }
         }
     }
     return pieces;
 }
 
 // Gives what was read between two edges to each state partition that both are inside of.
-void SourceFold::end_segment(Partition& in) {
+void SourceFold::end_segment(PartitionId p, Partition& in) {
     const Offset begin = in.edges[in.next_edge - 1];
     const Offset end = in.edges[in.next_edge];
+    advance(p, in, Offset{end.value - 1});
     for (Part& part : in.parts) {
         if (part.open && part.from <= begin && end <= part.to) {
             part.counts += in.segment;
@@ -119,6 +125,25 @@ void SourceFold::end_segment(Partition& in) {
     in.segment = {};
     std::ranges::fill(in.segment_sums, Slot{});
     ++in.next_edge;
+}
+
+// A record sees the advances at its own offset: they were made before it came.
+void SourceFold::advance(PartitionId p, Partition& in, Offset up_to) const {
+    if (in.next_advance && *in.next_advance <= up_to) {
+        in.watermark = std::max(in.watermark, advances_->up_to(p, up_to));
+        in.next_advance = advances_->next_after(p, up_to);
+    }
+}
+
+// Advances at the very position may be in it or not; of those that another one there has taken the
+// place of, only the largest is known.
+bool SourceFold::has_watermark(const Part& part, const SourceProgress& source) const {
+    if (part.watermark == source.watermark) {
+        return true;
+    }
+    const std::optional<std::int64_t> last =
+        advances_ == nullptr ? std::nullopt : advances_->at(source.partition, source.applied);
+    return last && part.watermark < source.watermark && source.watermark <= *last;
 }
 
 void SourceFold::fold(RecordBatch records, const LogReader* headers) {
@@ -134,8 +159,9 @@ void SourceFold::fold(RecordBatch records, const LogReader* headers) {
             continue;
         }
         while (record.record_offset >= in->edges[in->next_edge]) {
-            end_segment(*in);
+            end_segment(of, *in);
         }
+        advance(of, *in, record.record_offset);
         fold_one(record, *in, headers);
     }
 }
@@ -230,7 +256,7 @@ Account* SourceFold::account_of(const GroupKey& group, const RecordView& record,
 void SourceFold::arrive() {
     for (auto& [p, in] : partitions_) {
         while (in.next_edge < in.edges.size()) {
-            end_segment(in);
+            end_segment(p, in);
         }
         for (Part& part : in.parts) {
             part.from = part.to;
@@ -258,7 +284,7 @@ void SourceFold::compare(const std::vector<std::optional<Meta>>& cut, Findings& 
                 findings.add(FindingKind::wrong_counts, where(q, source.partition),
                              fmt::format("applied up to offset {} or more", part.from.value),
                              fmt::format("applied up to offset {}", source.applied.value));
-            } else if (part.watermark != source.watermark && job_.event_time() != nullptr) {
+            } else if (job_.event_time() != nullptr && !has_watermark(part, source)) {
                 findings.add(FindingKind::late_wrong, where(q, source.partition),
                              fmt::format("watermark {}", time_text(part.watermark)),
                              fmt::format("watermark {}", time_text(source.watermark)));
@@ -291,10 +317,12 @@ void SourceFold::compare_clock(std::size_t q, const Meta& meta, Findings& findin
         if (part.base != source.base || part.from != source.applied) {
             return;  // that was said, and there is no watermark to compare with
         }
-        of_all = std::min(of_all, part.watermark);
+        const std::int64_t watermark =
+            has_watermark(part, source) ? source.watermark : part.watermark;
+        of_all = std::min(of_all, watermark);
         if (source.partition.value < first_ones) {
             ++opened;
-            of_first = std::min(of_first, part.watermark);
+            of_first = std::min(of_first, watermark);
         }
     }
     if (opened < first_ones) {

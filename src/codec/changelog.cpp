@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <tuple>
 
 namespace kstream {
@@ -15,6 +16,7 @@ namespace kstream {
 namespace {
 
 constexpr char kMetaKeyByte = 0;
+constexpr std::uint8_t kAdvanceFormat = 1;
 
 // Of a total of a job with HAVING.
 void write_published(ByteWriter& writer, bool published) {
@@ -25,6 +27,16 @@ void write_published(ByteWriter& writer, bool published) {
     const std::uint8_t byte = reader.u8();
     published = byte == 1;
     return byte <= 1;
+}
+
+void write_hash(ByteWriter& writer, UInt128 hash) {
+    writer.u64(static_cast<std::uint64_t>(hash >> 64));
+    writer.u64(static_cast<std::uint64_t>(hash));
+}
+
+[[nodiscard]] UInt128 read_hash(ByteReader& reader) {
+    const UInt128 high = reader.u64();
+    return high << 64 | reader.u64();
 }
 
 std::unexpected<Error> bad_record(std::string_view what) {
@@ -89,6 +101,9 @@ Result<ChangelogKeyKind> changelog_key_kind(std::string_view key) {
     }
     if (key.size() > 1 && key.front() == kElementKeyByte) {
         return ChangelogKeyKind::element;
+    }
+    if (key.size() > 1 && key.front() == static_cast<char>(ChangelogKeyKind::advance)) {
+        return ChangelogKeyKind::advance;
     }
     return bad_record("its key is of no kind that this version knows");
 }
@@ -160,6 +175,56 @@ UInt128 state_entry_hash(std::string_view state_key, std::span<const AggregateKi
     return stable_hash(text);
 }
 
+PartitionId keeper_of_advances(PartitionId source, std::uint32_t state_partitions) {
+    return PartitionId{source.value % static_cast<std::int32_t>(state_partitions)};
+}
+
+void append_advance_key(std::string& out, const Advance& advance) {
+    ByteWriter writer{out};
+    writer.u8(static_cast<std::uint8_t>(ChangelogKeyKind::advance));
+    writer.varint(static_cast<std::uint64_t>(advance.partition.value));
+    writer.varint(static_cast<std::uint64_t>(advance.position.value));
+}
+
+void append_advance_value(std::string& out, std::uint64_t transaction, const Advance& advance) {
+    const std::size_t begin = out.size();
+    ByteWriter writer{out};
+    writer.u8(kAdvanceFormat);
+    writer.varint(transaction);
+    write_time(writer, advance.watermark);
+    writer.crc_since(begin);
+}
+
+Result<Advance> decode_advance(std::string_view key, std::string_view value) {
+    std::string_view body;
+    if (!strip_crc(value, body)) {
+        return bad_record("the checksum of an advance does not match");
+    }
+    Advance advance;
+    ByteReader of_key{key.substr(1)};
+    const std::uint64_t partition = of_key.varint();
+    advance.partition = PartitionId{static_cast<std::int32_t>(partition)};
+    advance.position = Offset{static_cast<std::int64_t>(of_key.varint())};
+    ByteReader of_value{body};
+    const bool known = of_value.u8() == kAdvanceFormat;
+    std::ignore = of_value.varint();  // the transaction
+    advance.watermark = read_time(of_value);
+    if (!known || !of_key.at_end() || !of_value.at_end() ||
+        partition > std::numeric_limits<std::int32_t>::max() || advance.position.value < 0 ||
+        advance.watermark < 0) {
+        return bad_record("an advance does not parse");
+    }
+    return advance;
+}
+
+UInt128 advance_hash(const Advance& advance) {
+    std::string text;
+    append_advance_key(text, advance);
+    ByteWriter writer{text};
+    write_time(writer, advance.watermark);
+    return stable_hash(text);
+}
+
 void append_meta_value(std::string& out, const StoredForm& form, const Meta& meta) {
     const std::size_t begin = out.size();
     ByteWriter writer{out};
@@ -181,8 +246,7 @@ void append_meta_value(std::string& out, const StoredForm& form, const Meta& met
     }
     writer.varint(meta.keys);
     format = std::max(format, write_slots(writer, form.kinds, meta.slots));
-    writer.u64(static_cast<std::uint64_t>(meta.state_hash >> 64));
-    writer.u64(static_cast<std::uint64_t>(meta.state_hash));
+    write_hash(writer, meta.state_hash);
     if (has_elements(form.kinds)) {
         writer.varint(meta.last_number);
         format = std::max(format, kStatementFormat);
@@ -191,6 +255,8 @@ void append_meta_value(std::string& out, const StoredForm& form, const Meta& met
         write_time(writer, meta.clock);
         writer.varint(meta.to_close);
         std::ignore = write_slots(writer, form.kinds, meta.retired);
+        writer.varint(meta.advances);
+        write_hash(writer, meta.advances_hash);
     }
     out[begin] = static_cast<char>(format);
     writer.crc_since(begin);
@@ -241,8 +307,7 @@ Result<Meta> decode_meta_value(std::string_view value, const StoredForm& form) {
     }
     meta.keys = reader.varint();
     const bool slots_ok = read_slots(reader, format, form.kinds, meta.slots);
-    meta.state_hash = UInt128{reader.u64()} << 64;
-    meta.state_hash |= reader.u64();
+    meta.state_hash = read_hash(reader);
     const bool numbered = has_elements(form.kinds);
     if (numbered) {
         meta.last_number = reader.varint();
@@ -252,6 +317,8 @@ Result<Meta> decode_meta_value(std::string_view value, const StoredForm& form) {
         meta.clock = read_time(reader);
         meta.to_close = reader.varint();
         retired_ok = read_slots(reader, format, form.kinds, meta.retired) && meta.clock >= kNoTime;
+        meta.advances = reader.varint();
+        meta.advances_hash = read_hash(reader);
     }
     if (!slots_ok || !retired_ok ||
         (!form.event_time && numbered != (format == kStatementFormat)) || !reader.at_end() ||

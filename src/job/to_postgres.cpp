@@ -391,6 +391,15 @@ public:
         return sql;
     }
 
+    // Of a job with windows; rows of the export that are no records.
+    [[nodiscard]] std::string advances() const {
+        return "CREATE TABLE advances AS\n"
+               "SELECT kafka_partition, kafka_offset, kafka_timestamp AS event_time\n"
+               "FROM records WHERE bad_record = 'advance';\n"
+               "CREATE INDEX ON advances (kafka_partition, kafka_offset);\n"
+               "DELETE FROM records WHERE bad_record = 'advance';\n";
+    }
+
     // Event time comes before all else but the record's JSON. Watermarks are over all records that
     // have one, whatever becomes of them.
     [[nodiscard]] std::string judged() const {
@@ -453,8 +462,10 @@ public:
     [[nodiscard]] std::string reached() const {
         return "CREATE TABLE reached AS\n"
                "SELECT CASE WHEN count(*) = count(newest) THEN min(newest) END AS watermark\n"
-               "FROM (SELECT max(event_time) AS newest FROM judged GROUP BY kafka_partition) "
-               "of_partitions;\n";
+               "FROM (SELECT max(event_time) AS newest\n"
+               "      FROM (SELECT kafka_partition, event_time FROM judged\n"
+               "            UNION ALL SELECT kafka_partition, event_time FROM advances) of_all\n"
+               "      GROUP BY kafka_partition) of_partitions;\n";
     }
 
     [[nodiscard]] std::string grouped() const {
@@ -548,9 +559,13 @@ private:
         return "dated" + sql +
                "timed AS MATERIALIZED (\n"
                "  SELECT *,\n"
-               "         max(event_time) OVER (PARTITION BY kafka_partition ORDER BY kafka_offset\n"
-               "                               ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)\n"
-               "           AS watermark,\n"
+               "         greatest(\n"
+               "           max(event_time) OVER (PARTITION BY kafka_partition ORDER BY kafka_offset\n"
+               "                                 ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),\n"
+               "           (SELECT a.event_time FROM advances a\n"
+               "            WHERE a.kafka_partition = dated.kafka_partition\n"
+               "              AND a.kafka_offset <= dated.kafka_offset\n"
+               "            ORDER BY a.kafka_offset DESC LIMIT 1)) AS watermark,\n"
                "         CASE WHEN event_time IS NOT NULL\n"
                "              THEN " +
                window() +
@@ -730,8 +745,7 @@ bool has_script(const Statement& statement) {
     }
     const EventTime& event = *statement.event_time;
     const WindowKind kind = event.window.kind;
-    return kind != WindowKind::hop && kind != WindowKind::session && !event.unique_by &&
-           !event.idle;
+    return kind != WindowKind::hop && kind != WindowKind::session && !event.unique_by;
 }
 
 std::string to_postgres(const Statement& statement, std::string_view export_file) {
@@ -763,6 +777,12 @@ std::string to_postgres(const Statement& statement, std::string_view export_file
         "-- bad_record: why the value is no JSON object; else NULL.\n";
     sql += script.records();
     sql += "\\copy records FROM " + as_string(export_file) + "\n";
+    if (script.has_windows()) {
+        sql +=
+            "-- Partitions in which nothing came, moved on in event time by the job: up to which\n"
+            "-- position, and to when. They are part of what the log says, and of no record.\n";
+        sql += script.advances();
+    }
     sql +=
         "\n-- ==== What becomes of each record ====\n"
         "-- v: fields, k: keys, i: inputs of aggregates. WHERE comes first, then the keys, then\n"
@@ -773,7 +793,7 @@ std::string to_postgres(const Statement& statement, std::string_view export_file
     if (script.has_windows()) {
         sql +=
             "-- watermark: the newest event_time in front of the record in its partition, of all\n"
-            "-- records, filtered and bad ones too. A record is late when its window had ended by\n"
+            "-- records, filtered and bad ones too, and of advances. A record is late when its window had ended by\n"
             "-- then, the grace included. Times are in milliseconds since 1970.\n";
     }
     sql += script.judged();

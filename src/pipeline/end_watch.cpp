@@ -1,22 +1,29 @@
 #include "kstream/pipeline/end_watch.hpp"
 
-#include "kstream/codec/changelog.hpp"
 #include "kstream/planted_bug.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <functional>
-#include <iterator>
 #include <string>
+#include <utility>
 
 namespace kstream {
 
 namespace {
 
-// Meta is the last record of each transaction, so the newest one is near the end. Where a
-// transaction was longer than this, the changelog is read again from its beginning.
-constexpr std::int64_t kTailRecords = 2000;
+// Up to where the totals of that state partition are; none: it has nothing of the partition.
+std::optional<Offset> applied(const std::optional<Meta>& meta, PartitionId partition) {
+    if (!meta) {
+        return std::nullopt;
+    }
+    const auto source =
+        std::ranges::lower_bound(meta->sources, partition, {}, &SourceProgress::partition);
+    return source == meta->sources.end() || source->partition != partition
+               ? std::nullopt
+               : std::optional{source->applied};
+}
 
 PartitionId number(std::size_t index) {
     return PartitionId{static_cast<std::int32_t>(index)};
@@ -25,7 +32,7 @@ PartitionId number(std::size_t index) {
 }  // namespace
 
 EndWatch::EndWatch(const Job& job, ClusterQueries& queries, LogReader& reader)
-    : job_(job), question_(queries), reader_(reader), changelogs_(job.identity.state_partitions) {}
+    : job_(job), question_(queries), metas_(job, reader) {}
 
 Result<bool> EndWatch::advance(Duration wait) {
     Result<bool> done = false;
@@ -45,12 +52,12 @@ Result<bool> EndWatch::advance(Duration wait) {
             }
             break;
         case Stage::take_start:
-            done = take_bound(Query::Kind::log_start, &Changelog::start);
+            done = take_bound(Query::Kind::log_start, starts_);
             break;
         case Stage::take_stable:
-            done = take_bound(Query::Kind::log_end, &Changelog::stable);
+            done = take_bound(Query::Kind::log_end, stable_);
             if (done && *done) {
-                if (Result<void> opened = open_tails(); !opened) {
+                if (Result<void> opened = metas_.open(starts_, stable_); !opened) {
                     return std::unexpected(std::move(opened.error()));
                 }
             }
@@ -105,7 +112,7 @@ Result<bool> EndWatch::take_ends(TopicRole topic, Isolation isolation, std::vect
     query.isolation = isolation;
     const std::size_t count = topic == TopicRole::source
                                   ? static_cast<std::size_t>(source_partitions_)
-                                  : changelogs_.size();
+                                  : metas_.newest().size();
     for (std::size_t i = 0; i < count; ++i) {
         query.partitions.push_back(number(i));
     }
@@ -142,8 +149,8 @@ std::vector<Offset> EndWatch::held_of_source() const {
     std::vector<Offset> held;
     for (std::size_t p = 0; p < ends_.size(); ++p) {
         Offset most;
-        for (const Changelog& log : changelogs_) {
-            most = std::max(most, log.applied.at(number(p)));
+        for (const std::optional<Meta>& meta : metas_.newest()) {
+            most = std::max(most, applied(meta, number(p)).value());
         }
         held.push_back(most);
     }
@@ -152,7 +159,9 @@ std::vector<Offset> EndWatch::held_of_source() const {
 
 std::vector<Offset> EndWatch::held_of_repartition() const {
     std::vector<Offset> held;
-    std::ranges::transform(changelogs_, std::back_inserter(held), &Changelog::repartition_position);
+    for (const std::optional<Meta>& meta : metas_.newest()) {
+        held.push_back(meta.value().repartition_position);
+    }
     return held;
 }
 
@@ -213,85 +222,34 @@ Error EndWatch::open_transaction() const {
                        "has ended");
 }
 
-Result<bool> EndWatch::take_bound(Query::Kind kind, Offset Changelog::* into) {
-    Query query;
-    query.kind = kind;
-    query.topic = TopicRole::changelog;
-    query.isolation = Isolation::read_committed;
-    for (std::size_t q = 0; q < changelogs_.size(); ++q) {
-        query.partitions.push_back(number(q));
-    }
+Result<bool> EndWatch::take_bound(Query::Kind kind, std::vector<OffsetAnswer>& into) {
     QueryAnswer answer;
-    Result<bool> there = ask(std::move(query), answer);
-    for (std::size_t q = 0; q < answer.offsets.size(); ++q) {
-        changelogs_[q].*into = answer.offsets[q].of_log();
-    }
+    Result<bool> there = ask(metas_.bound(kind), answer);
+    into = std::move(answer.offsets);
     return there;
 }
 
-Result<void> EndWatch::open_tails() {
-    for (std::size_t q = 0; q < changelogs_.size(); ++q) {
-        Changelog& log = changelogs_[q];
-        log.from = std::max(log.start, Offset{log.stable.value - kTailRecords});
-        if (auto opened = reader_.open(TopicRole::changelog, number(q), log.from); !opened) {
-            return opened;
-        }
-    }
-    return {};
-}
-
 Result<bool> EndWatch::watch(Duration wait) {
-    Result<RecordBatch> batch = reader_.poll(TopicRole::changelog, wait);
-    if (!batch) {
-        if (batch.error().disposition == Disposition::stop) {
-            return std::unexpected(std::move(batch.error()));
+    if (const Result<bool> read = metas_.poll(wait); !read) {
+        if (read.error().disposition == Disposition::stop) {
+            return read;
         }
         return false;
     }
-    for (const RecordView& record : *batch) {
-        if (record.key() != meta_key() || record.is_tombstone()) {
-            continue;
-        }
-        Result<Meta> meta = decode_meta_value(record.value(), job_.form());
-        if (!meta) {
-            return std::unexpected(std::move(meta.error()));
-        }
-        Changelog& log = changelogs_[static_cast<std::size_t>(record.partition.value)];
-        log.seen = true;
-        log.repartition_position = meta->repartition_position;
-        log.to_close = meta->to_close;
-        for (const SourceProgress& source : meta->sources) {
-            log.applied[source.partition] = source.applied;
-        }
-    }
-    for (std::size_t q = 0; q < changelogs_.size(); ++q) {
-        Changelog& log = changelogs_[q];
-        if (!log.seen && log.from > log.start &&
-            reader_.position(TopicRole::changelog, number(q)) >= log.stable) {
-            if (auto opened = read_further_back(number(q), log); !opened) {
-                return std::unexpected(std::move(opened.error()));
-            }
-        }
-    }
-    const auto is_reached = [this](const Changelog& log) { return reached(log); };
-    return planted(PlantedBug::end_in_one_partition) ? std::ranges::any_of(changelogs_, is_reached)
-                                                     : std::ranges::all_of(changelogs_, is_reached);
+    const auto is_reached = [this](const std::optional<Meta>& meta) { return reached(meta); };
+    return planted(PlantedBug::end_in_one_partition)
+               ? std::ranges::any_of(metas_.newest(), is_reached)
+               : std::ranges::all_of(metas_.newest(), is_reached);
 }
 
-Result<void> EndWatch::read_further_back(PartitionId partition, Changelog& log) {
-    reader_.close(TopicRole::changelog, partition);
-    log.from = log.start;
-    return reader_.open(TopicRole::changelog, partition, log.from);
-}
-
-bool EndWatch::reached(const Changelog& log) const {
+bool EndWatch::reached(const std::optional<Meta>& meta) const {
     for (std::size_t p = 0; p < ends_.size(); ++p) {
-        const auto applied = log.applied.find(number(p));
-        if (applied == log.applied.end() || applied->second < ends_[p]) {
+        const std::optional<Offset> of = applied(meta, number(p));
+        if (!of || *of < ends_[p]) {
             return false;
         }
     }
-    return log.to_close == 0;
+    return meta && meta->to_close == 0;
 }
 
 }  // namespace kstream

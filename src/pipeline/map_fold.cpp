@@ -208,10 +208,11 @@ Result<void> MapFold::fold_windowed(const RecordView& record, std::int64_t water
 // By the record that was read last: its time counts whatever else is wrong with it, and before
 // WHERE is asked, so that a watermark is of the log and not of the job. The watermark before it.
 std::int64_t MapFold::move_clock(PartitionId partition) {
-    SourceMark& next = clock(partition).next;
-    const std::int64_t before = next.watermark;
+    Clock& of = clock(partition);
+    const std::int64_t before = of.next.watermark;
     if (const std::optional<std::int64_t> time = reader_->event_time()) {
-        next.watermark = std::max(before, *time);
+        of.next = {.watermark = std::max(before, *time), .idle = false};
+        ++of.timed;
     }
     return before;
 }
@@ -545,9 +546,28 @@ BatchHeader MapFold::header(BatchKind kind, const Step& step) const {
     return header;
 }
 
+void MapFold::say_in(const Step& step) {
+    for (const StepRange& range : step.ranges) {
+        const auto index = static_cast<std::size_t>(range.partition.value);
+        if (index >= clocks_.size() || !clocks_[index].to_say) {
+            continue;
+        }
+        Clock& of = clocks_[index];
+        of.said = std::exchange(of.to_say, std::nullopt);
+        const SourceMark& said = *of.said;
+        if (range.from != range.to && !planted(PlantedBug::advance_among_records)) {
+            of.said.reset();
+            continue;
+        }
+        counters_.idle_advances += said.watermark > of.next.watermark ? 1U : 0U;
+        of.next = {.watermark = std::max(of.next.watermark, said.watermark), .idle = said.idle};
+    }
+}
+
 // P2: at least one batch record to every partition, so that each sees one unbroken chain of ranges.
 Result<void> MapFold::seal(Step& step) {
     ++step_;
+    say_in(step);
     const BatchHeader head = header(BatchKind::step, step);
     flight_oldest_ms_ = head.oldest_timestamp_ms;
     const auto over = [this](ElementOwner owner) {
@@ -702,6 +722,7 @@ void MapFold::write_batches(BatchHeader head, PartitionId to, std::span<const st
 void MapFold::committed(std::int64_t now_wall_ms) {
     for (Clock& one : clocks_) {
         one.committed = one.sealed;
+        one.said.reset();
     }
     if (flight_oldest_ms_ >= 0) {
         counters_.append_to_commit_seconds.record(
@@ -754,14 +775,38 @@ void MapFold::undo_in_flight() {
         if (!planted(PlantedBug::watermark_not_taken_back)) {
             one.next = one.sealed = one.committed;
         }
+        if (one.said && !one.to_say) {
+            one.to_say = one.said;
+        }
+        one.said.reset();
     }
 }
 
 void MapFold::resume(PartitionId partition, const SourceMark& mark) {
     if (job_.event_time() != nullptr) {
         const SourceMark known = planted(PlantedBug::watermark_forgotten) ? SourceMark{} : mark;
-        clock(partition) = {known, known, known};
+        clock(partition) = {known, known, known, 0, {}, {}};
     }
+}
+
+MapFold::Activity MapFold::activity(PartitionId partition) const {
+    const auto index = static_cast<std::size_t>(partition.value);
+    return index < clocks_.size() ? Activity{clocks_[index].committed, clocks_[index].timed}
+                                  : Activity{};
+}
+
+void MapFold::say(PartitionId partition, const SourceMark& mark) {
+    clock(partition).to_say = mark;
+}
+
+std::vector<PartitionId> MapFold::more_to_write() const {
+    std::vector<PartitionId> partitions;
+    for (std::size_t i = 0; i < clocks_.size(); ++i) {
+        if (clocks_[i].to_say) {
+            partitions.push_back(PartitionId{static_cast<std::int32_t>(i)});
+        }
+    }
+    return partitions;
 }
 
 std::int64_t MapFold::watermark(PartitionId partition) const {
@@ -771,9 +816,14 @@ std::int64_t MapFold::watermark(PartitionId partition) const {
 
 std::optional<SourceMark> MapFold::sealed_mark(PartitionId partition) const {
     const auto index = static_cast<std::size_t>(partition.value);
-    return job_.event_time() == nullptr ? std::nullopt
-           : index < clocks_.size()     ? std::optional{clocks_[index].sealed}
-                                        : std::optional{SourceMark{}};
+    if (job_.event_time() == nullptr || index >= clocks_.size()) {
+        return job_.event_time() == nullptr ? std::nullopt : std::optional{SourceMark{}};
+    }
+    SourceMark mark = clocks_[index].sealed;
+    if (mark.idle && planted(PlantedBug::advance_not_in_metadata)) {
+        mark.watermark = clocks_[index].committed.watermark;
+    }
+    return mark;
 }
 
 void MapFold::drop(std::span<const PartitionId> partitions) {

@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 namespace kstream {
 
@@ -35,6 +37,7 @@ MapTakeover::MapTakeover(const Job& job, StartPolicy from, ClusterQueries& queri
 
 void MapTakeover::forget(PartitionId partition, bool, int) {
     doubts_.erase(partition);
+    to_join_.erase(partition);
 }
 
 void MapTakeover::forget_round() {
@@ -47,6 +50,11 @@ void MapTakeover::forget_round() {
     changelog_ = Range{};
     repartition_ = Range{};
     chain_end_.clear();
+    to_join_.clear();
+    if (metas_) {
+        metas_->close();
+        metas_.reset();
+    }
 }
 
 Result<bool> MapTakeover::run_stage(int stage, std::vector<ReadyPartition>& ready) {
@@ -79,6 +87,12 @@ Result<bool> MapTakeover::run_stage(int stage, std::vector<ReadyPartition>& read
             return settle_chained(ready);
         case Stage::resolve_from:
             return resolve_from(ready);
+        case Stage::join_start:
+            return take_bound(Query::Kind::log_start, changelog_starts_);
+        case Stage::join_end:
+            return begin_to_join();
+        case Stage::join:
+            return join(ready);
         case Stage::gather:
         case Stage::end:
             break;
@@ -172,14 +186,30 @@ Result<bool> MapTakeover::settle_known(std::vector<ReadyPartition>& ready) {
         }
         if (*there) {
             const OffsetMark mark = asked.mark.value_or(OffsetMark{});
-            ready.push_back({.partition = partition,
-                             .position = *asked.committed,
-                             .step = mark.step,
-                             .mark = mark.source.value_or(SourceMark{})});
+            settle({.partition = partition,
+                    .position = *asked.committed,
+                    .step = mark.step,
+                    .mark = mark.source.value_or(SourceMark{})},
+                   ready);
         }
-        entry = active_.erase(entry);
+        entry = to_join_.contains(partition) ? std::next(entry) : active_.erase(entry);
     }
     return true;
+}
+
+// Where the partition begins is known; it may have to join before it is read.
+void MapTakeover::settle(ReadyPartition known, std::vector<ReadyPartition>& ready) {
+    if (has_to_join(known.partition, known.mark)) {
+        to_join_.emplace(known.partition, known);
+    } else {
+        ready.push_back(known);
+    }
+}
+
+bool MapTakeover::has_to_join(PartitionId partition, const SourceMark& mark) const {
+    return job_.has_windows() && mark.watermark == kNoTime &&
+           partition.value >= static_cast<std::int32_t>(job_.identity.initial_source_partitions) &&
+           !planted(PlantedBug::new_partition_pulls_back);
 }
 
 // ---- partitions without a committed offset -----------------------------------------------------
@@ -296,6 +326,10 @@ Result<bool> MapTakeover::settle_chained(std::vector<ReadyPartition>& ready) {
     for (auto entry = active_.begin(); entry != active_.end();) {
         const auto& [partition, asked] = *entry;
         const auto chained = chain_end_.find(partition);
+        if (to_join_.contains(partition)) {
+            ++entry;
+            continue;
+        }
         if (chained == chain_end_.end() || planted(PlantedBug::chain_end_ignored)) {
             ++entry;
             continue;
@@ -311,11 +345,12 @@ Result<bool> MapTakeover::settle_chained(std::vector<ReadyPartition>& ready) {
                 "no committed offset, but the totals know the partition: resuming where its "
                 "chain ends",
                 {{"partition", std::int64_t{partition.value}}, {"position", end.position.value}});
-            ready.push_back({.partition = partition,
-                             .position = end.position,
-                             .mark = {.watermark = end.watermark}});
+            settle({.partition = partition,
+                    .position = end.position,
+                    .mark = {.watermark = end.watermark}},
+                   ready);
         }
-        entry = active_.erase(entry);
+        entry = to_join_.contains(partition) ? std::next(entry) : active_.erase(entry);
     }
     return true;
 }
@@ -329,24 +364,25 @@ Result<bool> MapTakeover::resolve_from(std::vector<ReadyPartition>& ready) {
         query.topic = TopicRole::source;
         query.isolation = Isolation::read_committed;
         query.timestamp_ms = from_.timestamp_ms;
-        query.partitions = active_partitions();
-        Result<bool> there = ask(std::move(query), answer);
-        if (!there || !*there) {
-            return there;
+        for (const auto& entry : active_) {
+            if (!to_join_.contains(entry.first)) {
+                query.partitions.push_back(entry.first);
+            }
+        }
+        if (!query.partitions.empty()) {
+            Result<bool> there = ask(std::move(query), answer);
+            if (!there || !*there) {
+                return there;
+            }
         }
     }
     for (const auto& [partition, asked] : active_) {
+        if (to_join_.contains(partition)) {
+            continue;
+        }
         Offset base = asked.input_start;
         const bool added_later =
             partition.value >= static_cast<std::int32_t>(job_.identity.initial_source_partitions);
-        if (added_later && job_.has_windows()) {
-            return fail(ExitCode::identity,
-                        fmt::format("topic {} has a new partition {}, and the windows of this job "
-                                    "are those of the {} partitions that it began with",
-                                    job_.spec.source_topic, partition.value,
-                                    job_.identity.initial_source_partitions),
-                        "run `kstream reset` to begin again with all partitions");
-        }
         if (added_later && planted(PlantedBug::added_partition_from_end)) {
             base = asked.input_end;
         }
@@ -357,10 +393,79 @@ Result<bool> MapTakeover::resolve_from(std::vector<ReadyPartition>& ready) {
         }
         log_.write(LogLevel::info, "partition opened",
                    {{"partition", std::int64_t{partition.value}}, {"base", base.value}});
-        ready.push_back({.partition = partition, .position = base, .open = true});
+        ready.push_back({.partition = partition,
+                         .position = base,
+                         .open = true,
+                         .joins = has_to_join(partition, SourceMark{})});
     }
-    active_.clear();
+    std::erase_if(active_, [this](const auto& entry) { return !to_join_.contains(entry.first); });
     return true;
+}
+
+// ---- partitions that join ----------------------------------------------------------------------
+
+Result<bool> MapTakeover::take_bound(Query::Kind kind, std::vector<OffsetAnswer>& into) {
+    if (!metas_) {
+        metas_.emplace(job_, reader_);
+    }
+    QueryAnswer answer;
+    Result<bool> there = ask(metas_->bound(kind), answer);
+    into = std::move(answer.offsets);
+    return there;
+}
+
+Result<bool> MapTakeover::begin_to_join() {
+    Result<bool> there = take_bound(Query::Kind::log_end, changelog_ends_);
+    if (!there || !*there) {
+        return there;
+    }
+    if (Result<void> opened = metas_->open(changelog_starts_, changelog_ends_); !opened) {
+        return std::unexpected(std::move(opened.error()));
+    }
+    return true;
+}
+
+// Waits until all state partitions have applied the open steps. From then on no clock goes on
+// before these partitions do.
+Result<bool> MapTakeover::join(std::vector<ReadyPartition>& ready) {
+    const Result<bool> read = metas_->poll(Duration::zero());
+    if (!read && read.error().disposition == Disposition::stop) {
+        return read;
+    }
+    const std::optional<std::int64_t> clock = largest_clock();
+    if (!clock) {
+        return check_patience(read.value_or(false));
+    }
+    for (auto& [partition, joins] : to_join_) {
+        // As long as no window has closed there is nothing that it could be late for.
+        if (*clock != kNoTime) {
+            joins.join_at = *clock;
+        }
+        log_.write(LogLevel::info, "partition joins",
+                   {{"partition", std::int64_t{partition.value}}, {"watermark", *clock}});
+        ready.push_back(joins);
+        active_.erase(partition);
+    }
+    to_join_.clear();
+    return true;
+}
+
+// None while one of the state partitions does not know of all that join.
+std::optional<std::int64_t> MapTakeover::largest_clock() const {
+    std::int64_t largest = kNoTime;
+    for (const std::optional<Meta>& meta : metas_->newest()) {
+        const bool knows_all =
+            meta && std::ranges::all_of(to_join_, [&meta](const auto& joins) {
+                return std::ranges::binary_search(meta->sources, joins.first, {},
+                                                  &SourceProgress::partition);
+            });
+        if (knows_all) {
+            largest = std::max(largest, meta->clock);
+        } else if (!planted(PlantedBug::joined_too_early)) {
+            return std::nullopt;
+        }
+    }
+    return largest;
 }
 
 }  // namespace kstream

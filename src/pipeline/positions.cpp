@@ -46,11 +46,14 @@ bool Positions::take_over(const ReadyPartition& ready) {
     if (t.revoking) {
         return false;
     }
-    enter_phase(t.phase, ready.open ? PartitionEvent::ready_unread : PartitionEvent::ready,
+    const bool flows = !ready.open && !ready.join_at;
+    enter_phase(t.phase, flows ? PartitionEvent::ready : PartitionEvent::ready_unread,
                 kPartitionTransitions);
     t.committed = t.sealed = t.next = ready.position;
     t.committed_step = ready.step;
-    return !ready.open;
+    t.joins = ready.joins;
+    t.joining = ready.join_at.has_value();
+    return flows;
 }
 
 std::vector<PartitionId> Positions::forget() {
@@ -87,12 +90,15 @@ void Positions::follow(const RecordSource& source) {
     }
 }
 
-std::vector<StepRange> Positions::unsealed(std::optional<PartitionId> also) const {
+std::vector<StepRange> Positions::unsealed(std::span<const PartitionId> also) const {
     std::vector<StepRange> ranges;
     for (std::size_t i = 0; i < tracks_.size(); ++i) {
         const Track& t = tracks_[i];
         KSTREAM_CHECK(t.sealed == t.committed, "no step is in flight, so all sealed is committed");
-        if (t.next > t.sealed || (also == number(i) && t.phase == PartitionPhase::active)) {
+        const bool asked_for =
+            t.phase == PartitionPhase::active ? std::ranges::binary_search(also, number(i))
+                                              : t.joining && !t.revoking;
+        if (t.next > t.sealed || asked_for) {
             ranges.push_back({number(i), t.sealed, t.next, next_step(t)});
         }
     }
@@ -103,6 +109,9 @@ std::vector<StepRange> Positions::unopened() const {
     std::vector<StepRange> ranges;
     for (const PartitionId partition : in(PartitionPhase::opening)) {
         const Track& t = tracks_[static_cast<std::size_t>(partition.value)];
+        if (t.joining) {
+            continue;
+        }
         ranges.push_back({partition, t.committed, t.committed, next_step(t)});
     }
     return ranges;
@@ -114,18 +123,30 @@ void Positions::seal(std::span<const StepRange> ranges) {
     }
 }
 
-std::vector<PartitionPosition> Positions::commit(std::span<const StepRange> ranges, bool open) {
-    std::vector<PartitionPosition> opened;
+Positions::Opened Positions::commit(std::span<const StepRange> ranges, bool open) {
+    Opened opened;
     for (const StepRange& range : ranges) {
         Track& t = track(range.partition);
         t.committed = range.to;
         t.committed_step = range.step;
-        if (open &&
-            !(planted(PlantedBug::release_at_revoke) && t.phase != PartitionPhase::opening)) {
-            enter_phase(t.phase, PartitionEvent::opened, kPartitionTransitions);
-            if (!t.revoking) {
-                opened.push_back({range.partition, range.to});
+        if ((!open && !t.joining) ||
+            (planted(PlantedBug::release_at_revoke) && t.phase != PartitionPhase::opening)) {
+            continue;
+        }
+        if (t.joins) {
+            enter_phase(t.phase, PartitionEvent::in_doubt, kPartitionTransitions);
+            const bool revoking = t.revoking;
+            t = fresh(t.phase);
+            t.revoking = revoking;
+            if (!revoking) {
+                opened.to_join.push_back(range.partition);
             }
+            continue;
+        }
+        enter_phase(t.phase, PartitionEvent::opened, kPartitionTransitions);
+        t.joining = false;
+        if (!t.revoking) {
+            opened.flowing.push_back({range.partition, range.to});
         }
     }
     return opened;
@@ -186,10 +207,11 @@ bool Positions::agree_with(const QueryAnswer& committed) const {
         if (t.revoking) {
             return true;
         }
-        if (t.phase == PartitionPhase::opening) {
+        if (t.phase == PartitionPhase::opening && !t.joining) {
             return !of.offset;
         }
-        return t.phase != PartitionPhase::active || is_at(of, t.committed, t.committed_step);
+        return (t.phase != PartitionPhase::active && !t.joining) ||
+               is_at(of, t.committed, t.committed_step);
     });
 }
 

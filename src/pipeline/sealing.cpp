@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace kstream {
 
@@ -47,7 +48,8 @@ Result<void> Sealing::submit_if_due(Leaving leaving) {
         return {};
     }
     look_for_control_records(now, !parts_.filling.empty() || leaving.all);
-    step.ranges = parts_.positions.unsealed(leaves ? std::nullopt : parts_.fold.more_to_write());
+    step.ranges = parts_.positions.unsealed(leaves ? std::vector<PartitionId>{}
+                                                   : parts_.fold.more_to_write());
     return step.ranges.empty() ? Result<void>{} : submit(std::move(step), false);
 }
 

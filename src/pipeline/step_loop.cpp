@@ -63,10 +63,14 @@ void StepLoop::step_committed(StepEvent event) {
     report_.committed(step_, took);
     recovery_.committed();
     fold_.committed(ports_.clock.wall_ms());
-    const auto opened = positions_.commit(step_.ranges(), step_.opens());
+    const Positions::Opened opened = positions_.commit(step_.ranges(), step_.opens());
     step_.on(event);
-    if (!opened.empty()) {
-        ports_.source.start(opened);
+    if (!opened.flowing.empty()) {
+        ports_.source.start(opened.flowing);
+    }
+    if (!opened.to_join.empty()) {
+        fold_.drop(opened.to_join);
+        takeover_.begin(opened.to_join);
     }
 }
 
@@ -281,6 +285,9 @@ Result<void> StepLoop::advance_takeover() {
     for (ReadyPartition& ready : ready_) {
         ready.open = ready.open && !planted(PlantedBug::open_step_left_out);
         fold_.resume(ready.partition, ready.mark);
+        if (ready.join_at) {
+            fold_.say(ready.partition, {.watermark = *ready.join_at});
+        }
         if (positions_.take_over(ready)) {
             start.push_back({ready.partition, ready.position});
         }

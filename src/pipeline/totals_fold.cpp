@@ -235,21 +235,21 @@ bool TotalsFold::full() const {
 }
 
 // One partition after the other: each that takes part in a step writes a meta record.
-std::optional<PartitionId> TotalsFold::more_to_write() const {
+std::vector<PartitionId> TotalsFold::more_to_write() const {
     const auto more = std::ranges::find_if(states_, [](const auto& entry) {
         return entry.second->has_again() || entry.second->has_to_close();
     });
-    return more == states_.end() ? std::nullopt : std::optional{more->first};
+    return more == states_.end() ? std::vector<PartitionId>{} : std::vector{more->first};
 }
 
 Result<void> TotalsFold::seal(Step& step) {
     in_flight_.clear();
-    const std::optional<PartitionId> more = more_to_write();
+    const std::vector<PartitionId> more = more_to_write();
     std::uint64_t closed_keys = config_.max_closed_keys;
     std::size_t closed_bytes = config_.max_closed_bytes;
     for (const StepRange& range : step.ranges) {
         TotalsState& state = *states_.at(range.partition);
-        if (range.partition == more) {
+        if (std::ranges::binary_search(more, range.partition)) {
             state.fill_again(config_.max_again_keys, config_.max_again_bytes);
         }
         state.close(closed_keys, closed_bytes);

@@ -52,6 +52,7 @@ TotalsState::TotalsState(const Job& job, PartitionId partition, std::uint32_t ma
     if (windows_) {
         KSTREAM_CHECK(!sets_.any(), "sets of windows are refused with the statement");
         grace_ = job.event_time()->grace;
+        first_start_ = windows_->pane(0).start;
         final_only_ = job.event_time()->emit == job::Emit::final_only;
         for (std::size_t i = 0; i < width(); ++i) {
             const bool summed = retracts(job.kinds[i]);
@@ -111,6 +112,14 @@ Result<void> TotalsState::restore(std::string_view key, std::string_view value) 
     }
     if (*kind == ChangelogKeyKind::element) {
         return sets_.restore(key, value);
+    }
+    if (*kind == ChangelogKeyKind::advance) {
+        const Result<Advance> advance = decode_advance(key, value);
+        if (!advance) {
+            return std::unexpected(advance.error());
+        }
+        note_advance(*advance);
+        return {};
     }
     scratch_.clear();
     bool is_published = false;
@@ -202,6 +211,11 @@ Result<void> TotalsState::finish_restore() {
     if (merged_ != meta.slots || hash_ != meta.state_hash) {
         return broken("the restored totals do not have the sum or the hash that meta states");
     }
+    if (advances_.count != meta.advances || advances_.hash != meta.advances_hash) {
+        return broken(fmt::format("meta counts {} advances of event time, the changelog has {}{}",
+                                  meta.advances, advances_.count,
+                                  advances_.count == meta.advances ? " others" : ""));
+    }
     sources_ = meta.sources;
     transaction_ = meta.transaction;
     if (windows_) {
@@ -276,12 +290,61 @@ void TotalsState::apply_ranges(const BatchHeader& header) {
             sources_.insert(at, std::move(opened));
             continue;
         }
+        if (range.from == range.to && range.watermark > range.watermark_before) {
+            keep_advance(range);
+        }
         at->applied = range.to;
         at->counts += range.counts;
         at->watermark = range.watermark;
         for (std::size_t i = 0; i < width(); ++i) {
             merge_slot(job_.kinds[i], at->slots[i], range.slots[i]);
         }
+    }
+}
+
+// A position that is known comes last of its source partition, in the log as here.
+void TotalsState::note_advance(const Advance& advance) {
+    const auto at =
+        std::ranges::lower_bound(advances_.newest, advance.partition, {}, &Advance::partition);
+    advances_.hash += advance_hash(advance);
+    if (at == advances_.newest.end() || at->partition != advance.partition) {
+        advances_.newest.insert(at, advance);
+        ++advances_.count;
+        return;
+    }
+    if (at->position == advance.position) {
+        advances_.hash -= advance_hash(*at);
+    } else {
+        ++advances_.count;
+    }
+    *at = advance;
+}
+
+// One in which nothing was read, and the watermark has moved.
+void TotalsState::keep_advance(const SourceRange& range) {
+    if (keeper_of_advances(range.partition, job_.identity.state_partitions) != partition_ ||
+        planted(PlantedBug::advance_not_logged)) {
+        return;
+    }
+    const Advance advance{range.partition, range.from, range.watermark};
+    note_advance(advance);
+    const auto same = std::ranges::find_if(filling_.advances, [&advance](const Advance& one) {
+        return one.partition == advance.partition && one.position == advance.position;
+    });
+    if (same != filling_.advances.end()) {
+        *same = advance;
+    } else {
+        filling_.advances.push_back(advance);
+    }
+}
+
+void TotalsState::seal_advances(OutputBatch& out) {
+    for (const Advance& advance : filling_.advances) {
+        key_.clear();
+        append_advance_key(key_, advance);
+        value_.clear();
+        append_advance_value(value_, transaction_, advance);
+        out.append(TopicRole::changelog, partition_, key_, value_);
     }
 }
 
@@ -295,10 +358,25 @@ Result<void> TotalsState::check_new(std::string_view state_key) {
                     "what is committed stands; more partitions take more keys: 'kstream reset', "
                     "then 'kstream create-topics --partitions N' with a larger N");
     }
-    if (!decode_state_key(state_key, job_.key_shape(), group_)) {
+    if (!decode_state_key(state_key, job_.key_shape(), group_) ||
+        (windows_ && !may_be_window(*group_.window_start))) {
         return broken("a state key that this job cannot have made");
     }
     return {};
+}
+
+// Whether a record can have a time in a window that begins there. Before any end is reckoned: of a
+// start that somebody has made up it may be beyond all numbers.
+bool TotalsState::may_be_window(std::int64_t start) {
+    const bool asked_before =
+        start == last_window_.start && last_window_.start != last_window_.end;
+    if (!asked_before && (start < first_start_ || start > expr::kMaxTime)) {
+        return false;
+    }
+    if (!asked_before) {
+        last_window_ = windows_->pane(start);
+    }
+    return last_window_.start == start;
 }
 
 // The key's place, after its slots were saved for the case that the layer is taken back.
@@ -387,7 +465,8 @@ Result<void> TotalsState::apply_delta(std::string_view state_key, std::span<cons
 // Of what the map loop has accepted none is of a closed window (docs/adr/0057 has the proof), so
 // the log is not what it was, or there is a bug.
 Result<void> TotalsState::check_open(std::string_view state_key) {
-    if (!decode_state_key(state_key, job_.key_shape(), group_)) {
+    if (!decode_state_key(state_key, job_.key_shape(), group_) ||
+        !may_be_window(*group_.window_start)) {
         return broken("a state key that this job cannot have made");
     }
     const std::int64_t end = end_of(state_key);
@@ -547,6 +626,8 @@ void TotalsState::begin_layer(Layer& layer) const {
     layer.clock_before = clock_;
     layer.to_close_before = to_close_;
     layer.retired_before = retired_;
+    layer.advances.clear();
+    layer.advances_before = advances_;
 }
 
 Meta TotalsState::meta(Offset position) const {
@@ -565,6 +646,8 @@ Meta TotalsState::meta(Offset position) const {
         meta.clock = clock_;
         meta.to_close = to_close_;
         meta.retired = retired_;
+        meta.advances = advances_.count;
+        meta.advances_hash = advances_.hash;
     }
     return meta;
 }
@@ -661,6 +744,7 @@ void TotalsState::seal(Offset position, OutputBatch& out) {
         seal_key(i, headers, out);
     }
     hash_ += sets_.seal(transaction_, filling_.sets, out);
+    seal_advances(out);
     // P9: meta comes last, so that whoever sees it has seen all of its transaction.
     value_.clear();
     append_meta_value(value_, job_.form(), meta(position));
@@ -763,6 +847,7 @@ void TotalsState::undo(Layer& layer) {
     clock_ = layer.clock_before;
     to_close_ = layer.to_close_before;
     retired_ = layer.retired_before;
+    advances_ = layer.advances_before;
 }
 
 void TotalsState::undo_filling() {

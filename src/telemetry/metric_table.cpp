@@ -165,6 +165,9 @@ const auto kLoopMetrics = std::to_array<MetricOf<Loop>>({
     {{"kstream_closed_keys_total", counter, kLoopLabels,
       "Keys of windows that were closed, each with its final result", "keys_closed"},
      fold<&FoldStatus::keys_closed>},
+    {{"kstream_idle_advances_total", counter, kLoopLabels,
+      "Source partitions without records, moved on in event time", "idle_advances"},
+     fold<&FoldStatus::idle_advances>},
     {{"kstream_sets_over", gauge, kLoopLabels,
       "Keys' count(DISTINCT x) and percentile_disc with more different values than "
       "--max-distinct: these are NULL",

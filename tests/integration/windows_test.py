@@ -51,8 +51,25 @@ class Recount:
     offsets: dict[int, int] = field(default_factory=dict)
     bad: int = 0
     filtered: int = 0
+    partitions: int = PARTITIONS
+    log: list[tuple[int, dict | None]] = field(default_factory=list)
+
+    def advanced(self, advances: list[tuple[int, int, int]]) -> Recount:
+        """The same log, where the job has moved partitions on: partition, offset, to when."""
+        again = Recount(partitions=self.partitions)
+        left = sorted(advances)
+        for partition, record in self.log:
+            offset = again.offsets.get(partition, -1) + 1
+            for one in [one for one in left if one[0] == partition and one[1] <= offset]:
+                again.clocks[partition] = max(again.clocks.get(partition, 0), one[2])
+                left.remove(one)
+            again.add(partition, record)
+        for partition, _, watermark in left:
+            again.clocks[partition] = max(again.clocks.get(partition, 0), watermark)
+        return again
 
     def add(self, partition: int, record: dict | None) -> None:
+        self.log.append((partition, record))
         offset = self.offsets[partition] = self.offsets.get(partition, -1) + 1
         if record is None:
             self.bad += 1  # no JSON
@@ -68,7 +85,7 @@ class Recount:
             self.rows.setdefault((record["k"], start), Row()).add(record["v"])
 
     def watermark(self) -> int:
-        return min(self.clocks.values()) if len(self.clocks) == PARTITIONS else -1
+        return min(self.clocks.values()) if len(self.clocks) == self.partitions else -1
 
     def results(self, closed: bool) -> dict[str, str]:
         """Key -> value of each closed window, or of each open one."""
@@ -85,21 +102,23 @@ class Windows(IntegrationTest):
     def topics(self) -> list[str]:
         return [*super().topics(), f"{self.application}-late"]
 
-    def query(self, emit: str, results: str) -> str:
+    def query(self, emit: str, results: str, idle: str = "'never'") -> str:
         return (
             f'INSERT INTO "{results}" SELECT k, window_start AS de, window_end AS ate, '
             f"sum(v) AS total, count(*) AS n, max(v) AS maior "
             f'FROM tumble("{self.source}", to_timestamp(t * 0.001), INTERVAL \'15 minutes\', '
-            f"grace => INTERVAL '10 minutes', emit => '{emit}', idle => 'never') "
+            f"grace => INTERVAL '10 minutes', emit => '{emit}', idle => {idle}) "
             "WHERE v > 0 GROUP BY k, window_start"
         )
 
-    def job(self, emit: str = "final") -> list[str]:
-        return ["--application-id", self.application, "--query", self.query(emit, self.results)]
+    def job(self, emit: str = "final", idle: str = "'never'") -> list[str]:
+        return ["--application-id", self.application, "--query",
+                self.query(emit, self.results, idle)]  # fmt: skip
 
-    def made(self, rng: random.Random, count: int, begin: int, recount: Recount) -> None:
+    def made(self, rng: random.Random, count: int, begin: int, recount: Recount,
+             partitions: range = range(PARTITIONS)) -> None:  # fmt: skip
         """Writes so many records to each partition: most in order, some up to an hour behind."""
-        for partition in range(PARTITIONS):
+        for partition in partitions:
             part = []
             for i in range(count):
                 now = begin + i * 20 * SECOND + rng.randrange(20 * SECOND)
@@ -205,15 +224,61 @@ class Windows(IntegrationTest):
         self.assertEqual(again, once)
         self.check_audit(recount, "final")
 
-    def test_a_partition_that_is_added_is_refused(self) -> None:
+    def advances(self, job: list[str]) -> list[tuple[int, int, int]]:
+        """Where the job has moved partitions on, as it tells PostgreSQL."""
+        file = self.directory / "export"
+        self.start("explain", *job, "--export", str(file)).expect(0, 60)
+        rows = [row.split("\t") for row in file.read_text(encoding="utf-8").splitlines()]
+        return [(int(row[0]), int(row[1]), int(row[2])) for row in rows if row[3] == "advance"]
+
+    def test_a_partition_that_is_added_joins(self) -> None:
+        """What comes too late for windows that were closed without it is late."""
+        rng = random.Random(7)
         recount = Recount()
         self.start("create-topics", *self.job(), "--partitions", str(PARTITIONS)).expect(0)
         cluster.wait_until_known(self.topics())
-        self.made(random.Random(1), 20, BEGIN, recount)
-        worker = self.start("aggregate", *self.job(), *PLAIN)
-        worker.wait_for_log("partitions assigned")
+        self.made(rng, 200, BEGIN, recount)
+        self.start("aggregate", *self.job(), "--until", "end", *PLAIN).expect(0, 90)
+        self.check_published(recount, "final")
+        closed = recount.watermark()
         cluster.tool("kafka-topics", "--alter", "--topic", self.source, "--partitions",
                      str(PARTITIONS + 1))  # fmt: skip
-        wait_for(lambda: not worker.is_running(), 90, "the worker has ended")
-        worker.expect(78)
-        self.assertIn(f"topic {self.source} has a new partition {PARTITIONS}", worker.stderr)
+        cluster.wait_until_known([self.source])
+        recount.partitions += 1
+        self.made(rng, 200, BEGIN + 10 * MINUTE, recount, range(PARTITIONS + 1))
+        self.start("aggregate", *self.job(), "--until", "end", *PLAIN).expect(0, 90)
+        advances = self.advances(self.job())
+        self.assertEqual(advances, [(PARTITIONS, 0, closed)])
+        again = recount.advanced(advances)
+        self.assertGreater(len([one for one in again.late if one[0] == PARTITIONS]), 20)
+        self.check_published(again, "final")
+        self.check_audit(again, "final")
+
+    def test_a_partition_without_records_holds_up_nothing(self) -> None:
+        rng = random.Random(9)
+        recount = Recount()
+        job = self.job(idle="INTERVAL '2 seconds'")
+        self.start("create-topics", *job, "--partitions", str(PARTITIONS)).expect(0)
+        cluster.wait_until_known(self.topics())
+        busy = range(PARTITIONS - 1)
+        self.made(rng, 200, BEGIN, recount, busy)
+        worker = self.start("aggregate", *job, *membership(2), *PLAIN)
+        begin = BEGIN + 200 * 20 * SECOND
+
+        def goes_on() -> bool:
+            self.made(rng, 1, begin, recount, busy)
+            return len(self.published()[0]) > 20
+
+        wait_for(goes_on, 60, "results of closed windows")
+        worker.terminate(20)
+        # What comes after all is too late by what its partition was moved to.
+        self.made(rng, 50, BEGIN, recount, range(PARTITIONS - 1, PARTITIONS))
+        self.start("aggregate", *job, "--until", "end", *PLAIN).expect(0, 90)
+        advances = self.advances(job)
+        self.assertTrue(all(partition == PARTITIONS - 1 for partition, _, _ in advances))
+        again = recount.advanced(advances)
+        self.assertGreater(len([one for one in again.late if one[0] == PARTITIONS - 1]), 10)
+        self.check_published(again, "final")
+        report = json.loads(self.start("audit", *job, "--json").expect(0, 120).stdout)
+        self.assertEqual(report["proved"], "full")
+        self.assertEqual(report["records"]["late"], len(again.late))

@@ -215,9 +215,14 @@ std::vector<Oracle::Told> Oracle::told(PartitionId partition, bool before) {
     std::vector<Told> all;
     std::int64_t newest = -1;
     const Entries& entries = source(partition, before);
+    const Advances moved = swarm_.windows ? advances(partition) : Advances{};
+    auto next = moved.begin();
     for (const auto& [offset, fact] : input_.facts(partition)) {
         if (!is_there(entries, offset)) {
             continue;
+        }
+        for (; next != moved.end() && next->first <= offset; ++next) {
+            newest = std::max(newest, next->second);
         }
         Told one{offset, fact};
         if (fact.time) {
@@ -231,19 +236,70 @@ std::vector<Oracle::Told> Oracle::told(PartitionId partition, bool before) {
     return all;
 }
 
-std::int64_t Oracle::watermark(PartitionId partition, Offset below) {
+Oracle::Advances Oracle::advances(PartitionId partition) {
+    Advances all;
+    const std::int32_t q = partition.value % cluster_.partitions(TopicRole::changelog);
+    for (const auto& entry : cluster_.log(TopicRole::changelog, number(q)).entries()) {
+        if (entry.kind == PartitionLog::Kind::data && !entry.aborted &&
+            changelog_key_kind(entry.key) == ChangelogKeyKind::advance) {
+            const Result<Advance> one = decode_advance(entry.key, entry.value);
+            if (one && one->partition == partition) {
+                all[one->position] = one->watermark;
+            }
+        }
+    }
+    return all;
+}
+
+// What is committed of the source is applied everywhere, with its time; and where windows are
+// closed, a partition that was added has joined.
+bool Oracle::settled() {
+    for (std::int32_t q = 0; q < cluster_.partitions(TopicRole::changelog); ++q) {
+        const std::optional<Meta> meta = last_meta(number(q));
+        for (const auto& [partition, committed] : cluster_.group(TopicRole::source).committed()) {
+            const Result<OffsetMetadata> metadata = parse_offset_metadata(committed.metadata);
+            const auto known =
+                std::ranges::find(meta->sources, partition, &SourceProgress::partition);
+            if (known == meta->sources.end() || !metadata || !metadata->mark ||
+                !metadata->mark->source ||
+                metadata->mark->source->watermark != known->watermark) {
+                return false;
+            }
+        }
+        const bool waits = std::ranges::any_of(meta->sources, [this](const SourceProgress& of) {
+            return of.partition.value >= swarm_.source_partitions && of.watermark < 0;
+        });
+        if (waits && meta->clock >= 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+std::int64_t Oracle::watermark(PartitionId partition, Offset below, bool at_too) {
     std::int64_t newest = -1;
     for (const Told& one : told(partition)) {
         newest = one.at < below ? std::max(newest, one.fact.time.value_or(-1)) : newest;
     }
+    for (const auto& [position, time] : advances(partition)) {
+        newest = position < below || (at_too && position == below) ? std::max(newest, time)
+                                                                   : newest;
+    }
     return newest;
+}
+
+bool Oracle::may_be_watermark(PartitionId partition, Offset there, std::int64_t found) {
+    return found >= watermark(partition, there, false) &&
+           (found == watermark(partition, there, false) ||
+            found <= watermark(partition, there, true));
 }
 
 // Where a partition has had no time, nothing ends.
 std::int64_t Oracle::clock() {
     std::vector<std::int64_t> newest;
     for (std::int32_t p = 0; p < cluster_.partitions(TopicRole::source); ++p) {
-        newest.push_back(watermark(number(p), cluster_.log(TopicRole::source, number(p)).end()));
+        const Offset end = cluster_.log(TopicRole::source, number(p)).end();
+        newest.push_back(watermark(number(p), end, true));
     }
     return std::ranges::min(newest);
 }
@@ -475,6 +531,7 @@ std::optional<std::string> Oracle::check_results() {
 // without a step that comes twice.
 std::optional<std::string> Oracle::check_chain(PartitionId state) {
     std::map<PartitionId, Offset> applied;
+    std::map<PartitionId, std::int64_t> watermarks;
     std::set<std::pair<std::uint64_t, std::uint64_t>> seen;
     DeltaBatch batch;
     for (const PartitionLog::Entry& entry : cluster_.log(TopicRole::repartition, state).entries()) {
@@ -497,18 +554,29 @@ std::optional<std::string> Oracle::check_chain(PartitionId state) {
                                    found == applied.end() ? -1 : found->second.value);
             }
             applied[range.partition] = range.to;
-            if (auto wrong = swarm_.windows ? check_watermarks(range) : std::nullopt) {
+            std::int64_t& known = watermarks.try_emplace(range.partition, -1).first->second;
+            if (auto wrong = swarm_.windows ? check_watermarks(range, known) : std::nullopt) {
                 return wrong;
             }
+            known = range.watermark;
         }
     }
     return std::nullopt;
 }
 
-std::optional<std::string> Oracle::check_watermarks(const SourceRange& range) {
-    const std::int64_t before = watermark(range.partition, range.from);
-    const std::int64_t behind = watermark(range.partition, range.to);
-    if (range.watermark_before == before && range.watermark == behind) {
+// In a range that has read something, time goes on by that alone.
+std::optional<std::string> Oracle::check_watermarks(const SourceRange& range,
+                                                    std::int64_t before) {
+    std::int64_t behind = before;
+    for (const Told& one : told(range.partition)) {
+        if (one.at >= range.from && one.at < range.to) {
+            behind = std::max(behind, one.fact.time.value_or(-1));
+        }
+    }
+    const bool fits = range.from == range.to
+                          ? may_be_watermark(range.partition, range.to, range.watermark)
+                          : range.watermark == behind;
+    if (range.watermark_before == before && fits) {
         return std::nullopt;
     }
     return fmt::format(
@@ -540,11 +608,12 @@ std::optional<std::string> Oracle::check_meta(PartitionId state) {
                 state.value, source.partition.value, source.counts.read, source.counts.aggregated,
                 source.counts.late, should.read, should.aggregated, should.late);
         }
-        const std::int64_t newest =
-            swarm_.windows ? watermark(source.partition, source.applied) : -1;
-        if (source.watermark != newest) {
-            return fmt::format("state {}: the watermark of source partition {} is {}, should be {}",
-                               state.value, source.partition.value, source.watermark, newest);
+        const bool fits =
+            swarm_.windows ? may_be_watermark(source.partition, source.applied, source.watermark)
+                           : source.watermark == -1;
+        if (!fits) {
+            return fmt::format("state {}: the watermark of source partition {} is {}", state.value,
+                               source.partition.value, source.watermark);
         }
     }
     return std::nullopt;
@@ -657,6 +726,9 @@ std::optional<std::string> Oracle::check_windows() {
             return fmt::format("the clock of state {} is {}, should be {}", q, meta->clock, now);
         }
         for (const auto& [key, value] : last_of_each(number(q))) {
+            if (changelog_key_kind(key) == ChangelogKeyKind::advance) {
+                continue;
+            }
             if (auto wrong = check_open(total_state_key(key), value, open)) {
                 return wrong;
             }
@@ -686,6 +758,8 @@ std::optional<std::string> Oracle::check_finals() {
         if (cluster_.before(TopicRole::changelog, number(q)) != nullptr) {
             return std::nullopt;  // what is lost is not known
         }
+        // One that was added has none when it is opened, and takes nothing back.
+        std::int64_t furthest = -1;
         for (const auto& entry : cluster_.log(TopicRole::changelog, number(q)).entries()) {
             if (entry.kind != PartitionLog::Kind::data || entry.aborted ||
                 entry.key != meta_key()) {
@@ -695,15 +769,15 @@ std::optional<std::string> Oracle::check_finals() {
             const auto least =
                 std::ranges::min_element(meta->sources, {}, &SourceProgress::watermark);
             const bool whole =
-                static_cast<std::int32_t>(meta->sources.size()) == swarm_.source_partitions;
-            const std::int64_t watermark = whole ? least->watermark : -1;
+                static_cast<std::int32_t>(meta->sources.size()) >= swarm_.source_partitions;
+            furthest = std::max(furthest, whole ? least->watermark : -1);
             // Of several state partitions in one step, the one that is furthest.
             std::int64_t& known = watermarks
                                       .try_emplace({fmt::format("{:016x}", meta->run_id),
                                                     fmt::format("{}", meta->transaction)},
                                                    -1)
                                       .first->second;
-            known = std::max(known, watermark);
+            known = std::max(known, furthest);
         }
     }
     for (std::int32_t r = 0; r < cluster_.partitions(TopicRole::results); ++r) {
@@ -845,11 +919,11 @@ std::optional<std::string> Oracle::check_marks() {
                 return fmt::format("the metadata of a committed offset: {}", committed.metadata);
             }
             const OffsetMark& mark = *metadata->mark;
-            if (of_source && mark.source->watermark != watermark(partition, committed.offset)) {
+            if (of_source && mark.source->watermark != watermark(partition, committed.offset, true)) {
                 return fmt::format(
                     "the committed watermark of source partition {} is {}, should be {}",
                     partition.value, mark.source->watermark,
-                    watermark(partition, committed.offset));
+                    watermark(partition, committed.offset, true));
             }
             // Whoever goes on without a committed offset begins to count anew.
             const bool whole = !cluster_.group(input).has_forgotten() &&

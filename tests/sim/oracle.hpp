@@ -23,8 +23,10 @@ public:
     // The committed meta of every state partition says that all of the source is applied, and that
     // no window is still to be closed.
     [[nodiscard]] bool applied();
-    // That, and no transaction is open.
-    [[nodiscard]] bool drained() { return applied() && cluster_.transactions().all_ended(); }
+    // That, and no transaction is open, and time has nowhere been moved on without all knowing it.
+    [[nodiscard]] bool drained() {
+        return applied() && cluster_.transactions().all_ended() && (!swarm_.windows || settled());
+    }
     // Of what stands in the way, for the message.
     [[nodiscard]] std::string progress();
 
@@ -73,8 +75,16 @@ private:
         bool late = false;
     };
     [[nodiscard]] std::vector<Told> told(PartitionId partition, bool before = false);
-    // The newest time of the partition's records below there; -1 where none has a time.
-    [[nodiscard]] std::int64_t watermark(PartitionId partition, Offset below);
+    // Source partitions moved on in time where nothing came, as the changelog keeps them.
+    using Advances = std::map<Offset, std::int64_t>;
+    [[nodiscard]] Advances advances(PartitionId partition);
+    [[nodiscard]] bool settled();
+    // The newest time of the partition's records below there, and of its advances: of those at that
+    // very place as well, if `at_too`. -1 where there is none.
+    [[nodiscard]] std::int64_t watermark(PartitionId partition, Offset below, bool at_too);
+    // Whether a watermark there may be that one: of the advances at the very place, which take the
+    // place of each other, it may have some and not others.
+    [[nodiscard]] bool may_be_watermark(PartitionId partition, Offset there, std::int64_t found);
     [[nodiscard]] std::int64_t clock();
     [[nodiscard]] std::string key_of(const Input::Fact& fact) const;
     using Totals = std::map<std::string, Total>;  // by the key of the result
@@ -86,7 +96,8 @@ private:
     [[nodiscard]] std::optional<std::string> read_results(Totals& published, bool whole);
     [[nodiscard]] std::optional<std::string> check_results();
     [[nodiscard]] std::optional<std::string> check_chain(PartitionId state);
-    [[nodiscard]] std::optional<std::string> check_watermarks(const SourceRange& range);
+    [[nodiscard]] std::optional<std::string> check_watermarks(const SourceRange& range,
+                                                              std::int64_t before);
     [[nodiscard]] std::optional<std::string> check_meta(PartitionId state);
     [[nodiscard]] std::optional<std::string> check_numbers(PartitionId state);
     using Records = std::map<std::string_view, std::string_view>;

@@ -15,7 +15,7 @@
 #include <array>
 #include <chrono>
 #include <map>
-#include <tuple>
+#include <mutex>
 #include <utility>
 
 namespace kstream::sim {
@@ -76,28 +76,34 @@ Job with_more(const Job& job, bool having, bool sets) {
                          having ? " HAVING count(*) % 4 < 2 AND sum(valor) > 0" : ""));
 }
 
-using WindowedJobs = std::map<std::tuple<std::int64_t, std::int64_t, bool>, Job>;
+// The same of the windows of this swarm. One of the aggregates can be taken out of a sum again, one
+// cannot.
+std::string windowed_statement(const Swarm& swarm) {
+    const std::string idle =
+        swarm.idle_ms ? fmt::format("idle => INTERVAL '{} seconds'{}", *swarm.idle_ms / 1000,
+                                    swarm.quiet_wall ? ", quiet => 'wall'" : "")
+                      : "idle => 'never'";
+    return fmt::format(
+        "SELECT id_vendedor, window_start AS de, window_end AS ate, "
+        "sum(valor) AS valor_total_por_vendedor, count(*) AS numero_transacoes, "
+        "max(valor) AS maior "
+        "FROM tumble(financial_transactions, to_timestamp(quando * 0.001), "
+        "INTERVAL '{} seconds', grace => INTERVAL '{} seconds', emit => '{}', "
+        "{}, max_ahead => 'never') GROUP BY id_vendedor, window_start",
+        swarm.window_ms / 1000, swarm.grace_ms / 1000, swarm.final_only ? "final" : "updates",
+        idle);
+}
 
-// The same of windows, by their size, grace, and whether results are final alone. One of the
-// aggregates can be taken out of a sum again, one cannot.
-WindowedJobs with_windows(const Job& job) {
-    WindowedJobs jobs;
-    for (const std::int64_t size : kWindowSizes) {
-        for (const std::int64_t grace : kGraces) {
-            for (const bool final_only : {false, true}) {
-                const std::string text = fmt::format(
-                    "SELECT id_vendedor, window_start AS de, window_end AS ate, "
-                    "sum(valor) AS valor_total_por_vendedor, count(*) AS numero_transacoes, "
-                    "max(valor) AS maior "
-                    "FROM tumble(financial_transactions, to_timestamp(quando * 0.001), "
-                    "INTERVAL '{} seconds', grace => INTERVAL '{} seconds', emit => '{}', "
-                    "idle => 'never', max_ahead => 'never') GROUP BY id_vendedor, window_start",
-                    size / 1000, grace / 1000, final_only ? "final" : "updates");
-                jobs.emplace(std::tuple{size, grace, final_only}, of_statement(job, text));
-            }
-        }
-    }
-    return jobs;
+// Made once each: there are few, and a parser takes longer than all the rest. Histories run on
+// threads of their own.
+const Job& with_windows(const Job& job, const Swarm& swarm) {
+    static std::mutex busy;
+    static std::map<std::string, Job> jobs;  // by statement
+    const std::string text = windowed_statement(swarm);
+    const std::scoped_lock lock{busy};
+    const auto known = jobs.find(text);
+    return known != jobs.end() ? known->second
+                               : jobs.emplace(text, of_statement(job, text)).first->second;
 }
 
 }  // namespace
@@ -117,9 +123,8 @@ Job make_job(Cluster& cluster, const Swarm& swarm) {
     static const Job kSame = testing::make_job();  // its hash takes longer than all the rest
     static const std::array kStatements{
         with_more(kSame, true, false), with_more(kSame, false, true), with_more(kSame, true, true)};
-    static const WindowedJobs kWindowed = with_windows(kSame);
     const std::size_t statement = (swarm.having ? 1U : 0U) + (swarm.sets ? 2U : 0U);
-    Job job = swarm.windows    ? kWindowed.at({swarm.window_ms, swarm.grace_ms, swarm.final_only})
+    Job job = swarm.windows    ? with_windows(kSame, swarm)
               : statement == 0 ? kSame
                                : kStatements[statement - 1];
     job.identity.state_partitions = static_cast<std::uint32_t>(swarm.state_partitions);
@@ -147,6 +152,7 @@ WorkerLoop::WorkerLoop(Surroundings& world, Process& process, Owner owner, Stage
       recovery_queries_(world.cluster, world.swarm, owner, input_of(stage), *this),
       takeover_queries_(world.cluster, world.swarm, owner, input_of(stage), *this),
       purge_queries_(world.cluster, world.swarm, owner, input_of(stage), *this),
+      idle_queries_(world.cluster, world.swarm, owner, input_of(stage), *this),
       reader_(world.cluster, world.swarm, owner) {
     const Swarm& swarm = world.swarm;
     job_.run_id = ++world.runs;
@@ -154,7 +160,11 @@ WorkerLoop::WorkerLoop(Surroundings& world, Process& process, Owner owner, Stage
         MapFoldConfig config;
         config.max_batch_bytes = swarm.max_batch_bytes;
         config.max_step_bytes = config.max_letters_bytes = swarm.max_step_bytes;
-        fold_ = std::make_unique<MapFold>(job_, config, world.log);
+        auto fold = std::make_unique<MapFold>(job_, config, world.log);
+        if (IdleWatch::is_asked_for(job_)) {
+            idle_ = std::make_unique<IdleWatch>(job_, *fold, idle_queries_, world.clock, world.log);
+        }
+        fold_ = std::move(fold);
         takeover_ = std::make_unique<MapTakeover>(job_, StartPolicy{}, takeover_queries_, reader_,
                                                   world.clock, world.log, kPatience);
     } else {
@@ -217,6 +227,9 @@ void WorkerLoop::step() {
     }
     if (purge_ && purge_->due()) {
         purge_->advance(loop_->committed_positions());
+    }
+    if (idle_) {
+        idle_->advance(loop_->committed_positions());
     }
     step_after(pause());
 }

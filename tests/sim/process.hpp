@@ -4,6 +4,7 @@
 
 #include "kstream/pipeline/delta_purge.hpp"
 #include "kstream/pipeline/end_watch.hpp"
+#include "kstream/pipeline/idle_watch.hpp"
 #include "kstream/pipeline/job.hpp"
 #include "kstream/pipeline/step_loop.hpp"
 #include "kstream/pipeline/topic_watch.hpp"
@@ -79,10 +80,12 @@ private:
     SimQueries recovery_queries_;
     SimQueries takeover_queries_;
     SimQueries purge_queries_;
+    SimQueries idle_queries_;
     SimReader reader_;
     std::unique_ptr<Fold> fold_;
     std::unique_ptr<Takeover> takeover_;
     std::unique_ptr<DeltaPurge> purge_;
+    std::unique_ptr<IdleWatch> idle_;
     std::unique_ptr<StepLoop> loop_;
     std::uint64_t next_ = 0;  // number of the step that is to come
     bool stepping_ = false;

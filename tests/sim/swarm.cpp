@@ -107,9 +107,12 @@ Swarm Swarm::of(std::uint64_t seed) {
         swarm.grace_ms = kGraces[dice.below(kGraces.size())];
         swarm.final_only = dice.chance(50);
         swarm.max_closed_keys = between(1, swarm.keys);
-        swarm.partitions_added = 0;
         // Refused where the program starts: the totals of closed windows are gone.
         swarm.republishes = swarm.republishes && !swarm.final_only;
+        if (dice.chance(50)) {
+            swarm.idle_ms = kIdles[dice.below(kIdles.size())];
+            swarm.quiet_wall = dice.chance(30);
+        }
     }
     return swarm;
 }

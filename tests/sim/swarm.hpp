@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
 namespace kstream::sim {
 
@@ -17,6 +18,8 @@ inline constexpr std::uint64_t kMaxDistinct = 12;
 // these one each. Few, because a job for each of them is made.
 inline constexpr std::array<std::int64_t, 3> kWindowSizes{5'000, 20'000, 60'000};
 inline constexpr std::array<std::int64_t, 3> kGraces{0, 2'000, 15'000};
+// After how long without records a source partition is idle; none: never.
+inline constexpr std::array<std::int64_t, 2> kIdles{2'000, 6'000};
 
 struct Swarm {
     static Swarm of(std::uint64_t seed);
@@ -41,11 +44,13 @@ struct Swarm {
     bool republishes = false;    // each process publishes again what it takes over
     std::uint64_t max_step_keys = 1000;
     // The job is a statement with windows of event time, which all of its records have. Neither
-    // having nor sets, and no partition is added.
+    // having nor sets.
     bool windows = false;
     std::int64_t window_ms = 0;
     std::int64_t grace_ms = 0;
     bool final_only = false;  // results of closed windows alone
+    std::optional<std::int64_t> idle_ms;
+    bool quiet_wall = false;  // while all are idle, time goes on by the wall
     std::uint64_t max_closed_keys = 50'000;
 
     // ---- times

@@ -60,6 +60,8 @@ private:
     [[nodiscard]] Result<void> run_pass(KeyClass keys);
     [[nodiscard]] Result<void> run_round(Pass& pass);
     [[nodiscard]] Result<void> read_changelog(Pass& pass);
+    void take_advance(Pass& pass, const RecordView& record);
+    [[nodiscard]] Result<void> read_newer_advances(Pass& pass);
     [[nodiscard]] Result<void> read_results(Pass& pass);
     [[nodiscard]] Result<void> read_source(Pass& pass, const std::vector<Piece>& pieces);
     [[nodiscard]] Result<void> count_source(Pass& pass);

@@ -26,6 +26,8 @@
 
 namespace kstream::audit {
 
+class Advances;
+
 // A piece of a source partition that has to be read.
 struct Piece {
     PartitionId partition;
@@ -36,8 +38,9 @@ struct Piece {
 
 class SourceFold {
 public:
-    // `accounts` must outlive this.
-    SourceFold(const AuditedJob& job, Accounts& accounts);
+    // `accounts` and `advances` must outlive this; of the latter, those of a cut are known before
+    // its records are folded. None: the job has no windows.
+    SourceFold(const AuditedJob& job, Accounts& accounts, const Advances* advances = nullptr);
 
     // Takes up what an earlier audit has counted: `base` by state partition. Before the first
     // aim().
@@ -82,12 +85,16 @@ private:
         Offset highest;
         // Of a job with event time: the newest time of the records before the one that is read.
         std::int64_t watermark = kNoTime;
+        std::optional<Offset> next_advance;  // that it does not hold yet
         RecordCounts segment;
         std::vector<Slot> segment_sums;
     };
 
     Partition& partition(PartitionId p);
-    void end_segment(Partition& in);
+    void end_segment(PartitionId p, Partition& in);
+    void advance(PartitionId p, Partition& in, Offset up_to) const;
+    // Whether the watermark in meta may be what the partition's comes to there.
+    [[nodiscard]] bool has_watermark(const Part& part, const SourceProgress& source) const;
     void fold_one(const RecordView& record, Partition& in, const LogReader* headers);
     void judge_one(const RecordView& record, Partition& in, const LogReader* headers);
     // The window that a record of that time goes into.
@@ -100,6 +107,7 @@ private:
 
     const AuditedJob& job_;
     Accounts& accounts_;
+    const Advances* advances_;
     std::unique_ptr<RecordReader> reader_;  // of a job of the flags
     std::unique_ptr<RecordFields> fields_;  // of a statement
     std::map<PartitionId, Partition> partitions_;

@@ -18,7 +18,7 @@
 
 namespace kstream {
 
-enum class ChangelogKeyKind : std::uint8_t { meta = 0, total = 1, element = 2 };
+enum class ChangelogKeyKind : std::uint8_t { meta = 0, total = 1, element = 2, advance = 3 };
 
 // Appends the changelog key of a total (the meta key is meta_key()).
 void append_total_key(std::string& out, std::string_view state_key);
@@ -53,6 +53,25 @@ void append_total_value(std::string& out, std::uint64_t transaction,
                                        std::optional<bool> published = {},
                                        std::optional<std::uint64_t> number = {});
 
+// A source partition in which nothing came, moved on in event time by its owner (docs/adr/0057): at
+// that position its watermark is at least this one. Kept for good, at one state partition: whoever
+// computes the results again cannot find it out from the source.
+struct Advance {
+    PartitionId partition;
+    Offset position;
+    std::int64_t watermark = kNoTime;
+    friend bool operator==(const Advance&, const Advance&) = default;
+};
+// The state partition that keeps the advances of a source partition.
+[[nodiscard]] PartitionId keeper_of_advances(PartitionId source, std::uint32_t state_partitions);
+// One key for each position: a later one there takes the place of the one before.
+void append_advance_key(std::string& out, const Advance& advance);
+void append_advance_value(std::string& out, std::uint64_t transaction, const Advance& advance);
+// integrity when it is damaged.
+[[nodiscard]] Result<Advance> decode_advance(std::string_view key, std::string_view value);
+// What it adds to the hash of a state partition's advances, which is their sum modulo 2^128.
+[[nodiscard]] UInt128 advance_hash(const Advance& advance);
+
 // How far one source partition is in the totals of one state partition.
 struct SourceProgress {
     PartitionId partition;
@@ -83,6 +102,8 @@ struct Meta {
     // last meta 0 when there are none.
     std::uint64_t to_close = 0;
     std::vector<Slot> retired;  // merged over all keys whose windows were closed
+    std::uint64_t advances = 0;  // that this partition keeps
+    UInt128 advances_hash = 0;
     friend bool operator==(const Meta&, const Meta&) = default;
 };
 

@@ -7,13 +7,15 @@
 // is to be applied as well, and what is open for good is an error of the run.
 #pragma once
 
+#include "kstream/codec/changelog.hpp"
 #include "kstream/pipeline/job.hpp"
+#include "kstream/pipeline/meta_reader.hpp"
 #include "kstream/pipeline/question.hpp"
 #include "kstream/ports/cluster_queries.hpp"
 #include "kstream/ports/log_reader.hpp"
 
 #include <cstdint>
-#include <map>
+#include <optional>
 #include <vector>
 
 namespace kstream {
@@ -47,17 +49,6 @@ private:
         look_at_source,
         look_at_repartition
     };
-    struct Changelog {
-        Offset start;
-        Offset stable;      // end of what was committed when it was asked for
-        Offset from;        // where reading began
-        bool seen = false;  // a meta record was read
-        std::map<PartitionId, Offset> applied;
-        std::uint64_t to_close =
-            0;  // keys of windows that have ended and are still to be published
-        Offset repartition_position;
-    };
-
     Result<bool> ask(Query query, QueryAnswer& answer);
     Result<bool> count_partitions();
     Result<bool> take_ends(TopicRole topic, Isolation isolation, std::vector<Offset>& ends);
@@ -66,21 +57,20 @@ private:
     [[nodiscard]] std::vector<Offset> held_of_source() const;
     [[nodiscard]] std::vector<Offset> held_of_repartition() const;
     [[nodiscard]] Error open_transaction() const;
-    Result<bool> take_bound(Query::Kind kind, Offset Changelog::* into);
-    Result<void> open_tails();
+    Result<bool> take_bound(Query::Kind kind, std::vector<OffsetAnswer>& into);
     Result<bool> watch(Duration wait);
-    Result<void> read_further_back(PartitionId partition, Changelog& log);
-    [[nodiscard]] bool reached(const Changelog& log) const;
+    [[nodiscard]] bool reached(const std::optional<Meta>& meta) const;
 
     const Job& job_;
     Question question_;
-    LogReader& reader_;
+    MetaReader metas_;
     Stage stage_ = Stage::count_partitions;
     std::int32_t source_partitions_ = 0;
     std::vector<Offset> log_ends_;  // by source partition, whether or not it may be read
     std::vector<Offset> ends_;      // to be applied; at most log_ends_, and at the end the same
     int looks_ = 0;                 // without anything new, or too short
-    std::vector<Changelog> changelogs_;  // by state partition
+    std::vector<OffsetAnswer> starts_;  // of the changelog, by state partition
+    std::vector<OffsetAnswer> stable_;
 };
 
 }  // namespace kstream

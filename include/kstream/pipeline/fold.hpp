@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
 namespace kstream {
 
@@ -38,8 +39,9 @@ public:
     // this step either: batches of the log have no bound in records.
     [[nodiscard]] virtual bool overfull() const = 0;
 
-    // A partition of which something is to be written though nothing has been read (ADR 0047).
-    [[nodiscard]] virtual std::optional<PartitionId> more_to_write() const { return std::nullopt; }
+    // Partitions of which something is to be written though nothing has been read (ADR 0047, ADR
+    // 0057), ascending.
+    [[nodiscard]] virtual std::vector<PartitionId> more_to_write() const { return {}; }
     // Whether each step of each member moves the committed offset of all its partitions, or gives
     // them their first: an offset that is the same then says that no other member has committed
     // anything of the partition (P1). Never where somebody's more_to_write() may have something.
@@ -58,6 +60,10 @@ public:
     // service or was opened (mark of its committed position), and what is to be committed with the
     // position that was sealed last.
     virtual void resume(PartitionId /*partition*/, const SourceMark& /*mark*/) {}
+    // The next step in which nothing was read of the partition moves its mark there. It is
+    // forgotten with a step in which something was: among records nobody could tell from which on
+    // it holds. A step that is taken back has not said it yet.
+    virtual void say(PartitionId /*partition*/, const SourceMark& /*mark*/) {}
     [[nodiscard]] virtual std::optional<SourceMark> sealed_mark(PartitionId /*partition*/) const {
         return std::nullopt;
     }

@@ -59,14 +59,25 @@ public:
     Result<void> seal(Step& step) override;
     Result<void> seal_open(Step& step) override;
     void committed(std::int64_t now_wall_ms) override;
+    [[nodiscard]] std::vector<PartitionId> more_to_write() const override;
     void undo_filling() override;
     void undo_in_flight() override;
     void resume(PartitionId partition, const SourceMark& mark) override;
+    void say(PartitionId partition, const SourceMark& mark) override;
     [[nodiscard]] std::optional<SourceMark> sealed_mark(PartitionId partition) const override;
     [[nodiscard]] std::int64_t watermark(PartitionId partition) const override;
     void drop(std::span<const PartitionId> partitions) override;
     [[nodiscard]] const FoldStatus& status() const override { return counters_; }
     [[nodiscard]] StateStatus state() const override;
+
+    // Of a job with event time, for those who watch whether a source partition is idle: what is
+    // committed of it, and how many records with a time have been read since it entered service;
+    // one that was read again counts again.
+    struct Activity {
+        SourceMark committed;
+        std::uint64_t timed = 0;
+    };
+    [[nodiscard]] Activity activity(PartitionId partition) const;
 
 private:
     // What the filling step holds of one source partition.
@@ -81,6 +92,9 @@ private:
         SourceMark committed;
         SourceMark sealed;
         SourceMark next;
+        std::uint64_t timed = 0;
+        std::optional<SourceMark> to_say;
+        std::optional<SourceMark> said;  // in the step in flight
     };
 
     // What a job asks for each record: those of the flags and statements without event time pay for
@@ -104,6 +118,7 @@ private:
     Result<void> fold_one(const RecordView& record, Filling& into);
     Result<void> read_headers(const RecordView& record);
     [[nodiscard]] std::int64_t move_clock(PartitionId partition);
+    void say_in(const Step& step);
     Result<void> late_record(const RecordView& record, std::int64_t watermark, Filling& into);
     [[nodiscard]] Result<std::vector<HeaderView>> headers_of(const RecordView& record) const;
     Result<void> fold_windowed(const RecordView& record, std::int64_t watermark, Filling& into);

@@ -6,9 +6,17 @@
 //   none, never read    -> by --from, if the partition existed when the application first started,
 //                          else at its beginning. Either way the base is committed in an open step
 //                          before any record is read.
+//
+// A partition that was added to the source of a job with windows joins (docs/adr/0057): windows are
+// closed without it, and by its first record time would go back. It is opened as any other; a state
+// partition that has applied that holds its windows open until the partition has a watermark. When
+// all of them have, and so none of their clocks goes on, its watermark is moved to the largest of
+// these clocks in a step of its own, and only then is it read: what comes too late for a closed
+// window is late.
 #pragma once
 
 #include "kstream/codec/delta_batch.hpp"
+#include "kstream/pipeline/meta_reader.hpp"
 #include "kstream/pipeline/staged_takeover.hpp"
 
 #include <compare>
@@ -49,6 +57,9 @@ private:
         same_source_still,
         settle_chained,
         resolve_from,
+        join_start,  // of the changelog, of all state partitions
+        join_end,
+        join,
         end,
     };
     // A position that is not in the log, by bounds that were asked for before or after it: of a
@@ -86,6 +97,12 @@ private:
     void note_chain_end(PartitionId partition, ChainEnd end);
     Result<bool> settle_chained(std::vector<ReadyPartition>& ready);
     Result<bool> resolve_from(std::vector<ReadyPartition>& ready);
+    [[nodiscard]] bool has_to_join(PartitionId partition, const SourceMark& mark) const;
+    void settle(ReadyPartition known, std::vector<ReadyPartition>& ready);
+    Result<bool> take_bound(Query::Kind kind, std::vector<OffsetAnswer>& into);
+    Result<bool> begin_to_join();
+    Result<bool> join(std::vector<ReadyPartition>& ready);
+    [[nodiscard]] std::optional<std::int64_t> largest_clock() const;
     [[nodiscard]] Result<void> check_in_log(PartitionId partition, Offset position,
                                             const Asked& asked) const;
     Result<bool> believe(PartitionId partition, Offset position, const Asked& asked);
@@ -102,6 +119,11 @@ private:
     // doubt.
     std::optional<std::pair<Offset, Offset>> chain_doubt_;
     DeltaBatch batch_;
+
+    std::map<PartitionId, ReadyPartition> to_join_;  // of the round
+    std::optional<MetaReader> metas_;
+    std::vector<OffsetAnswer> changelog_starts_;
+    std::vector<OffsetAnswer> changelog_ends_;
 };
 
 }  // namespace kstream

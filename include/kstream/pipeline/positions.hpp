@@ -63,6 +63,10 @@ public:
         // How many steps have committed the partition: of a job with event time, else 0.
         std::uint64_t committed_step = 0;
         std::int64_t newest_ms = -1;  // timestamp of the newest folded record, for lag in seconds
+        // Of one that is opening (ReadyPartition): it is taken over once more after its open step;
+        // or it waits for a step that moves its watermark, and not for an open step.
+        bool joins = false;
+        bool joining = false;
     };
 
     // `counts_steps`: of a job with event time.
@@ -106,16 +110,19 @@ public:
 
     // ---- steps
 
-    // What is folded and not sealed, ascending. Precondition: no step is in flight.
-    // `also`: if it is active, also where nothing has been read of it (ADR 0047).
-    [[nodiscard]] std::vector<StepRange> unsealed(
-        std::optional<PartitionId> also = std::nullopt) const;
+    // What is folded and not sealed, and what waits to join, ascending. Precondition: no step is in
+    // flight.
+    // `also`: those of them that are active, also where nothing has been read (ADR 0047).
+    [[nodiscard]] std::vector<StepRange> unsealed(std::span<const PartitionId> also = {}) const;
     // Empty ranges at the bases that have to be committed.
     [[nodiscard]] std::vector<StepRange> unopened() const;
     void seal(std::span<const StepRange> ranges);
-    // Those whose records can flow now, because the step was `open`.
-    [[nodiscard]] std::vector<PartitionPosition> commit(std::span<const StepRange> ranges,
-                                                        bool open);
+    struct Opened {
+        std::vector<PartitionPosition> flowing;  // their records can flow now
+        std::vector<PartitionId> to_join;        // these are taken over once more
+    };
+    // `open`: it was an open step.
+    [[nodiscard]] Opened commit(std::span<const StepRange> ranges, bool open);
     // Both steps are dropped: what is committed stands.
     void take_back();
 

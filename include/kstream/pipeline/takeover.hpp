@@ -8,6 +8,8 @@
 #include "kstream/ports/record_source.hpp"
 #include "kstream/status.hpp"
 
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -21,6 +23,11 @@ struct ReadyPartition {
     // partition, what its position carries.
     std::uint64_t step = 0;
     SourceMark mark{};
+    // Of a job with windows, a source partition that was added after the application began: after
+    // its open step it is taken over once more, and then nothing of it is read before a step has
+    // moved its watermark to `join_at`.
+    bool joins = false;
+    std::optional<std::int64_t> join_at{};
 };
 
 class Takeover {

@@ -50,7 +50,7 @@ public:
     [[nodiscard]] bool full() const override;
     // What comes in is bounded by what a map step may hold.
     [[nodiscard]] bool overfull() const override { return false; }
-    [[nodiscard]] std::optional<PartitionId> more_to_write() const override;
+    [[nodiscard]] std::vector<PartitionId> more_to_write() const override;
     // Whatever this process was told: another one may publish again (ADR 0047). Of a job with event
     // time what is committed says so.
     [[nodiscard]] bool offsets_tell() const override { return job_.event_time() != nullptr; }

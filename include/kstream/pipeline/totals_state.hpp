@@ -148,6 +148,14 @@ public:
     }
 
 private:
+    // Those that this partition keeps. In memory is the newest of each source partition, which
+    // another one at the same position takes the place of.
+    struct Advances {
+        std::uint64_t count = 0;
+        UInt128 hash = 0;
+        std::vector<Advance> newest;  // by source partition
+    };
+
     // What a layer has to put back when it is taken back.
     struct Layer {
         std::vector<std::uint32_t> touched;          // keys changed in this layer, each once
@@ -162,6 +170,8 @@ private:
         std::int64_t clock_before = kNoTime;
         std::uint64_t to_close_before = 0;
         std::vector<Slot> retired_before;
+        std::vector<Advance> advances;  // that this layer writes, each position once
+        Advances advances_before;
         bool open = false;  // false: there is no such step
         std::vector<SourceProgress> sources_before;
         std::vector<Slot> merged_before;
@@ -178,6 +188,10 @@ private:
     [[nodiscard]] bool mostly_garbage() const;
     void leave_garbage();
     [[nodiscard]] Result<void> check_open(std::string_view state_key);
+    [[nodiscard]] bool may_be_window(std::int64_t start);
+    void note_advance(const Advance& advance);
+    void keep_advance(const SourceRange& range);
+    void seal_advances(OutputBatch& out);
     [[nodiscard]] std::int64_t end_of(std::string_view state_key);
     void add_to_merged(std::span<const Slot> delta);
     void retire(std::uint32_t key);
@@ -229,6 +243,7 @@ private:
     // Of a job with windows.
     std::optional<expr::Windows> windows_;
     std::int64_t grace_ = 0;
+    std::int64_t first_start_ = 0;  // of all windows: of the one in which 1970 begins
     bool final_only_ = false;       // results of closed windows alone
     std::int64_t clock_ = kNoTime;  // the largest watermark at a seal: what has ended by it closes
     EndCalendar calendar_;          // of the windows of keys that are not gone
@@ -238,6 +253,7 @@ private:
     std::uint64_t to_close_ = 0;
     std::vector<Slot> retired_;    // merged over all keys that were closed
     std::vector<bool> retracted_;  // by aggregate: whether merged_ has it
+    Advances advances_;
     std::uint32_t gone_ = 0;       // keys that have kGone
     expr::TimeSpan last_window_;   // that end_of() was asked for
 

@@ -4,8 +4,10 @@
 #pragma once
 
 #include "kstream/job/statement.hpp"
+#include "kstream/model/ids.hpp"
 #include "kstream/model/record.hpp"
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -32,6 +34,11 @@ public:
     // One row, with its line feed. False: the record's value is no JSON object, and the row says
     // why. Not of a tombstone.
     bool append(std::string& out, const RecordView& record, std::span<const Header> headers);
+
+    // Of a job with windows: a source partition that was moved on in event time without a record,
+    // to that watermark. A row as well, in which `bad_record` says so.
+    void append_advance(std::string& out, PartitionId partition, Offset position,
+                        std::int64_t watermark) const;
 
 private:
     const job::Statement& statement_;

@@ -1,5 +1,6 @@
 #include "kstream/reader/record_export.hpp"
 
+#include "kstream/job/postgres.hpp"
 #include "kstream/model/bad_reason.hpp"
 #include "reader/json/json_fields.hpp"
 #include "text/utf8.hpp"
@@ -8,6 +9,9 @@ namespace kstream {
 namespace {
 
 constexpr std::string_view kNull = "\t\\N";
+
+// Where the record stands, its time, and why it is none of the job: the columns of every export.
+constexpr std::size_t kPlaceColumns = 4;
 
 std::string_view kind_name(FieldKind kind) {
     switch (kind) {
@@ -136,6 +140,18 @@ bool RecordExport::append(std::string& out, const RecordView& record,
     }
     out += '\n';
     return !bad;
+}
+
+void RecordExport::append_advance(std::string& out, PartitionId partition, Offset position,
+                                  std::int64_t watermark) const {
+    out += std::to_string(partition.value) + '\t' + std::to_string(position.value) + '\t' +
+           std::to_string(watermark);
+    append_value(out, "advance");
+    for (std::size_t column = kPlaceColumns; column < job::export_columns(statement_).size();
+         ++column) {
+        out += kNull;
+    }
+    out += '\n';
 }
 
 }  // namespace kstream

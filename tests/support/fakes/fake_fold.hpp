@@ -34,7 +34,7 @@ public:
     [[nodiscard]] bool full() const override { return count(filling_) >= most_records; }
     [[nodiscard]] bool overfull() const override { return count(filling_) >= 2 * most_records; }
 
-    [[nodiscard]] std::optional<PartitionId> more_to_write() const override { return more; }
+    [[nodiscard]] std::vector<PartitionId> more_to_write() const override { return more; }
     [[nodiscard]] bool offsets_tell() const override { return every_step_moves; }
     Result<void> seal(Step& step) override {
         for (int i = 0; i < written_per_step; ++i) {
@@ -103,7 +103,7 @@ public:
     std::size_t most_records = 1'000'000;
     int written_per_step = 0;  // result records, "k" and "v" each
     bool half_read = false;
-    std::optional<PartitionId> more;
+    std::vector<PartitionId> more;
     bool every_step_moves = true;  // false: as the totals fold
     std::optional<Error> failure;
     std::size_t seals = 0;

@@ -9,6 +9,7 @@
 #include "support/fakes/fake_sink.hpp"
 #include "support/fakes/memory_log.hpp"
 #include "support/fakes/recording_log.hpp"
+#include "support/fakes/statement_job.hpp"
 #include "support/fakes/test_job.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -622,6 +623,119 @@ TEST_CASE("a map takeover can be canceled at every point and begun again") {
             }
         }
     }
+}
+
+// ---- partitions that join a job with windows ---------------------------------------------------
+
+namespace {
+
+struct JoinBench : Bench {
+    JoinBench() {
+        job = testing::make_statement_job(
+            "SELECT k, window_start, count(*) AS n FROM tumble(t, to_timestamp(ms * 0.001), "
+            "INTERVAL '1 minute', grace => INTERVAL '5 seconds', max_ahead => 'never') "
+            "GROUP BY k, window_start",
+            2, 2);
+        for (const std::int32_t p : {0, 1, 2}) {
+            fill(p, 5);
+        }
+    }
+    void opened(std::int32_t partition, const SourceMark& mark) {
+        const OffsetMetadata metadata{job.identity, OffsetMark{.step = 1, .source = mark}};
+        group[PartitionId{partition}] = {Offset{0}, offset_metadata_text(metadata)};
+    }
+    // Meta of a state partition that knows the first so many source partitions.
+    void write_meta_of(std::int32_t state, std::int32_t sources, std::int64_t closed_to) {
+        Meta meta;
+        meta.identity = job.identity;
+        meta.spec_text = job.spec_text;
+        meta.clock = closed_to;
+        meta.slots.resize(job.kinds.size());
+        meta.retired.resize(job.kinds.size());
+        for (std::int32_t p = 0; p < sources; ++p) {
+            SourceProgress source;
+            source.partition = PartitionId{p};
+            source.slots.resize(job.kinds.size());
+            meta.sources.push_back(source);
+        }
+        std::string value;
+        append_meta_value(value, job.form(), meta);
+        log.append(kChangelog, state, meta_key(), value);
+        log.append_invisible(kChangelog, state);
+    }
+};
+
+}  // namespace
+
+TEST_CASE("a partition that is added to a job with windows is opened, and asked for once more") {
+    JoinBench b;
+    b.takeover.begin(partitions({2}));
+    REQUIRE(b.advance());
+    CHECK(b.found() == "2:0 open");
+    CHECK(b.ready.at(0).joins);
+    CHECK_FALSE(b.ready.at(0).join_at);
+    // Those that were there at the first start have nothing to join.
+    b.ready.clear();
+    b.takeover.begin(partitions({1}));
+    REQUIRE(b.advance());
+    CHECK_FALSE(b.ready.at(0).joins);
+}
+
+TEST_CASE("a partition joins at the largest clock, once all state partitions know it") {
+    JoinBench b;
+    b.opened(2, {});
+    b.write_meta_of(0, 2, 90'000);
+    b.write_meta_of(0, 3, 120'000);
+    b.write_meta_of(1, 2, 150'000);
+    b.takeover.begin(partitions({2}));
+    REQUIRE(b.advance());
+    CHECK(b.ready.empty());
+    b.write_meta_of(1, 3, 180'000);
+    REQUIRE(b.advance());
+    CHECK(b.found() == "2:0");
+    CHECK(b.ready.at(0).join_at == 180'000);
+    CHECK(b.ready.at(0).step == 1);
+    CHECK_FALSE(b.ready.at(0).open);
+}
+
+TEST_CASE("a partition that joins before any window has closed is just read") {
+    JoinBench b;
+    b.opened(2, {});
+    b.write_meta_of(0, 3, kNoTime);
+    b.write_meta_of(1, 3, kNoTime);
+    b.takeover.begin(partitions({2}));
+    REQUIRE(b.advance());
+    REQUIRE(b.found() == "2:0");
+    CHECK_FALSE(b.ready.at(0).join_at);
+}
+
+TEST_CASE("a partition that has a watermark has joined") {
+    JoinBench b;
+    b.opened(2, {.watermark = 7});
+    b.takeover.begin(partitions({2}));
+    REQUIRE(b.advance());
+    REQUIRE(b.found() == "2:0");
+    CHECK_FALSE(b.ready.at(0).join_at);
+}
+
+TEST_CASE("the others do not wait for a partition that joins, nor does it for one that has gone") {
+    JoinBench b;
+    b.opened(0, {.watermark = 7});
+    b.opened(2, {});
+    b.write_meta_of(0, 2, 90'000);
+    b.write_meta_of(1, 2, 90'000);
+    b.takeover.begin(partitions({0, 1, 2}));
+    REQUIRE(b.advance());
+    CHECK(b.found() == "0:0, 1:0 open");
+    b.takeover.cancel(partitions({2}));
+    CHECK(b.takeover.idle());
+    b.ready.clear();
+    b.write_meta_of(0, 3, 100'000);
+    b.write_meta_of(1, 3, 100'000);
+    b.takeover.begin(partitions({2}));
+    REQUIRE(b.advance());
+    REQUIRE(b.found() == "2:0");
+    CHECK(b.ready.at(0).join_at == 100'000);
 }
 
 }  // namespace kstream

@@ -266,7 +266,7 @@ testing::RecordingLog run_history(std::uint64_t seed, bool final_only, std::size
     world.calm = true;
     world.write_marker();
     const auto done = [&] {
-        return map->at_end() && totals->at_end() && !totals->fold->more_to_write();
+        return map->at_end() && totals->at_end() && totals->fold->more_to_write().empty();
     };
     for (int tick = 0; tick < 5000 && !done(); ++tick) {
         for (Member* member : {map.get(), totals.get()}) {

@@ -87,7 +87,7 @@ TEST_CASE("positions: what a step takes along, and what stays behind it") {
     REQUIRE(positions.take(record(1, 1)));
     CHECK(positions.anything_unsealed());
     CHECK(positions[1].committed == Offset{0});
-    CHECK(positions.commit(first, false).empty());
+    CHECK(positions.commit(first, false).flowing.empty());
     CHECK(positions[1].committed == Offset{1});
     CHECK(text(positions.unsealed()) == "1:[1,2)");
 }
@@ -115,7 +115,7 @@ TEST_CASE("positions: an unread partition flows when its base is committed") {
     const std::vector<StepRange> opens = positions.unopened();
     CHECK(text(opens) == "2:[7,7)");
     CHECK(positions.committed().empty());
-    CHECK(positions.commit(opens, true) ==
+    CHECK(positions.commit(opens, true).flowing ==
           std::vector<PartitionPosition>{{PartitionId{2}, Offset{7}}});
     CHECK(positions.unopened().empty());
     CHECK(positions.take(record(2, 7)));
@@ -150,7 +150,7 @@ TEST_CASE("positions: an open step that a revocation overtakes starts nothing") 
     const std::vector<StepRange> opens = positions.unopened();
     positions.revoke(numbers({0}));
     CHECK(positions.step_holds_revoked(opens));
-    CHECK(positions.commit(opens, true).empty());
+    CHECK(positions.commit(opens, true).flowing.empty());
     CHECK_FALSE(positions.step_holds_revoked({}));
 }
 
@@ -256,6 +256,38 @@ TEST_CASE("positions: an equal offset of another step is another member's") {
     }
     answer.offsets[0].metadata = "by hand";
     CHECK_FALSE(positions.agree_with(answer));
+}
+
+TEST_CASE("a partition that joins is taken over once more, and opened by a step of its own") {
+    Positions positions{true};
+    positions.assign(std::vector{PartitionId{2}});
+    CHECK_FALSE(positions.take_over(
+        {.partition = PartitionId{2}, .position = Offset{7}, .open = true, .joins = true}));
+    const std::vector<StepRange> opens = positions.unopened();
+    REQUIRE(opens.size() == 1);
+    const Positions::Opened opened = positions.commit(opens, true);
+    CHECK(opened.flowing.empty());
+    CHECK(opened.to_join == std::vector{PartitionId{2}});
+    CHECK(positions[2].phase == PartitionPhase::taking);
+    CHECK_FALSE(positions.take_over({.partition = PartitionId{2},
+                                     .position = Offset{7},
+                                     .step = 1,
+                                     .join_at = 60'000}));
+    CHECK(positions.unopened().empty());
+    CHECK(positions.flowing().empty());
+    const std::vector<StepRange> joins = positions.unsealed();
+    REQUIRE(joins.size() == 1);
+    CHECK(joins[0].from == joins[0].to);
+    CHECK(joins[0].step == 2);
+    // As long as it is not committed it is to be written again.
+    positions.seal(joins);
+    positions.take_back();
+    CHECK(positions.unsealed().size() == 1);
+    positions.seal(joins);
+    CHECK(positions.commit(joins, false).flowing ==
+          std::vector<PartitionPosition>{{PartitionId{2}, Offset{7}}});
+    CHECK(positions[2].phase == PartitionPhase::active);
+    CHECK(positions.unsealed().empty());
 }
 
 }  // namespace kstream

@@ -126,7 +126,7 @@ TEST_CASE("P11: control records are looked for once in a while, and at once befo
 
 TEST_CASE("what is to be written again is not, where partitions go") {
     World w;
-    w.fold.more = kZero;
+    w.fold.more = {kZero};
     CHECK(w.submitted({.some = true}) == 0);
     CHECK(w.submitted() == 1);
 }

@@ -452,14 +452,14 @@ TEST_CASE("P6: an uncertain step that is not committed is taken back and read ag
 TEST_CASE("what a fold has to write goes into steps without a record, one after the other") {
     StepLoopBench b;
     b.own({0, 1}, 7);
-    b.fold.more = PartitionId{1};
+    b.fold.more = {PartitionId{1}};
     b.run_until_submitted();
     CHECK(b.ranges() == "1:[7,7)");
     b.sink.finish(TransactionResult::committed);
     b.run(1);
     CHECK(b.sink.in_flight());
     CHECK(b.ranges() == "1:[7,7)");
-    b.fold.more = std::nullopt;
+    b.fold.more = {};
     b.sink.finish(TransactionResult::committed);
     b.run_for(seconds{1});
     CHECK(b.sink.steps.size() == 2);
@@ -468,7 +468,7 @@ TEST_CASE("what a fold has to write goes into steps without a record, one after 
 
 TEST_CASE("a partition that is taken over, given up or not this member's writes nothing more") {
     StepLoopBench b;
-    b.fold.more = PartitionId{1};
+    b.fold.more = {PartitionId{1}};
     b.source.assign({0, 1});
     b.run_until([&] { return b.takeover.under_way.size() == 2; });
     b.takeover.make_ready(0, 0);
@@ -487,7 +487,7 @@ TEST_CASE("a partition that is taken over, given up or not this member's writes 
 TEST_CASE("a stop does not wait for what a fold has still to write") {
     StepLoopBench b;
     b.own({0}, 0);
-    b.fold.more = PartitionId{0};
+    b.fold.more = {PartitionId{0}};
     b.run_until_submitted();
     b.loop.request_stop();
     b.sink.finish(TransactionResult::committed);
@@ -499,7 +499,7 @@ TEST_CASE("P6: an uncertain step without a record is not told by offsets: taken 
     StepLoopBench b;
     b.group[PartitionId{0}].offset = Offset{4};
     b.own({0}, 4);
-    b.fold.more = PartitionId{0};
+    b.fold.more = {PartitionId{0}};
     b.run_until_submitted();
     CHECK(b.ranges() == "0:[4,4)");
     b.lose_outcome();
@@ -542,10 +542,10 @@ TEST_CASE("P6: a partition that has moved tells for one that has written without
         b.add(1, 2);
         b.own({0, 1}, 0);
         b.run_until([&] { return b.fold.filling(1).size() == 2; });
-        b.fold.more = PartitionId{0};
+        b.fold.more = {PartitionId{0}};
         b.run_until_submitted();
         REQUIRE(b.ranges() == "0:[0,0) 1:[0,2)");
-        b.fold.more = std::nullopt;
+        b.fold.more = {};
         b.lose_outcome();
         if (committed) {
             b.group[PartitionId{1}].offset = Offset{2};

@@ -257,6 +257,97 @@ TEST_CASE("many keys that go leave their memory, while a step fills and may be t
     CHECK(b.state.memory_bytes() < most / 2);
 }
 
+TEST_CASE("a key that is no window's is refused, and so is one beyond all times") {
+    constexpr std::int64_t kEnd = std::numeric_limits<std::int64_t>::max();
+    constexpr std::int64_t kFirst = std::numeric_limits<std::int64_t>::min();
+    for (const std::int64_t start :
+         {std::int64_t{1}, kMinute + 59'999, -kMinute, kEnd, kEnd - 1, kFirst, kFirst + kMinute,
+          std::int64_t{253'402'300'800'000}}) {
+        CAPTURE(start);
+        std::string key;
+        encode_state_key({{{GroupValueType::string, "a"}}}, start, key);
+        Bench b;
+        const std::vector<Slot> delta{Slot{Int128{1}, true}};
+        const Result<void> applied = b.state.apply_delta(key, delta);
+        REQUIRE_FALSE(applied);
+        CHECK(applied.error().exit_code == ExitCode::integrity);
+        // The same in a changelog.
+        std::string total_key;
+        append_total_key(total_key, key);
+        std::string total;
+        append_total_value(total, 1, b.job.kinds, delta);
+        TotalsState other{b.job, PartitionId{0}};
+        const Result<void> restored = other.restore(total_key, total);
+        REQUIRE_FALSE(restored);
+        CHECK(restored.error().exit_code == ExitCode::integrity);
+    }
+}
+
+TEST_CASE("advances are kept, one for each position, and meta says how many") {
+    Bench b;
+    b.advance(10);
+    REQUIRE(b.add("a", 0, 5));
+    const auto move = [&b](std::int64_t watermark) {
+        BatchHeader step;
+        SourceRange range;
+        range.partition = PartitionId{0};
+        range.from = range.to = b.end;
+        range.watermark_before = b.known;
+        range.watermark = watermark;
+        range.slots.resize(b.job.kinds.size());
+        step.ranges = {range};
+        REQUIRE(b.state.check_chain(step, "here") == TotalsState::Chain::next);
+        b.state.apply_ranges(step);
+        b.known = watermark;
+    };
+    move(20);
+    move(30);
+    b.commit();
+    CHECK(b.meta().advances == 1);
+    const UInt128 hash = b.meta().advances_hash;
+    CHECK(hash == advance_hash({PartitionId{0}, b.end, 30}));
+    // A step that is taken back has made none.
+    move(40);
+    (void)b.seal();
+    b.state.undo_filling();
+    b.state.undo_in_flight();
+    b.known = 30;
+    b.check_restored(1);
+    move(2 * kMinute);
+    b.commit();
+    CHECK(b.meta().advances == 1);
+    CHECK(b.state.clock() == 2 * kMinute);
+    CHECK(b.state.keys() == 0);
+    // At another position it is another one.
+    b.advance(2 * kMinute + 1);
+    move(3 * kMinute);
+    b.commit();
+    CHECK(b.meta().advances == 2);
+    b.check_restored(0);
+    // One that is missing is found.
+    std::string key;
+    append_advance_key(key, {PartitionId{0}, b.end, 0});
+    REQUIRE(b.changelog.erase(key) == 1);
+    TotalsState other{b.job, PartitionId{0}};
+    CHECK_FALSE(testing::restore_all(other, b.changelog));
+}
+
+TEST_CASE("a range that only says that its partition is idle is no advance") {
+    Bench b;
+    b.advance(10);
+    BatchHeader step;
+    SourceRange range;
+    range.partition = PartitionId{0};
+    range.from = range.to = b.end;
+    range.watermark_before = range.watermark = b.known;
+    range.slots.resize(b.job.kinds.size());
+    step.ranges = {range};
+    REQUIRE(b.state.check_chain(step, "here") == TotalsState::Chain::next);
+    b.state.apply_ranges(step);
+    b.commit();
+    CHECK(b.meta().advances == 0);
+}
+
 TEST_CASE("a calendar gives what has ended, the earliest first") {
     EndCalendar calendar;
     CHECK_FALSE(calendar.take(100));
