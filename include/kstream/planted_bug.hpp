@@ -71,14 +71,14 @@
     BUG(offsets_before_outputs, kafka, "P12", "offsets are committed before the outputs")          \
     BUG(outputs_before_offsets, kafka, "P12", "outputs are committed before the offsets")          \
     BUG(stopped_group_stays, loop, "results", "a group that HAVING stops keeps its result")        \
-    BUG(advance_among_records, loop, "E2", "an advance is made in a step that has read records")   \
-    BUG(advance_not_logged, loop, "E2", "an advance is applied and not kept")                      \
-    BUG(advance_not_in_metadata, loop, "E2", "a committed offset has the watermark before it")     \
-    BUG(idle_not_said, loop, "E2", "an idle partition does not say so: others wait for it")        \
-    BUG(idle_before_caught_up, loop, "E2", "a partition is idle though its log has more")          \
-    BUG(timer_over_a_pause, loop, "E2", "the time of a pause counts as time without records")      \
-    BUG(new_partition_pulls_back, loop, "E3", "an added partition is read before it has joined")   \
-    BUG(joined_too_early, loop, "E3", "a partition joins before all state partitions know it")     \
+    BUG(advance_among_records, loop, "E4", "an advance is made in a step that has read records")   \
+    BUG(advance_not_logged, loop, "E4", "an advance is applied and not kept")                      \
+    BUG(advance_not_in_metadata, loop, "E4", "a committed offset has the watermark before it")     \
+    BUG(idle_not_said, loop, "E4", "an idle partition does not say so: others wait for it")        \
+    BUG(idle_before_caught_up, loop, "E4", "a partition is idle though its log has more")          \
+    BUG(timer_over_a_pause, loop, "E4", "the time of a pause counts as time without records")      \
+    BUG(new_partition_pulls_back, loop, "E5", "an added partition is read before it has joined")   \
+    BUG(joined_too_early, loop, "E5", "a partition joins before all state partitions know it")     \
     BUG(dead_letters_lost, loop, "accounting", "dead letters are counted and not written")         \
     BUG(late_records_lost, loop, "accounting", "late records are counted and not written")         \
     BUG(sum_through_float, loop, "decimals", "an amount passes through a floating-point number")   \

@@ -84,7 +84,7 @@ struct FoldStatus {
     LatencyCounts append_to_commit_seconds;  // oldest record of a step: log timestamp to commit
     std::vector<PartitionId> written_again;  // totals: all their results were, since the start
     std::uint64_t keys_written_again = 0;
-    std::uint64_t keys_closed = 0;  // totals: with their windows
+    std::uint64_t keys_closed = 0;    // totals: with their windows
     std::uint64_t idle_advances = 0;  // map: of event time, where nothing came
 };
 

@@ -282,11 +282,12 @@ Result<void> Session::whole() {
 
 Result<void> Session::run_pass(KeyClass keys) {
     accounts_->begin(keys);
-    Pass pass{.first = !first_,
-              .changelog = world_.reader("changelog"),
-              .results = world_.reader("results"),
-              .advances = {},
-              .source = SourceFold{job_, *accounts_, job_.has_windows() ? &pass.advances : nullptr}};
+    Pass pass{
+        .first = !first_,
+        .changelog = world_.reader("changelog"),
+        .results = world_.reader("results"),
+        .advances = {},
+        .source = SourceFold{job_, *accounts_, job_.has_windows() ? &pass.advances : nullptr}};
     if (!options_.base.empty()) {
         pass.source.begin_at(base_);
         if (Result<void> loaded = load_base(); !loaded) {
@@ -451,8 +452,8 @@ Result<void> Session::read_newer_advances(Pass& pass) {
         const PartitionId keeper{static_cast<std::int32_t>(q)};
         const bool is_behind = std::ranges::any_of(furthest, [&](const auto& known) {
             const auto& [partition, most] = known;
-            const auto source = std::ranges::find(cut[q]->sources, partition,
-                                                  &SourceProgress::partition);
+            const auto source =
+                std::ranges::find(cut[q]->sources, partition, &SourceProgress::partition);
             return keeper_of_advances(partition, job_.state_partitions) == keeper &&
                    (source == cut[q]->sources.end() ||
                     std::pair{source->applied, source->watermark} < most);

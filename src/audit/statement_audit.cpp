@@ -269,7 +269,6 @@ std::string_view unknown_part(const job::Statement& statement) {
     return event.window.kind == job::WindowKind::hop       ? "hopping windows"
            : event.window.kind == job::WindowKind::session ? "sessions"
            : event.unique_by                               ? "unique_by"
-           : event.idle                                    ? "idle other than 'never'"
            : event.has_windows() && has_sets ? "count(DISTINCT) and percentile_disc of windows"
                                              : "";
 }
@@ -298,7 +297,7 @@ Result<std::shared_ptr<const StatementAudit>> StatementAudit::make(
     const job::Statement& statement = made->job_->statement;
     if (const std::string_view unknown = unknown_part(statement); !unknown.empty()) {
         return fail(ExitCode::usage, fmt::format("the audit cannot prove {} yet", unknown),
-                    "it proves events(...), and tumble(...) with idle 'never'");
+                    "it proves events(...) and tumble(...)");
     }
     if (Result<void> laid_out = made->lay_out(); !laid_out) {
         return std::unexpected(std::move(laid_out.error()));

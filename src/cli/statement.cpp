@@ -95,8 +95,8 @@ void refuse_explain(const ExplainConfig& config, const job::Statement& statement
         config.sample || !config.export_file.empty() || config.form != ExplainForm::text;
     if (beyond_text && !job::has_script(statement)) {
         problems.push_back(fmt::format(
-            "{}: hop, session and unique_by are not run yet, so there is neither --sample nor --export nor --as postgres of them: explain without them shows "
-            "what they mean",
+            "{}: hop, session and unique_by are not run yet, so there is neither --sample nor "
+            "--export nor --as postgres of them: explain without them shows what they mean",
             name));
     } else if (config.sample && statement.event_time->has_windows() &&
                std::ranges::any_of(statement.aggregates, keeps_values)) {

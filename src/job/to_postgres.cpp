@@ -560,8 +560,10 @@ private:
                "timed AS MATERIALIZED (\n"
                "  SELECT *,\n"
                "         greatest(\n"
-               "           max(event_time) OVER (PARTITION BY kafka_partition ORDER BY kafka_offset\n"
-               "                                 ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),\n"
+               "           max(event_time) OVER (PARTITION BY kafka_partition ORDER BY "
+               "kafka_offset\n"
+               "                                 ROWS BETWEEN UNBOUNDED PRECEDING AND 1 "
+               "PRECEDING),\n"
                "           (SELECT a.event_time FROM advances a\n"
                "            WHERE a.kafka_partition = dated.kafka_partition\n"
                "              AND a.kafka_offset <= dated.kafka_offset\n"
@@ -793,7 +795,8 @@ std::string to_postgres(const Statement& statement, std::string_view export_file
     if (script.has_windows()) {
         sql +=
             "-- watermark: the newest event_time in front of the record in its partition, of all\n"
-            "-- records, filtered and bad ones too, and of advances. A record is late when its window had ended by\n"
+            "-- records, filtered and bad ones too, and of advances. A record is late when its "
+            "window had ended by\n"
             "-- then, the grace included. Times are in milliseconds since 1970.\n";
     }
     sql += script.judged();

@@ -128,8 +128,8 @@ Query IdleWatch::query() const {
         case Stage::log_end:
         case Stage::stable_end:
             query.kind = Query::Kind::log_end;
-            query.isolation = stage_ == Stage::log_end ? Isolation::read_uncommitted
-                                                       : Isolation::read_committed;
+            query.isolation =
+                stage_ == Stage::log_end ? Isolation::read_uncommitted : Isolation::read_committed;
             for (const Candidate& candidate : candidates_) {
                 query.partitions.push_back(candidate.partition);
             }
@@ -252,8 +252,7 @@ std::optional<std::int64_t> IdleWatch::wall_time(const Marks& marks, Instant now
     if (!leading_ || leading_->partition != partition || leading_->watermark != mark.watermark) {
         leading_ = {partition, mark.watermark, now};
     }
-    return mark.watermark +
-           std::chrono::duration_cast<milliseconds>(now - leading_->since).count();
+    return mark.watermark + std::chrono::duration_cast<milliseconds>(now - leading_->since).count();
 }
 
 // Whether a window closes between the two watermarks: nobody waits for an advance that closes none.

@@ -454,11 +454,10 @@ Result<bool> MapTakeover::join(std::vector<ReadyPartition>& ready) {
 std::optional<std::int64_t> MapTakeover::largest_clock() const {
     std::int64_t largest = kNoTime;
     for (const std::optional<Meta>& meta : metas_->newest()) {
-        const bool knows_all =
-            meta && std::ranges::all_of(to_join_, [&meta](const auto& joins) {
-                return std::ranges::binary_search(meta->sources, joins.first, {},
-                                                  &SourceProgress::partition);
-            });
+        const bool knows_all = meta && std::ranges::all_of(to_join_, [&meta](const auto& joins) {
+                                   return std::ranges::binary_search(meta->sources, joins.first, {},
+                                                                     &SourceProgress::partition);
+                               });
         if (knows_all) {
             largest = std::max(largest, meta->clock);
         } else if (!planted(PlantedBug::joined_too_early)) {

@@ -95,9 +95,9 @@ std::vector<StepRange> Positions::unsealed(std::span<const PartitionId> also) co
     for (std::size_t i = 0; i < tracks_.size(); ++i) {
         const Track& t = tracks_[i];
         KSTREAM_CHECK(t.sealed == t.committed, "no step is in flight, so all sealed is committed");
-        const bool asked_for =
-            t.phase == PartitionPhase::active ? std::ranges::binary_search(also, number(i))
-                                              : t.joining && !t.revoking;
+        const bool asked_for = t.phase == PartitionPhase::active
+                                   ? std::ranges::binary_search(also, number(i))
+                                   : t.joining && !t.revoking;
         if (t.next > t.sealed || asked_for) {
             ranges.push_back({number(i), t.sealed, t.next, next_step(t)});
         }

@@ -368,8 +368,7 @@ Result<void> TotalsState::check_new(std::string_view state_key) {
 // Whether a record can have a time in a window that begins there. Before any end is reckoned: of a
 // start that somebody has made up it may be beyond all numbers.
 bool TotalsState::may_be_window(std::int64_t start) {
-    const bool asked_before =
-        start == last_window_.start && last_window_.start != last_window_.end;
+    const bool asked_before = start == last_window_.start && last_window_.start != last_window_.end;
     if (!asked_before && (start < first_start_ || start > expr::kMaxTime)) {
         return false;
     }

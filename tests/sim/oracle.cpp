@@ -261,8 +261,7 @@ bool Oracle::settled() {
             const auto known =
                 std::ranges::find(meta->sources, partition, &SourceProgress::partition);
             if (known == meta->sources.end() || !metadata || !metadata->mark ||
-                !metadata->mark->source ||
-                metadata->mark->source->watermark != known->watermark) {
+                !metadata->mark->source || metadata->mark->source->watermark != known->watermark) {
                 return false;
             }
         }
@@ -282,8 +281,8 @@ std::int64_t Oracle::watermark(PartitionId partition, Offset below, bool at_too)
         newest = one.at < below ? std::max(newest, one.fact.time.value_or(-1)) : newest;
     }
     for (const auto& [position, time] : advances(partition)) {
-        newest = position < below || (at_too && position == below) ? std::max(newest, time)
-                                                                   : newest;
+        newest =
+            position < below || (at_too && position == below) ? std::max(newest, time) : newest;
     }
     return newest;
 }
@@ -565,8 +564,7 @@ std::optional<std::string> Oracle::check_chain(PartitionId state) {
 }
 
 // In a range that has read something, time goes on by that alone.
-std::optional<std::string> Oracle::check_watermarks(const SourceRange& range,
-                                                    std::int64_t before) {
+std::optional<std::string> Oracle::check_watermarks(const SourceRange& range, std::int64_t before) {
     std::int64_t behind = before;
     for (const Told& one : told(range.partition)) {
         if (one.at >= range.from && one.at < range.to) {
@@ -608,9 +606,9 @@ std::optional<std::string> Oracle::check_meta(PartitionId state) {
                 state.value, source.partition.value, source.counts.read, source.counts.aggregated,
                 source.counts.late, should.read, should.aggregated, should.late);
         }
-        const bool fits =
-            swarm_.windows ? may_be_watermark(source.partition, source.applied, source.watermark)
-                           : source.watermark == -1;
+        const bool fits = swarm_.windows
+                              ? may_be_watermark(source.partition, source.applied, source.watermark)
+                              : source.watermark == -1;
         if (!fits) {
             return fmt::format("state {}: the watermark of source partition {} is {}", state.value,
                                source.partition.value, source.watermark);
@@ -919,7 +917,8 @@ std::optional<std::string> Oracle::check_marks() {
                 return fmt::format("the metadata of a committed offset: {}", committed.metadata);
             }
             const OffsetMark& mark = *metadata->mark;
-            if (of_source && mark.source->watermark != watermark(partition, committed.offset, true)) {
+            if (of_source &&
+                mark.source->watermark != watermark(partition, committed.offset, true)) {
                 return fmt::format(
                     "the committed watermark of source partition {} is {}, should be {}",
                     partition.value, mark.source->watermark,

@@ -101,7 +101,7 @@ struct Meta {
     // Keys whose windows have ended by the clock and still are here. Perhaps too many, but of the
     // last meta 0 when there are none.
     std::uint64_t to_close = 0;
-    std::vector<Slot> retired;  // merged over all keys whose windows were closed
+    std::vector<Slot> retired;   // merged over all keys whose windows were closed
     std::uint64_t advances = 0;  // that this partition keeps
     UInt128 advances_hash = 0;
     friend bool operator==(const Meta&, const Meta&) = default;

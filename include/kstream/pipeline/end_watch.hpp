@@ -66,9 +66,9 @@ private:
     MetaReader metas_;
     Stage stage_ = Stage::count_partitions;
     std::int32_t source_partitions_ = 0;
-    std::vector<Offset> log_ends_;  // by source partition, whether or not it may be read
-    std::vector<Offset> ends_;      // to be applied; at most log_ends_, and at the end the same
-    int looks_ = 0;                 // without anything new, or too short
+    std::vector<Offset> log_ends_;      // by source partition, whether or not it may be read
+    std::vector<Offset> ends_;          // to be applied; at most log_ends_, and at the end the same
+    int looks_ = 0;                     // without anything new, or too short
     std::vector<OffsetAnswer> starts_;  // of the changelog, by state partition
     std::vector<OffsetAnswer> stable_;
 };

@@ -254,8 +254,8 @@ private:
     std::vector<Slot> retired_;    // merged over all keys that were closed
     std::vector<bool> retracted_;  // by aggregate: whether merged_ has it
     Advances advances_;
-    std::uint32_t gone_ = 0;       // keys that have kGone
-    expr::TimeSpan last_window_;   // that end_of() was asked for
+    std::uint32_t gone_ = 0;      // keys that have kGone
+    expr::TimeSpan last_window_;  // that end_of() was asked for
 
     std::vector<SourceProgress> sources_;  // by partition
     std::vector<Slot> merged_;             // over all keys

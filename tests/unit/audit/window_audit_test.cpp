@@ -599,9 +599,6 @@ TEST_CASE("what of event time the audit cannot prove is refused by name", "[audi
               .contains("hopping windows"));
     CHECK(refused("session(" + time + "INTERVAL '1 minute', " + grace + ")" + by_window)
               .contains("sessions"));
-    CHECK(refused("tumble(" + time + "INTERVAL '1 minute', " + grace +
-                  ", idle => INTERVAL '1 minute')" + by_window)
-              .contains("idle"));
     CHECK(refused("events(" + time + "unique_by => k, within => INTERVAL '1 hour') GROUP BY k")
               .contains("unique_by"));
     CHECK(refused("tumble(" + time + "INTERVAL '1 minute', " + grace + ")" + by_window,

@@ -105,9 +105,6 @@ TEST_CASE("Event time is explained, and refused wherever it would have to run", 
               "FROM hop"},
              {from("session(t, to_timestamp(h), INTERVAL '1 hour', grace => INTERVAL '1 hour')"),
               "FROM session"},
-             {from("tumble(t, to_timestamp(h), INTERVAL '1 hour', grace => INTERVAL '1 hour', idle "
-                   "=> INTERVAL '1 minute')"),
-              "idle"},
              {from("tumble(t, to_timestamp(h), INTERVAL '1 hour', grace => INTERVAL '1 hour', "
                    "unique_by => id, within => INTERVAL '1 day')"),
               "unique_by"},
@@ -143,9 +140,7 @@ TEST_CASE("Event time is explained, and refused wherever it would have to run", 
               "'0 days') GROUP BY window_start",
               "session(t, to_timestamp(h), INTERVAL '1 hour', grace => INTERVAL '0 days') GROUP BY "
               "window_start",
-              "events(t, to_timestamp(h), unique_by => k, within => INTERVAL '1 hour')",
-              "tumble(t, to_timestamp(h), INTERVAL '1 hour', grace => INTERVAL '0 days', idle => "
-              "INTERVAL '1 minute') GROUP BY window_start"}) {
+              "events(t, to_timestamp(h), unique_by => k, within => INTERVAL '1 hour')"}) {
             INFO(words.front() << ' ' << source);
             const Lines problems = problems_from(explained("SELECT count(*) AS n FROM " + source));
             REQUIRE(problems.size() == 1);

@@ -48,9 +48,8 @@ struct Bench {
         group[PartitionId{partition}] = {Offset{0}, offset_metadata_text(metadata)};
     }
     void add(std::int32_t partition, std::int64_t time) {
-        const Offset at =
-            log.append(kSource, partition, std::nullopt,
-                       R"({"k":"a","ms":)" + std::to_string(time) + "}", 1000);
+        const Offset at = log.append(kSource, partition, std::nullopt,
+                                     R"({"k":"a","ms":)" + std::to_string(time) + "}", 1000);
         const std::vector<RecordView> records{log.view(kSource, PartitionId{partition}, at)};
         REQUIRE(fold.fold(records));
         commit(PartitionId{partition});
@@ -67,8 +66,8 @@ struct Bench {
         at.position = step.ranges[0].to;
         group[partition] = {at.position, offset_metadata_text(metadata)};
         DeltaBatch batch;
-        REQUIRE(decode_delta_batch(*step.outputs.value(step.outputs.records().front()),
-                                   job.form(), batch));
+        REQUIRE(decode_delta_batch(*step.outputs.value(step.outputs.records().front()), job.form(),
+                                   batch));
         return batch.header.ranges.at(0);
     }
     // Looks again and again for that long, and commits what it leads to.
@@ -102,7 +101,8 @@ struct Bench {
 
 }  // namespace
 
-TEST_CASE("a partition without records says that it is idle, and follows the slowest of the others") {
+TEST_CASE(
+    "a partition without records says that it is idle, and follows the slowest of the others") {
     Bench b{3};
     b.add(0, 10);
     b.add(1, 3 * kMinute);
@@ -172,10 +172,8 @@ TEST_CASE("a partition whose end an open transaction holds back is not idle") {
     Bench b{1};
     b.other(1, {kMinute, false});
     b.other(2, {kMinute, false});
-    b.queries.intercept =
-        [&b](const Query& query) -> std::optional<Result<QueryAnswer>> {
-        if (query.kind != Query::Kind::log_end ||
-            query.isolation != Isolation::read_uncommitted) {
+    b.queries.intercept = [&b](const Query& query) -> std::optional<Result<QueryAnswer>> {
+        if (query.kind != Query::Kind::log_end || query.isolation != Isolation::read_uncommitted) {
             return std::nullopt;
         }
         QueryAnswer answer = b.queries.answer(query);

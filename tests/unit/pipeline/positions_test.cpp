@@ -269,10 +269,8 @@ TEST_CASE("a partition that joins is taken over once more, and opened by a step 
     CHECK(opened.flowing.empty());
     CHECK(opened.to_join == std::vector{PartitionId{2}});
     CHECK(positions[2].phase == PartitionPhase::taking);
-    CHECK_FALSE(positions.take_over({.partition = PartitionId{2},
-                                     .position = Offset{7},
-                                     .step = 1,
-                                     .join_at = 60'000}));
+    CHECK_FALSE(positions.take_over(
+        {.partition = PartitionId{2}, .position = Offset{7}, .step = 1, .join_at = 60'000}));
     CHECK(positions.unopened().empty());
     CHECK(positions.flowing().empty());
     const std::vector<StepRange> joins = positions.unsealed();

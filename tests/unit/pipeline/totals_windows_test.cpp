@@ -260,9 +260,8 @@ TEST_CASE("many keys that go leave their memory, while a step fills and may be t
 TEST_CASE("a key that is no window's is refused, and so is one beyond all times") {
     constexpr std::int64_t kEnd = std::numeric_limits<std::int64_t>::max();
     constexpr std::int64_t kFirst = std::numeric_limits<std::int64_t>::min();
-    for (const std::int64_t start :
-         {std::int64_t{1}, kMinute + 59'999, -kMinute, kEnd, kEnd - 1, kFirst, kFirst + kMinute,
-          std::int64_t{253'402'300'800'000}}) {
+    for (const std::int64_t start : {std::int64_t{1}, kMinute + 59'999, -kMinute, kEnd, kEnd - 1,
+                                     kFirst, kFirst + kMinute, std::int64_t{253'402'300'800'000}}) {
         CAPTURE(start);
         std::string key;
         encode_state_key({{{GroupValueType::string, "a"}}}, start, key);
