@@ -25,6 +25,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -205,6 +206,7 @@ std::optional<Error> trouble_with_topics(TopicWatch& topics, const LoopEnvironme
 // P11: true when everything that was there at the start is in the totals, and published again where
 // that was asked for; false when a stop was asked for before.
 Result<bool> watch_end(Watches& watches, const LoopEnvironment& environment, RunTally& tally) {
+    constexpr Duration kSaidAfter = std::chrono::seconds{10};
     Job job;
     job.spec = environment.config.spec;
     job.kinds = Job::kinds_of(job.spec);
@@ -214,7 +216,9 @@ Result<bool> watch_end(Watches& watches, const LoopEnvironment& environment, Run
     }
     const auto queries = environment.queries.client(environment.names.map_group, TopicRole::source);
     kafka::TopicReader reader{environment.client, environment.topics, "end-watch"};
-    EndWatch watch{job, *queries, reader};
+    EndWatch watch{job, *queries, reader, environment.config.close};
+    std::optional<Instant> ending;
+    bool said = false;
     while (!environment.stop.wait_for(Duration::zero())) {
         if (Result<void> same = look_at_topics(watches, environment); !same) {
             return std::unexpected(std::move(same.error()));
@@ -225,6 +229,17 @@ Result<bool> watch_end(Watches& watches, const LoopEnvironment& environment, Run
         }
         if (done && *done && watches.republished.look()) {
             return true;
+        }
+        if (watch.wants_time_to_end() && !ending) {
+            environment.log.write(LogLevel::info, "all is read: closing all windows");
+            ending = environment.clock.now();
+            environment.time_ends = true;
+        }
+        if (ending && !said && environment.clock.now() - *ending > kSaidAfter) {
+            said = true;
+            environment.log.write(LogLevel::warn,
+                                  "windows are still to be closed: a worker without --close that "
+                                  "has partitions of the source holds them open");
         }
         if (watch.looks_again()) {
             (void)environment.stop.wait_for(kWatchInterval);
@@ -314,6 +329,7 @@ ExitCode run_loops(const cli::AggregateConfig& config, const topics::StartReport
                     .where_fields = where_fields(config)},
                    context.clock,
                    context.log};
+    std::atomic<bool> time_ends{false};
     LoopEnvironment environment{
         .config = config,
         .names = facts.names,
@@ -335,6 +351,7 @@ ExitCode run_loops(const cli::AggregateConfig& config, const topics::StartReport
         .clock = context.clock,
         .log = context.log,
         .stop = context.stop,
+        .time_ends = time_ends,
     };
     context.snapshots.expect_loops(static_cast<std::size_t>(config.workers) * 2);
     context.snapshots.set_topic_trouble(kNotLookedAt);

@@ -18,16 +18,20 @@ namespace {
 constexpr Duration kPurgeInterval = std::chrono::minutes{5};
 constexpr Duration kLeaveDeadline = std::chrono::milliseconds{500};
 
-StartPolicy start_policy(const cli::StartAt& from) {
-    switch (from.kind) {
+StartPolicy start_policy(const cli::AggregateConfig& config) {
+    StartPolicy policy{.timestamp_ms = config.from.timestamp_ms, .closes = config.close};
+    switch (config.from.kind) {
         case cli::StartAt::Kind::earliest:
-            return {StartPolicy::Kind::earliest, 0};
+            policy.kind = StartPolicy::Kind::earliest;
+            break;
         case cli::StartAt::Kind::latest:
-            return {StartPolicy::Kind::latest, 0};
+            policy.kind = StartPolicy::Kind::latest;
+            break;
         case cli::StartAt::Kind::timestamp:
-            return {StartPolicy::Kind::timestamp, from.timestamp_ms};
+            policy.kind = StartPolicy::Kind::timestamp;
+            break;
     }
-    return {};
+    return policy;
 }
 
 }  // namespace
@@ -125,9 +129,10 @@ void LoopThread::make_loop() {
                 environment_.queries.client(environment_.names.map_group, TopicRole::source);
             idle_ = std::make_unique<IdleWatch>(job_, *fold, *idle_queries_, clock, log);
         }
+        map_ = fold.get();
         fold_ = std::move(fold);
         takeover_ =
-            std::make_unique<MapTakeover>(job_, start_policy(config.from), *takeover_queries_,
+            std::make_unique<MapTakeover>(job_, start_policy(config), *takeover_queries_,
                                           *reader_, clock, log, config.takeover_timeout);
     } else {
         auto fold = std::make_unique<TotalsFold>(
@@ -191,6 +196,8 @@ void LoopThread::run() {
 // is needed to say so and to leave in order; what is committed stands.
 Error LoopThread::out_of_memory() {
     totals_ = nullptr;
+    map_ = nullptr;
+    idle_.reset();
     takeover_.reset();
     fold_.reset();
     std::uint64_t keys = 0;
@@ -222,6 +229,9 @@ void LoopThread::run_loop() {
     for (;;) {
         if (environment_.stop.requested()) {
             loop_->request_stop();
+        }
+        if (map_ != nullptr && environment_.time_ends) {
+            map_->end_time();
         }
         Result<bool> more = loop_->run_once();
         if (!more) {

@@ -26,6 +26,7 @@
 #include "topics/topic_plan.hpp"
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <future>
 #include <memory>
@@ -56,6 +57,8 @@ struct LoopEnvironment {
     const Clock& clock;
     Log& log;
     process::StopSignal& stop;
+    // --close: all is read, and time is to end.
+    std::atomic<bool>& time_ends;
 };
 
 class LoopThread {
@@ -100,6 +103,7 @@ private:
     std::unique_ptr<ClusterQueries> purge_queries_;
     std::unique_ptr<ClusterQueries> idle_queries_;
     std::unique_ptr<Fold> fold_;
+    MapFold* map_ = nullptr;              // fold_, of a map loop
     const TotalsFold* totals_ = nullptr;  // fold_, of a totals loop
     StateDesk* desk_ = nullptr;           // of a totals loop, when somebody can ask
     std::unique_ptr<Takeover> takeover_;

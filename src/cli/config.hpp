@@ -119,6 +119,7 @@ struct AggregateConfig {
     StartAt from;
     bool until_end = false;
     bool print_results = false;     // --print, with until_end
+    bool close = false;             // all windows at the end, for good; with until_end
     bool republish = false;         // all totals go to the results topic once more
     std::string instance_id;        // empty: random per start
     std::string group_instance_id;  // empty: dynamic membership

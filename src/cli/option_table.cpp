@@ -561,6 +561,11 @@ void add_job_options(std::vector<OptionSpec>& table) {
                      .help = "with --until end: print the results at the end",
                      .details = "The same table that kstream results prints.",
                      .bindings = {at<&AggregateConfig::print_results>()}});
+    table.push_back({.name = "close",
+                     .help = "with --until end: close all windows at the end, for good",
+                     .details = "The job has ended then: later starts refuse it, for every record "
+                                "would be late. Give it to all workers.",
+                     .bindings = {at<&AggregateConfig::close>()}});
     table.push_back({.name = "republish",
                      .help = "publish the results of all keys again, changed or not",
                      .details = "For a results topic that was re-created or emptied. Each state "

@@ -127,6 +127,12 @@ void check(const AggregateConfig& config, Found& found) {
     if (config.print_results && !config.until_end) {
         found.emplace_back("--print without --until end: without an end there is no last result");
     }
+    if (config.close && !config.until_end) {
+        found.emplace_back("--close without --until end: only what has an end can be closed");
+    }
+    if (config.close && !has_windows(config.spec)) {
+        found.emplace_back("--close: the job has no windows to close");
+    }
     if (!config.http_advertise.empty() && !config.common.http) {
         found.emplace_back("--http-advertise without --http: there is nothing to reach");
     }

@@ -31,8 +31,8 @@ PartitionId number(std::size_t index) {
 
 }  // namespace
 
-EndWatch::EndWatch(const Job& job, ClusterQueries& queries, LogReader& reader)
-    : job_(job), question_(queries), metas_(job, reader) {}
+EndWatch::EndWatch(const Job& job, ClusterQueries& queries, LogReader& reader, bool closes)
+    : job_(job), question_(queries), metas_(job, reader), closes_(closes) {}
 
 Result<bool> EndWatch::advance(Duration wait) {
     Result<bool> done = false;
@@ -64,6 +64,10 @@ Result<bool> EndWatch::advance(Duration wait) {
             break;
         case Stage::watch:
             done = watch(wait);
+            if (done && *done && ends_ == log_ends_ && closes_ && !ending_) {
+                ending_ = true;
+                return false;
+            }
             if (done && *done && ends_ == log_ends_) {
                 stage_ = Stage::look_at_source;
                 return false;
@@ -249,7 +253,11 @@ bool EndWatch::reached(const std::optional<Meta>& meta) const {
             return false;
         }
     }
-    return meta && meta->to_close == 0;
+    const auto has_ended = [](const SourceProgress& source) {
+        return source.watermark >= kEndOfTime;
+    };
+    return meta && meta->to_close == 0 &&
+           (!ending_ || std::ranges::all_of(meta->sources, has_ended));
 }
 
 }  // namespace kstream

@@ -549,6 +549,9 @@ BatchHeader MapFold::header(BatchKind kind, const Step& step) const {
 void MapFold::say_in(const Step& step) {
     for (const StepRange& range : step.ranges) {
         const auto index = static_cast<std::size_t>(range.partition.value);
+        if (ends_ && index < clocks_.size()) {
+            clocks_[index].to_say = {.watermark = kEndOfTime, .idle = true};
+        }
         if (index >= clocks_.size() || !clocks_[index].to_say) {
             continue;
         }
@@ -802,7 +805,7 @@ void MapFold::say(PartitionId partition, const SourceMark& mark) {
 std::vector<PartitionId> MapFold::more_to_write() const {
     std::vector<PartitionId> partitions;
     for (std::size_t i = 0; i < clocks_.size(); ++i) {
-        if (clocks_[i].to_say) {
+        if (clocks_[i].to_say || (ends_ && clocks_[i].next.watermark < kEndOfTime)) {
             partitions.push_back(PartitionId{static_cast<std::int32_t>(i)});
         }
     }

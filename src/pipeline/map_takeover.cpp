@@ -186,11 +186,14 @@ Result<bool> MapTakeover::settle_known(std::vector<ReadyPartition>& ready) {
         }
         if (*there) {
             const OffsetMark mark = asked.mark.value_or(OffsetMark{});
-            settle({.partition = partition,
-                    .position = *asked.committed,
-                    .step = mark.step,
-                    .mark = mark.source.value_or(SourceMark{})},
-                   ready);
+            if (Result<void> settled = settle({.partition = partition,
+                                               .position = *asked.committed,
+                                               .step = mark.step,
+                                               .mark = mark.source.value_or(SourceMark{})},
+                                              ready);
+                !settled) {
+                return std::unexpected(std::move(settled.error()));
+            }
         }
         entry = to_join_.contains(partition) ? std::next(entry) : active_.erase(entry);
     }
@@ -198,12 +201,21 @@ Result<bool> MapTakeover::settle_known(std::vector<ReadyPartition>& ready) {
 }
 
 // Where the partition begins is known; it may have to join before it is read.
-void MapTakeover::settle(ReadyPartition known, std::vector<ReadyPartition>& ready) {
+Result<void> MapTakeover::settle(ReadyPartition known, std::vector<ReadyPartition>& ready) {
+    if (known.mark.watermark >= kEndOfTime && !from_.closes) {
+        return fail(ExitCode::identity,
+                    fmt::format("topic {} partition {}: this job has ended with --close, so every "
+                                "record would be late",
+                                job_.spec.source_topic, known.partition.value),
+                    "what it has published stands; choose another --application-id and another "
+                    "--output-topic to go on with the topic, or run `kstream reset` to begin again");
+    }
     if (has_to_join(known.partition, known.mark)) {
         to_join_.emplace(known.partition, known);
     } else {
         ready.push_back(known);
     }
+    return {};
 }
 
 bool MapTakeover::has_to_join(PartitionId partition, const SourceMark& mark) const {
@@ -345,10 +357,13 @@ Result<bool> MapTakeover::settle_chained(std::vector<ReadyPartition>& ready) {
                 "no committed offset, but the totals know the partition: resuming where its "
                 "chain ends",
                 {{"partition", std::int64_t{partition.value}}, {"position", end.position.value}});
-            settle({.partition = partition,
-                    .position = end.position,
-                    .mark = {.watermark = end.watermark}},
-                   ready);
+            if (Result<void> settled = settle({.partition = partition,
+                                               .position = end.position,
+                                               .mark = {.watermark = end.watermark}},
+                                              ready);
+                !settled) {
+                return std::unexpected(std::move(settled.error()));
+            }
         }
         entry = to_join_.contains(partition) ? std::next(entry) : active_.erase(entry);
     }

@@ -193,6 +193,24 @@ class Windows(IntegrationTest):
     def test_final_results_in_pieces_against_plain_python(self) -> None:
         self.run_a_day_in_pieces("final")
 
+    def test_a_job_that_is_closed_is_over(self) -> None:
+        rng = random.Random(11)
+        recount = Recount()
+        self.start("create-topics", *self.job(), "--partitions", str(PARTITIONS)).expect(0)
+        cluster.wait_until_known(self.topics())
+        self.made(rng, 100, BEGIN, recount)
+        self.start("aggregate", *self.job(), "--until", "end", "--close", *PLAIN).expect(0, 90)
+        advances = self.advances(self.job())
+        self.assertEqual(sorted({one[0] for one in advances}), list(range(PARTITIONS)))
+        self.check_published(recount.advanced(advances), "final")
+        self.assertEqual(len(self.published()[0]), len(recount.rows))
+        self.check_audit(recount, "final")
+        # Again, to no effect; and without --close it says so.
+        self.start("aggregate", *self.job(), "--until", "end", "--close", *PLAIN).expect(0, 90)
+        self.check_audit(recount, "final")
+        refused = self.start("aggregate", *self.job(), "--until", "end", *PLAIN).expect(78, 90)
+        self.assertIn("has ended with --close", refused.stderr)
+
     def test_no_way_of_running_it_makes_a_difference(self) -> None:
         """One finished log: by one process, and by three that are killed again and again."""
         rng = random.Random(5)

@@ -8,6 +8,10 @@ namespace kstream {
 // No event time: below all that there are, which begin in 1970.
 inline constexpr std::int64_t kNoTime = -1;
 
+// After all times that a record may have, and all ends and graces of windows: the watermark of a
+// source partition of a job that has ended (--close).
+inline constexpr std::int64_t kEndOfTime = 1'000'000'000'000'000;
+
 // What goes with a position of a source partition.
 struct SourceMark {
     // The newest event time of the partition's records below the position, and of the advances that

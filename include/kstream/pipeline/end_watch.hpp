@@ -2,6 +2,9 @@
 // start, and the job is done when the committed meta of every state partition says that every one
 // of them is applied that far - whoever owns the partitions by then.
 //
+// With `closes`, time ends then: the loops are told to (wants_time_to_end()), and the job is done
+// when every state partition has applied that, and has no window left to close.
+//
 // Where a transaction is open at the start, records stand after the last stable offset that nobody
 // may read yet. When all before is applied, it is looked at again: what has been decided meanwhile
 // is to be applied as well, and what is open for good is an error of the run.
@@ -22,7 +25,10 @@ namespace kstream {
 
 class EndWatch {
 public:
-    EndWatch(const Job& job, ClusterQueries& queries, LogReader& reader);
+    EndWatch(const Job& job, ClusterQueries& queries, LogReader& reader, bool closes = false);
+
+    // All is applied that was there at the start; only of one that `closes`.
+    [[nodiscard]] bool wants_time_to_end() const { return ending_; }
 
     // One step, soon over. True once everything is applied. The error open_transaction: everything
     // is but what stands after an open transaction. The error integrity: more is than is there.
@@ -64,6 +70,8 @@ private:
     const Job& job_;
     Question question_;
     MetaReader metas_;
+    const bool closes_;
+    bool ending_ = false;
     Stage stage_ = Stage::count_partitions;
     std::int32_t source_partitions_ = 0;
     std::vector<Offset> log_ends_;      // by source partition, whether or not it may be read

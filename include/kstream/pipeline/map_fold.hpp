@@ -54,7 +54,7 @@ public:
 
     Result<void> fold(RecordBatch records) override;
     [[nodiscard]] bool can_seal() const override { return true; }
-    [[nodiscard]] bool full() const override { return fills(1); }
+    [[nodiscard]] bool full() const override { return ends_ || fills(1); }
     [[nodiscard]] bool overfull() const override { return fills(2); }
     Result<void> seal(Step& step) override;
     Result<void> seal_open(Step& step) override;
@@ -78,6 +78,9 @@ public:
         std::uint64_t timed = 0;
     };
     [[nodiscard]] Activity activity(PartitionId partition) const;
+    // From now on nothing more is read, and each partition that is in service, or comes into it, is
+    // moved to the end of time: all its windows close. Of a job with windows.
+    void end_time() { ends_ = true; }
 
 private:
     // What the filling step holds of one source partition.
@@ -187,6 +190,7 @@ private:
     std::vector<Slot> row_;                                 // of an entry
     std::vector<PartitionId> key_to_;                       // repartition partition of each key
     std::vector<Filling> filling_;                          // by source partition
+    bool ends_ = false;
     std::vector<Clock> clocks_;                             // the same, of a job with event time
     OutputBatch set_aside_;                                 // dead letters and late records
     std::vector<Waiting> waiting_;                          // at most KeyTable::kTogether

@@ -32,6 +32,7 @@ struct StartPolicy {
     enum class Kind : std::uint8_t { earliest, latest, timestamp };
     Kind kind = Kind::earliest;
     std::int64_t timestamp_ms = 0;
+    bool closes = false;  // the job is to end (--close): one that has ended is taken over too
 };
 
 class MapTakeover final : public StagedTakeover {
@@ -98,7 +99,7 @@ private:
     Result<bool> settle_chained(std::vector<ReadyPartition>& ready);
     Result<bool> resolve_from(std::vector<ReadyPartition>& ready);
     [[nodiscard]] bool has_to_join(PartitionId partition, const SourceMark& mark) const;
-    void settle(ReadyPartition known, std::vector<ReadyPartition>& ready);
+    [[nodiscard]] Result<void> settle(ReadyPartition known, std::vector<ReadyPartition>& ready);
     Result<bool> take_bound(Query::Kind kind, std::vector<OffsetAnswer>& into);
     Result<bool> begin_to_join();
     Result<bool> join(std::vector<ReadyPartition>& ready);

@@ -6,6 +6,7 @@
 #include "support/fakes/fake_reader.hpp"
 #include "support/fakes/fake_sink.hpp"
 #include "support/fakes/memory_log.hpp"
+#include "support/fakes/statement_job.hpp"
 #include "support/fakes/test_job.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -94,8 +95,59 @@ TEST_CASE("P11: done when every state partition has applied all source partition
     CHECK_FALSE(b.done());
     b.apply(1, {{0, 4}, {1, 3}});
     CHECK_FALSE(b.done());
-    b.apply(1, {{0, 5}});
+    b.apply(1, {{0, 5}, {1, 3}});
     CHECK(b.done());
+}
+
+TEST_CASE("with --close time is to end when all is applied, and all have to have heard of it") {
+    Bench b;
+    b.job = testing::make_statement_job(
+        "SELECT k, window_start, count(*) AS n FROM tumble(t, to_timestamp(ms * 0.001), INTERVAL "
+        "'1 minute', grace => INTERVAL '0 seconds') GROUP BY k, window_start",
+        2, 2);
+    EndWatch watch{b.job, b.queries, b.reader, true};
+    const auto done = [&watch] {
+        for (int i = 0; i < 40; ++i) {
+            const Result<bool> over = watch.advance(Duration::zero());
+            REQUIRE(over.has_value());
+            if (*over) {
+                return true;
+            }
+        }
+        return false;
+    };
+    const auto write = [&b](std::int32_t q, std::int64_t first, std::int64_t second,
+                            std::uint64_t to_close) {
+        Meta meta;
+        meta.identity = b.job.identity;
+        meta.slots.resize(b.job.kinds.size());
+        meta.retired.resize(b.job.kinds.size());
+        meta.to_close = to_close;
+        for (const std::int64_t watermark : {first, second}) {
+            SourceProgress source;
+            source.partition = PartitionId{static_cast<std::int32_t>(meta.sources.size())};
+            source.watermark = watermark;
+            source.slots.resize(b.job.kinds.size());
+            meta.sources.push_back(source);
+        }
+        std::string value;
+        append_meta_value(value, b.job.form(), meta);
+        b.log.append(kChangelog, q, meta_key(), value);
+        b.log.append_invisible(kChangelog, q);
+    };
+    write(0, 7, 8, 0);
+    CHECK_FALSE(done());
+    CHECK_FALSE(watch.wants_time_to_end());
+    write(1, 7, 8, 0);
+    CHECK_FALSE(done());
+    CHECK(watch.wants_time_to_end());
+    write(0, kEndOfTime, kEndOfTime, 0);
+    write(1, kEndOfTime, 8, 0);
+    CHECK_FALSE(done());
+    write(1, kEndOfTime, kEndOfTime, 1);
+    CHECK_FALSE(done());
+    write(1, kEndOfTime, kEndOfTime, 0);
+    CHECK(done());
 }
 
 TEST_CASE("P11: a source partition that a state partition does not know is not applied") {

@@ -279,4 +279,19 @@ TEST_CASE("a question that fails is asked again, and moves nothing") {
     CHECK(b.mark(0) == SourceMark{9 * kMinute, true});
 }
 
+TEST_CASE("where time ends nothing more is read, and each partition is moved once") {
+    Bench b{2};
+    b.add(0, 10);
+    b.fold.end_time();
+    CHECK(b.fold.full());
+    REQUIRE(b.fold.more_to_write() == std::vector{PartitionId{0}, PartitionId{1}});
+    CHECK(b.commit(PartitionId{0}).watermark == kEndOfTime);
+    REQUIRE(b.fold.more_to_write() == std::vector{PartitionId{1}});
+    CHECK(b.commit(PartitionId{1}).watermark == kEndOfTime);
+    CHECK(b.fold.more_to_write().empty());
+    // One that comes into service later has to end as well.
+    b.fold.resume(PartitionId{2}, {.watermark = 5});
+    CHECK(b.fold.more_to_write() == std::vector{PartitionId{2}});
+}
+
 }  // namespace kstream

@@ -738,4 +738,25 @@ TEST_CASE("the others do not wait for a partition that joins, nor does it for on
     CHECK(b.ready.at(0).join_at == 100'000);
 }
 
+TEST_CASE("a job that was closed is over, unless it is to be closed once more") {
+    JoinBench b;
+    b.opened(1, {.watermark = kEndOfTime, .idle = true});
+    b.takeover.begin(partitions({1}));
+    const Error error = b.error();
+    CHECK(error.exit_code == ExitCode::identity);
+    CHECK(error.message.contains("has ended with --close"));
+
+    JoinBench again;
+    again.opened(1, {.watermark = kEndOfTime, .idle = true});
+    MapTakeover takeover{again.job,   {.closes = true}, again.queries, again.reader,
+                         again.clock, again.recorded,   seconds{60}};
+    takeover.begin(partitions({1}));
+    std::vector<ReadyPartition> ready;
+    for (int i = 0; i < 40; ++i) {
+        REQUIRE(takeover.advance(ready));
+    }
+    REQUIRE(ready.size() == 1);
+    CHECK(ready[0].mark.watermark == kEndOfTime);
+}
+
 }  // namespace kstream
