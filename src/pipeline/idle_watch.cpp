@@ -26,15 +26,15 @@ constexpr Duration kMaxGap = seconds{3};
 // By partition.
 using Marks = std::map<PartitionId, SourceMark>;
 
-// The least watermark of those that are not idle; none while one of them has none.
-std::optional<std::int64_t> least_active(const Marks& marks) {
+// The least watermark of those that are not idle, of which there is one; none while it has none.
+std::int64_t least_active(const Marks& marks) {
     std::int64_t least = std::numeric_limits<std::int64_t>::max();
     for (const auto& [partition, mark] : marks) {
         if (!mark.idle) {
             least = std::min(least, mark.watermark);
         }
     }
-    return least == kNoTime ? std::nullopt : std::optional{least};
+    return least;
 }
 
 }  // namespace
@@ -210,9 +210,9 @@ void IdleWatch::decide(const Marks& marks, Instant now) {
     if (!all_idle) {
         leading_.reset();
     }
-    const std::optional<std::int64_t> to = !all_idle          ? least_active(marks)
-                                           : time_.quiet_wall ? wall_time(marks, now)
-                                                              : std::nullopt;
+    const std::int64_t to = !all_idle          ? least_active(marks)
+                            : time_.quiet_wall ? wall_time(marks, now)
+                                               : kNoTime;
     for (const Candidate& candidate : candidates_) {
         const auto of = marks.find(candidate.partition);
         if (of == marks.end()) {
@@ -227,23 +227,23 @@ void IdleWatch::decide(const Marks& marks, Instant now) {
             }
             continue;
         }
-        if (to && *to > mark.watermark && ends_window(mark.watermark, *to)) {
-            fold_.say(candidate.partition, {.watermark = *to, .idle = true});
+        if (to > mark.watermark && ends_window(mark.watermark, to)) {
+            fold_.say(candidate.partition, {.watermark = to, .idle = true});
             if (leading_ && leading_->partition == candidate.partition) {
-                leading_ = {candidate.partition, *to, now};
+                leading_ = {candidate.partition, to, now};
             }
         }
     }
 }
 
 // While all are idle: the one that is furthest goes on by its owner's clock, the others follow.
-std::optional<std::int64_t> IdleWatch::wall_time(const Marks& marks, Instant now) {
+std::int64_t IdleWatch::wall_time(const Marks& marks, Instant now) {
     const auto furthest = std::ranges::max_element(marks, {}, [](const auto& entry) {
         return std::pair{entry.second.watermark, -entry.first.value};
     });
     const auto& [partition, mark] = *furthest;
     if (mark.watermark == kNoTime) {
-        return std::nullopt;
+        return kNoTime;
     }
     if (std::ranges::find(candidates_, partition, &Candidate::partition) == candidates_.end()) {
         leading_.reset();

@@ -290,7 +290,7 @@ void TotalsState::apply_ranges(const BatchHeader& header) {
             sources_.insert(at, std::move(opened));
             continue;
         }
-        if (range.from == range.to && range.watermark > range.watermark_before) {
+        if (windows_ && range.from == range.to && range.watermark > range.watermark_before) {
             keep_advance(range);
         }
         at->applied = range.to;

@@ -65,7 +65,7 @@ private:
     void keep_caught_up(const QueryAnswer& ends);
     [[nodiscard]] std::optional<Marks> marks(const QueryAnswer& committed) const;
     void decide(const Marks& marks, Instant now);
-    [[nodiscard]] std::optional<std::int64_t> wall_time(const Marks& marks, Instant now);
+    [[nodiscard]] std::int64_t wall_time(const Marks& marks, Instant now);
     [[nodiscard]] bool ends_window(std::int64_t from, std::int64_t to) const;
 
     const job::EventTime& time_;

@@ -2,6 +2,7 @@
 // memory.
 #pragma once
 
+#include "audit/advances.hpp"
 #include "kstream/audit/accounts.hpp"
 #include "kstream/audit/base_file.hpp"
 #include "kstream/audit/ledger.hpp"
@@ -84,12 +85,17 @@ inline Audited audit_logs(const Job& job, const AuditedLogs& logs, std::string_v
     audit::Findings findings;
     const audit::AuditedJob audited = audit::AuditedJob::of(job.spec, job.identity, audit_of(job));
     audit::Accounts accounts{audited, std::uint64_t{1} << 30, findings};
-    audit::SourceFold source{audited, accounts};
+    audit::Advances advances;
+    audit::SourceFold source{audited, accounts, audited.has_windows() ? &advances : nullptr};
     if (!base.empty()) {
         load_base(base, audited, accounts, source);
     }
     for (const RecordView& record : logs.changelog) {
-        accounts.take_changelog(record);
+        if (changelog_key_kind(record.key()) == ChangelogKeyKind::advance) {
+            REQUIRE(advances.take(record));
+        } else {
+            accounts.take_changelog(record);
+        }
     }
     for (const AuditedLogs::OfResults& result : logs.results) {
         accounts.take_result(result.record, result.headers);
@@ -102,6 +108,7 @@ inline Audited audit_logs(const Job& job, const AuditedLogs& logs, std::string_v
     source.fold(logs.source, &from);
     source.arrive();
     source.compare(accounts.cut(), findings);
+    advances.compare(accounts.cut(), findings);
     for (std::size_t q = 0; q < accounts.cut().size(); ++q) {
         REQUIRE(accounts.cut()[q].has_value());
         const Meta& meta = *accounts.cut()[q];

@@ -579,6 +579,55 @@ TEST_CASE("a clock is that of the slowest partition, and none while one has none
     CHECK(found(50, 1, true) == 1);
 }
 
+TEST_CASE("where a partition was moved on without records, the audit knows it", "[audit][window]") {
+    const auto moved = [](bool all = true) {
+        World world = sold("final");
+        const auto move_to = [&world](std::int64_t second) {
+            world.map->say(PartitionId{0}, {.watermark = (kStart + second) * 1'000, .idle = true});
+            world.commit();
+        };
+        move_to(100);
+        move_to(200);  // at the same position
+        if (all) {
+            sell(world, "a", 100, 7);  // late by it
+            sell(world, "a", 210, 7);
+            world.commit();
+            move_to(400);
+        }
+        return world;
+    };
+    const World before = moved(false);
+    proved(before);
+    CHECK(last_meta(before).advances == 1);
+    CHECK(last_meta(before).keys == 0);
+    const World world = moved();
+    proved(world);
+    CHECK(last_meta(world).advances == 2);
+    CHECK(last_meta(world).sources.at(0).counts.late == 2);
+
+    const auto is_advance = [](const Written& one) { return one.key.starts_with('\3'); };
+    // Those that are missing: then a record should not have been late, and time is another one.
+    World without = moved();
+    std::erase_if(without.changelog, is_advance);
+    const Kinds kinds = found(without);
+    CHECK(std::ranges::count(kinds, FindingKind::late_wrong) > 0);
+    CHECK(std::ranges::count(kinds, FindingKind::broken_state) > 0);
+    // One that is another one.
+    World other = moved();
+    std::string& value = *std::ranges::find_if(other.changelog, is_advance)->value;
+    value.clear();
+    append_advance_value(value, 1, {PartitionId{0}, Offset{0}, (kStart + 500) * 1'000});
+    std::string& again =
+        *std::ranges::find_if(other.changelog.rbegin(), other.changelog.rend(), is_advance)->value;
+    again = value;
+    const Kinds others = found(other);
+    CHECK(std::ranges::count(others, FindingKind::broken_state) > 0);
+    // Meta says more of them.
+    World more = moved();
+    forge_meta(more, [](Meta& meta) { ++meta.advances; });
+    CHECK(found(more) == Kinds{FindingKind::broken_state});
+}
+
 TEST_CASE("what of event time the audit cannot prove is refused by name", "[audit][window]") {
     const auto refused = [](const std::string& from, const std::string& select = "k") {
         const std::string sql = "SELECT " + select + ", count(*) AS n FROM " + from;

@@ -173,6 +173,8 @@ TEST_CASE("golden: a batch and meta of a job with event time", "[golden]") {
         windowed.clock = 1699999900000;
         windowed.to_close = 300;
         windowed.retired = {{-500, true}, {20, true}};
+        windowed.advances = 130;
+        windowed.advances_hash = advance_hash({PartitionId{3}, Offset{300}, 1699999900000});
         std::string written;
         append_meta_value(written, form, windowed);
         CHECK(hex(written) == hex(bytes));
@@ -183,6 +185,26 @@ TEST_CASE("golden: a batch and meta of a job with event time", "[golden]") {
         CHECK_FALSE(decode_meta_value(golden_bytes("changelog_meta_value_1.hex"), form));
         CHECK(decode_meta_head(bytes)->identity == kJob.identity);
     }
+}
+
+TEST_CASE("golden: an advance", "[golden]") {
+    const Advance advance{PartitionId{3}, Offset{300}, 1699999900000};
+    std::string key;
+    append_advance_key(key, advance);
+    CHECK(hex(key) == "0303ac02");
+    CHECK(changelog_key_kind(key) == ChangelogKeyKind::advance);
+    std::string value;
+    append_advance_value(value, 7, advance);
+    const std::string bytes = golden_bytes("changelog_advance_value_1.hex");
+    CHECK(hex(value) == hex(bytes));
+    CHECK(decode_advance(key, bytes) == advance);
+    std::string damaged = bytes;
+    ++damaged[2];
+    CHECK_FALSE(decode_advance(key, damaged));
+    CHECK_FALSE(decode_advance(key + "x", bytes));
+    CHECK_FALSE(decode_advance(key.substr(0, 2), bytes));
+    // A number of a partition that there cannot be.
+    CHECK_FALSE(decode_advance(std::string{"\x03\xff\xff\xff\xff\x0f\x01"}, bytes));
 }
 
 TEST_CASE("golden: every aggregate of one slot, in a batch and in a total", "[golden]") {

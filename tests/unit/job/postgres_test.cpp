@@ -52,13 +52,20 @@ CREATE TABLE records (
 --   f2 is k
 --   f3 is v
 \copy records FROM 'x.tsv'
+-- Partitions in which nothing came, moved on in event time by the job: up to which
+-- position, and to when. They are part of what the log says, and of no record.
+CREATE TABLE advances AS
+SELECT kafka_partition, kafka_offset, kafka_timestamp AS event_time
+FROM records WHERE bad_record = 'advance';
+CREATE INDEX ON advances (kafka_partition, kafka_offset);
+DELETE FROM records WHERE bad_record = 'advance';
 
 -- ==== What becomes of each record ====
 -- v: fields, k: keys, i: inputs of aggregates. WHERE comes first, then the keys, then
 -- FILTER and the input of each aggregate.
 -- Before all of them comes event_time: a record without a good one is bad.
 -- watermark: the newest event_time in front of the record in its partition, of all
--- records, filtered and bad ones too. A record is late when its window had ended by
+-- records, filtered and bad ones too, and of advances. A record is late when its window had ended by
 -- then, the grace included. Times are in milliseconds since 1970.
 CREATE TABLE judged AS
 WITH read AS MATERIALIZED (
@@ -81,9 +88,13 @@ dated AS MATERIALIZED (
   FROM read),
 timed AS MATERIALIZED (
   SELECT *,
-         max(event_time) OVER (PARTITION BY kafka_partition ORDER BY kafka_offset
-                               ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
-           AS watermark,
+         greatest(
+           max(event_time) OVER (PARTITION BY kafka_partition ORDER BY kafka_offset
+                                 ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
+           (SELECT a.event_time FROM advances a
+            WHERE a.kafka_partition = dated.kafka_partition
+              AND a.kafka_offset <= dated.kafka_offset
+            ORDER BY a.kafka_offset DESC LIMIT 1)) AS watermark,
          CASE WHEN event_time IS NOT NULL
               THEN calendar_window('day', 'America/St_Johns', event_time)
          END AS time_window
@@ -125,7 +136,10 @@ FROM computed;
 -- that the export has records of: while the topic has another one, nothing is.
 CREATE TABLE reached AS
 SELECT CASE WHEN count(*) = count(newest) THEN min(newest) END AS watermark
-FROM (SELECT max(event_time) AS newest FROM judged GROUP BY kafka_partition) of_partitions;
+FROM (SELECT max(event_time) AS newest
+      FROM (SELECT kafka_partition, event_time FROM judged
+            UNION ALL SELECT kafka_partition, event_time FROM advances) of_all
+      GROUP BY kafka_partition) of_partitions;
 
 -- ==== Groups, a: aggregates ====
 CREATE TABLE grouped AS
@@ -176,13 +190,20 @@ CREATE TABLE records (
   kafka_timestamp bigint,
   bad_record text);
 \copy records FROM 'x.tsv'
+-- Partitions in which nothing came, moved on in event time by the job: up to which
+-- position, and to when. They are part of what the log says, and of no record.
+CREATE TABLE advances AS
+SELECT kafka_partition, kafka_offset, kafka_timestamp AS event_time
+FROM records WHERE bad_record = 'advance';
+CREATE INDEX ON advances (kafka_partition, kafka_offset);
+DELETE FROM records WHERE bad_record = 'advance';
 
 -- ==== What becomes of each record ====
 -- v: fields, k: keys, i: inputs of aggregates. WHERE comes first, then the keys, then
 -- FILTER and the input of each aggregate.
 -- Before all of them comes event_time: a record without a good one is bad.
 -- watermark: the newest event_time in front of the record in its partition, of all
--- records, filtered and bad ones too. A record is late when its window had ended by
+-- records, filtered and bad ones too, and of advances. A record is late when its window had ended by
 -- then, the grace included. Times are in milliseconds since 1970.
 CREATE TABLE judged AS
 WITH read AS MATERIALIZED (
@@ -200,9 +221,13 @@ dated AS MATERIALIZED (
   FROM read),
 timed AS MATERIALIZED (
   SELECT *,
-         max(event_time) OVER (PARTITION BY kafka_partition ORDER BY kafka_offset
-                               ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
-           AS watermark,
+         greatest(
+           max(event_time) OVER (PARTITION BY kafka_partition ORDER BY kafka_offset
+                                 ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
+           (SELECT a.event_time FROM advances a
+            WHERE a.kafka_partition = dated.kafka_partition
+              AND a.kafka_offset <= dated.kafka_offset
+            ORDER BY a.kafka_offset DESC LIMIT 1)) AS watermark,
          CASE WHEN event_time IS NOT NULL
               THEN fixed_window(900000, -600000, event_time)
          END AS time_window
