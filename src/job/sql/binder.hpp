@@ -161,6 +161,7 @@ private:
     [[nodiscard]] Statement finish_statement();
     void finish_aggregates(Statement& statement);
     void check_quotients(const Expression& expression, bool rounded);
+    [[nodiscard]] std::string without_quotient(const Expression& quotient) const;
     [[nodiscard]] Expression regroup(Expression expression, const Statement& statement,
                                      Clause clause);
     [[nodiscard]] Expression after_aggregation(const Draft& draft, const Statement& statement,
