@@ -76,6 +76,11 @@ private:
     // The newest time of the partition's records below there; -1 where none has a time.
     [[nodiscard]] std::int64_t watermark(PartitionId partition, Offset below);
     [[nodiscard]] std::int64_t clock();
+    struct Window {
+        std::int64_t start = 0;
+        std::int64_t end = 0;
+    };
+    [[nodiscard]] Window window_of(std::int64_t time) const;
     [[nodiscard]] std::string key_of(const Input::Fact& fact) const;
     using Totals = std::map<std::string, Total>;  // by the key of the result
     [[nodiscard]] Totals expected(bool before);

@@ -2,11 +2,13 @@
 
 #include "kstream/check.hpp"
 #include "kstream/codec/spec_hash.hpp"
+#include "kstream/expr/zone.hpp"
 #include "kstream/job/parse.hpp"
 #include "kstream/pipeline/map_fold.hpp"
 #include "kstream/pipeline/map_takeover.hpp"
 #include "kstream/pipeline/totals_fold.hpp"
 #include "kstream/pipeline/totals_takeover.hpp"
+#include "process/zone_file.hpp"
 #include "support/fakes/test_job.hpp"
 
 #include <fmt/format.h>
@@ -14,7 +16,11 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <functional>
 #include <map>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <tuple>
 #include <utility>
 
@@ -49,9 +55,28 @@ const char* name_of(Stage stage) {
     return stage == Stage::map ? "map" : "totals";
 }
 
+// Read once: each state and each fold makes its windows anew.
+std::optional<std::string> zone_file(std::string_view name) {
+    static const std::map<std::string, std::optional<std::string>, std::less<>> kFiles = [] {
+        std::map<std::string, std::optional<std::string>, std::less<>> files;
+        for (const Days& days : kDays) {
+            files.emplace(days.zone, process::read_zone_file(days.zone));
+        }
+        return files;
+    }();
+    const auto found = kFiles.find(name);
+    return found == kFiles.end() ? std::nullopt : found->second;
+}
+
+std::optional<std::uint64_t> zone_fingerprint(std::string_view name) {
+    const std::optional<std::string> file = zone_file(name);
+    const std::optional<expr::Zone> zone = file ? expr::Zone::parse(*file) : std::nullopt;
+    return zone ? std::optional{zone->fingerprint()} : std::nullopt;
+}
+
 // A job that a statement says. oracle.cpp has each of them in its own words.
 Job of_statement(Job job, const std::string& text) {
-    auto parsed = job::parse(text, {.max_distinct = kMaxDistinct});
+    auto parsed = job::parse(text, {.max_distinct = kMaxDistinct, .zones = zone_fingerprint});
     KSTREAM_CHECK(parsed.has_value(), "the statement is fixed");
     job.statement =
         std::make_shared<const job::StatementJob>(job::statement_job(*std::move(parsed), text));
@@ -59,7 +84,7 @@ Job of_statement(Job job, const std::string& text) {
     job.spec_text = canonical_text(job.spec);
     job.kinds = Job::kinds_of(job.spec);
     job.identity.spec_hash = spec_hash(job.spec);
-    job.zones = [](std::string_view) { return std::nullopt; };
+    job.zones = zone_file;
     return job;
 }
 
@@ -76,26 +101,43 @@ Job with_more(const Job& job, bool having, bool sets) {
                          having ? " HAVING count(*) % 4 < 2 AND sum(valor) > 0" : ""));
 }
 
-using WindowedJobs = std::map<std::tuple<std::int64_t, std::int64_t, bool>, Job>;
+// By which windows, as the statement names them, by grace, and whether results are final alone.
+using WindowedJobs = std::map<std::tuple<std::string, std::int64_t, bool>, Job>;
 
-// The same of windows, by their size, grace, and whether results are final alone. One of the
-// aggregates can be taken out of a sum again, one cannot.
+std::string windows_of(std::int64_t size) {
+    return fmt::format("INTERVAL '{} seconds'", size / 1000);
+}
+
+std::string windows_of(const Days& days) {
+    return fmt::format("'day', '{}'", days.zone);
+}
+
+void add_windowed(WindowedJobs& jobs, const Job& job, const std::string& windows,
+                  std::int64_t pace) {
+    for (const std::int64_t usual : kGraces) {
+        const std::int64_t grace = usual * pace;
+        for (const bool final_only : {false, true}) {
+            const std::string text = fmt::format(
+                "SELECT id_vendedor, window_start AS de, window_end AS ate, "
+                "sum(valor) AS valor_total_por_vendedor, count(*) AS numero_transacoes, "
+                "max(valor) AS maior "
+                "FROM tumble(financial_transactions, to_timestamp(quando * 0.001), "
+                "{}, grace => INTERVAL '{} seconds', emit => '{}', "
+                "idle => 'never', max_ahead => 'never') GROUP BY id_vendedor, window_start",
+                windows, grace / 1000, final_only ? "final" : "updates");
+            jobs.emplace(std::tuple{windows, grace, final_only}, of_statement(job, text));
+        }
+    }
+}
+
+// The same of windows. One of the aggregates can be taken out of a sum again, one cannot.
 WindowedJobs with_windows(const Job& job) {
     WindowedJobs jobs;
     for (const std::int64_t size : kWindowSizes) {
-        for (const std::int64_t grace : kGraces) {
-            for (const bool final_only : {false, true}) {
-                const std::string text = fmt::format(
-                    "SELECT id_vendedor, window_start AS de, window_end AS ate, "
-                    "sum(valor) AS valor_total_por_vendedor, count(*) AS numero_transacoes, "
-                    "max(valor) AS maior "
-                    "FROM tumble(financial_transactions, to_timestamp(quando * 0.001), "
-                    "INTERVAL '{} seconds', grace => INTERVAL '{} seconds', emit => '{}', "
-                    "idle => 'never', max_ahead => 'never') GROUP BY id_vendedor, window_start",
-                    size / 1000, grace / 1000, final_only ? "final" : "updates");
-                jobs.emplace(std::tuple{size, grace, final_only}, of_statement(job, text));
-            }
-        }
+        add_windowed(jobs, job, windows_of(size), 1);
+    }
+    for (const Days& days : kDays) {
+        add_windowed(jobs, job, windows_of(days), kPaceOfDays);
     }
     return jobs;
 }
@@ -119,13 +161,16 @@ Job make_job(Cluster& cluster, const Swarm& swarm) {
         with_more(kSame, true, false), with_more(kSame, false, true), with_more(kSame, true, true)};
     static const WindowedJobs kWindowed = with_windows(kSame);
     const std::size_t statement = (swarm.having ? 1U : 0U) + (swarm.sets ? 2U : 0U);
-    Job job = swarm.windows    ? kWindowed.at({swarm.window_ms, swarm.grace_ms, swarm.final_only})
+    const std::string windows =
+        swarm.days != nullptr ? windows_of(*swarm.days) : windows_of(swarm.window_ms);
+    Job job = swarm.windows    ? kWindowed.at({windows, swarm.grace_ms, swarm.final_only})
               : statement == 0 ? kSame
                                : kStatements[statement - 1];
     job.identity.state_partitions = static_cast<std::uint32_t>(swarm.state_partitions);
     job.identity.initial_source_partitions = static_cast<std::uint32_t>(swarm.source_partitions);
     job.identity.results_partitions = static_cast<std::uint32_t>(swarm.results_partitions);
     job.cells_in_cache = swarm.cells_in_cache;
+    job.least_gone_keys = swarm.least_gone_keys;
     job.identity.source_id = cluster.topic_id(TopicRole::source);
     job.identity.repartition_id = cluster.topic_id(TopicRole::repartition);
     job.identity.changelog_id = cluster.topic_id(TopicRole::changelog);
