@@ -4,10 +4,15 @@
 #include "kstream/pipeline/map_fold.hpp"
 #include "support/fakes/memory_log.hpp"
 #include "support/fakes/recording_log.hpp"
+#include "support/fakes/seeded.hpp"
 #include "support/fakes/statement_job.hpp"
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
+#include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -204,6 +209,98 @@ TEST_CASE("of a job without windows nothing is late, and its clock moves all the
     GroupKey group;
     REQUIRE(batch.deltas.size() == 1);
     CHECK(decode_state_key(batch.deltas[0].state_key, 1, group));
+}
+
+// Keys of a table beyond the caches are looked up in groups (KeyTable::prefetch): each has to keep
+// its window, whichever those of the records behind it are.
+TEST_CASE("keys that wait for others to be looked up keep their windows") {
+    constexpr std::size_t kKeys = 50;
+    constexpr std::int64_t kWindows = 4;
+    Job job = testing::make_statement_job(
+        "SELECT k, window_start, count(*) AS n, sum(v) AS s, count(*) FILTER (WHERE v > 500) AS "
+        "many FROM tumble(t, to_timestamp(ms * 0.001), INTERVAL '1 minute', grace => INTERVAL '0 "
+        "seconds', max_ahead => 'never') WHERE k <> 'nobody' GROUP BY k, window_start");
+    const auto at_once = GENERATE(std::size_t{1}, std::size_t{7}, std::size_t{400});
+    CAPTURE(at_once);
+    job.cells_in_cache = 0;  // of any table
+    testing::RecordingLog recorded;
+    MapFold fold{job, {}, recorded};
+    testing::MemoryLog log;
+    testing::Seeded random{at_once};
+    using Row = std::array<std::int64_t, 3>;
+    std::map<std::pair<std::string, std::int64_t>, Row> expected;
+    std::int64_t watermark = kNoTime;
+    RecordCounts counts;
+    Offset handed_on;
+    const auto hand_on = [&] {
+        std::vector<RecordView> records;
+        for (; handed_on < log.end(TopicRole::source, kZero); handed_on = handed_on.next()) {
+            records.push_back(log.view(TopicRole::source, kZero, handed_on));
+        }
+        REQUIRE(fold.fold(records));
+    };
+    for (int i = 0; i < 2'000; ++i) {
+        // Times go on slowly, and many are of any window so far.
+        const std::int64_t now = 1 + i * kWindows * kMinute / 2'000;
+        const std::int64_t time =
+            random.chance(30)
+                ? now - static_cast<std::int64_t>(random.below(static_cast<std::size_t>(now)))
+                : now;
+        const std::string k =
+            random.chance(3) ? "nobody" : "k" + std::to_string(random.below(kKeys));
+        const auto v = static_cast<std::int64_t>(random.below(1'000));
+        const bool bad = random.chance(3);
+        const std::string value = R"({"k":")" + k + R"(","v":)" +
+                                  (bad ? "\"x\"" : std::to_string(v)) + R"(,"ms":)" +
+                                  std::to_string(time) + "}";
+        log.append(TopicRole::source, 0, std::nullopt, value, 1000);
+        ++counts.read;
+        const std::int64_t start = time - time % kMinute;
+        if (k == "nobody") {
+            ++counts.filtered;
+        } else if (bad) {
+            ++counts.dead_lettered;
+        } else if (start + kMinute <= watermark) {
+            ++counts.late;
+        } else {
+            ++counts.aggregated;
+            Row& row = expected[{k, start}];
+            ++row[0];
+            row[1] += v;
+            row[2] += v > 500 ? 1 : 0;
+        }
+        watermark = std::max(watermark, time);
+        if (counts.read % at_once == 0) {
+            hand_on();
+        }
+    }
+    hand_on();
+    Step step;
+    step.ranges.push_back({kZero, Offset{0}, log.end(TopicRole::source, kZero)});
+    REQUIRE(fold.seal(step));
+    std::map<std::pair<std::string, std::int64_t>, Row> found;
+    for (const OutputBatch::Record& record : step.outputs.records()) {
+        if (record.topic != TopicRole::repartition) {
+            continue;
+        }
+        DeltaBatch batch;
+        REQUIRE(decode_delta_batch(*step.outputs.value(record), job.form(), batch));
+        CHECK(batch.header.ranges.at(0).counts == counts);
+        CHECK(batch.header.ranges.at(0).watermark == watermark);
+        for (const DeltaView& delta : batch.deltas) {
+            GroupKey group;
+            REQUIRE(decode_state_key(delta.state_key, job.key_shape(), group));
+            Row& row = found[{std::string{group.values[0].text}, *group.window_start}];
+            const auto number = [&](std::size_t slot, std::int64_t unit) {
+                return static_cast<std::int64_t>(
+                    batch.slots[delta.first_slot + slot].value().low_128() / unit);
+            };
+            row = {number(0, 1), number(1, 1'000'000'000), number(2, 1)};
+        }
+    }
+    CHECK(counts.late > 100);
+    CHECK(expected.size() > kKeys * kWindows / 2);
+    CHECK(found == expected);
 }
 
 }  // namespace kstream
