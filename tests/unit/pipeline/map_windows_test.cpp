@@ -81,6 +81,24 @@ struct Bench {
     std::vector<OutputBatch::Headers> late;
 };
 
+// What the fold tells, added up.
+class TimesTold final : public RecordTallySink {
+public:
+    void first_bad(const FirstBad& first) override {
+        if (first.reason == BadReason::time_range) {
+            hint = first.hint;
+        }
+    }
+    Result<void> add(const RecordTally& more) override {
+        times.in_range += more.times.in_range;
+        times.like_seconds += more.times.like_seconds;
+        times.out_of_range += more.times.out_of_range;
+        return {};
+    }
+    TimeTally times;
+    std::optional<std::string> hint;  // of a time that is out of range
+};
+
 }  // namespace
 
 TEST_CASE("a record is late when its window and the grace ended by the time before it") {
@@ -209,6 +227,49 @@ TEST_CASE("of a job without windows nothing is late, and its clock moves all the
     GroupKey group;
     REQUIRE(batch.deltas.size() == 1);
     CHECK(decode_state_key(batch.deltas[0].state_key, 1, group));
+}
+
+TEST_CASE("the tally is told of times in another unit, whatever becomes of their records") {
+    constexpr std::int64_t kNow = 1'764'460'000'000;
+    const Job job = testing::make_statement_job(
+        "SELECT k, count(*) AS n, max(to_timestamp(late_)) AS m FROM events(t, to_timestamp(ms)) "
+        "WHERE k <> 'nobody' GROUP BY k");
+    TimesTold told;
+    testing::RecordingLog recorded;
+    MapFold fold{job, {}, recorded, {.tally = &told}};
+    testing::MemoryLog log;
+    const auto add = [&](const std::string& value) {
+        const Offset at = log.append(TopicRole::source, 0, std::nullopt, value, kNow);
+        const std::vector<RecordView> records{log.view(TopicRole::source, kZero, at)};
+        REQUIRE(fold.fold(records));
+    };
+    add(R"({"k":"a","ms":1764460000,"late_":1})");
+    add(R"({"k":"nobody","ms":1764460,"late_":1})");  // seconds, as a thousandth of them
+    add(R"({"k":7,"ms":1764460.123,"late_":1})");
+    // Not of the record's own time.
+    add(R"({"k":"a","ms":1764460000,"late_":1764460000000})");
+    CHECK(told.times.in_range == 4);
+    CHECK(told.times.like_seconds == 2);
+    CHECK(told.times.out_of_range == 0);
+    add(R"({"k":"a","ms":1764460000000,"late_":1})");
+    add(R"({"k":"a","ms":"soon","late_":1})");
+    CHECK(told.times.in_range == 4);
+    CHECK(told.times.out_of_range == 1);
+    // The first of that reason was in an aggregate, of which nobody knows the unit.
+    CHECK(told.hint == "");
+}
+
+TEST_CASE("the first record whose time is out of range is told with the expression to write") {
+    Bench b{windowed("0 seconds")};
+    TimesTold told;
+    MapFold fold{b.job, {}, b.recorded, {.tally = &told}};
+    const Offset at = b.log.append(TopicRole::source, 0, std::nullopt,
+                                   R"({"k":"a","ms":1764460000000000})", 1000);
+    const std::vector<RecordView> records{b.log.view(TopicRole::source, kZero, at)};
+    REQUIRE(fold.fold(records));
+    CHECK(told.hint ==
+          "to_timestamp takes seconds: if ms * 0.001 is in milliseconds, write "
+          "to_timestamp(ms * 0.001 * 0.001)");
 }
 
 // Keys of a table beyond the caches are looked up in groups (KeyTable::prefetch): each has to keep
