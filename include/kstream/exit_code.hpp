@@ -15,7 +15,8 @@ enum class ExitCode : std::uint8_t {
     usage = 2,                // bad option, environment value or configuration file
     unavailable = 3,          // cluster or topic not there at the start; trying later may help
     kafka_fatal = 4,          // not authorized, fenced by a newer instance, unknown Kafka error
-    bad_record = 5,           // a bad record under --on-bad-record fail, or more than --max-bad
+    bad_record = 5,           // a bad record under --on-bad-record fail, more than --max-bad, or
+                              // all first times of a new job decades off
     incomplete = 6,           // produce: not all delivered; aggregate: stopped before the last
                               // commit or before the end of --until end, nothing lost
     differs = 7,              // create-topics, aggregate at its start: a topic is there and differs
@@ -45,7 +46,8 @@ inline constexpr std::array<ExitCodeText, 18> kExitCodes{{
      "cluster unreachable or topic missing at the start; try later"},
     {ExitCode::kafka_fatal, "kafka_fatal", "not authorized, fenced, or an unknown Kafka error"},
     {ExitCode::bad_record, "bad_record",
-     "a bad record met --on-bad-record fail, or more of them than --max-bad"},
+     "a bad record met --on-bad-record fail, more of them than --max-bad, or the first times of a "
+     "new job are decades off"},
     {ExitCode::incomplete, "incomplete",
      "produce: not all delivered; aggregate: stopped before commit or --until end; nothing lost"},
     {ExitCode::differs, "differs", "an existing topic differs from what is needed"},

@@ -12,6 +12,7 @@
 #include "kafka/detached.hpp"
 #include "kstream/job/where_fields.hpp"
 #include "kstream/pipeline/end_watch.hpp"
+#include "kstream/pipeline/time_unit.hpp"
 #include "kstream/pipeline/topic_watch.hpp"
 #include "kstream/ports/explain.hpp"
 #include "process/process_limits.hpp"
@@ -98,6 +99,12 @@ std::map<std::uint32_t, std::string> where_fields(const cli::AggregateConfig& co
         }
     }
     return fields;
+}
+
+TimeUnitHints time_hints(const cli::AggregateConfig& config) {
+    return config.query.job && config.query.job->statement.event_time
+               ? time_unit_hints(*config.query.job)
+               : TimeUnitHints{};
 }
 
 // A batch job that was stopped is not done, whatever it has committed.
@@ -326,7 +333,9 @@ ExitCode run_loops(const cli::AggregateConfig& config, const topics::StartReport
     }
     RunTally tally{{.source_topic = facts.names.source,
                     .max_bad = config.max_bad,
-                    .where_fields = where_fields(config)},
+                    .where_fields = where_fields(config),
+                    .is_new = !facts.stored.exists(),
+                    .time_hints = time_hints(config)},
                    context.clock,
                    context.log};
     std::atomic<bool> time_ends{false};

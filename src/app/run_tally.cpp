@@ -62,11 +62,59 @@ Result<void> RunTally::add(const RecordTally& more) {
     }
     sum_.scale_needed = std::max(sum_.scale_needed, more.scale_needed);
     look_for_fields(more);
-    if (sum_.read < kMinRecords || stopped_ || !too_many()) {
+    look_at_times(more.times);
+    if (stopped_) {
+        return {};
+    }
+    std::optional<Error> wrong = wrong_unit();
+    if (!wrong && sum_.read >= kMinRecords && too_many()) {
+        wrong = too_many_error();
+    }
+    if (!wrong) {
         return {};
     }
     stopped_ = true;
-    return std::unexpected(too_many_error());
+    return std::unexpected(*std::move(wrong));
+}
+
+// A record may be as odd as it likes, so one is worth a line and no more.
+void RunTally::look_at_times(const TimeTally& more) {
+    sum_.times.in_range += more.in_range;
+    sum_.times.like_seconds += more.like_seconds;
+    sum_.times.out_of_range += more.out_of_range;
+    if (said_like_seconds_ || more.like_seconds == 0 || settings_.time_hints.like_seconds.empty()) {
+        return;
+    }
+    said_like_seconds_ = true;
+    log_.write(LogLevel::warn,
+               "times of January 1970: they look like seconds that are taken for milliseconds",
+               {{"topic", settings_.source_topic}, {"hint", settings_.time_hints.like_seconds}});
+}
+
+// The first records of an application are all decades off. Its windows would be those of another
+// century, or it would have none, and where it has not begun yet nothing is lost by asking first.
+// It has begun as soon as its partitions are opened, before the first record: so the next start
+// goes on, and no records can keep a job from running. As soon as one is as it should be, they are
+// no longer all.
+std::optional<Error> RunTally::wrong_unit() const {
+    const TimeTally& times = sum_.times;
+    const bool out_of_range = times.in_range == 0 && times.out_of_range >= kMinRecords;
+    const bool like_seconds = times.out_of_range == 0 && times.in_range >= kMinRecords &&
+                              times.like_seconds == times.in_range;
+    const std::string& hint =
+        out_of_range ? settings_.time_hints.out_of_range : settings_.time_hints.like_seconds;
+    if (!settings_.is_new || (!out_of_range && !like_seconds) || hint.empty()) {
+        return std::nullopt;
+    }
+    return Error::stop(
+        ExitCode::bad_record,
+        fmt::format("the times of all records that this first run has read from topic {} are {}",
+                    settings_.source_topic,
+                    out_of_range ? "outside the years 1970 to 9999"
+                                 : "in January 1970, decades before their Kafka timestamps"),
+        hint +
+            ", after 'kstream reset', for it is another job; if these times are meant, start "
+            "again as it is: a job that has begun is not stopped by them");
 }
 
 // A name that is misspelled is no error: WHERE is then true of no record, and all are filtered.
@@ -145,6 +193,9 @@ Error RunTally::nothing_error() const {
         hint =
             "all that WHERE is true of came too late for their windows: 'kstream lateness' says "
             "which grace takes how many";
+    } else if (sum_.times.in_range == 0 && sum_.times.out_of_range > 0 &&
+               !settings_.time_hints.out_of_range.empty()) {
+        hint = settings_.time_hints.out_of_range;
     } else if (sum_of(sum_.bad) == 0 && sum_.filtered > 0) {
         std::vector<std::string_view> missing;
         for (const auto& [index, name] : never_there_) {

@@ -5,6 +5,7 @@
 
 #include "cli/config.hpp"
 #include "kstream/model/output_batch.hpp"
+#include "kstream/pipeline/time_unit.hpp"
 #include "kstream/ports/clock.hpp"
 #include "kstream/ports/log.hpp"
 #include "kstream/ports/record_tally.hpp"
@@ -25,6 +26,9 @@ public:
         std::string source_topic;
         std::optional<cli::Share> max_bad;
         std::map<std::uint32_t, std::string> where_fields;  // that WHERE needs, by index
+        // Nothing was ever committed for the application when this run began.
+        bool is_new = false;
+        TimeUnitHints time_hints{};  // of a job with event time
     };
     RunTally(Settings settings, const Clock& clock, Log& log)
         : settings_(std::move(settings)),
@@ -52,6 +56,8 @@ private:
     using Counts = std::array<std::uint64_t, kBadReasonCount>;
 
     void look_for_fields(const RecordTally& more);
+    void look_at_times(const TimeTally& more);
+    [[nodiscard]] std::optional<Error> wrong_unit() const;
     [[nodiscard]] Error nothing_error() const;
     [[nodiscard]] bool too_many() const;
     [[nodiscard]] Error too_many_error() const;
@@ -67,7 +73,8 @@ private:
     Instant said_at_;
     std::map<std::uint32_t, std::string> never_there_;  // of the fields that WHERE needs
     bool said_never_there_ = false;
-    bool stopped_ = false;  // one loop has been told of --max-bad; the others end in order
+    bool said_like_seconds_ = false;
+    bool stopped_ = false;  // one loop has been told to stop; the others end in order
 };
 
 }  // namespace kstream::app

@@ -199,7 +199,7 @@ void SourceFold::judge_one(const RecordView& record, Partition& in, const LogRea
     };
     const StatementAudit::Judgement judged =
         job_.statement->judge(fields_->values(), record, header);
-    // By its own time no record would ever be in time.
+    // Late is what is so by the records before it: by its own time no record would ever be in time.
     const std::int64_t watermark = in.watermark;
     in.watermark = std::max(watermark, judged.time.value_or(kNoTime));
     switch (judged.fate) {

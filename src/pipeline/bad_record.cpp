@@ -2,6 +2,7 @@
 
 #include "kstream/check.hpp"
 #include "kstream/model/decimal.hpp"
+#include "kstream/pipeline/time_unit.hpp"
 
 #include <fmt/format.h>
 
@@ -30,6 +31,10 @@ std::string_view bad_subject(const Job& job, const RecordReader& reader,
 
 std::string bad_hint(const Job& job, const RecordReader& reader, const RecordView& record,
                      const RecordVerdict& verdict) {
+    if (verdict.reason == BadReason::time_range && job.event_time() != nullptr &&
+        !reader.event_time()) {
+        return time_unit_hints(*job.statement).out_of_range;
+    }
     if (verdict.reason != BadReason::scale) {
         return reader.hint(verdict, record.value());
     }

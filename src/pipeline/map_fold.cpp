@@ -9,6 +9,7 @@
 #include "kstream/core/lateness.hpp"
 #include "kstream/core/murmur2.hpp"
 #include "kstream/pipeline/bad_record.hpp"
+#include "kstream/pipeline/time_unit.hpp"
 #include "kstream/planted_bug.hpp"
 
 #include <fmt/format.h>
@@ -135,6 +136,7 @@ Result<void> MapFold::fold_one(const RecordView& record, Filling& into) {
     [[maybe_unused]] std::int64_t watermark = kNoTime;
     if constexpr (kKind == Kind::event_time) {
         watermark = move_clock(record.partition);
+        look_at_unit(record, verdict);
     }
     if (!verdict.ok) {
         if (kKind != Kind::flags && verdict.filtered) {
@@ -215,6 +217,16 @@ std::int64_t MapFold::move_clock(PartitionId partition) {
         ++of.timed;
     }
     return before;
+}
+
+// What the record that was read last says of the unit that its times are in.
+void MapFold::look_at_unit(const RecordView& record, const RecordVerdict& verdict) {
+    if (const std::optional<std::int64_t> time = reader_->event_time()) {
+        ++times_.in_range;
+        times_.like_seconds += looks_like_seconds(*time, record.timestamp_ms) ? 1 : 0;
+    } else if (verdict.reason == BadReason::time_range) {
+        ++times_.out_of_range;
+    }
 }
 
 Result<void> MapFold::read_headers(const RecordView& record) {
@@ -499,6 +511,7 @@ Result<void> MapFold::tell_tally() {
     WhereSearch search = reader_->take_where_search();
     more.searched = search.records;
     more.where_found = std::move(search.found);
+    more.times = std::exchange(times_, {});
     reported_ = {.read = counters_.records_read,
                  .aggregated = counters_.records_aggregated,
                  .filtered = counters_.filtered,

@@ -73,7 +73,7 @@ Result<void> Sample::open(std::span<const SampleRange> ranges) {
 
 Result<void> Sample::hand_on() {
     if (read_.empty()) {
-        return {};
+        return {};  // of an empty topic; a step is of some partition
     }
     Step step;
     for (auto& [partition, range] : read_) {

@@ -557,8 +557,7 @@ void TotalsState::retire(std::uint32_t key) {
 // index is moved together, in its order. So new keys still have the highest indexes, and a layer
 // can still be taken back by truncating.
 void TotalsState::compact_if_worth_it() {
-    constexpr std::uint32_t kWorthIt = 4096;
-    if (gone_ >= kWorthIt && gone_ > keys_.size() / 2) {
+    if (gone_ >= job_.least_gone_keys && gone_ > keys_.size() / 2) {
         compact();
     }
 }

@@ -119,6 +119,34 @@ class Jobs(IntegrationTest):
             f'FROM "{self.source}" WHERE v > 3 AND kafka_key IS NOT NULL '
             "GROUP BY kafka_header('region'), kafka_partition", records)
 
+    def test_a_sample_of_windows(self) -> None:
+        r = random.Random(8)
+        self.job = ["--query", f'SELECT count(*) AS n FROM "{self.source}"', "--application-id",
+                    self.application, "--output-topic", self.results]  # fmt: skip
+        records = []
+        for i in range(1_500):
+            # Two days around one with two midnights; a record may be a day and more behind others.
+            second = 1_541_300_000 + 120 * i - r.choice([0, 0, 60, 1_800, 90_000])
+            value = {"k": r.choice("abc"), "at": second if r.random() < 0.95 else "now", "v": i}
+            records.append(Wanted(json.dumps(value).encode()))
+        self.write_source(records)
+        select = "SELECT k, window_start, window_end, count(*) AS n, sum(v) AS s"
+        of_time = f"""tumble("{self.source}", to_timestamp(at)"""
+        options = "grace => INTERVAL '1 hour', max_ahead => 'never'"
+        for length in ("'day', 'America/Havana'", "INTERVAL '7 hours'"):
+            query = f"{select} FROM {of_time}, {length}, {options}%s) GROUP BY k, window_start"
+            job = ["--query", query % "", *self.job[2:]]
+            found = statement.judge_sample(self, job)
+            self.assertEqual(found.ours, found.theirs)
+            self.assertGreater(found.verdicts["late"], 0)
+            self.assertGreater(found.verdicts["bad"], 0)
+            # Of windows that are published once a sample shows the open ones too.
+            job = ["--query", query % ", emit => 'final', idle => 'never'", *self.job[2:]]
+            final = statement.judge_sample(self, job)
+            self.assertEqual(final.ours, found.ours)
+            self.assertLess(set(final.theirs), set(final.ours))
+            self.assertGreater(len(final.theirs), 0)
+
     def test_an_export_of_no_topic(self) -> None:
         file = self.directory / "export"
         self.job = ["--query", 'SELECT count(*) AS n FROM "no-such-topic-here"']

@@ -242,6 +242,37 @@ class Windows(IntegrationTest):
         self.assertEqual(again, once)
         self.check_audit(recount, "final")
 
+    def test_times_in_another_unit_stop_a_new_job_once(self) -> None:
+        """Milliseconds that are taken for seconds, and seconds for milliseconds."""
+        self.start("create-topics", *self.job(), "--partitions", str(PARTITIONS)).expect(0)
+        cluster.wait_until_known(self.topics())
+        records = [{"t": BEGIN // 1000 + i, "ms": BEGIN + 1000 * i, "k": "a", "v": 1}
+                   for i in range(1_500)]  # fmt: skip
+        write(self.source, 0, [Wanted(json.dumps(one).encode(), timestamp=one["ms"])
+                               for one in records])  # fmt: skip
+        milliseconds = self.query("updates", self.results).replace("t * 0.001", "ms")
+        run = ["aggregate", "--application-id", self.application, "--until", "end", *PLAIN]
+        said = self.start(*run, "--query", milliseconds).expect(5, 60).stderr
+        self.assertIn("are outside the years 1970 to 9999", said)
+        self.assertIn("write to_timestamp(ms * 0.001)", said)
+        # It has begun by then, and whatever the records are like, that does not stop it again.
+        said = self.start(*run, "--query", milliseconds).expect(11, 60).stderr
+        self.assertIn("is in a total", said)
+        self.assertIn("write to_timestamp(ms * 0.001)", said)
+        self.assertEqual(cluster.record_count(f"{self.application}-dead-letters"), 1_500)
+
+        self.application, self.results = f"{self.application}-b", f"{self.results}-b"
+        self.addCleanup(lambda: cluster.delete_topics([*self.topics()[1:]]))
+        self.start("create-topics", *self.job(), "--partitions", str(PARTITIONS)).expect(0)
+        cluster.wait_until_known(self.topics())
+        run = ["aggregate", *self.job("updates"), "--until", "end", *PLAIN]
+        said = self.start(*run).expect(5, 60).stderr
+        self.assertIn("are in January 1970, decades before their Kafka timestamps", said)
+        self.assertIn("write to_timestamp(t)", said)
+        said = self.start(*run).expect(0, 60).stderr
+        self.assertIn("they look like seconds", said)
+        self.assertIn("everything up to the end is in the totals", said)
+
     def advances(self, job: list[str]) -> list[tuple[int, int, int]]:
         """Where the job has moved partitions on, as it tells PostgreSQL."""
         file = self.directory / "export"

@@ -60,6 +60,9 @@ Input::Input(Cluster& cluster, const Swarm& swarm, const VirtualClock& clock)
     if (!swarm.windows) {
         return;
     }
+    if (swarm.days != nullptr) {
+        now_ = kChangedDay - 36 * kHour;
+    }
     const std::size_t kind = time_dice_.below(100);
     const PartitionId one{static_cast<std::int32_t>(
         time_dice_.below(static_cast<std::size_t>(swarm.source_partitions)))};
@@ -96,10 +99,11 @@ Input::Drawn Input::draw(PartitionId to) {
 // Mostly time goes on, some records are of one time, some come long after theirs, and few are of a
 // clock that is far ahead. The field as it stands in the record.
 std::string Input::draw_time(Fact& fact, PartitionId to) {
-    now_ += time_dice_.chance(30) ? 0 : static_cast<std::int64_t>(time_dice_.below(3'000));
+    const auto step = static_cast<std::size_t>(3'000 * swarm_.pace);
+    now_ += time_dice_.chance(30) ? 0 : static_cast<std::int64_t>(time_dice_.below(step));
     const auto window = static_cast<std::size_t>(swarm_.window_ms);
     std::int64_t time = now_ - static_cast<std::int64_t>(time_dice_.below(
-                                   time_dice_.chance(20) ? kMostBehind * window : 3'000));
+                                   time_dice_.chance(20) ? kMostBehind * window : step));
     time -= to == far_behind_ ? kFarBehind * swarm_.window_ms : 0;
     time += time_dice_.below(1000) < 3 ? kAhead * swarm_.window_ms : 0;
     const std::size_t kind = time_dice_.below(100);

@@ -149,8 +149,26 @@ bool Oracle::read_windowed(const std::string& value, std::string& key, Total& to
     total.until = std::int64_t{timegm(&parts)} * 1000;
     total.count = number;
     key = fmt::format(R"(["{}","{}"])", name, from);
-    return utc(total.until) == until && utc(total.until - swarm_.window_ms) == from &&
+    const Window window = window_of(total.until - 1);
+    return utc(window.end) == until && utc(window.start) == from &&
            read_amount(amount, true, total.cents) && read_amount(most, true, total.most);
+}
+
+// Days are looked for by where each of them begins.
+Oracle::Window Oracle::window_of(std::int64_t time) const {
+    if (swarm_.days == nullptr) {
+        const std::int64_t start = time - time % swarm_.window_ms;
+        return {start, start + swarm_.window_ms};
+    }
+    const auto begins = [this](std::int64_t day) {
+        const Days& days = *swarm_.days;
+        return kChangedDay + day * kDay + (day <= 0 ? days.hours_before : days.hours_after) * kHour;
+    };
+    std::int64_t day = (time - kChangedDay) / kDay + 1;
+    while (begins(day) > time) {
+        --day;
+    }
+    return {begins(day), begins(day + 1)};
 }
 
 std::optional<Meta> Oracle::last_meta(PartitionId state) {
@@ -226,9 +244,8 @@ std::vector<Oracle::Told> Oracle::told(PartitionId partition, bool before) {
         }
         Told one{offset, fact};
         if (fact.time) {
-            const std::int64_t until =
-                *fact.time - *fact.time % swarm_.window_ms + swarm_.window_ms;
-            one.late = fact.what == Input::Class::valid && until + swarm_.grace_ms <= newest;
+            one.late = fact.what == Input::Class::valid &&
+                       window_of(*fact.time).end + swarm_.grace_ms <= newest;
             newest = std::max(newest, *fact.time);
         }
         all.push_back(one);
@@ -304,9 +321,9 @@ std::int64_t Oracle::clock() {
 }
 
 std::string Oracle::key_of(const Input::Fact& fact) const {
-    return swarm_.windows ? fmt::format(R"(["{}","{}"])", fact.seller,
-                                        utc(*fact.time - *fact.time % swarm_.window_ms))
-                          : fact.seller;
+    return swarm_.windows
+               ? fmt::format(R"(["{}","{}"])", fact.seller, utc(window_of(*fact.time).start))
+               : fact.seller;
 }
 
 Oracle::Totals Oracle::expected(bool before) {
@@ -327,7 +344,7 @@ Oracle::Totals Oracle::expected(bool before) {
             }
             if (swarm_.windows) {
                 total.most = total.count == 1 ? fact.cents : std::max(total.most, fact.cents);
-                total.until = *fact.time - *fact.time % swarm_.window_ms + swarm_.window_ms;
+                total.until = window_of(*fact.time).end;
                 total.is_final = total.until + swarm_.grace_ms <= now;
             }
         }

@@ -86,6 +86,11 @@ private:
     // place of each other, it may have some and not others.
     [[nodiscard]] bool may_be_watermark(PartitionId partition, Offset there, std::int64_t found);
     [[nodiscard]] std::int64_t clock();
+    struct Window {
+        std::int64_t start = 0;
+        std::int64_t end = 0;
+    };
+    [[nodiscard]] Window window_of(std::int64_t time) const;
     [[nodiscard]] std::string key_of(const Input::Fact& fact) const;
     using Totals = std::map<std::string, Total>;  // by the key of the result
     [[nodiscard]] Totals expected(bool before);

@@ -2,11 +2,13 @@
 
 #include "kstream/check.hpp"
 #include "kstream/codec/spec_hash.hpp"
+#include "kstream/expr/zone.hpp"
 #include "kstream/job/parse.hpp"
 #include "kstream/pipeline/map_fold.hpp"
 #include "kstream/pipeline/map_takeover.hpp"
 #include "kstream/pipeline/totals_fold.hpp"
 #include "kstream/pipeline/totals_takeover.hpp"
+#include "process/zone_file.hpp"
 #include "support/fakes/test_job.hpp"
 
 #include <fmt/format.h>
@@ -14,8 +16,12 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 
 namespace kstream::sim {
@@ -49,9 +55,28 @@ const char* name_of(Stage stage) {
     return stage == Stage::map ? "map" : "totals";
 }
 
+// Read once: each state and each fold makes its windows anew.
+std::optional<std::string> zone_file(std::string_view name) {
+    static const std::map<std::string, std::optional<std::string>, std::less<>> kFiles = [] {
+        std::map<std::string, std::optional<std::string>, std::less<>> files;
+        for (const Days& days : kDays) {
+            files.emplace(days.zone, process::read_zone_file(days.zone));
+        }
+        return files;
+    }();
+    const auto found = kFiles.find(name);
+    return found == kFiles.end() ? std::nullopt : found->second;
+}
+
+std::optional<std::uint64_t> zone_fingerprint(std::string_view name) {
+    const std::optional<std::string> file = zone_file(name);
+    const std::optional<expr::Zone> zone = file ? expr::Zone::parse(*file) : std::nullopt;
+    return zone ? std::optional{zone->fingerprint()} : std::nullopt;
+}
+
 // A job that a statement says. oracle.cpp has each of them in its own words.
 Job of_statement(Job job, const std::string& text) {
-    auto parsed = job::parse(text, {.max_distinct = kMaxDistinct});
+    auto parsed = job::parse(text, {.max_distinct = kMaxDistinct, .zones = zone_fingerprint});
     KSTREAM_CHECK(parsed.has_value(), "the statement is fixed");
     job.statement =
         std::make_shared<const job::StatementJob>(job::statement_job(*std::move(parsed), text));
@@ -59,7 +84,7 @@ Job of_statement(Job job, const std::string& text) {
     job.spec_text = canonical_text(job.spec);
     job.kinds = Job::kinds_of(job.spec);
     job.identity.spec_hash = spec_hash(job.spec);
-    job.zones = [](std::string_view) { return std::nullopt; };
+    job.zones = zone_file;
     return job;
 }
 
@@ -79,6 +104,9 @@ Job with_more(const Job& job, bool having, bool sets) {
 // The same of the windows of this swarm. One of the aggregates can be taken out of a sum again, one
 // cannot.
 std::string windowed_statement(const Swarm& swarm) {
+    const std::string windows = swarm.days != nullptr
+                                    ? fmt::format("'day', '{}'", swarm.days->zone)
+                                    : fmt::format("INTERVAL '{} seconds'", swarm.window_ms / 1000);
     const std::string idle =
         swarm.idle_ms ? fmt::format("idle => INTERVAL '{} seconds'{}", *swarm.idle_ms / 1000,
                                     swarm.quiet_wall ? ", quiet => 'wall'" : "")
@@ -88,10 +116,9 @@ std::string windowed_statement(const Swarm& swarm) {
         "sum(valor) AS valor_total_por_vendedor, count(*) AS numero_transacoes, "
         "max(valor) AS maior "
         "FROM tumble(financial_transactions, to_timestamp(quando * 0.001), "
-        "INTERVAL '{} seconds', grace => INTERVAL '{} seconds', emit => '{}', "
+        "{}, grace => INTERVAL '{} seconds', emit => '{}', "
         "{}, max_ahead => 'never') GROUP BY id_vendedor, window_start",
-        swarm.window_ms / 1000, swarm.grace_ms / 1000, swarm.final_only ? "final" : "updates",
-        idle);
+        windows, swarm.grace_ms / 1000, swarm.final_only ? "final" : "updates", idle);
 }
 
 // Made once each: there are few, and a parser takes longer than all the rest. Histories run on
@@ -131,6 +158,7 @@ Job make_job(Cluster& cluster, const Swarm& swarm) {
     job.identity.initial_source_partitions = static_cast<std::uint32_t>(swarm.source_partitions);
     job.identity.results_partitions = static_cast<std::uint32_t>(swarm.results_partitions);
     job.cells_in_cache = swarm.cells_in_cache;
+    job.least_gone_keys = swarm.least_gone_keys;
     job.identity.source_id = cluster.topic_id(TopicRole::source);
     job.identity.repartition_id = cluster.topic_id(TopicRole::repartition);
     job.identity.changelog_id = cluster.topic_id(TopicRole::changelog);

@@ -109,6 +109,13 @@ Swarm Swarm::of(std::uint64_t seed) {
         swarm.max_closed_keys = between(1, swarm.keys);
         // Refused where the program starts: the totals of closed windows are gone.
         swarm.republishes = swarm.republishes && !swarm.final_only;
+        swarm.least_gone_keys = dice.chance(70) ? static_cast<std::uint32_t>(between(1, 6)) : 4096;
+        if (dice.chance(30)) {
+            swarm.days = &kDays[dice.below(kDays.size())];
+            swarm.window_ms = kDay;
+            swarm.pace = kPaceOfDays;
+            swarm.grace_ms *= kPaceOfDays;
+        }
         if (dice.chance(50)) {
             swarm.idle_ms = kIdles[dice.below(kIdles.size())];
             swarm.quiet_wall = dice.chance(30);

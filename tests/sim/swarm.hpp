@@ -21,6 +21,20 @@ inline constexpr std::array<std::int64_t, 3> kGraces{0, 2'000, 15'000};
 // After how long without records a source partition is idle; none: never.
 inline constexpr std::array<std::int64_t, 2> kIdles{2'000, 6'000};
 
+// The same of windows that are days of a zone: around 4 November 2018, when one sets its clocks
+// forward at midnight and the other back to it. Up to that day inclusive days begin so many hours
+// after midnight in UTC, and so many from then on. Their times pass faster, and so do their graces.
+struct Days {
+    const char* zone = nullptr;
+    std::int64_t hours_before = 0;
+    std::int64_t hours_after = 0;
+};
+inline constexpr std::array<Days, 2> kDays{{{"America/Sao_Paulo", 3, 2}, {"America/Havana", 4, 5}}};
+inline constexpr std::int64_t kHour = 3'600'000;
+inline constexpr std::int64_t kDay = 24 * kHour;
+inline constexpr std::int64_t kChangedDay = 1'541'289'600'000;  // its midnight in UTC
+inline constexpr std::int64_t kPaceOfDays = 1'000;
+
 struct Swarm {
     static Swarm of(std::uint64_t seed);
 
@@ -46,12 +60,15 @@ struct Swarm {
     // The job is a statement with windows of event time, which all of its records have. Neither
     // having nor sets.
     bool windows = false;
-    std::int64_t window_ms = 0;
+    std::int64_t window_ms = 0;  // of days: what most of them have
+    const Days* days = nullptr;  // none: of one length
+    std::int64_t pace = 1;       // so many times as fast event time goes on
     std::int64_t grace_ms = 0;
     bool final_only = false;  // results of closed windows alone
     std::optional<std::int64_t> idle_ms;
     bool quiet_wall = false;  // while all are idle, time goes on by the wall
     std::uint64_t max_closed_keys = 50'000;
+    std::uint32_t least_gone_keys = 4096;  // before a state moves the others together
 
     // ---- times
     Duration produce_for{0};  // records come over this span

@@ -35,6 +35,9 @@ struct Job {
     std::uint64_t hash_seed = 0;  // random per process, for KeyTable
     // Fewer in tests, which have few keys: what is done for many has to be right as well.
     std::size_t cells_in_cache = KeyTable::kCellsInCache;
+    // The same of keys whose windows were closed: so many have to be gone before a state moves the
+    // others together.
+    std::uint32_t least_gone_keys = 4096;
 
     // Whether a key may have a total and no result.
     [[nodiscard]] bool has_having() const {

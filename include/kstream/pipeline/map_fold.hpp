@@ -122,6 +122,7 @@ private:
     Result<void> read_headers(const RecordView& record);
     [[nodiscard]] std::int64_t move_clock(PartitionId partition);
     void say_in(const Step& step);
+    void look_at_unit(const RecordView& record, const RecordVerdict& verdict);
     Result<void> late_record(const RecordView& record, std::int64_t watermark, Filling& into);
     [[nodiscard]] Result<std::vector<HeaderView>> headers_of(const RecordView& record) const;
     Result<void> fold_windowed(const RecordView& record, std::int64_t watermark, Filling& into);
@@ -208,6 +209,7 @@ private:
     FoldStatus counters_;
     RecordTally reported_;  // what of it the tally knows
     int scale_needed_ = 0;
+    TimeTally times_;  // what of it the tally does not know
 };
 
 }  // namespace kstream

@@ -14,6 +14,13 @@
 
 namespace kstream {
 
+// Of a job with event time, by whether its times are in the unit that its statement takes them for.
+struct TimeTally {
+    std::uint64_t in_range = 0;      // records that have a time
+    std::uint64_t like_seconds = 0;  // of these: looks_like_seconds() (pipeline/time_unit.hpp)
+    std::uint64_t out_of_range = 0;  // their time was the reason `time_range`
+};
+
 struct RecordTally {
     std::uint64_t read = 0;
     std::uint64_t aggregated = 0;
@@ -26,6 +33,7 @@ struct RecordTally {
     // index in the statement.
     std::uint64_t searched = 0;
     std::vector<std::uint32_t> where_found{};
+    TimeTally times{};
 };
 
 // The first bad record of its reason in a loop.

@@ -417,13 +417,34 @@ Draft Binder::bind_aggregate(string_view name, const Node& node) {
     return draft;
 }
 
+void Binder::bind_percentile(DraftAggregate& aggregate, const Node& node) {
+    const std::vector<Node> arguments = node.nodes("args");
+    const std::vector<Node> order = node.nodes("agg_order");
+    if (order.size() != 1 || arguments.size() != 1 || !node.flag("agg_within_group") ||
+        order[0].text("sortby_dir") == "SORTBY_DESC" ||
+        order[0].text("sortby_dir") == "SORTBY_USING") {
+        note(aggregate.place, "percentile_disc is written in another way",
+             "write percentile_disc(0.5) WITHIN GROUP (ORDER BY x)");
+        return;
+    }
+    const Draft p = bind_expression(arguments[0]);
+    const bool number = p.op == Op::literal && types_.type(p.slot) == ValueType::numeric;
+    const bool within = number && !p.literal.text.starts_with('-') &&
+                        (p.literal.text.starts_with("0") || p.literal.text == "1");
+    if (!within && !types_.is_broken(p.slot)) {
+        note(p.place, "percentile_disc takes a number from 0 to 1",
+             "write 0.99 for the 99th percentile");
+    }
+    aggregate.percentile = p.literal.text;
+    aggregate.input = bind_expression(order[0].node("node"));
+}
+
 Draft Binder::bind_aggregate_input(DraftAggregate aggregate, const Node& node) {
     const AggregateFunctionRow& row = row_of(aggregate.function);
     const std::string name{row.name};
     const Place place = aggregate.place;
     std::vector<Node> arguments = node.nodes("args");
     const std::size_t problems = problems_.size();
-    const bool percentile = aggregate.function == AggregateFunction::percentile_disc;
     if (node.flag("agg_distinct") && aggregate.function != AggregateFunction::count_distinct) {
         note(place, name + "(DISTINCT) is not supported",
              name == "min" || name == "max" ? "remove DISTINCT: it has no effect"
@@ -432,25 +453,8 @@ Draft Binder::bind_aggregate_input(DraftAggregate aggregate, const Node& node) {
         note(place, name + "(*) is not supported", "only count(*) counts records");
     } else if (aggregate.function == AggregateFunction::count_all) {
         // Nothing to look at.
-    } else if (percentile) {
-        const std::vector<Node> order = node.nodes("agg_order");
-        if (order.size() != 1 || arguments.size() != 1 || !node.flag("agg_within_group") ||
-            order[0].text("sortby_dir") == "SORTBY_DESC" ||
-            order[0].text("sortby_dir") == "SORTBY_USING") {
-            note(place, "percentile_disc is written in another way",
-                 "write percentile_disc(0.5) WITHIN GROUP (ORDER BY x)");
-        } else {
-            const Draft p = bind_expression(arguments[0]);
-            const bool number = p.op == Op::literal && types_.type(p.slot) == ValueType::numeric;
-            const bool within = number && !p.literal.text.starts_with('-') &&
-                                (p.literal.text.starts_with("0") || p.literal.text == "1");
-            if (!within && !types_.is_broken(p.slot)) {
-                note(p.place, "percentile_disc takes a number from 0 to 1",
-                     "write 0.99 for the 99th percentile");
-            }
-            aggregate.percentile = p.literal.text;
-            aggregate.input = bind_expression(order[0].node("node"));
-        }
+    } else if (aggregate.function == AggregateFunction::percentile_disc) {
+        bind_percentile(aggregate, node);
     } else if (arguments.size() != 1) {
         note(place, name + " takes 1 argument, not " + std::to_string(arguments.size()),
              aggregate.function == AggregateFunction::count_distinct
@@ -608,28 +612,56 @@ Draft Binder::bind_cast(const Node& node) {
     return refuse(place, "there is no cast to " + source(type_place), std::move(hint));
 }
 
-Draft Binder::cast_numeric(Draft draft, const Node& type, Place place) {
-    std::optional<std::int32_t> precision;
-    std::optional<std::int32_t> scale;
+// None: that type there is not.
+std::optional<Binder::NumericType> Binder::numeric_type(const Node& type) const {
     const std::vector<Node> modifiers = type.nodes("typmods");
-    if (!modifiers.empty()) {
-        std::array<std::int32_t, 2> values{0, 0};
-        bool fine = modifiers.size() <= 2;
-        for (std::size_t i = 0; fine && i < modifiers.size(); ++i) {
-            Place digits_place;
-            const std::optional<std::string> digits = integer(modifiers[i], digits_place);
-            const std::optional<std::int32_t> value = digits ? to_int32(*digits) : std::nullopt;
-            fine = value.has_value();
-            values[i] = value.value_or(0);
+    if (modifiers.empty()) {
+        return NumericType{};
+    }
+    std::array<std::int32_t, 2> values{0, 0};
+    bool fine = modifiers.size() <= 2;
+    for (std::size_t i = 0; fine && i < modifiers.size(); ++i) {
+        Place place;
+        const std::optional<std::string> digits = integer(modifiers[i], place);
+        const std::optional<std::int32_t> value = digits ? to_int32(*digits) : std::nullopt;
+        fine = value.has_value();
+        values[i] = value.value_or(0);
+    }
+    if (!fine || values[0] < 1 || values[0] > kMaxPrecision || values[1] < 0 ||
+        values[1] > values[0]) {
+        return std::nullopt;
+    }
+    return NumericType{values[0], values[1]};
+}
+
+Draft Binder::literal_to_numeric(Draft draft, const NumericType& type, Place place) {
+    if (types_.type(draft.slot) == ValueType::text) {
+        std::optional<std::string> digits = strict_number(draft.literal.text);
+        if (!digits) {
+            return refuse(place, source(draft.place) + " is not a number",
+                          "write it with a decimal point: '1234.50'");
         }
-        if (!fine || values[0] < 1 || values[0] > kMaxPrecision || values[1] < 0 ||
-            values[1] > values[0]) {
-            return refuse(place,
-                          "numeric(p, s) takes 1 to 1000 digits, s of them after the decimal point",
-                          "write numeric(12, 2)");
-        }
-        precision = values[0];
-        scale = values[1];
+        draft.literal.text = std::move(*digits);
+        draft.slot = types_.known(ValueType::numeric, place);
+    }
+    const DigitCounts digits = count_digits(draft.literal.text);
+    if (type.precision &&
+        (digits.behind > *type.scale || digits.before > *type.precision - *type.scale)) {
+        return refuse(place, draft.literal.text + " has more digits than its type allows",
+                      "kstream rejects such a number instead of rounding it: write round(x, " +
+                          std::to_string(*type.scale) + ")");
+    }
+    draft.is_numeric = true;
+    draft.place = place;
+    return draft;
+}
+
+Draft Binder::cast_numeric(Draft draft, const Node& type, Place place) {
+    const std::optional<NumericType> to = numeric_type(type);
+    if (!to) {
+        return refuse(place,
+                      "numeric(p, s) takes 1 to 1000 digits, s of them after the decimal point",
+                      "write numeric(12, 2)");
     }
     const std::optional<ValueType> from = types_.type(draft.slot);
     if (from && *from != ValueType::numeric && *from != ValueType::text) {
@@ -639,30 +671,13 @@ Draft Binder::cast_numeric(Draft draft, const Node& type, Place place) {
                                                     : "");
     }
     if (draft.op == Op::literal) {
-        if (from == ValueType::text) {
-            std::optional<std::string> digits = strict_number(draft.literal.text);
-            if (!digits) {
-                return refuse(place, source(draft.place) + " is not a number",
-                              "write it with a decimal point: '1234.50'");
-            }
-            draft.literal.text = std::move(*digits);
-            draft.slot = types_.known(ValueType::numeric, place);
-        }
-        const DigitCounts digits = count_digits(draft.literal.text);
-        if (precision && (digits.behind > *scale || digits.before > *precision - *scale)) {
-            return refuse(place, draft.literal.text + " has more digits than its type allows",
-                          "kstream rejects such a number instead of rounding it: write round(x, " +
-                              std::to_string(*scale) + ")");
-        }
-        draft.is_numeric = true;
-        draft.place = place;
-        return draft;
+        return literal_to_numeric(std::move(draft), *to, place);
     }
     if (draft.op == Op::null) {
         static_cast<void>(types_.join(draft.slot, types_.known(ValueType::numeric, place)));
         return draft;
     }
-    if (from == ValueType::numeric && !precision) {
+    if (from == ValueType::numeric && !to->precision) {
         draft.is_numeric = true;
         draft.place = place;
         return draft;
@@ -675,8 +690,8 @@ Draft Binder::cast_numeric(Draft draft, const Node& type, Place place) {
     argument.push_back(std::move(draft));
     Draft cast =
         make(Op::to_numeric, place, types_.known(ValueType::numeric, place), std::move(argument));
-    cast.precision = precision;
-    cast.scale = scale;
+    cast.precision = to->precision;
+    cast.scale = to->scale;
     return cast;
 }
 

@@ -106,11 +106,19 @@ private:
     [[nodiscard]] Draft bind_argument(const FunctionRow& row, Parameter takes, const Node& node);
     [[nodiscard]] Draft literal_argument(const FunctionRow& row, Parameter takes, Draft draft);
     [[nodiscard]] Draft bind_aggregate(std::string_view name, const Node& node);
+    void bind_percentile(DraftAggregate& aggregate, const Node& node);
     [[nodiscard]] Draft bind_aggregate_input(DraftAggregate aggregate, const Node& node);
     [[nodiscard]] Draft rounded(Draft number, Draft digits, Op op, Place place);
     [[nodiscard]] Draft refuse_call(std::string_view name, const Node& node);
     [[nodiscard]] bool refuse_decorations(std::string_view name, const Node& node, bool aggregate);
     [[nodiscard]] Draft bind_cast(const Node& node);
+    // numeric(precision, scale): both or none.
+    struct NumericType {
+        std::optional<std::int32_t> precision;
+        std::optional<std::int32_t> scale;
+    };
+    [[nodiscard]] std::optional<NumericType> numeric_type(const Node& type) const;
+    [[nodiscard]] Draft literal_to_numeric(Draft draft, const NumericType& type, Place place);
     [[nodiscard]] Draft cast_numeric(Draft draft, const Node& type, Place place);
     [[nodiscard]] Draft cast_text(Draft draft, Place place);
     [[nodiscard]] Draft cast_timestamp(Draft draft, Place place);
@@ -161,6 +169,7 @@ private:
     [[nodiscard]] Statement finish_statement();
     void finish_aggregates(Statement& statement);
     void check_quotients(const Expression& expression, bool rounded);
+    [[nodiscard]] std::string without_quotient(const Expression& quotient) const;
     [[nodiscard]] Expression regroup(Expression expression, const Statement& statement,
                                      Clause clause);
     [[nodiscard]] Expression after_aggregation(const Draft& draft, const Statement& statement,

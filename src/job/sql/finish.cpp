@@ -347,6 +347,23 @@ void Binder::finish_aggregates(Statement& statement) {
 
 // ---- quotients ----------------------------------------------------------------------------------
 
+// By 10, 100, 1000 it is a product, and exact: what turns milliseconds into seconds.
+std::string Binder::without_quotient(const Expression& quotient) const {
+    const Expression& dividend = quotient.arguments[0];
+    const Expression& divisor = quotient.arguments[1];
+    const std::string& digits = divisor.literal.text;
+    const bool by_power_of_ten = divisor.op == Op::literal && digits.starts_with('1') &&
+                                 digits.find_first_not_of('0', 1) == std::string::npos &&
+                                 digits.size() > 1;
+    if (!by_power_of_ten || dividend.op == Op::divide) {
+        return "round(" + source(quotient.place) + ", 2)";
+    }
+    const bool binds_less = dividend.op == Op::add || dividend.op == Op::subtract;
+    const std::string factor = "0." + std::string(digits.size() - 2, '0') + "1";
+    return binds_less ? "(" + source(dividend.place) + ") * " + factor
+                      : source(dividend.place) + " * " + factor;
+}
+
 // `rounded`: what is above rounds the value, and hands an exact one on.
 void Binder::check_quotients(const Expression& expression, bool rounded) {
     const auto each = [this](const Expression& one, bool inside) {
@@ -358,7 +375,7 @@ void Binder::check_quotients(const Expression& expression, bool rounded) {
         case Op::divide:
             if (!rounded) {
                 note(expression.place, "a quotient can have infinitely many digits",
-                     "write round(" + source(expression.place) + ", 2)");
+                     "write " + without_quotient(expression));
             }
             return each(expression, true);
         case Op::round:

@@ -33,17 +33,32 @@ class Judgement:
     rows: list[Row]  # published
     ours: list[str]
     theirs: list[str]
-    verdicts: dict[str, int]  # PostgreSQL's: aggregated, filtered, bad -> records
+    verdicts: dict[str, int]  # PostgreSQL's: aggregated, filtered, late, bad -> records
 
 
 def judge(test: IntegrationTest, job: list[str], seconds: float = 60) -> Judgement:
     """What is published of `job`, which has come to the end of its source, and what has to be."""
     printed = test.start("results", *job, "--json").expect(0, seconds).stdout
+    return _judged(test, job, [_parsed(line) for line in printed.splitlines()], seconds)
+
+
+def judge_sample(test: IntegrationTest, job: list[str], seconds: float = 60) -> Judgement:
+    """The same of what a sample of the whole topic shows; how many records are of each verdict has
+    to be equal."""
+    printed = test.start("explain", *job, "--json", "--sample", "1000000").expect(0, seconds).stdout
+    told = dict(dict(_parsed(printed))["sample"])
+    found = _judged(test, job, [dict(row)["value"] for row in told["results"]], seconds)
+    for verdict in ("aggregated", "filtered", "late"):
+        test.assertEqual(told.get(verdict, 0), found.verdicts.get(verdict, 0), verdict)
+    test.assertEqual(told["records"] - told["tombstones"], sum(found.verdicts.values()))
+    return found
+
+
+def _judged(test: IntegrationTest, job: list[str], rows: list[Row], seconds: float) -> Judgement:
     export = test.directory / "records.tsv"
     test.start("explain", *job, "--export", str(export)).expect(0, seconds)
     script = test.start("explain", *job, "--as", "postgres").expect(0).stdout
     verdicts, theirs = _run(script, export)
-    rows = [_parsed(line) for line in printed.splitlines()]
     return Judgement(rows, _comparable(rows), _comparable(theirs), verdicts)
 
 

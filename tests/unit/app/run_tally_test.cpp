@@ -1,6 +1,8 @@
 // What a run says of its bad records, and at its end.
 #include "app/run_tally.hpp"
 
+#include "kstream/pipeline/time_unit.hpp"
+#include "kstream/ports/record_tally.hpp"
 #include "kstream/reader/record_reader.hpp"
 #include "support/fakes/fake_clock.hpp"
 #include "support/fakes/recording_log.hpp"
@@ -42,6 +44,31 @@ struct Bench {
                          .hint = "do this"});
     }
     [[nodiscard]] std::string last_line() const { return log.lines.back().text; }
+
+    testing::FakeClock clock;
+    testing::RecordingLog log;
+    RunTally tally;
+};
+
+// A run of a job with event time.
+struct TimedBench {
+    explicit TimedBench(bool is_new, bool has_hints = true)
+        : tally({.source_topic = "orders",
+                 .max_bad = std::nullopt,
+                 .where_fields = {},
+                 .is_new = is_new,
+                 .time_hints =
+                     has_hints ? TimeUnitHints{"write less", "write more"} : TimeUnitHints{}},
+                clock, log) {}
+
+    Result<void> add(const TimeTally& times) {
+        RecordTally more;
+        more.read = times.in_range + times.out_of_range;
+        more.aggregated = times.in_range;
+        more.bad[static_cast<std::size_t>(BadReason::time_range)] = times.out_of_range;
+        more.times = times;
+        return tally.add(more);
+    }
 
     testing::FakeClock clock;
     testing::RecordingLog log;
@@ -192,6 +219,65 @@ TEST_CASE("max-bad holds at the end, also where there were few records") {
     Bench all{cli::Share{1'000'000}};
     REQUIRE(all.add(0, 5000));
     CHECK(all.tally.wrong_at_end()->exit_code == ExitCode::nothing_aggregated);
+}
+
+TEST_CASE("a new job whose first times are all decades off asks before it goes on") {
+    TimedBench b{true};
+    REQUIRE(b.add({.out_of_range = 999}));
+    const Result<void> done = b.add({.out_of_range = 1});
+    REQUIRE_FALSE(done);
+    CHECK(done.error().exit_code == ExitCode::bad_record);
+    CHECK(done.error().message ==
+          "the times of all records that this first run has read from topic orders are outside the "
+          "years 1970 to 9999");
+    CHECK(done.error().hint.starts_with("write less"));
+    CHECK(b.add({.out_of_range = 1}).has_value());  // the other loops end in order
+
+    TimedBench seconds{true};
+    REQUIRE(seconds.add({.in_range = 999, .like_seconds = 999}));
+    const Result<void> stopped = seconds.add({.in_range = 1, .like_seconds = 1});
+    REQUIRE_FALSE(stopped);
+    CHECK(stopped.error().exit_code == ExitCode::bad_record);
+    CHECK(stopped.error().message ==
+          "the times of all records that this first run has read from topic orders are in January "
+          "1970, decades before their Kafka timestamps");
+    CHECK(stopped.error().hint.starts_with("write more"));
+}
+
+TEST_CASE("no times, however odd, stop a job that has begun or that has one that is right") {
+    for (const TimeTally& odd :
+         {TimeTally{.out_of_range = 5'000}, TimeTally{.in_range = 5'000, .like_seconds = 5'000}}) {
+        TimedBench begun{false};
+        CHECK(begun.add(odd).has_value());
+        TimedBench right{true};
+        REQUIRE(right.add({.in_range = 1}));
+        CHECK(right.add(odd).has_value());
+        TimedBench other{true, false};  // whose time is no number of seconds
+        CHECK(other.add(odd).has_value());
+    }
+    TimedBench both{true};
+    CHECK(both.add({.in_range = 5'000, .like_seconds = 5'000, .out_of_range = 1}).has_value());
+}
+
+TEST_CASE("times that look like seconds are a warning, once") {
+    TimedBench b{false};
+    REQUIRE(b.add({.in_range = 10}));
+    CHECK(b.log.lines.empty());
+    REQUIRE(b.add({.in_range = 10, .like_seconds = 1}));
+    REQUIRE(b.add({.in_range = 10, .like_seconds = 1}));
+    REQUIRE(b.log.lines.size() == 1);
+    CHECK(b.log.lines[0].level == LogLevel::warn);
+    CHECK(b.log.lines[0].text ==
+          "times of January 1970: they look like seconds that are taken for milliseconds "
+          "topic=orders hint=write more");
+}
+
+TEST_CASE("a run in which no time was in range says at its end which unit was meant") {
+    TimedBench b{false};
+    REQUIRE(b.add({.out_of_range = 5}));
+    REQUIRE(b.tally.wrong_at_end());
+    CHECK(b.tally.wrong_at_end()->exit_code == ExitCode::nothing_aggregated);
+    CHECK(b.tally.wrong_at_end()->hint == "write less");
 }
 
 }  // namespace kstream::app

@@ -4,10 +4,15 @@
 #include "kstream/pipeline/map_fold.hpp"
 #include "support/fakes/memory_log.hpp"
 #include "support/fakes/recording_log.hpp"
+#include "support/fakes/seeded.hpp"
 #include "support/fakes/statement_job.hpp"
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
+#include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -74,6 +79,24 @@ struct Bench {
     Offset sealed;
     std::map<std::int64_t, std::int64_t> windows;
     std::vector<OutputBatch::Headers> late;
+};
+
+// What the fold tells, added up.
+class TimesTold final : public RecordTallySink {
+public:
+    void first_bad(const FirstBad& first) override {
+        if (first.reason == BadReason::time_range) {
+            hint = first.hint;
+        }
+    }
+    Result<void> add(const RecordTally& more) override {
+        times.in_range += more.times.in_range;
+        times.like_seconds += more.times.like_seconds;
+        times.out_of_range += more.times.out_of_range;
+        return {};
+    }
+    TimeTally times;
+    std::optional<std::string> hint;  // of a time that is out of range
 };
 
 }  // namespace
@@ -204,6 +227,141 @@ TEST_CASE("of a job without windows nothing is late, and its clock moves all the
     GroupKey group;
     REQUIRE(batch.deltas.size() == 1);
     CHECK(decode_state_key(batch.deltas[0].state_key, 1, group));
+}
+
+TEST_CASE("the tally is told of times in another unit, whatever becomes of their records") {
+    constexpr std::int64_t kNow = 1'764'460'000'000;
+    const Job job = testing::make_statement_job(
+        "SELECT k, count(*) AS n, max(to_timestamp(late_)) AS m FROM events(t, to_timestamp(ms)) "
+        "WHERE k <> 'nobody' GROUP BY k");
+    TimesTold told;
+    testing::RecordingLog recorded;
+    MapFold fold{job, {}, recorded, {.tally = &told}};
+    testing::MemoryLog log;
+    const auto add = [&](const std::string& value) {
+        const Offset at = log.append(TopicRole::source, 0, std::nullopt, value, kNow);
+        const std::vector<RecordView> records{log.view(TopicRole::source, kZero, at)};
+        REQUIRE(fold.fold(records));
+    };
+    add(R"({"k":"a","ms":1764460000,"late_":1})");
+    add(R"({"k":"nobody","ms":1764460,"late_":1})");  // seconds, as a thousandth of them
+    add(R"({"k":7,"ms":1764460.123,"late_":1})");
+    // Not of the record's own time.
+    add(R"({"k":"a","ms":1764460000,"late_":1764460000000})");
+    CHECK(told.times.in_range == 4);
+    CHECK(told.times.like_seconds == 2);
+    CHECK(told.times.out_of_range == 0);
+    add(R"({"k":"a","ms":1764460000000,"late_":1})");
+    add(R"({"k":"a","ms":"soon","late_":1})");
+    CHECK(told.times.in_range == 4);
+    CHECK(told.times.out_of_range == 1);
+    // The first of that reason was in an aggregate, of which nobody knows the unit.
+    CHECK(told.hint == "");
+}
+
+TEST_CASE("the first record whose time is out of range is told with the expression to write") {
+    Bench b{windowed("0 seconds")};
+    TimesTold told;
+    MapFold fold{b.job, {}, b.recorded, {.tally = &told}};
+    const Offset at = b.log.append(TopicRole::source, 0, std::nullopt,
+                                   R"({"k":"a","ms":1764460000000000})", 1000);
+    const std::vector<RecordView> records{b.log.view(TopicRole::source, kZero, at)};
+    REQUIRE(fold.fold(records));
+    CHECK(told.hint ==
+          "to_timestamp takes seconds: if ms * 0.001 is in milliseconds, write "
+          "to_timestamp(ms * 0.001 * 0.001)");
+}
+
+// Keys of a table beyond the caches are looked up in groups (KeyTable::prefetch): each has to keep
+// its window, whichever those of the records behind it are.
+TEST_CASE("keys that wait for others to be looked up keep their windows") {
+    constexpr std::size_t kKeys = 50;
+    constexpr std::int64_t kWindows = 4;
+    Job job = testing::make_statement_job(
+        "SELECT k, window_start, count(*) AS n, sum(v) AS s, count(*) FILTER (WHERE v > 500) AS "
+        "many FROM tumble(t, to_timestamp(ms * 0.001), INTERVAL '1 minute', grace => INTERVAL '0 "
+        "seconds', max_ahead => 'never') WHERE k <> 'nobody' GROUP BY k, window_start");
+    const auto at_once = GENERATE(std::size_t{1}, std::size_t{7}, std::size_t{400});
+    CAPTURE(at_once);
+    job.cells_in_cache = 0;  // of any table
+    testing::RecordingLog recorded;
+    MapFold fold{job, {}, recorded};
+    testing::MemoryLog log;
+    testing::Seeded random{at_once};
+    using Row = std::array<std::int64_t, 3>;
+    std::map<std::pair<std::string, std::int64_t>, Row> expected;
+    std::int64_t watermark = kNoTime;
+    RecordCounts counts;
+    Offset handed_on;
+    const auto hand_on = [&] {
+        std::vector<RecordView> records;
+        for (; handed_on < log.end(TopicRole::source, kZero); handed_on = handed_on.next()) {
+            records.push_back(log.view(TopicRole::source, kZero, handed_on));
+        }
+        REQUIRE(fold.fold(records));
+    };
+    for (int i = 0; i < 2'000; ++i) {
+        // Times go on slowly, and many are of any window so far.
+        const std::int64_t now = 1 + i * kWindows * kMinute / 2'000;
+        const std::int64_t time =
+            random.chance(30)
+                ? now - static_cast<std::int64_t>(random.below(static_cast<std::size_t>(now)))
+                : now;
+        const std::string k =
+            random.chance(3) ? "nobody" : "k" + std::to_string(random.below(kKeys));
+        const auto v = static_cast<std::int64_t>(random.below(1'000));
+        const bool bad = random.chance(3);
+        const std::string value = R"({"k":")" + k + R"(","v":)" +
+                                  (bad ? "\"x\"" : std::to_string(v)) + R"(,"ms":)" +
+                                  std::to_string(time) + "}";
+        log.append(TopicRole::source, 0, std::nullopt, value, 1000);
+        ++counts.read;
+        const std::int64_t start = time - time % kMinute;
+        if (k == "nobody") {
+            ++counts.filtered;
+        } else if (bad) {
+            ++counts.dead_lettered;
+        } else if (start + kMinute <= watermark) {
+            ++counts.late;
+        } else {
+            ++counts.aggregated;
+            Row& row = expected[{k, start}];
+            ++row[0];
+            row[1] += v;
+            row[2] += v > 500 ? 1 : 0;
+        }
+        watermark = std::max(watermark, time);
+        if (counts.read % at_once == 0) {
+            hand_on();
+        }
+    }
+    hand_on();
+    Step step;
+    step.ranges.push_back({kZero, Offset{0}, log.end(TopicRole::source, kZero)});
+    REQUIRE(fold.seal(step));
+    std::map<std::pair<std::string, std::int64_t>, Row> found;
+    for (const OutputBatch::Record& record : step.outputs.records()) {
+        if (record.topic != TopicRole::repartition) {
+            continue;
+        }
+        DeltaBatch batch;
+        REQUIRE(decode_delta_batch(*step.outputs.value(record), job.form(), batch));
+        CHECK(batch.header.ranges.at(0).counts == counts);
+        CHECK(batch.header.ranges.at(0).watermark == watermark);
+        for (const DeltaView& delta : batch.deltas) {
+            GroupKey group;
+            REQUIRE(decode_state_key(delta.state_key, job.key_shape(), group));
+            Row& row = found[{std::string{group.values[0].text}, *group.window_start}];
+            const auto number = [&](std::size_t slot, std::int64_t unit) {
+                return static_cast<std::int64_t>(
+                    batch.slots[delta.first_slot + slot].value().low_128() / unit);
+            };
+            row = {number(0, 1), number(1, 1'000'000'000), number(2, 1)};
+        }
+    }
+    CHECK(counts.late > 100);
+    CHECK(expected.size() > kKeys * kWindows / 2);
+    CHECK(found == expected);
 }
 
 }  // namespace kstream

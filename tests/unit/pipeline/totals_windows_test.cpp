@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace kstream {
@@ -42,7 +43,8 @@ std::string key_of(const std::string& k, std::int64_t window) {
 
 // One source partition, whose only range so far ends at `end_`.
 struct Bench {
-    explicit Bench(std::string_view having = "") : job(windowed_job(having)) {
+    explicit Bench(std::string_view having = "") : Bench(windowed_job(having)) {}
+    explicit Bench(Job made) : job(std::move(made)) {
         BatchHeader open;
         open.kind = BatchKind::open;
         SourceRange range;
@@ -345,6 +347,42 @@ TEST_CASE("a range that only says that its partition is idle is no advance") {
     b.state.apply_ranges(step);
     b.commit();
     CHECK(b.meta().advances == 0);
+}
+
+TEST_CASE("keys move together as soon as so many have gone, and more than are left") {
+    Job job = windowed_job(" HAVING sum(v) > 1");
+    job.least_gone_keys = 3;
+    Bench b{std::move(job)};
+    // Of each window: how many keys, in the order in which they came.
+    const auto indexes = [&b](std::int64_t window, int keys) {
+        std::vector<std::uint32_t> found;
+        for (int i = 0; i < keys; ++i) {
+            found.push_back(b.state.find_committed(key_of(std::to_string(i), window)));
+        }
+        return found;
+    };
+    using Indexes = std::vector<std::uint32_t>;
+    for (int i = 0; i < 2; ++i) {
+        REQUIRE(b.add(std::to_string(i), 0, i));
+    }
+    for (int i = 0; i < 3; ++i) {
+        REQUIRE(b.add(std::to_string(i), 1, i));
+    }
+    (void)b.commit();
+    b.advance(kMinute + 5'000);  // the first window is over: two keys of five
+    (void)b.commit();
+    CHECK(indexes(1, 3) == Indexes{2, 3, 4});
+    REQUIRE(b.add("0", 2, 7));
+    b.advance(2 * kMinute + 5'000);
+    CHECK(b.commit().size() == 2);  // the last word of one, and a result
+    CHECK(indexes(2, 1) == Indexes{0});
+    CHECK(b.state.keys() == 1);
+    // What HAVING has published went with its key: it is taken back once, by its own index.
+    REQUIRE(b.add("0", 2, -7));
+    const Writes results = b.commit();
+    REQUIRE(results.size() == 1);
+    CHECK_FALSE(results[0].second);
+    b.check_restored(1);
 }
 
 TEST_CASE("a calendar gives what has ended, the earliest first") {
