@@ -192,6 +192,11 @@ void append_meta_value(std::string& out, const StoredForm& form, const Meta& met
         writer.varint(meta.to_close);
         std::ignore = write_slots(writer, form.kinds, meta.retired);
     }
+    if (form.hop) {
+        write_time(writer, meta.cursor.end);
+        writer.u64(static_cast<std::uint64_t>(meta.cursor.hash >> 64));
+        writer.u64(static_cast<std::uint64_t>(meta.cursor.hash));
+    }
     out[begin] = static_cast<char>(format);
     writer.crc_since(begin);
 }
@@ -253,7 +258,14 @@ Result<Meta> decode_meta_value(std::string_view value, const StoredForm& form) {
         meta.to_close = reader.varint();
         retired_ok = read_slots(reader, format, form.kinds, meta.retired) && meta.clock >= kNoTime;
     }
-    if (!slots_ok || !retired_ok ||
+    bool cursor_ok = true;
+    if (form.hop) {
+        meta.cursor.end = read_time(reader);
+        meta.cursor.hash = UInt128{reader.u64()} << 64;
+        meta.cursor.hash |= reader.u64();
+        cursor_ok = meta.cursor.end >= kNoTime;
+    }
+    if (!slots_ok || !retired_ok || !cursor_ok ||
         (!form.event_time && numbered != (format == kStatementFormat)) || !reader.at_end() ||
         !plausible(meta.sources, form)) {
         return bad_record("meta does not parse");
