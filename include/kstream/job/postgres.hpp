@@ -19,7 +19,7 @@ struct ExportColumn {
 };
 [[nodiscard]] std::vector<ExportColumn> export_columns(const Statement& statement);
 
-// Whether there is a script for it. There is none for windows of hop and session, for unique_by,
+// Whether there is a script for it. There is none for windows of session, for unique_by,
 // and where partitions may be idle: how far time was moved on for them no record of the topic says.
 [[nodiscard]] bool has_script(const Statement& statement);
 
