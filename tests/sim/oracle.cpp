@@ -14,6 +14,7 @@
 #include <ctime>
 #include <iterator>
 #include <map>
+#include <numeric>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -41,6 +42,10 @@ std::string utc(std::int64_t milliseconds) {
     gmtime_r(&seconds, &parts);
     char text[32];
     return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts)};
+}
+
+std::string windowed_key(std::string_view seller, std::int64_t start) {
+    return fmt::format(R"(["{}","{}"])", seller, utc(start));
 }
 
 // Sums of the flags' jobs have two digits behind the point, those of a statement no more than they
@@ -148,7 +153,7 @@ bool Oracle::read_windowed(const std::string& value, std::string& key, Total& to
     }
     total.until = std::int64_t{timegm(&parts)} * 1000;
     total.count = number;
-    key = fmt::format(R"(["{}","{}"])", name, from);
+    key = windowed_key(name, total.until - swarm_.window_ms);
     return utc(total.until) == until && utc(total.until - swarm_.window_ms) == from &&
            read_amount(amount, true, total.cents) && read_amount(most, true, total.most);
 }
@@ -221,8 +226,8 @@ std::vector<Oracle::Told> Oracle::told(PartitionId partition, bool before) {
         }
         Told one{offset, fact};
         if (fact.time) {
-            const std::int64_t until =
-                *fact.time - *fact.time % swarm_.window_ms + swarm_.window_ms;
+            const std::int64_t pane = std::gcd(swarm_.window_ms, swarm_.slide_ms);
+            const std::int64_t until = *fact.time - *fact.time % pane + pane;
             one.late = fact.what == Input::Class::valid && until + swarm_.grace_ms <= newest;
             newest = std::max(newest, *fact.time);
         }
@@ -248,13 +253,25 @@ std::int64_t Oracle::clock() {
     return std::ranges::min(newest);
 }
 
-std::string Oracle::key_of(const Input::Fact& fact) const {
-    return swarm_.windows ? fmt::format(R"(["{}","{}"])", fact.seller,
-                                        utc(*fact.time - *fact.time % swarm_.window_ms))
-                          : fact.seller;
+std::vector<Oracle::Place> Oracle::places_of(const Input::Fact& fact) const {
+    if (!swarm_.windows) {
+        return {{fact.seller, 0}};
+    }
+    std::vector<Place> places;
+    for (std::int64_t start = *fact.time - *fact.time % swarm_.slide_ms;
+         start > *fact.time - swarm_.window_ms; start -= swarm_.slide_ms) {
+        places.push_back({windowed_key(fact.seller, start), start + swarm_.window_ms});
+    }
+    return places;
 }
 
-Oracle::Totals Oracle::expected(bool before) {
+Oracle::Place Oracle::pane_of(const Input::Fact& fact) const {
+    const std::int64_t pane = std::gcd(swarm_.window_ms, swarm_.slide_ms);
+    return {windowed_key(fact.seller, *fact.time - *fact.time % pane),
+            *fact.time - *fact.time % swarm_.slide_ms + swarm_.window_ms};
+}
+
+Oracle::Totals Oracle::expected(bool before, bool panes) {
     Totals totals;
     std::map<std::string, std::map<Int128, std::int64_t>> values;
     const std::int64_t now = swarm_.windows ? clock() : -1;
@@ -264,16 +281,18 @@ Oracle::Totals Oracle::expected(bool before) {
             if (fact.what != Input::Class::valid || one.late) {
                 continue;
             }
-            Total& total = totals[key_of(fact)];
-            total.cents += fact.cents;
-            ++total.count;
             if (has_sets(job_)) {
                 ++values[fact.seller][fact.cents / 100 % 10];
             }
-            if (swarm_.windows) {
-                total.most = total.count == 1 ? fact.cents : std::max(total.most, fact.cents);
-                total.until = *fact.time - *fact.time % swarm_.window_ms + swarm_.window_ms;
-                total.is_final = total.until + swarm_.grace_ms <= now;
+            for (const Place& place : panes ? std::vector{pane_of(fact)} : places_of(fact)) {
+                Total& total = totals[place.key];
+                total.cents += fact.cents;
+                ++total.count;
+                if (swarm_.windows) {
+                    total.most = total.count == 1 ? fact.cents : std::max(total.most, fact.cents);
+                    total.until = place.until;
+                    total.is_final = total.until + swarm_.grace_ms <= now;
+                }
             }
         }
     }
@@ -642,10 +661,10 @@ std::optional<std::string> Oracle::check_changelog(PartitionId state) {
     return std::nullopt;
 }
 
-// What is open is in the changelog and what is closed is not; both together are what the sources
-// have had.
+// What is open is in the changelog, as the panes of it, and what is closed is not; both together
+// are what the sources have had.
 std::optional<std::string> Oracle::check_windows() {
-    Totals open = expected(false);
+    Totals open = expected(false, true);
     std::erase_if(open, [](const auto& entry) { return entry.second.is_final; });
     const std::int64_t now = clock();
     // Of the aggregates that can be taken out again: sum and count.
@@ -733,8 +752,7 @@ std::optional<std::string> Oracle::check_open(std::string_view state_key, std::s
         !decode_total_value(total, job_.kinds, slots)) {
         return "a total of a window that is none";
     }
-    const std::string key =
-        fmt::format(R"(["{}","{}"])", group.values[0].text, utc(*group.window_start));
+    const std::string key = windowed_key(group.values[0].text, *group.window_start);
     const auto found = open.find(key);
     if (found == open.end()) {
         return fmt::format("a total of {}, which is closed or has never been", key);

@@ -76,9 +76,17 @@ private:
     // The newest time of the partition's records below there; -1 where none has a time.
     [[nodiscard]] std::int64_t watermark(PartitionId partition, Offset below);
     [[nodiscard]] std::int64_t clock();
-    [[nodiscard]] std::string key_of(const Input::Fact& fact) const;
+    // Where a record counts: the key of the result, and when its window ends.
+    struct Place {
+        std::string key;
+        std::int64_t until = 0;
+    };
+    [[nodiscard]] std::vector<Place> places_of(const Input::Fact& fact) const;
+    // What it is part of as a whole, as if that were a window, and the end of the last one over it.
+    [[nodiscard]] Place pane_of(const Input::Fact& fact) const;
     using Totals = std::map<std::string, Total>;  // by the key of the result
-    [[nodiscard]] Totals expected(bool before);
+    // `panes`: of a job with windows by what these are made of.
+    [[nodiscard]] Totals expected(bool before, bool panes = false);
     [[nodiscard]] bool totals_are_counted_again();
     [[nodiscard]] bool read_windowed(const std::string& value, std::string& key,
                                      Total& total) const;

@@ -76,24 +76,31 @@ Job with_more(const Job& job, bool having, bool sets) {
                          having ? " HAVING count(*) % 4 < 2 AND sum(valor) > 0" : ""));
 }
 
-using WindowedJobs = std::map<std::tuple<std::int64_t, std::int64_t, bool>, Job>;
+using WindowedJobs = std::map<std::tuple<std::int64_t, std::int64_t, std::int64_t, bool>, Job>;
 
-// The same of windows, by their size, grace, and whether results are final alone. One of the
+// The same of windows, by their size, slide, grace, and whether results are final alone. One of the
 // aggregates can be taken out of a sum again, one cannot.
 WindowedJobs with_windows(const Job& job) {
     WindowedJobs jobs;
+    const auto add = [&](std::int64_t size, std::int64_t slide, std::int64_t grace,
+                         bool final_only) {
+        const std::string text = fmt::format(
+            "SELECT id_vendedor, window_start AS de, window_end AS ate, "
+            "sum(valor) AS valor_total_por_vendedor, count(*) AS numero_transacoes, "
+            "max(valor) AS maior "
+            "FROM {}(financial_transactions, to_timestamp(quando * 0.001), {}"
+            "INTERVAL '{} seconds', grace => INTERVAL '{} seconds', emit => '{}', "
+            "idle => 'never', max_ahead => 'never') GROUP BY id_vendedor, window_start",
+            slide < size ? "hop" : "tumble",
+            slide < size ? fmt::format("INTERVAL '{} seconds', ", slide / 1000) : "", size / 1000,
+            grace / 1000, final_only ? "final" : "updates");
+        jobs.emplace(std::tuple{size, slide, grace, final_only}, of_statement(job, text));
+    };
     for (const std::int64_t size : kWindowSizes) {
-        for (const std::int64_t grace : kGraces) {
-            for (const bool final_only : {false, true}) {
-                const std::string text = fmt::format(
-                    "SELECT id_vendedor, window_start AS de, window_end AS ate, "
-                    "sum(valor) AS valor_total_por_vendedor, count(*) AS numero_transacoes, "
-                    "max(valor) AS maior "
-                    "FROM tumble(financial_transactions, to_timestamp(quando * 0.001), "
-                    "INTERVAL '{} seconds', grace => INTERVAL '{} seconds', emit => '{}', "
-                    "idle => 'never', max_ahead => 'never') GROUP BY id_vendedor, window_start",
-                    size / 1000, grace / 1000, final_only ? "final" : "updates");
-                jobs.emplace(std::tuple{size, grace, final_only}, of_statement(job, text));
+        for (const std::int64_t fifths : kSlides) {
+            for (const std::int64_t grace : kGraces) {
+                add(size, size / 5 * fifths, grace, false);
+                add(size, size / 5 * fifths, grace, true);
             }
         }
     }
@@ -119,9 +126,11 @@ Job make_job(Cluster& cluster, const Swarm& swarm) {
         with_more(kSame, true, false), with_more(kSame, false, true), with_more(kSame, true, true)};
     static const WindowedJobs kWindowed = with_windows(kSame);
     const std::size_t statement = (swarm.having ? 1U : 0U) + (swarm.sets ? 2U : 0U);
-    Job job = swarm.windows    ? kWindowed.at({swarm.window_ms, swarm.grace_ms, swarm.final_only})
-              : statement == 0 ? kSame
-                               : kStatements[statement - 1];
+    Job job =
+        swarm.windows
+            ? kWindowed.at({swarm.window_ms, swarm.slide_ms, swarm.grace_ms, swarm.final_only})
+        : statement == 0 ? kSame
+                         : kStatements[statement - 1];
     job.identity.state_partitions = static_cast<std::uint32_t>(swarm.state_partitions);
     job.identity.initial_source_partitions = static_cast<std::uint32_t>(swarm.source_partitions);
     job.identity.results_partitions = static_cast<std::uint32_t>(swarm.results_partitions);

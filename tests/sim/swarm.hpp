@@ -16,6 +16,8 @@ inline constexpr std::uint64_t kMaxDistinct = 12;
 // Of the windows of a job that has any, and how long they wait for records, in milliseconds: of
 // these one each. Few, because a job for each of them is made.
 inline constexpr std::array<std::int64_t, 3> kWindowSizes{5'000, 20'000, 60'000};
+// How many fifths of its size lie between the beginnings of two windows. Two do not divide five.
+inline constexpr std::array<std::int64_t, 3> kSlides{5, 1, 2};
 inline constexpr std::array<std::int64_t, 3> kGraces{0, 2'000, 15'000};
 
 struct Swarm {
@@ -44,6 +46,7 @@ struct Swarm {
     // having nor sets, and no partition is added.
     bool windows = false;
     std::int64_t window_ms = 0;
+    std::int64_t slide_ms = 0;  // less where they overlap
     std::int64_t grace_ms = 0;
     bool final_only = false;  // results of closed windows alone
     std::uint64_t max_closed_keys = 50'000;
