@@ -25,6 +25,9 @@
     BUG(closed_total_stays, loop, "E3", "what is closed stays in the changelog")                   \
     BUG(closing_not_undone, loop, "E3", "what an aborted step has closed is not closed again")     \
     BUG(retired_forgotten, loop, "E3", "the sums of closed windows are forgotten")                 \
+    BUG(pane_dies_early, loop, "E3", "a pane is gone with the first of the windows over it")       \
+    BUG(cursor_forgotten, loop, "E3", "a restored state does not know which windows are closed")   \
+    BUG(pane_late_in_part, loop, "E2", "a record is late by its own time and not by its pane's")   \
     BUG(late_at_less, loop, "E2", "a record is not late at the very end of its grace")             \
     BUG(from_not_checked, loop, "P2", "a batch is applied wherever its ranges begin")              \
     BUG(duplicate_batch_applied, loop, "P2", "the deltas of a batch that came again are applied")  \

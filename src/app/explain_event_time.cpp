@@ -195,7 +195,7 @@ std::vector<std::string> lines_of(const EventTimeReport& report) {
     }
     if (!report.runs) {
         lines.emplace_back(
-            "not run yet: hop, session and unique_by; explain and lateness alone take them");
+            "not run yet: session and unique_by; explain and lateness alone take them");
     }
     return lines;
 }

@@ -1,5 +1,6 @@
 #include "kstream/audit/accounts.hpp"
 
+#include "audit/window_keys.hpp"
 #include "kstream/codec/element.hpp"
 #include "kstream/codec/result_record.hpp"
 #include "kstream/codec/state_key.hpp"
@@ -88,7 +89,7 @@ Account* Accounts::find_or_open(std::string_view state_key, std::string_view par
     account.state_partition = static_cast<std::uint32_t>(
         partition_for_key(partition_key, static_cast<int>(job_.state_partitions)).value);
     if (job_.has_windows()) {
-        account.window_end = window_end(window_start_of(state_key)).value_or(0);
+        account.window_end = window_end(state_key).value_or(0);
     }
     account.source = Row{job_.kinds};
     const auto [made, inserted] = accounts_.emplace(std::string{state_key}, std::move(account));
@@ -106,9 +107,17 @@ Account* Accounts::open(std::string_view state_key) {
     return place == nullptr ? nullptr : find_or_open(state_key, *place);
 }
 
+Account* Accounts::open_stored(std::string_view state_key) {
+    return is_window(state_key) ? nullptr : open(state_key);
+}
+
 const std::string* Accounts::place_of(std::string_view state_key) {
-    if (!decode_state_key(state_key, job_.key_shape(), group_) ||
-        (group_.window_start && !window_end(*group_.window_start))) {
+    const bool of_panes = is_window(state_key);
+    if (of_panes) {
+        stored_key_ = state_key_of_window(state_key);
+    }
+    if (!decode_state_key(of_panes ? stored_key_ : state_key, job_.key_shape(), group_) ||
+        (group_.window_start && !window_end(state_key))) {
         return nullptr;
     }
     place_.clear();
@@ -116,18 +125,35 @@ const std::string* Accounts::place_of(std::string_view state_key) {
     return &place_;
 }
 
+bool Accounts::is_window(std::string_view key) const {
+    return job_.hops() && is_window_key(key);
+}
+
+bool Accounts::is_pane(std::string_view key) const {
+    return job_.hops() && !is_window_key(key);
+}
+
 // Most keys that come one after the other are of one window.
-std::optional<std::int64_t> Accounts::window_end(std::int64_t start) {
+std::optional<std::int64_t> Accounts::window_end(std::string_view key) {
+    const std::int64_t start = window_start_of(key);
+    if (job_.hops()) {
+        return is_window(key) ? job_.statement->window_end(start)
+                              : job_.statement->last_end_over(start);
+    }
     if (!last_window_.second || last_window_.first != start) {
         last_window_ = {start, job_.statement->window_end(start)};
     }
     return last_window_.second;
 }
 
-// At the cut.
-bool Accounts::is_closed(const Account& account) const {
+// At the cut. Hopping windows are closed one after the other, and meta says up to which one.
+bool Accounts::is_closed(std::string_view state_key, const Account& account) const {
     const std::optional<Meta>& meta = metas_[account.state_partition];
-    return meta && job_.has_windows() && job_.is_closed(account.window_end, meta->clock);
+    if (!meta || !job_.has_windows() || !job_.is_closed(account.window_end, meta->clock)) {
+        return false;
+    }
+    return !job_.hops() || meta->to_close == 0 ||
+           meta->cursor.has_passed(account.window_end, stable_hash(group_part_of(state_key)));
 }
 
 bool Accounts::take_base(std::string_view state_key, const Row& row) {
@@ -182,7 +208,7 @@ void Accounts::take_total(const RecordView& record) {
         decode_total_value(record.value(), job_.kinds, slots, &texts,
                            has_having() ? &published : nullptr, has_numbers() ? &number : nullptr);
     const std::string_view state_key = total_state_key(record.key());
-    Account* const account = open(state_key);
+    Account* const account = open_stored(state_key);
     if (account == nullptr || !transaction) {
         findings_.add(
             FindingKind::damaged, at("changelog", record), "a total",
@@ -225,7 +251,7 @@ void Accounts::take_total(const RecordView& record) {
 // Of the total of a key whose window was closed.
 void Accounts::take_tombstone(const RecordView& record) {
     const std::string_view state_key = total_state_key(record.key());
-    Account* const account = open(state_key);
+    Account* const account = open_stored(state_key);
     const auto q = static_cast<std::uint32_t>(record.partition.value);
     if (account == nullptr) {
         findings_.add(FindingKind::damaged, at("changelog", record), "a total",
@@ -379,6 +405,32 @@ void Accounts::believe_changelog() {
         account.source = account.total.empty() ? Row{job_.kinds} : account.total;
         bytes_ += account.source.bytes();
     }
+    if (job_.hops() && keys_.modulus == 1) {
+        believe_panes();
+    }
+}
+
+// An open window is what its panes are, and these are all there. Of one whose panes may be of
+// another pass nothing is known.
+void Accounts::believe_panes() {
+    std::vector<std::pair<std::string, const Row*>> changes;
+    for (const auto& [state_key, account] : accounts_) {
+        if (is_window_key(state_key) || account.total.empty()) {
+            continue;
+        }
+        std::string window = state_key;
+        make_window_key(window);
+        for (const WindowSpan& span : job_.statement->windows_over(window_start_of(state_key))) {
+            set_start(window, span.start);
+            changes.emplace_back(window, &account.total);
+        }
+    }
+    for (const auto& [window, row] : changes) {
+        Account* const account = open(window);
+        if (account != nullptr && !is_closed(window, *account)) {
+            count(*account, *row);
+        }
+    }
 }
 
 void Accounts::settle_newer_total(Account& account) {
@@ -407,7 +459,10 @@ void Accounts::settle_newer(Account& account) const {
 
 void Accounts::take_result(const RecordView& record, const ResultHeaders& headers) {
     const std::optional<Origin> origin = Origin::of(headers);
-    const std::optional<std::string> state_key = state_key_of(record.key(), job_.key_shape());
+    std::optional<std::string> state_key = state_key_of(record.key(), job_.key_shape());
+    if (state_key && job_.hops()) {
+        make_window_key(*state_key);
+    }
     const std::string* const place = state_key ? place_of(*state_key) : nullptr;
     if (!record.has_key() || place == nullptr) {
         findings_.add(FindingKind::extra_result, at("results", record), "a key of the job",
@@ -496,26 +551,23 @@ void Accounts::judge(std::string_view state_key, const Account& account,
     const auto what = [&] { return fmt::format("key {}", key_text(job_, state_key)); };
     const bool counted = account.source.there;
     const bool has_total = !account.total.empty();
-    if (is_closed(account)) {
+    if (is_closed(state_key, account)) {
         // What is closed is taken out in so many steps: until its own has come a key is as it was.
-        const bool waits =
-            has_total && !account.result.is_final && metas_[account.state_partition]->to_close > 0;
+        const bool waits = has_total && !account.result.is_final && !job_.hops() &&
+                           metas_[account.state_partition]->to_close > 0;
         if (!waits) {
             judge_closed(state_key, account, found);
             return;
         }
     }
-    if (!counted && has_total) {
-        found.push_back({FindingKind::extra_total, what(), "no total: no record of the source",
-                         row_text(job_, account.total)});
-    } else if (counted && !has_total) {
-        found.push_back({FindingKind::missing_total, what(), row_text(job_, account.source),
-                         "no total in the changelog"});
-    } else if (counted && account.total != account.source) {
-        found.push_back({FindingKind::wrong_total, what(), row_text(job_, account.source),
-                         row_text(job_, account.total)});
-    } else if (counted && has_numbers()) {
-        judge_sets(state_key, account, found);
+    if (is_window(state_key) && believes_changelog_ && keys_.modulus > 1) {
+        return;  // its panes may be of another pass
+    }
+    if (!is_window(state_key)) {
+        judge_total(state_key, account, found);
+    }
+    if (is_pane(state_key)) {
+        return;
     }
     if (!counted) {
         if (account.result.there) {
@@ -543,6 +595,30 @@ void Accounts::judge(std::string_view state_key, const Account& account,
             {FindingKind::wrong_total, what(), says(publishes), says(account.total_published)});
     }
     judge_result(state_key, account, row, found);
+}
+
+// Of a key that is not closed.
+void Accounts::judge_total(std::string_view state_key, const Account& account,
+                           std::vector<Finding>& found) const {
+    const auto what = [&] { return fmt::format("key {}", key_text(job_, state_key)); };
+    const bool counted = account.source.there;
+    const bool has_total = !account.total.empty();
+    if (!counted && has_total) {
+        found.push_back({FindingKind::extra_total, what(), "no total: no record of the source",
+                         row_text(job_, account.total)});
+    } else if (counted && !has_total) {
+        found.push_back({FindingKind::missing_total, what(), row_text(job_, account.source),
+                         "no total in the changelog"});
+    } else if (counted && account.total != account.source) {
+        found.push_back({FindingKind::wrong_total, what(), row_text(job_, account.source),
+                         row_text(job_, account.total)});
+    } else if (counted && has_numbers()) {
+        judge_sets(state_key, account, found);
+    }
+    if (is_pane(state_key) && account.total_published) {
+        found.push_back({FindingKind::wrong_total, what(), "a pane, of which there are no results",
+                         "that the results have it"});
+    }
 }
 
 // Of a key that is counted and not closed, whose row that is; none: HAVING is not true of it.
@@ -595,6 +671,9 @@ void Accounts::judge_closed(std::string_view state_key, const Account& account,
                          account.source.there ? "no total: its window is closed"
                                               : "no total: no record of the source",
                          row_text(job_, account.total)});
+    }
+    if (is_pane(state_key)) {
+        return;
     }
     if (!account.source.there && !believes_changelog_) {
         if (result.there) {
@@ -666,8 +745,8 @@ std::string Accounts::excuse(const Finding& finding, std::string_view state_key,
                            q.value, changelog_starts_.at(q).value);
     }
     const bool window_missing = finding.kind == FindingKind::window_missing;
-    const bool result_missing =
-        finding.kind == FindingKind::missing_result && !account.total.empty();
+    const bool result_missing = finding.kind == FindingKind::missing_result &&
+                                (!account.total.empty() || is_window(state_key));
     const std::string* const place = place_of(state_key);
     if ((window_missing || result_missing) && !account.was_published && place != nullptr) {
         const PartitionId home =
@@ -675,14 +754,16 @@ std::string Accounts::excuse(const Finding& finding, std::string_view state_key,
         const auto first = origins_.first(home, account.state_partition);
         // Of a window nothing is left that says in which transaction it was closed.
         if (begins_later(results_starts_, home) || !first ||
-            (result_missing && *first > account.total_transaction)) {
+            (result_missing && *first > account.total_transaction && !account.total.empty())) {
             return fmt::format(
                 "results partition {} holds nothing of what {} of state partition {} published: "
                 "the topic was emptied or re-created, has a retention, or is another one than the "
                 "job's",
                 home.value,
-                result_missing ? fmt::format("transaction {}", account.total_transaction)
-                               : "the transaction that closed its window",
+                is_window(state_key) && result_missing
+                    ? std::string{"the transaction that changed it"}
+                : result_missing ? fmt::format("transaction {}", account.total_transaction)
+                                 : "the transaction that closed its window",
                 q.value);
         }
     }
@@ -786,12 +867,23 @@ StateSum Accounts::empty_sum() const {
         sum.slots = no_sums(job_.kinds);
         sum.retired = believes_changelog_ ? std::nullopt : std::optional{sum.slots};
     }
+    if (job_.hops() && !believes_changelog_) {
+        sum.cursor = ClosingCursor{};
+    }
     return sum;
 }
 
 void Accounts::add_to_sums(std::string_view state_key, const Account& account,
                            StateSum& sum) const {
-    const bool closed = is_closed(account);
+    const bool closed = is_closed(state_key, account);
+    if (is_window(state_key)) {
+        const UInt128 hash = stable_hash(group_part_of(state_key));
+        if (closed && account.source.there && sum.cursor &&
+            !sum.cursor->has_passed(account.window_end, hash)) {
+            sum.cursor = {account.window_end, hash};
+        }
+        return;
+    }
     if (account.total.empty()) {
         if (closed && account.source.there && sum.retired) {
             add_sums(job_.kinds, *sum.retired, account.source.slots);
@@ -831,6 +923,12 @@ void Accounts::add_sum(StateSum& into, const StateSum& of_others) const {
         add_sums(job_.kinds, *into.retired, *of_others.retired);
     } else {
         into.retired.reset();
+    }
+    if (!of_others.cursor) {
+        into.cursor.reset();
+    } else if (into.cursor &&
+               !into.cursor->has_passed(of_others.cursor->end, of_others.cursor->hash)) {
+        into.cursor = of_others.cursor;
     }
 }
 

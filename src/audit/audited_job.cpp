@@ -2,6 +2,7 @@
 
 #include "audit/clocks.hpp"
 #include "audit/sums.hpp"
+#include "audit/window_keys.hpp"
 #include "kstream/audit/finding.hpp"
 #include "kstream/check.hpp"
 #include "kstream/codec/result_record.hpp"
@@ -181,6 +182,9 @@ std::string time_text(std::int64_t ms) {
 }
 
 std::string key_text(const AuditedJob& job, std::string_view state_key) {
+    if (job.hops() && is_window_key(state_key)) {
+        return key_text(job, state_key_of_window(state_key));
+    }
     GroupKey group;
     if (!decode_state_key(state_key, job.key_shape(), group)) {
         return shown(state_key);
@@ -192,6 +196,9 @@ std::string key_text(const AuditedJob& job, std::string_view state_key) {
 
 std::optional<std::string> result_text(const AuditedJob& job, std::string_view state_key,
                                        const Row& row) {
+    if (job.hops() && is_window_key(state_key)) {
+        return result_text(job, state_key_of_window(state_key), row);
+    }
     GroupKey group;
     std::string text;
     if (!decode_state_key(state_key, job.key_shape(), group)) {

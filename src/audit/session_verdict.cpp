@@ -158,7 +158,8 @@ std::string closed_text(const AuditedJob& job, std::uint64_t to_close,
 std::string state_text(const AuditedJob& job, const StateSum& sum, const Meta& meta) {
     return fmt::format("{} keys with {}{}{}", sum.keys, row_text(job, sum.slots),
                        closed_text(job, sum.to_close, sum.retired),
-                       sum.hash == meta.state_hash ? "" : ", another state hash");
+                       sum.hash == meta.state_hash ? "" : ", another state hash") +
+           (sum.cursor && *sum.cursor != meta.cursor ? ", another window closed last" : "");
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "kstream/audit/source_fold.hpp"
 
 #include "audit/advances.hpp"
+#include "audit/window_keys.hpp"
 #include "kstream/codec/result_record.hpp"
 #include "kstream/codec/state_key.hpp"
 
@@ -226,6 +227,21 @@ void SourceFold::judge_one(const RecordView& record, Partition& in, const LogRea
     if (Account* const account = account_of(group, record, in)) {
         accounts_.count(*account, judged.row);
     }
+    if (job_.hops()) {
+        count_windows(judged, group, record, in);
+    }
+}
+
+void SourceFold::count_windows(const StatementAudit::Judgement& judged, GroupKey& group,
+                               const RecordView& record, const Partition& in) {
+    for (const WindowSpan& window : job_.statement->windows_over(*judged.time)) {
+        group.window_start = window.start;
+        encode_state_key(group, state_key_);
+        make_window_key(state_key_);
+        if (Account* const account = account_of_key(group, record, in)) {
+            accounts_.count(*account, judged.row);
+        }
+    }
 }
 
 const WindowSpan& SourceFold::window_of(std::int64_t time) {
@@ -238,6 +254,11 @@ const WindowSpan& SourceFold::window_of(std::int64_t time) {
 Account* SourceFold::account_of(const GroupKey& group, const RecordView& record,
                                 const Partition& in) {
     encode_state_key(group, state_key_);
+    return account_of_key(group, record, in);
+}
+
+Account* SourceFold::account_of_key(const GroupKey& group, const RecordView& record,
+                                    const Partition& in) {
     Account* account = accounts_.find(state_key_);
     if (account == nullptr) {
         place_.clear();

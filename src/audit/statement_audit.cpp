@@ -266,9 +266,8 @@ std::string_view unknown_part(const job::Statement& statement) {
         return one.function == AggregateFunction::count_distinct ||
                one.function == AggregateFunction::percentile_disc;
     });
-    return event.window.kind == job::WindowKind::hop       ? "hopping windows"
-           : event.window.kind == job::WindowKind::session ? "sessions"
-           : event.unique_by                               ? "unique_by"
+    return event.window.kind == job::WindowKind::session ? "sessions"
+           : event.unique_by                             ? "unique_by"
            : event.has_windows() && has_sets ? "count(DISTINCT) and percentile_disc of windows"
                                              : "";
 }
@@ -297,7 +296,7 @@ Result<std::shared_ptr<const StatementAudit>> StatementAudit::make(
     const job::Statement& statement = made->job_->statement;
     if (const std::string_view unknown = unknown_part(statement); !unknown.empty()) {
         return fail(ExitCode::usage, fmt::format("the audit cannot prove {} yet", unknown),
-                    "it proves events(...) and tumble(...)");
+                    "it proves events(...), tumble(...) and hop(...)");
     }
     if (Result<void> laid_out = made->lay_out(); !laid_out) {
         return std::unexpected(std::move(laid_out.error()));
@@ -562,13 +561,28 @@ WindowSpan StatementAudit::window_at(std::int64_t time) const {
     return windows_->at(time);
 }
 
+std::vector<WindowSpan> StatementAudit::windows_over(std::int64_t time) const {
+    return windows_->over(time);
+}
+
+namespace {
+
+// What a log says may be any number: some are far beyond all that a record can have made.
+bool may_begin(std::int64_t start) {
+    return start >= -kLastInstant && start <= kLastInstant;
+}
+
+}  // namespace
+
 std::optional<std::int64_t> StatementAudit::window_end(std::int64_t start) const {
-    // Far beyond any that a record can have made: what a log says may be any number.
-    if (start < -kLastInstant || start > kLastInstant) {
-        return std::nullopt;
-    }
-    const WindowSpan window = window_at(start);
-    return window.start == start ? std::optional{window.end} : std::nullopt;
+    const auto window = may_begin(start) ? windows_->from(start) : std::nullopt;
+    return window ? std::optional{window->end} : std::nullopt;
+}
+
+std::optional<std::int64_t> StatementAudit::last_end_over(std::int64_t pane_start) const {
+    return may_begin(pane_start) && window_at(pane_start).start == pane_start
+               ? std::optional{windows_over(pane_start).back().end}
+               : std::nullopt;
 }
 
 std::optional<std::string> StatementAudit::result(const GroupKey& group, const Row& row) const {
@@ -583,7 +597,7 @@ std::optional<std::string> StatementAudit::result(const GroupKey& group, const R
     }
     Leaves leaves{.groups = groups, .aggregates = aggregates};
     if (group.window_start) {
-        leaves.window = window_at(*group.window_start);
+        leaves.window = windows_->from(*group.window_start).value_or(WindowSpan{});
     }
     if (statement.having && !interpreter_->evaluate(*statement.having, leaves).is_true()) {
         return std::nullopt;

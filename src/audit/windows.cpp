@@ -34,18 +34,49 @@ Result<Windows> Windows::make(const job::Window& window, const ZoneBytes& zones)
             return std::unexpected(std::move(zone.error()));
         }
         made.zone_ = std::move(*zone);
+        return made;
+    }
+    KSTREAM_CHECK(window.size > 0, "lengths are checked with the statement");
+    if (window.kind == job::WindowKind::hop) {
+        // The longest length that divides both, as Euclid found it.
+        for (std::int64_t rest = window.slide; rest > 0;) {
+            const std::int64_t left = made.pane_ % rest;
+            made.pane_ = rest;
+            rest = left;
+        }
     } else {
-        KSTREAM_CHECK(window.kind == job::WindowKind::tumble && window.size > 0,
+        KSTREAM_CHECK(window.kind == job::WindowKind::tumble,
                       "the audit knows these windows alone");
     }
     return made;
 }
 
+std::vector<WindowSpan> Windows::over(std::int64_t time) const {
+    if (window_.kind != job::WindowKind::hop) {
+        return {at(time)};
+    }
+    std::vector<WindowSpan> spans;
+    // The first one that reaches to the instant.
+    std::int64_t start = time - window_.size + 1;
+    const std::int64_t past = (start - window_.origin) % window_.slide;
+    start += past > 0 ? window_.slide - past : -past;
+    for (; start <= time; start += window_.slide) {
+        spans.push_back({start, start + window_.size});
+    }
+    return spans;
+}
+
+std::optional<WindowSpan> Windows::from(std::int64_t start) const {
+    const bool hop = window_.kind == job::WindowKind::hop;
+    const WindowSpan window = hop ? over(start).back() : at(start);
+    return window.start == start ? std::optional{window} : std::nullopt;
+}
+
 WindowSpan Windows::at(std::int64_t time) const {
     if (!zone_) {
-        std::int64_t past = (time - window_.origin) % window_.size;
-        past += past < 0 ? window_.size : 0;
-        return {time - past, time - past + window_.size};
+        std::int64_t past = (time - window_.origin) % pane_;
+        past += past < 0 ? pane_ : 0;
+        return {time - past, time - past + pane_};
     }
     // The unit that the clocks show has begun. So may have the next one, where they went back over
     // its beginning since; one that was left out begins with the next one, and is none.

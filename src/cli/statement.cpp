@@ -74,9 +74,6 @@ bool keeps_values(const job::Aggregate& aggregate) {
 std::vector<std::string> not_run_yet(const job::Statement& statement) {
     const job::EventTime& event = *statement.event_time;
     std::vector<std::string> missing;
-    if (event.window.kind == job::WindowKind::hop) {
-        missing.emplace_back("FROM hop");
-    }
     if (event.window.kind == job::WindowKind::session) {
         missing.emplace_back("FROM session");
     }
@@ -95,7 +92,7 @@ void refuse_explain(const ExplainConfig& config, const job::Statement& statement
         config.sample || !config.export_file.empty() || config.form != ExplainForm::text;
     if (beyond_text && !job::has_script(statement)) {
         problems.push_back(fmt::format(
-            "{}: hop, session and unique_by are not run yet, so there is neither --sample nor "
+            "{}: session and unique_by are not run yet, so there is neither --sample nor "
             "--export nor --as postgres of them: explain without them shows what they mean",
             name));
     } else if (config.sample && statement.event_time->has_windows() &&

@@ -258,6 +258,11 @@ void append_meta_value(std::string& out, const StoredForm& form, const Meta& met
         writer.varint(meta.advances);
         write_hash(writer, meta.advances_hash);
     }
+    if (form.hop) {
+        write_time(writer, meta.cursor.end);
+        writer.u64(static_cast<std::uint64_t>(meta.cursor.hash >> 64));
+        writer.u64(static_cast<std::uint64_t>(meta.cursor.hash));
+    }
     out[begin] = static_cast<char>(format);
     writer.crc_since(begin);
 }
@@ -320,7 +325,14 @@ Result<Meta> decode_meta_value(std::string_view value, const StoredForm& form) {
         meta.advances = reader.varint();
         meta.advances_hash = read_hash(reader);
     }
-    if (!slots_ok || !retired_ok ||
+    bool cursor_ok = true;
+    if (form.hop) {
+        meta.cursor.end = read_time(reader);
+        meta.cursor.hash = UInt128{reader.u64()} << 64;
+        meta.cursor.hash |= reader.u64();
+        cursor_ok = meta.cursor.end >= kNoTime;
+    }
+    if (!slots_ok || !retired_ok || !cursor_ok ||
         (!form.event_time && numbered != (format == kStatementFormat)) || !reader.at_end() ||
         !plausible(meta.sources, form)) {
         return bad_record("meta does not parse");

@@ -70,4 +70,9 @@ std::int64_t window_start_of(std::string_view state_key) {
     return read_start(reader);
 }
 
+std::string_view group_part_of(std::string_view state_key) {
+    KSTREAM_CHECK(state_key.size() > kStartBytes, "a key of a job with windows");
+    return state_key.substr(0, state_key.size() - kStartBytes - 1);
+}
+
 }  // namespace kstream

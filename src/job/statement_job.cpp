@@ -39,6 +39,12 @@ AggregationSpec spec_of_accumulators(const Statement& statement, const Plan& pla
     }
     StatementShape shape{.text = canonical_text(statement), .columns = {}, .mentions = 0};
     shape.windows = statement.event_time && statement.event_time->window.kind != WindowKind::none;
+    if (statement.event_time && statement.event_time->window.kind == WindowKind::hop &&
+        statement.event_time->emit == Emit::updates) {
+        const Window& window = statement.event_time->window;
+        shape.results_per_key =
+            static_cast<std::size_t>((window.size + window.slide - 1) / window.slide);
+    }
     for (const Column& column : statement.columns) {
         shape.columns.push_back(column.name);
         shape.mentions += mentions_of_texts(column.value);

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <numeric>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -370,6 +371,7 @@ public:
         : statement_(statement),
           event_time_(statement.event_time ? &*statement.event_time : nullptr),
           has_windows_(event_time_ != nullptr && event_time_->has_windows()),
+          hops_(has_windows_ && event_time_->window.kind == WindowKind::hop),
           plan_(plan_of(statement)),
           calls_(statement) {
         for (std::size_t i = 0; i < statement.group_by.size(); ++i) {
@@ -422,8 +424,9 @@ public:
         }
         if (has_windows_) {
             computed.insert(computed.end(), {"watermark", "time_window"});
-            kept.insert(kept.end(), {"watermark", "time_window[1] AS window_start",
-                                     "time_window[2] AS window_end"});
+            const std::string whole = hops_ ? "pane" : "window";
+            kept.insert(kept.end(), {"watermark", "time_window[1] AS " + whole + "_start",
+                                     "time_window[2] AS " + whole + "_end"});
         }
         for (std::size_t i = 0; i < statement_.group_by.size(); ++i) {
             const std::string& key = keys_[i];
@@ -458,6 +461,23 @@ public:
                joined(kept, ",\n       ") + "\nFROM computed;\n";
     }
 
+    // Of windows that overlap: each record once for each of its windows.
+    [[nodiscard]] std::string hopping() const {
+        const Window& window = event_time_->window;
+        const std::string slide = std::to_string(window.slide);
+        const std::string size = std::to_string(window.size);
+        return "CREATE TABLE hopping AS\n"
+               "SELECT judged.*, window_start, window_start + " +
+               size +
+               " AS window_end\n"
+               "FROM judged, generate_series((" +
+               call("fixed_window",
+                    {slide, std::to_string(window.origin - window.slide), "event_time"}) +
+               ")[1], event_time - " + std::to_string(window.size - 1) + ", -" + slide +
+               ") AS window_start\n"
+               "WHERE verdict = 'aggregated';\n";
+    }
+
     // Of windows that are published once: how far all partitions have come.
     [[nodiscard]] std::string reached() const {
         return "CREATE TABLE reached AS\n"
@@ -478,7 +498,8 @@ public:
             columns.push_back(aggregate(i) + " AS " + numbered('a', i));
         }
         std::string sql = "CREATE TABLE grouped AS\nSELECT " + joined(columns, ",\n       ") +
-                          "\nFROM judged\nWHERE verdict = 'aggregated'\n";
+                          "\nFROM " + (hops_ ? "hopping" : "judged") +
+                          "\nWHERE verdict = 'aggregated'\n";
         if (is_final()) {
             sql += "  AND window_end + " + std::to_string(event_time_->grace) +
                    " <= (SELECT watermark FROM reached)\n";
@@ -524,6 +545,7 @@ public:
     }
 
     [[nodiscard]] bool has_windows() const { return has_windows_; }
+    [[nodiscard]] bool hops() const { return hops_; }
     [[nodiscard]] bool is_final() const {
         return has_windows_ && event_time_->emit == Emit::final_only;
     }
@@ -582,9 +604,11 @@ private:
             return call("calendar_window",
                         {as_string(window.unit), as_string(window.zone), "event_time"});
         }
-        // The last start before 1970: no time of a record is before it.
-        return call("fixed_window", {std::to_string(window.size),
-                                     std::to_string(window.origin - window.size), "event_time"});
+        // A start before 1970: no time of a record is before it. Of windows that overlap the pane,
+        // of which all of them are whole numbers: by its end the grace is counted.
+        const std::int64_t length = hops_ ? std::gcd(window.size, window.slide) : window.size;
+        const std::int64_t origin = window.origin - (hops_ ? window.slide : window.size);
+        return call("fixed_window", {std::to_string(length), std::to_string(origin), "event_time"});
     }
 
     [[nodiscard]] std::string late() const {
@@ -714,6 +738,7 @@ private:
     const Statement& statement_;
     const EventTime* event_time_;
     bool has_windows_;
+    bool hops_;  // and they overlap
     Plan plan_;
     Calls calls_;
     Texts keys_;
@@ -747,7 +772,7 @@ bool has_script(const Statement& statement) {
     }
     const EventTime& event = *statement.event_time;
     const WindowKind kind = event.window.kind;
-    return kind != WindowKind::hop && kind != WindowKind::session && !event.unique_by;
+    return kind != WindowKind::session && !event.unique_by;
 }
 
 std::string to_postgres(const Statement& statement, std::string_view export_file) {
@@ -795,11 +820,18 @@ std::string to_postgres(const Statement& statement, std::string_view export_file
     if (script.has_windows()) {
         sql +=
             "-- watermark: the newest event_time in front of the record in its partition, of all\n"
-            "-- records, filtered and bad ones too, and of advances. A record is late when its "
-            "window had ended by\n"
+            "-- records, filtered and bad ones too, and of advances. A record is late when its\n"
+            "-- ";
+        sql += script.hops() ? "pane" : "window";
+        sql +=
+            " had ended by\n"
             "-- then, the grace included. Times are in milliseconds since 1970.\n";
     }
     sql += script.judged();
+    if (script.hops()) {
+        sql += "\n-- ==== Each record once for each window that it is in ====\n";
+        sql += script.hopping();
+    }
     if (script.is_final()) {
         sql +=
             "\n-- ==== How far all partitions have come: later windows are not closed yet ====\n"

@@ -188,7 +188,8 @@ Result<void> MapFold::fold_windowed(const RecordView& record, std::int64_t water
     if (*time < pane_.start || *time >= pane_.end) {
         pane_ = windows_->pane(*time);
     }
-    const std::int64_t until = pane_.end + grace_;
+    const std::int64_t ends = planted(PlantedBug::pane_late_in_part) ? *time + 1 : pane_.end;
+    const std::int64_t until = ends + grace_;
     if (planted(PlantedBug::late_at_less) ? until < watermark : until <= watermark) {
         return late_record(record, watermark, into);
     }

@@ -373,12 +373,33 @@ StateEntry TotalsFold::entry(const TotalsState& state, std::uint32_t index,
     GroupKey group;
     KSTREAM_CHECK(decode_state_key(state.state_key(index), job_.key_shape(), group),
                   "state keys were checked when they came in");
+    return entry(state, index, group, slots);
+}
+
+StateEntry TotalsFold::entry(const TotalsState& state, std::uint32_t index, const GroupKey& group,
+                             std::span<const Slot> slots) const {
     StateEntry entry{.partition = state.partition(), .index = index, .key = {}, .value = {}};
     append_result_key(entry.key, group);
     if (!results_->append(entry.value, group, slots, state.all_texts(), state.values_of(index))) {
         entry.value = "null";
     }
     return entry;
+}
+
+std::vector<StateEntry> TotalsFold::entries(const TotalsState& state,
+                                            std::span<const std::uint32_t> indexes) const {
+    std::vector<StateEntry> entries;
+    if (job_.hops()) {
+        for (const TotalsState::CommittedWindow& one : state.newest_windows(indexes)) {
+            entries.push_back(entry(state, one.index, one.group, one.slots));
+        }
+        return entries;
+    }
+    const auto rows = state.committed_slots(indexes);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        entries.push_back(entry(state, indexes[i], rows[i]));
+    }
+    return entries;
 }
 
 void TotalsFold::find_entry(const StateQuestion& question, StateAnswer& answer) const {
@@ -394,6 +415,12 @@ void TotalsFold::find_entry(const StateQuestion& question, StateAnswer& answer) 
         return;
     }
     const TotalsState& state = *found->second;
+    if (job_.hops()) {
+        if (const auto window = state.find_window(*state_key)) {
+            answer.entries.push_back(entry(state, window->index, window->group, window->slots));
+        }
+        return;
+    }
     const std::uint32_t index = state.find_committed(*state_key);
     if (index != KeyTable::kNone) {
         answer.entries.push_back(entry(state, index, state.committed_slots({&index, 1})[0]));
@@ -413,13 +440,11 @@ void TotalsFold::list_entries(const StateQuestion& question, StateAnswer& answer
         std::vector<std::uint32_t> indexes;
         std::uint32_t next_index = first;
         for (; next_index < keys && indexes.size() < left; ++next_index) {
-            if (!state.is_gone(next_index)) {
+            if (state.is_listed(next_index)) {
                 indexes.push_back(next_index);
             }
         }
-        const auto rows = state.committed_slots(indexes);
-        for (std::size_t i = 0; i < rows.size(); ++i) {
-            StateEntry next = entry(state, indexes[i], rows[i]);
+        for (StateEntry& next : entries(state, indexes)) {
             bytes += next.key.size() + next.value.size();
             if (!answer.entries.empty() && bytes > question.max_bytes) {
                 answer.more = true;

@@ -61,6 +61,10 @@ TotalsState::TotalsState(const Job& job, PartitionId partition, std::uint32_t ma
         }
         retired_ = merged_;
     }
+    if (job.hops()) {
+        panes_.emplace(job.event_time()->window, *windows_, job.hash_seed);
+        results_per_key_ = job.spec.statement->results_per_key;
+    }
     begin_layer(filling_);
 }
 
@@ -191,7 +195,9 @@ Result<void> TotalsState::finish_restore() {
                                   published(key), sets_.number(key));
         if (windows_) {
             add_to_merged(slots_of(key));
-            calendar_.file(end_of(keys_.key(key)), key);
+            if (!panes_) {
+                calendar_.file(end_of(keys_.key(key)), key);
+            }
             continue;
         }
         for (std::size_t i = 0; i < width(); ++i) {
@@ -222,6 +228,10 @@ Result<void> TotalsState::finish_restore() {
         clock_ = meta.clock;
         to_close_ = meta.to_close;
         retired_ = meta.retired;
+    }
+    if (panes_) {
+        panes_->resume(planted(PlantedBug::cursor_forgotten) ? ClosingCursor{} : meta.cursor);
+        index_panes();
     }
     begin_layer(filling_);
     return {};
@@ -431,7 +441,9 @@ Result<void> TotalsState::apply_delta(std::string_view state_key, std::span<cons
         }
     }
     if (windows_) {
-        if (inserted) {
+        if (inserted && panes_) {
+            panes_->add(state_key);
+        } else if (inserted) {
             calendar_.file(end_of(state_key), key);
         }
         for (std::size_t i = 0; i < width(); ++i) {
@@ -468,7 +480,7 @@ Result<void> TotalsState::check_open(std::string_view state_key) {
         !may_be_window(*group_.window_start)) {
         return broken("a state key that this job cannot have made");
     }
-    const std::int64_t end = end_of(state_key);
+    const std::int64_t end = panes_ ? panes_->first_end(*group_.window_start) : end_of(state_key);
     if (clock_ != kNoTime && end + grace_ <= clock_ &&
         !planted(PlantedBug::closed_window_reopened)) {
         std::string key;
@@ -517,9 +529,13 @@ void TotalsState::close(std::uint64_t& keys, std::size_t& bytes) {
     if (clock_ == kNoTime) {
         return;
     }
+    const std::int64_t ended = planted(PlantedBug::close_too_early) ? clock_ : clock_ - grace_;
+    if (panes_) {
+        close_windows(ended, keys, bytes);
+        return;
+    }
     const std::size_t charged = filling_.bytes;
     while (keys > 0 && filling_.bytes - charged < bytes) {
-        const std::int64_t ended = planted(PlantedBug::close_too_early) ? clock_ : clock_ - grace_;
         const std::optional<EndCalendar::Ended> next = calendar_.take(ended);
         if (!next) {
             break;
@@ -598,6 +614,10 @@ void TotalsState::compact() {
         published_.resize(kept);
     }
     gone_ = 0;
+    if (panes_) {
+        index_panes();
+        return;
+    }
     calendar_.clear();
     for (std::uint32_t key = 0; key < kept; ++key) {
         calendar_.file(end_of(keys_.key(key)), key);
@@ -626,6 +646,9 @@ void TotalsState::begin_layer(Layer& layer) const {
     layer.retired_before = retired_;
     layer.advances.clear();
     layer.advances_before = advances_;
+    if (panes_) {
+        panes_->begin(layer.panes);
+    }
 }
 
 Meta TotalsState::meta(Offset position) const {
@@ -647,6 +670,9 @@ Meta TotalsState::meta(Offset position) const {
         meta.advances = advances_.count;
         meta.advances_hash = advances_.hash;
     }
+    if (panes_) {
+        meta.cursor = panes_->cursor();
+    }
     return meta;
 }
 
@@ -665,7 +691,7 @@ void TotalsState::seal_key(std::size_t touched, const Headers& headers, OutputBa
     }
     KSTREAM_CHECK(decode_state_key(state_key, job_.key_shape(), group_),
                   "state keys were checked when they came in");
-    const bool shows = !final_only_ || closes;
+    const bool shows = !panes_ && (!final_only_ || closes);
     result_.clear();
     const bool passes = shows && results_->append(result_, group_, slots, texts_, values_of(index));
     // Whoever reads results never sees a tombstone of a key that they did not have.
@@ -684,6 +710,13 @@ void TotalsState::seal_key(std::size_t touched, const Headers& headers, OutputBa
     if (!passes && (!takes_back || planted(PlantedBug::stopped_group_stays))) {
         return;
     }
+    publish(passes ? std::optional<std::string_view>{result_} : std::nullopt,
+            closes ? headers.of_finals : headers.of_changes, out);
+}
+
+// What the results are to say of group_ from now on; none: a tombstone.
+void TotalsState::publish(std::optional<std::string_view> value, std::uint32_t headers,
+                          OutputBatch& out) {
     key_.clear();
     append_partition_key(key_, group_);
     const PartitionId to{
@@ -692,9 +725,7 @@ void TotalsState::seal_key(std::size_t touched, const Headers& headers, OutputBa
         key_.clear();
         append_result_key(key_, group_);
     }
-    out.append(TopicRole::results, to, key_,
-               passes ? std::optional<std::string_view>{result_} : std::nullopt,
-               closes ? headers.of_finals : headers.of_changes);
+    out.append(TopicRole::results, to, key_, value, headers);
 }
 
 // In the changelog: a tombstone when its window closes, nothing at all where that is the step in
@@ -726,7 +757,7 @@ TotalsState::Headers TotalsState::add_headers(OutputBatch& out) const {
         of_results.emplace_back(kApplicationHeader, job_.application_id);
     }
     Headers headers;
-    if (!filling_.closing.empty()) {
+    if (!filling_.closing.empty() || !filling_.panes.closed.empty()) {
         OutputBatch::Headers of_finals = of_results;
         of_finals.emplace_back(kFinalHeader, "true");
         headers.of_finals = out.add_headers(std::move(of_finals));
@@ -740,6 +771,9 @@ void TotalsState::seal(Offset position, OutputBatch& out) {
     const Headers headers = add_headers(out);
     for (std::size_t i = 0; i < filling_.touched.size(); ++i) {
         seal_key(i, headers, out);
+    }
+    if (panes_) {
+        seal_windows(headers, out);
     }
     hash_ += sets_.seal(transaction_, filling_.sets, out);
     seal_advances(out);
@@ -804,19 +838,24 @@ void TotalsState::leave_garbage() {
 
 std::size_t TotalsState::committed() {
     sets_.committed(in_flight_.sets);
-    const std::size_t closed = in_flight_.closing.size();
+    const std::size_t closed = panes_ ? in_flight_.panes.closed.size() : in_flight_.closing.size();
     for (const std::uint32_t key : in_flight_.closing) {
         marks_[key] = kGone;
+        if (panes_) {
+            panes_->remove(key);
+        }
     }
-    gone_ += static_cast<std::uint32_t>(closed);
+    gone_ += static_cast<std::uint32_t>(in_flight_.closing.size());
     in_flight_ = Layer{};
     compact_if_worth_it();
     return closed;
 }
 
 void TotalsState::undo(Layer& layer) {
-    for (const std::uint32_t key : layer.closing) {
-        if (!planted(PlantedBug::closing_not_undone)) {
+    if (panes_) {
+        panes_->undo(layer.panes, layer.keys_before);
+    } else if (!planted(PlantedBug::closing_not_undone)) {
+        for (const std::uint32_t key : layer.closing) {
             calendar_.file(end_of(keys_.key(key)), key);
         }
     }
@@ -900,10 +939,11 @@ std::vector<std::span<const Slot>> TotalsState::committed_slots(
 }
 
 std::size_t TotalsState::memory_bytes() const {
-    return keys_.memory_bytes() + calendar_.memory_bytes() + slots_.capacity() * sizeof(Slot) +
-           marks_.capacity() + published_.capacity() + texts_.memory_bytes() +
-           sets_.memory_bytes() + filling_.sets.memory_bytes() + in_flight_.sets.memory_bytes() +
-           filling_.published_before.capacity() + in_flight_.published_before.capacity() +
+    return (panes_ ? panes_->memory_bytes() : 0) + keys_.memory_bytes() + calendar_.memory_bytes() +
+           slots_.capacity() * sizeof(Slot) + marks_.capacity() + published_.capacity() +
+           texts_.memory_bytes() + sets_.memory_bytes() + filling_.sets.memory_bytes() +
+           in_flight_.sets.memory_bytes() + filling_.published_before.capacity() +
+           in_flight_.published_before.capacity() +
            (filling_.before.capacity() + in_flight_.before.capacity()) * sizeof(Slot) +
            (filling_.touched.capacity() + in_flight_.touched.capacity()) * sizeof(std::uint32_t);
 }

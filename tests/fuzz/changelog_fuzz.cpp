@@ -95,8 +95,9 @@ KSTREAM_FUZZ_TARGET(changelog) {
             total(rest, input[0] % 4 == 3);
             return total(sealed, input[0] % 4 == 3);
         default:
-            for (const StoredForm& form : {StoredForm{kKinds}, StoredForm{kKinds, true, false},
-                                           StoredForm{kKinds, true, true}}) {
+            for (const StoredForm& form :
+                 {StoredForm{kKinds}, StoredForm{kKinds, true, false},
+                  StoredForm{kKinds, true, true}, StoredForm{kKinds, true, true, true}}) {
                 meta(rest, form);
                 meta(sealed, form);
             }

@@ -40,7 +40,7 @@ class Sql:
 
 @dataclass
 class EventTime:
-    """FROM tumble(t, ...), or events(t, ...): `arguments` are all behind the time."""
+    """FROM tumble(t, ...), hop or events: `arguments` are all behind the time."""
 
     function: str
     time: Sql
@@ -131,8 +131,8 @@ class Generator:
 
     def statement(self) -> Statement:
         r = self.r
-        function = r.choices(["", "tumble", "events"], [12, 6, 1])[0]
-        self.windows = function == "tumble"
+        function = r.choices(["", "tumble", "hop", "events"], [12, 6, 3, 1])[0]
+        self.windows = function in ("tumble", "hop")
         groups: list[Sql] = []
         for _ in range(r.choice([0, 1, 1, 1, 2, 2, 3])):
             group = self.group()
@@ -145,10 +145,10 @@ class Generator:
             made.where = self.boolean(3)
         if r.random() < 0.3:
             made.having = Sql("boolean", [self.result(1), r.choice([" > ", " <= "]), "2"])
-        if function:
-            made.event_time = self.event_time(function)
         if self.windows:
             self.add_window(made)
+        if function:
+            made.event_time = self.event_time(function, made.having is not None)
         return made
 
     # ---- event time ----
@@ -160,7 +160,7 @@ class Generator:
         name, size = self.r.choice(whole)
         return f"INTERVAL '{milliseconds // size} {name}s'"
 
-    def event_time(self, function: str) -> EventTime:
+    def event_time(self, function: str, having: bool) -> EventTime:
         r = self.r
         time = self.one(
             "time",
@@ -170,24 +170,42 @@ class Generator:
             lambda: ["coalesce(t0::timestamptz, to_timestamp(at))"],
         )  # fmt: skip
         arguments = []
-        if function == "tumble":
-            arguments = self.calendar() if r.random() < 0.5 else self.length()
+        if self.windows:
+            if function == "hop":
+                arguments = self.hop()
+            else:
+                arguments = self.calendar() if r.random() < 0.5 else self.length()
             grace = r.choice([0, 0, 1, self.unit, 3 * self.unit, 10 * self.unit])
             arguments.append(f"grace => {self.interval(grace)}")
             final = ["emit => 'final'", "idle => 'never'"]
-            arguments += r.choice([[], ["emit => 'updates'"], final, final])
+            updates = [[], ["emit => 'updates'"]]
+            arguments += r.choice([*([] if function == "hop" and having else updates),
+                                   final, final])  # fmt: skip
         ahead = r.choice([None, *["'never'"] * 4, self.interval(r.choice([1, self.unit]))])
         return EventTime(function, time,
                          [*arguments, *([f"max_ahead => {ahead}"] if ahead else [])])  # fmt: skip
 
     def length(self) -> list[str]:
+        return [self.interval(self.some_length()), *self.origin()]
+
+    def hop(self) -> list[str]:
+        """Slide and size: whole numbers of one length, of which not each divides the other."""
         r = self.r
-        size = max(self.unit * r.choice([1, 2, 3, 7]) + r.choice([0, 0, 0, 1, -1, 37]), 1)
+        length = self.some_length()
+        slide = r.choice([1, 1, 1, 2, 3])
+        size = slide + r.choice([0, 1, 1, 2, 4, 9])
+        return [self.interval(slide * length), self.interval(size * length), *self.origin()]
+
+    def some_length(self) -> int:
+        r = self.r
+        return max(self.unit * r.choice([1, 2, 3, 7]) + r.choice([0, 0, 0, 1, -1, 37]), 1)
+
+    def origin(self) -> list[str]:
+        r = self.r
         origin = r.choice(["1970-01-01T00:00:00Z", "1970-01-01T00:00:00.001Z",
                            "2001-02-03T04:05:06.789Z", "2026-11-29T21:13:00-03:00",
                            "9999-12-31T23:59:59.999Z"])  # fmt: skip
-        return [self.interval(size),
-                *([f"origin => TIMESTAMPTZ '{origin}'"] if r.random() < 0.6 else [])]  # fmt: skip
+        return [f"origin => TIMESTAMPTZ '{origin}'"] if r.random() < 0.6 else []
 
     def calendar(self) -> list[str]:
         unit = self.r.choice(["day", "day", "day", "week", "month", "quarter", "year"])

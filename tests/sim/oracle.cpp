@@ -14,6 +14,7 @@
 #include <ctime>
 #include <iterator>
 #include <map>
+#include <numeric>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -41,6 +42,10 @@ std::string utc(std::int64_t milliseconds) {
     gmtime_r(&seconds, &parts);
     char text[32];
     return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts)};
+}
+
+std::string windowed_key(std::string_view seller, std::int64_t start) {
+    return fmt::format(R"(["{}","{}"])", seller, utc(start));
 }
 
 // Sums of the flags' jobs have two digits behind the point, those of a statement no more than they
@@ -148,17 +153,19 @@ bool Oracle::read_windowed(const std::string& value, std::string& key, Total& to
     }
     total.until = std::int64_t{timegm(&parts)} * 1000;
     total.count = number;
-    key = fmt::format(R"(["{}","{}"])", name, from);
-    const Window window = window_of(total.until - 1);
-    return utc(window.end) == until && utc(window.start) == from &&
+    const std::int64_t start =
+        overlap() ? total.until - swarm_.window_ms : window_of(total.until - 1).start;
+    key = windowed_key(name, start);
+    return utc(total.until) == until && utc(start) == from &&
            read_amount(amount, true, total.cents) && read_amount(most, true, total.most);
 }
 
 // Days are looked for by where each of them begins.
 Oracle::Window Oracle::window_of(std::int64_t time) const {
     if (swarm_.days == nullptr) {
-        const std::int64_t start = time - time % swarm_.window_ms;
-        return {start, start + swarm_.window_ms};
+        const std::int64_t length = std::gcd(swarm_.window_ms, swarm_.slide_ms);
+        const std::int64_t start = time - time % length;
+        return {start, start + length};
     }
     const auto begins = [this](std::int64_t day) {
         const Days& days = *swarm_.days;
@@ -320,13 +327,28 @@ std::int64_t Oracle::clock() {
     return std::ranges::min(newest);
 }
 
-std::string Oracle::key_of(const Input::Fact& fact) const {
-    return swarm_.windows
-               ? fmt::format(R"(["{}","{}"])", fact.seller, utc(window_of(*fact.time).start))
-               : fact.seller;
+std::vector<Oracle::Place> Oracle::places_of(const Input::Fact& fact) const {
+    if (!swarm_.windows) {
+        return {{fact.seller, 0}};
+    }
+    if (!overlap()) {
+        return {pane_of(fact)};
+    }
+    std::vector<Place> places;
+    for (std::int64_t start = *fact.time - *fact.time % swarm_.slide_ms;
+         start > *fact.time - swarm_.window_ms; start -= swarm_.slide_ms) {
+        places.push_back({windowed_key(fact.seller, start), start + swarm_.window_ms});
+    }
+    return places;
 }
 
-Oracle::Totals Oracle::expected(bool before) {
+Oracle::Place Oracle::pane_of(const Input::Fact& fact) const {
+    const Window pane = window_of(*fact.time);
+    return {windowed_key(fact.seller, pane.start),
+            overlap() ? *fact.time - *fact.time % swarm_.slide_ms + swarm_.window_ms : pane.end};
+}
+
+Oracle::Totals Oracle::expected(bool before, bool panes) {
     Totals totals;
     std::map<std::string, std::map<Int128, std::int64_t>> values;
     const std::int64_t now = swarm_.windows ? clock() : -1;
@@ -336,16 +358,18 @@ Oracle::Totals Oracle::expected(bool before) {
             if (fact.what != Input::Class::valid || one.late) {
                 continue;
             }
-            Total& total = totals[key_of(fact)];
-            total.cents += fact.cents;
-            ++total.count;
             if (has_sets(job_)) {
                 ++values[fact.seller][fact.cents / 100 % 10];
             }
-            if (swarm_.windows) {
-                total.most = total.count == 1 ? fact.cents : std::max(total.most, fact.cents);
-                total.until = window_of(*fact.time).end;
-                total.is_final = total.until + swarm_.grace_ms <= now;
+            for (const Place& place : panes ? std::vector{pane_of(fact)} : places_of(fact)) {
+                Total& total = totals[place.key];
+                total.cents += fact.cents;
+                ++total.count;
+                if (swarm_.windows) {
+                    total.most = total.count == 1 ? fact.cents : std::max(total.most, fact.cents);
+                    total.until = place.until;
+                    total.is_final = total.until + swarm_.grace_ms <= now;
+                }
             }
         }
     }
@@ -726,10 +750,10 @@ std::optional<std::string> Oracle::check_changelog(PartitionId state) {
     return std::nullopt;
 }
 
-// What is open is in the changelog and what is closed is not; both together are what the sources
-// have had.
+// What is open is in the changelog, as the panes of it, and what is closed is not; both together
+// are what the sources have had.
 std::optional<std::string> Oracle::check_windows() {
-    Totals open = expected(false);
+    Totals open = expected(false, true);
     std::erase_if(open, [](const auto& entry) { return entry.second.is_final; });
     const std::int64_t now = clock();
     // Of the aggregates that can be taken out again: sum and count.
@@ -822,8 +846,7 @@ std::optional<std::string> Oracle::check_open(std::string_view state_key, std::s
         !decode_total_value(total, job_.kinds, slots)) {
         return "a total of a window that is none";
     }
-    const std::string key =
-        fmt::format(R"(["{}","{}"])", group.values[0].text, utc(*group.window_start));
+    const std::string key = windowed_key(group.values[0].text, *group.window_start);
     const auto found = open.find(key);
     if (found == open.end()) {
         return fmt::format("a total of {}, which is closed or has never been", key);

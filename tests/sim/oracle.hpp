@@ -90,10 +90,20 @@ private:
         std::int64_t start = 0;
         std::int64_t end = 0;
     };
+    [[nodiscard]] bool overlap() const { return swarm_.slide_ms < swarm_.window_ms; }
+    // Of windows that do not overlap, where they do the panes that they are made of.
     [[nodiscard]] Window window_of(std::int64_t time) const;
-    [[nodiscard]] std::string key_of(const Input::Fact& fact) const;
+    // Where a record counts: the key of the result, and when its window ends.
+    struct Place {
+        std::string key;
+        std::int64_t until = 0;
+    };
+    [[nodiscard]] std::vector<Place> places_of(const Input::Fact& fact) const;
+    // What it is part of as a whole, as if that were a window, and the end of the last one over it.
+    [[nodiscard]] Place pane_of(const Input::Fact& fact) const;
     using Totals = std::map<std::string, Total>;  // by the key of the result
-    [[nodiscard]] Totals expected(bool before);
+    // `panes`: of a job with windows by what these are made of.
+    [[nodiscard]] Totals expected(bool before, bool panes = false);
     [[nodiscard]] bool totals_are_counted_again();
     [[nodiscard]] bool read_windowed(const std::string& value, std::string& key,
                                      Total& total) const;

@@ -41,6 +41,9 @@ bool is_of_windows(PlantedBug bug) {
         case PlantedBug::watermark_not_taken_back:
         case PlantedBug::watermark_forgotten:
         case PlantedBug::late_at_less:
+        case PlantedBug::pane_late_in_part:
+        case PlantedBug::pane_dies_early:
+        case PlantedBug::cursor_forgotten:
         case PlantedBug::closed_window_reopened:
         case PlantedBug::close_too_early:
         case PlantedBug::closed_total_stays:

@@ -104,9 +104,12 @@ Job with_more(const Job& job, bool having, bool sets) {
 // The same of the windows of this swarm. One of the aggregates can be taken out of a sum again, one
 // cannot.
 std::string windowed_statement(const Swarm& swarm) {
-    const std::string windows = swarm.days != nullptr
-                                    ? fmt::format("'day', '{}'", swarm.days->zone)
-                                    : fmt::format("INTERVAL '{} seconds'", swarm.window_ms / 1000);
+    const bool hops = swarm.slide_ms < swarm.window_ms;
+    const std::string slide =
+        hops ? fmt::format("INTERVAL '{} seconds', ", swarm.slide_ms / 1000) : "";
+    const std::string windows = swarm.days != nullptr ? fmt::format("'day', '{}'", swarm.days->zone)
+                                                      : fmt::format("{}INTERVAL '{} seconds'",
+                                                                    slide, swarm.window_ms / 1000);
     const std::string idle =
         swarm.idle_ms ? fmt::format("idle => INTERVAL '{} seconds'{}", *swarm.idle_ms / 1000,
                                     swarm.quiet_wall ? ", quiet => 'wall'" : "")
@@ -115,10 +118,11 @@ std::string windowed_statement(const Swarm& swarm) {
         "SELECT id_vendedor, window_start AS de, window_end AS ate, "
         "sum(valor) AS valor_total_por_vendedor, count(*) AS numero_transacoes, "
         "max(valor) AS maior "
-        "FROM tumble(financial_transactions, to_timestamp(quando * 0.001), "
+        "FROM {}(financial_transactions, to_timestamp(quando * 0.001), "
         "{}, grace => INTERVAL '{} seconds', emit => '{}', "
         "{}, max_ahead => 'never') GROUP BY id_vendedor, window_start",
-        windows, swarm.grace_ms / 1000, swarm.final_only ? "final" : "updates", idle);
+        hops ? "hop" : "tumble", windows, swarm.grace_ms / 1000,
+        swarm.final_only ? "final" : "updates", idle);
 }
 
 // Made once each: there are few, and a parser takes longer than all the rest. Histories run on

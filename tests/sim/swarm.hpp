@@ -17,6 +17,8 @@ inline constexpr std::uint64_t kMaxDistinct = 12;
 // Of the windows of a job that has any, and how long they wait for records, in milliseconds: of
 // these one each. Few, because a job for each of them is made.
 inline constexpr std::array<std::int64_t, 3> kWindowSizes{5'000, 20'000, 60'000};
+// How many fifths of its size lie between the beginnings of two windows. Two do not divide five.
+inline constexpr std::array<std::int64_t, 3> kSlides{5, 1, 2};
 inline constexpr std::array<std::int64_t, 3> kGraces{0, 2'000, 15'000};
 // After how long without records a source partition is idle; none: never.
 inline constexpr std::array<std::int64_t, 2> kIdles{2'000, 6'000};
@@ -61,6 +63,7 @@ struct Swarm {
     // having nor sets.
     bool windows = false;
     std::int64_t window_ms = 0;  // of days: what most of them have
+    std::int64_t slide_ms = 0;   // less where they overlap
     const Days* days = nullptr;  // none: of one length
     std::int64_t pace = 1;       // so many times as fast event time goes on
     std::int64_t grace_ms = 0;

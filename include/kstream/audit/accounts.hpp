@@ -50,11 +50,14 @@ struct Published {
     bool is_final = false;  // of a job with windows: says so, a tombstone too
 };
 
+// Of a job with hopping windows one is of a pane, which has a total and no result, or of a window,
+// which has a result and no total (audit/window_keys.hpp).
 struct Account {
     std::uint32_t state_partition = 0;
-    std::int64_t window_end = 0;  // of a job with windows
-    Row source;                   // counted by the audit; not there: no record of the key
-    Row total;                    // of the changelog at the cut
+    // Of a job with windows; of a pane the end of the last window over it.
+    std::int64_t window_end = 0;
+    Row source;  // counted by the audit; not there: no record of the key
+    Row total;   // of the changelog at the cut
     std::uint64_t total_transaction = 0;
     Row newer_total;  // of a transaction whose meta has not been seen yet
     std::uint64_t newer_total_transaction = 0;
@@ -90,12 +93,15 @@ struct StateSum {
     // where it was not read.
     std::optional<std::vector<Slot>> retired{};
     std::uint64_t to_close = 0;  // keys that are still there, and whose windows are closed
+    // Of a job with hopping windows: the last one that is closed; as `retired`.
+    std::optional<ClosingCursor> cursor{};
 
     // Whether that is what meta says. It may count more keys that are to be closed: those, too, of
     // steps that were taken back.
     [[nodiscard]] bool fits(const Meta& meta) const {
         return keys == meta.keys && hash == meta.state_hash && slots == meta.slots &&
-               (!retired || *retired == meta.retired) && to_close <= meta.to_close;
+               (!retired || *retired == meta.retired) && (!cursor || *cursor == meta.cursor) &&
+               to_close <= meta.to_close;
     }
 };
 
@@ -181,12 +187,17 @@ private:
 
     [[nodiscard]] std::uint64_t bytes_of(const Entry& entry) const;
     [[nodiscard]] Account* open(std::string_view state_key);
+    // The same of a key that the changelog has.
+    [[nodiscard]] Account* open_stored(std::string_view state_key);
     // What finds the partition of a key, valid until the next call; null where it is none of the
     // job's.
     [[nodiscard]] const std::string* place_of(std::string_view state_key);
-    // Of a job with windows: the end of the one that begins there, none where none does.
-    [[nodiscard]] std::optional<std::int64_t> window_end(std::int64_t start);
-    [[nodiscard]] bool is_closed(const Account& account) const;
+    // Of a job with windows: when the last window of the key ends, none where it has none.
+    [[nodiscard]] std::optional<std::int64_t> window_end(std::string_view key);
+    [[nodiscard]] bool is_window(std::string_view key) const;  // of panes
+    [[nodiscard]] bool is_pane(std::string_view key) const;
+    [[nodiscard]] bool is_closed(std::string_view state_key, const Account& account) const;
+    void believe_panes();
     void take_total(const RecordView& record);
     void take_tombstone(const RecordView& record);
     void take_element(const RecordView& record);
@@ -205,6 +216,8 @@ private:
     // Findings about one account at the cut; none are added to `findings_` here.
     void judge(std::string_view state_key, const Account& account,
                std::vector<Finding>& found) const;
+    void judge_total(std::string_view state_key, const Account& account,
+                     std::vector<Finding>& found) const;
     void judge_result(std::string_view state_key, const Account& account,
                       const std::optional<std::string>& row, std::vector<Finding>& found) const;
     void judge_closed(std::string_view state_key, const Account& account,
@@ -262,6 +275,7 @@ private:
     GroupKey group_;
     std::string place_;
     std::pair<std::int64_t, std::optional<std::int64_t>> last_window_;  // start and end
+    std::string stored_key_;  // of a window whose place is asked for
 };
 
 }  // namespace kstream::audit

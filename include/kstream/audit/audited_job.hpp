@@ -41,7 +41,11 @@ struct AuditedJob {
     }
     // What its batches, totals and meta are stored as. Valid as long as the job.
     [[nodiscard]] StoredForm form() const {
-        return {kinds, event_time() != nullptr, has_windows()};
+        return {kinds, event_time() != nullptr, has_windows(), hops()};
+    }
+    // Its windows overlap: the changelog has totals of panes, the results have windows.
+    [[nodiscard]] bool hops() const {
+        return has_windows() && event_time()->window.kind == job::WindowKind::hop;
     }
     [[nodiscard]] KeyShape key_shape() const { return {spec.group_by.size(), has_windows()}; }
     // Of a job with windows: whether one that ends there takes no records any more once event time

@@ -104,6 +104,12 @@ private:
     // The account that a record counts for; null where it is for another pass, or not up to here.
     [[nodiscard]] Account* account_of(const GroupKey& group, const RecordView& record,
                                       const Partition& in);
+    // The same of the key in state_key_.
+    [[nodiscard]] Account* account_of_key(const GroupKey& group, const RecordView& record,
+                                          const Partition& in);
+    // Of a job with hopping windows: what a record has for all that its time lies in.
+    void count_windows(const StatementAudit::Judgement& judged, GroupKey& group,
+                       const RecordView& record, const Partition& in);
 
     const AuditedJob& job_;
     Accounts& accounts_;

@@ -62,10 +62,14 @@ public:
     [[nodiscard]] Judgement judge(std::span<const FieldValue> fields, const RecordView& record,
                                   const Header& header) const;
 
-    // Of a job with windows: the one that an instant lies in.
+    // Of a job with windows: the one that an instant lies in; of hopping ones the pane.
     [[nodiscard]] WindowSpan window_at(std::int64_t time) const;
+    // Of hopping windows: all that it lies in.
+    [[nodiscard]] std::vector<WindowSpan> windows_over(std::int64_t time) const;
     // The end of the one that begins there. None where none does: keys come out of a log.
     [[nodiscard]] std::optional<std::int64_t> window_end(std::int64_t start) const;
+    // Of hopping windows: the end of the last one over the pane that begins there, or none.
+    [[nodiscard]] std::optional<std::int64_t> last_end_over(std::int64_t pane_start) const;
 
     // The value of the key's result, whose row is there; none where HAVING is not true of it. The
     // window of `group`, which it has in a job with windows, is one.

@@ -83,6 +83,20 @@ struct SourceProgress {
     friend bool operator==(const SourceProgress&, const SourceProgress&) = default;
 };
 
+// Of a job with hopping windows, how far they are closed: all that end before `end`, and of those
+// that end there the ones of groups whose hash is at most `hash`. A window can only be closed when
+// all before it are, so this one says it of all. The hash of a group is stable_hash() over its
+// values as they stand in a state key.
+struct ClosingCursor {
+    std::int64_t end = kNoTime;  // kNoTime: none is
+    UInt128 hash = 0;
+
+    [[nodiscard]] bool has_passed(std::int64_t window_end, UInt128 group_hash) const {
+        return window_end < end || (window_end == end && group_hash <= hash);
+    }
+    friend bool operator==(const ClosingCursor&, const ClosingCursor&) = default;
+};
+
 struct Meta {
     Identity identity;
     std::string spec_text;  // canonical_text() of the job: so that a refusal can name the old job
@@ -98,12 +112,13 @@ struct Meta {
     std::uint64_t last_number = 0;  // given to a key, of a job with sets
     // Of a job with windows: up to where they are closed, or about to be.
     std::int64_t clock = kNoTime;
-    // Keys whose windows have ended by the clock and still are here. Perhaps too many, but of the
-    // last meta 0 when there are none.
+    // Keys whose windows have ended by the clock and still are here, of a job with hopping windows
+    // groups that have such a window. Perhaps too many, but of the last meta 0 when there are none.
     std::uint64_t to_close = 0;
     std::vector<Slot> retired;   // merged over all keys whose windows were closed
     std::uint64_t advances = 0;  // that this partition keeps
     UInt128 advances_hash = 0;
+    ClosingCursor cursor;  // of a job with hopping windows
     friend bool operator==(const Meta&, const Meta&) = default;
 };
 

@@ -38,12 +38,14 @@ struct StoredForm {
     std::span<const AggregateKind> kinds;  // in every row of slots, one slot each
     bool event_time = false;
     bool windows = false;  // of event time
+    bool hop = false;      // windows that overlap
 
     // Of a job without event time.
     template <std::convertible_to<std::span<const AggregateKind>> Kinds>
     StoredForm(const Kinds& of) : kinds(of) {}
-    StoredForm(std::span<const AggregateKind> of, bool has_event_time, bool has_windows)
-        : kinds(of), event_time(has_event_time), windows(has_windows) {}
+    StoredForm(std::span<const AggregateKind> of, bool has_event_time, bool has_windows,
+               bool windows_hop = false)
+        : kinds(of), event_time(has_event_time), windows(has_windows), hop(windows_hop) {}
 };
 
 // Of a slot's encoded form: a tag and three words. Texts come on top.

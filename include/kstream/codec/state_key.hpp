@@ -25,5 +25,7 @@ void encode_state_key(const GroupKey& group, std::int64_t window_start, std::str
 
 // Where the window of a key begins that is one of a job with windows.
 [[nodiscard]] std::int64_t window_start_of(std::string_view state_key);
+// What of such a key says its group: all but the window.
+[[nodiscard]] std::string_view group_part_of(std::string_view state_key);
 
 }  // namespace kstream

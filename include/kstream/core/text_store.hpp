@@ -26,6 +26,9 @@ public:
     // is the slot's from now on. Commutative and associative. Whether it is.
     bool merge(AggregateKind kind, Slot& slot, std::string_view offered);
 
+    // The same of a slot of this store: the better one of the two is `slot` from now on.
+    void merge(AggregateKind kind, Slot& slot, const Slot& other) const;
+
     // The same text in this store, which may be of another one now.
     [[nodiscard]] Slot copy_of(const TextStore& other, const Slot& slot);
 
@@ -39,6 +42,9 @@ public:
 
 private:
     [[nodiscard]] Slot append(std::string_view text);
+    // Whether the slot has a text that is as good as that one.
+    [[nodiscard]] bool holds_as_good(AggregateKind kind, const Slot& slot,
+                                     std::string_view offered) const;
 
     std::vector<char> bytes_;
 };

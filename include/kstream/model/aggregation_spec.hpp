@@ -31,6 +31,7 @@ struct StatementShape {
     std::vector<std::string> columns;  // of its results
     std::size_t mentions = 0;          // of groups and texts in these columns: bounds a result
     bool windows = false;              // of event time: records can come too late
+    std::size_t results_per_key = 1;   // that a change of one key publishes at most
     friend bool operator==(const StatementShape&, const StatementShape&) = default;
 };
 

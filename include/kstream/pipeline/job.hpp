@@ -51,10 +51,14 @@ struct Job {
     }
     // What its batches, totals and meta are stored as. Valid as long as the job.
     [[nodiscard]] StoredForm form() const {
-        return {kinds, event_time() != nullptr, has_windows()};
+        return {kinds, event_time() != nullptr, has_windows(), hops()};
     }
     [[nodiscard]] bool has_windows() const {
         return event_time() != nullptr && event_time()->has_windows();
+    }
+    // Its windows overlap: keys of its totals are panes, of which windows are whole numbers.
+    [[nodiscard]] bool hops() const {
+        return event_time() != nullptr && event_time()->window.kind == job::WindowKind::hop;
     }
     [[nodiscard]] KeyShape key_shape() const { return {spec.group_by.size(), has_windows()}; }
 

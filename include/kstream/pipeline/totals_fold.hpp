@@ -88,6 +88,11 @@ private:
     [[nodiscard]] Result<void> apply_deltas(TotalsState& state);
     [[nodiscard]] StateEntry entry(const TotalsState& state, std::uint32_t index,
                                    std::span<const Slot> slots) const;
+    [[nodiscard]] StateEntry entry(const TotalsState& state, std::uint32_t index,
+                                   const GroupKey& group, std::span<const Slot> slots) const;
+    // Of those that are not gone; of a job with hopping windows the newest over each pane.
+    [[nodiscard]] std::vector<StateEntry> entries(const TotalsState& state,
+                                                  std::span<const std::uint32_t> indexes) const;
     void find_entry(const StateQuestion& question, StateAnswer& answer) const;
     void list_entries(const StateQuestion& question, StateAnswer& answer) const;
     void note_written_again(const TotalsState& state);

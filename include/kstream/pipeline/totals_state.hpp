@@ -13,6 +13,7 @@
 #include "kstream/pipeline/job.hpp"
 #include "kstream/pipeline/result_values.hpp"
 #include "kstream/pipeline/step_charge.hpp"
+#include "kstream/pipeline/totals_panes.hpp"
 #include "kstream/pipeline/totals_sets.hpp"
 
 #include <cstdint>
@@ -105,7 +106,7 @@ public:
     // The filling layer becomes the one in flight; writes its totals, results and, last, meta.
     // `position` is the repartition position that is committed with it.
     void seal(Offset position, OutputBatch& out);
-    // How many keys it has closed.
+    // How many keys it has closed; of a job with hopping windows, how many windows.
     std::size_t committed();
     void undo_filling();
     void undo_in_flight();  // precondition: nothing is filling
@@ -117,6 +118,10 @@ public:
     [[nodiscard]] std::uint32_t committed_keys() const;
     // Whether the key's window was closed, and committed so: nothing is there.
     [[nodiscard]] bool is_gone(std::uint32_t index) const { return (marks_[index] & kGone) != 0; }
+    // Whether a committed key is one to be shown. Of a job with hopping windows, whose keys are
+    // panes, it stands for the newest window over it: where that is open, and no earlier pane of
+    // the group stands for the same one.
+    [[nodiscard]] bool is_listed(std::uint32_t index) const;
     // The index of a committed key that is not gone, or KeyTable::kNone.
     [[nodiscard]] std::uint32_t find_committed(std::string_view state_key) const;
     [[nodiscard]] std::string_view state_key(std::uint32_t index) const { return keys_.key(index); }
@@ -124,6 +129,21 @@ public:
     // Costs a pass over the keys of the two open steps. Valid until the state changes.
     [[nodiscard]] std::vector<std::span<const Slot>> committed_slots(
         std::span<const std::uint32_t> ascending) const;
+
+    // --- the same of a job with hopping windows, whose keys are panes ---
+
+    // An open window of a group, as far as it is committed. Valid until the state changes.
+    struct CommittedWindow {
+        std::uint32_t index = 0;  // of one of its panes
+        TotalsPanes::Place window;
+        GroupKey group;
+        std::vector<Slot> slots;
+    };
+    // What each of these panes stands for, which are all listed.
+    [[nodiscard]] std::vector<CommittedWindow> newest_windows(
+        std::span<const std::uint32_t> indexes) const;
+    // The one of this key; none where it is not there, or closed.
+    [[nodiscard]] std::optional<CommittedWindow> find_window(std::string_view state_key) const;
 
     // The text of a slot of this state, which is present and keeps one.
     [[nodiscard]] std::string_view text(const Slot& slot) const { return texts_.text(slot); }
@@ -135,7 +155,10 @@ public:
     [[nodiscard]] std::uint64_t keys() const {
         return keys_.size() - gone_ - filling_.closing.size() - in_flight_.closing.size();
     }
-    [[nodiscard]] std::uint64_t filling_keys() const { return filling_.touched.size(); }
+    // Of a job with hopping windows: the results that they may have.
+    [[nodiscard]] std::uint64_t filling_keys() const {
+        return filling_.touched.size() * results_per_key_;
+    }
     // What the filling step is charged with for them.
     [[nodiscard]] std::size_t filling_bytes() const { return filling_.bytes; }
     [[nodiscard]] std::size_t memory_bytes() const;
@@ -172,11 +195,17 @@ private:
         std::vector<Slot> retired_before;
         std::vector<Advance> advances;  // that this layer writes, each position once
         Advances advances_before;
+        TotalsPanes::Layer panes;
         bool open = false;  // false: there is no such step
         std::vector<SourceProgress> sources_before;
         std::vector<Slot> merged_before;
         UInt128 hash_before = 0;
         std::uint64_t transaction_before = 0;
+    };
+
+    struct Headers {
+        std::uint32_t of_changes = OutputBatch::kNoHeaders;
+        std::uint32_t of_finals = OutputBatch::kNoHeaders;
     };
 
     [[nodiscard]] std::size_t width() const { return job_.kinds.size(); }
@@ -195,6 +224,16 @@ private:
     [[nodiscard]] std::int64_t end_of(std::string_view state_key);
     void add_to_merged(std::span<const Slot> delta);
     void retire(std::uint32_t key);
+    void index_panes();
+    void close_windows(std::int64_t until, std::uint64_t& keys, std::size_t& bytes);
+    void seal_windows(const Headers& headers, OutputBatch& out);
+    void seal_window(const TotalsPanes::Place& window, std::uint32_t headers, OutputBatch& out);
+    void merge_pane(std::vector<Slot>& into, std::span<const Slot> pane) const;
+    [[nodiscard]] std::vector<CommittedWindow> committed_ones(
+        std::vector<CommittedWindow> windows) const;
+    [[nodiscard]] const ClosingCursor& committed_cursor() const {
+        return in_flight_.open ? in_flight_.panes.cursor_before : filling_.panes.cursor_before;
+    }
     void compact_if_worth_it();
     void compact();
     [[nodiscard]] const SourceProgress* find_source(PartitionId partition) const;
@@ -202,13 +241,10 @@ private:
     [[nodiscard]] KeyTable::Found touch(std::string_view state_key);
     void add_marks();
     void remember(std::uint32_t key);
-    struct Headers {
-        std::uint32_t of_changes = OutputBatch::kNoHeaders;
-        std::uint32_t of_finals = OutputBatch::kNoHeaders;
-    };
     [[nodiscard]] Headers add_headers(OutputBatch& out) const;
     void seal_key(std::size_t touched, const Headers& headers, OutputBatch& out);
     void seal_total(std::uint32_t key, bool is_old, OutputBatch& out);
+    void publish(std::optional<std::string_view> value, std::uint32_t headers, OutputBatch& out);
     void begin_layer(Layer& layer) const;
     void undo(Layer& layer);
     [[nodiscard]] std::unexpected<Error> broken(std::string_view what) const;
@@ -254,8 +290,11 @@ private:
     std::vector<Slot> retired_;    // merged over all keys that were closed
     std::vector<bool> retracted_;  // by aggregate: whether merged_ has it
     Advances advances_;
-    std::uint32_t gone_ = 0;      // keys that have kGone
-    expr::TimeSpan last_window_;  // that end_of() was asked for
+    std::uint32_t gone_ = 0;            // keys that have kGone
+    expr::TimeSpan last_window_;        // that end_of() was asked for
+    std::optional<TotalsPanes> panes_;  // of hopping windows; their keys are not in the calendar
+    std::uint64_t results_per_key_ = 1;
+    std::vector<Slot> window_;  // that is published
 
     std::vector<SourceProgress> sources_;  // by partition
     std::vector<Slot> merged_;             // over all keys

@@ -11,6 +11,7 @@
 #include "support/fakes/model_member.hpp"
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -35,11 +36,19 @@ using Kinds = std::vector<FindingKind>;
 // A window begins here, and 20 s later the records' Kafka timestamps are.
 constexpr std::int64_t kStart = 1'699'999'980;
 
-std::string windowed(std::string_view emit, std::string_view having = "") {
+// `windows` is the function, and `lengths` what it has behind the time.
+std::string windowed(std::string_view emit, std::string_view having = "",
+                     std::string_view windows = "tumble",
+                     std::string_view lengths = "INTERVAL '1 minute'") {
     return "SELECT k, window_start AS b, window_end AS e, count(*) AS n, sum(v) AS s, max(v) AS m "
-           "FROM tumble(t, to_timestamp(nullif(ts, 0)), INTERVAL '1 minute', grace => INTERVAL "
-           "'5 seconds', idle => 'never', emit => '" +
-           std::string{emit} + "') WHERE v >= 0 GROUP BY k, window_start" + std::string{having};
+           "FROM " +
+           std::string{windows} + "(t, to_timestamp(nullif(ts, 0)), " + std::string{lengths} +
+           ", grace => INTERVAL '5 seconds', idle => 'never', emit => '" + std::string{emit} +
+           "') WHERE v >= 0 GROUP BY k, window_start" + std::string{having};
+}
+std::string hopping(std::string_view emit, std::string_view having = "",
+                    std::string_view lengths = "INTERVAL '1 minute', INTERVAL '3 minutes'") {
+    return windowed(emit, having, "hop", lengths);
 }
 
 void sell(World& world, const std::string& key, std::int64_t second, int value) {
@@ -70,6 +79,21 @@ World sold(std::string_view emit) {
     world.log.append(TopicRole::source, 0, "tx", std::nullopt);
     world.fold_last();
     sell(world, "g", 90, 4);
+    world.commit();
+    return world;
+}
+
+// Of hopping windows the first three of three keys are closed, the panes of the first minute have
+// gone, and those of the others are there.
+World hopped(std::string_view emit) {
+    World world{hopping(emit)};
+    for (const int second : {10, 70}) {
+        for (const char* const key : {"a", "b", "c"}) {
+            sell(world, key, second, second);
+        }
+        world.commit();
+    }
+    sell(world, "g", 190, 4);
     world.commit();
     return world;
 }
@@ -450,8 +474,9 @@ TEST_CASE("an audit of windows begins where a base ends", "[audit][window]") {
     CHECK(last_of(world.results, "a").is_final.has_value());
 }
 
-TEST_CASE("halves of the windows are counted as well, closed ones too", "[audit][window]") {
-    const World world = sold("updates");
+namespace {
+
+void check_halves(const World& world) {
     Findings findings;
     const AuditedJob audited =
         AuditedJob::of(world.job.spec, world.job.identity, testing::audit_of(world.job));
@@ -490,6 +515,142 @@ TEST_CASE("halves of the windows are counted as well, closed ones too", "[audit]
     CHECK(findings.count() == 0);
     CHECK(sum->fits(*meta));
     CHECK(sum->retired == meta->retired);
+}
+
+}  // namespace
+
+TEST_CASE("halves of the windows are counted as well, closed ones too", "[audit][window]") {
+    check_halves(sold("updates"));
+    check_halves(hopped("updates"));
+}
+
+TEST_CASE("hopping windows are proved after each step, however few are closed in one",
+          "[audit][window]") {
+    const std::string_view lengths =
+        GENERATE(as<std::string_view>{}, "INTERVAL '1 minute', INTERVAL '3 minutes'",
+                 "INTERVAL '40 seconds', INTERVAL '1 minute', origin => TIMESTAMPTZ "
+                 "'2001-01-01T00:00:07Z'");
+    const std::string_view emit = GENERATE(as<std::string_view>{}, "updates", "final");
+    const std::uint64_t most = GENERATE(as<std::uint64_t>{}, 1, 3, 50'000);
+    CAPTURE(lengths, emit, most);
+    World world{hopping(emit, "", lengths), {}, 0, {.max_closed_keys = most}};
+    bool waits = false;
+    int value = 0;
+    for (int second = 0; second < 400; second += 25) {
+        for (const char* const key : {"a", "b", "c"}) {
+            sell(world, key, second, ++value);
+        }
+        sell(world, "a", std::max(second - 80, 0), 1);  // late, or not
+        sell(world, std::string(1, static_cast<char>('d' + second / 25)), second, 1);
+        world.commit();
+        proved(world);
+        waits = waits || last_meta(world).to_close > 0;
+    }
+    while (last_meta(world).to_close > 0) {
+        world.commit();
+        proved(world);
+    }
+    CHECK(waits == (most < 50'000));
+    CHECK(last_meta(world).sources.at(0).counts.late > 3);
+    CHECK(std::ranges::count_if(world.results,
+                                [](const Written& one) { return one.is_final.has_value(); }) > 20);
+    const Audited base = proved(world);
+    sell(world, "a", 500, 1);
+    world.commit();
+    CHECK(world.audit(base.base).kinds.empty());
+}
+
+TEST_CASE("what is forged of hopping windows is found", "[audit][window]") {
+    for (const std::string_view emit : {"updates", "final"}) {
+        CAPTURE(emit);
+        proved(hopped(emit));
+        const auto forged = [emit](const std::function<void(World&)>& forge) {
+            World world = hopped(emit);
+            forge(world);
+            return found(world);
+        };
+        // One of the last results of a key.
+        CHECK(forged([](World& world) {
+                  std::erase_if(world.results, [](const Written& one) {
+                      return is_of(one, "b") && one.is_final && one.key.contains("22:12");
+                  });
+              }) == Kinds{FindingKind::window_missing});
+        CHECK(forged([](World& world) {
+                  std::string& value = *last_of(world.results, "b").value;
+                  value.replace(value.find(R"("n":2)"), 5, R"("n":3)");
+              }) == Kinds{FindingKind::wrong_result});
+        // A pane that stays behind its last window, and one that has gone before it.
+        CHECK(forged([](World& world) {
+                  std::erase_if(world.changelog,
+                                [](const Written& one) { return is_of(one, "b") && !one.value; });
+              }) == Kinds{FindingKind::extra_total, FindingKind::broken_state});
+        CHECK(forged([](World& world) {
+                  Written gone = last_of(world.changelog, "g");
+                  gone.value.reset();
+                  world.changelog.insert(world.changelog.end() - 1, gone);
+              }) == Kinds{FindingKind::missing_total, FindingKind::broken_state});
+        // How far windows are closed, in meta.
+        CHECK(forged([](World& world) {
+                  forge_meta(world, [](Meta& meta) { meta.cursor = {}; });
+              }) == Kinds{FindingKind::broken_state});
+        CHECK(forged([](World& world) {
+                  forge_meta(world, [](Meta& meta) { ++meta.cursor.hash; });
+              }) == Kinds{FindingKind::broken_state});
+        // A window that begins with a pane and not where one of the job's does; a total of a key
+        // that stands for a window in the audit alone.
+        CHECK(forged([](World& world) {
+                  Written other = last_of(world.results, "b");
+                  move(world, other, "22:13:00", "22:13:30");
+                  world.results.push_back(other);
+              }) == Kinds{FindingKind::extra_result});
+        CHECK(forged([](World& world) {
+                  Written other = last_of(world.changelog, "g");
+                  other.key[other.key.size() - 9] = '\x7f';
+                  world.changelog.insert(world.changelog.end() - 1, other);
+              }) == Kinds{FindingKind::damaged});
+    }
+}
+
+TEST_CASE("HAVING says which hopping windows are published", "[audit][window]") {
+    World world{hopping("final", " HAVING sum(v) > 5")};
+    sell(world, "a", 10, 5);
+    sell(world, "a", 70, 5);
+    world.commit();
+    sell(world, "x", 1'000, 1);
+    world.commit();
+    proved(world);
+    CHECK(world.results.size() == 2);
+    Written other = last_of(world.results, "a");
+    move(world, other, "22:13", "22:11");
+    world.results.push_back(other);
+    CHECK(found(world) == Kinds{FindingKind::extra_result});
+}
+
+TEST_CASE("without the source hopping windows are what their panes are", "[audit][window]") {
+    for (const std::string_view emit : {"updates", "final"}) {
+        for (const bool wrong : {false, true}) {
+            CAPTURE(emit, wrong);
+            World world = hopped(emit);
+            if (wrong) {
+                // Of updates that of an open window, else a last one, of which nobody knows.
+                std::string& value = *last_of(world.results, emit == "updates" ? "g" : "b").value;
+                value.replace(value.find(R"("n":)"), 5, R"("n":7)");
+            }
+            Findings findings;
+            const AuditedJob audited =
+                AuditedJob::of(world.job.spec, world.job.identity, testing::audit_of(world.job));
+            Accounts accounts{audited, std::uint64_t{1} << 30, findings};
+            for (const Written& one : world.changelog) {
+                accounts.take_changelog(world.view(one, 0));
+            }
+            for (const Written& one : world.results) {
+                accounts.take_result(world.view(one, 0), testing::headers_of(one));
+            }
+            accounts.believe_changelog();
+            CHECK(accounts.compare(true).by_state[0].fits(last_meta(world)));
+            CHECK(findings.count() == (wrong && emit == "updates" ? 1 : 0));
+        }
+    }
 }
 
 TEST_CASE("without the source a window's last result is taken at its word", "[audit][window]") {
@@ -646,9 +807,6 @@ TEST_CASE("what of event time the audit cannot prove is refused by name", "[audi
     const std::string time = "t, to_timestamp(ts), ";
     const std::string grace = "grace => INTERVAL '0 seconds'";
     const std::string by_window = " GROUP BY k, window_start";
-    CHECK(refused("hop(" + time + "INTERVAL '1 minute', INTERVAL '2 minutes', " + grace + ")" +
-                  by_window)
-              .contains("hopping windows"));
     CHECK(refused("session(" + time + "INTERVAL '1 minute', " + grace + ")" + by_window)
               .contains("sessions"));
     CHECK(refused("events(" + time + "unique_by => k, within => INTERVAL '1 hour') GROUP BY k")

@@ -127,6 +127,43 @@ TEST_CASE("the audit's windows are those of the loops", "[audit][window]") {
     }
 }
 
+TEST_CASE("the audit's hopping windows are those of the loops", "[audit][window]") {
+    testing::Seeded random{58};
+    for (int i = 0; i < 200; ++i) {
+        const auto pane = static_cast<std::int64_t>(1 + random.below(100'000));
+        const auto slide = static_cast<std::int64_t>(1 + random.below(7));
+        job::Window window;
+        window.kind = job::WindowKind::hop;
+        window.slide = pane * slide;
+        window.size = window.slide + pane * static_cast<std::int64_t>(random.below(9));
+        window.origin =
+            static_cast<std::int64_t>(random.below(static_cast<std::size_t>(window.slide)));
+        const Windows ours = windows(window);
+        const auto theirs = expr::Windows::make(window, process::read_zone_file);
+        REQUIRE(theirs.has_value());
+        for (int k = 0; k < 50; ++k) {
+            // From before the first origin on.
+            std::int64_t time = static_cast<std::int64_t>(random.below(10'000'000)) - 10'000;
+            if (k % 3 == 0) {
+                time = theirs->pane(time).start - (k % 2);
+            }
+            INFO(window.size << ' ' << window.slide << ' ' << window.origin << ": " << time);
+            const expr::TimeSpan whole = theirs->pane(time);
+            REQUIRE(ours.at(time) == WindowSpan{whole.start, whole.end});
+            const auto over = ours.over(time);
+            REQUIRE(over.front().start == theirs->over(whole).first);
+            REQUIRE(over.back().start == theirs->over(whole).last);
+            REQUIRE(static_cast<std::int64_t>(over.size()) ==
+                    (over.back().start - over.front().start) / window.slide + 1);
+            for (const WindowSpan& one : over) {
+                REQUIRE(one.has(time));
+                REQUIRE(ours.from(one.start) == one);
+            }
+            REQUIRE(ours.from(time).has_value() == (over.back().start == time));
+        }
+    }
+}
+
 TEST_CASE("an audit of windows of a zone that there is not is refused", "[audit][window]") {
     const auto made = Windows::make(calendar("day", "America/Nowhere"), process::read_zone_file);
     REQUIRE_FALSE(made.has_value());

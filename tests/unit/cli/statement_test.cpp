@@ -100,9 +100,6 @@ TEST_CASE("Event time is explained, and refused wherever it would have to run", 
         return "SELECT " + what + " AS n FROM " + source + " GROUP BY window_start";
     };
     for (const auto& [statement, what] : std::vector<std::pair<std::string, std::string>>{
-             {from("hop(t, to_timestamp(h), INTERVAL '1 hour', INTERVAL '2 hours', grace => "
-                   "INTERVAL '1 hour')"),
-              "FROM hop"},
              {from("session(t, to_timestamp(h), INTERVAL '1 hour', grace => INTERVAL '1 hour')"),
               "FROM session"},
              {from("tumble(t, to_timestamp(h), INTERVAL '1 hour', grace => INTERVAL '1 hour', "
@@ -136,15 +133,13 @@ TEST_CASE("Event time is explained, and refused wherever it would have to run", 
         config_from<ExplainConfig>(
             explained("SELECT count(*) AS n FROM events(t, to_timestamp(h))"));
         for (const std::string source :
-             {"hop(t, to_timestamp(h), INTERVAL '1 minute', INTERVAL '1 hour', grace => INTERVAL "
-              "'0 days') GROUP BY window_start",
-              "session(t, to_timestamp(h), INTERVAL '1 hour', grace => INTERVAL '0 days') GROUP BY "
+             {"session(t, to_timestamp(h), INTERVAL '1 hour', grace => INTERVAL '0 days') GROUP BY "
               "window_start",
               "events(t, to_timestamp(h), unique_by => k, within => INTERVAL '1 hour')"}) {
             INFO(words.front() << ' ' << source);
             const Lines problems = problems_from(explained("SELECT count(*) AS n FROM " + source));
             REQUIRE(problems.size() == 1);
-            CHECK(problems[0].starts_with("--query: hop, session and unique_by"));
+            CHECK(problems[0].starts_with("--query: session and unique_by"));
         }
     }
     const std::string sets =

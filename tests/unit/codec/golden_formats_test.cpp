@@ -184,6 +184,16 @@ TEST_CASE("golden: a batch and meta of a job with event time", "[golden]") {
         CHECK(other.error().exit_code == ExitCode::identity);
         CHECK_FALSE(decode_meta_value(golden_bytes("changelog_meta_value_1.hex"), form));
         CHECK(decode_meta_head(bytes)->identity == kJob.identity);
+        // Of hopping windows: the same, and how far they are closed.
+        const StoredForm hop{kJob.kinds, true, true, true};
+        const std::string of_hop = golden_bytes("changelog_meta_value_4_hop.hex");
+        windowed.cursor = {.end = 1699999890000, .hash = UInt128{7} << 64 | 8};
+        written.clear();
+        append_meta_value(written, hop, windowed);
+        CHECK(hex(written) == hex(of_hop));
+        CHECK(decode_meta_value(of_hop, hop) == windowed);
+        CHECK_FALSE(decode_meta_value(of_hop, form));
+        CHECK_FALSE(decode_meta_value(bytes, hop));
     }
 }
 

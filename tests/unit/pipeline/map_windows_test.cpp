@@ -210,6 +210,29 @@ TEST_CASE("windows of one length are counted from the origin, others by the cloc
           std::map<std::int64_t, std::int64_t>{{1'709'089'200'000, 1}, {1'709'175'600'000, 1}});
 }
 
+TEST_CASE("a record of hopping windows is late by its pane, for all of them or for none") {
+    Bench b{
+        "SELECT k, window_start, count(*) AS n FROM hop(t, to_timestamp(ms * 0.001), INTERVAL '40 "
+        "seconds', INTERVAL '1 minute', grace => INTERVAL '5 seconds', max_ahead => 'never') GROUP "
+        "BY k, window_start"};
+    b.add(25'000);
+    b.add(20'000);
+    b.add(19'999);  // its pane ended at 20 seconds, though both of its windows are open
+    b.add(0);
+    b.add(44'999);
+    b.add(39'999);
+    const SourceRange range = b.seal();
+    CHECK(range.counts.late == 2);
+    CHECK(b.windows == std::map<std::int64_t, std::int64_t>{{20'000, 3}, {40'000, 1}});
+    REQUIRE(b.late.size() == 2);
+    std::map<std::string, std::string> headers;
+    for (const auto& [name, value] : b.late[0]) {
+        headers[name] = value.value_or("");
+    }
+    CHECK(headers["kstream.window.start"] == "1970-01-01T00:00:00Z");
+    CHECK(headers["kstream.window.end"] == "1970-01-01T00:00:20Z");
+}
+
 TEST_CASE("of a job without windows nothing is late, and its clock moves all the same") {
     Bench b{
         "SELECT k, count(*) AS n FROM events(t, to_timestamp(ms * 0.001), max_ahead => 'never') "

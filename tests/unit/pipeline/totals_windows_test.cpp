@@ -3,12 +3,16 @@
 #include "kstream/codec/result_record.hpp"
 #include "kstream/codec/state_key.hpp"
 #include "kstream/core/end_calendar.hpp"
+#include "kstream/core/side_aggregates.hpp"
+#include "kstream/core/text_store.hpp"
 #include "kstream/pipeline/totals_state.hpp"
 #include "support/fakes/statement_job.hpp"
+#include "support/fakes/statement_world.hpp"
 #include "support/fakes/writes.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <map>
@@ -35,6 +39,15 @@ Job windowed_job(std::string_view having = "") {
         std::string{having});
 }
 
+// Three minutes long, one begins each minute; panes are of a minute.
+Job hopping_job(std::string_view emit = "updates", std::string_view having = "") {
+    return testing::make_statement_job(
+        "SELECT k, window_start, sum(v) AS s FROM hop(t, to_timestamp(ms * 0.001), INTERVAL '1 "
+        "minute', INTERVAL '3 minutes', grace => INTERVAL '5 seconds', max_ahead => 'never', idle "
+        "=> 'never', emit => '" +
+        std::string{emit} + "') GROUP BY k, window_start" + std::string{having});
+}
+
 std::string key_of(const std::string& k, std::int64_t window) {
     std::string key;
     encode_state_key({{{GroupValueType::string, k}}}, window * kMinute, key);
@@ -44,7 +57,7 @@ std::string key_of(const std::string& k, std::int64_t window) {
 // One source partition, whose only range so far ends at `end_`.
 struct Bench {
     explicit Bench(std::string_view having = "") : Bench(windowed_job(having)) {}
-    explicit Bench(Job made) : job(std::move(made)) {
+    explicit Bench(Job of) : job(std::move(of)) {
         BatchHeader open;
         open.kind = BatchKind::open;
         SourceRange range;
@@ -110,6 +123,20 @@ struct Bench {
 std::string result_key(const std::string& k, const std::string& start) {
     return R"([")" + k + R"(",")" + start + R"("])";
 }
+
+// The results of hopping windows in few words: key, minute in which the window begins, sum. Finals
+// have no mark here: what is published twice is seen.
+std::vector<std::string> shown(const Writes& results) {
+    std::vector<std::string> all;
+    for (const auto& [key, value] : results) {
+        REQUIRE(value);
+        const std::size_t sum = value->find(R"("s":)") + 4;
+        all.push_back(key.substr(2, 1) + ' ' + key.substr(17, 5) + ' ' +
+                      value->substr(sum, value->size() - sum - 1));
+    }
+    return all;
+}
+using Shown = std::vector<std::string>;
 
 }  // namespace
 
@@ -383,6 +410,240 @@ TEST_CASE("keys move together as soon as so many have gone, and more than are le
     REQUIRE(results.size() == 1);
     CHECK_FALSE(results[0].second);
     b.check_restored(1);
+}
+
+TEST_CASE("a change of a pane publishes each open window over it once") {
+    Bench b{hopping_job()};
+    REQUIRE(b.add("a", 0, 5));
+    CHECK(shown(b.commit()) == Shown{"a 23:58 5", "a 23:59 5", "a 00:00 5"});
+    REQUIRE(b.add("a", 0, 1));
+    REQUIRE(b.add("a", 1, 2));
+    CHECK(shown(b.commit()) == Shown{"a 23:58 6", "a 23:59 8", "a 00:00 8", "a 00:01 2"});
+    CHECK(b.state.keys() == 2);
+    b.check_restored(2);
+    // The windows in which nothing has changed are not published.
+    REQUIRE(b.add("a", 3, 7));
+    CHECK(shown(b.commit()) == Shown{"a 00:01 9", "a 00:02 7", "a 00:03 7"});
+}
+
+TEST_CASE("a hopping window closes as others do, and its panes stay for those over them") {
+    Bench b{hopping_job("final")};
+    REQUIRE(b.add("a", 0, 5));
+    REQUIRE(b.add("a", 2, 3));
+    CHECK(b.commit().empty());
+    b.advance(kMinute + 4'999);
+    CHECK(b.commit().empty());
+    b.advance(kMinute + 5'000);
+    CHECK(shown(b.commit()) == Shown{"a 23:58 5"});
+    CHECK(b.state.keys() == 2);
+    CHECK(b.meta().cursor.end == kMinute);
+    // A pane of it may not change any more, though another window over it is open.
+    const Result<void> late = b.add("a", 0, 1);
+    REQUIRE_FALSE(late);
+    CHECK(late.error().exit_code == ExitCode::integrity);
+    REQUIRE(b.add("a", 1, 10));
+    b.advance(3 * kMinute + 5'000);
+    const OutputBatch out = b.seal();
+    CHECK(shown(writes_to(TopicRole::results, out)) == Shown{"a 23:59 15", "a 00:00 18"});
+    // The first pane goes with the last window over it; the one that came in this step stays.
+    const Writes changes = writes_to(TopicRole::changelog, out);
+    REQUIRE(changes.size() == 3);
+    CHECK(std::ranges::count_if(changes, [](const auto& one) { return !one.second; }) == 1);
+    b.state.committed();
+    testing::compact(b.changelog, changes);
+    CHECK(b.state.keys() == 2);
+    CHECK(b.meta().retired[0].value() == Int192{5'000'000'000});
+    CHECK(b.meta().slots[0].value() == Int192{13'000'000'000});
+    b.check_restored(2);
+    b.advance(100 * kMinute);
+    CHECK(shown(b.commit()) == Shown{"a 00:01 13", "a 00:02 3"});
+    CHECK(b.state.keys() == 0);
+    CHECK(b.meta().cursor.end == 5 * kMinute);
+    b.check_restored(0);
+}
+
+TEST_CASE("hopping windows are closed in parts, and a new owner goes on where the last one was") {
+    constexpr int kGroups = 7;
+    const auto filled = [](Bench& b) {
+        for (int i = 0; i < kGroups; ++i) {
+            REQUIRE(b.add(std::string(1, static_cast<char>('a' + i)), 0, i));
+            REQUIRE(b.add(std::string(1, static_cast<char>('a' + i)), 2, 1));
+        }
+        REQUIRE(b.commit().empty());
+        b.advance(100 * kMinute);
+    };
+    Bench whole{hopping_job("final")};
+    filled(whole);
+    const Shown all = shown(whole.commit());
+    CHECK(all.size() == 5 * kGroups);
+    CHECK(all.front().substr(2, 5) == "23:58");
+    CHECK(all.back().substr(2, 5) == "00:02");
+    for (const std::uint64_t budget : {1, 2, 3, 10}) {
+        CAPTURE(budget);
+        Bench b{hopping_job("final")};
+        filled(b);
+        Shown parts = shown(b.commit(budget));
+        std::size_t steps = 1;
+        while (b.state.has_to_close()) {
+            CHECK(b.meta().to_close > 0);
+            // An aborted step closes nothing.
+            std::uint64_t keys = budget;
+            std::size_t bytes = 1 << 20;
+            OutputBatch lost;
+            b.state.close(keys, bytes);
+            b.state.seal(Offset{1}, lost);
+            b.state.undo_filling();
+            b.state.undo_in_flight();
+            // The next owner; now and then the same one goes on.
+            if (++steps % 3 != 0) {
+                TotalsState other{b.job, PartitionId{0}};
+                REQUIRE(testing::restore_all(other, b.changelog));
+                OutputBatch out;
+                keys = budget;
+                other.close(keys, bytes);
+                other.seal(Offset{1}, out);
+                CHECK(writes_to(TopicRole::results, out) == writes_to(TopicRole::results, lost));
+            }
+            const Shown part = shown(b.commit(budget));
+            parts.insert(parts.end(), part.begin(), part.end());
+        }
+        CHECK(parts == all);
+        CHECK(b.state.keys() == 0);
+        CHECK(b.meta().to_close == 0);
+        b.check_restored(0);
+    }
+}
+
+TEST_CASE("a group that comes while an aborted step has closed is closed with the others") {
+    Bench b{hopping_job("final")};
+    REQUIRE(b.add("a", 0, 5));
+    (void)b.commit();
+    b.advance(kMinute + 5'000);
+    (void)b.seal();
+    REQUIRE(b.add("b", 1, 1));
+    b.state.undo_filling();
+    b.state.undo_in_flight();
+    b.known = kNoTime;
+    b.end = Offset{0};
+    REQUIRE(b.add("c", 0, 2));
+    REQUIRE(b.add("a", 0, 1));
+    b.advance(kMinute + 5'000);
+    Shown results = shown(b.commit());
+    std::ranges::sort(results);
+    CHECK(results == Shown{"a 23:58 6", "c 23:58 2"});
+    b.check_restored(2);
+}
+
+TEST_CASE("what HAVING does not let pass is not published when it closes") {
+    Bench b{hopping_job("final", " HAVING sum(v) > 3")};
+    REQUIRE(b.add("a", 0, 2));
+    REQUIRE(b.add("a", 1, 2));
+    (void)b.commit();
+    b.advance(100 * kMinute);
+    CHECK(shown(b.commit()) == Shown{"a 23:59 4", "a 00:00 4"});
+    CHECK(b.state.keys() == 0);
+    CHECK(b.meta().cursor.end == 4 * kMinute);
+    b.check_restored(0);
+}
+
+TEST_CASE("the texts of a window are those of its panes") {
+    Bench b{testing::make_statement_job(
+        "SELECT k, window_start, min(x) AS least, max(x) AS s FROM hop(t, to_timestamp(ms * "
+        "0.001), INTERVAL '1 minute', INTERVAL '2 minutes', grace => INTERVAL '5 seconds') GROUP "
+        "BY k, window_start")};
+    const auto add = [&b](std::int64_t window, std::string_view text) {
+        TextStore texts;
+        std::vector<Slot> delta(2);
+        texts.merge(kMinText, delta[0], text);
+        texts.merge(kMaxText, delta[1], text);
+        REQUIRE(b.state.apply_delta(key_of("a", window), delta, &texts));
+    };
+    add(0, "m");
+    add(1, "b");
+    add(1, "z");
+    const Writes results = b.commit();
+    REQUIRE(results.size() == 3);
+    CHECK(results[1].second->contains(R"("least":"b","s":"z")"));
+    b.check_restored(2);
+}
+
+TEST_CASE("who looks at hopping windows sees windows, and no panes") {
+    testing::StatementWorld world{
+        "SELECT k, window_start, sum(v) AS s FROM hop(t, to_timestamp(ms * 0.001), INTERVAL '1 "
+        "minute', INTERVAL '3 minutes', grace => INTERVAL '5 seconds', max_ahead => 'never') GROUP "
+        "BY k, window_start"};
+    const auto listed = [&world](std::size_t most) {
+        Shown all;
+        StateQuestion question;
+        question.max_entries = most;
+        StateAnswer answer;
+        do {
+            answer = world.totals->answer(question);
+            Writes page;
+            for (const StateEntry& entry : answer.entries) {
+                page.emplace_back(entry.key, entry.value);
+                question.from_index = entry.index + 1;
+            }
+            const Shown some = shown(page);
+            all.insert(all.end(), some.begin(), some.end());
+        } while (answer.more && !answer.entries.empty());
+        return all;
+    };
+    const auto found = [&world](const std::string& start) {
+        const StateAnswer answer = world.totals->answer(
+            {.kind = StateQuestion::Kind::find, .key = result_key("a", start)});
+        CHECK(answer.key_partition.has_value());
+        return answer.entries.empty() ? std::string{"none"} : answer.entries[0].value;
+    };
+    world.add(R"({"k":"a","ms":1000,"v":5})");
+    world.add(R"({"k":"a","ms":61000,"v":7})");
+    CHECK(listed(10).empty());
+    world.commit();
+    CHECK(listed(10) == Shown{"a 00:00 12", "a 00:01 7"});
+    CHECK(listed(1) == listed(10));
+    CHECK(found("1969-12-31T23:58:00Z").contains(R"("s":5})"));
+    CHECK(found("1969-12-31T23:59:00Z").contains(R"("s":12})"));
+    CHECK(found("1970-01-01T00:02:00Z") == "none");
+    CHECK(found("1970-01-01T00:00:30Z") == "none");
+    world.add(R"({"k":"a","ms":200000,"v":1})");
+    world.commit();
+    CHECK(found("1970-01-01T00:00:00Z") == "none");
+    CHECK(found("1970-01-01T00:02:00Z").contains(R"("s":1})"));
+    CHECK(listed(10) == Shown{"a 00:01 8", "a 00:03 1"});
+    CHECK(listed(1) == listed(10));
+}
+
+TEST_CASE("panes that go leave their memory, while a step fills and may be taken back") {
+    constexpr int kGroups = 2'000;
+    Bench b{hopping_job("final")};
+    std::size_t most = 0;
+    for (std::int64_t minute = 0; minute < 14; ++minute) {
+        for (int i = 0; i < kGroups; ++i) {
+            // Some come each minute, some never again.
+            REQUIRE(b.add((i % 2 == 0 ? "" : std::to_string(minute) + "-") + std::to_string(i),
+                          minute, 1));
+        }
+        b.advance(minute * kMinute + 6'000);
+        const OutputBatch out = b.seal();
+        const Offset end = b.end;
+        REQUIRE(b.add("early", minute + 1, 1));
+        REQUIRE(b.add("2", minute, 1));
+        b.state.committed();
+        testing::compact(b.changelog, writes_to(TopicRole::changelog, out));
+        if (minute % 2 == 0) {
+            b.state.undo_filling();
+            b.end = end;
+        }
+        (void)b.commit();
+        most = std::max(most, b.state.memory_bytes());
+        b.check_restored(b.state.keys());
+    }
+    CHECK(b.state.keys() <= 4 * kGroups + 3);
+    b.advance(100 * kMinute);
+    (void)b.commit();
+    CHECK(b.state.keys() == 0);
+    b.check_restored(0);
+    CHECK(b.state.memory_bytes() < most / 2);
 }
 
 TEST_CASE("a calendar gives what has ended, the earliest first") {
