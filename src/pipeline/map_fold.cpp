@@ -224,7 +224,7 @@ std::int64_t MapFold::move_clock(PartitionId partition) {
 void MapFold::look_at_unit(const RecordView& record, const RecordVerdict& verdict) {
     if (const std::optional<std::int64_t> time = reader_->event_time()) {
         ++times_.in_range;
-        times_.like_seconds += looks_like_seconds(*time, record.timestamp_ms) ? 1 : 0;
+        times_.like_seconds += looks_like_seconds(*time, record.timestamp_ms) ? 1U : 0U;
     } else if (verdict.reason == BadReason::time_range) {
         ++times_.out_of_range;
     }
