@@ -195,8 +195,7 @@ std::vector<std::string> lines_of(const EventTimeReport& report) {
     }
     if (!report.runs) {
         lines.emplace_back(
-            "not run yet: hop, session, unique_by and an interval as idle; explain and lateness "
-            "alone "
+            "not run yet: session, unique_by and an interval as idle; explain and lateness alone "
             "take them");
     }
     return lines;

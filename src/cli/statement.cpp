@@ -98,7 +98,7 @@ void refuse_explain(const ExplainConfig& config, const job::Statement& statement
         config.sample || !config.export_file.empty() || config.form != ExplainForm::text;
     if (beyond_text && !job::has_script(statement)) {
         problems.push_back(fmt::format(
-            "{}: hop, session, unique_by and an interval as idle are not run yet, so there is "
+            "{}: session, unique_by and an interval as idle are not run yet, so there is "
             "neither --sample nor --export nor --as postgres of them: explain without them shows "
             "what they mean",
             name));
