@@ -195,7 +195,7 @@ bool Oracle::applied() {
     for (std::int32_t q = 0; q < cluster_.partitions(TopicRole::changelog); ++q) {
         const std::optional<Meta> meta = last_meta(number(q));
         if (!meta || static_cast<std::int32_t>(meta->sources.size()) < sources ||
-            meta->to_close > 0) {
+            (meta->to_close > 0 && !swarm_.idle_ms)) {
             return false;
         }
         for (const SourceProgress& source : meta->sources) {
@@ -280,6 +280,9 @@ Oracle::Advances Oracle::advances(PartitionId partition) {
 bool Oracle::settled() {
     for (std::int32_t q = 0; q < cluster_.partitions(TopicRole::changelog); ++q) {
         const std::optional<Meta> meta = last_meta(number(q));
+        if (meta->to_close > 0) {
+            return false;
+        }
         for (const auto& [partition, committed] : cluster_.group(TopicRole::source).committed()) {
             const Result<OffsetMetadata> metadata = parse_offset_metadata(committed.metadata);
             const auto known =

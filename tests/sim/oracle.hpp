@@ -20,8 +20,8 @@ public:
     Oracle(Cluster& cluster, const Input& input, const Swarm& swarm, Job job)
         : cluster_(cluster), input_(input), swarm_(swarm), job_(std::move(job)) {}
 
-    // The committed meta of every state partition says that all of the source is applied, and that
-    // no window is still to be closed.
+    // The committed meta of every state partition says that all of the source is applied, and,
+    // where no time passes without records, that no window is still to be closed.
     [[nodiscard]] bool applied();
     // That, and no transaction is open, and time has nowhere been moved on without all knowing it.
     [[nodiscard]] bool drained() {

@@ -19,6 +19,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -34,7 +35,7 @@ using testing::visible;
 
 // Windows of which one begins every `slide`; a record goes into one pane, of which they are made.
 struct Shape {
-    std::string from;
+    std::string_view from;
     std::int64_t size = 0;
     std::int64_t slide = 0;
     std::int64_t pane = 0;
@@ -52,12 +53,13 @@ struct Shape {
     }
 };
 
-const Shape kTumble{"tumble(t, to_timestamp(tempo * 0.001), INTERVAL '1 minute'", 60'000, 60'000,
-                    60'000};
-const Shape kHop{"hop(t, to_timestamp(tempo * 0.001), INTERVAL '20 seconds', INTERVAL '1 minute'",
-                 60'000, 20'000, 20'000};
+constexpr Shape kTumble{"tumble(t, to_timestamp(tempo * 0.001), INTERVAL '1 minute'", 60'000,
+                        60'000, 60'000};
+constexpr Shape kHop{
+    "hop(t, to_timestamp(tempo * 0.001), INTERVAL '20 seconds', INTERVAL '1 minute'", 60'000,
+    20'000, 20'000};
 // The slide does not divide the size: some panes are in two windows, some in one.
-const Shape kUneven{
+constexpr Shape kUneven{
     "hop(t, to_timestamp(tempo * 0.001), INTERVAL '40 seconds', INTERVAL '1 minute'", 60'000,
     40'000, 20'000};
 
@@ -68,7 +70,8 @@ Job windowed_job(const Shape& shape, bool final_only) {
     return testing::make_statement_job(
         std::string{"SELECT k, window_start AS de, window_end AS ate, sum(v) AS s, count(*) AS n, "
                     "max(v) AS maior FROM "} +
-            shape.from + ", grace => INTERVAL '5 seconds', max_ahead => 'never', emit => '" +
+            std::string{shape.from} +
+            ", grace => INTERVAL '5 seconds', max_ahead => 'never', emit => '" +
             (final_only ? "final', idle => 'never" : "updates") +
             "') WHERE metodo IS DISTINCT FROM 'nenhum' GROUP BY k, window_start",
         kStatePartitions, kSourcePartitions);

@@ -478,7 +478,7 @@ TEST_CASE("hopping windows are closed in parts, and a new owner goes on where th
     CHECK(all.size() == 5 * kGroups);
     CHECK(all.front().substr(2, 5) == "23:58");
     CHECK(all.back().substr(2, 5) == "00:02");
-    for (const std::uint64_t budget : {1, 2, 3, 10}) {
+    for (const std::uint64_t budget : {1U, 2U, 3U, 10U}) {
         CAPTURE(budget);
         Bench b{hopping_job("final")};
         filled(b);
