@@ -824,8 +824,8 @@ std::string to_postgres(const Statement& statement, std::string_view export_file
             "-- ";
         sql += script.hops() ? "pane" : "window";
         sql +=
-            " had ended by\n"
-            "-- then, the grace included. Times are in milliseconds since 1970.\n";
+            " had ended by then, the grace included. Times are in milliseconds since\n"
+            "-- 1970.\n";
     }
     sql += script.judged();
     if (script.hops()) {

@@ -207,8 +207,8 @@ Result<void> MapTakeover::settle(ReadyPartition known, std::vector<ReadyPartitio
                     fmt::format("topic {} partition {}: this job has ended with --close, so every "
                                 "record would be late",
                                 job_.spec.source_topic, known.partition.value),
-                    "what it has published stands; choose another --application-id and another "
-                    "--output-topic to go on with the topic, or run `kstream reset` to begin again");
+                    "what it has published stands; to go on with the topic choose another "
+                    "--application-id and another --output-topic, or run `kstream reset`");
     }
     if (has_to_join(known.partition, known.mark)) {
         to_join_.emplace(known.partition, known);

@@ -65,8 +65,9 @@ DELETE FROM records WHERE bad_record = 'advance';
 -- FILTER and the input of each aggregate.
 -- Before all of them comes event_time: a record without a good one is bad.
 -- watermark: the newest event_time in front of the record in its partition, of all
--- records, filtered and bad ones too, and of advances. A record is late when its window had ended by
--- then, the grace included. Times are in milliseconds since 1970.
+-- records, filtered and bad ones too, and of advances. A record is late when its
+-- window had ended by then, the grace included. Times are in milliseconds since
+-- 1970.
 CREATE TABLE judged AS
 WITH read AS MATERIALIZED (
   SELECT kafka_partition,
@@ -203,8 +204,9 @@ DELETE FROM records WHERE bad_record = 'advance';
 -- FILTER and the input of each aggregate.
 -- Before all of them comes event_time: a record without a good one is bad.
 -- watermark: the newest event_time in front of the record in its partition, of all
--- records, filtered and bad ones too, and of advances. A record is late when its window had ended by
--- then, the grace included. Times are in milliseconds since 1970.
+-- records, filtered and bad ones too, and of advances. A record is late when its
+-- window had ended by then, the grace included. Times are in milliseconds since
+-- 1970.
 CREATE TABLE judged AS
 WITH read AS MATERIALIZED (
   SELECT kafka_partition,
