@@ -19,16 +19,27 @@ Slot TextStore::append(std::string_view text) {
     return {Int192{at, text.size(), 0}, true};
 }
 
-bool TextStore::merge(AggregateKind kind, Slot& slot, std::string_view offered) {
+bool TextStore::is_better(AggregateKind kind, const Slot& slot, std::string_view offered) const {
     KSTREAM_CHECK(keeps_text(kind), "of min_text and max_text only");
-    if (slot.present()) {
-        const std::string_view held = text(slot);
-        if (kind == kMinText ? offered >= held : offered <= held) {
-            return false;
-        }
+    if (!slot.present()) {
+        return true;
+    }
+    const std::string_view held = text(slot);
+    return kind == kMinText ? offered < held : offered > held;
+}
+
+bool TextStore::merge(AggregateKind kind, Slot& slot, std::string_view offered) {
+    if (!is_better(kind, slot, offered)) {
+        return false;
     }
     slot = append(offered);
     return true;
+}
+
+void TextStore::merge(AggregateKind kind, Slot& slot, const Slot& other) const {
+    if (other.present() && is_better(kind, slot, text(other))) {
+        slot = other;
+    }
 }
 
 Slot TextStore::copy_of(const TextStore& other, const Slot& slot) {

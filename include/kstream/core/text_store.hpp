@@ -26,6 +26,9 @@ public:
     // is the slot's from now on. Commutative and associative. Whether it is.
     bool merge(AggregateKind kind, Slot& slot, std::string_view offered);
 
+    // The same of another slot of this store: both have one text then.
+    void merge(AggregateKind kind, Slot& slot, const Slot& other) const;
+
     // The same text in this store, which may be of another one now.
     [[nodiscard]] Slot copy_of(const TextStore& other, const Slot& slot);
 
@@ -38,6 +41,8 @@ public:
     [[nodiscard]] std::size_t memory_bytes() const { return bytes_.capacity(); }
 
 private:
+    [[nodiscard]] bool is_better(AggregateKind kind, const Slot& slot,
+                                 std::string_view offered) const;
     [[nodiscard]] Slot append(std::string_view text);
 
     std::vector<char> bytes_;
