@@ -25,6 +25,11 @@
     BUG(closed_total_stays, loop, "E3", "what is closed stays in the changelog")                   \
     BUG(closing_not_undone, loop, "E3", "what an aborted step has closed is not closed again")     \
     BUG(retired_forgotten, loop, "E3", "the sums of closed windows are forgotten")                 \
+    BUG(session_tombstone_missing, loop, "E4",                                                     \
+        "the result of a session that became part of another one stays")                           \
+    BUG(gap_exclusive, loop, "E4", "a record at the very end of the gap begins a session")         \
+    BUG(merge_not_undone, loop, "E4", "sessions that an aborted step has touched are not found")   \
+    BUG(session_late_by_end, loop, "E2", "of sessions a record is late by the end of a session")   \
     BUG(late_at_less, loop, "E2", "a record is not late at the very end of its grace")             \
     BUG(from_not_checked, loop, "P2", "a batch is applied wherever its ranges begin")              \
     BUG(duplicate_batch_applied, loop, "P2", "the deltas of a batch that came again are applied")  \

@@ -53,7 +53,12 @@ struct Job {
     [[nodiscard]] bool has_windows() const {
         return event_time() != nullptr && event_time()->has_windows();
     }
-    [[nodiscard]] KeyShape key_shape() const { return {spec.group_by.size(), has_windows()}; }
+    [[nodiscard]] bool has_sessions() const {
+        return event_time() != nullptr && event_time()->has_sessions();
+    }
+    [[nodiscard]] KeyShape key_shape() const {
+        return {spec.group_by.size(), has_windows(), has_sessions()};
+    }
 
     // None where there are no windows. The zone is there: that was seen at the start.
     [[nodiscard]] std::optional<expr::Windows> windows() const {
