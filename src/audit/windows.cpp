@@ -35,13 +35,18 @@ Result<Windows> Windows::make(const job::Window& window, const ZoneBytes& zones)
         }
         made.zone_ = std::move(*zone);
     } else {
-        KSTREAM_CHECK(window.kind == job::WindowKind::tumble && window.size > 0,
-                      "the audit knows these windows alone");
+        KSTREAM_CHECK(
+            (window.kind == job::WindowKind::tumble || window.kind == job::WindowKind::session) &&
+                window.size > 0,
+            "the audit knows these windows alone");
     }
     return made;
 }
 
 WindowSpan Windows::at(std::int64_t time) const {
+    if (window_.kind == job::WindowKind::session) {
+        return {time, time + 1};
+    }
     if (!zone_) {
         std::int64_t past = (time - window_.origin) % window_.size;
         past += past < 0 ? window_.size : 0;

@@ -14,10 +14,11 @@ namespace kstream::audit {
 
 class Windows {
 public:
-    // Of a statement with tumbling or calendar windows. An error names a zone that there is not.
+    // Of a statement with tumbling or calendar windows, or sessions. An error names a zone that
+    // there is not.
     [[nodiscard]] static Result<Windows> make(const job::Window& window, const ZoneBytes& zones);
 
-    // The one that the instant lies in.
+    // The one that the instant lies in; of sessions that millisecond, which may be all of one.
     [[nodiscard]] WindowSpan at(std::int64_t time) const;
 
 private:

@@ -73,6 +73,9 @@ private:
         RecordCounts counts;
         std::vector<Slot> sums;
         std::int64_t watermark = kNoTime;  // at `from`
+        [[nodiscard]] bool takes(Offset record) const {
+            return open && record >= from && record < to;
+        }
     };
     struct Partition {
         std::vector<Part> parts;    // by state partition
@@ -97,6 +100,10 @@ private:
     // The account that a record counts for; null where it is for another pass, or not up to here.
     [[nodiscard]] Account* account_of(const GroupKey& group, const RecordView& record,
                                       const Partition& in);
+
+    // Of a job with sessions, of which `group` has the record's time.
+    void count_in_session(const GroupKey& group, const Row& row, const RecordView& record,
+                          const Partition& in);
 
     const AuditedJob& job_;
     Accounts& accounts_;
