@@ -34,13 +34,27 @@ bool has_sets(const Job& job) {
 // Of the statement's sums, and of its sources' in the same words.
 constexpr Int128 kUnitsOfCent = 10'000'000;
 
-// Whole seconds, as all ends of the simulator's windows are.
 std::string utc(std::int64_t milliseconds) {
     const std::time_t seconds = milliseconds / 1000;
     std::tm parts{};
     gmtime_r(&seconds, &parts);
     char text[32];
-    return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts)};
+    std::string time{text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts)};
+    if (milliseconds % 1000 != 0) {
+        time += fmt::format(".{:03}", milliseconds % 1000);
+    }
+    return time + 'Z';
+}
+
+std::optional<std::int64_t> read_utc(const std::string& text) {
+    std::tm parts{};
+    const char* const rest = strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
+    if (rest == nullptr) {
+        return std::nullopt;
+    }
+    const std::int64_t time =
+        std::int64_t{timegm(&parts)} * 1000 + (*rest == '.' ? std::atoi(rest + 1) : 0);
+    return utc(time) == text ? std::optional{time} : std::nullopt;
 }
 
 // Sums of the flags' jobs have two digits behind the point, those of a statement no more than they
@@ -142,14 +156,16 @@ bool Oracle::read_windowed(const std::string& value, std::string& key, Total& to
         used != static_cast<int>(value.size())) {
         return false;
     }
-    std::tm parts{};
-    if (strptime(until, "%Y-%m-%dT%H:%M:%SZ", &parts) == nullptr) {
+    const auto start = read_utc(from);
+    const auto end = read_utc(until);
+    if (!start || !end) {
         return false;
     }
-    total.until = std::int64_t{timegm(&parts)} * 1000;
+    total.until = *end;
     total.count = number;
-    key = fmt::format(R"(["{}","{}"])", name, from);
-    return utc(total.until) == until && utc(total.until - swarm_.window_ms) == from &&
+    key = key_of(name, *start);
+    const std::int64_t least_end = *start + swarm_.window_ms;
+    return (swarm_.sessions ? *end >= least_end : *end == least_end) &&
            read_amount(amount, true, total.cents) && read_amount(most, true, total.most);
 }
 
@@ -222,7 +238,8 @@ std::vector<Oracle::Told> Oracle::told(PartitionId partition, bool before) {
         Told one{offset, fact};
         if (fact.time) {
             const std::int64_t until =
-                *fact.time - *fact.time % swarm_.window_ms + swarm_.window_ms;
+                swarm_.sessions ? *fact.time + 1
+                                : *fact.time - *fact.time % swarm_.window_ms + swarm_.window_ms;
             one.late = fact.what == Input::Class::valid && until + swarm_.grace_ms <= newest;
             newest = std::max(newest, *fact.time);
         }
@@ -248,33 +265,74 @@ std::int64_t Oracle::clock() {
     return std::ranges::min(newest);
 }
 
-std::string Oracle::key_of(const Input::Fact& fact) const {
-    return swarm_.windows ? fmt::format(R"(["{}","{}"])", fact.seller,
-                                        utc(*fact.time - *fact.time % swarm_.window_ms))
-                          : fact.seller;
+std::string Oracle::key_of(const std::string& seller, std::int64_t window_start) const {
+    return swarm_.windows ? fmt::format(R"(["{}","{}"])", seller, utc(window_start)) : seller;
+}
+
+std::vector<Input::Fact> Oracle::in_time(bool before) {
+    std::vector<Input::Fact> facts;
+    for (std::int32_t p = 0; p < cluster_.partitions(TopicRole::source); ++p) {
+        for (const Told& one : told(number(p), before)) {
+            if (one.fact.what == Input::Class::valid && !one.late) {
+                facts.push_back(one.fact);
+            }
+        }
+    }
+    return facts;
+}
+
+// Sessions: by seller and time, what is further from the one before it than the gap begins one.
+std::vector<Oracle::Window> Oracle::windows_of(const std::vector<Input::Fact>& facts) const {
+    std::vector<Window> windows(facts.size());
+    if (!swarm_.windows) {
+        return windows;
+    }
+    std::vector<std::size_t> order(facts.size());
+    for (std::size_t i = 0; i < facts.size(); ++i) {
+        const std::int64_t start = *facts[i].time - *facts[i].time % swarm_.window_ms;
+        windows[i] = {start, start + swarm_.window_ms};
+        order[i] = i;
+    }
+    if (!swarm_.sessions) {
+        return windows;
+    }
+    std::ranges::sort(order, {}, [&](std::size_t i) {
+        return std::pair<std::string_view, std::int64_t>{facts[i].seller, *facts[i].time};
+    });
+    for (std::size_t first = 0; first < order.size();) {
+        std::size_t last = first;
+        while (last + 1 < order.size() &&
+               facts[order[last + 1]].seller == facts[order[first]].seller &&
+               *facts[order[last + 1]].time - *facts[order[last]].time <= swarm_.window_ms) {
+            ++last;
+        }
+        const Window session{*facts[order[first]].time,
+                             *facts[order[last]].time + swarm_.window_ms};
+        for (; first <= last; ++first) {
+            windows[order[first]] = session;
+        }
+    }
+    return windows;
 }
 
 Oracle::Totals Oracle::expected(bool before) {
     Totals totals;
     std::map<std::string, std::map<Int128, std::int64_t>> values;
     const std::int64_t now = swarm_.windows ? clock() : -1;
-    for (std::int32_t p = 0; p < cluster_.partitions(TopicRole::source); ++p) {
-        for (const Told& one : told(number(p), before)) {
-            const Input::Fact& fact = one.fact;
-            if (fact.what != Input::Class::valid || one.late) {
-                continue;
-            }
-            Total& total = totals[key_of(fact)];
-            total.cents += fact.cents;
-            ++total.count;
-            if (has_sets(job_)) {
-                ++values[fact.seller][fact.cents / 100 % 10];
-            }
-            if (swarm_.windows) {
-                total.most = total.count == 1 ? fact.cents : std::max(total.most, fact.cents);
-                total.until = *fact.time - *fact.time % swarm_.window_ms + swarm_.window_ms;
-                total.is_final = total.until + swarm_.grace_ms <= now;
-            }
+    const std::vector<Input::Fact> facts = in_time(before);
+    const std::vector<Window> windows = windows_of(facts);
+    for (std::size_t i = 0; i < facts.size(); ++i) {
+        const Input::Fact& fact = facts[i];
+        Total& total = totals[key_of(fact.seller, windows[i].start)];
+        total.cents += fact.cents;
+        ++total.count;
+        if (has_sets(job_)) {
+            ++values[fact.seller][fact.cents / 100 % 10];
+        }
+        if (swarm_.windows) {
+            total.most = total.count == 1 ? fact.cents : std::max(total.most, fact.cents);
+            total.until = windows[i].until;
+            total.is_final = closes_at(total) <= now;
         }
     }
     for (auto& [seller, total] : totals) {
@@ -337,15 +395,23 @@ std::optional<std::string> Oracle::counted_too_much() {
     if (auto wrong = read_results(published, false)) {
         return wrong;
     }
-    const auto should = expected(true);
-    for (const auto& [seller, total] : published) {
+    const auto should = counts_of(expected(true));
+    for (const auto& [seller, count] : counts_of(published)) {
         const auto most = should.find(seller);
-        if (most == should.end() || total.count > most->second.count) {
-            return fmt::format("{} records of {} were counted, more than there ever were",
-                               total.count, seller);
+        if (most == should.end() || count > most->second) {
+            return fmt::format("{} records of {} were counted, more than there ever were", count,
+                               seller);
         }
     }
     return std::nullopt;
+}
+
+std::map<std::string, std::int64_t> Oracle::counts_of(const Totals& totals) const {
+    std::map<std::string, std::int64_t> counts;
+    for (const auto& [key, total] : totals) {
+        counts[swarm_.sessions ? key.substr(0, key.find(',')) : key] += total.count;
+    }
+    return counts;
 }
 
 std::optional<std::string> Oracle::complaint_of(TopicRole made_again) {
@@ -463,8 +529,8 @@ std::optional<std::string> Oracle::check_results() {
         }
     }
     // What the results have of a key is lost with its newest total: a group that stops then keeps
-    // the result that nobody knows of.
-    const bool may_stay = job_.has_having() && totals_are_counted_again();
+    // the result that nobody knows of, and so does a session that became part of another one.
+    const bool may_stay = (job_.has_having() || swarm_.sessions) && totals_are_counted_again();
     if (published.size() != should.size() && !may_stay) {
         return "a total of a key that was never in the source, or that HAVING has stopped";
     }
@@ -716,7 +782,7 @@ std::optional<std::string> Oracle::check_finals() {
             const auto found = watermarks.find(
                 {header_of(entry, "kstream.run.id"), header_of(entry, "kstream.transaction")});
             if (!read_windowed(entry.value, key, total) || found == watermarks.end() ||
-                total.until + swarm_.grace_ms > found->second) {
+                closes_at(total) > found->second) {
                 return fmt::format("a final result before its time: {}", entry.value);
             }
         }
@@ -733,8 +799,7 @@ std::optional<std::string> Oracle::check_open(std::string_view state_key, std::s
         !decode_total_value(total, job_.kinds, slots)) {
         return "a total of a window that is none";
     }
-    const std::string key =
-        fmt::format(R"(["{}","{}"])", group.values[0].text, utc(*group.window_start));
+    const std::string key = key_of(std::string{group.values[0].text}, *group.window_start);
     const auto found = open.find(key);
     if (found == open.end()) {
         return fmt::format("a total of {}, which is closed or has never been", key);
@@ -746,7 +811,8 @@ std::optional<std::string> Oracle::check_open(std::string_view state_key, std::s
     const Total& should = found->second;
     const auto sum = static_cast<Int128>(static_cast<UInt128>(should.cents) *
                                          static_cast<UInt128>(kUnitsOfCent));
-    if (!is(0, sum) || !is(1, should.count) || !is(2, should.most * kUnitsOfCent)) {
+    if (!is(0, sum) || !is(1, should.count) || !is(2, should.most * kUnitsOfCent) ||
+        (swarm_.sessions && !is(3, should.until - swarm_.window_ms))) {
         return fmt::format("the total of the open window {} is another one", key);
     }
     open.erase(found);

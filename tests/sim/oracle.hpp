@@ -53,6 +53,10 @@ private:
         bool is_final = false;
         friend bool operator==(const Total&, const Total&) = default;
     };
+    // At its end, which is the last time and the gap, a session still takes records.
+    [[nodiscard]] std::int64_t closes_at(const Total& total) const {
+        return total.until + (swarm_.sessions ? 1 : 0) + swarm_.grace_ms;
+    }
     // HAVING of the job that process.cpp makes.
     [[nodiscard]] bool passes(const Total& total) const {
         return !job_.has_having() || (total.count % 4 < 2 && total.cents > 0);
@@ -76,8 +80,18 @@ private:
     // The newest time of the partition's records below there; -1 where none has a time.
     [[nodiscard]] std::int64_t watermark(PartitionId partition, Offset below);
     [[nodiscard]] std::int64_t clock();
-    [[nodiscard]] std::string key_of(const Input::Fact& fact) const;
+    [[nodiscard]] std::string key_of(const std::string& seller, std::int64_t window_start) const;
+    // Those that are to be in a total, of all partitions.
+    [[nodiscard]] std::vector<Input::Fact> in_time(bool before);
+    // Where the window of each of them begins and ends, in the order of `facts`.
+    struct Window {
+        std::int64_t start = 0;
+        std::int64_t until = 0;
+    };
+    [[nodiscard]] std::vector<Window> windows_of(const std::vector<Input::Fact>& facts) const;
     using Totals = std::map<std::string, Total>;  // by the key of the result
+    // Of sessions, which become one another, the counts of all of one seller.
+    [[nodiscard]] std::map<std::string, std::int64_t> counts_of(const Totals& totals) const;
     [[nodiscard]] Totals expected(bool before);
     [[nodiscard]] bool totals_are_counted_again();
     [[nodiscard]] bool read_windowed(const std::string& value, std::string& key,

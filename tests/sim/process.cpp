@@ -78,9 +78,9 @@ Job with_more(const Job& job, bool having, bool sets) {
 
 using WindowedJobs = std::map<std::tuple<std::int64_t, std::int64_t, bool>, Job>;
 
-// The same of windows, by their size, grace, and whether results are final alone. One of the
-// aggregates can be taken out of a sum again, one cannot.
-WindowedJobs with_windows(const Job& job) {
+// The same of windows that `function` makes, by their size, grace, and whether results are final
+// alone. One of the aggregates can be taken out of a sum again, one cannot.
+WindowedJobs with_windows(const Job& job, std::string_view function) {
     WindowedJobs jobs;
     for (const std::int64_t size : kWindowSizes) {
         for (const std::int64_t grace : kGraces) {
@@ -89,10 +89,10 @@ WindowedJobs with_windows(const Job& job) {
                     "SELECT id_vendedor, window_start AS de, window_end AS ate, "
                     "sum(valor) AS valor_total_por_vendedor, count(*) AS numero_transacoes, "
                     "max(valor) AS maior "
-                    "FROM tumble(financial_transactions, to_timestamp(quando * 0.001), "
+                    "FROM {}(financial_transactions, to_timestamp(quando * 0.001), "
                     "INTERVAL '{} seconds', grace => INTERVAL '{} seconds', emit => '{}', "
                     "idle => 'never', max_ahead => 'never') GROUP BY id_vendedor, window_start",
-                    size / 1000, grace / 1000, final_only ? "final" : "updates");
+                    function, size / 1000, grace / 1000, final_only ? "final" : "updates");
                 jobs.emplace(std::tuple{size, grace, final_only}, of_statement(job, text));
             }
         }
@@ -117,9 +117,11 @@ Job make_job(Cluster& cluster, const Swarm& swarm) {
     static const Job kSame = testing::make_job();  // its hash takes longer than all the rest
     static const std::array kStatements{
         with_more(kSame, true, false), with_more(kSame, false, true), with_more(kSame, true, true)};
-    static const WindowedJobs kWindowed = with_windows(kSame);
+    static const WindowedJobs kWindowed = with_windows(kSame, "tumble");
+    static const WindowedJobs kSessions = with_windows(kSame, "session");
     const std::size_t statement = (swarm.having ? 1U : 0U) + (swarm.sets ? 2U : 0U);
-    Job job = swarm.windows    ? kWindowed.at({swarm.window_ms, swarm.grace_ms, swarm.final_only})
+    const WindowedJobs& windowed = swarm.sessions ? kSessions : kWindowed;
+    Job job = swarm.windows    ? windowed.at({swarm.window_ms, swarm.grace_ms, swarm.final_only})
               : statement == 0 ? kSame
                                : kStatements[statement - 1];
     job.identity.state_partitions = static_cast<std::uint32_t>(swarm.state_partitions);

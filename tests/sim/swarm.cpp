@@ -110,6 +110,7 @@ Swarm Swarm::of(std::uint64_t seed) {
         swarm.partitions_added = 0;
         // Refused where the program starts: the totals of closed windows are gone.
         swarm.republishes = swarm.republishes && !swarm.final_only;
+        swarm.sessions = dice.chance(30);
     }
     return swarm;
 }

@@ -43,7 +43,8 @@ struct Swarm {
     // The job is a statement with windows of event time, which all of its records have. Neither
     // having nor sets, and no partition is added.
     bool windows = false;
-    std::int64_t window_ms = 0;
+    bool sessions = false;       // the windows are sessions
+    std::int64_t window_ms = 0;  // of sessions the gap
     std::int64_t grace_ms = 0;
     bool final_only = false;  // results of closed windows alone
     std::uint64_t max_closed_keys = 50'000;
