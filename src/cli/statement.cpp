@@ -77,9 +77,6 @@ std::vector<std::string> not_run_yet(const job::Statement& statement) {
     if (event.window.kind == job::WindowKind::hop) {
         missing.emplace_back("FROM hop");
     }
-    if (event.window.kind == job::WindowKind::session) {
-        missing.emplace_back("FROM session");
-    }
     if (event.idle) {
         missing.emplace_back("idle => INTERVAL");
     }
@@ -98,7 +95,7 @@ void refuse_explain(const ExplainConfig& config, const job::Statement& statement
         config.sample || !config.export_file.empty() || config.form != ExplainForm::text;
     if (beyond_text && !job::has_script(statement)) {
         problems.push_back(fmt::format(
-            "{}: hop, session, unique_by and an interval as idle are not run yet, so there is "
+            "{}: hop, unique_by and an interval as idle are not run yet, so there is "
             "neither --sample nor --export nor --as postgres of them: explain without them shows "
             "what they mean",
             name));

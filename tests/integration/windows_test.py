@@ -59,11 +59,15 @@ class Recount:
             return
         before = self.clocks.get(partition)
         self.clocks[partition] = max(before or 0, record["t"])
-        start = record["t"] // WINDOW * WINDOW
         if record["v"] == 0:
             self.filtered += 1
-        elif before is not None and start + WINDOW + GRACE <= before:
-            self.late.add((partition, offset))
+        else:
+            self.judge(record, (partition, offset), before)
+
+    def judge(self, record: dict, place: tuple[int, int], before: int | None) -> None:
+        start = record["t"] // WINDOW * WINDOW
+        if before is not None and start + WINDOW + GRACE <= before:
+            self.late.add(place)
         else:
             self.rows.setdefault((record["k"], start), Row()).add(record["v"])
 
@@ -72,16 +76,58 @@ class Recount:
 
     def results(self, closed: bool) -> dict[str, str]:
         """Key -> value of each closed window, or of each open one."""
+        found = {}
+        for (k, start), row in self.rows.items():
+            if (start + WINDOW + GRACE <= self.watermark()) == closed:
+                found.update(self.result(k, start, start + WINDOW, row))
+        return found
+
+    @staticmethod
+    def result(k: str, start: int, end: int, row: Row) -> dict[str, str]:
         return {
             json.dumps([k, utc(start)], separators=(",", ":")): json.dumps(
-                {"k": k, "de": utc(start), "ate": utc(start + WINDOW), "total": row.total,
-                 "n": row.n, "maior": row.most}, separators=(",", ":"))
-            for (k, start), row in self.rows.items()
-            if (start + WINDOW + GRACE <= self.watermark()) == closed
+                {"k": k, "de": utc(start), "ate": utc(end), "total": row.total, "n": row.n,
+                 "maior": row.most}, separators=(",", ":"))
         }  # fmt: skip
 
 
+@dataclass
+class Sessions(Recount):
+    """The same of sessions, at a gap of a minute. What they are is found at the end."""
+
+    GAP = MINUTE
+    taken: dict[str, list[tuple[int, int]]] = field(default_factory=dict)  # time and value
+
+    def judge(self, record: dict, place: tuple[int, int], before: int | None) -> None:
+        if before is not None and record["t"] + 1 + GRACE <= before:
+            self.late.add(place)
+        else:
+            self.taken.setdefault(record["k"], []).append((record["t"], record["v"]))
+
+    def results(self, closed: bool) -> dict[str, str]:
+        found = {}
+        for k, taken in self.taken.items():
+            sessions: list[list[tuple[int, int]]] = []
+            for one in sorted(taken):
+                if not sessions or one[0] - sessions[-1][-1][0] > self.GAP:
+                    sessions.append([])
+                sessions[-1].append(one)
+            for session in sessions:
+                start, end = session[0][0], session[-1][0] + self.GAP
+                if (end + 1 + GRACE <= self.watermark()) == closed:
+                    row = Row()
+                    for _, value in session:
+                        row.add(value)
+                    found.update(self.result(k, start, end, row))
+        return found
+
+
 class Windows(IntegrationTest):
+    function, length = "tumble", "INTERVAL '15 minutes'"
+
+    def recount(self) -> Recount:
+        return Recount()
+
     def topics(self) -> list[str]:
         return [*super().topics(), f"{self.application}-late"]
 
@@ -89,7 +135,7 @@ class Windows(IntegrationTest):
         return (
             f'INSERT INTO "{results}" SELECT k, window_start AS de, window_end AS ate, '
             f"sum(v) AS total, count(*) AS n, max(v) AS maior "
-            f'FROM tumble("{self.source}", to_timestamp(t * 0.001), INTERVAL \'15 minutes\', '
+            f'FROM {self.function}("{self.source}", to_timestamp(t * 0.001), {self.length}, '
             f"grace => INTERVAL '10 minutes', emit => '{emit}', idle => 'never') "
             "WHERE v > 0 GROUP BY k, window_start"
         )
@@ -119,12 +165,17 @@ class Windows(IntegrationTest):
             for row in read_committed(self.results, partition):
                 key = row.key.decode()
                 self.assertNotIn(key, final)
-                self.assertIsNotNone(row.value, key)
+                if row.value is None:
+                    self.take_back(key, others)
+                    continue
                 is_final = (b"kstream.window.final", b"true") in row.headers
                 (final if is_final else others)[key] = row.value.decode()
                 if is_final:
                     others.pop(key, None)
         return final, others
+
+    def take_back(self, key: str, others: dict[str, str]) -> None:
+        self.fail(f"a tombstone of {key}")
 
     def late(self) -> list[tuple[int, int]]:
         topic = f"{self.application}-late"
@@ -147,7 +198,7 @@ class Windows(IntegrationTest):
 
     def run_a_day_in_pieces(self, emit: str) -> None:
         rng = random.Random(3)
-        recount = Recount()
+        recount = self.recount()
         self.start("create-topics", *self.job(emit), "--partitions", str(PARTITIONS)).expect(0)
         cluster.wait_until_known(self.topics())
         for piece in range(3):
@@ -177,7 +228,7 @@ class Windows(IntegrationTest):
     def test_no_way_of_running_it_makes_a_difference(self) -> None:
         """One finished log: by one process, and by three that are killed again and again."""
         rng = random.Random(5)
-        recount = Recount()
+        recount = self.recount()
         self.start("create-topics", *self.job(), "--partitions", str(PARTITIONS)).expect(0)
         cluster.wait_until_known(self.topics())
         self.made(rng, 1_500, BEGIN, recount)
@@ -217,3 +268,15 @@ class Windows(IntegrationTest):
         wait_for(lambda: not worker.is_running(), 90, "the worker has ended")
         worker.expect(78)
         self.assertIn(f"topic {self.source} has a new partition {PARTITIONS}", worker.stderr)
+
+
+class SessionWindows(Windows):
+    """All of that once more of sessions, which become one another."""
+
+    function, length = "session", "INTERVAL '1 minute'"
+
+    def recount(self) -> Recount:
+        return Sessions()
+
+    def take_back(self, key: str, others: dict[str, str]) -> None:
+        others.pop(key)  # it was there

@@ -40,7 +40,7 @@ class Sql:
 
 @dataclass
 class EventTime:
-    """FROM tumble(t, ...), or events(t, ...): `arguments` are all behind the time."""
+    """FROM tumble(t, ...), session or events: `arguments` are all behind the time."""
 
     function: str
     time: Sql
@@ -131,8 +131,8 @@ class Generator:
 
     def statement(self) -> Statement:
         r = self.r
-        function = r.choices(["", "tumble", "events"], [12, 6, 1])[0]
-        self.windows = function == "tumble"
+        function = r.choices(["", "tumble", "session", "events"], [12, 6, 3, 1])[0]
+        self.windows = function in ("tumble", "session")
         groups: list[Sql] = []
         for _ in range(r.choice([0, 1, 1, 1, 2, 2, 3])):
             group = self.group()
@@ -170,8 +170,9 @@ class Generator:
             lambda: ["coalesce(t0::timestamptz, to_timestamp(at))"],
         )  # fmt: skip
         arguments = []
-        if function == "tumble":
-            arguments = self.calendar() if r.random() < 0.5 else self.length()
+        if self.windows:
+            arguments = (self.gap() if function == "session" else self.calendar()
+                         if r.random() < 0.5 else self.length())  # fmt: skip
             grace = r.choice([0, 0, 1, self.unit, 3 * self.unit, 10 * self.unit])
             arguments.append(f"grace => {self.interval(grace)}")
             final = ["emit => 'final'", "idle => 'never'"]
@@ -188,6 +189,10 @@ class Generator:
                            "9999-12-31T23:59:59.999Z"])  # fmt: skip
         return [self.interval(size),
                 *([f"origin => TIMESTAMPTZ '{origin}'"] if r.random() < 0.6 else [])]  # fmt: skip
+
+    def gap(self) -> list[str]:
+        return [self.interval(max(self.unit * self.r.choice([1, 1, 2, 3])
+                                  + self.r.choice([0, 0, 0, 1, -1]), 1))]  # fmt: skip
 
     def calendar(self) -> list[str]:
         unit = self.r.choice(["day", "day", "day", "week", "month", "quarter", "year"])

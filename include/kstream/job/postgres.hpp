@@ -19,8 +19,8 @@ struct ExportColumn {
 };
 [[nodiscard]] std::vector<ExportColumn> export_columns(const Statement& statement);
 
-// Whether there is a script for it. There is none for windows of hop and session, for unique_by,
-// and where partitions may be idle: how far time was moved on for them no record of the topic says.
+// Whether there is a script for it. There is none for windows of hop, for unique_by, and
+// where partitions may be idle: how far time was moved on for them no record of the topic says.
 [[nodiscard]] bool has_script(const Statement& statement);
 
 // `export_file` is where the script looks for the export. Precondition: has_script(statement).

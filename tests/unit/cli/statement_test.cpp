@@ -103,8 +103,6 @@ TEST_CASE("Event time is explained, and refused wherever it would have to run", 
              {from("hop(t, to_timestamp(h), INTERVAL '1 hour', INTERVAL '2 hours', grace => "
                    "INTERVAL '1 hour')"),
               "FROM hop"},
-             {from("session(t, to_timestamp(h), INTERVAL '1 hour', grace => INTERVAL '1 hour')"),
-              "FROM session"},
              {from("tumble(t, to_timestamp(h), INTERVAL '1 hour', grace => INTERVAL '1 hour', idle "
                    "=> INTERVAL '1 minute')"),
               "idle"},
@@ -141,15 +139,13 @@ TEST_CASE("Event time is explained, and refused wherever it would have to run", 
         for (const std::string source :
              {"hop(t, to_timestamp(h), INTERVAL '1 minute', INTERVAL '1 hour', grace => INTERVAL "
               "'0 days') GROUP BY window_start",
-              "session(t, to_timestamp(h), INTERVAL '1 hour', grace => INTERVAL '0 days') GROUP BY "
-              "window_start",
               "events(t, to_timestamp(h), unique_by => k, within => INTERVAL '1 hour')",
               "tumble(t, to_timestamp(h), INTERVAL '1 hour', grace => INTERVAL '0 days', idle => "
               "INTERVAL '1 minute') GROUP BY window_start"}) {
             INFO(words.front() << ' ' << source);
             const Lines problems = problems_from(explained("SELECT count(*) AS n FROM " + source));
             REQUIRE(problems.size() == 1);
-            CHECK(problems[0].starts_with("--query: hop, session, unique_by and an interval as"));
+            CHECK(problems[0].starts_with("--query: hop, unique_by and an interval as"));
         }
     }
     const std::string sets =
