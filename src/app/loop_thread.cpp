@@ -131,9 +131,8 @@ void LoopThread::make_loop() {
         }
         map_ = fold.get();
         fold_ = std::move(fold);
-        takeover_ =
-            std::make_unique<MapTakeover>(job_, start_policy(config), *takeover_queries_,
-                                          *reader_, clock, log, config.takeover_timeout);
+        takeover_ = std::make_unique<MapTakeover>(job_, start_policy(config), *takeover_queries_,
+                                                  *reader_, clock, log, config.takeover_timeout);
     } else {
         auto fold = std::make_unique<TotalsFold>(
             job_,

@@ -188,9 +188,9 @@ private:
     std::vector<std::vector<CountedValue>> value_lists_;  // for each multiset
     std::string element_text_;
     std::vector<Slot> no_slots_;
-    std::vector<Slot> row_;                                 // of an entry
-    std::vector<PartitionId> key_to_;                       // repartition partition of each key
-    std::vector<Filling> filling_;                          // by source partition
+    std::vector<Slot> row_;            // of an entry
+    std::vector<PartitionId> key_to_;  // repartition partition of each key
+    std::vector<Filling> filling_;     // by source partition
     bool ends_ = false;
     std::vector<Clock> clocks_;                             // the same, of a job with event time
     OutputBatch set_aside_;                                 // dead letters and late records
