@@ -28,6 +28,11 @@
     BUG(pane_dies_early, loop, "E3", "a pane is gone with the first of the windows over it")       \
     BUG(cursor_forgotten, loop, "E3", "a restored state does not know which windows are closed")   \
     BUG(pane_late_in_part, loop, "E2", "a record is late by its own time and not by its pane's")   \
+    BUG(session_tombstone_missing, loop, "E6",                                                     \
+        "the result of a session that became part of another one stays")                           \
+    BUG(gap_exclusive, loop, "E6", "a record at the very end of the gap begins a session")         \
+    BUG(merge_not_undone, loop, "E6", "sessions that an aborted step has touched are not found")   \
+    BUG(session_late_by_end, loop, "E2", "of sessions a record is late by the end of a session")   \
     BUG(late_at_less, loop, "E2", "a record is not late at the very end of its grace")             \
     BUG(from_not_checked, loop, "P2", "a batch is applied wherever its ranges begin")              \
     BUG(duplicate_batch_applied, loop, "P2", "the deltas of a batch that came again are applied")  \

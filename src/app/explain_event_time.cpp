@@ -1,7 +1,6 @@
 #include "app/explain_event_time.hpp"
 
 #include "job/times.hpp"
-#include "kstream/core/slot.hpp"
 #include "kstream/core/time_text.hpp"
 #include "kstream/job/postgres.hpp"
 #include "kstream/job/statement_text.hpp"
@@ -157,9 +156,7 @@ Result<EventTimeReport> report_event_time(const job::Statement& statement,
         return std::unexpected(windows.error());
     }
     report.next = boundaries(window, *windows, now, zones);
-    // A session also has the last of its times, beside the first.
-    report.bytes =
-        bytes_per_key + kWindowBytes + (window.kind == WindowKind::session ? sizeof(Slot) : 0);
+    report.bytes = bytes_per_key + kWindowBytes;
     report.late_topic = late_topic;
     if (window.kind == WindowKind::hop) {
         report.pane_ms = windows->pane_length();
@@ -194,8 +191,7 @@ std::vector<std::string> lines_of(const EventTimeReport& report) {
         lines.push_back("late records: " + report.late_topic);
     }
     if (!report.runs) {
-        lines.emplace_back(
-            "not run yet: session and unique_by; explain and lateness alone take them");
+        lines.emplace_back("not run yet: unique_by; explain and lateness alone take it");
     }
     return lines;
 }

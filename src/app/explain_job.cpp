@@ -129,6 +129,7 @@ Row example_of(const cli::ExplainConfig& config, const expr::ZoneFiles& zones,
     }
     if (window) {
         group.window_start = window->start;
+        group.is_session = statement.statement.event_time->has_sessions();
     }
     TextStore texts;
     ValueSets values;

@@ -37,12 +37,18 @@ Accounts::Accounts(const AuditedJob& job, std::uint64_t max_bytes, Findings& fin
       findings_(findings),
       sets_(sets_of(job.kinds)),
       multisets_(multisets_of(job.kinds)) {
+    if (job.has_sessions()) {
+        sessions_.emplace(job.event_time()->window.size);
+    }
     begin({});
 }
 
 void Accounts::begin(KeyClass keys) {
     keys_ = keys;
     accounts_.clear();
+    if (sessions_) {
+        sessions_->clear();
+    }
     bytes_ = 0;
     metas_.assign(job_.state_partitions, std::nullopt);
     strangers_.assign(job_.state_partitions, {});
@@ -56,6 +62,10 @@ void Accounts::begin(KeyClass keys) {
     round_ = 0;
 }
 
+std::string_view Accounts::part_that_counts(std::string_view state_key) const {
+    return sessions_ ? group_part_of(state_key) : state_key;
+}
+
 std::uint64_t Accounts::bytes_of(const Entry& entry) const {
     const Account& account = entry.second;
     return kEntryBytes + sizeof(Entry) + entry.first.capacity() + account.source.bytes() +
@@ -67,10 +77,13 @@ KeyClass Accounts::halve() {
     const auto [kept, other] = keys_.halves();
     keys_ = kept;
     for (std::vector<Entry*>& waiting : newer_totals_) {
-        std::erase_if(waiting, [&](const Entry* entry) { return !kept.has(entry->first); });
+        std::erase_if(waiting, [&](const Entry* entry) { return !has(entry->first); });
     }
-    std::erase_if(accounts_, [&](const Entry& entry) { return !kept.has(entry.first); });
-    std::erase_if(foreign_, [&](const auto& entry) { return !kept.has(entry.first); });
+    std::erase_if(accounts_, [&](const Entry& entry) { return !has(entry.first); });
+    std::erase_if(foreign_, [&](const auto& entry) { return !has(entry.first); });
+    if (sessions_) {
+        sessions_->keep([&](std::string_view group) { return keys_.has(group); });
+    }
     bytes_ = 0;
     for (const Entry& entry : accounts_) {
         bytes_ += bytes_of(entry);
@@ -82,7 +95,7 @@ Account* Accounts::find_or_open(std::string_view state_key, std::string_view par
     if (const auto known = accounts_.find(state_key); known != accounts_.end()) {
         return &known->second;
     }
-    if (!keys_.has(state_key)) {
+    if (!has(state_key)) {
         return nullptr;
     }
     Account account;
@@ -146,10 +159,24 @@ std::optional<std::int64_t> Accounts::window_end(std::string_view key) {
     return last_window_.second;
 }
 
-// At the cut. Hopping windows are closed one after the other, and meta says up to which one.
+std::int64_t Accounts::end_of(const Account& account) const {
+    if (!sessions_) {
+        return account.window_end;
+    }
+    return StatementAudit::last_time(account.source) + job_.event_time()->window.size + 1;
+}
+
+// At the cut. A session that no record is in is none: it has no more of anything than one that is
+// closed. Hopping windows are closed one after the other, and meta says up to which one.
 bool Accounts::is_closed(std::string_view state_key, const Account& account) const {
     const std::optional<Meta>& meta = metas_[account.state_partition];
-    if (!meta || !job_.has_windows() || !job_.is_closed(account.window_end, meta->clock)) {
+    if (!meta || !job_.has_windows()) {
+        return false;
+    }
+    if (sessions_ && !account.source.there) {
+        return true;
+    }
+    if (!job_.is_closed(end_of(account), meta->clock)) {
         return false;
     }
     return !job_.hops() || meta->to_close == 0 ||
@@ -157,12 +184,16 @@ bool Accounts::is_closed(std::string_view state_key, const Account& account) con
 }
 
 bool Accounts::take_base(std::string_view state_key, const Row& row) {
-    if (!keys_.has(state_key)) {
+    if (!has(state_key)) {
         return true;
     }
     Account* const account = open(state_key);
     if (account == nullptr || row.slots.size() != job_.kinds.size()) {
         return false;
+    }
+    if (sessions_) {
+        sessions_->add(group_part_of(state_key), window_start_of(state_key),
+                       StatementAudit::last_time(row));
     }
     bytes_ -= account->source.bytes();
     account->source = row;
@@ -181,6 +212,31 @@ void Accounts::count(Account& account, const Row& row) {
     bytes_ += account.source.bytes();
 }
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): it is changed
+void Accounts::count_session(GroupKey group, std::string_view partition_key, const Row& row) {
+    std::string state_key;
+    encode_state_key(group, state_key);
+    if (!has(state_key)) {
+        return;
+    }
+    const std::int64_t time = window_start_of(state_key);
+    const GroupSessions::Joined joined = sessions_->add(group_part_of(state_key), time, time);
+    const auto account_at = [&](std::int64_t first) {
+        group.window_start = first;
+        encode_state_key(group, state_key);
+        return find_or_open(state_key, partition_key);
+    };
+    Account& into = *account_at(joined.first);
+    for (const std::int64_t first : joined.others) {
+        Account& other = *account_at(first);
+        count(into, other.source);
+        bytes_ -= other.source.bytes();
+        other.source = Row{job_.kinds};
+        bytes_ += other.source.bytes();
+    }
+    count(into, row);
+}
+
 void Accounts::take_changelog(const RecordView& record) {
     const Result<ChangelogKeyKind> kind = changelog_key_kind(record.key());
     if (!kind) {
@@ -190,7 +246,7 @@ void Accounts::take_changelog(const RecordView& record) {
         take_meta(record);
     } else if (*kind == ChangelogKeyKind::element) {
         take_element(record);
-    } else if (keys_.has(total_state_key(record.key()))) {
+    } else if (has(total_state_key(record.key()))) {
         if (job_.has_windows() && record.is_tombstone()) {
             take_tombstone(record);
         } else {
@@ -488,7 +544,7 @@ void Accounts::take_result(const RecordView& record, const ResultHeaders& header
     const std::uint64_t cut = metas_[q] ? metas_[q]->transaction : 0;
     // For every key, whatever pass it belongs to: the order is that of all of them.
     std::string foreign;
-    if (record.is_tombstone() && !(has_having() && origin)) {
+    if (record.is_tombstone() && !(takes_back() && origin)) {
         foreign = by_reset ? "" : "a tombstone, which the job does not write";
     } else if (!origin || headers.is_final.value_or("true") != "true") {
         foreign = "without the headers of a result";
@@ -634,7 +690,7 @@ void Accounts::judge_result(std::string_view state_key, const Account& account,
             {FindingKind::window_early, what(),
              fmt::format("no last result: it is open until {}, the clock of state partition {} is "
                          "{}",
-                         time_text(account.window_end + job_.event_time()->grace), q,
+                         time_text(end_of(account) + job_.event_time()->grace), q,
                          time_text(metas_[q] ? metas_[q]->clock : kNoTime)),
              result.there ? shown(result.value) : "a tombstone"});
         return;

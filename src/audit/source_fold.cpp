@@ -4,6 +4,7 @@
 #include "audit/window_keys.hpp"
 #include "kstream/codec/result_record.hpp"
 #include "kstream/codec/state_key.hpp"
+#include "kstream/core/murmur2.hpp"
 
 #include <fmt/format.h>
 
@@ -221,9 +222,14 @@ void SourceFold::judge_one(const RecordView& record, Partition& in, const LogRea
             return;
         }
         group.window_start = window.start;
+        group.is_session = job_.has_sessions();
     }
     ++in.segment.aggregated;
     add_row(job_.kinds, in.segment_sums, judged.row.slots);
+    if (group.is_session) {
+        count_in_session(group, judged.row, record, in);
+        return;
+    }
     if (Account* const account = account_of(group, record, in)) {
         accounts_.count(*account, judged.row);
     }
@@ -268,10 +274,18 @@ Account* SourceFold::account_of_key(const GroupKey& group, const RecordView& rec
     if (account == nullptr) {
         return nullptr;  // its turn comes in another pass
     }
-    const Part& part = in.parts[account->state_partition];
-    const bool counts =
-        part.open && record.record_offset >= part.from && record.record_offset < part.to;
-    return counts ? account : nullptr;
+    return in.parts[account->state_partition].takes(record.record_offset) ? account : nullptr;
+}
+
+// Asked before the record is one of a session: what it joins stays joined.
+void SourceFold::count_in_session(const GroupKey& group, const Row& row, const RecordView& record,
+                                  const Partition& in) {
+    place_.clear();
+    append_partition_key(place_, group);
+    const PartitionId q = partition_for_key(place_, static_cast<int>(job_.state_partitions));
+    if (in.parts[static_cast<std::size_t>(q.value)].takes(record.record_offset)) {
+        accounts_.count_session(group, place_, row);
+    }
 }
 
 void SourceFold::arrive() {

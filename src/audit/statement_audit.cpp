@@ -266,8 +266,7 @@ std::string_view unknown_part(const job::Statement& statement) {
         return one.function == AggregateFunction::count_distinct ||
                one.function == AggregateFunction::percentile_disc;
     });
-    return event.window.kind == job::WindowKind::session ? "sessions"
-           : event.unique_by                             ? "unique_by"
+    return event.unique_by                   ? "unique_by"
            : event.has_windows() && has_sets ? "count(DISTINCT) and percentile_disc of windows"
                                              : "";
 }
@@ -296,7 +295,7 @@ Result<std::shared_ptr<const StatementAudit>> StatementAudit::make(
     const job::Statement& statement = made->job_->statement;
     if (const std::string_view unknown = unknown_part(statement); !unknown.empty()) {
         return fail(ExitCode::usage, fmt::format("the audit cannot prove {} yet", unknown),
-                    "it proves events(...), tumble(...) and hop(...)");
+                    "it proves events(...), tumble(...), hop(...) and session(...)");
     }
     if (Result<void> laid_out = made->lay_out(); !laid_out) {
         return std::unexpected(std::move(laid_out.error()));
@@ -319,8 +318,8 @@ Result<std::shared_ptr<const StatementAudit>> StatementAudit::make(
 // What is put into each slot: the part of the first aggregate that has it.
 Result<void> StatementAudit::lay_out() {
     const job::Statement& statement = job_->statement;
-    feeds_.resize(kinds_.size());
-    std::vector<bool> fed(kinds_.size());
+    feeds_.resize(kinds_.size() - (has_sessions() ? 1U : 0U));
+    std::vector<bool> fed(feeds_.size());
     const auto feed = [&](std::size_t slot, std::size_t aggregate, Part part) {
         if (!fed[slot]) {
             feeds_[slot] = {aggregate, part};
@@ -414,6 +413,9 @@ Judgement StatementAudit::judge(std::span<const FieldValue> fields, const Record
     }
     Judgement judged = judge_values(fields, record, header);
     judged.time = time.ms;
+    if (has_sessions() && judged.fate == Fate::aggregated) {
+        judged.row.slots.back() = Slot{Int192{time.ms}, true};
+    }
     return judged;
 }
 
@@ -585,6 +587,12 @@ std::optional<std::int64_t> StatementAudit::last_end_over(std::int64_t pane_star
                : std::nullopt;
 }
 
+// Within the bounds of times: what a log says may be any number.
+std::int64_t StatementAudit::last_time(const Row& row) {
+    return std::clamp(Whole{row.slots.back().value()}.to_64().value_or(kLastInstant), kFirstInstant,
+                      kLastInstant);
+}
+
 std::optional<std::string> StatementAudit::result(const GroupKey& group, const Row& row) const {
     const job::Statement& statement = job_->statement;
     std::vector<Value> groups;
@@ -598,6 +606,9 @@ std::optional<std::string> StatementAudit::result(const GroupKey& group, const R
     Leaves leaves{.groups = groups, .aggregates = aggregates};
     if (group.window_start) {
         leaves.window = windows_->from(*group.window_start).value_or(WindowSpan{});
+    }
+    if (has_sessions()) {
+        leaves.window.end = last_time(row) + statement.event_time->window.size;
     }
     if (statement.having && !interpreter_->evaluate(*statement.having, leaves).is_true()) {
         return std::nullopt;
@@ -649,7 +660,13 @@ std::string StatementAudit::text_of(std::span<const Slot> slots,
                                     std::span<const std::string> texts) const {
     std::string text;
     for (std::size_t i = 0; i < slots.size(); ++i) {
-        text += (i == 0 ? "" : ", ") + label(i) + ' ';
+        text += i == 0 ? "" : ", ";
+        if (i == feeds_.size()) {
+            const auto last = Decimals::of(Whole{slots[i].value()}, 0);
+            text += "last time " + (last ? last->text() : "out of bounds");
+            continue;
+        }
+        text += label(i) + ' ';
         const Part part = feeds_[i].part;
         const Aggregate& of = job_->statement.aggregates[feeds_[i].aggregate];
         if (!slots[i].present()) {

@@ -45,8 +45,9 @@ Result<Windows> Windows::make(const job::Window& window, const ZoneBytes& zones)
             rest = left;
         }
     } else {
-        KSTREAM_CHECK(window.kind == job::WindowKind::tumble,
-                      "the audit knows these windows alone");
+        KSTREAM_CHECK(
+            window.kind == job::WindowKind::tumble || window.kind == job::WindowKind::session,
+            "the audit knows these windows alone");
     }
     return made;
 }
@@ -73,6 +74,9 @@ std::optional<WindowSpan> Windows::from(std::int64_t start) const {
 }
 
 WindowSpan Windows::at(std::int64_t time) const {
+    if (window_.kind == job::WindowKind::session) {
+        return {time, time + 1};
+    }
     if (!zone_) {
         std::int64_t past = (time - window_.origin) % pane_;
         past += past < 0 ? pane_ : 0;

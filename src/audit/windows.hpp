@@ -15,12 +15,12 @@ namespace kstream::audit {
 
 class Windows {
 public:
-    // Of a statement with tumbling, calendar or hopping windows. An error names a zone that there
-    // is not.
+    // Of a statement with windows. An error names a zone that there is not.
     [[nodiscard]] static Result<Windows> make(const job::Window& window, const ZoneBytes& zones);
 
     // What a record of that time goes into whole: the window that it lies in; of hopping windows
-    // the pane, the longest piece of time that all windows are whole numbers of.
+    // the pane, the longest piece of time that all windows are whole numbers of; of sessions that
+    // millisecond, which may be all of one.
     [[nodiscard]] WindowSpan at(std::int64_t time) const;
     // The windows that the instant lies in, the earliest first: of hopping ones one or more.
     [[nodiscard]] std::vector<WindowSpan> over(std::int64_t time) const;

@@ -74,9 +74,6 @@ bool keeps_values(const job::Aggregate& aggregate) {
 std::vector<std::string> not_run_yet(const job::Statement& statement) {
     const job::EventTime& event = *statement.event_time;
     std::vector<std::string> missing;
-    if (event.window.kind == job::WindowKind::session) {
-        missing.emplace_back("FROM session");
-    }
     if (event.unique_by) {
         missing.emplace_back("unique_by");
     }
@@ -92,8 +89,8 @@ void refuse_explain(const ExplainConfig& config, const job::Statement& statement
         config.sample || !config.export_file.empty() || config.form != ExplainForm::text;
     if (beyond_text && !job::has_script(statement)) {
         problems.push_back(fmt::format(
-            "{}: session and unique_by are not run yet, so there is neither --sample nor "
-            "--export nor --as postgres of them: explain without them shows what they mean",
+            "{}: unique_by is not run yet, so there is neither --sample nor "
+            "--export nor --as postgres of it: explain without them shows what it means",
             name));
     } else if (config.sample && statement.event_time->has_windows() &&
                std::ranges::any_of(statement.aggregates, keeps_values)) {

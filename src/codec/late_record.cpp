@@ -25,7 +25,9 @@ void append_late_record(OutputBatch& out, PartitionId to, const LateRecord& late
     OutputBatch::Headers more;
     append_instant(more, "kstream.event.time", late.event_time);
     append_instant(more, "kstream.watermark", late.watermark);
-    append_instant(more, "kstream.window.start", late.window_start);
+    if (late.window_start) {
+        append_instant(more, "kstream.window.start", *late.window_start);
+    }
     if (late.window_end) {
         append_instant(more, "kstream.window.end", *late.window_end);
     }

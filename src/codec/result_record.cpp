@@ -151,6 +151,7 @@ std::optional<std::string> state_key_of(std::string_view result_key, const KeySh
             return std::nullopt;
         }
         group.window_start = read_timestamp(found.back().second);
+        group.is_session = shape.sessions;
         found.pop_back();
     }
     for (const auto& [type, text] : found) {

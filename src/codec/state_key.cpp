@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::uint8_t kNoWindow = 0;
 constexpr std::uint8_t kWindow = 1;
+constexpr std::uint8_t kSession = 2;
 constexpr std::size_t kStartBytes = sizeof(std::uint64_t);
 constexpr std::uint64_t kTimeZero = std::uint64_t{1} << 63;
 
@@ -19,6 +20,14 @@ void write_values(ByteWriter& writer, const GroupKey& group) {
     }
 }
 
+void write_key(const GroupKey& group, std::uint8_t kind, std::int64_t start, std::string& out) {
+    out.clear();
+    ByteWriter writer{out};
+    write_values(writer, group);
+    writer.u8(kind);
+    writer.u64(static_cast<std::uint64_t>(start) ^ kTimeZero);
+}
+
 std::int64_t read_start(ByteReader& reader) {
     return static_cast<std::int64_t>(reader.u64() ^ kTimeZero);
 }
@@ -27,7 +36,7 @@ std::int64_t read_start(ByteReader& reader) {
 
 void encode_state_key(const GroupKey& group, std::string& out) {
     if (group.window_start) {
-        encode_state_key(group, *group.window_start, out);
+        write_key(group, group.is_session ? kSession : kWindow, *group.window_start, out);
         return;
     }
     out.clear();
@@ -37,16 +46,17 @@ void encode_state_key(const GroupKey& group, std::string& out) {
 }
 
 void encode_state_key(const GroupKey& group, std::int64_t window_start, std::string& out) {
-    out.clear();
-    ByteWriter writer{out};
-    write_values(writer, group);
-    writer.u8(kWindow);
-    writer.u64(static_cast<std::uint64_t>(window_start) ^ kTimeZero);
+    write_key(group, kWindow, window_start, out);
+}
+
+void encode_session_key(const GroupKey& group, std::int64_t first, std::string& out) {
+    write_key(group, kSession, first, out);
 }
 
 bool decode_state_key(std::string_view key, const KeyShape& shape, GroupKey& group) {
     group.values.clear();
     group.window_start.reset();
+    group.is_session = shape.sessions;
     ByteReader reader{key};
     for (std::size_t i = 0; i < shape.fields; ++i) {
         const std::uint8_t type = reader.u8();
@@ -55,7 +65,7 @@ bool decode_state_key(std::string_view key, const KeyShape& shape, GroupKey& gro
         }
         group.values.push_back({static_cast<GroupValueType>(type), reader.text()});
     }
-    if (reader.u8() != (shape.windows ? kWindow : kNoWindow)) {
+    if (reader.u8() != (shape.sessions ? kSession : shape.windows ? kWindow : kNoWindow)) {
         return false;
     }
     if (shape.windows) {

@@ -59,8 +59,11 @@ std::optional<std::span<const Value>> Projection::row(const GroupKey& group,
         aggregates_[i] = finish(statement_, plan_, i, slots, evaluator_->arena(), side);
     }
     if (windows_ && group.window_start) {
-        window_ = {Value::of_time(Tag::timestamp, *group.window_start),
-                   Value::of_time(Tag::timestamp, windows_->end_from(*group.window_start))};
+        const std::int64_t start = *group.window_start;
+        const std::int64_t last =
+            group.is_session ? static_cast<std::int64_t>(slots.back().value().low) : start;
+        window_ = {Value::of_time(Tag::timestamp, start),
+                   Value::of_time(Tag::timestamp, windows_->end_from(last))};
     }
     if (having_) {
         const Value& passes = evaluator_->value(*having_);

@@ -70,6 +70,14 @@ public:
         return parts;
     }
 
+    // The last time of a session: behind all others, also where one of them is the same.
+    void add_last_time(const Expression& time) {
+        Aggregate last;
+        last.function = AggregateFunction::max;
+        last.input = time;
+        plan_.accumulators.push_back({aggregate_named("max"), Takes::value, input_of(last)});
+    }
+
     // The one part of a flag's, of its own.
     Parts add_flag(const Aggregate& aggregate) {
         const std::uint32_t input = input_of(aggregate);
@@ -139,6 +147,9 @@ Plan plan_of(const Statement& statement) {
     }
     for (std::size_t i = 0; i < statement.aggregates.size(); ++i) {
         plan.aggregates[i] = planner.add(statement.aggregates[i]);
+    }
+    if (statement.event_time && statement.event_time->has_sessions()) {
+        planner.add_last_time(statement.event_time->time);
     }
     return plan;
 }

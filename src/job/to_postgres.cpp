@@ -372,6 +372,7 @@ public:
           event_time_(statement.event_time ? &*statement.event_time : nullptr),
           has_windows_(event_time_ != nullptr && event_time_->has_windows()),
           hops_(has_windows_ && event_time_->window.kind == WindowKind::hop),
+          has_sessions_(event_time_ != nullptr && event_time_->has_sessions()),
           plan_(plan_of(statement)),
           calls_(statement) {
         for (std::size_t i = 0; i < statement.group_by.size(); ++i) {
@@ -423,9 +424,13 @@ public:
             kept.emplace_back("event_time");
         }
         if (has_windows_) {
-            computed.insert(computed.end(), {"watermark", "time_window"});
+            computed.emplace_back("watermark");
+            kept.emplace_back("watermark");
+        }
+        if (has_bounds()) {
+            computed.emplace_back("time_window");
             const std::string whole = hops_ ? "pane" : "window";
-            kept.insert(kept.end(), {"watermark", "time_window[1] AS " + whole + "_start",
+            kept.insert(kept.end(), {"time_window[1] AS " + whole + "_start",
                                      "time_window[2] AS " + whole + "_end"});
         }
         for (std::size_t i = 0; i < statement_.group_by.size(); ++i) {
@@ -488,6 +493,34 @@ public:
                "      GROUP BY kafka_partition) of_partitions;\n";
     }
 
+    // Gaps and islands: of each group in the order of time, a record further from the one before it
+    // than the gap begins a session. Records of one time are of one session, whatever their order.
+    [[nodiscard]] std::string in_sessions() const {
+        const std::string gap = std::to_string(event_time_->window.size);
+        const std::string group = keys_.empty() ? "" : "PARTITION BY " + joined(keys_, ", ") + ' ';
+        const std::string session =
+            "PARTITION BY " + joined(keys_, ", ") + (keys_.empty() ? "" : ", ") + "session";
+        return "CREATE TABLE in_sessions AS\n"
+               "WITH stepped AS (\n"
+               "  SELECT *, event_time - lag(event_time) OVER (" +
+               group +
+               "ORDER BY event_time) AS step\n"
+               "  FROM judged\n"
+               "  WHERE verdict = 'aggregated'),\n"
+               "numbered AS (\n"
+               "  SELECT *, count(*) FILTER (WHERE step > " +
+               gap + ") OVER (" + group +
+               "ORDER BY event_time) AS session\n"
+               "  FROM stepped)\n"
+               "SELECT *, min(event_time) OVER (" +
+               session +
+               ") AS window_start,\n"
+               "       max(event_time) OVER (" +
+               session + ") + " + gap +
+               " AS window_end\n"
+               "FROM numbered;\n";
+    }
+
     [[nodiscard]] std::string grouped() const {
         const Texts keys = all_keys();
         Texts columns = keys_;
@@ -498,10 +531,11 @@ public:
             columns.push_back(aggregate(i) + " AS " + numbered('a', i));
         }
         std::string sql = "CREATE TABLE grouped AS\nSELECT " + joined(columns, ",\n       ") +
-                          "\nFROM " + (hops_ ? "hopping" : "judged") +
-                          "\nWHERE verdict = 'aggregated'\n";
+                          "\nFROM " + windowed() + "\nWHERE verdict = 'aggregated'\n";
         if (is_final()) {
-            sql += "  AND window_end + " + std::to_string(event_time_->grace) +
+            // At its end, which is the last time and the gap, a session still takes records.
+            sql += "  AND window_end + " +
+                   std::to_string(event_time_->grace + (has_sessions_ ? 1 : 0)) +
                    " <= (SELECT watermark FROM reached)\n";
         }
         return sql +
@@ -546,11 +580,20 @@ public:
 
     [[nodiscard]] bool has_windows() const { return has_windows_; }
     [[nodiscard]] bool hops() const { return hops_; }
+    [[nodiscard]] bool has_sessions() const { return has_sessions_; }
     [[nodiscard]] bool is_final() const {
         return has_windows_ && event_time_->emit == Emit::final_only;
     }
 
 private:
+    // Whether a record's time alone says which window it is in.
+    [[nodiscard]] bool has_bounds() const { return has_windows_ && !has_sessions_; }
+
+    // The table of records in the windows that they count in.
+    [[nodiscard]] std::string windowed() const {
+        return hops_ ? "hopping" : has_sessions_ ? "in_sessions" : "judged";
+    }
+
     [[nodiscard]] Texts all_keys() const {
         Texts keys = keys_;
         if (has_windows_) {
@@ -578,6 +621,13 @@ private:
         if (!has_windows_) {
             return "timed" + sql;
         }
+        const std::string time_window = has_bounds() ? ",\n"
+                                                       "         CASE WHEN event_time IS NOT NULL\n"
+                                                       "              THEN " +
+                                                           window() +
+                                                           "\n"
+                                                           "         END AS time_window\n"
+                                                     : "\n";
         return "dated" + sql +
                "timed AS MATERIALIZED (\n"
                "  SELECT *,\n"
@@ -589,13 +639,8 @@ private:
                "           (SELECT a.event_time FROM advances a\n"
                "            WHERE a.kafka_partition = dated.kafka_partition\n"
                "              AND a.kafka_offset <= dated.kafka_offset\n"
-               "            ORDER BY a.kafka_offset DESC LIMIT 1)) AS watermark,\n"
-               "         CASE WHEN event_time IS NOT NULL\n"
-               "              THEN " +
-               window() +
-               "\n"
-               "         END AS time_window\n"
-               "  FROM dated),\n";
+               "            ORDER BY a.kafka_offset DESC LIMIT 1)) AS watermark" +
+               time_window + "  FROM dated),\n";
     }
 
     [[nodiscard]] std::string window() const {
@@ -612,9 +657,12 @@ private:
     }
 
     [[nodiscard]] std::string late() const {
-        return has_windows_ ? "\n            WHEN time_window[2] + " +
-                                  std::to_string(event_time_->grace) + " <= watermark THEN 'late'"
-                            : std::string{};
+        if (!has_windows_) {
+            return {};
+        }
+        return std::string{"\n            WHEN "} +
+               (has_sessions_ ? "event_time + 1" : "time_window[2]") + " + " +
+               std::to_string(event_time_->grace) + " <= watermark THEN 'late'";
     }
 
     [[nodiscard]] Texts value_of_field(std::size_t i) const {
@@ -738,7 +786,8 @@ private:
     const Statement& statement_;
     const EventTime* event_time_;
     bool has_windows_;
-    bool hops_;  // and they overlap
+    bool hops_;          // and they overlap
+    bool has_sessions_;  // they are sessions
     Plan plan_;
     Calls calls_;
     Texts keys_;
@@ -767,12 +816,7 @@ std::vector<ExportColumn> export_columns(const Statement& statement) {
 }
 
 bool has_script(const Statement& statement) {
-    if (!statement.event_time) {
-        return true;
-    }
-    const EventTime& event = *statement.event_time;
-    const WindowKind kind = event.window.kind;
-    return kind != WindowKind::session && !event.unique_by;
+    return !statement.event_time || !statement.event_time->unique_by;
 }
 
 std::string to_postgres(const Statement& statement, std::string_view export_file) {
@@ -827,10 +871,19 @@ std::string to_postgres(const Statement& statement, std::string_view export_file
             " had ended by then, the grace included. Times are in milliseconds since\n"
             "-- 1970.\n";
     }
+    if (script.has_sessions()) {
+        sql += "-- Here the window of a record is the millisecond of its time.\n";
+    }
     sql += script.judged();
     if (script.hops()) {
         sql += "\n-- ==== Each record once for each window that it is in ====\n";
         sql += script.hopping();
+    }
+    if (script.has_sessions()) {
+        sql +=
+            "\n-- ==== Sessions: what is at most the gap apart is one ====\n"
+            "-- session: how many of its group have begun before it.\n";
+        sql += script.in_sessions();
     }
     if (script.is_final()) {
         sql +=

@@ -189,7 +189,10 @@ Result<void> MapFold::fold_windowed(const RecordView& record, std::int64_t water
         pane_ = windows_->pane(*time);
     }
     const std::int64_t ends = planted(PlantedBug::pane_late_in_part) ? *time + 1 : pane_.end;
-    const std::int64_t until = ends + grace_;
+    std::int64_t until = ends + grace_;
+    if (shape_.sessions && planted(PlantedBug::session_late_by_end)) {
+        until += job_.event_time()->window.size;
+    }
     if (planted(PlantedBug::late_at_less) ? until < watermark : until <= watermark) {
         return late_record(record, watermark, into);
     }
@@ -203,7 +206,11 @@ Result<void> MapFold::fold_windowed(const RecordView& record, std::int64_t water
             return {};
         }
     }
-    encode_state_key(group, pane_.start, key_buffer_);
+    if (shape_.sessions) {
+        encode_session_key(group, pane_.start, key_buffer_);
+    } else {
+        encode_state_key(group, pane_.start, key_buffer_);
+    }
     add_encoded<Kind::event_time>(record, into);
     return {};
 }
@@ -478,6 +485,7 @@ Result<void> MapFold::late_record(const RecordView& record, std::int64_t waterma
     if (!headers) {
         return std::unexpected(headers.error());
     }
+    const bool bounded = !shape_.sessions;  // a pane of theirs is the time itself
     if (!planted(PlantedBug::late_records_lost)) {
         append_late_record(set_aside_,
                            PartitionId{record.partition.value % config_.late_partitions},
@@ -486,8 +494,8 @@ Result<void> MapFold::late_record(const RecordView& record, std::int64_t waterma
                             .source_topic = job_.spec.source_topic,
                             .event_time = reader_->event_time().value_or(kNoTime),
                             .watermark = watermark,
-                            .window_start = pane_.start,
-                            .window_end = pane_.end,
+                            .window_start = bounded ? std::optional{pane_.start} : std::nullopt,
+                            .window_end = bounded ? std::optional{pane_.end} : std::nullopt,
                             .late_by = grace_needed(watermark, pane_.end) - grace_},
                            config_.max_late_bytes);
     }

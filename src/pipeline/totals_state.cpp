@@ -65,6 +65,10 @@ TotalsState::TotalsState(const Job& job, PartitionId partition, std::uint32_t ma
         panes_.emplace(job.event_time()->window, *windows_, job.hash_seed);
         results_per_key_ = job.spec.statement->results_per_key;
     }
+    if (job.has_sessions()) {
+        const std::int64_t gap = job.event_time()->window.size;
+        sessions_.emplace(job.hash_seed, planted(PlantedBug::gap_exclusive) ? gap - 1 : gap);
+    }
     begin_layer(filling_);
 }
 
@@ -134,6 +138,9 @@ Result<void> TotalsState::restore(std::string_view key, std::string_view value) 
         !transaction) {
         return std::unexpected(transaction.error());
     }
+    if (sessions_ && !is_session(total_state_key(key), scratch_)) {
+        return broken("a session that this job cannot have made");
+    }
     const KeyTable::Found found = keys_.find_or_insert(total_state_key(key));
     if (found.inserted) {
         if (Result<void> known = check_new(total_state_key(key)); !known) {
@@ -187,6 +194,9 @@ Result<void> TotalsState::finish_restore() {
     const Meta& meta = *restored_meta_;
     leave_garbage();
     calendar_.clear();
+    if (sessions_) {
+        sessions_->clear();
+    }
     for (std::uint32_t key = 0; key < keys_.size(); ++key) {
         if (is_gone(key)) {
             continue;
@@ -196,7 +206,10 @@ Result<void> TotalsState::finish_restore() {
         if (windows_) {
             add_to_merged(slots_of(key));
             if (!panes_) {
-                calendar_.file(end_of(keys_.key(key)), key);
+                calendar_.file(closes_at(key), key);
+            }
+            if (sessions_) {
+                index_session(key);
             }
             continue;
         }
@@ -210,6 +223,9 @@ Result<void> TotalsState::finish_restore() {
             return std::unexpected(elements.error());
         }
         hash_ += *elements;
+    }
+    if (sessions_ && sessions_->size() != keys()) {
+        return broken("sessions that are closer to each other than their gap");
     }
     if (keys() != meta.keys) {
         return broken(fmt::format("meta counts {} keys, the changelog has {}", meta.keys, keys()));
@@ -430,11 +446,11 @@ Result<void> TotalsState::apply_delta(std::string_view state_key, std::span<cons
                                       std::span<const std::span<const Element>> sets,
                                       std::span<const std::span<const CountedValue>> multisets) {
     if (windows_) {
-        if (Result<void> open = check_open(state_key); !open) {
+        if (Result<void> open = check_open(state_key, delta); !open) {
             return open;
         }
     }
-    const auto [key, inserted] = touch(state_key);
+    const auto [key, inserted] = sessions_ ? join_sessions(state_key, delta) : touch(state_key);
     if (inserted) {
         if (Result<void> known = check_new(state_key); !known) {
             return known;
@@ -443,7 +459,7 @@ Result<void> TotalsState::apply_delta(std::string_view state_key, std::span<cons
     if (windows_) {
         if (inserted && panes_) {
             panes_->add(state_key);
-        } else if (inserted) {
+        } else if (inserted && !sessions_) {
             calendar_.file(end_of(state_key), key);
         }
         for (std::size_t i = 0; i < width(); ++i) {
@@ -474,10 +490,13 @@ Result<void> TotalsState::apply_delta(std::string_view state_key, std::span<cons
 // ---- windows that end --------------------------------------------------------------------------
 
 // Of what the map loop has accepted none is of a closed window (docs/adr/0057 has the proof), so
-// the log is not what it was, or there is a bug.
-Result<void> TotalsState::check_open(std::string_view state_key) {
-    if (!decode_state_key(state_key, job_.key_shape(), group_) ||
-        !may_be_window(*group_.window_start)) {
+// the log is not what it was, or there is a bug. Of sessions it is asked of the pane of the change:
+// who remembers a session that is closed? A pane that still is open touches none.
+Result<void> TotalsState::check_open(std::string_view state_key, std::span<const Slot> delta) {
+    const bool is_ours = sessions_ ? is_session(state_key, delta)
+                                   : decode_state_key(state_key, job_.key_shape(), group_) &&
+                                         may_be_window(*group_.window_start);
+    if (!is_ours) {
         return broken("a state key that this job cannot have made");
     }
     const std::int64_t end = panes_ ? panes_->first_end(*group_.window_start) : end_of(state_key);
@@ -542,7 +561,12 @@ void TotalsState::close(std::uint64_t& keys, std::size_t& bytes) {
         }
         // What an aborted step has left behind: its key is another one by now, or none.
         if (next->key >= keys_.size() || (marks_[next->key] & (kClosing | kGone)) != 0 ||
-            end_of(keys_.key(next->key)) != next->end) {
+            closes_at(next->key) < next->end) {
+            continue;
+        }
+        // A session that has gone on since.
+        if (const std::int64_t end = closes_at(next->key); end > next->end) {
+            calendar_.file(end, next->key);
             continue;
         }
         if ((marks_[next->key] & kTouched) == 0) {
@@ -550,6 +574,10 @@ void TotalsState::close(std::uint64_t& keys, std::size_t& bytes) {
         }
         marks_[next->key] |= kClosing;
         filling_.closing.push_back(next->key);
+        if (sessions_) {
+            const std::string_view state_key = keys_.key(next->key);
+            sessions_->take(group_part_of(state_key), window_start_of(state_key));
+        }
         --keys;
     }
     bytes -= std::min(bytes, filling_.bytes - charged);
@@ -599,8 +627,13 @@ void TotalsState::compact() {
         ++kept;
     }
     place[keys_.size()] = kept;
-    for (std::uint32_t& key : filling_.touched) {
-        key = place[key];
+    for (std::vector<std::uint32_t>* const keys : {&filling_.touched, &filling_.closing}) {
+        for (std::uint32_t& key : *keys) {
+            key = place[key];
+        }
+    }
+    if (sessions_) {
+        sessions_->renumber(place);
     }
     filling_.keys_before = place[filling_.keys_before];
     filling_.again_before = place[filling_.again_before];
@@ -620,7 +653,7 @@ void TotalsState::compact() {
     }
     calendar_.clear();
     for (std::uint32_t key = 0; key < kept; ++key) {
-        calendar_.file(end_of(keys_.key(key)), key);
+        calendar_.file(closes_at(key), key);
     }
 }
 
@@ -691,6 +724,10 @@ void TotalsState::seal_key(std::size_t touched, const Headers& headers, OutputBa
     }
     KSTREAM_CHECK(decode_state_key(state_key, job_.key_shape(), group_),
                   "state keys were checked when they came in");
+    if ((marks_[index] & kAbsorbed) != 0) {
+        seal_absorbed(index, is_old, headers, out);
+        return;
+    }
     const bool shows = !panes_ && (!final_only_ || closes);
     result_.clear();
     const bool passes = shows && results_->append(result_, group_, slots, texts_, values_of(index));
@@ -838,8 +875,9 @@ void TotalsState::leave_garbage() {
 
 std::size_t TotalsState::committed() {
     sets_.committed(in_flight_.sets);
-    const std::size_t closed = panes_ ? in_flight_.panes.closed.size() : in_flight_.closing.size();
+    std::size_t closed = panes_ ? in_flight_.panes.closed.size() : 0;
     for (const std::uint32_t key : in_flight_.closing) {
+        closed += !panes_ && (marks_[key] & kAbsorbed) == 0 ? 1U : 0U;
         marks_[key] = kGone;
         if (panes_) {
             panes_->remove(key);
@@ -854,6 +892,8 @@ std::size_t TotalsState::committed() {
 void TotalsState::undo(Layer& layer) {
     if (panes_) {
         panes_->undo(layer.panes, layer.keys_before);
+    } else if (sessions_) {
+        take_out_sessions(layer);
     } else if (!planted(PlantedBug::closing_not_undone)) {
         for (const std::uint32_t key : layer.closing) {
             calendar_.file(end_of(keys_.key(key)), key);
@@ -867,6 +907,9 @@ void TotalsState::undo(Layer& layer) {
         if (has_having_ && !planted(PlantedBug::having_flag_not_undone)) {
             published_[key] = layer.published_before[i];
         }
+    }
+    if (sessions_) {
+        put_back_sessions(layer);
     }
     keys_.truncate(layer.keys_before);
     slots_.resize(layer.keys_before * width());
@@ -939,11 +982,11 @@ std::vector<std::span<const Slot>> TotalsState::committed_slots(
 }
 
 std::size_t TotalsState::memory_bytes() const {
-    return (panes_ ? panes_->memory_bytes() : 0) + keys_.memory_bytes() + calendar_.memory_bytes() +
-           slots_.capacity() * sizeof(Slot) + marks_.capacity() + published_.capacity() +
-           texts_.memory_bytes() + sets_.memory_bytes() + filling_.sets.memory_bytes() +
-           in_flight_.sets.memory_bytes() + filling_.published_before.capacity() +
-           in_flight_.published_before.capacity() +
+    return (panes_ ? panes_->memory_bytes() : 0) + (sessions_ ? sessions_->memory_bytes() : 0) +
+           keys_.memory_bytes() + calendar_.memory_bytes() + slots_.capacity() * sizeof(Slot) +
+           marks_.capacity() + published_.capacity() + texts_.memory_bytes() +
+           sets_.memory_bytes() + filling_.sets.memory_bytes() + in_flight_.sets.memory_bytes() +
+           filling_.published_before.capacity() + in_flight_.published_before.capacity() +
            (filling_.before.capacity() + in_flight_.before.capacity()) * sizeof(Slot) +
            (filling_.touched.capacity() + in_flight_.touched.capacity()) * sizeof(std::uint32_t);
 }

@@ -40,7 +40,7 @@ class Sql:
 
 @dataclass
 class EventTime:
-    """FROM tumble(t, ...), hop or events: `arguments` are all behind the time."""
+    """FROM tumble(t, ...), hop, session or events: `arguments` are all behind the time."""
 
     function: str
     time: Sql
@@ -131,8 +131,8 @@ class Generator:
 
     def statement(self) -> Statement:
         r = self.r
-        function = r.choices(["", "tumble", "hop", "events"], [12, 6, 3, 1])[0]
-        self.windows = function in ("tumble", "hop")
+        function = r.choices(["", "tumble", "hop", "session", "events"], [12, 6, 3, 3, 1])[0]
+        self.windows = function in ("tumble", "hop", "session")
         groups: list[Sql] = []
         for _ in range(r.choice([0, 1, 1, 1, 2, 2, 3])):
             group = self.group()
@@ -173,6 +173,8 @@ class Generator:
         if self.windows:
             if function == "hop":
                 arguments = self.hop()
+            elif function == "session":
+                arguments = self.gap()
             else:
                 arguments = self.calendar() if r.random() < 0.5 else self.length()
             grace = r.choice([0, 0, 1, self.unit, 3 * self.unit, 10 * self.unit])
@@ -206,6 +208,10 @@ class Generator:
                            "2001-02-03T04:05:06.789Z", "2026-11-29T21:13:00-03:00",
                            "9999-12-31T23:59:59.999Z"])  # fmt: skip
         return [f"origin => TIMESTAMPTZ '{origin}'"] if r.random() < 0.6 else []
+
+    def gap(self) -> list[str]:
+        return [self.interval(max(self.unit * self.r.choice([1, 1, 2, 3])
+                                  + self.r.choice([0, 0, 0, 1, -1]), 1))]  # fmt: skip
 
     def calendar(self) -> list[str]:
         unit = self.r.choice(["day", "day", "day", "week", "month", "quarter", "year"])

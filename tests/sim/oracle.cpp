@@ -35,13 +35,27 @@ bool has_sets(const Job& job) {
 // Of the statement's sums, and of its sources' in the same words.
 constexpr Int128 kUnitsOfCent = 10'000'000;
 
-// Whole seconds, as all ends of the simulator's windows are.
 std::string utc(std::int64_t milliseconds) {
     const std::time_t seconds = milliseconds / 1000;
     std::tm parts{};
     gmtime_r(&seconds, &parts);
     char text[32];
-    return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts)};
+    std::string time{text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts)};
+    if (milliseconds % 1000 != 0) {
+        time += fmt::format(".{:03}", milliseconds % 1000);
+    }
+    return time + 'Z';
+}
+
+std::optional<std::int64_t> read_utc(const std::string& text) {
+    std::tm parts{};
+    const char* const rest = strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
+    if (rest == nullptr) {
+        return std::nullopt;
+    }
+    const std::int64_t time =
+        std::int64_t{timegm(&parts)} * 1000 + (*rest == '.' ? std::atoi(rest + 1) : 0);
+    return utc(time) == text ? std::optional{time} : std::nullopt;
 }
 
 std::string windowed_key(std::string_view seller, std::int64_t start) {
@@ -147,21 +161,25 @@ bool Oracle::read_windowed(const std::string& value, std::string& key, Total& to
         used != static_cast<int>(value.size())) {
         return false;
     }
-    std::tm parts{};
-    if (strptime(until, "%Y-%m-%dT%H:%M:%SZ", &parts) == nullptr) {
+    const auto start = read_utc(from);
+    const auto end = read_utc(until);
+    if (!start || !end) {
         return false;
     }
-    total.until = std::int64_t{timegm(&parts)} * 1000;
+    total.until = *end;
     total.count = number;
-    const std::int64_t start =
-        overlap() ? total.until - swarm_.window_ms : window_of(total.until - 1).start;
-    key = windowed_key(name, start);
-    return utc(total.until) == until && utc(start) == from &&
-           read_amount(amount, true, total.cents) && read_amount(most, true, total.most);
+    key = windowed_key(name, *start);
+    const bool fits = swarm_.sessions ? *end >= *start + swarm_.window_ms
+                      : overlap()     ? *end == *start + swarm_.window_ms
+                                      : *start == window_of(*end - 1).start;
+    return fits && read_amount(amount, true, total.cents) && read_amount(most, true, total.most);
 }
 
 // Days are looked for by where each of them begins.
 Oracle::Window Oracle::window_of(std::int64_t time) const {
+    if (swarm_.sessions) {
+        return {time, time + 1};
+    }
     if (swarm_.days == nullptr) {
         const std::int64_t length = std::gcd(swarm_.window_ms, swarm_.slide_ms);
         const std::int64_t start = time - time % length;
@@ -351,28 +369,63 @@ Oracle::Place Oracle::pane_of(const Input::Fact& fact) const {
             overlap() ? *fact.time - *fact.time % swarm_.slide_ms + swarm_.window_ms : pane.end};
 }
 
+std::vector<Input::Fact> Oracle::in_time(bool before) {
+    std::vector<Input::Fact> facts;
+    for (std::int32_t p = 0; p < cluster_.partitions(TopicRole::source); ++p) {
+        for (const Told& one : told(number(p), before)) {
+            if (one.fact.what == Input::Class::valid && !one.late) {
+                facts.push_back(one.fact);
+            }
+        }
+    }
+    return facts;
+}
+
+// By seller and time, what is further from the one before it than the gap begins a session.
+std::vector<Oracle::Place> Oracle::sessions_of(const std::vector<Input::Fact>& facts) const {
+    std::vector<Place> places(facts.size());
+    std::vector<std::size_t> order(facts.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::ranges::sort(order, {}, [&](std::size_t i) {
+        return std::pair<std::string_view, std::int64_t>{facts[i].seller, *facts[i].time};
+    });
+    for (std::size_t first = 0; first < order.size();) {
+        const Input::Fact& earliest = facts[order[first]];
+        std::size_t last = first;
+        while (last + 1 < order.size() && facts[order[last + 1]].seller == earliest.seller &&
+               *facts[order[last + 1]].time - *facts[order[last]].time <= swarm_.window_ms) {
+            ++last;
+        }
+        const Place session{windowed_key(earliest.seller, *earliest.time),
+                            *facts[order[last]].time + swarm_.window_ms};
+        for (; first <= last; ++first) {
+            places[order[first]] = session;
+        }
+    }
+    return places;
+}
+
 Oracle::Totals Oracle::expected(bool before, bool panes) {
     Totals totals;
     std::map<std::string, std::map<Int128, std::int64_t>> values;
     const std::int64_t now = swarm_.windows ? clock() : -1;
-    for (std::int32_t p = 0; p < cluster_.partitions(TopicRole::source); ++p) {
-        for (const Told& one : told(number(p), before)) {
-            const Input::Fact& fact = one.fact;
-            if (fact.what != Input::Class::valid || one.late) {
-                continue;
-            }
-            if (has_sets(job_)) {
-                ++values[fact.seller][fact.cents / 100 % 10];
-            }
-            for (const Place& place : panes ? std::vector{pane_of(fact)} : places_of(fact)) {
-                Total& total = totals[place.key];
-                total.cents += fact.cents;
-                ++total.count;
-                if (swarm_.windows) {
-                    total.most = total.count == 1 ? fact.cents : std::max(total.most, fact.cents);
-                    total.until = place.until;
-                    total.is_final = total.until + swarm_.grace_ms <= now;
-                }
+    const std::vector<Input::Fact> facts = in_time(before);
+    const std::vector<Place> sessions = swarm_.sessions ? sessions_of(facts) : std::vector<Place>{};
+    for (std::size_t i = 0; i < facts.size(); ++i) {
+        const Input::Fact& fact = facts[i];
+        if (has_sets(job_)) {
+            ++values[fact.seller][fact.cents / 100 % 10];
+        }
+        for (const Place& place : swarm_.sessions ? std::vector{sessions[i]}
+                                  : panes         ? std::vector{pane_of(fact)}
+                                                  : places_of(fact)) {
+            Total& total = totals[place.key];
+            total.cents += fact.cents;
+            ++total.count;
+            if (swarm_.windows) {
+                total.most = total.count == 1 ? fact.cents : std::max(total.most, fact.cents);
+                total.until = place.until;
+                total.is_final = closes_at(total) <= now;
             }
         }
     }
@@ -436,15 +489,23 @@ std::optional<std::string> Oracle::counted_too_much() {
     if (auto wrong = read_results(published, false)) {
         return wrong;
     }
-    const auto should = expected(true);
-    for (const auto& [seller, total] : published) {
+    const auto should = counts_of(expected(true));
+    for (const auto& [seller, count] : counts_of(published)) {
         const auto most = should.find(seller);
-        if (most == should.end() || total.count > most->second.count) {
-            return fmt::format("{} records of {} were counted, more than there ever were",
-                               total.count, seller);
+        if (most == should.end() || count > most->second) {
+            return fmt::format("{} records of {} were counted, more than there ever were", count,
+                               seller);
         }
     }
     return std::nullopt;
+}
+
+std::map<std::string, std::int64_t> Oracle::counts_of(const Totals& totals) const {
+    std::map<std::string, std::int64_t> counts;
+    for (const auto& [key, total] : totals) {
+        counts[swarm_.sessions ? key.substr(0, key.find(',')) : key] += total.count;
+    }
+    return counts;
 }
 
 std::optional<std::string> Oracle::complaint_of(TopicRole made_again) {
@@ -562,8 +623,8 @@ std::optional<std::string> Oracle::check_results() {
         }
     }
     // What the results have of a key is lost with its newest total: a group that stops then keeps
-    // the result that nobody knows of.
-    const bool may_stay = job_.has_having() && totals_are_counted_again();
+    // the result that nobody knows of, and so does a session that became part of another one.
+    const bool may_stay = (job_.has_having() || swarm_.sessions) && totals_are_counted_again();
     if (published.size() != should.size() && !may_stay) {
         return "a total of a key that was never in the source, or that HAVING has stopped";
     }
@@ -832,7 +893,7 @@ std::optional<std::string> Oracle::check_finals() {
             const auto found = watermarks.find(
                 {header_of(entry, "kstream.run.id"), header_of(entry, "kstream.transaction")});
             if (!read_windowed(entry.value, key, total) || found == watermarks.end() ||
-                total.until + swarm_.grace_ms > found->second) {
+                closes_at(total) > found->second) {
                 return fmt::format("a final result before its time: {}", entry.value);
             }
         }
@@ -861,7 +922,8 @@ std::optional<std::string> Oracle::check_open(std::string_view state_key, std::s
     const Total& should = found->second;
     const auto sum = static_cast<Int128>(static_cast<UInt128>(should.cents) *
                                          static_cast<UInt128>(kUnitsOfCent));
-    if (!is(0, sum) || !is(1, should.count) || !is(2, should.most * kUnitsOfCent)) {
+    if (!is(0, sum) || !is(1, should.count) || !is(2, should.most * kUnitsOfCent) ||
+        (swarm_.sessions && !is(3, should.until - swarm_.window_ms))) {
         return fmt::format("the total of the open window {} is another one", key);
     }
     open.erase(found);

@@ -55,6 +55,10 @@ private:
         bool is_final = false;
         friend bool operator==(const Total&, const Total&) = default;
     };
+    // At its end, which is the last time and the gap, a session still takes records.
+    [[nodiscard]] std::int64_t closes_at(const Total& total) const {
+        return total.until + (swarm_.sessions ? 1 : 0) + swarm_.grace_ms;
+    }
     // HAVING of the job that process.cpp makes.
     [[nodiscard]] bool passes(const Total& total) const {
         return !job_.has_having() || (total.count % 4 < 2 && total.cents > 0);
@@ -91,7 +95,8 @@ private:
         std::int64_t end = 0;
     };
     [[nodiscard]] bool overlap() const { return swarm_.slide_ms < swarm_.window_ms; }
-    // Of windows that do not overlap, where they do the panes that they are made of.
+    // Of windows that do not overlap, where they do the panes that they are made of; of sessions
+    // the millisecond, by which a record is late or not.
     [[nodiscard]] Window window_of(std::int64_t time) const;
     // Where a record counts: the key of the result, and when its window ends.
     struct Place {
@@ -101,7 +106,13 @@ private:
     [[nodiscard]] std::vector<Place> places_of(const Input::Fact& fact) const;
     // What it is part of as a whole, as if that were a window, and the end of the last one over it.
     [[nodiscard]] Place pane_of(const Input::Fact& fact) const;
+    // Those that are to be in a total, of all partitions.
+    [[nodiscard]] std::vector<Input::Fact> in_time(bool before);
+    // The session of each of them, in their order: no record alone says which one it is in.
+    [[nodiscard]] std::vector<Place> sessions_of(const std::vector<Input::Fact>& facts) const;
     using Totals = std::map<std::string, Total>;  // by the key of the result
+    // Of sessions, which become one another, the counts of all of one seller.
+    [[nodiscard]] std::map<std::string, std::int64_t> counts_of(const Totals& totals) const;
     // `panes`: of a job with windows by what these are made of.
     [[nodiscard]] Totals expected(bool before, bool panes = false);
     [[nodiscard]] bool totals_are_counted_again();

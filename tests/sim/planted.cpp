@@ -40,6 +40,10 @@ bool is_of_windows(PlantedBug bug) {
         case PlantedBug::step_not_compared:
         case PlantedBug::watermark_not_taken_back:
         case PlantedBug::watermark_forgotten:
+        case PlantedBug::session_tombstone_missing:
+        case PlantedBug::gap_exclusive:
+        case PlantedBug::merge_not_undone:
+        case PlantedBug::session_late_by_end:
         case PlantedBug::late_at_less:
         case PlantedBug::pane_late_in_part:
         case PlantedBug::pane_dies_early:

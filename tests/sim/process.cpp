@@ -121,8 +121,10 @@ std::string windowed_statement(const Swarm& swarm) {
         "FROM {}(financial_transactions, to_timestamp(quando * 0.001), "
         "{}, grace => INTERVAL '{} seconds', emit => '{}', "
         "{}, max_ahead => 'never') GROUP BY id_vendedor, window_start",
-        hops ? "hop" : "tumble", windows, swarm.grace_ms / 1000,
-        swarm.final_only ? "final" : "updates", idle);
+        swarm.sessions ? "session"
+        : hops         ? "hop"
+                       : "tumble",
+        windows, swarm.grace_ms / 1000, swarm.final_only ? "final" : "updates", idle);
 }
 
 // Made once each: there are few, and a parser takes longer than all the rest. Histories run on

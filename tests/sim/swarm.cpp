@@ -110,8 +110,10 @@ Swarm Swarm::of(std::uint64_t seed) {
         // Refused where the program starts: the totals of closed windows are gone.
         swarm.republishes = swarm.republishes && !swarm.final_only;
         swarm.least_gone_keys = dice.chance(70) ? static_cast<std::uint32_t>(between(1, 6)) : 4096;
-        swarm.slide_ms = swarm.window_ms / 5 * kSlides[dice.below(kSlides.size())];
-        if (dice.chance(30)) {
+        swarm.sessions = dice.chance(30);
+        swarm.slide_ms = swarm.sessions ? swarm.window_ms
+                                        : swarm.window_ms / 5 * kSlides[dice.below(kSlides.size())];
+        if (!swarm.sessions && dice.chance(30)) {
             swarm.days = &kDays[dice.below(kDays.size())];
             swarm.window_ms = swarm.slide_ms = kDay;
             swarm.pace = kPaceOfDays;

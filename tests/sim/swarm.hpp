@@ -62,7 +62,8 @@ struct Swarm {
     // The job is a statement with windows of event time, which all of its records have. Neither
     // having nor sets.
     bool windows = false;
-    std::int64_t window_ms = 0;  // of days: what most of them have
+    bool sessions = false;       // the windows are sessions
+    std::int64_t window_ms = 0;  // of days: what most of them have; of sessions the gap
     std::int64_t slide_ms = 0;   // less where they overlap
     const Days* days = nullptr;  // none: of one length
     std::int64_t pace = 1;       // so many times as fast event time goes on

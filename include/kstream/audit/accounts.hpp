@@ -8,6 +8,7 @@
 
 #include "kstream/audit/audited_job.hpp"
 #include "kstream/audit/finding.hpp"
+#include "kstream/audit/group_sessions.hpp"
 #include "kstream/audit/origin.hpp"
 #include "kstream/codec/changelog.hpp"
 #include "kstream/model/group_key.hpp"
@@ -54,7 +55,8 @@ struct Published {
 // which has a result and no total (audit/window_keys.hpp).
 struct Account {
     std::uint32_t state_partition = 0;
-    // Of a job with windows; of a pane the end of the last window over it.
+    // Of a job with windows; of a pane the end of the last window over it, of a session see
+    // Accounts::end_of.
     std::int64_t window_end = 0;
     Row source;  // counted by the audit; not there: no record of the key
     Row total;   // of the changelog at the cut
@@ -142,6 +144,9 @@ public:
     // What a record of the source has for the key of this account.
     void count(Account& account, std::span<const Decimal> inputs);
     void count(Account& account, const Row& row);
+    // The same of a record of a job with sessions, whose time `group` has as its window's start:
+    // for the session that it is part of, whichever others have become part of that.
+    void count_session(GroupKey group, std::string_view partition_key, const Row& row);
 
     // Where records were deleted from the front of a log, what is missing may have been there.
     void begin_changelog(const std::map<PartitionId, Offset>& starts) {
@@ -185,6 +190,11 @@ private:
     using Map = std::unordered_map<std::string, Account, Hash, std::equal_to<>>;
     using Entry = Map::value_type;
 
+    // All sessions of a group are of one class: they become one another.
+    [[nodiscard]] std::string_view part_that_counts(std::string_view state_key) const;
+    [[nodiscard]] bool has(std::string_view state_key) const {
+        return keys_.has(part_that_counts(state_key));
+    }
     [[nodiscard]] std::uint64_t bytes_of(const Entry& entry) const;
     [[nodiscard]] Account* open(std::string_view state_key);
     // The same of a key that the changelog has.
@@ -194,6 +204,8 @@ private:
     [[nodiscard]] const std::string* place_of(std::string_view state_key);
     // Of a job with windows: when the last window of the key ends, none where it has none.
     [[nodiscard]] std::optional<std::int64_t> window_end(std::string_view key);
+    // Of a job with windows: where the key's ends, of a session one millisecond after its gap.
+    [[nodiscard]] std::int64_t end_of(const Account& account) const;
     [[nodiscard]] bool is_window(std::string_view key) const;  // of panes
     [[nodiscard]] bool is_pane(std::string_view key) const;
     [[nodiscard]] bool is_closed(std::string_view state_key, const Account& account) const;
@@ -207,7 +219,11 @@ private:
     void add_elements(Comparison& comparison);
     void judge_sets(std::string_view state_key, const Account& account,
                     std::vector<Finding>& found) const;
-    // Then a result may be taken back, and a total says whether there is one.
+    // Whether the job takes results back, apart from those that its last result takes back.
+    [[nodiscard]] bool takes_back() const {
+        return has_having() || (job_.has_sessions() && job_.publishes_open());
+    }
+    // Then a total says whether there is a result.
     [[nodiscard]] bool has_having() const {
         return job_.statement != nullptr && job_.statement->job().statement.having.has_value();
     }
@@ -275,7 +291,8 @@ private:
     GroupKey group_;
     std::string place_;
     std::pair<std::int64_t, std::optional<std::int64_t>> last_window_;  // start and end
-    std::string stored_key_;  // of a window whose place is asked for
+    std::string stored_key_;                 // of a window whose place is asked for
+    std::optional<GroupSessions> sessions_;  // of a job with any
 };
 
 }  // namespace kstream::audit

@@ -47,7 +47,12 @@ struct AuditedJob {
     [[nodiscard]] bool hops() const {
         return has_windows() && event_time()->window.kind == job::WindowKind::hop;
     }
-    [[nodiscard]] KeyShape key_shape() const { return {spec.group_by.size(), has_windows()}; }
+    [[nodiscard]] bool has_sessions() const {
+        return event_time() != nullptr && event_time()->has_sessions();
+    }
+    [[nodiscard]] KeyShape key_shape() const {
+        return {spec.group_by.size(), has_windows(), has_sessions()};
+    }
     // Of a job with windows: whether one that ends there takes no records any more once event time
     // has come this far.
     [[nodiscard]] bool is_closed(std::int64_t window_end, std::int64_t watermark) const {

@@ -76,6 +76,9 @@ private:
         RecordCounts counts;
         std::vector<Slot> sums;
         std::int64_t watermark = kNoTime;  // at `from`
+        [[nodiscard]] bool takes(Offset record) const {
+            return open && record >= from && record < to;
+        }
     };
     struct Partition {
         std::vector<Part> parts;    // by state partition
@@ -110,6 +113,10 @@ private:
     // Of a job with hopping windows: what a record has for all that its time lies in.
     void count_windows(const StatementAudit::Judgement& judged, GroupKey& group,
                        const RecordView& record, const Partition& in);
+
+    // Of a job with sessions, of which `group` has the record's time.
+    void count_in_session(const GroupKey& group, const Row& row, const RecordView& record,
+                          const Partition& in);
 
     const AuditedJob& job_;
     Accounts& accounts_;

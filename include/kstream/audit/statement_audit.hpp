@@ -62,14 +62,19 @@ public:
     [[nodiscard]] Judgement judge(std::span<const FieldValue> fields, const RecordView& record,
                                   const Header& header) const;
 
-    // Of a job with windows: the one that an instant lies in; of hopping ones the pane.
+    // Of a job with windows: the one that an instant lies in; of hopping ones the pane, of sessions
+    // that millisecond, which may be all of one.
     [[nodiscard]] WindowSpan window_at(std::int64_t time) const;
     // Of hopping windows: all that it lies in.
     [[nodiscard]] std::vector<WindowSpan> windows_over(std::int64_t time) const;
-    // The end of the one that begins there. None where none does: keys come out of a log.
+    // The end of the one that begins there, of sessions of that millisecond. None where none does:
+    // keys come out of a log.
     [[nodiscard]] std::optional<std::int64_t> window_end(std::int64_t start) const;
     // Of hopping windows: the end of the last one over the pane that begins there, or none.
     [[nodiscard]] std::optional<std::int64_t> last_end_over(std::int64_t pane_start) const;
+
+    // Of a job with sessions: the last time of one, from its row.
+    [[nodiscard]] static std::int64_t last_time(const Row& row);
 
     // The value of the key's result, whose row is there; none where HAVING is not true of it. The
     // window of `group`, which it has in a job with windows, is one.
@@ -102,6 +107,9 @@ private:
 
     explicit StatementAudit(std::shared_ptr<const job::StatementJob> job);
 
+    [[nodiscard]] bool has_sessions() const {
+        return job_->statement.event_time && job_->statement.event_time->has_sessions();
+    }
     [[nodiscard]] Result<void> lay_out();
     // By WHERE, keys and inputs.
     [[nodiscard]] Judgement judge_values(std::span<const FieldValue> fields,
@@ -112,7 +120,7 @@ private:
     std::unique_ptr<const Interpreter> interpreter_;
     std::unique_ptr<const Windows> windows_;  // of a job with windows
     std::vector<AggregateKind> kinds_;
-    std::vector<Feed> feeds_;  // by slots
+    std::vector<Feed> feeds_;  // by slots; of sessions not the last one, which is the last time
 };
 
 }  // namespace kstream::audit

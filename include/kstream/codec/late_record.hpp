@@ -21,8 +21,8 @@ struct LateRecord {
     std::string_view source_topic;
     std::int64_t event_time = 0;
     std::int64_t watermark = 0;  // of its partition, before it
-    // Of its window; of hopping windows the pane's, of a session the record's own time and no end.
-    std::int64_t window_start = 0;
+    // Of its window; of hopping windows the pane's. Of sessions none: it has become part of no one.
+    std::optional<std::int64_t> window_start;
     std::optional<std::int64_t> window_end;
     // In milliseconds: with so much more grace it would not have been late (core/lateness.hpp).
     std::int64_t late_by = 0;

@@ -5,6 +5,9 @@
 // Made once, on the main thread, from a checked statement. The order of the accumulators is that of
 // the slots in every stored format, so it is part of what a statement means: it depends on the
 // statement alone and never changes for one that there was before.
+//
+// Of sessions the last accumulator is no aggregate's: max(time), the last time of each. So it is
+// stored, merged, hashed and taken back as all others are; the first time is in the key.
 #pragma once
 
 #include "kstream/job/statement.hpp"

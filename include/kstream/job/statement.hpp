@@ -210,6 +210,7 @@ struct EventTime {
     static constexpr std::int64_t kDefaultMaxAhead = 3'600'000;
 
     [[nodiscard]] bool has_windows() const { return window.kind != WindowKind::none; }
+    [[nodiscard]] bool has_sessions() const { return window.kind == WindowKind::session; }
 };
 
 // Of a hopping window: what all of its windows are made of is at most this many to one of them.

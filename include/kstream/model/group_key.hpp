@@ -26,15 +26,18 @@ struct GroupKey {
     // Of a job with windows: where the group's window begins, in milliseconds since 1970. The first
     // ones begin before that.
     std::optional<std::int64_t> window_start{};
+    // Of a job with sessions: the window begins with its first record, and ends nobody knows when.
+    bool is_session = false;
 };
 
 // What all group keys of a job have in common.
 struct KeyShape {
     std::size_t fields = 0;  // group-by values
     bool windows = false;
+    bool sessions = false;  // which are windows
 
-    KeyShape(std::size_t of_fields, bool with_windows = false)
-        : fields(of_fields), windows(with_windows) {}
+    KeyShape(std::size_t of_fields, bool with_windows = false, bool of_sessions = false)
+        : fields(of_fields), windows(with_windows), sessions(of_sessions) {}
 };
 
 }  // namespace kstream

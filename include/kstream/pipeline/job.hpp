@@ -60,7 +60,12 @@ struct Job {
     [[nodiscard]] bool hops() const {
         return event_time() != nullptr && event_time()->window.kind == job::WindowKind::hop;
     }
-    [[nodiscard]] KeyShape key_shape() const { return {spec.group_by.size(), has_windows()}; }
+    [[nodiscard]] bool has_sessions() const {
+        return event_time() != nullptr && event_time()->has_sessions();
+    }
+    [[nodiscard]] KeyShape key_shape() const {
+        return {spec.group_by.size(), has_windows(), has_sessions()};
+    }
 
     // None where there are no windows. The zone is there: that was seen at the start.
     [[nodiscard]] std::optional<expr::Windows> windows() const {

@@ -6,6 +6,7 @@
 #include "kstream/codec/changelog.hpp"
 #include "kstream/core/end_calendar.hpp"
 #include "kstream/core/key_table.hpp"
+#include "kstream/core/session_index.hpp"
 #include "kstream/error.hpp"
 #include "kstream/expr/window.hpp"
 #include "kstream/model/group_key.hpp"
@@ -189,7 +190,7 @@ private:
         std::uint32_t keys_before = 0;
         std::uint32_t again_before = 0;
         std::size_t texts_before = 0;        // size of texts_
-        std::vector<std::uint32_t> closing;  // keys whose windows this layer closes
+        std::vector<std::uint32_t> closing;  // keys whose windows this layer closes, or absorbs
         std::int64_t clock_before = kNoTime;
         std::uint64_t to_close_before = 0;
         std::vector<Slot> retired_before;
@@ -216,12 +217,16 @@ private:
     }
     [[nodiscard]] bool mostly_garbage() const;
     void leave_garbage();
-    [[nodiscard]] Result<void> check_open(std::string_view state_key);
+    [[nodiscard]] Result<void> check_open(std::string_view state_key, std::span<const Slot> delta);
     [[nodiscard]] bool may_be_window(std::int64_t start);
     void note_advance(const Advance& advance);
     void keep_advance(const SourceRange& range);
     void seal_advances(OutputBatch& out);
     [[nodiscard]] std::int64_t end_of(std::string_view state_key);
+    // Of a key that is here: at this time, and the grace, it closes.
+    [[nodiscard]] std::int64_t closes_at(std::uint32_t key) {
+        return sessions_ ? session_end(slots_of(key)) : end_of(keys_.key(key));
+    }
     void add_to_merged(std::span<const Slot> delta);
     void retire(std::uint32_t key);
     void index_panes();
@@ -236,6 +241,18 @@ private:
     }
     void compact_if_worth_it();
     void compact();
+
+    // Of a job with sessions (totals_sessions.cpp).
+    // Puts the key's group into group_, as decode_state_key() does.
+    [[nodiscard]] bool is_session(std::string_view state_key, std::span<const Slot> slots);
+    [[nodiscard]] std::int64_t session_end(std::span<const Slot> slots) const;
+    [[nodiscard]] KeyTable::Found join_sessions(std::string_view state_key,
+                                                std::span<const Slot> delta);
+    void absorb(std::uint32_t key, std::uint32_t into);
+    void index_session(std::uint32_t key);
+    void take_out_sessions(const Layer& layer);
+    void put_back_sessions(const Layer& layer);
+
     [[nodiscard]] const SourceProgress* find_source(PartitionId partition) const;
     [[nodiscard]] Result<void> check_new(std::string_view state_key);
     [[nodiscard]] KeyTable::Found touch(std::string_view state_key);
@@ -244,6 +261,7 @@ private:
     [[nodiscard]] Headers add_headers(OutputBatch& out) const;
     void seal_key(std::size_t touched, const Headers& headers, OutputBatch& out);
     void seal_total(std::uint32_t key, bool is_old, OutputBatch& out);
+    void seal_absorbed(std::uint32_t key, bool is_old, const Headers& headers, OutputBatch& out);
     void publish(std::optional<std::string_view> value, std::uint32_t headers, OutputBatch& out);
     void begin_layer(Layer& layer) const;
     void undo(Layer& layer);
@@ -267,13 +285,15 @@ private:
     TextStore texts_;             // of slots_ and of what layers have saved of them
     std::size_t texts_kept_ = 0;  // size of texts_ when it was last without garbage
     TotalsSets sets_;
-    // Of each key: whether the filling layer has touched it, whether the step in flight closes its
-    // window, whether that is committed. Bytes, not bits, for they are written for each delta. (A
-    // generation's number stood here, which after 2^32 steps was 0 once more: a new key then
-    // counted as touched, and was neither written nor taken back.)
+    // Of each key: whether the filling layer has touched it, whether an open layer closes its
+    // window, whether that is committed; of one that an open layer takes out, whether that is
+    // because its session has become part of another one. Bytes, not bits, for they are written for
+    // each delta. (A generation's number stood here, which after 2^32 steps was 0 once more: a new
+    // key then counted as touched, and was neither written nor taken back.)
     static constexpr std::uint8_t kTouched = 1;
     static constexpr std::uint8_t kClosing = 2;
     static constexpr std::uint8_t kGone = 4;
+    static constexpr std::uint8_t kAbsorbed = 8;
     std::vector<std::uint8_t> marks_;
 
     // Of a job with windows.
@@ -295,6 +315,9 @@ private:
     std::optional<TotalsPanes> panes_;  // of hopping windows; their keys are not in the calendar
     std::uint64_t results_per_key_ = 1;
     std::vector<Slot> window_;  // that is published
+    // Of a job with sessions, those that are open: not those that a layer closes or absorbs.
+    std::optional<SessionIndex> sessions_;
+    std::vector<SessionIndex::Session> touched_sessions_;  // of the delta that is applied
 
     std::vector<SourceProgress> sources_;  // by partition
     std::vector<Slot> merged_;             // over all keys

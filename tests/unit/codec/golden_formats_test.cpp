@@ -144,6 +144,20 @@ TEST_CASE("golden: state key of a window", "[golden]") {
     CHECK(read.values[0].text == "vendedor_1");
 }
 
+TEST_CASE("golden: state key of a session", "[golden]") {
+    const std::string bytes = golden_bytes("state_key_session.hex");
+    const std::vector<GroupValue> values{{GroupValueType::string, "vendedor_1"},
+                                         {GroupValueType::number, "-12.5"},
+                                         {GroupValueType::boolean, "true"}};
+    std::string key;
+    encode_session_key({.values = values}, 1'700'000'000'123, key);
+    CHECK(hex(key) == hex(bytes));
+    GroupKey read;
+    REQUIRE(decode_state_key(bytes, {3, true, true}, read));
+    CHECK(read.window_start == 1'700'000'000'123);
+    CHECK(read.values[0].text == "vendedor_1");
+}
+
 TEST_CASE("golden: a batch and meta of a job with event time", "[golden]") {
     const StoredForm form{kJob.kinds, true, true};
     {
@@ -507,7 +521,7 @@ TEST_CASE("golden: a late record, its stub, and one of a session", "[golden]") {
                         .source_topic = kJob.spec.source_topic,
                         .event_time = -1,
                         .watermark = 0,
-                        .window_start = -1,
+                        .window_start = std::nullopt,
                         .window_end = std::nullopt,
                         .late_by = 1},
                        100);

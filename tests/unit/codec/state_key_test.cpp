@@ -151,4 +151,29 @@ TEST_CASE("a window is part of the key, and keys of a job with windows always ha
     CHECK_FALSE(decode_state_key(key, {1, true}, read));
 }
 
+TEST_CASE("a session is part of the key as a window is, and is none") {
+    const GroupKey group{.values = {{GroupValueType::string, "a"}}};
+    std::string key;
+    encode_session_key(group, 1'700'000'000'000, key);
+    CHECK(key == std::string{"s\1a\2\x80\0\1\x8b\xcf\xe5\x68\0", 12});
+    CHECK(window_start_of(key) == 1'700'000'000'000);
+    GroupKey read;
+    REQUIRE(decode_state_key(key, {1, true, true}, read));
+    CHECK(read.window_start == 1'700'000'000'000);
+    CHECK(read.is_session);
+    std::string again;
+    encode_state_key(read, again);
+    CHECK(again == key);
+    CHECK_FALSE(decode_state_key(key, {1, true}, read));
+    CHECK_FALSE(read.is_session);
+    std::string window;
+    encode_state_key(group, 1'700'000'000'000, window);
+    CHECK_FALSE(decode_state_key(window, {1, true, true}, read));
+    // What all sessions of a group have in common.
+    std::string later;
+    encode_session_key(group, 1'700'000'000'001, later);
+    CHECK(group_part_of(later) == group_part_of(key));
+    CHECK(key < later);
+}
+
 }  // namespace kstream

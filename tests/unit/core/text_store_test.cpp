@@ -35,6 +35,14 @@ TEST_CASE("the extreme of any texts is the same however they are parted and orde
             for (const std::string& input : inputs) {
                 deltas.merge(kind, parts[random.below(parts.size())], input);
             }
+            // Of one store: nothing is copied.
+            const std::size_t size = deltas.size();
+            Slot own;
+            for (const Slot& part : parts) {
+                deltas.merge(kind, own, part);
+            }
+            REQUIRE(deltas.size() == size);
+            const std::string of_parts{deltas.text(own)};
             TextStore totals;
             Slot total;
             while (!parts.empty()) {
@@ -48,6 +56,7 @@ TEST_CASE("the extreme of any texts is the same however they are parted and orde
             const std::string expected = kind == kMinText ? *std::ranges::min_element(inputs)
                                                           : *std::ranges::max_element(inputs);
             REQUIRE(totals.text(total) == expected);
+            REQUIRE(of_parts == expected);
         }
     }
 }

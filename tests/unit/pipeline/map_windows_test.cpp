@@ -233,6 +233,28 @@ TEST_CASE("a record of hopping windows is late by its pane, for all of them or f
     CHECK(headers["kstream.window.end"] == "1970-01-01T00:00:20Z");
 }
 
+TEST_CASE("of sessions each millisecond is a key, and a record is late by its own") {
+    Bench b{
+        "SELECT k, window_start, count(*) AS n FROM session(t, to_timestamp(ms * 0.001), INTERVAL "
+        "'10 seconds', grace => INTERVAL '5 seconds', max_ahead => 'never') GROUP BY k, "
+        "window_start"};
+    b.add(10'000);
+    b.add(5'000);
+    b.add(4'999);
+    b.add(10'000);
+    const SourceRange range = b.seal();
+    CHECK(range.counts.late == 1);
+    CHECK(b.windows == std::map<std::int64_t, std::int64_t>{{5'000, 1}, {10'000, 2}});
+    // It has become part of no session, so the record names none.
+    REQUIRE(b.late.size() == 1);
+    CHECK(b.late[0].at(3).second == "2");
+    for (const auto& header : b.late[0]) {
+        CHECK_FALSE(header.first.starts_with("kstream.window."));
+    }
+    CHECK(b.late[0].back() ==
+          std::pair<std::string, std::optional<std::string>>{"kstream.late.by.ms", "1"});
+}
+
 TEST_CASE("of a job without windows nothing is late, and its clock moves all the same") {
     Bench b{
         "SELECT k, count(*) AS n FROM events(t, to_timestamp(ms * 0.001), max_ahead => 'never') "

@@ -7,6 +7,7 @@
 #include "kstream/core/murmur2.hpp"
 #include "kstream/core/stable_hash.hpp"
 #include "kstream/core/time_text.hpp"
+#include "support/fakes/model_history.hpp"
 #include "support/fakes/model_member.hpp"
 #include "support/fakes/statement_job.hpp"
 
@@ -15,7 +16,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -28,7 +28,6 @@ namespace {
 
 using testing::kSourcePartitions;
 using testing::kStatePartitions;
-using testing::Member;
 using testing::MemoryLog;
 using testing::ModelWorld;
 using testing::visible;
@@ -301,54 +300,7 @@ testing::RecordingLog run_history(const Shape& shape, std::uint64_t seed, bool f
     job.least_gone_keys = seed % 4 < 3 ? 1 : job.least_gone_keys;
     ModelWorld world{seed};
     Expected expected{shape};
-    auto map = std::make_unique<Member>(world, job, Stage::map);
-    auto totals = std::make_unique<Member>(world, job, Stage::totals);
-    const auto crash = [&world, &job](std::unique_ptr<Member>& member, Stage stage) {
-        member->sink.end_orphan();
-        if (world.random.chance(20)) {
-            member->group.clear();
-        }
-        member = std::make_unique<Member>(world, job, stage);
-    };
-    for (int tick = 0; tick < 600; ++tick) {
-        if (world.random.chance(40)) {
-            expected.add(world);
-        }
-        if (world.random.chance(10)) {
-            world.write_marker();
-        }
-        for (Member* member : {map.get(), totals.get()}) {
-            member->rebalance();
-            if (world.random.chance(3)) {
-                member->fetch_again();
-            }
-            for (std::size_t i = world.random.below(4); i > 0; --i) {
-                member->run_once();
-            }
-        }
-        if (world.random.chance(1)) {
-            crash(map, Stage::map);
-        }
-        if (world.random.chance(1)) {
-            crash(totals, Stage::totals);
-        }
-    }
-    world.calm = true;
-    world.write_marker();
-    const auto done = [&] {
-        return map->at_end() && totals->at_end() && totals->fold->more_to_write().empty();
-    };
-    for (int tick = 0; tick < 5000 && !done(); ++tick) {
-        for (Member* member : {map.get(), totals.get()}) {
-            member->rebalance();
-            member->run_once();
-        }
-    }
-    REQUIRE(done());
-    // What has nothing more to write may still be on its way.
-    for (int tick = 0; tick < 50; ++tick) {
-        totals->run_once();
-    }
+    testing::run_model_history(world, job, [&] { expected.add(world); });
     check_state(world, job, expected);
     check_results(world, expected, final_only);
     closed += static_cast<std::size_t>(std::ranges::count_if(
