@@ -62,8 +62,10 @@ void Accounts::begin(KeyClass keys) {
     round_ = 0;
 }
 
+// Of what a log says may be a key, and may be none.
 std::string_view Accounts::part_that_counts(std::string_view state_key) const {
-    return sessions_ ? group_part_of(state_key) : state_key;
+    constexpr std::size_t kFirstTime = sizeof(std::int64_t);
+    return sessions_ && state_key.size() > kFirstTime ? group_part_of(state_key) : state_key;
 }
 
 std::uint64_t Accounts::bytes_of(const Entry& entry) const {

@@ -876,6 +876,12 @@ TEST_CASE("what is forged of sessions is found", "[audit][window]") {
         CHECK(forged(emit, [&](World& world) {
                   CHECK(without_tombstones_of(world.changelog, "a") == 1);
               }) == Kinds{FindingKind::extra_total, FindingKind::broken_state});
+        // A key that is none, and shorter than any.
+        CHECK(forged(emit, [](World& world) {
+                  Written odd = last_of(world.changelog, "c");
+                  odd.key = "\1z";
+                  world.changelog.insert(world.changelog.end() - 1, odd);
+              }) == Kinds{FindingKind::damaged});
         // A session that ends elsewhere.
         CHECK(forged(emit, [](World& world) {
                   std::string& value = *last_of(world.results, "b").value;

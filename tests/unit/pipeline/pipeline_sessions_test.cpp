@@ -41,10 +41,11 @@ struct Kind {
 
 Job job_of(const Kind& kind) {
     return testing::make_statement_job(
-        std::string{"SELECT k, window_start AS de, window_end AS ate, sum(v) AS s, count(*) AS n, "
-                    "max(v) AS maior, min(nome) AS nome FROM session(t, to_timestamp(tempo * "
-                    "0.001), INTERVAL '4 seconds', grace => INTERVAL '12 seconds', max_ahead => "
-                    "'never', emit => '"} +
+        std::string{
+            "SELECT k, window_start AS de, window_end AS ate, sum(v) AS s, count(*) AS n, "
+            "max(v) AS maior, min(nome::text) AS menor FROM session(t, to_timestamp(tempo * "
+            "0.001), INTERVAL '4 seconds', grace => INTERVAL '12 seconds', max_ahead => "
+            "'never', emit => '"} +
             (kind.final_only ? "final', idle => 'never" : "updates") +
             "') GROUP BY k, window_start" + (kind.having ? " HAVING sum(v) < 700" : ""),
         kStatePartitions, kSourcePartitions);
@@ -159,7 +160,7 @@ std::string result_of(const Group& group, const Session& session) {
     return R"({"k":")" + group.first + R"(","de":")" + utc(session.first) + R"(","ate":")" +
            utc(session.last + kGap) + R"(","s":)" + std::to_string(session.sum) + R"(,"n":)" +
            std::to_string(session.count) + R"(,"maior":)" + std::to_string(session.most) +
-           R"(,"nome":")" + session.name + R"("})";
+           R"(,"menor":")" + session.name + R"("})";
 }
 
 struct Seen {
