@@ -548,7 +548,8 @@ TEST_CASE("what HAVING does not let pass is not published when it closes") {
 
 TEST_CASE("the texts of a window are those of its panes") {
     Bench b{testing::make_statement_job(
-        "SELECT k, window_start, min(x) AS least, max(x) AS s FROM hop(t, to_timestamp(ms * "
+        "SELECT k, window_start, min('' || x) AS least, max('' || x) AS s FROM hop(t, "
+        "to_timestamp(ms * "
         "0.001), INTERVAL '1 minute', INTERVAL '2 minutes', grace => INTERVAL '5 seconds') GROUP "
         "BY k, window_start")};
     const auto add = [&b](std::int64_t window, std::string_view text) {
