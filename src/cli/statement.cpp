@@ -74,9 +74,6 @@ bool keeps_values(const job::Aggregate& aggregate) {
 std::vector<std::string> not_run_yet(const job::Statement& statement) {
     const job::EventTime& event = *statement.event_time;
     std::vector<std::string> missing;
-    if (event.window.kind == job::WindowKind::hop) {
-        missing.emplace_back("FROM hop");
-    }
     if (event.window.kind == job::WindowKind::session) {
         missing.emplace_back("FROM session");
     }

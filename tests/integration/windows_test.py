@@ -21,6 +21,7 @@ DAY = 24 * HOUR
 # A day begins. Not long ago: retention goes by these times.
 BEGIN = int(time.time() * 1000) // DAY * DAY - 3 * DAY
 WINDOW = 15 * MINUTE
+SLIDE = 5 * MINUTE  # of those that overlap: a pane, too
 GRACE = 10 * MINUTE
 PLAIN = ["-X", "compression.type=none"]  # read_committed() takes no others
 
@@ -43,8 +44,10 @@ class Row:
 
 @dataclass
 class Recount:
-    """The rules once more: the clock of each partition, and one fate for each of its records."""
+    """The rules once more: the clock of each partition, and one fate for each of its records. A
+    window begins every `slide`, which divides their size."""
 
+    slide: int = WINDOW
     rows: dict[tuple[str, int], Row] = field(default_factory=dict)
     late: set[tuple[int, int]] = field(default_factory=set)  # partition and offset
     clocks: dict[int, int] = field(default_factory=dict)
@@ -59,13 +62,14 @@ class Recount:
             return
         before = self.clocks.get(partition)
         self.clocks[partition] = max(before or 0, record["t"])
-        start = record["t"] // WINDOW * WINDOW
+        start = record["t"] // self.slide * self.slide
         if record["v"] == 0:
             self.filtered += 1
-        elif before is not None and start + WINDOW + GRACE <= before:
+        elif before is not None and start + self.slide + GRACE <= before:
             self.late.add((partition, offset))
         else:
-            self.rows.setdefault((record["k"], start), Row()).add(record["v"])
+            for begin in range(start, start - WINDOW, -self.slide):
+                self.rows.setdefault((record["k"], begin), Row()).add(record["v"])
 
     def watermark(self) -> int:
         return min(self.clocks.values()) if len(self.clocks) == PARTITIONS else -1
@@ -82,16 +86,19 @@ class Recount:
 
 
 class Windows(IntegrationTest):
+    windows = "tumble"
+
     def topics(self) -> list[str]:
         return [*super().topics(), f"{self.application}-late"]
 
     def query(self, emit: str, results: str) -> str:
+        slide = "INTERVAL '5 minutes', " if self.windows == "hop" else ""
         return (
             f'INSERT INTO "{results}" SELECT k, window_start AS de, window_end AS ate, '
             f"sum(v) AS total, count(*) AS n, max(v) AS maior "
-            f'FROM tumble("{self.source}", to_timestamp(t * 0.001), INTERVAL \'15 minutes\', '
-            f"grace => INTERVAL '10 minutes', emit => '{emit}', idle => 'never') "
-            "WHERE v > 0 GROUP BY k, window_start"
+            f'FROM {self.windows}("{self.source}", to_timestamp(t * 0.001), {slide}'
+            f"INTERVAL '15 minutes', grace => INTERVAL '10 minutes', emit => '{emit}', "
+            "idle => 'never') WHERE v > 0 GROUP BY k, window_start"
         )
 
     def job(self, emit: str = "final") -> list[str]:
@@ -147,7 +154,7 @@ class Windows(IntegrationTest):
 
     def run_a_day_in_pieces(self, emit: str) -> None:
         rng = random.Random(3)
-        recount = Recount()
+        recount = Recount(SLIDE if self.windows == "hop" else WINDOW)
         self.start("create-topics", *self.job(emit), "--partitions", str(PARTITIONS)).expect(0)
         cluster.wait_until_known(self.topics())
         for piece in range(3):
@@ -172,6 +179,14 @@ class Windows(IntegrationTest):
         self.run_a_day_in_pieces("updates")
 
     def test_final_results_in_pieces_against_plain_python(self) -> None:
+        self.run_a_day_in_pieces("final")
+
+    def test_hopping_windows_in_pieces_against_plain_python(self) -> None:
+        self.windows = "hop"
+        self.run_a_day_in_pieces("updates")
+
+    def test_final_hopping_windows_in_pieces_against_plain_python(self) -> None:
+        self.windows = "hop"
         self.run_a_day_in_pieces("final")
 
     def test_no_way_of_running_it_makes_a_difference(self) -> None:

@@ -100,9 +100,6 @@ TEST_CASE("Event time is explained, and refused wherever it would have to run", 
         return "SELECT " + what + " AS n FROM " + source + " GROUP BY window_start";
     };
     for (const auto& [statement, what] : std::vector<std::pair<std::string, std::string>>{
-             {from("hop(t, to_timestamp(h), INTERVAL '1 hour', INTERVAL '2 hours', grace => "
-                   "INTERVAL '1 hour')"),
-              "FROM hop"},
              {from("session(t, to_timestamp(h), INTERVAL '1 hour', grace => INTERVAL '1 hour')"),
               "FROM session"},
              {from("tumble(t, to_timestamp(h), INTERVAL '1 hour', grace => INTERVAL '1 hour', idle "
