@@ -1,5 +1,6 @@
 #include "kstream/pipeline/end_watch.hpp"
 
+#include "kstream/pipeline/identity_check.hpp"
 #include "kstream/planted_bug.hpp"
 
 #include <fmt/format.h>
@@ -27,6 +28,14 @@ std::optional<Offset> applied(const std::optional<Meta>& meta, PartitionId parti
 
 PartitionId number(std::size_t index) {
     return PartitionId{static_cast<std::int32_t>(index)};
+}
+
+bool has_source_ended(const SourceProgress& source) {
+    return source.watermark >= kEndOfTime;
+}
+
+bool any_ended(const std::optional<Meta>& meta) {
+    return meta && std::ranges::any_of(meta->sources, has_source_ended);
 }
 
 }  // namespace
@@ -240,6 +249,10 @@ Result<bool> EndWatch::watch(Duration wait) {
         }
         return false;
     }
+    // A run that finds nothing to do may be over before its loops have come to that.
+    if (!closes_ && std::ranges::any_of(metas_.newest(), any_ended)) {
+        return std::unexpected(has_ended(job_));
+    }
     const auto is_reached = [this](const std::optional<Meta>& meta) { return reached(meta); };
     return planted(PlantedBug::end_in_one_partition)
                ? std::ranges::any_of(metas_.newest(), is_reached)
@@ -253,11 +266,8 @@ bool EndWatch::reached(const std::optional<Meta>& meta) const {
             return false;
         }
     }
-    const auto has_ended = [](const SourceProgress& source) {
-        return source.watermark >= kEndOfTime;
-    };
     return meta && meta->to_close == 0 &&
-           (!ending_ || std::ranges::all_of(meta->sources, has_ended));
+           (!ending_ || std::ranges::all_of(meta->sources, has_source_ended));
 }
 
 }  // namespace kstream

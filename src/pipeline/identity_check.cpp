@@ -49,4 +49,13 @@ Result<std::optional<OffsetMark>> check_offset_identity(const Job& job, const Of
     return stored->mark;
 }
 
+Error has_ended(const Job& job) {
+    return Error::stop(
+        ExitCode::identity,
+        fmt::format("this job has ended with --close, so every record of topic {} would be late",
+                    job.spec.source_topic),
+        "what it has published stands; to go on with the topic choose another --application-id and "
+        "another --output-topic, or run `kstream reset`");
+}
+
 }  // namespace kstream

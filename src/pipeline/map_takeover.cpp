@@ -203,12 +203,7 @@ Result<bool> MapTakeover::settle_known(std::vector<ReadyPartition>& ready) {
 // Where the partition begins is known; it may have to join before it is read.
 Result<void> MapTakeover::settle(ReadyPartition known, std::vector<ReadyPartition>& ready) {
     if (known.mark.watermark >= kEndOfTime && !from_.closes) {
-        return fail(ExitCode::identity,
-                    fmt::format("topic {} partition {}: this job has ended with --close, so every "
-                                "record would be late",
-                                job_.spec.source_topic, known.partition.value),
-                    "what it has published stands; to go on with the topic choose another "
-                    "--application-id and another --output-topic, or run `kstream reset`");
+        return std::unexpected(has_ended(job_));
     }
     if (has_to_join(known.partition, known.mark)) {
         to_join_.emplace(known.partition, known);

@@ -32,4 +32,7 @@ inline constexpr std::string_view kChooseAnother =
 [[nodiscard]] Result<std::optional<OffsetMark>> check_offset_identity(
     const Job& job, const OffsetAnswer& answer, std::string_view group_suffix);
 
+// Of a job that was closed (--close), for whoever finds kEndOfTime and is not to close it.
+[[nodiscard]] Error has_ended(const Job& job);
+
 }  // namespace kstream

@@ -148,6 +148,14 @@ TEST_CASE("with --close time is to end when all is applied, and all have to have
     CHECK_FALSE(done());
     write(1, kEndOfTime, kEndOfTime, 0);
     CHECK(done());
+    // Who is not to close it finds that it is over.
+    EndWatch other{b.job, b.queries, b.reader};
+    Result<bool> over = false;
+    for (int i = 0; i < 40 && over; ++i) {
+        over = other.advance(Duration::zero());
+    }
+    REQUIRE_FALSE(over);
+    CHECK(over.error().exit_code == ExitCode::identity);
 }
 
 TEST_CASE("P11: a source partition that a state partition does not know is not applied") {
