@@ -86,7 +86,7 @@ Result<audit::Report> SimAudit::run(std::uint64_t memory, bool from_base, bool s
     const Job job = make_job(world_.cluster, world_.swarm);
     std::shared_ptr<const audit::StatementAudit> statement;
     if (job.statement != nullptr) {
-        auto made = audit::StatementAudit::make(job.statement, {});
+        auto made = audit::StatementAudit::make(job.statement, job.zones);
         if (!made) {
             return std::unexpected(std::move(made.error()));
         }

@@ -149,7 +149,8 @@ TEST_CASE("with --close time is to end when all is applied, and all have to have
     write(1, kEndOfTime, kEndOfTime, 0);
     CHECK(done());
     // Who is not to close it finds that it is over.
-    EndWatch other{b.job, b.queries, b.reader};
+    testing::FakeReader reader{b.log};
+    EndWatch other{b.job, b.queries, reader};
     Result<bool> over = false;
     for (int i = 0; i < 40 && over; ++i) {
         over = other.advance(Duration::zero());
