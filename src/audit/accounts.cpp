@@ -75,6 +75,16 @@ std::uint64_t Accounts::bytes_of(const Entry& entry) const {
            account.newer.value.capacity();
 }
 
+// Sessions of one group are of one class, however many they are: halved for ever, the classes would
+// come to none.
+bool Accounts::over_memory() const {
+    return bytes_ > max_bytes_ && !accounts_.empty() &&
+           std::ranges::any_of(accounts_, [first = part_that_counts(accounts_.begin()->first),
+                                           this](const Entry& entry) {
+               return part_that_counts(entry.first) != first;
+           });
+}
+
 KeyClass Accounts::halve() {
     const auto [kept, other] = keys_.halves();
     keys_ = kept;

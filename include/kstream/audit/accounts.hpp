@@ -125,7 +125,8 @@ public:
     void begin(KeyClass keys);
     [[nodiscard]] KeyClass keys() const { return keys_; }
 
-    [[nodiscard]] bool over_memory() const { return bytes_ > max_bytes_ && accounts_.size() > 1; }
+    // More than the memory, and it can be halved: what is all of one class cannot.
+    [[nodiscard]] bool over_memory() const;
     // Drops half of the keys; what it returns is the class that has to have its own pass.
     [[nodiscard]] KeyClass halve();
 
