@@ -33,7 +33,7 @@ using testing::ModelWorld;
 using testing::visible;
 
 // Windows of which one begins every `slide`; a record goes into one pane, of which they are made.
-struct Shape {
+struct WindowShape {
     std::string_view from;
     std::int64_t size = 0;
     std::int64_t slide = 0;
@@ -52,20 +52,20 @@ struct Shape {
     }
 };
 
-constexpr Shape kTumble{"tumble(t, to_timestamp(tempo * 0.001), INTERVAL '1 minute'", 60'000,
-                        60'000, 60'000};
-constexpr Shape kHop{
+constexpr WindowShape kTumble{"tumble(t, to_timestamp(tempo * 0.001), INTERVAL '1 minute'", 60'000,
+                              60'000, 60'000};
+constexpr WindowShape kHop{
     "hop(t, to_timestamp(tempo * 0.001), INTERVAL '20 seconds', INTERVAL '1 minute'", 60'000,
     20'000, 20'000};
 // The slide does not divide the size: some panes are in two windows, some in one.
-constexpr Shape kUneven{
+constexpr WindowShape kUneven{
     "hop(t, to_timestamp(tempo * 0.001), INTERVAL '40 seconds', INTERVAL '1 minute'", 60'000,
     40'000, 20'000};
 
 constexpr std::int64_t kGrace = 5'000;
 constexpr std::int64_t kUnit = 1'000'000'000;  // of the number 1
 
-Job windowed_job(const Shape& shape, bool final_only) {
+Job windowed_job(const WindowShape& shape, bool final_only) {
     return testing::make_statement_job(
         std::string{"SELECT k, window_start AS de, window_end AS ate, sum(v) AS s, count(*) AS n, "
                     "max(v) AS maior FROM "} +
@@ -91,7 +91,7 @@ using Group = std::pair<std::string, std::int64_t>;  // key, start of the window
 
 // The input, and what the log says of it.
 struct Expected {
-    explicit Expected(const Shape& of) : shape(of) {}
+    explicit Expected(const WindowShape& of) : shape(of) {}
 
     void add(ModelWorld& world) {
         const auto p = static_cast<std::int32_t>(world.random.below(kSourcePartitions));
@@ -109,7 +109,7 @@ struct Expected {
         std::optional<std::string> text =
             R"({"k":")" + key + R"(","v":)" + std::to_string(value) + stamp;
         const std::int64_t before = watermark;
-        const std::int64_t start = Shape::begin(time, shape.pane);
+        const std::int64_t start = WindowShape::begin(time, shape.pane);
         if (world.random.chance(4)) {
             ++count.tombstones;
             text.reset();
@@ -155,7 +155,7 @@ struct Expected {
     }
     // A pane stays for as long as one of its windows is open.
     [[nodiscard]] bool has_gone(const Group& pane) const {
-        return is_closed({pane.first, Shape::begin(pane.second, shape.slide)});
+        return is_closed({pane.first, WindowShape::begin(pane.second, shape.slide)});
     }
     // The window of a state partition that was closed last.
     [[nodiscard]] ClosingCursor closed_last(std::int32_t q) const {
@@ -173,7 +173,7 @@ struct Expected {
         return last;
     }
 
-    const Shape& shape;
+    const WindowShape& shape;
 
     std::int64_t now = 1'700'000'000'000;
     std::map<std::int32_t, std::int64_t> watermarks;  // by source partition
@@ -291,7 +291,7 @@ void check_state(const ModelWorld& world, const Job& job, const Expected& expect
     REQUIRE(open == expected_open);
 }
 
-testing::RecordingLog run_history(const Shape& shape, std::uint64_t seed, bool final_only,
+testing::RecordingLog run_history(const WindowShape& shape, std::uint64_t seed, bool final_only,
                                   std::size_t& closed) {
     Job job = windowed_job(shape, final_only);
     // What is done for many keys, of which there are none here: looked up in groups, and moved
@@ -309,7 +309,7 @@ testing::RecordingLog run_history(const Shape& shape, std::uint64_t seed, bool f
 }
 
 // Whatever happens, and what has to have happened again and again, or it shows nothing.
-void run_histories(const Shape& shape, std::uint64_t histories) {
+void run_histories(const WindowShape& shape, std::uint64_t histories) {
     std::map<std::string, std::size_t> seen{
         {"reason=aborted", 0},  {"outcome=committed", 0},   {"outcome=not committed", 0},
         {"partitions lost", 0}, {"partitions revoked", 0},  {"giving it up", 0},
