@@ -10,9 +10,10 @@
 #include <string>
 #include <string_view>
 
-// BUG(name, the rule that it breaks, what it does). The rules P1 to P12 are those of
-// docs/PROTOCOL.md. `loop` bugs are in pipeline and codec, and there whatever the ports are;
-// `kafka` bugs are in the adapters of src/kafka: what stands in their place has to have them too.
+// BUG(name, the rule that it breaks, what it does). The rules P1 to P12 and E1 to E6
+// are those of docs/PROTOCOL.md. `loop` bugs are in pipeline and codec, and there whatever the
+// ports are; `kafka` bugs are in the adapters of src/kafka: what stands in their place has to have
+// them too.
 #define KSTREAM_PLANTED_BUG_LIST(BUG)                                                              \
     BUG(release_at_revoke, loop, "P1", "revoked partitions are released while a step holds them")  \
     BUG(drop_on_rebalance, loop, "P1", "what fills when a revocation comes is dropped")            \
