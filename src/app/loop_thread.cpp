@@ -243,7 +243,7 @@ void LoopThread::run_loop() {
         if (purge_ && purge_->due()) {
             purge_->advance(loop_->committed_positions());
         }
-        if (idle_) {
+        if (idle_ && idle_->due()) {
             idle_->advance(loop_->committed_positions());
         }
         answer_question();

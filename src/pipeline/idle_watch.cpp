@@ -19,6 +19,9 @@ using std::chrono::seconds;
 
 // Between two looks at the cluster. An advance costs a transaction.
 constexpr Duration kInterval = seconds{1};
+constexpr Duration kAfterFailure = seconds{10};
+// Between two looks at what this loop has read.
+constexpr Duration kLook = milliseconds{100};
 // A loop that has nothing to do looks once a second. Whoever has not looked for longer was held up,
 // and knows nothing about that time.
 constexpr Duration kMaxGap = seconds{3};
@@ -51,6 +54,10 @@ IdleWatch::IdleWatch(const Job& job, MapFold& fold, ClusterQueries& queries, con
       looked_(clock.now()),
       next_(clock.now()) {}
 
+bool IdleWatch::due() const {
+    return stage_ != Stage::wait || clock_.now() - looked_ >= kLook;
+}
+
 void IdleWatch::advance(std::span<const PartitionPosition> committed) {
     const Instant now = clock_.now();
     look(committed, now);
@@ -72,6 +79,7 @@ void IdleWatch::advance(std::span<const PartitionPosition> committed) {
     if (!answer) {
         log_.write(LogLevel::warn, "whether a source partition is idle could not be found out",
                    {{"reason", answer.error().message}});
+        next_ = now + kAfterFailure;
         stage_ = Stage::wait;
     } else if (*answer) {
         take(**answer, now);
@@ -86,8 +94,8 @@ void IdleWatch::look(std::span<const PartitionPosition> committed, Instant now) 
     }
     looked_ = now;
     std::erase_if(watched_, [committed](const auto& entry) {
-        return std::ranges::find(committed, entry.first, &PartitionPosition::partition) ==
-               committed.end();
+        return !std::ranges::binary_search(committed, entry.first, {},
+                                           &PartitionPosition::partition);
     });
     for (const auto& [partition, position] : committed) {
         const std::uint64_t timed = fold_.activity(partition).timed;

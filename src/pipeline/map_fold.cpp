@@ -841,8 +841,11 @@ std::int64_t MapFold::watermark(PartitionId partition) const {
 
 std::optional<SourceMark> MapFold::sealed_mark(PartitionId partition) const {
     const auto index = static_cast<std::size_t>(partition.value);
-    if (job_.event_time() == nullptr || index >= clocks_.size()) {
-        return job_.event_time() == nullptr ? std::nullopt : std::optional{SourceMark{}};
+    if (job_.event_time() == nullptr) {
+        return std::nullopt;
+    }
+    if (index >= clocks_.size()) {
+        return SourceMark{};
     }
     SourceMark mark = clocks_[index].sealed;
     if (mark.idle && planted(PlantedBug::advance_not_in_metadata)) {

@@ -262,7 +262,7 @@ void WorkerLoop::step() {
     if (purge_ && purge_->due()) {
         purge_->advance(loop_->committed_positions());
     }
-    if (idle_) {
+    if (idle_ && idle_->due()) {
         idle_->advance(loop_->committed_positions());
     }
     step_after(pause());

@@ -35,9 +35,12 @@ public:
     // All must outlive this. Precondition: is_asked_for(job).
     IdleWatch(const Job& job, MapFold& fold, ClusterQueries& queries, const Clock& clock, Log& log);
 
+    // Whether advance() has anything to do: ten times a second, and while a question is open.
+    [[nodiscard]] bool due() const;
+
     // One look, between two iterations of the loop; never blocks. `committed`: of the partitions
-    // whose records flow. What cannot be found out is logged and looked for again: time stands
-    // still meanwhile, and nothing else.
+    // whose records flow, ascending. What cannot be found out is logged and looked for again ten
+    // seconds later: time stands still meanwhile, and nothing else.
     void advance(std::span<const PartitionPosition> committed);
 
 private:
