@@ -165,6 +165,10 @@ class WindowsCase(IntegrationTest):
         return ["--application-id", self.application, "--query",
                 self.query(emit, self.results, idle)]  # fmt: skip
 
+    def create(self, job: list[str]) -> None:
+        self.start("create-topics", *job, "--partitions", str(PARTITIONS)).expect(0)
+        cluster.wait_until_known(self.topics())
+
     def made(self, rng: random.Random, count: int, begin: int, recount: Recount,
              partitions: range = range(PARTITIONS)) -> None:  # fmt: skip
         """Writes so many records to each partition: most in order, some up to an hour behind."""
@@ -222,8 +226,7 @@ class WindowsCase(IntegrationTest):
     def run_a_day_in_pieces(self, emit: str) -> None:
         rng = random.Random(3)
         recount = self.recount()
-        self.start("create-topics", *self.job(emit), "--partitions", str(PARTITIONS)).expect(0)
-        cluster.wait_until_known(self.topics())
+        self.create(self.job(emit))
         for piece in range(3):
             self.made(rng, 200, BEGIN + piece * 70 * MINUTE, recount)
             last = self.start("aggregate", *self.job(emit), "--until", "end",
@@ -260,8 +263,7 @@ class Windows(WindowsCase):
     def test_a_job_that_is_closed_is_over(self) -> None:
         rng = random.Random(11)
         recount = self.recount()
-        self.start("create-topics", *self.job(), "--partitions", str(PARTITIONS)).expect(0)
-        cluster.wait_until_known(self.topics())
+        self.create(self.job())
         self.made(rng, 100, BEGIN, recount)
         self.start("aggregate", *self.job(), "--until", "end", "--close", *PLAIN).expect(0, 90)
         advances = self.advances(self.job())
@@ -280,8 +282,7 @@ class Windows(WindowsCase):
         """One finished log: by one process, and by three that are killed again and again."""
         rng = random.Random(5)
         recount = self.recount()
-        self.start("create-topics", *self.job(), "--partitions", str(PARTITIONS)).expect(0)
-        cluster.wait_until_known(self.topics())
+        self.create(self.job())
         self.made(rng, 1_500, BEGIN, recount)
         self.start("aggregate", *self.job(), "--until", "end", *PLAIN).expect(0, 90)
         self.check_published(recount, "final")
@@ -290,8 +291,7 @@ class Windows(WindowsCase):
         first, first_results = self.application, self.results
         self.application, self.results = f"{first}-b", f"{first_results}-b"
         self.addCleanup(lambda: cluster.delete_topics([*self.topics()[1:]]))
-        self.start("create-topics", *self.job(), "--partitions", str(PARTITIONS)).expect(0)
-        cluster.wait_until_known(self.topics())
+        self.create(self.job())
         options = ["aggregate", *self.job(), *membership(2), "--commit-interval", "20ms", *PLAIN]
         workers = [self.start(*options, name="worker") for _ in range(3)]
         for turn in range(6):
@@ -309,8 +309,7 @@ class Windows(WindowsCase):
 
     def test_times_in_another_unit_stop_a_new_job_once(self) -> None:
         """Milliseconds that are taken for seconds, and seconds for milliseconds."""
-        self.start("create-topics", *self.job(), "--partitions", str(PARTITIONS)).expect(0)
-        cluster.wait_until_known(self.topics())
+        self.create(self.job())
         records = [{"t": BEGIN // 1000 + i, "ms": BEGIN + 1000 * i, "k": "a", "v": 1}
                    for i in range(1_500)]  # fmt: skip
         write(self.source, 0, [Wanted(json.dumps(one).encode(), timestamp=one["ms"])
@@ -330,8 +329,7 @@ class Windows(WindowsCase):
 
         self.application, self.results = f"{self.application}-b", f"{self.results}-b"
         self.addCleanup(lambda: cluster.delete_topics([*self.topics()[1:]]))
-        self.start("create-topics", *self.job(), "--partitions", str(PARTITIONS)).expect(0)
-        cluster.wait_until_known(self.topics())
+        self.create(self.job())
         run = ["aggregate", *self.job("updates"), "--until", "end", *PLAIN]
         said = self.start(*run).expect(5, 60).stderr
         self.assertIn("are in January 1970, decades before their Kafka timestamps", said)
@@ -344,8 +342,7 @@ class Windows(WindowsCase):
         """What comes too late for windows that were closed without it is late."""
         rng = random.Random(7)
         recount = self.recount()
-        self.start("create-topics", *self.job(), "--partitions", str(PARTITIONS)).expect(0)
-        cluster.wait_until_known(self.topics())
+        self.create(self.job())
         self.made(rng, 200, BEGIN, recount)
         self.start("aggregate", *self.job(), "--until", "end", *PLAIN).expect(0, 90)
         self.check_published(recount, "final")
@@ -368,8 +365,7 @@ class Windows(WindowsCase):
         rng = random.Random(9)
         recount = self.recount()
         job = self.job(idle="INTERVAL '2 seconds'")
-        self.start("create-topics", *job, "--partitions", str(PARTITIONS)).expect(0)
-        cluster.wait_until_known(self.topics())
+        self.create(job)
         busy = range(PARTITIONS - 1)
         self.made(rng, 200, BEGIN, recount, busy)
         worker = self.start("aggregate", *job, *PLAIN)

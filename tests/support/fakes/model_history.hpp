@@ -12,9 +12,10 @@
 
 namespace kstream::testing {
 
-// `add_record` puts one into the source.
-inline void run_model_history(ModelWorld& world, const Job& job,
-                              const std::function<void()>& add_record) {
+// `add_record` puts one into the source; `after_tick` looks at what is there, before all is calm.
+inline void run_model_history(
+    ModelWorld& world, const Job& job, const std::function<void()>& add_record,
+    const std::function<void(int)>& after_tick = [](int) {}) {
     auto map = std::make_unique<Member>(world, job, Stage::map);
     auto totals = std::make_unique<Member>(world, job, Stage::totals);
     const auto crash = [&world, &job](std::unique_ptr<Member>& member, Stage stage) {
@@ -46,6 +47,7 @@ inline void run_model_history(ModelWorld& world, const Job& job,
         if (world.random.chance(1)) {
             crash(totals, Stage::totals);
         }
+        after_tick(tick);
     }
     world.calm = true;
     world.write_marker();

@@ -8,7 +8,7 @@
 #include "kstream/core/murmur2.hpp"
 #include "kstream/job/parse.hpp"
 #include "support/fakes/audited_statement.hpp"
-#include "support/fakes/model_member.hpp"
+#include "support/fakes/model_history.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
@@ -140,6 +140,19 @@ void forge_meta(World& world, const std::function<void(Meta&)>& change) {
     world.changelog.back().value = value;
 }
 
+// The changelog has a total of `b` that is gone.
+void without_tombstone(World& world) {
+    std::erase_if(world.changelog,
+                  [](const Written& one) { return is_of(one, "b") && !one.value; });
+}
+
+// And none of `g`, which is there: in the last transaction, before its meta record.
+void with_early_tombstone(World& world) {
+    Written gone = last_of(world.changelog, "g");
+    gone.value.reset();
+    world.changelog.insert(world.changelog.end() - 1, gone);
+}
+
 // The batch that so many come after.
 void forge_batch(World& world, std::int64_t from_end,
                  const std::function<void(SourceRange&)>& change) {
@@ -264,16 +277,11 @@ TEST_CASE("what is forged of windows is found, whatever is emitted", "[audit][wi
         CHECK(forged([](World& world) { last_of(world.results, "b").is_final = "yes"; }) ==
               Kinds{FindingKind::foreign});
         // A total of a window that is closed.
-        CHECK(forged([](World& world) {
-                  std::erase_if(world.changelog,
-                                [](const Written& one) { return is_of(one, "b") && !one.value; });
-              }) == Kinds{FindingKind::extra_total, FindingKind::broken_state});
+        CHECK(forged(without_tombstone) ==
+              Kinds{FindingKind::extra_total, FindingKind::broken_state});
         // Of one that is open the total was taken out, before and after meta was written.
-        CHECK(forged([](World& world) {
-                  Written gone = last_of(world.changelog, "g");
-                  gone.value.reset();
-                  world.changelog.insert(world.changelog.end() - 1, gone);
-              }) == Kinds{FindingKind::missing_total, FindingKind::broken_state});
+        CHECK(forged(with_early_tombstone) ==
+              Kinds{FindingKind::missing_total, FindingKind::broken_state});
         CHECK(forged([](World& world) {
                   Written gone = last_of(world.changelog, "g");
                   gone.value.reset();
@@ -580,15 +588,10 @@ TEST_CASE("what is forged of hopping windows is found", "[audit][window]") {
                   value.replace(value.find(R"("n":2)"), 5, R"("n":3)");
               }) == Kinds{FindingKind::wrong_result});
         // A pane that stays behind its last window, and one that has gone before it.
-        CHECK(forged([](World& world) {
-                  std::erase_if(world.changelog,
-                                [](const Written& one) { return is_of(one, "b") && !one.value; });
-              }) == Kinds{FindingKind::extra_total, FindingKind::broken_state});
-        CHECK(forged([](World& world) {
-                  Written gone = last_of(world.changelog, "g");
-                  gone.value.reset();
-                  world.changelog.insert(world.changelog.end() - 1, gone);
-              }) == Kinds{FindingKind::missing_total, FindingKind::broken_state});
+        CHECK(forged(without_tombstone) ==
+              Kinds{FindingKind::extra_total, FindingKind::broken_state});
+        CHECK(forged(with_early_tombstone) ==
+              Kinds{FindingKind::missing_total, FindingKind::broken_state});
         // How far windows are closed, in meta.
         CHECK(forged([](World& world) {
                   forge_meta(world, [](Meta& meta) { meta.cursor = {}; });
@@ -981,43 +984,13 @@ void audit_now(const ModelWorld& world, const Job& job, Seen& seen) {
 
 void run_history(std::uint64_t seed, const Job& job, ModelWorld& world, Seen& seen) {
     std::int64_t now = 1'700'000'000'000;
-    auto map = std::make_unique<Member>(world, job, Stage::map);
-    auto totals = std::make_unique<Member>(world, job, Stage::totals);
-    const auto crash = [&](std::unique_ptr<Member>& member, Stage stage) {
-        member->sink.end_orphan();
-        member = std::make_unique<Member>(world, job, stage);
-    };
-    for (int tick = 0; tick < 400; ++tick) {
-        if (world.random.chance(40)) {
-            add_record(world, now);
-        }
-        if (world.random.chance(10)) {
-            world.write_marker();
-        }
-        for (Member* member : {map.get(), totals.get()}) {
-            member->rebalance();
-            for (std::size_t i = world.random.below(4); i > 0; --i) {
-                member->run_once();
+    testing::run_model_history(
+        world, job, [&] { add_record(world, now); },
+        [&](int tick) {
+            if (tick % 40 == static_cast<int>(seed % 40)) {
+                audit_now(world, job, seen);
             }
-        }
-        if (world.random.chance(1)) {
-            crash(map, Stage::map);
-        }
-        if (world.random.chance(1)) {
-            crash(totals, Stage::totals);
-        }
-        if (tick % 40 == static_cast<int>(seed % 40)) {
-            audit_now(world, job, seen);
-        }
-    }
-    world.calm = true;
-    world.write_marker();
-    for (int tick = 0; tick < 300; ++tick) {
-        for (Member* member : {map.get(), totals.get()}) {
-            member->rebalance();
-            member->run_once();
-        }
-    }
+        });
     audit_now(world, job, seen);
 }
 
