@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-// BUG(name, the rule that it breaks, what it does). The rules P1 to P12 and E1 to E6
+// BUG(name, the rule that it breaks, what it does). The rules P1 to P12 and E1 to E7
 // are those of docs/PROTOCOL.md. `loop` bugs are in pipeline and codec, and there whatever the
 // ports are; `kafka` bugs are in the adapters of src/kafka: what stands in their place has to have
 // them too.
@@ -35,6 +35,9 @@
     BUG(merge_not_undone, loop, "E6", "sessions that an aborted step has touched are not found")   \
     BUG(session_late_by_end, loop, "E2", "of sessions a record is late by the end of a session")   \
     BUG(late_at_less, loop, "E2", "a record is not late at the very end of its grace")             \
+    BUG(duplicate_over_late, loop, "E7", "a late record is not asked whether it is a duplicate")   \
+    BUG(rewind_keeps_ids, loop, "E7", "ids of records of an aborted step stay remembered")         \
+    BUG(horizon_too_late, loop, "E7", "a new owner is told that no id matters any more")           \
     BUG(from_not_checked, loop, "P2", "a batch is applied wherever its ranges begin")              \
     BUG(duplicate_batch_applied, loop, "P2", "the deltas of a batch that came again are applied")  \
     BUG(batch_only_where_deltas, loop, "P2", "a state partition without deltas gets no batch")     \

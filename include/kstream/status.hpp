@@ -77,6 +77,7 @@ struct FoldStatus {
     std::uint64_t records_aggregated = 0;  // map: source records folded; totals: deltas applied
     std::uint64_t filtered = 0;            // of a statement: WHERE is not true of them
     std::uint64_t late = 0;                // of a job with windows
+    std::uint64_t duplicates = 0;          // of a job with unique_by
     std::uint64_t tombstones = 0;
     std::uint64_t skipped = 0;  // bad records under --on-bad-record skip
     std::array<std::uint64_t, kBadReasonCount> bad_records{};

@@ -129,10 +129,11 @@ void LoopThread::make_loop() {
                 environment_.queries.client(environment_.names.map_group, TopicRole::source);
             idle_ = std::make_unique<IdleWatch>(job_, *fold, *idle_queries_, clock, log);
         }
+        takeover_ =
+            std::make_unique<MapTakeover>(job_, start_policy(config), *takeover_queries_, *reader_,
+                                          clock, log, config.takeover_timeout, fold->unique_ids());
         map_ = fold.get();
         fold_ = std::move(fold);
-        takeover_ = std::make_unique<MapTakeover>(job_, start_policy(config), *takeover_queries_,
-                                                  *reader_, clock, log, config.takeover_timeout);
     } else {
         auto fold = std::make_unique<TotalsFold>(
             job_,

@@ -56,6 +56,7 @@ Result<void> RunTally::add(const RecordTally& more) {
     sum_.aggregated += more.aggregated;
     sum_.filtered += more.filtered;
     sum_.late += more.late;
+    sum_.duplicates += more.duplicates;
     sum_.tombstones += more.tombstones;
     for (std::size_t i = 0; i < kBadReasonCount; ++i) {
         sum_.bad[i] += more.bad[i];
@@ -246,6 +247,7 @@ void RunTally::say_last(bool committed, const OutputBatch::Volume& written) cons
                 {"aggregated", number(sum_.aggregated)},
                 {"filtered", number(sum_.filtered)},
                 {"late", number(sum_.late)},
+                {"duplicates", number(sum_.duplicates)},
                 {"tombstones", number(sum_.tombstones)},
                 {"set_aside", number(bad)},
                 {"reasons", reasons(sum_.bad)},

@@ -66,6 +66,8 @@ std::string_view finding_name(FindingKind kind) {
             return "window early";
         case FindingKind::late_wrong:
             return "late wrong";
+        case FindingKind::duplicate_wrong:
+            return "duplicate wrong";
     }
     return "unknown";
 }
@@ -82,6 +84,7 @@ bool rests_on_source(FindingKind kind) {
         case FindingKind::wrong_counts:
         case FindingKind::window_missing:
         case FindingKind::late_wrong:
+        case FindingKind::duplicate_wrong:
             return true;
         case FindingKind::unbalanced:
         case FindingKind::gap:
@@ -157,11 +160,13 @@ void count_in(std::span<const AggregateKind> kinds, std::span<Slot> row,
 }
 
 std::string counts_text(const RecordCounts& counts) {
+    const std::string duplicates =
+        counts.duplicates == 0 ? "" : fmt::format(" + {} duplicates", counts.duplicates);
     return fmt::format(
         "{} read = {} aggregated + {} filtered + {} late + {} dead-lettered + {} skipped + {} "
-        "tombstones",
+        "tombstones{}",
         counts.read, counts.aggregated, counts.filtered, counts.late, counts.dead_lettered,
-        counts.skipped, counts.tombstones);
+        counts.skipped, counts.tombstones, duplicates);
 }
 
 std::string row_text(const AuditedJob& job, std::span<const Slot> slots,
@@ -179,6 +184,11 @@ std::string row_text(const AuditedJob& job, std::span<const Slot> slots,
 
 std::string time_text(std::int64_t ms) {
     return ms == kNoTime ? "none" : instant_text(ms);
+}
+
+std::string horizon_text(const Horizon& horizon) {
+    return fmt::format("ids from offset {} on, where time is {}", horizon.offset.value,
+                       time_text(horizon.seen));
 }
 
 std::string key_text(const AuditedJob& job, std::string_view state_key) {

@@ -117,6 +117,7 @@ bool Ledger::take_ranges(const BatchHeader& header, Offset record_offset) {
             // Said once; the chain goes on from here, so that a second break is seen too.
             chains_[range.partition].to = range.to;
             chains_[range.partition].watermark = range.watermark;
+            chains_[range.partition].horizon = range.horizon;
         }
     }
     return true;
@@ -136,6 +137,7 @@ bool Ledger::take_range(const BatchHeader& header, const SourceRange& range, Off
                                     .counts = range.counts,
                                     .sums = range.slots,
                                     .watermark = range.watermark,
+                                    .horizon = range.horizon,
                                     .from_base = opens,
                                     .may_be_behind = !opens && log_start_ > Offset{0}};
         return true;
@@ -154,7 +156,8 @@ bool Ledger::take_range(const BatchHeader& header, const SourceRange& range, Off
                  .to = range.to,
                  .counts = range.counts,
                  .sums = range.slots,
-                 .watermark = range.watermark};
+                 .watermark = range.watermark,
+                 .horizon = range.horizon};
         return true;
     }
     if (range.from != chain.to) {
@@ -170,6 +173,7 @@ bool Ledger::take_range(const BatchHeader& header, const SourceRange& range, Off
     }
     chain.to = range.to;
     chain.watermark = range.watermark;
+    chain.horizon = range.horizon;
     return true;
 }
 
@@ -205,6 +209,10 @@ void Ledger::close(const Meta& meta, LedgerReport& report) {
                 FindingKind::late_wrong, what,
                 fmt::format("watermark {}, as the ledger says", time_text(chain.watermark)),
                 fmt::format("watermark {} in meta", time_text(source.watermark)));
+        } else if (chain.to == source.applied && chain.horizon != source.horizon) {
+            findings_.add(FindingKind::duplicate_wrong, what,
+                          horizon_text(chain.horizon) + ", as the ledger says",
+                          horizon_text(source.horizon) + " in meta");
         }
         if (!chain.from_base) {
             whole = false;

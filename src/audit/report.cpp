@@ -136,6 +136,7 @@ std::string to_json(const Report& report) {
         .field("aggregated", report.counts.aggregated)
         .field("filtered", report.counts.filtered)
         .field("late", report.counts.late)
+        .field("duplicates", report.counts.duplicates)
         .field("dead_lettered", report.counts.dead_lettered)
         .field("skipped", report.counts.skipped)
         .field("tombstones", report.counts.tombstones)

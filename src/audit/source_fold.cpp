@@ -27,7 +27,8 @@ std::uint64_t bad(const RecordCounts& counts) {
 
 bool same_counts(const RecordCounts& a, const RecordCounts& b) {
     return a.read == b.read && a.aggregated == b.aggregated && a.filtered == b.filtered &&
-           a.late == b.late && bad(a) == bad(b) && a.tombstones == b.tombstones;
+           a.late == b.late && bad(a) == bad(b) && a.tombstones == b.tombstones &&
+           a.duplicates == b.duplicates;
 }
 
 }  // namespace
@@ -63,7 +64,8 @@ void SourceFold::begin_at(const std::vector<std::optional<Meta>>& base) {
                                                     .to = source.applied,
                                                     .counts = source.counts,
                                                     .sums = source.slots,
-                                                    .watermark = source.watermark};
+                                                    .watermark = source.watermark,
+                                                    .horizon = source.horizon};
         }
     }
 }
@@ -78,6 +80,7 @@ std::vector<Piece> SourceFold::aim(const std::vector<std::optional<Meta>>& cut) 
             if (!part.open) {
                 part.open = true;
                 part.base = part.from = source.base;
+                part.horizon.offset = source.base;
             }
             part.to = std::max(part.from, source.applied);
         }
@@ -97,19 +100,31 @@ std::vector<Piece> SourceFold::aim(const std::vector<std::optional<Meta>>& cut) 
         if (!in.edges.empty()) {
             in.lowest = in.edges.front();
             in.highest = in.edges.back();
-            pieces.push_back({p, in.lowest, in.highest});
             in.watermark = kNoTime;
             for (const Part& part : in.parts) {
                 if (part.open && part.from == in.lowest) {
                     in.watermark = std::max(in.watermark, part.watermark);
                 }
             }
+            begin_ids(in);
             if (advances_ != nullptr) {
                 in.next_advance = advances_->next_after(p, Offset{in.lowest.value - 1});
             }
+            pieces.push_back({p, in.ids_from, in.highest});
         }
     }
     return pieces;
+}
+
+// Each time anew: those that matter where the first part goes on are read back.
+void SourceFold::begin_ids(Partition& in) const {
+    in.ids_from = in.lowest;
+    for (const Part& part : in.parts) {
+        if (job_.has_unique() && part.open && part.from == in.lowest) {
+            in.ids_from = part.horizon.offset;
+            in.ids = Ids{job_.event_time()->within, part.horizon.seen};
+        }
+    }
 }
 
 // Gives what was read between two edges to each state partition that both are inside of.
@@ -117,11 +132,13 @@ void SourceFold::end_segment(PartitionId p, Partition& in) {
     const Offset begin = in.edges[in.next_edge - 1];
     const Offset end = in.edges[in.next_edge];
     advance(p, in, Offset{end.value - 1});
+    const Horizon horizon = job_.has_unique() ? in.ids.horizon(end) : Horizon{};
     for (Part& part : in.parts) {
         if (part.open && part.from <= begin && end <= part.to) {
             part.counts += in.segment;
             add_row(job_.kinds, part.sums, in.segment_sums);
             part.watermark = in.watermark;
+            part.horizon = horizon;
         }
     }
     in.segment = {};
@@ -156,8 +173,15 @@ void SourceFold::fold(RecordBatch records, const LogReader* headers) {
             of = record.partition;
             in = &partition(of);
         }
-        if (in->edges.empty() || record.record_offset < in->lowest ||
-            record.record_offset >= in->highest) {
+        if (in->edges.empty() || record.record_offset >= in->highest) {
+            continue;
+        }
+        if (record.record_offset < in->lowest) {
+            if (record.record_offset >= in->ids_from && !record.is_tombstone()) {
+                if (const auto judged = judgement(record, headers)) {
+                    (void)is_duplicate(*judged, record, *in);
+                }
+            }
             continue;
         }
         while (record.record_offset >= in->edges[in->next_edge]) {
@@ -190,18 +214,41 @@ void SourceFold::fold_one(const RecordView& record, Partition& in, const LogRead
     }
 }
 
-// By the statement, with the audit's own interpreter.
-void SourceFold::judge_one(const RecordView& record, Partition& in, const LogReader* headers) {
+// By the statement, with the audit's own interpreter; none where the record is no JSON object.
+std::optional<StatementAudit::Judgement> SourceFold::judgement(const RecordView& record,
+                                                               const LogReader* headers) {
     if (fields_->read(record.value())) {
-        ++in.segment.dead_lettered;
-        return;
+        return std::nullopt;
     }
     const auto header = [&](const std::string& name) -> std::optional<std::string_view> {
         return headers == nullptr ? std::nullopt : headers->header(record, name.c_str());
     };
-    const StatementAudit::Judgement judged =
-        job_.statement->judge(fields_->values(), record, header);
-    // Late is what is so by the records before it: by its own time no record would ever be in time.
+    return job_.statement->judge(fields_->values(), record, header);
+}
+
+// Of a record whatever has become of it: its time counts.
+bool SourceFold::is_duplicate(const StatementAudit::Judgement& judged, const RecordView& record,
+                              Partition& in) {
+    if (judged.fate == StatementAudit::Fate::aggregated) {
+        return in.ids.take(judged.id, record.record_offset, *judged.time);
+    }
+    in.ids.pass(judged.time.value_or(kNoTime));
+    return false;
+}
+
+void SourceFold::judge_one(const RecordView& record, Partition& in, const LogReader* headers) {
+    const std::optional<StatementAudit::Judgement> found = judgement(record, headers);
+    if (!found) {
+        ++in.segment.dead_lettered;
+        return;
+    }
+    const StatementAudit::Judgement& judged = *found;
+    if (job_.has_unique() && is_duplicate(judged, record, in)) {
+        in.watermark = std::max(in.watermark, *judged.time);
+        ++in.segment.duplicates;
+        return;
+    }
+    // By its own time no record would ever be in time.
     const std::int64_t watermark = in.watermark;
     in.watermark = std::max(watermark, judged.time.value_or(kNoTime));
     switch (judged.fate) {
@@ -323,6 +370,12 @@ void SourceFold::compare(const std::vector<std::optional<Meta>>& cut, Findings& 
                 findings.add(FindingKind::late_wrong, where(q, source.partition),
                              fmt::format("watermark {}", time_text(part.watermark)),
                              fmt::format("watermark {}", time_text(source.watermark)));
+            } else if (part.counts.duplicates != source.counts.duplicates) {
+                findings.add(FindingKind::duplicate_wrong, where(q, source.partition),
+                             counts_text(part.counts), counts_text(source.counts));
+            } else if (job_.has_unique() && part.horizon != source.horizon) {
+                findings.add(FindingKind::duplicate_wrong, where(q, source.partition),
+                             horizon_text(part.horizon), horizon_text(source.horizon));
             } else if (part.counts.late != source.counts.late) {
                 findings.add(FindingKind::late_wrong, where(q, source.partition),
                              counts_text(part.counts), counts_text(source.counts));
@@ -398,6 +451,7 @@ std::vector<SourceProgress> SourceFold::progress(std::size_t q) const {
                            .applied = part.from,
                            .counts = part.counts,
                            .watermark = part.watermark,
+                           .horizon = part.horizon,
                            .slots = part.sums});
         }
     }

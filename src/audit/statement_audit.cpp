@@ -266,9 +266,7 @@ std::string_view unknown_part(const job::Statement& statement) {
         return one.function == AggregateFunction::count_distinct ||
                one.function == AggregateFunction::percentile_disc;
     });
-    return event.unique_by                   ? "unique_by"
-           : event.has_windows() && has_sets ? "count(DISTINCT) and percentile_disc of windows"
-                                             : "";
+    return event.has_windows() && has_sets ? "count(DISTINCT) and percentile_disc of windows" : "";
 }
 
 }  // namespace
@@ -504,6 +502,19 @@ Judgement StatementAudit::judge_values(std::span<const FieldValue> fields, const
         } else if (input.value.kind == Kind::text && input.value.text.size() > kMaxTextBytes) {
             return bad(*job_, BadReason::text_size, *of.input);
         }
+    }
+    if (statement.event_time && statement.event_time->unique_by) {
+        const Expression& unique_by = *statement.event_time->unique_by;
+        const Value id = interpreter_->evaluate(unique_by, leaves);
+        if (is_bad(id)) {
+            return bad(*job_, id);
+        }
+        if (id.kind == Kind::null) {
+            return bad(*job_, BadReason::unique_null, unique_by);
+        }
+        judged.id = id.kind == Kind::number ? "n" + id.number.top.text()
+                    : id.kind == Kind::text ? "s" + id.text
+                                            : std::string{id.truth ? "bt" : "bf"};
     }
     judged.row = Row{kinds_};
     judged.row.there = true;

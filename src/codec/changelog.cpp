@@ -56,6 +56,7 @@ bool read_sources(ByteReader& reader, std::uint8_t format, const StoredForm& for
         source.applied = Offset{static_cast<std::int64_t>(reader.varint())};
         source.counts = read_counts(reader, form);
         source.watermark = read_time(reader);
+        source.horizon = form.unique ? read_horizon(reader) : Horizon{};
         if (!read_slots(reader, format, form.kinds, source.slots)) {
             return false;
         }
@@ -73,7 +74,8 @@ bool plausible(const std::vector<SourceProgress>& sources, const StoredForm& for
     PartitionId before;
     for (const SourceProgress& source : sources) {
         if (source.partition <= before || source.base.value < 0 || source.applied < source.base ||
-            !source.counts.balanced() || (form.event_time && source.watermark < kNoTime)) {
+            !source.counts.balanced() || (form.event_time && source.watermark < kNoTime) ||
+            (form.unique && !is_plausible(source.horizon, source.applied, source.watermark))) {
             return false;
         }
         before = source.partition;
@@ -242,6 +244,9 @@ void append_meta_value(std::string& out, const StoredForm& form, const Meta& met
         writer.varint(static_cast<std::uint64_t>(source.applied.value));
         write_counts(writer, form, source.counts);
         write_time(writer, source.watermark);
+        if (form.unique) {
+            write_horizon(writer, source.horizon);
+        }
         format = std::max(format, write_slots(writer, form.kinds, source.slots));
     }
     writer.varint(meta.keys);

@@ -34,9 +34,11 @@ bool read_range(ByteReader& reader, std::uint8_t format, const StoredForm& form,
     range.counts = read_counts(reader, form);
     range.watermark_before = form.event_time ? read_time(reader) : kNoTime;
     range.watermark = read_time(reader);
+    range.horizon = form.unique ? read_horizon(reader) : Horizon{};
     range.slots.clear();
     return read_slots(reader, format, form.kinds, range.slots) && range.partition.value >= 0 &&
            range.from.value >= 0 && range.from <= range.to &&
+           (!form.unique || is_plausible(range.horizon, range.to, range.watermark)) &&
            (!form.event_time ||
             (range.watermark_before >= kNoTime && range.watermark_before <= range.watermark)) &&
            range.counts.balanced();
@@ -178,6 +180,23 @@ RecordCounts read_counts(ByteReader& reader, const StoredForm& form) {
     return counts;
 }
 
+void write_horizon(ByteWriter& writer, const Horizon& horizon) {
+    writer.varint(static_cast<std::uint64_t>(horizon.offset.value));
+    write_time(writer, horizon.seen);
+}
+
+Horizon read_horizon(ByteReader& reader) {
+    Horizon horizon;
+    horizon.offset = Offset{static_cast<std::int64_t>(reader.varint())};
+    horizon.seen = read_time(reader);
+    return horizon;
+}
+
+bool is_plausible(const Horizon& horizon, Offset to, std::int64_t watermark) {
+    return horizon.offset.value >= 0 && horizon.offset <= to && horizon.seen >= kNoTime &&
+           horizon.seen <= watermark;
+}
+
 void write_identity(ByteWriter& writer, const Identity& identity) {
     writer.u64(identity.spec_hash);
     writer.u8(identity.scale);
@@ -229,6 +248,9 @@ std::string_view DeltaBatchWriter::finish(const BatchHeader& header) {
             write_time(writer, range.watermark_before);
         }
         write_time(writer, range.watermark);
+        if (form_.unique) {
+            write_horizon(writer, range.horizon);
+        }
         format = std::max(format, write_slots(writer, form_.kinds, range.slots));
     }
     writer.varint(count_);

@@ -14,7 +14,7 @@ namespace {
 constexpr std::string_view kPrefix = "ks1 ";
 constexpr std::string_view kMarkedPrefix = "ks2 ";  // with an OffsetMark
 constexpr std::string_view kAnyPrefix = "ks";
-constexpr std::string_view kNoWatermark = "none";
+constexpr std::string_view kNoTimeText = "none";
 
 // Takes the value of `name=` from the front of `text`, which is a list of name=value with blanks
 // between them in a fixed order.
@@ -59,16 +59,27 @@ bool take_identity(std::string_view& text, Identity& identity) {
            take_topic_id(text, "changelog", identity.changelog_id);
 }
 
+bool take_time(std::string_view& text, std::string_view name, std::int64_t& time) {
+    std::string_view value;
+    std::string_view rest = text;
+    if (take_value(rest, name, value) && value == kNoTimeText) {
+        text = rest;
+        return true;
+    }
+    return take_number(text, name, time) && time >= 0;
+}
+
+bool take_horizon(std::string_view& text, Horizon& horizon) {
+    return take_number(text, "horizon", horizon.offset.value) && horizon.offset.value >= 0 &&
+           take_time(text, "seen", horizon.seen);
+}
+
 bool take_mark(std::string_view& text, OffsetMark& mark) {
     if (!take_number(text, "step", mark.step) || text.empty()) {
         return mark.step > 0;
     }
     SourceMark& source = mark.source.emplace();
-    std::string_view watermark;
-    std::string_view rest = text;
-    if (take_value(rest, "w", watermark) && watermark == kNoWatermark) {
-        text = rest;
-    } else if (!take_number(text, "w", source.watermark) || source.watermark < 0) {
+    if (!take_time(text, "w", source.watermark)) {
         return false;
     }
     unsigned idle = 0;
@@ -76,7 +87,11 @@ bool take_mark(std::string_view& text, OffsetMark& mark) {
         return false;
     }
     source.idle = idle == 1;
-    return mark.step > 0;
+    return mark.step > 0 && (text.empty() || take_horizon(text, source.horizon.emplace()));
+}
+
+std::string time_text(std::int64_t time) {
+    return time == kNoTime ? std::string{kNoTimeText} : fmt::format("{}", time);
 }
 
 // Everything after the prefix.
@@ -110,9 +125,11 @@ std::string offset_metadata_text(const OffsetMetadata& metadata) {
     std::string text = fmt::format("{}{} step={}", kMarkedPrefix, fields_text(metadata.identity),
                                    metadata.mark->step);
     if (const std::optional<SourceMark>& source = metadata.mark->source) {
-        text += source->watermark == kNoTime ? fmt::format(" w={}", kNoWatermark)
-                                             : fmt::format(" w={}", source->watermark);
-        text += source->idle ? " idle=1" : " idle=0";
+        text += fmt::format(" w={} idle={}", time_text(source->watermark), source->idle ? 1 : 0);
+        if (const std::optional<Horizon>& horizon = source->horizon) {
+            text +=
+                fmt::format(" horizon={} seen={}", horizon->offset.value, time_text(horizon->seen));
+        }
     }
     return text;
 }

@@ -45,6 +45,9 @@ AggregationSpec spec_of_accumulators(const Statement& statement, const Plan& pla
         shape.results_per_key =
             static_cast<std::size_t>((window.size + window.slide - 1) / window.slide);
     }
+    if (statement.event_time && statement.event_time->unique_by) {
+        shape.within = statement.event_time->within;
+    }
     for (const Column& column : statement.columns) {
         shape.columns.push_back(column.name);
         shape.mentions += mentions_of_texts(column.value);

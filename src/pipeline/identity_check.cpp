@@ -42,7 +42,8 @@ Result<std::optional<OffsetMark>> check_offset_identity(const Job& job, const Of
     const bool marked = job.event_time() != nullptr;
     const bool of_source = marked && group_suffix == kMapGroupSuffix;
     if (stored->mark.has_value() != marked ||
-        (marked && stored->mark->source.has_value() != of_source)) {
+        (marked && stored->mark->source.has_value() != of_source) ||
+        (of_source && stored->mark->source->horizon.has_value() != job.has_unique())) {
         return fail(ExitCode::identity, fmt::format("{}: '{}'", what, answer.metadata),
                     std::string{kChooseAnother});
     }

@@ -68,6 +68,9 @@ MapFold::MapFold(const Job& job, MapFoldConfig config, Log& log, MapFoldPorts po
     if (windows_) {
         grace_ = job.event_time()->grace;
     }
+    if (job.has_unique()) {
+        unique_ids_.emplace(job);
+    }
 }
 
 MapFold::Filling& MapFold::filling(PartitionId partition) {
@@ -137,6 +140,11 @@ Result<void> MapFold::fold_one(const RecordView& record, Filling& into) {
     if constexpr (kKind == Kind::event_time) {
         watermark = move_clock(record.partition);
         look_at_unit(record, verdict);
+        if (unique_ids_ && is_duplicate(record, verdict, watermark)) {
+            ++into.counts.duplicates;
+            ++counters_.duplicates;
+            return {};
+        }
     }
     if (!verdict.ok) {
         if (kKind != Kind::flags && verdict.filtered) {
@@ -221,7 +229,8 @@ std::int64_t MapFold::move_clock(PartitionId partition) {
     Clock& of = clock(partition);
     const std::int64_t before = of.next.watermark;
     if (const std::optional<std::int64_t> time = reader_->event_time()) {
-        of.next = {.watermark = std::max(before, *time), .idle = false};
+        of.next.watermark = std::max(before, *time);
+        of.next.idle = false;
         ++of.timed;
     }
     return before;
@@ -234,6 +243,27 @@ void MapFold::look_at_unit(const RecordView& record, const RecordVerdict& verdic
         times_.like_seconds += looks_like_seconds(*time, record.timestamp_ms) ? 1U : 0U;
     } else if (verdict.reason == BadReason::time_range) {
         ++times_.out_of_range;
+    }
+}
+
+// Also of a record that is bad or filtered, whose time counts. Late ones are duplicates as others
+// are.
+bool MapFold::is_duplicate(const RecordView& record, const RecordVerdict& verdict,
+                           std::int64_t watermark) {
+    if (planted(PlantedBug::duplicate_over_late) && verdict.ok && windows_ &&
+        windows_->pane(*reader_->event_time()).end + grace_ <= watermark) {
+        return false;
+    }
+    return unique_ids_->is_duplicate(record, *reader_, verdict);
+}
+
+// What is to be committed with the positions that are sealed. Advances are not asked: by them no id
+// is forgotten.
+void MapFold::mark_horizons(const Step& step) {
+    if (unique_ids_) {
+        for (const StepRange& range : step.ranges) {
+            clock(range.partition).next.horizon = unique_ids_->horizon(range.partition, range.to);
+        }
     }
 }
 
@@ -513,6 +543,7 @@ Result<void> MapFold::tell_tally() {
     more.tombstones = counters_.tombstones - reported_.tombstones;
     more.filtered = counters_.filtered - reported_.filtered;
     more.late = counters_.late - reported_.late;
+    more.duplicates = counters_.duplicates - reported_.duplicates;
     for (std::size_t i = 0; i < kBadReasonCount; ++i) {
         more.bad[i] = counters_.bad_records[i] - reported_.bad[i];
     }
@@ -525,6 +556,7 @@ Result<void> MapFold::tell_tally() {
                  .aggregated = counters_.records_aggregated,
                  .filtered = counters_.filtered,
                  .late = counters_.late,
+                 .duplicates = counters_.duplicates,
                  .tombstones = counters_.tombstones,
                  .bad = counters_.bad_records};
     return ports_.tally->add(more);
@@ -562,6 +594,9 @@ BatchHeader MapFold::header(BatchKind kind, const Step& step) const {
             source.watermark_before = clocks_[index].sealed.watermark;
             source.watermark = clocks_[index].next.watermark;
         }
+        if (unique_ids_) {
+            source.horizon = clocks_[index].next.horizon.value();
+        }
         KSTREAM_CHECK(source.counts.balanced(), "every record read is accounted for");
         header.ranges.push_back(std::move(source));
     }
@@ -585,7 +620,8 @@ void MapFold::say_in(const Step& step) {
             continue;
         }
         counters_.idle_advances += said.watermark > of.next.watermark ? 1U : 0U;
-        of.next = {.watermark = std::max(of.next.watermark, said.watermark), .idle = said.idle};
+        of.next.watermark = std::max(of.next.watermark, said.watermark);
+        of.next.idle = said.idle;
     }
 }
 
@@ -593,6 +629,7 @@ void MapFold::say_in(const Step& step) {
 Result<void> MapFold::seal(Step& step) {
     ++step_;
     say_in(step);
+    mark_horizons(step);
     const BatchHeader head = header(BatchKind::step, step);
     flight_oldest_ms_ = head.oldest_timestamp_ms;
     const auto over = [this](ElementOwner owner) {
@@ -619,15 +656,28 @@ Result<void> MapFold::seal(Step& step) {
     if (!planted(PlantedBug::dead_letters_lost)) {
         step.outputs.append_all(set_aside_);
     }
-    for (Clock& one : clocks_) {
-        one.sealed = one.next;
-    }
+    seal_clocks();
     clear_filling();
     return {};
 }
 
+void MapFold::seal_clocks() {
+    for (Clock& one : clocks_) {
+        one.sealed = one.next;
+    }
+    if (unique_ids_) {
+        unique_ids_->seal();
+    }
+}
+
 Result<void> MapFold::seal_open(Step& step) {
     ++step_;
+    for (const StepRange& range : step.ranges) {
+        if (unique_ids_) {
+            Clock& opened = clock(range.partition);
+            opened.next.horizon = opened.sealed.horizon = Horizon{.offset = range.to};
+        }
+    }
     const BatchHeader head = header(BatchKind::open, step);
     flight_oldest_ms_ = -1;
     for (std::uint32_t q = 0; q < job_.identity.state_partitions; ++q) {
@@ -749,6 +799,9 @@ void MapFold::committed(std::int64_t now_wall_ms) {
         one.committed = one.sealed;
         one.said.reset();
     }
+    if (unique_ids_) {
+        unique_ids_->committed();
+    }
     if (flight_oldest_ms_ >= 0) {
         counters_.append_to_commit_seconds.record(
             static_cast<double>(std::max<std::int64_t>(0, now_wall_ms - flight_oldest_ms_)) /
@@ -792,9 +845,12 @@ void MapFold::undo_filling() {
             one.next = one.sealed;
         }
     }
+    if (unique_ids_) {
+        unique_ids_->undo_filling();
+    }
 }
 
-// But for its marks a sealed step is nothing but its records.
+// But for its marks and ids a sealed step is nothing but its records.
 void MapFold::undo_in_flight() {
     for (Clock& one : clocks_) {
         if (!planted(PlantedBug::watermark_not_taken_back)) {
@@ -804,6 +860,9 @@ void MapFold::undo_in_flight() {
             one.to_say = one.said;
         }
         one.said.reset();
+    }
+    if (unique_ids_) {
+        unique_ids_->undo_in_flight();
     }
 }
 
@@ -859,6 +918,9 @@ void MapFold::drop(std::span<const PartitionId> partitions) {
         KSTREAM_CHECK(filling(partition).counts.read == 0 || planted(PlantedBug::release_at_revoke),
                       "no step holds a dropped partition");
         resume(partition, {});
+        if (unique_ids_) {
+            unique_ids_->drop(partition);
+        }
     }
 }
 
@@ -868,7 +930,7 @@ StateStatus MapFold::state() const {
     state.bytes = keys_.memory_bytes() + slots_.capacity() * sizeof(Slot) + texts_.memory_bytes() +
                   elements_.memory_bytes() + sorted_.capacity() * sizeof(OwnedElement) +
                   values_.memory_bytes() + key_to_.capacity() * sizeof(PartitionId) +
-                  set_aside_.memory_bytes();
+                  set_aside_.memory_bytes() + (unique_ids_ ? unique_ids_->memory_bytes() : 0);
     return state;
 }
 

@@ -1,5 +1,6 @@
 #include "kstream/pipeline/map_takeover.hpp"
 
+#include "kstream/check.hpp"
 #include "kstream/codec/changelog.hpp"
 #include "kstream/pipeline/identity_check.hpp"
 #include "kstream/planted_bug.hpp"
@@ -7,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <iterator>
 #include <utility>
 
@@ -26,18 +28,28 @@ constexpr std::string_view kOfAnother = "the map steps in the log belong to anot
 }  // namespace
 
 MapTakeover::MapTakeover(const Job& job, StartPolicy from, ClusterQueries& queries,
-                         LogReader& reader, const Clock& clock, Log& log, Duration patience)
+                         LogReader& reader, const Clock& clock, Log& log, Duration patience,
+                         UniqueIds* ids)
     : StagedTakeover(job,
                      {.input = TopicRole::source,
                       .group = kMapGroupSuffix,
                       .held_back = "the committed offsets",
                       .stages = static_cast<int>(Stage::end)},
                      queries, reader, clock, log, patience),
-      from_(from) {}
+      from_(from) {
+    KSTREAM_CHECK((ids != nullptr) == job.has_unique(), "who looks for duplicates remembers ids");
+    if (ids != nullptr) {
+        horizons_.emplace(job, reader, *ids);
+    }
+}
 
 void MapTakeover::forget(PartitionId partition, bool, int) {
     doubts_.erase(partition);
     to_join_.erase(partition);
+    to_read_.erase(partition);
+    if (horizons_) {
+        horizons_->stop(partition);
+    }
 }
 
 void MapTakeover::forget_round() {
@@ -71,6 +83,9 @@ Result<bool> MapTakeover::run_stage(int stage, std::vector<ReadyPartition>& read
             return take_offsets(Query::Kind::log_end, TopicRole::source, &Asked::input_end);
         case Stage::settle_known:
             return settle_known(ready);
+        case Stage::read_back:
+        case Stage::read_back_chained:
+            return read_back(ready);
         case Stage::changelog_start:
             return take_range(Query::Kind::log_start, TopicRole::changelog, changelog_.from);
         case Stage::changelog_end:
@@ -127,12 +142,32 @@ Result<void> MapTakeover::check_in_log(PartitionId partition, Offset position,
     return {};
 }
 
+// What was read and counted long ago, and is wanted once more.
+Result<void> MapTakeover::check_horizon(PartitionId partition, const Horizon& horizon,
+                                        Offset position, const Asked& asked) const {
+    if (horizon.offset >= position || horizon.offset >= asked.input_start) {
+        return {};
+    }
+    return fail(ExitCode::integrity,
+                fmt::format("topic {} partition {}: records [{}, {}) were deleted, and their ids "
+                            "are needed to find duplicates from offset {} on",
+                            job_.spec.source_topic, partition.value, horizon.offset.value,
+                            asked.input_start.value, position.value),
+                "the topic has to keep records for longer than unique_by looks back (within): "
+                "raise its retention, then run `kstream reset` to start over at what is left");
+}
+
 // Whether the position can be started at. False: it is looked for anew; the caller takes the
 // partition out.
-Result<bool> MapTakeover::believe(PartitionId partition, Offset position, const Asked& asked) {
-    const Result<void> there = check_in_log(partition, position, asked);
+Result<bool> MapTakeover::believe(const ReadyPartition& found, const Asked& asked) {
+    const PartitionId partition = found.partition;
+    Offset position = found.position;
+    Result<void> there = check_in_log(partition, position, asked);
+    if (const std::optional<Horizon>& horizon = found.mark.horizon; there && horizon) {
+        there = check_horizon(partition, *horizon, position, asked);
+        position = there ? position : horizon->offset;
+    }
     if (there) {
-        doubts_.erase(partition);
         return true;
     }
     const Offset bound = position < asked.input_start ? asked.input_start : asked.input_end;
@@ -180,37 +215,87 @@ Result<bool> MapTakeover::settle_known(std::vector<ReadyPartition>& ready) {
             ++entry;
             continue;
         }
-        const Result<bool> there = believe(partition, *asked.committed, asked);
+        const OffsetMark mark = asked.mark.value_or(OffsetMark{});
+        const ReadyPartition found{.partition = partition,
+                                   .position = *asked.committed,
+                                   .step = mark.step,
+                                   .mark = mark.source.value_or(SourceMark{})};
+        const Result<bool> there = believe(found, asked);
         if (!there) {
             return there;
         }
         if (*there) {
-            const OffsetMark mark = asked.mark.value_or(OffsetMark{});
-            if (Result<void> settled = settle({.partition = partition,
-                                               .position = *asked.committed,
-                                               .step = mark.step,
-                                               .mark = mark.source.value_or(SourceMark{})},
-                                              ready);
-                !settled) {
+            if (Result<void> settled = settle(found, ready); !settled) {
                 return std::unexpected(std::move(settled.error()));
             }
         }
-        entry = to_join_.contains(partition) ? std::next(entry) : active_.erase(entry);
+        entry = is_held_back(partition) ? std::next(entry) : active_.erase(entry);
     }
     return true;
 }
 
-// Where the partition begins is known; it may have to join before it is read.
-Result<void> MapTakeover::settle(ReadyPartition known, std::vector<ReadyPartition>& ready) {
-    if (known.mark.watermark >= kEndOfTime && !from_.closes) {
+// One after the other: each can be read from as soon as its own ids are there.
+Result<bool> MapTakeover::read_back(std::vector<ReadyPartition>& ready) {
+    while (!to_read_.empty()) {
+        const ReadyPartition next = to_read_.begin()->second;
+        const std::uint64_t before = horizons_->records();
+        const Result<bool> done = horizons_->advance(next);
+        status_.restored_records += horizons_->records() - before;
+        if (!done && done.error().exit_code == ExitCode::integrity) {
+            // Deleted since the log's start was asked for.
+            const Result<void> again = doubt(next.partition, next.mark.horizon->offset,
+                                             active_.at(next.partition).input_start, done.error());
+            if (!again) {
+                return std::unexpected(again.error());
+            }
+            horizons_->stop(next.partition);
+        } else if (!done && done.error().disposition == Disposition::stop) {
+            return done;
+        } else if (!done || !*done) {
+            return check_patience(done && horizons_->moved());
+        } else {
+            log_.write(LogLevel::info, "ids read back",
+                       {{"partition", std::int64_t{next.partition.value}},
+                        {"from", next.mark.horizon->offset.value},
+                        {"position", next.position.value}});
+            let_in(next, ready);
+        }
+        to_read_.erase(next.partition);
+        if (!is_held_back(next.partition)) {
+            active_.erase(next.partition);
+        }
+        if (to_read_.empty()) {
+            status_.restore_seconds += std::chrono::duration<double>(clock_.now() - began_).count();
+        }
+    }
+    return true;
+}
+
+// Where the partition begins is known; its ids may have to be read back.
+Result<void> MapTakeover::settle(const ReadyPartition& found, std::vector<ReadyPartition>& ready) {
+    if (found.mark.watermark >= kEndOfTime && !from_.closes) {
         return std::unexpected(has_ended(job_));
     }
-    if (has_to_join(known.partition, known.mark)) {
-        to_join_.emplace(known.partition, known);
+    if (horizons_) {
+        to_read_.emplace(found.partition, found);
     } else {
-        ready.push_back(known);
+        let_in(found, ready);
     }
     return {};
+}
+
+// Nothing more has to be found out about the partition; it may have to join before it is read.
+void MapTakeover::let_in(const ReadyPartition& found, std::vector<ReadyPartition>& ready) {
+    doubts_.erase(found.partition);
+    if (has_to_join(found.partition, found.mark)) {
+        to_join_.emplace(found.partition, found);
+    } else {
+        ready.push_back(found);
+    }
+}
+
+bool MapTakeover::is_held_back(PartitionId partition) const {
+    return to_read_.contains(partition) || to_join_.contains(partition);
 }
 
 bool MapTakeover::has_to_join(PartitionId partition, const SourceMark& mark) const {
@@ -310,7 +395,7 @@ Result<void> MapTakeover::note_record(TopicRole topic, const RecordView& record)
             return ours;
         }
         for (const SourceProgress& source : meta->sources) {
-            note_chain_end(source.partition, {source.applied, source.watermark});
+            note_chain_end(source.partition, {source.applied, source.watermark, source.horizon});
         }
         repartition_.from = meta->repartition_position;
         return {};
@@ -324,7 +409,7 @@ Result<void> MapTakeover::note_record(TopicRole topic, const RecordView& record)
         return ours;
     }
     for (const SourceRange& range : batch_.header.ranges) {
-        note_chain_end(range.partition, {range.to, range.watermark});
+        note_chain_end(range.partition, {range.to, range.watermark, range.horizon});
     }
     return {};
 }
@@ -342,7 +427,12 @@ Result<bool> MapTakeover::settle_chained(std::vector<ReadyPartition>& ready) {
             continue;
         }
         const ChainEnd end = chained->second;
-        const Result<bool> there = believe(partition, end.position, asked);
+        const ReadyPartition found{
+            .partition = partition,
+            .position = end.position,
+            .mark = {.watermark = end.watermark,
+                     .horizon = horizons_ ? std::optional{end.horizon} : std::nullopt}};
+        const Result<bool> there = believe(found, asked);
         if (!there) {
             return there;
         }
@@ -352,15 +442,11 @@ Result<bool> MapTakeover::settle_chained(std::vector<ReadyPartition>& ready) {
                 "no committed offset, but the totals know the partition: resuming where its "
                 "chain ends",
                 {{"partition", std::int64_t{partition.value}}, {"position", end.position.value}});
-            if (Result<void> settled = settle({.partition = partition,
-                                               .position = end.position,
-                                               .mark = {.watermark = end.watermark}},
-                                              ready);
-                !settled) {
+            if (Result<void> settled = settle(found, ready); !settled) {
                 return std::unexpected(std::move(settled.error()));
             }
         }
-        entry = to_join_.contains(partition) ? std::next(entry) : active_.erase(entry);
+        entry = is_held_back(partition) ? std::next(entry) : active_.erase(entry);
     }
     return true;
 }

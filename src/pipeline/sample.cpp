@@ -136,6 +136,7 @@ Result<void> Sample::add(const RecordTally& more) {
     counts_.aggregated += more.aggregated;
     counts_.filtered += more.filtered;
     counts_.late += more.late;
+    counts_.duplicates += more.duplicates;
     counts_.tombstones += more.tombstones;
     for (std::size_t i = 0; i < kBadReasonCount; ++i) {
         counts_.bad[i] += more.bad[i];

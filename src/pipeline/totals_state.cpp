@@ -312,6 +312,7 @@ void TotalsState::apply_ranges(const BatchHeader& header) {
             SourceProgress opened;
             opened.partition = range.partition;
             opened.base = opened.applied = range.from;
+            opened.horizon = range.horizon;
             opened.slots.resize(width());
             sources_.insert(at, std::move(opened));
             continue;
@@ -322,6 +323,7 @@ void TotalsState::apply_ranges(const BatchHeader& header) {
         at->applied = range.to;
         at->counts += range.counts;
         at->watermark = range.watermark;
+        at->horizon = range.horizon;
         for (std::size_t i = 0; i < width(); ++i) {
             merge_slot(job_.kinds[i], at->slots[i], range.slots[i]);
         }

@@ -1,6 +1,7 @@
 #include "reader/statement_plan.hpp"
 
 #include "kstream/check.hpp"
+#include "kstream/core/stable_hash.hpp"
 #include "kstream/core/time_text.hpp"
 #include "kstream/job/plan.hpp"
 #include "kstream/model/decimal.hpp"
@@ -158,9 +159,31 @@ std::optional<RecordVerdict> StatementJudge::unique_value() {
     if (value.tag == Tag::missing || value.tag == Tag::error) {
         return bad(value);
     }
-    return value.tag == Tag::null
-               ? std::optional{bad(BadReason::unique_null, *plan_.timing->unique_by)}
-               : std::nullopt;
+    if (value.tag == Tag::null) {
+        return bad(BadReason::unique_null, *plan_.timing->unique_by);
+    }
+    unique_id_ = id_of(value);
+    return std::nullopt;
+}
+
+// Of its type and its shortest text: 1 and 1.0 are one number, "1" is another value.
+UInt128 StatementJudge::id_of(const Value& value) {
+    switch (value.tag) {
+        case Tag::text:
+            unique_text_ = 's';
+            unique_text_ += value.text;
+            break;
+        case Tag::numeric:
+            unique_arena_.reset();
+            unique_text_ = 'n';
+            unique_text_ += expr::to_text(value.number, unique_arena_);
+            break;
+        default:
+            KSTREAM_CHECK(value.tag == Tag::boolean,
+                          "unique_by takes a text, a number or a scalar");
+            unique_text_ = value.truth ? "bt" : "bf";
+    }
+    return stable_hash(unique_text_);
 }
 
 std::optional<RecordVerdict> StatementJudge::key(std::size_t number, GroupValue& out) {

@@ -3,9 +3,11 @@
 #pragma once
 
 #include "kstream/error.hpp"
+#include "kstream/expr/arena.hpp"
 #include "kstream/expr/program.hpp"
 #include "kstream/job/statement.hpp"
 #include "kstream/model/group_key.hpp"
+#include "kstream/model/int128.hpp"
 #include "kstream/reader/record_reader.hpp"
 
 #include <cstdint>
@@ -61,10 +63,13 @@ public:
 
     // Of the last record of a statement with event time; none where its time is bad.
     [[nodiscard]] std::optional<std::int64_t> event_time() const { return event_time_; }
+    // Of the last record that was good, of a statement with unique_by.
+    [[nodiscard]] UInt128 unique_id() const { return unique_id_; }
 
 private:
     [[nodiscard]] std::optional<RecordVerdict> time(std::int64_t kafka_timestamp_ms);
     [[nodiscard]] std::optional<RecordVerdict> unique_value();
+    [[nodiscard]] UInt128 id_of(const expr::Value& value);
     [[nodiscard]] std::optional<RecordVerdict> key(std::size_t number, GroupValue& out);
     [[nodiscard]] std::optional<RecordVerdict> input(const StatementPlan::Input& input,
                                                      StatementInput& out);
@@ -73,6 +78,9 @@ private:
     expr::Evaluator evaluator_;
     std::vector<std::string> key_texts_;  // of values that have another form in a key
     std::optional<std::int64_t> event_time_;
+    UInt128 unique_id_ = 0;
+    expr::Arena unique_arena_;  // these of its value
+    std::string unique_text_;
 };
 
 }  // namespace kstream

@@ -52,6 +52,7 @@ public:
             statement_inputs_);
         if constexpr (kEventTime) {
             event_time_ = judge_.event_time();
+            unique_id_ = judge_.unique_id();
         }
         return verdict;
     }

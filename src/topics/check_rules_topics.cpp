@@ -207,15 +207,28 @@ Findings topic_findings(const TopicUnderTest& topic, cli::OnBadRecord on_bad_rec
 Findings event_time_findings(const std::vector<TopicUnderTest>& topics,
                              const AggregationSpec& spec) {
     const TopicUnderTest* const source = find_role(topics, TopicRole::source);
-    if (!has_windows(spec) || source == nullptr || !source->configs ||
-        !has_policy(*source->configs, "compact")) {
+    const std::optional<std::int64_t> within =
+        spec.statement ? spec.statement->within : std::nullopt;
+    if ((!has_windows(spec) && !within) || source == nullptr || !source->configs) {
         return {};
     }
-    return {Finding::error(
-        ExitCode::differs,
-        fmt::format("{} is compacted: which records are late would depend on those that are gone",
-                    source->info.name),
-        "windows need a source with cleanup.policy=delete")};
+    if (has_policy(*source->configs, "compact")) {
+        return {Finding::error(
+            ExitCode::differs,
+            fmt::format("{} is compacted: which records are {} would depend on those that are gone",
+                        source->info.name, has_windows(spec) ? "late" : "duplicates"),
+            has_windows(spec) ? "windows need a source with cleanup.policy=delete"
+                              : "unique_by needs a source with cleanup.policy=delete")};
+    }
+    const std::int64_t kept = number_of(*source->configs, "retention.ms").value_or(-1);
+    if (within && kept >= 0 && kept < *within) {
+        return {Finding::warn(
+            fmt::format("{} keeps records for {} ms, and duplicates are looked for within {} ms of "
+                        "event time: whoever takes a partition over may find too few records",
+                        source->info.name, kept, *within),
+            "raise its retention.ms, or choose a shorter within: what is missing stops the job")};
+    }
+    return {};
 }
 
 Findings combination_findings(const std::vector<TopicUnderTest>& topics, int workers) {

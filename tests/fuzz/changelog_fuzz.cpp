@@ -97,7 +97,8 @@ KSTREAM_FUZZ_TARGET(changelog) {
         default:
             for (const StoredForm& form :
                  {StoredForm{kKinds}, StoredForm{kKinds, true, false},
-                  StoredForm{kKinds, true, true}, StoredForm{kKinds, true, true, true}}) {
+                  StoredForm{kKinds, true, true}, StoredForm{kKinds, true, true, true},
+                  StoredForm{kKinds, true, true, false, true}}) {
                 meta(rest, form);
                 meta(sealed, form);
             }

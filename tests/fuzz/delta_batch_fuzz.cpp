@@ -72,4 +72,5 @@ KSTREAM_FUZZ_TARGET(delta_batch) {
     check(input, kSums);
     check(input, kElements);
     check(input, {kSums, true, true});
+    check(input, {kSums, true, true, false, true});
 }

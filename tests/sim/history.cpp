@@ -1,7 +1,9 @@
 #include "sim/history.hpp"
 
+#include "kstream/codec/identity.hpp"
 #include "kstream/exit_code.hpp"
 #include "sim/cluster.hpp"
+#include "sim/group.hpp"
 #include "sim/input.hpp"
 #include "sim/oracle.hpp"
 #include "sim/process.hpp"
@@ -89,6 +91,7 @@ private:
     void start_second(Place& place);
     void expire_offsets();
     void look_for_empty_groups(int left);
+    [[nodiscard]] Offset needed_at(const Group::Committed& committed) const;
     void delete_from_source();
     void compact();
     void make_topic_again();
@@ -450,14 +453,21 @@ void History::compact() {
     }
 }
 
-// Retention takes records away, but none that somebody has not read yet.
+// From where on a new owner reads the source who begins at that offset.
+Offset History::needed_at(const Group::Committed& committed) const {
+    const Result<OffsetMetadata> metadata = parse_offset_metadata(committed.metadata);
+    const bool unique = swarm_.within_ms && metadata && metadata->mark;
+    return unique ? metadata->mark->source->horizon->offset : committed.offset;
+}
+
+// Retention takes records away, but none that somebody has yet to read, or to read again.
 void History::delete_from_source() {
     for (const auto& [partition, committed] : cluster_.group(TopicRole::source).committed()) {
         Offset read = committed.offset;
         for (const auto& application : applications_) {
             const auto& offsets = application->world.cluster.group(TopicRole::source).committed();
             const auto found = offsets.find(partition);
-            read = std::min(read, found == offsets.end() ? Offset{0} : found->second.offset);
+            read = std::min(read, found == offsets.end() ? Offset{0} : needed_at(found->second));
         }
         PartitionLog& log = cluster_.log(TopicRole::source, partition);
         const auto kept = static_cast<std::int64_t>(dice_.below(5));

@@ -56,7 +56,8 @@ Input::Input(Cluster& cluster, const Swarm& swarm, const VirtualClock& clock)
       swarm_(swarm),
       clock_(clock),
       dice_(swarm.seed ^ 0x696e),
-      time_dice_(swarm.seed ^ 0x74696d65) {
+      time_dice_(swarm.seed ^ 0x74696d65),
+      id_dice_(swarm.seed ^ 0x6964) {
     if (!swarm.windows) {
         return;
     }
@@ -91,7 +92,8 @@ Input::Drawn Input::draw(PartitionId to) {
     } else if (fact.what == Class::bad) {
         fact.reason = fact.cents % 2 == 0 ? "json" : "duplicate_field";
     }
-    const std::string time = swarm_.windows ? draw_time(fact, to) : "";
+    std::string time = swarm_.windows ? draw_time(fact, to) : "";
+    time += swarm_.within_ms ? draw_id(fact, to) : "";
     std::optional<std::string> text = text_of(fact, time);
     return {std::move(fact), std::move(text)};
 }
@@ -128,6 +130,16 @@ std::string Input::draw_time(Fact& fact, PartitionId to) {
         fact.time = time;
     }
     return fmt::format(R"(,"quando":{})", time);
+}
+
+// Some are written twice at once, as by a producer that has had no answer, and some long after.
+std::string Input::draw_id(Fact& fact, PartitionId to) {
+    std::string& last = last_ids_[to];
+    if (last.empty() || !id_dice_.chance(20)) {
+        last = fmt::format("p{}", id_dice_.below(120));
+    }
+    fact.id = last;
+    return fmt::format(R"(,"pedido":"{}")", fact.id);
 }
 
 bool Input::is_silent(PartitionId partition) const {

@@ -7,6 +7,7 @@
 #include "support/fakes/seeded.hpp"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -39,6 +40,7 @@ public:
         std::string reason;  // of a bad one, as docs/RECORDS.md names it
         // Of a job with windows: in milliseconds since 1970. None where it cannot be read.
         std::optional<std::int64_t> time;
+        std::string id;  // of a job that looks for duplicates
     };
     using Facts = std::vector<std::pair<Offset, Fact>>;  // in the order of the log
     // Of all records that were written, aborted or not.
@@ -58,6 +60,7 @@ private:
     };
     [[nodiscard]] Drawn draw(PartitionId to);
     [[nodiscard]] std::string draw_time(Fact& fact, PartitionId to);
+    [[nodiscard]] std::string draw_id(Fact& fact, PartitionId to);
     [[nodiscard]] bool is_silent(PartitionId partition) const;
     [[nodiscard]] Facts& facts_of(PartitionId partition);
 
@@ -78,6 +81,10 @@ private:
     std::optional<PartitionId> silent_;      // nothing is written to it
     std::uint64_t silent_until_ = 0;         // so many records are written
     std::optional<PartitionId> far_behind_;  // its times are long past
+
+    // The same of a job that looks for duplicates.
+    testing::Seeded id_dice_;
+    std::map<PartitionId, std::string> last_ids_;
 };
 
 }  // namespace kstream::sim

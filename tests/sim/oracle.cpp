@@ -253,10 +253,12 @@ const Oracle::Entries& Oracle::source(PartitionId partition, bool before) {
     return (whole != nullptr ? *whole : cluster_.log(TopicRole::source, partition)).entries();
 }
 
-// A record is late by what stands in front of it in its own partition.
+// A record is late, or a duplicate, by what stands in front of it in its own partition.
 std::vector<Oracle::Told> Oracle::told(PartitionId partition, bool before) {
     std::vector<Told> all;
     std::int64_t newest = -1;
+    std::int64_t seen = -1;                      // the same of the records, without advances
+    std::map<std::string, std::int64_t> copies;  // that, with the last one of each id
     const Entries& entries = source(partition, before);
     const Advances moved = swarm_.windows ? advances(partition) : Advances{};
     auto next = moved.begin();
@@ -269,9 +271,17 @@ std::vector<Oracle::Told> Oracle::told(PartitionId partition, bool before) {
         }
         Told one{offset, fact};
         if (fact.time) {
-            one.late = fact.what == Input::Class::valid &&
-                       window_of(*fact.time).end + swarm_.grace_ms <= newest;
+            const bool valid = fact.what == Input::Class::valid;
+            if (const auto copy = copies.find(fact.id); valid && copy != copies.end()) {
+                one.duplicate = seen - copy->second <= swarm_.within_ms.value();
+            }
+            one.late =
+                valid && !one.duplicate && window_of(*fact.time).end + swarm_.grace_ms <= newest;
+            seen = std::max(seen, *fact.time);
             newest = std::max(newest, *fact.time);
+            if (valid && swarm_.within_ms) {
+                copies[fact.id] = seen;
+            }
         }
         all.push_back(one);
     }
@@ -338,6 +348,29 @@ bool Oracle::may_be_watermark(PartitionId partition, Offset there, std::int64_t 
             found <= watermark(partition, there, true));
 }
 
+// By records alone: no advance makes an id matter less.
+Horizon Oracle::horizon(PartitionId partition, Offset position) {
+    struct Seen {
+        Horizon at;
+        std::int64_t with_it = -1;
+    };
+    std::vector<Seen> records;
+    std::int64_t newest = -1;
+    for (const Told& one : told(partition)) {
+        if (one.at >= position) {
+            break;
+        }
+        const std::int64_t before = newest;
+        newest = std::max(newest, one.fact.time.value_or(-1));
+        if (one.fact.what == Input::Class::valid) {
+            records.push_back({{one.at, before}, newest});
+        }
+    }
+    const auto oldest = std::ranges::find_if(
+        records, [&](const Seen& one) { return newest - one.with_it <= swarm_.within_ms.value(); });
+    return oldest == records.end() ? Horizon{position, newest} : oldest->at;
+}
+
 // Where a partition has had no time, nothing ends.
 std::int64_t Oracle::clock() {
     std::vector<std::int64_t> newest;
@@ -373,7 +406,7 @@ std::vector<Input::Fact> Oracle::in_time(bool before) {
     std::vector<Input::Fact> facts;
     for (std::int32_t p = 0; p < cluster_.partitions(TopicRole::source); ++p) {
         for (const Told& one : told(number(p), before)) {
-            if (one.fact.what == Input::Class::valid && !one.late) {
+            if (one.fact.what == Input::Class::valid && !one.late && !one.duplicate) {
                 facts.push_back(one.fact);
             }
         }
@@ -676,6 +709,11 @@ std::optional<std::string> Oracle::check_watermarks(const SourceRange& range, st
             behind = std::max(behind, one.fact.time.value_or(-1));
         }
     }
+    if (swarm_.within_ms && range.horizon != horizon(range.partition, range.to)) {
+        return fmt::format("the horizon of source partition {} at {} is {}, should be {}",
+                           range.partition.value, range.to.value, range.horizon.offset.value,
+                           horizon(range.partition, range.to).offset.value);
+    }
     const bool fits = range.from == range.to
                           ? may_be_watermark(range.partition, range.to, range.watermark)
                           : range.watermark == behind;
@@ -694,22 +732,29 @@ std::optional<std::string> Oracle::check_meta(PartitionId state) {
     const std::optional<Meta> meta = last_meta(state);
     for (const SourceProgress& source : meta->sources) {
         RecordCounts should;
-        for (const auto& [offset, fact, late] : told(source.partition)) {
+        for (const auto& [offset, fact, late, duplicate] : told(source.partition)) {
             if (offset < source.base) {
                 continue;
             }
             ++should.read;
             should.late += late ? 1 : 0;
-            should.aggregated += fact.what == Input::Class::valid && !late ? 1 : 0;
+            should.duplicates += duplicate ? 1 : 0;
+            should.aggregated += fact.what == Input::Class::valid && !late && !duplicate ? 1 : 0;
             should.dead_lettered += fact.what == Input::Class::bad ? 1 : 0;
             should.tombstones += fact.what == Input::Class::tombstone ? 1 : 0;
         }
         if (source.counts != should) {
             return fmt::format(
-                "state {}: source partition {}: {} read, {} aggregated and {} late, should "
-                "be {}, {} and {}",
+                "state {}: source partition {}: {} read, {} aggregated, {} late and {} duplicates, "
+                "should be {}, {}, {} and {}",
                 state.value, source.partition.value, source.counts.read, source.counts.aggregated,
-                source.counts.late, should.read, should.aggregated, should.late);
+                source.counts.late, source.counts.duplicates, should.read, should.aggregated,
+                should.late, should.duplicates);
+        }
+        if (swarm_.within_ms && source.horizon != horizon(source.partition, source.applied)) {
+            return fmt::format("state {}: the horizon of source partition {} is {}, should be {}",
+                               state.value, source.partition.value, source.horizon.offset.value,
+                               horizon(source.partition, source.applied).offset.value);
         }
         const bool fits = swarm_.windows
                               ? may_be_watermark(source.partition, source.applied, source.watermark)
@@ -1028,6 +1073,11 @@ std::optional<std::string> Oracle::check_marks() {
                     "the committed watermark of source partition {} is {}, should be {}",
                     partition.value, mark.source->watermark,
                     watermark(partition, committed.offset, true));
+            }
+            if (of_source && swarm_.within_ms &&
+                mark.source->horizon != horizon(partition, committed.offset)) {
+                return fmt::format("the committed horizon of source partition {}: {}",
+                                   partition.value, committed.metadata);
             }
             // Whoever goes on without a committed offset begins to count anew.
             const bool whole = !cluster_.group(input).has_forgotten() &&

@@ -77,6 +77,7 @@ private:
         Offset at;
         const Input::Fact& fact;
         bool late = false;
+        bool duplicate = false;
     };
     [[nodiscard]] std::vector<Told> told(PartitionId partition, bool before = false);
     // Source partitions moved on in time where nothing came, as the changelog keeps them.
@@ -89,6 +90,8 @@ private:
     // Whether a watermark there may be that one: of the advances at the very place, which take the
     // place of each other, it may have some and not others.
     [[nodiscard]] bool may_be_watermark(PartitionId partition, Offset there, std::int64_t found);
+    // Of a job that looks for duplicates: where the oldest record stands whose id matters there.
+    [[nodiscard]] Horizon horizon(PartitionId partition, Offset position);
     [[nodiscard]] std::int64_t clock();
     struct Window {
         std::int64_t start = 0;

@@ -54,6 +54,9 @@ bool is_of_windows(PlantedBug bug) {
         case PlantedBug::closing_not_undone:
         case PlantedBug::retired_forgotten:
         case PlantedBug::late_records_lost:
+        case PlantedBug::duplicate_over_late:
+        case PlantedBug::rewind_keeps_ids:
+        case PlantedBug::horizon_too_late:
             return true;
         default:
             return false;

@@ -114,17 +114,21 @@ std::string windowed_statement(const Swarm& swarm) {
         swarm.idle_ms ? fmt::format("idle => INTERVAL '{} seconds'{}", *swarm.idle_ms / 1000,
                                     swarm.quiet_wall ? ", quiet => 'wall'" : "")
                       : "idle => 'never'";
+    const std::string unique =
+        swarm.within_ms ? fmt::format(", unique_by => pedido, within => INTERVAL '{} seconds'",
+                                      *swarm.within_ms / 1000)
+                        : "";
     return fmt::format(
         "SELECT id_vendedor, window_start AS de, window_end AS ate, "
         "sum(valor) AS valor_total_por_vendedor, count(*) AS numero_transacoes, "
         "max(valor) AS maior "
         "FROM {}(financial_transactions, to_timestamp(quando * 0.001), "
         "{}, grace => INTERVAL '{} seconds', emit => '{}', "
-        "{}, max_ahead => 'never') GROUP BY id_vendedor, window_start",
+        "{}, max_ahead => 'never'{}) GROUP BY id_vendedor, window_start",
         swarm.sessions ? "session"
         : hops         ? "hop"
                        : "tumble",
-        windows, swarm.grace_ms / 1000, swarm.final_only ? "final" : "updates", idle);
+        windows, swarm.grace_ms / 1000, swarm.final_only ? "final" : "updates", idle, unique);
 }
 
 // Made once each: there are few, and a parser takes longer than all the rest. Histories run on
@@ -198,9 +202,10 @@ WorkerLoop::WorkerLoop(Surroundings& world, Process& process, Owner owner, Stage
         if (IdleWatch::is_asked_for(job_)) {
             idle_ = std::make_unique<IdleWatch>(job_, *fold, idle_queries_, world.clock, world.log);
         }
+        takeover_ =
+            std::make_unique<MapTakeover>(job_, StartPolicy{}, takeover_queries_, reader_,
+                                          world.clock, world.log, kPatience, fold->unique_ids());
         fold_ = std::move(fold);
-        takeover_ = std::make_unique<MapTakeover>(job_, StartPolicy{}, takeover_queries_, reader_,
-                                                  world.clock, world.log, kPatience);
     } else {
         auto fold =
             std::make_unique<TotalsFold>(job_,

@@ -123,6 +123,9 @@ Swarm Swarm::of(std::uint64_t seed) {
             swarm.idle_ms = kIdles[dice.below(kIdles.size())];
             swarm.quiet_wall = dice.chance(30);
         }
+        if (dice.chance(50)) {
+            swarm.within_ms = kWithins[dice.below(kWithins.size())] * swarm.pace;
+        }
     }
     return swarm;
 }

@@ -22,6 +22,8 @@ inline constexpr std::array<std::int64_t, 3> kSlides{5, 1, 2};
 inline constexpr std::array<std::int64_t, 3> kGraces{0, 2'000, 15'000};
 // After how long without records a source partition is idle; none: never.
 inline constexpr std::array<std::int64_t, 2> kIdles{2'000, 6'000};
+// For how long an id is remembered, of those that look for duplicates.
+inline constexpr std::array<std::int64_t, 3> kWithins{0, 10'000, 60'000};
 
 // The same of windows that are days of a zone: around 4 November 2018, when one sets its clocks
 // forward at midnight and the other back to it. Up to that day inclusive days begin so many hours
@@ -72,7 +74,8 @@ struct Swarm {
     std::optional<std::int64_t> idle_ms;
     bool quiet_wall = false;  // while all are idle, time goes on by the wall
     std::uint64_t max_closed_keys = 50'000;
-    std::uint32_t least_gone_keys = 4096;  // before a state moves the others together
+    std::uint32_t least_gone_keys = 4096;   // before a state moves the others together
+    std::optional<std::int64_t> within_ms;  // of windows: duplicates within it are looked for
 
     // ---- times
     Duration produce_for{0};  // records come over this span

@@ -41,11 +41,15 @@ struct AuditedJob {
     }
     // What its batches, totals and meta are stored as. Valid as long as the job.
     [[nodiscard]] StoredForm form() const {
-        return {kinds, event_time() != nullptr, has_windows(), hops()};
+        return {kinds, event_time() != nullptr, has_windows(), hops(), has_unique()};
     }
     // Its windows overlap: the changelog has totals of panes, the results have windows.
     [[nodiscard]] bool hops() const {
         return has_windows() && event_time()->window.kind == job::WindowKind::hop;
+    }
+    // Whether it looks for duplicates.
+    [[nodiscard]] bool has_unique() const {
+        return event_time() != nullptr && event_time()->unique_by.has_value();
     }
     [[nodiscard]] bool has_sessions() const {
         return event_time() != nullptr && event_time()->has_sessions();
@@ -88,6 +92,8 @@ void count_in(std::span<const AggregateKind> kinds, std::span<Slot> row,
 }
 // A watermark: "none", or an instant.
 [[nodiscard]] std::string time_text(std::int64_t ms);
+// "ids from offset 7 on, where time is 2026-11-30T00:00:00Z".
+[[nodiscard]] std::string horizon_text(const Horizon& horizon);
 // The key as its results record has it; the state key itself, escaped, where it is none of the
 // job's.
 [[nodiscard]] std::string key_text(const AuditedJob& job, std::string_view state_key);

@@ -49,6 +49,7 @@ private:
         RecordCounts counts;
         std::vector<Slot> sums;
         std::int64_t watermark = kNoTime;  // at `to`
+        Horizon horizon;                   // the same
         bool from_base = false;            // its open step was seen
         // What it has begun with may be a step that was written again, of which the first time has
         // been purged: nothing in the log says so. Then the chain is further on.

@@ -6,6 +6,7 @@
 #include "kstream/audit/accounts.hpp"
 #include "kstream/audit/audited_job.hpp"
 #include "kstream/audit/finding.hpp"
+#include "kstream/audit/ids.hpp"
 #include "kstream/audit/window_span.hpp"
 #include "kstream/codec/changelog.hpp"
 #include "kstream/model/event_time.hpp"
@@ -76,6 +77,7 @@ private:
         RecordCounts counts;
         std::vector<Slot> sums;
         std::int64_t watermark = kNoTime;  // at `from`
+        Horizon horizon;                   // the same, of a job with unique_by
         [[nodiscard]] bool takes(Offset record) const {
             return open && record >= from && record < to;
         }
@@ -89,6 +91,9 @@ private:
         // Of a job with event time: the newest time of the records before the one that is read.
         std::int64_t watermark = kNoTime;
         std::optional<Offset> next_advance;  // that it does not hold yet
+        // Of a job with unique_by: what lies between there and `lowest` is read for its ids alone.
+        Offset ids_from;
+        Ids ids;
         RecordCounts segment;
         std::vector<Slot> segment_sums;
     };
@@ -100,6 +105,11 @@ private:
     [[nodiscard]] bool has_watermark(const Part& part, const SourceProgress& source) const;
     void fold_one(const RecordView& record, Partition& in, const LogReader* headers);
     void judge_one(const RecordView& record, Partition& in, const LogReader* headers);
+    void begin_ids(Partition& in) const;
+    [[nodiscard]] std::optional<StatementAudit::Judgement> judgement(const RecordView& record,
+                                                                     const LogReader* headers);
+    [[nodiscard]] static bool is_duplicate(const StatementAudit::Judgement& judged,
+                                           const RecordView& record, Partition& in);
     // The window that a record of that time goes into.
     [[nodiscard]] const WindowSpan& window_of(std::int64_t time);
     // Of a job with windows: whether meta's clock is what its sources' watermarks come to.

@@ -39,7 +39,8 @@ public:
         std::string subject;
         // Of a job with event time, whatever the fate; none of a record whose time is bad.
         std::optional<std::int64_t> time;
-        // Of an aggregated one.
+        // Of an aggregated one, which may be late or a duplicate.
+        std::string id;  // of a job with unique_by: its type's letter and its value
         std::vector<std::pair<GroupValueType, std::string>> key;
         Row row;
 

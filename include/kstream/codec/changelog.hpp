@@ -79,6 +79,7 @@ struct SourceProgress {
     Offset applied;  // position up to which its records are in the totals
     RecordCounts counts;
     std::int64_t watermark = kNoTime;  // at `applied`
+    Horizon horizon;                   // at `applied`, of a job with unique_by
     std::vector<Slot> slots;           // over all keys, as the ranges carried them
     friend bool operator==(const SourceProgress&, const SourceProgress&) = default;
 };

@@ -39,13 +39,18 @@ struct StoredForm {
     bool event_time = false;
     bool windows = false;  // of event time
     bool hop = false;      // windows that overlap
+    bool unique = false;   // event time with unique_by
 
     // Of a job without event time.
     template <std::convertible_to<std::span<const AggregateKind>> Kinds>
     StoredForm(const Kinds& of) : kinds(of) {}
     StoredForm(std::span<const AggregateKind> of, bool has_event_time, bool has_windows,
-               bool windows_hop = false)
-        : kinds(of), event_time(has_event_time), windows(has_windows), hop(windows_hop) {}
+               bool windows_hop = false, bool has_unique = false)
+        : kinds(of),
+          event_time(has_event_time),
+          windows(has_windows),
+          hop(windows_hop),
+          unique(has_unique) {}
 };
 
 // Of a slot's encoded form: a tag and three words. Texts come on top.
@@ -81,6 +86,7 @@ struct SourceRange {
     RecordCounts counts;
     std::int64_t watermark_before = kNoTime;  // before the range's first record
     std::int64_t watermark = kNoTime;         // after its last one
+    Horizon horizon;                          // at `to`, of a job with unique_by
     std::vector<Slot> slots;
     friend bool operator==(const SourceRange&, const SourceRange&) = default;
 };
@@ -161,8 +167,9 @@ struct DeltaBatch {
 };
 
 // Reads and checks a batch: format, CRC, aggregate kinds, one range or more, in order, with
-// from <= to (equal in an open step), a watermark that does not fall, balanced counts. integrity,
-// naming what is wrong, otherwise. `out` is reused; its views point into `value`.
+// from <= to (equal in an open step), a watermark that does not fall, a horizon that is not beyond
+// them, balanced counts. integrity, naming what is wrong, otherwise. `out` is reused; its views
+// point into `value`.
 [[nodiscard]] Result<void> decode_delta_batch(std::string_view value, const StoredForm& form,
                                               DeltaBatch& out);
 
@@ -186,6 +193,10 @@ void write_time(ByteWriter& writer, std::int64_t ms);
 [[nodiscard]] std::int64_t read_time(ByteReader& reader);
 void write_counts(ByteWriter& writer, const StoredForm& form, const RecordCounts& counts);
 [[nodiscard]] RecordCounts read_counts(ByteReader& reader, const StoredForm& form);
+void write_horizon(ByteWriter& writer, const Horizon& horizon);
+[[nodiscard]] Horizon read_horizon(ByteReader& reader);
+// Of a position that is `to`, with this watermark there.
+[[nodiscard]] bool is_plausible(const Horizon& horizon, Offset to, std::int64_t watermark);
 void write_identity(ByteWriter& writer, const Identity& identity);
 [[nodiscard]] bool read_identity(ByteReader& reader, Identity& identity);
 

@@ -32,6 +32,8 @@ struct StatementShape {
     std::size_t mentions = 0;          // of groups and texts in these columns: bounds a result
     bool windows = false;              // of event time: records can come too late
     std::size_t results_per_key = 1;   // that a change of one key publishes at most
+    // For so many milliseconds of event time duplicates are looked for; none: not at all.
+    std::optional<std::int64_t> within{};
     friend bool operator==(const StatementShape&, const StatementShape&) = default;
 };
 

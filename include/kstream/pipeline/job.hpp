@@ -51,7 +51,7 @@ struct Job {
     }
     // What its batches, totals and meta are stored as. Valid as long as the job.
     [[nodiscard]] StoredForm form() const {
-        return {kinds, event_time() != nullptr, has_windows(), hops()};
+        return {kinds, event_time() != nullptr, has_windows(), hops(), has_unique()};
     }
     [[nodiscard]] bool has_windows() const {
         return event_time() != nullptr && event_time()->has_windows();
@@ -59,6 +59,10 @@ struct Job {
     // Its windows overlap: keys of its totals are panes, of which windows are whole numbers.
     [[nodiscard]] bool hops() const {
         return event_time() != nullptr && event_time()->window.kind == job::WindowKind::hop;
+    }
+    // Whether it looks for duplicates.
+    [[nodiscard]] bool has_unique() const {
+        return event_time() != nullptr && event_time()->unique_by.has_value();
     }
     [[nodiscard]] bool has_sessions() const {
         return event_time() != nullptr && event_time()->has_sessions();

@@ -13,6 +13,7 @@
 #include "kstream/pipeline/fold.hpp"
 #include "kstream/pipeline/job.hpp"
 #include "kstream/pipeline/step_charge.hpp"
+#include "kstream/pipeline/unique_ids.hpp"
 #include "kstream/ports/header_reader.hpp"
 #include "kstream/ports/log.hpp"
 #include "kstream/ports/record_tally.hpp"
@@ -69,6 +70,8 @@ public:
     void drop(std::span<const PartitionId> partitions) override;
     [[nodiscard]] const FoldStatus& status() const override { return counters_; }
     [[nodiscard]] StateStatus state() const override;
+    // Of a job with unique_by, else null: where a takeover puts what it has read back.
+    [[nodiscard]] UniqueIds* unique_ids() { return unique_ids_ ? &*unique_ids_ : nullptr; }
 
     // Of a job with event time, for those who watch whether a source partition is idle: what is
     // committed of it, and how many records with a time have been read since it entered service;
@@ -123,6 +126,10 @@ private:
     [[nodiscard]] std::int64_t move_clock(PartitionId partition);
     void say_in(const Step& step);
     void look_at_unit(const RecordView& record, const RecordVerdict& verdict);
+    [[nodiscard]] bool is_duplicate(const RecordView& record, const RecordVerdict& verdict,
+                                    std::int64_t watermark);
+    void mark_horizons(const Step& step);
+    void seal_clocks();
     Result<void> late_record(const RecordView& record, std::int64_t watermark, Filling& into);
     [[nodiscard]] Result<std::vector<HeaderView>> headers_of(const RecordView& record) const;
     Result<void> fold_windowed(const RecordView& record, std::int64_t watermark, Filling& into);
@@ -175,6 +182,7 @@ private:
     std::int64_t grace_ = 0;
     expr::TimeSpan pane_;  // of the last record
     RecentWindowKeys recent_windows_;
+    std::optional<UniqueIds> unique_ids_;  // of a job with unique_by
     std::vector<Slot> slots_;              // kinds.size() per key
     bool has_texts_ = false;               // the job keeps any
     TextStore texts_;                      // of slots_

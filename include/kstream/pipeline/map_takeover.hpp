@@ -7,6 +7,9 @@
 //                          else at its beginning. Either way the base is committed in an open step
 //                          before any record is read.
 //
+// Of a job with unique_by it also reads back the ids that still matter at the position
+// (horizon_reader.hpp).
+//
 // A partition that was added to the source of a job with windows joins (docs/adr/0057): windows are
 // closed without it, and by its first record time would go back. It is opened as any other; a state
 // partition that has applied that holds its windows open until the partition has a watermark. When
@@ -16,8 +19,10 @@
 #pragma once
 
 #include "kstream/codec/delta_batch.hpp"
+#include "kstream/pipeline/horizon_reader.hpp"
 #include "kstream/pipeline/meta_reader.hpp"
 #include "kstream/pipeline/staged_takeover.hpp"
+#include "kstream/pipeline/unique_ids.hpp"
 
 #include <compare>
 #include <cstdint>
@@ -37,8 +42,9 @@ struct StartPolicy {
 
 class MapTakeover final : public StagedTakeover {
 public:
+    // `ids` is of a job with unique_by, and of no other; it outlives this.
     MapTakeover(const Job& job, StartPolicy from, ClusterQueries& queries, LogReader& reader,
-                const Clock& clock, Log& log, Duration patience);
+                const Clock& clock, Log& log, Duration patience, UniqueIds* ids = nullptr);
 
 private:
     enum class Stage : std::uint8_t {
@@ -48,7 +54,8 @@ private:
         log_start,
         log_end,
         same_source,   // it was not re-created since the first question
-        settle_known,  // partitions with a committed offset are ready
+        settle_known,  // partitions with a committed offset are ready, but for their ids
+        read_back,
         changelog_start,
         changelog_end,
         read_meta,  // of state partition 0: each state partition knows all source partitions
@@ -57,6 +64,7 @@ private:
         read_chain,
         same_source_still,
         settle_chained,
+        read_back_chained,
         resolve_from,
         join_start,  // of the changelog, of all state partitions
         join_end,
@@ -76,6 +84,7 @@ private:
     struct ChainEnd {
         Offset position;
         std::int64_t watermark = kNoTime;
+        Horizon horizon;  // of a job with unique_by: the same at the same position
         friend auto operator<=>(const ChainEnd&, const ChainEnd&) = default;
     };
     // The log of one partition that is read up to an end that was asked for before.
@@ -99,14 +108,21 @@ private:
     Result<bool> settle_chained(std::vector<ReadyPartition>& ready);
     Result<bool> resolve_from(std::vector<ReadyPartition>& ready);
     [[nodiscard]] bool has_to_join(PartitionId partition, const SourceMark& mark) const;
-    [[nodiscard]] Result<void> settle(ReadyPartition known, std::vector<ReadyPartition>& ready);
+    [[nodiscard]] Result<void> settle(const ReadyPartition& found,
+                                      std::vector<ReadyPartition>& ready);
+    void let_in(const ReadyPartition& found, std::vector<ReadyPartition>& ready);
+    // It stays active, though its position is known.
+    [[nodiscard]] bool is_held_back(PartitionId partition) const;
     Result<bool> take_bound(Query::Kind kind, std::vector<OffsetAnswer>& into);
     Result<bool> begin_to_join();
     Result<bool> join(std::vector<ReadyPartition>& ready);
     [[nodiscard]] std::optional<std::int64_t> largest_clock() const;
     [[nodiscard]] Result<void> check_in_log(PartitionId partition, Offset position,
                                             const Asked& asked) const;
-    Result<bool> believe(PartitionId partition, Offset position, const Asked& asked);
+    [[nodiscard]] Result<void> check_horizon(PartitionId partition, const Horizon& horizon,
+                                             Offset position, const Asked& asked) const;
+    Result<bool> believe(const ReadyPartition& found, const Asked& asked);
+    Result<bool> read_back(std::vector<ReadyPartition>& ready);
     Result<void> doubt(PartitionId partition, Offset position, Offset bound, const Error& error);
     Result<bool> read_chain_anew(Offset bound, const Error& error);
 
@@ -121,6 +137,8 @@ private:
     std::optional<std::pair<Offset, Offset>> chain_doubt_;
     DeltaBatch batch_;
 
+    std::optional<HorizonReader> horizons_;          // of a job with unique_by
+    std::map<PartitionId, ReadyPartition> to_read_;  // of the round: ready, but for their ids
     std::map<PartitionId, ReadyPartition> to_join_;  // of the round
     std::optional<MetaReader> metas_;
     std::vector<OffsetAnswer> changelog_starts_;

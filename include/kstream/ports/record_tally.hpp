@@ -25,7 +25,8 @@ struct RecordTally {
     std::uint64_t read = 0;
     std::uint64_t aggregated = 0;
     std::uint64_t filtered = 0;
-    std::uint64_t late = 0;  // of a job with windows
+    std::uint64_t late = 0;        // of a job with windows
+    std::uint64_t duplicates = 0;  // of a job with unique_by
     std::uint64_t tombstones = 0;
     std::array<std::uint64_t, kBadReasonCount> bad{};
     int scale_needed = 0;  // at which all bad for their scale are good that can be; 0: none of them

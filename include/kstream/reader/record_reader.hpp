@@ -13,6 +13,7 @@
 #include "kstream/model/bad_reason.hpp"
 #include "kstream/model/decimal.hpp"
 #include "kstream/model/group_key.hpp"
+#include "kstream/model/int128.hpp"
 #include "kstream/model/record.hpp"
 
 #include <cstdint>
@@ -92,6 +93,11 @@ public:
     // it is good, filtered or bad; none where its value is no JSON object, or its time is bad.
     [[nodiscard]] std::optional<std::int64_t> event_time() const { return event_time_; }
 
+    // Of a job with unique_by: what its value comes to for the record that was read last, whose
+    // verdict was ok. Equal values of one type have equal ids, 1 and 1.0 among them, and different
+    // ones have different ids but for chance: it is a hash of 128 bits.
+    [[nodiscard]] UInt128 unique_id() const { return unique_id_; }
+
     // The name of the field that a verdict of this reader is about; empty for none. Valid as long
     // as the reader.
     [[nodiscard]] virtual std::string_view field_name(const RecordVerdict& verdict) const = 0;
@@ -132,6 +138,7 @@ protected:
     std::vector<Decimal> inputs_;
     std::vector<StatementInput> statement_inputs_;
     std::optional<std::int64_t> event_time_;
+    UInt128 unique_id_ = 0;
     std::span<const HeaderView> headers_;
     bool wants_headers_ = false;
 };

@@ -58,9 +58,11 @@ struct Member {
         if (stage == Stage::map) {
             MapFoldConfig config;
             config.max_batch_bytes = 40 + world.random.below(200);
-            fold = std::make_unique<MapFold>(job, config, world.recorded);
+            auto map = std::make_unique<MapFold>(job, config, world.recorded);
             takeover = std::make_unique<MapTakeover>(job, StartPolicy{}, takeover_queries, reader,
-                                                     world.clock, world.recorded, patience);
+                                                     world.clock, world.recorded, patience,
+                                                     map->unique_ids());
+            fold = std::move(map);
         } else {
             auto totals = std::make_unique<TotalsFold>(
                 job,

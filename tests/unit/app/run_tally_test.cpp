@@ -129,11 +129,11 @@ TEST_CASE("the last line says what became of all that was read") {
     REQUIRE(b.tally.add(more));
     b.tally.say_last(true, {.records = 5, .bytes = 50});
     CHECK(b.log.lines.back().level == LogLevel::warn);
-    CHECK(
-        b.last_line() ==
-        "stopped; everything that was read is committed records=19 aggregated=10 filtered=3 "
-        "late=0 tombstones=4 set_aside=2 reasons=missing_field 2 (first: seller) records_written=5 "
-        "bytes_written=50");
+    CHECK(b.last_line() ==
+          "stopped; everything that was read is committed records=19 aggregated=10 filtered=3 "
+          "late=0 duplicates=0 tombstones=4 set_aside=2 reasons=missing_field 2 (first: seller) "
+          "records_written=5 "
+          "bytes_written=50");
     b.tally.say_last(false, {});
     CHECK(b.last_line().starts_with("stopped; the next start reads again what is not committed"));
     Bench good;

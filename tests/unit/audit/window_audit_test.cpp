@@ -810,8 +810,6 @@ TEST_CASE("what of event time the audit cannot prove is refused by name", "[audi
     const std::string time = "t, to_timestamp(ts), ";
     const std::string grace = "grace => INTERVAL '0 seconds'";
     const std::string by_window = " GROUP BY k, window_start";
-    CHECK(refused("events(" + time + "unique_by => k, within => INTERVAL '1 hour') GROUP BY k")
-              .contains("unique_by"));
     CHECK(refused("tumble(" + time + "INTERVAL '1 minute', " + grace + ")" + by_window,
                   "k, count(DISTINCT v) AS d")
               .contains("count(DISTINCT)"));

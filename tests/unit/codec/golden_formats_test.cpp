@@ -231,6 +231,68 @@ TEST_CASE("golden: an advance", "[golden]") {
     CHECK_FALSE(decode_advance(std::string{"\x03\xff\xff\xff\xff\x0f\x01"}, bytes));
 }
 
+TEST_CASE("golden: a batch, meta and metadata of a job with unique_by", "[golden]") {
+    const StoredForm form{kJob.kinds, true, true, false, true};
+    {
+        const std::string bytes = golden_bytes("delta_batch_unique_4.hex");
+        BatchHeader header = step_header();
+        header.ranges[0].counts.read += 7;
+        header.ranges[0].counts.duplicates = 7;
+        header.ranges[0].watermark = 1699999999999;
+        header.ranges[0].horizon = {.offset = Offset{90}, .seen = 1699999000000};
+        header.ranges[1].watermark_before = 1699999990000;
+        header.ranges[1].horizon = {.offset = Offset{1}, .seen = kNoTime};
+        DeltaBatchWriter writer{form};
+        writer.add_delta(kSeller, std::vector<Slot>{{Int128{1} << 126, true}, {3, true}});
+        writer.add_delta(kEmptyText, std::vector<Slot>{{-1, true}, {}});
+        CHECK(hex(std::string{writer.finish(header)}) == hex(bytes));
+        DeltaBatch batch;
+        REQUIRE(decode_delta_batch(bytes, form, batch));
+        CHECK(batch.header == header);
+        for (const Horizon& wrong : {Horizon{.offset = Offset{122}, .seen = 1699999000000},
+                                     Horizon{.offset = Offset{90}, .seen = 1700000000000}}) {
+            header.ranges[0].horizon = wrong;
+            const std::string damaged{writer.finish(header)};
+            CHECK_FALSE(decode_delta_batch(damaged, form, batch));
+        }
+    }
+    {
+        const std::string bytes = golden_bytes("changelog_meta_unique_4.hex");
+        Meta unique = meta();
+        unique.sources[0].counts.read += 1;
+        unique.sources[0].counts.duplicates = 1;
+        unique.sources[0].horizon = {.offset = Offset{290}, .seen = 1699999990000};
+        unique.clock = 1699999900000;
+        unique.to_close = 300;
+        unique.retired = {{-500, true}, {20, true}};
+        unique.advances = 130;
+        unique.advances_hash = advance_hash({PartitionId{3}, Offset{300}, 1699999900000});
+        std::string written;
+        append_meta_value(written, form, unique);
+        CHECK(hex(written) == hex(bytes));
+        CHECK(decode_meta_value(bytes, form) == unique);
+        unique.sources[0].horizon.offset = Offset{301};
+        written.clear();
+        append_meta_value(written, form, unique);
+        CHECK_FALSE(decode_meta_value(written, form));
+    }
+    const std::vector<OffsetMetadata> marked{
+        {.identity = kJob.identity,
+         .mark = OffsetMark{.step = 12,
+                            .source = SourceMark{.watermark = 1764374400000,
+                                                 .horizon = Horizon{Offset{8}, 1764370800000}}}},
+        {.identity = kJob.identity,
+         .mark = OffsetMark{
+             .step = 1,
+             .source = SourceMark{.idle = true, .horizon = Horizon{Offset{5}, kNoTime}}}}};
+    std::string text;
+    for (const OffsetMetadata& one : marked) {
+        text += offset_metadata_text(one) + "\n";
+        CHECK(parse_offset_metadata(offset_metadata_text(one)) == one);
+    }
+    CHECK(text == golden_text("offset_metadata_unique_2.txt"));
+}
+
 TEST_CASE("golden: every aggregate of one slot, in a batch and in a total", "[golden]") {
     const std::vector<AggregateKind> kinds{
         aggregate_named("count"), aggregate_named("sum"),         aggregate_named("min"),

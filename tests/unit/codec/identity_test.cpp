@@ -197,7 +197,9 @@ TEST_CASE("a mark that kstream has not written is refused") {
     for (const char* mark :
          {"", " step=", " step=0", " step=0 w=5 idle=0", " step=012", " step=12 ", " step=12 w=5",
           " step=12 w= idle=0", " step=12 w=-1 idle=0", " step=12 w=05 idle=0",
-          " step=12 w=none idle=2", " step=12 w=5 idle=0 ", " step=12 idle=0", " w=5 idle=0"}) {
+          " step=12 w=none idle=2", " step=12 w=5 idle=0 ", " step=12 idle=0", " w=5 idle=0",
+          " step=12 w=5 idle=0 horizon=3", " step=12 w=5 idle=0 horizon=-1 seen=4",
+          " step=12 w=5 idle=0 seen=4 horizon=3", " step=12 w=5 idle=0 horizon=3 seen=04"}) {
         CAPTURE(mark);
         const Result<OffsetMetadata> read = parse_offset_metadata(front + mark);
         REQUIRE_FALSE(read);

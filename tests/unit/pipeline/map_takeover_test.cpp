@@ -594,6 +594,157 @@ TEST_CASE("a question about the source that is not answered is waited for, and n
     CHECK(b.error().exit_code == ExitCode::try_again);
 }
 
+// ---- ids that still matter
+
+namespace {
+
+// Records whose id is their offset, and whose time is 1000 times that.
+struct UniqueBench {
+    void fill(std::int32_t partition, int count) {
+        for (int i = 0; i < count; ++i) {
+            log.append(kSource, partition, "tx",
+                       R"({"k":"a","id":)" + std::to_string(i) + R"(,"ms":)" +
+                           std::to_string(1000 * i) + "}");
+        }
+    }
+    void committed(std::int32_t partition, std::int64_t offset, Horizon horizon) {
+        group[PartitionId{partition}] = {
+            Offset{offset}, offset_metadata_text(
+                                {.identity = job.identity,
+                                 .mark = OffsetMark{.step = 3,
+                                                    .source = SourceMark{.watermark = 1000 * offset,
+                                                                         .horizon = horizon}}})};
+    }
+    Result<void> advance(int times = 40) {
+        for (int i = 0; i < times; ++i) {
+            if (Result<void> done = takeover.advance(ready); !done) {
+                return done;
+            }
+        }
+        return {};
+    }
+    // Whether one more record with that id is a duplicate.
+    bool remembers(std::int32_t partition, int id) {
+        const Offset at = log.append(kSource, partition, "tx",
+                                     R"({"k":"a","ms":0,"id":)" + std::to_string(id) + "}");
+        const RecordView record = log.view(kSource, PartitionId{partition}, at);
+        const auto judge = make_record_reader(job.statement->statement, job.zones);
+        const RecordVerdict verdict = (*judge)->read(record);
+        REQUIRE(verdict.ok);
+        return ids.is_duplicate(record, **judge, verdict);
+    }
+
+    Job job = testing::make_statement_job(
+        "SELECT k, count(*) AS n FROM events(financial_transactions, to_timestamp(ms * 0.001), "
+        "max_ahead => 'never', unique_by => id, within => INTERVAL '5 seconds') GROUP BY k",
+        2, 2);
+    testing::MemoryLog log;
+    testing::GroupOffsets group;
+    testing::FakeQueries queries{log, group, job};
+    testing::FakeReader reader{log};
+    testing::FakeClock clock;
+    testing::RecordingLog recorded;
+    UniqueIds ids{job};
+    MapTakeover takeover{job, {}, queries, reader, clock, recorded, seconds{30}, &ids};
+    std::vector<ReadyPartition> ready;
+};
+
+}  // namespace
+
+TEST_CASE("whoever takes a partition over reads back the ids that still matter, and no more") {
+    UniqueBench b;
+    b.fill(0, 20);
+    b.fill(1, 3);
+    b.reader.most_records = 2;
+    b.log.delete_below(kSource, 0, 9);
+    b.committed(0, 15, {Offset{9}, 8000});
+    b.committed(1, 3, {Offset{3}, 2000});
+    b.takeover.begin(partitions({0, 1}));
+    REQUIRE(b.advance());
+    REQUIRE(b.ready.size() == 2);
+    CHECK(b.reader.opened ==
+          std::vector<testing::FakeReader::Opened>{{kSource, PartitionId{0}, Offset{9}}});
+    CHECK(b.reader.all_closed());
+    CHECK(b.ready[0].mark.horizon == Horizon{Offset{9}, 8000});
+    CHECK(b.takeover.status().restored_records >= 6);
+    CHECK_FALSE(b.remembers(0, 8));
+    CHECK(b.remembers(0, 9));
+    CHECK(b.remembers(0, 14));
+    CHECK_FALSE(b.remembers(0, 15));  // read again by the loop
+    CHECK_FALSE(b.remembers(1, 2));
+}
+
+TEST_CASE("ids that were deleted and still matter stop the loop, once that is sure") {
+    UniqueBench b;
+    b.fill(0, 20);
+    b.log.delete_below(kSource, 0, 10);
+    b.committed(0, 15, {Offset{9}, 8000});
+    b.takeover.begin(partitions({0}));
+    const Result<void> done = b.advance();
+    REQUIRE_FALSE(done);
+    CHECK(done.error().exit_code == ExitCode::integrity);
+    CHECK(done.error().message.contains("partition 0"));
+    CHECK(done.error().message.contains("[9, 10)"));
+    CHECK(done.error().hint.contains("within"));
+    CHECK(b.recorded.count("looking for it again") == 1);
+    CHECK(b.ready.empty());
+}
+
+TEST_CASE("ids that are deleted while they are read back are looked for again") {
+    UniqueBench b;
+    b.fill(0, 20);
+    b.committed(0, 15, {Offset{9}, 8000});
+    b.reader.fail_next_poll(Error::stop(ExitCode::integrity, "out of range"));
+    b.takeover.begin(partitions({0}));
+    // Another member has gone on meanwhile: its horizon is in the log.
+    REQUIRE(b.advance());
+    REQUIRE(b.ready.size() == 1);
+    CHECK(b.remembers(0, 9));
+    CHECK(b.reader.all_closed());
+}
+
+TEST_CASE("a partition without a committed offset has its horizon from the chain") {
+    UniqueBench b;
+    b.fill(0, 20);
+    SourceRange range;
+    range.partition = PartitionId{0};
+    range.from = Offset{12};
+    range.to = Offset{15};
+    range.watermark_before = range.watermark = 14'000;
+    range.horizon = {.offset = Offset{9}, .seen = 8000};
+    range.slots.resize(b.job.kinds.size());
+    BatchHeader header;
+    header.identity = b.job.identity;
+    header.ranges.push_back(range);
+    DeltaBatchWriter writer{b.job.form()};
+    b.log.append(kRepartition, 0, std::nullopt, std::string{writer.finish(header)});
+    b.takeover.begin(partitions({0}));
+    REQUIRE(b.advance());
+    REQUIRE(b.ready.size() == 1);
+    CHECK(b.ready[0].position == Offset{15});
+    CHECK(b.remembers(0, 9));
+    CHECK_FALSE(b.remembers(0, 8));
+}
+
+TEST_CASE("a reading back that is canceled leaves nothing, at every point") {
+    for (int steps = 1; steps < 20; ++steps) {
+        UniqueBench b;
+        b.fill(0, 20);
+        b.reader.most_records = 1;
+        b.committed(0, 15, {Offset{9}, 8000});
+        b.takeover.begin(partitions({0}));
+        REQUIRE(b.advance(steps));
+        b.takeover.cancel(partitions({0}));
+        CHECK(b.takeover.idle());
+        CHECK(b.reader.all_closed());
+        b.ready.clear();
+        b.takeover.begin(partitions({0}));
+        REQUIRE(b.advance(60));
+        REQUIRE(b.ready.size() == 1);
+        CHECK(b.remembers(0, 9));
+    }
+}
+
 TEST_CASE("a map takeover can be canceled at every point and begun again") {
     for (int steps = 0; steps < 30; ++steps) {
         for (const bool both : {false, true}) {
@@ -630,19 +781,19 @@ TEST_CASE("a map takeover can be canceled at every point and begun again") {
 namespace {
 
 struct JoinBench : Bench {
-    JoinBench() {
+    explicit JoinBench(const std::string& more = "") {
         job = testing::make_statement_job(
             "SELECT k, window_start, count(*) AS n FROM tumble(t, to_timestamp(ms * 0.001), "
-            "INTERVAL '1 minute', grace => INTERVAL '5 seconds', max_ahead => 'never') "
-            "GROUP BY k, window_start",
+            "INTERVAL '1 minute', grace => INTERVAL '5 seconds', max_ahead => 'never'" +
+                more + ") GROUP BY k, window_start",
             2, 2);
         for (const std::int32_t p : {0, 1, 2}) {
             fill(p, 5);
         }
     }
-    void opened(std::int32_t partition, const SourceMark& mark) {
+    void opened(std::int32_t partition, const SourceMark& mark, Offset position = {}) {
         const OffsetMetadata metadata{job.identity, OffsetMark{.step = 1, .source = mark}};
-        group[PartitionId{partition}] = {Offset{0}, offset_metadata_text(metadata)};
+        group[PartitionId{partition}] = {position, offset_metadata_text(metadata)};
     }
     // Meta of a state partition that knows the first so many source partitions.
     void write_meta_of(std::int32_t state, std::int32_t sources, std::int64_t closed_to) {
@@ -663,6 +814,22 @@ struct JoinBench : Bench {
         log.append(kChangelog, state, meta_key(), value);
         log.append_invisible(kChangelog, state);
     }
+};
+
+// Of a job with unique_by.
+struct UniqueJoinBench : JoinBench {
+    explicit UniqueJoinBench(bool closes = false)
+        : JoinBench(", unique_by => id, within => INTERVAL '5 seconds'"),
+          ids(job),
+          takeover(job, {.closes = closes}, queries, reader, clock, recorded, seconds{30}, &ids) {}
+    void advance() {
+        for (int i = 0; i < 40; ++i) {
+            REQUIRE(takeover.advance(ready));
+        }
+    }
+
+    UniqueIds ids;
+    MapTakeover takeover;
 };
 
 }  // namespace
@@ -757,6 +924,40 @@ TEST_CASE("a job that was closed is over, unless it is to be closed once more") 
     }
     REQUIRE(ready.size() == 1);
     CHECK(ready[0].mark.watermark == kEndOfTime);
+}
+
+TEST_CASE("a partition whose ids are read back joins as any other") {
+    UniqueJoinBench b;
+    const Horizon none{.offset = Offset{2}};
+    b.opened(0, {.watermark = 7, .horizon = Horizon{Offset{1}, 5}}, Offset{3});
+    b.opened(2, {.horizon = none}, Offset{2});
+    b.write_meta_of(0, 2, 90'000);
+    b.write_meta_of(1, 2, 90'000);
+    b.takeover.begin(partitions({0, 2}));
+    b.advance();
+    REQUIRE(b.found() == "0:3");
+    CHECK(b.ready.at(0).mark.horizon == Horizon{Offset{1}, 5});
+    b.ready.clear();
+    b.write_meta_of(0, 3, 120'000);
+    b.write_meta_of(1, 3, 90'000);
+    b.advance();
+    REQUIRE(b.found() == "2:2");
+    CHECK(b.ready.at(0).join_at == 120'000);
+    CHECK(b.ready.at(0).mark.horizon == none);
+    CHECK(b.takeover.idle());
+    CHECK(b.reader.all_closed());
+}
+
+TEST_CASE("a partition that has ended keeps what is to be read back") {
+    const SourceMark ended{.watermark = kEndOfTime, .idle = true, .horizon = Horizon{Offset{1}, 5}};
+    UniqueJoinBench b{true};
+    b.opened(1, ended, Offset{3});
+    b.takeover.begin(partitions({1}));
+    b.advance();
+    REQUIRE(b.found() == "1:3");
+    CHECK(b.ready.at(0).mark == ended);
+    CHECK(b.reader.opened ==
+          std::vector<testing::FakeReader::Opened>{{kSource, PartitionId{1}, Offset{1}}});
 }
 
 }  // namespace kstream

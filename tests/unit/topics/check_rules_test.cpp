@@ -218,6 +218,22 @@ TEST_CASE("a policy that only loses comfort is a warning") {
     CHECK(find(topic_findings(source), Severity::warn, "unclean") != nullptr);
 }
 
+TEST_CASE("who looks for duplicates needs a source that keeps its records for so long") {
+    TopicUnderTest source = good_topic(TopicRole::source);
+    AggregationSpec spec;
+    spec.statement.emplace();
+    (*source.configs)["retention.ms"] = "1000";
+    CHECK(event_time_findings({source}, spec).empty());
+    spec.statement->within = 1000;
+    CHECK(event_time_findings({source}, spec).empty());
+    spec.statement->within = 1001;
+    CHECK(find(event_time_findings({source}, spec), Severity::warn, "keeps records") != nullptr);
+    (*source.configs)["retention.ms"] = "-1";
+    CHECK(event_time_findings({source}, spec).empty());
+    (*source.configs)["cleanup.policy"] = "compact";
+    CHECK(find(event_time_findings({source}, spec), Severity::error, "duplicates") != nullptr);
+}
+
 // Broker default cleanup.policy=compact,delete: the first bad record without a key stopped the job.
 TEST_CASE("dead letters in a compacted topic are an error, as long as any are written") {
     TopicUnderTest dead = good_topic(TopicRole::dead_letters);
