@@ -141,7 +141,6 @@ Result<EventTimeReport> report_event_time(const job::Statement& statement,
                                           std::int64_t now, const expr::ZoneFiles& zones) {
     EventTimeReport report;
     report.event = *statement.event_time;
-    report.runs = job::has_script(statement);
     const job::Window& window = report.event.window;
     report.time = job::to_sql(report.event.time, statement);
     if (report.event.unique_by) {
@@ -189,9 +188,6 @@ std::vector<std::string> lines_of(const EventTimeReport& report) {
                         "itself",
                         report.bytes, event.window.kind == WindowKind::hop ? "pane" : "window"));
         lines.push_back("late records: " + report.late_topic);
-    }
-    if (!report.runs) {
-        lines.emplace_back("not run yet: unique_by; explain and lateness alone take it");
     }
     return lines;
 }

@@ -22,7 +22,6 @@ struct EventTimeReport {
     };
 
     job::EventTime event;
-    bool runs = false;           // else only explain and lateness know it
     std::string time;            // as SQL
     std::string unique_by;       // as SQL
     std::vector<Boundary> next;  // where windows begin, five of them; of sessions nobody knows

@@ -447,8 +447,20 @@ public:
             bad += "\n            WHEN is_bad(" + input + ") THEN 'bad'";
             kept.push_back(input);
         }
+        if (has_unique()) {
+            computed.insert(computed.end(),
+                            {"seen", "CASE WHEN passes = 'true' THEN " +
+                                         calls_.sql(*event_time_->unique_by) + " END AS id"});
+            bad += "\n            WHEN id IS NULL OR is_bad(id) THEN 'bad'";
+        }
         const std::string passes =
             statement_.where ? calls_.sql(*statement_.where) : std::string{"'true'"};
+        const std::string verdict =
+            std::string{"CASE WHEN bad_record IS NOT NULL THEN 'bad'\n"} +
+            (event_time_ == nullptr ? "" : "            WHEN event_time IS NULL THEN 'bad'\n") +
+            "            WHEN passes = err() THEN 'bad'\n"
+            "            WHEN passes IS DISTINCT FROM 'true' THEN 'filtered'" +
+            bad + (has_unique() ? "" : late()) + "\n            ELSE 'aggregated' END AS verdict";
         return "CREATE TABLE judged AS\n"
                "WITH read AS MATERIALIZED (\n  SELECT " +
                joined(read, ",\n         ") + "\n  FROM records),\n" + timed() +
@@ -456,14 +468,10 @@ public:
                (event_time_ == nullptr ? "read" : "timed") +
                "),\n"
                "computed AS MATERIALIZED (\n  SELECT " +
-               joined(computed, ",\n         ") +
-               "\n  FROM passed)\n"
-               "SELECT CASE WHEN bad_record IS NOT NULL THEN 'bad'\n" +
-               (event_time_ == nullptr ? "" : "            WHEN event_time IS NULL THEN 'bad'\n") +
-               "            WHEN passes = err() THEN 'bad'\n"
-               "            WHEN passes IS DISTINCT FROM 'true' THEN 'filtered'" +
-               bad + late() + "\n            ELSE 'aggregated' END AS verdict,\n       " +
-               joined(kept, ",\n       ") + "\nFROM computed;\n";
+               joined(computed, ",\n         ") + "\n  FROM passed)" +
+               (has_unique() ? compared(verdict, joined(kept, ",\n       "))
+                             : "\nSELECT " + verdict + ",\n       " + joined(kept, ",\n       ") +
+                                   "\nFROM computed;\n");
     }
 
     // Of windows that overlap: each record once for each of its windows.
@@ -585,6 +593,10 @@ public:
         return has_windows_ && event_time_->emit == Emit::final_only;
     }
 
+    [[nodiscard]] bool has_unique() const {
+        return event_time_ != nullptr && event_time_->unique_by.has_value();
+    }
+
 private:
     // Whether a record's time alone says which window it is in.
     [[nodiscard]] bool has_bounds() const { return has_windows_ && !has_sessions_; }
@@ -592,6 +604,23 @@ private:
     // The table of records in the windows that they count in.
     [[nodiscard]] std::string windowed() const {
         return hops_ ? "hopping" : has_sessions_ ? "in_sessions" : "judged";
+    }
+
+    // Each good record beside the copy in front of it, if there is one: a duplicate, or late, or
+    // aggregated.
+    [[nodiscard]] std::string compared(const std::string& verdict, const std::string& kept) const {
+        return ",\nweighed AS MATERIALIZED (\n  SELECT *,\n       " + verdict +
+               "\n  FROM computed),\n"
+               "copied AS MATERIALIZED (\n"
+               "  SELECT *, lag(greatest(seen, event_time))\n"
+               "              OVER (PARTITION BY kafka_partition, verdict, id\n"
+               "                    ORDER BY kafka_offset) AS seen_by_copy\n"
+               "  FROM weighed)\n"
+               "SELECT CASE WHEN verdict <> 'aggregated' THEN verdict\n"
+               "            WHEN seen - seen_by_copy <= " +
+               std::to_string(event_time_->within) + " THEN 'duplicate'" + late() +
+               "\n            ELSE 'aggregated' END AS verdict,\n       " + kept +
+               "\nFROM copied;\n";
     }
 
     [[nodiscard]] Texts all_keys() const {
@@ -618,29 +647,34 @@ private:
             "\n"
             "         END AS event_time\n"
             "  FROM read),\n";
-        if (!has_windows_) {
+        if (!has_windows_ && !has_unique()) {
             return "timed" + sql;
         }
-        const std::string time_window = has_bounds() ? ",\n"
-                                                       "         CASE WHEN event_time IS NOT NULL\n"
-                                                       "              THEN " +
-                                                           window() +
-                                                           "\n"
-                                                           "         END AS time_window\n"
-                                                     : "\n";
-        return "dated" + sql +
-               "timed AS MATERIALIZED (\n"
-               "  SELECT *,\n"
-               "         greatest(\n"
-               "           max(event_time) OVER (PARTITION BY kafka_partition ORDER BY "
-               "kafka_offset\n"
-               "                                 ROWS BETWEEN UNBOUNDED PRECEDING AND 1 "
-               "PRECEDING),\n"
-               "           (SELECT a.event_time FROM advances a\n"
-               "            WHERE a.kafka_partition = dated.kafka_partition\n"
-               "              AND a.kafka_offset <= dated.kafka_offset\n"
-               "            ORDER BY a.kafka_offset DESC LIMIT 1)) AS watermark" +
-               time_window + "  FROM dated),\n";
+        const std::string newest_before =
+            "max(event_time) OVER (PARTITION BY kafka_partition ORDER BY kafka_offset\n"
+            "                                 ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)";
+        Texts more;
+        if (has_unique()) {
+            more.push_back("         " + newest_before + " AS seen");
+        }
+        if (has_windows_) {
+            more.push_back("         greatest(\n           " + newest_before +
+                           ",\n"
+                           "           (SELECT a.event_time FROM advances a\n"
+                           "            WHERE a.kafka_partition = dated.kafka_partition\n"
+                           "              AND a.kafka_offset <= dated.kafka_offset\n"
+                           "            ORDER BY a.kafka_offset DESC LIMIT 1)) AS watermark");
+        }
+        if (has_bounds()) {
+            more.push_back(
+                "         CASE WHEN event_time IS NOT NULL\n"
+                "              THEN " +
+                window() +
+                "\n"
+                "         END AS time_window");
+        }
+        return "dated" + sql + "timed AS MATERIALIZED (\n  SELECT *,\n" + joined(more, ",\n") +
+               "\n  FROM dated),\n";
     }
 
     [[nodiscard]] std::string window() const {
@@ -815,12 +849,7 @@ std::vector<ExportColumn> export_columns(const Statement& statement) {
     return columns;
 }
 
-bool has_script(const Statement& statement) {
-    return !statement.event_time || !statement.event_time->unique_by;
-}
-
 std::string to_postgres(const Statement& statement, std::string_view export_file) {
-    KSTREAM_CHECK(has_script(statement), "who asks for a script has seen that there is one");
     const Script script{statement};
     std::string sql =
         "-- What the results of a job of kstream have to be, as PostgreSQL (15 or later) computes\n"
@@ -874,6 +903,13 @@ std::string to_postgres(const Statement& statement, std::string_view export_file
     if (script.has_sessions()) {
         sql += "-- Here the window of a record is the millisecond of its time.\n";
     }
+    if (script.has_unique()) {
+        sql +=
+            "-- seen: the same of records alone. id: the value of unique_by. A good record is a\n"
+            "-- duplicate when the same id stands in front of it in its partition and seen has "
+            "gone\n"
+            "-- on by no more than within since then, that record included.\n";
+    }
     sql += script.judged();
     if (script.hops()) {
         sql += "\n-- ==== Each record once for each window that it is in ====\n";
@@ -897,6 +933,7 @@ std::string to_postgres(const Statement& statement, std::string_view export_file
     sql += "\n-- ==== Columns; one that is out of bounds is NULL ====\n";
     sql += script.finished();
     sql += "\n-- ==== How many records were used, filtered by WHERE, ";
+    sql += script.has_unique() ? "duplicates, " : "";
     sql += script.has_windows() ? "late, and bad" : "and bad";
     sql +=
         " ====\n"

@@ -52,7 +52,10 @@ class EventTime:
     def smaller(self) -> Iterator[EventTime]:
         yield from (replace(self, time=less) for less in self.time.smaller())
         for i, argument in enumerate(self.arguments):
-            if " => " in argument:
+            if argument.startswith("unique_by"):
+                # Its length is the argument behind it.
+                yield replace(self, arguments=[*self.arguments[:i], *self.arguments[i + 2 :]])
+            elif " => " in argument and not argument.startswith("within"):
                 rest = [*self.arguments[:i], *self.arguments[i + 1 :]]
                 yield replace(self, arguments=rest)
                 if argument.startswith("grace") and argument != "grace => INTERVAL '0 seconds'":
@@ -184,8 +187,18 @@ class Generator:
             arguments += r.choice([*([] if function == "hop" and having else updates),
                                    final, final])  # fmt: skip
         ahead = r.choice([None, *["'never'"] * 4, self.interval(r.choice([1, self.unit]))])
-        return EventTime(function, time,
-                         [*arguments, *([f"max_ahead => {ahead}"] if ahead else [])])  # fmt: skip
+        arguments += [f"max_ahead => {ahead}"] if ahead else []
+        if r.random() < 0.4:
+            arguments += self.unique()
+        return EventTime(function, time, arguments)
+
+    def unique(self) -> list[str]:
+        r = self.r
+        value = r.choice([*FIELDS["scalar"], "s0", "kafka_key", "s0 || s1", "n1 + 0",
+                          "round(n0, 1)", str(self.sure_text(1)),
+                          str(self.sure_number(1))])  # fmt: skip
+        within = r.choice([0, 1, self.unit, 3 * self.unit, 10 * self.unit])
+        return [f"unique_by => {value}", f"within => {self.interval(within)}"]
 
     def length(self) -> list[str]:
         return [self.interval(self.some_length()), *self.origin()]

@@ -119,10 +119,11 @@ public:
         if (after.read % kStep == 0) {
             must(sample_.finish());
         }
-        return after.aggregated > before.aggregated ? "aggregated"
-               : after.filtered > before.filtered   ? "filtered"
-               : after.late > before.late           ? "late"
-                                                    : "bad";
+        return after.aggregated > before.aggregated   ? "aggregated"
+               : after.filtered > before.filtered     ? "filtered"
+               : after.late > before.late             ? "late"
+               : after.duplicates > before.duplicates ? "duplicate"
+                                                      : "bad";
     }
 
     // Of all that was folded: the value of each result, by its key.

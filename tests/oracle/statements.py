@@ -5,9 +5,9 @@
 
 A case is a statement with some records. kstream runs it through its reader and both of its folds;
 PostgreSQL runs the script that kstream prints for it, over an export that hostile_records.py
-writes. Each record has to be used, filtered, late and bad in both, the rows have to be equal, and
-so have the two exports. A difference is made smaller, and printed; what it came to, when it was
-mended, stays in kept.json, which every run begins with.
+writes. Each record has to be used, filtered, a duplicate, late and bad in both, the rows have to be
+equal, and so have the two exports. A difference is made smaller, and printed; what it came to, when
+it was mended, stays in kept.json, which every run begins with.
 
 --ledger writes a line to docs/reliability/ledger.jsonl. Exit code 1 for a difference, 77 where no
 PostgreSQL is installed."""
@@ -359,6 +359,7 @@ def main() -> int:
     # What is never used proves nothing.
     idle = [one for one in ("aggregated", "filtered", "bad")
             if counts.get(one, 0) < tally.statements]  # fmt: skip
+    idle += ["duplicate"] if counts.get("duplicate", 0) < tally.statements // 4 else []
     idle += ["late"] if counts.get("late", 0) < tally.statements // 4 else []
     if idle:
         print(f"too few records were {', '.join(idle)}")

@@ -19,10 +19,7 @@ struct ExportColumn {
 };
 [[nodiscard]] std::vector<ExportColumn> export_columns(const Statement& statement);
 
-// Whether there is a script for it. There is none for unique_by.
-[[nodiscard]] bool has_script(const Statement& statement);
-
-// `export_file` is where the script looks for the export. Precondition: has_script(statement).
+// `export_file` is where the script looks for the export.
 [[nodiscard]] std::string to_postgres(const Statement& statement, std::string_view export_file);
 
 }  // namespace kstream::job

@@ -364,23 +364,4 @@ FROM finished;
 )sql");
 }
 
-TEST_CASE("there is a script where the log alone decides", "[job]") {
-    const auto has = [](std::string_view from, std::string_view group = " GROUP BY window_start") {
-        return has_script(
-            statement("SELECT count(*) AS n FROM " + std::string{from} + std::string{group}));
-    };
-    CHECK(has("t", ""));
-    CHECK(has("events(t, to_timestamp(a))", ""));
-    CHECK(has("tumble(t, to_timestamp(a), 'year', 'UTC', grace => INTERVAL '1 day')"));
-    CHECK(has("tumble(t, to_timestamp(a), INTERVAL '1 day', grace => INTERVAL '1 day')"));
-    CHECK(
-        has("tumble(t, to_timestamp(a), INTERVAL '1 day', grace => INTERVAL '1 day', "
-            "idle => INTERVAL '1 minute')"));
-    CHECK(
-        has("hop(t, to_timestamp(a), INTERVAL '1 day', INTERVAL '2 days', grace => "
-            "INTERVAL '1 day')"));
-    CHECK(has("session(t, to_timestamp(a), INTERVAL '1 day', grace => INTERVAL '1 day')"));
-    CHECK_FALSE(has("events(t, to_timestamp(a), unique_by => b, within => INTERVAL '1 day')", ""));
-}
-
 }  // namespace kstream::job
