@@ -1,8 +1,8 @@
 #include "app/explain_event_time.hpp"
 
 #include "job/times.hpp"
+#include "kstream/core/recent_ids.hpp"
 #include "kstream/core/time_text.hpp"
-#include "kstream/job/postgres.hpp"
 #include "kstream/job/statement_text.hpp"
 
 #include <fmt/format.h>
@@ -179,8 +179,15 @@ std::vector<std::string> lines_of(const EventTimeReport& report) {
                                       job::interval_text(*event.max_ahead))
                         : "max_ahead: never; one wrong clock can make all other records late");
     if (event.unique_by) {
-        lines.push_back(fmt::format("duplicates: records of a partition with the same {} within {}",
-                                    report.unique_by, job::interval_text(event.within)));
+        const std::string within = job::interval_text(event.within);
+        lines.push_back(
+            fmt::format("duplicates: records of a partition with the same {} within "
+                        "{}; copies in another partition are not found",
+                        report.unique_by, within));
+        lines.push_back(
+            fmt::format("about {} bytes in memory for each record of the last {} of event time, "
+                        "which a new owner of a partition reads back: the topic has to keep it",
+                        RecentIds::kBytesPerId, within));
     }
     if (windows) {
         lines.push_back(
@@ -230,7 +237,9 @@ void append(text::JsonWriter& json, const EventTimeReport& report) {
     }
     json.field("max_ahead_ms", event.max_ahead);
     if (event.unique_by) {
-        json.field("unique_by", report.unique_by).field("within_ms", event.within);
+        json.field("unique_by", report.unique_by)
+            .field("within_ms", event.within)
+            .field("bytes_per_id", RecentIds::kBytesPerId);
     }
     json.end_object();
 }

@@ -176,8 +176,10 @@ void append_sample(Page& page, const SampleReport& sample, const job::Statement&
     page.title(fmt::format("Sample of {}, its newest records", sample.topic));
     const RecordTally& counts = sample.counts;
     const bool windows = statement.event_time && statement.event_time->has_windows();
-    page.line("{} records at {} offsets: {} aggregated, {}{} filtered by WHERE, {} tombstones",
+    const bool unique = statement.event_time && statement.event_time->unique_by;
+    page.line("{} records at {} offsets: {} aggregated, {}{}{} filtered by WHERE, {} tombstones",
               counts.read, sample.offsets, counts.aggregated,
+              unique ? fmt::format("{} duplicates, ", counts.duplicates) : std::string{},
               windows ? fmt::format("{} late, ", counts.late) : std::string{}, counts.filtered,
               counts.tombstones);
     append_bad(page, sample.bad);
@@ -280,6 +282,9 @@ void append_sample(text::JsonWriter& json, const SampleReport& sample,
         .field("tombstones", counts.tombstones);
     if (statement.event_time && statement.event_time->has_windows()) {
         json.field("late", counts.late);
+    }
+    if (statement.event_time && statement.event_time->unique_by) {
+        json.field("duplicates", counts.duplicates);
     }
     append_bad(json, sample.bad);
     json.array("results", sample.results,

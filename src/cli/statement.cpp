@@ -2,7 +2,6 @@
 // the two would have to be passed over.
 #include "cli/statement.hpp"
 
-#include "kstream/job/postgres.hpp"
 #include "kstream/job/statement_job.hpp"
 
 #include <fmt/format.h>
@@ -74,9 +73,6 @@ bool keeps_values(const job::Aggregate& aggregate) {
 std::vector<std::string> not_run_yet(const job::Statement& statement) {
     const job::EventTime& event = *statement.event_time;
     std::vector<std::string> missing;
-    if (event.unique_by) {
-        missing.emplace_back("unique_by");
-    }
     if (event.has_windows() && std::ranges::any_of(statement.aggregates, keeps_values)) {
         missing.emplace_back("count(DISTINCT x) and percentile_disc over windows");
     }
@@ -85,15 +81,7 @@ std::vector<std::string> not_run_yet(const job::Statement& statement) {
 
 void refuse_explain(const ExplainConfig& config, const job::Statement& statement,
                     std::string_view name, Found& problems) {
-    const bool beyond_text =
-        config.sample || !config.export_file.empty() || config.form != ExplainForm::text;
-    if (beyond_text && !job::has_script(statement)) {
-        problems.push_back(fmt::format(
-            "{}: unique_by is not run yet, so there is neither --sample nor "
-            "--export nor --as postgres of it: explain without them shows what it means",
-            name));
-    } else if (config.sample && statement.event_time->has_windows() &&
-               std::ranges::any_of(statement.aggregates, keeps_values)) {
+    if (config.sample && !not_run_yet(statement).empty()) {
         problems.push_back(fmt::format(
             "{}: count(DISTINCT x) and percentile_disc are not run with windows yet, so there is "
             "no --sample of them; --as postgres computes them",

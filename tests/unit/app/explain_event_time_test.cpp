@@ -127,11 +127,15 @@ TEST_CASE("events have a time and no windows", "[explain]") {
     const EventTimeReport report =
         report_of("events(t, to_timestamp(h), unique_by => a.id, within => INTERVAL '1 day')", "");
     CHECK(says(report, "windows: none\n"));
-    CHECK(says(report, "duplicates: records of a partition with the same a.id within 1 day"));
+    CHECK(says(report,
+               "duplicates: records of a partition with the same a.id within 1 day; "
+               "copies in another partition are not found"));
+    CHECK(says(report, "about 30 bytes in memory for each record of the last 1 day of event time"));
     CHECK_FALSE(says(report, "late records"));
     CHECK_FALSE(says(report, "grace"));
     CHECK(json_of(report) == R"json({"time":"to_timestamp(h)","window":{"kind":"none"},)json"
-                             R"("max_ahead_ms":3600000,"unique_by":"a.id","within_ms":86400000})");
+                             R"("max_ahead_ms":3600000,"unique_by":"a.id","within_ms":86400000,)"
+                             R"("bytes_per_id":30})");
 }
 
 TEST_CASE("the example's window has the example's time in it", "[explain]") {

@@ -100,9 +100,6 @@ TEST_CASE("Event time is explained, and refused wherever it would have to run", 
         return "SELECT " + what + " AS n FROM " + source + " GROUP BY window_start";
     };
     for (const auto& [statement, what] : std::vector<std::pair<std::string, std::string>>{
-             {from("tumble(t, to_timestamp(h), INTERVAL '1 hour', grace => INTERVAL '1 hour', "
-                   "unique_by => id, within => INTERVAL '1 day')"),
-              "unique_by"},
              {from("tumble(t, to_timestamp(h), INTERVAL '1 hour', grace => INTERVAL '1 hour')",
                    "count(DISTINCT id)"),
               "count(DISTINCT x)"}}) {
@@ -129,16 +126,8 @@ TEST_CASE("Event time is explained, and refused wherever it would have to run", 
         };
         config_from<ExplainConfig>(explained(windows));
         config_from<ExplainConfig>(
-            explained("SELECT count(*) AS n FROM events(t, to_timestamp(h))"));
-        for (const std::string source :
-             {"events(t, to_timestamp(h), unique_by => k, within => INTERVAL '1 hour')",
-              "tumble(t, to_timestamp(h), INTERVAL '1 hour', grace => INTERVAL '0 days', unique_by "
-              "=> k, within => INTERVAL '1 hour') GROUP BY window_start"}) {
-            INFO(words.front() << ' ' << source);
-            const Lines problems = problems_from(explained("SELECT count(*) AS n FROM " + source));
-            REQUIRE(problems.size() == 1);
-            CHECK(problems[0].starts_with("--query: unique_by is not run yet"));
-        }
+            explained("SELECT count(*) AS n FROM events(t, to_timestamp(h), unique_by => k, "
+                      "within => INTERVAL '1 hour')"));
     }
     const std::string sets =
         "SELECT count(DISTINCT k) AS n " + windows.substr(windows.find("FROM"));
