@@ -1,14 +1,13 @@
 // What a statement costs beside a job of the flags: reading and judging records, all of the map
 // loop's fold, and what both loops do in steps. Statements of `kstream bench --scenario statement`,
-// and three whose keys have sets: of 1,000 users for each seller, of names that are longer than an
-// element and never come twice, and of amounts that hardly ever do.
+// three whose keys have sets: of 1,000 users for each seller, of names that are longer than an
+// element and never come twice, and of amounts that hardly ever do; and one of each kind of windows.
 //
 //   statement_bench                   ns for each record, in turns, best of the rounds
 //   statement_bench KIND JOB N        that work alone on N records, for callgrind (see
 //                                     instruction_bench). KIND: read; fold; map, which is fold and
 //                                     the seals of its steps; totals, which is what the totals loop
-//                                     does with those. JOB: flags, where, nested, distinct, hashed,
-//                                     ranks
+//                                     does with those. JOB: the names below
 #include "kstream/job/parse.hpp"
 #include "kstream/pipeline/map_fold.hpp"
 #include "kstream/reader/record_reader.hpp"
@@ -72,6 +71,21 @@ constexpr std::array kWorks{
     Work{"ranks",
          "SELECT id_vendedor, percentile_disc(0.5) WITHIN GROUP (ORDER BY valor::numeric) AS n "
          "FROM t GROUP BY id_vendedor",
+         TransactionForm::flat},
+    Work{"tumble",
+         "SELECT id_vendedor, count(*) AS n, sum(valor) AS total FROM tumble(t, "
+         "to_timestamp(hora_transacao), INTERVAL '1 minute', grace => INTERVAL '1 minute') "
+         "GROUP BY id_vendedor, window_start",
+         TransactionForm::flat},
+    Work{"hop",
+         "SELECT id_vendedor, count(*) AS n, sum(valor) AS total FROM hop(t, "
+         "to_timestamp(hora_transacao), INTERVAL '1 minute', INTERVAL '10 minutes', "
+         "grace => INTERVAL '1 minute') GROUP BY id_vendedor, window_start",
+         TransactionForm::flat},
+    Work{"session",
+         "SELECT id_usuario, count(*) AS n, sum(valor) AS total FROM session(t, "
+         "to_timestamp(hora_transacao), INTERVAL '30 minutes', grace => INTERVAL '1 minute') "
+         "GROUP BY id_usuario, window_start",
          TransactionForm::flat},
 };
 
