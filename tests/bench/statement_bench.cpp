@@ -74,18 +74,18 @@ constexpr std::array kWorks{
          TransactionForm::flat},
     Work{"tumble",
          "SELECT id_vendedor, count(*) AS n, sum(valor) AS total FROM tumble(t, "
-         "to_timestamp(hora_transacao), INTERVAL '1 minute', grace => INTERVAL '1 minute') "
-         "GROUP BY id_vendedor, window_start",
+         "to_timestamp(hora_transacao), INTERVAL '1 minute', grace => INTERVAL '1 minute', "
+         "max_ahead => 'never') GROUP BY id_vendedor, window_start",
          TransactionForm::flat},
     Work{"hop",
          "SELECT id_vendedor, count(*) AS n, sum(valor) AS total FROM hop(t, "
          "to_timestamp(hora_transacao), INTERVAL '1 minute', INTERVAL '10 minutes', "
-         "grace => INTERVAL '1 minute') GROUP BY id_vendedor, window_start",
+         "grace => INTERVAL '1 minute', max_ahead => 'never') GROUP BY id_vendedor, window_start",
          TransactionForm::flat},
     Work{"session",
          "SELECT id_usuario, count(*) AS n, sum(valor) AS total FROM session(t, "
-         "to_timestamp(hora_transacao), INTERVAL '30 minutes', grace => INTERVAL '1 minute') "
-         "GROUP BY id_usuario, window_start",
+         "to_timestamp(hora_transacao), INTERVAL '30 minutes', grace => INTERVAL '1 minute', "
+         "max_ahead => 'never') GROUP BY id_usuario, window_start",
          TransactionForm::flat},
 };
 

@@ -17,9 +17,11 @@ from pathlib import Path
 
 import brokers
 import packets
-from harness import cluster, poison, proxy
+from harness import cluster, poison, proxy, records
 from harness.case import assigned, pause, wait_for
+from harness.process import Process
 from harness.proxy import Proxy, Rule
+from harness.records import Wanted
 from reader import Reader, Recovery
 from workers import FENCED, TWIN, Fleet
 
@@ -52,6 +54,7 @@ class Scene:
     disk: Path | None  # a broker's data on a file system of its own
     releases: tuple[Path, ...] = ()  # binaries that take turns
     apart: bool = False  # packets of single nodes can be dropped
+    producer: Process | None = None
     ending: threading.Event = field(default_factory=threading.Event)
     nodes: threading.Lock = field(default_factory=threading.Lock)
 
@@ -471,12 +474,84 @@ def poison_records(scene: Scene, dice: random.Random) -> Evidence:
     return {"records": sum(map(len, poison.BAD.values()))}
 
 
+# ---- event time ----------------------------------------------------------------------------------
+
+TIME = re.compile(rb'("hora_transacao": )([0-9]+)')
+
+
+def moved(record: Wanted, seconds: int) -> Wanted:
+    """It happened so much later, or earlier."""
+    assert record.value is not None
+    value = TIME.sub(lambda time: b"%s%d" % (time[1], int(time[2]) + seconds), record.value)
+    return Wanted(value, record.key)
+
+
+def newest(scene: Scene, partition: int, count: int = 1) -> list[Wanted]:
+    """Of the producer's records: what was written beside them may have no time."""
+    found = records.read_newest(scene.source, partition, count + 200)
+    return [one for one in found if one.value and TIME.search(one.value)][-count:]
+
+
+def copies(scene: Scene, dice: random.Random) -> Evidence:
+    """Records come once more, as of a producer that is not idempotent; and a flood of late ones,
+    with the same ids."""
+    written = 0
+    for partition in dice.sample(range(6), dice.randrange(1, 4)):
+        once = newest(scene, partition, dice.choice([1, 50, 1_000]))
+        again = [*once, *(moved(one, -dice.randrange(30, 600)) for one in once)]
+        if again:
+            records.write(scene.source, partition, again)
+            written += len(again)
+    return {"records": written} if written else None
+
+
+def clock_ahead(scene: Scene, dice: random.Random) -> Evidence:
+    """A record is ahead of its time: what comes after it in its partition is late."""
+    partition = dice.randrange(6)
+    last = newest(scene, partition)
+    if not last:
+        return None
+    by = dice.choice([5, 30, 120])
+    return {"partition": partition, "by": by,
+            "offset": records.write(scene.source, partition, [moved(last[0], by)])}  # fmt: skip
+
+
+def silent_partitions(scene: Scene, dice: random.Random) -> Evidence:
+    """The producer stands still for a while, and others write on to some of its partitions."""
+    assert scene.producer is not None
+    last = {p: newest(scene, p) for p in dice.sample(range(6), dice.randrange(1, 4))}
+    seconds = dice.uniform(3.0, 9.0)
+    scene.producer.send(signal.SIGSTOP)
+    try:
+        until = time.monotonic() + seconds
+        later = 0
+        while time.monotonic() < until and not scene.ending.is_set():
+            later += 1
+            for partition, found in last.items():
+                if found:
+                    records.write(scene.source, partition, [moved(found[0], later)])
+            pause(0.5, scene.ending.is_set)
+    finally:
+        scene.producer.send(signal.SIGCONT)
+    return {"but": sorted(last), "seconds": round(seconds, 1)} if any(last.values()) else None
+
+
+def source_enlarged(scene: Scene, dice: random.Random) -> Evidence:
+    """The source gets one more partition, three times at most: jobs with windows let it join."""
+    there = len(brokers.partitions()[scene.source])
+    if there > 8:
+        return None
+    brokers.add_partitions(scene.source, there + 1)
+    return {"partitions": there + 1}
+
+
 Fault = Callable[[Scene, random.Random], Evidence]
 KINDS: dict[str, Fault] = {
     each.__name__: each
     for each in (
         worker_kill, worker_stop, broker_kill, rolling_restart, controller_kill, group_coordinator,
         transaction_coordinator, disk_full, network, late_commit, poison_records, partition,
-        broker_unheard, compacted_restore, static_back, static_twin, worker_replaced,
+        broker_unheard, compacted_restore, static_back, static_twin, worker_replaced, copies,
+        clock_ahead, silent_partitions, source_enlarged,
     )
 }  # fmt: skip

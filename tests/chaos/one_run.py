@@ -65,22 +65,30 @@ class Run(IntegrationTest):
 
     def judge_statement(self) -> int:
         found = statement.judge(self, self.names(), JUDGE_SECONDS)
-        bad = found.verdicts.get("bad", 0)
-        letters: Counter[tuple[str | bytes | None, ...]] = Counter()
-        topic = f"{self.application}-dead-letters"
-
-        def look(letter: Record) -> None:
-            about = dict(letter.headers)
-            letters[about["kstream.source.partition"], about["kstream.source.offset"]] += 1
-
-        read_records(cluster.BROKERS, topic, look, JUDGE_SECONDS)
         published = read_records(cluster.BROKERS, self.results, lambda _: None, JUDGE_SECONDS)
-        self.figures.update(source_records=sum(found.verdicts.values()), bad_records=bad,
+        self.figures.update(source_records=sum(found.verdicts.values()),
+                            bad_records=found.verdicts.get("bad", 0),
                             result_records=published)  # fmt: skip
-        self.assertEqual([at for at, times in letters.items() if times > 1], [], topic)
-        self.assertEqual(len(letters), bad, f"records in {topic} against those PostgreSQL refuses")
+        self.figures.update({name: found.verdicts.get(name, 0) for name in ("late", "duplicate")})
+        self.figures["advances"] += found.advances
+        self.judge_set_aside("dead-letters", found.verdicts.get("bad", 0))
+        if self.profile.windows:
+            self.judge_set_aside("late", found.verdicts.get("late", 0))
         self.assertEqual(found.ours, found.theirs)
         return sum(int(str(dict(row)[Job().count_name])) for row in found.rows)
+
+    def judge_set_aside(self, role: str, wanted: int) -> None:
+        """Each record that PostgreSQL sets aside there is there, and once."""
+        topic = f"{self.application}-{role}"
+        copies: Counter[tuple[str | bytes | None, ...]] = Counter()
+
+        def look(copy: Record) -> None:
+            about = dict(copy.headers)
+            copies[about["kstream.source.partition"], about["kstream.source.offset"]] += 1
+
+        read_records(cluster.BROKERS, topic, look, JUDGE_SECONDS)
+        self.assertEqual([at for at, times in copies.items() if times > 1], [], topic)
+        self.assertEqual(len(copies), wanted, f"records in {topic} against PostgreSQL's")
 
     def count(self, report: Report) -> None:
         """What went through the chaos, by the checker."""
@@ -91,3 +99,7 @@ class Run(IntegrationTest):
         """A run in which nothing has happened shows nothing."""
         for kind in self.profile.certain:
             self.assertGreater(self.counts[kind]["evidence"], 0, f"no {kind} has left evidence")
+        # Of what the kinds of a run ask for, each was there.
+        shown = {"copies": ("late", "duplicate"), "silent_partitions": ("advances",)}
+        for name in [name for kind in self.profile.certain for name in shown.get(kind, ())]:
+            self.assertGreater(self.figures[name], 0, f"nothing in this run: {name}")

@@ -16,7 +16,7 @@ MANY_SELLERS, MANY_BACKLOG, MANY_RATE = 250_000, 400_000, 3_000
 # aborted; a tombstone or a marker is there for a moment only.
 COMPACTION = ("segment.ms=1000", "min.cleanable.dirty.ratio=0.001", "delete.retention.ms=100")
 COMPACTED = tuple(f"{role}.{key}" for role in ("changelog", "results") for key in COMPACTION)
-# PostgreSQL takes its time with each of them.
+# PostgreSQL takes its time with each record.
 STATEMENT_RATE = 2_000
 CLEANER = "log.cleaner.backoff.ms=300"
 # Sooner than Kafka's 30 s, for a run is short.
@@ -42,7 +42,8 @@ class Profile:
     applications: int = 1  # on one source
     protocol: str = "classic"
     upgrade: bool = False  # from the last release's binary and back
-    statements: bool = False  # the jobs are those of jobs.py, and PostgreSQL judges them
+    statements: tuple[str, ...] = ()  # of its applications; PostgreSQL judges them
+    windows: bool = False  # the statements have event time, and some records come late
     certain: tuple[str, ...] = ()  # faults without which the run has shown nothing
 
     def properties(self) -> str:
@@ -86,7 +87,19 @@ PROFILES = {
         {"worker_kill": 0.8, "worker_stop": 0.3, "broker_kill": 0.1, "late_commit": 0.3,
          "transaction_coordinator": 0.1, "poison_records": 0.3},
         gap=(2.0, 6.0), quiet=0.0, at_once=2, proxied=True, rate=STATEMENT_RATE,
-        applications=len(jobs.STATEMENTS), statements=True, certain=("worker_kill",),
+        applications=len(jobs.STATEMENTS), statements=jobs.STATEMENTS, certain=("worker_kill",),
+    ),
+    "windows": Profile(
+        {"worker_kill": 0.8, "worker_stop": 0.3, "broker_kill": 0.1, "late_commit": 0.3,
+         "transaction_coordinator": 0.1, "copies": 0.3, "clock_ahead": 0.2,
+         "silent_partitions": 0.3, "source_enlarged": 0.05, "poison_records": 0.1},
+        gap=(2.0, 6.0), quiet=0.0, at_once=2, proxied=True, workers=6, rate=STATEMENT_RATE,
+        applications=len(jobs.WINDOWS), statements=jobs.WINDOWS, windows=True,
+        certain=("worker_kill", "copies", "clock_ahead", "silent_partitions"),
+    ),
+    "midnight": Profile(
+        {"worker_kill": 1.0, "worker_stop": 0.2}, gap=(1.0, 5.0), quiet=0.0, rate=MANY_RATE,
+        many_keys=True, statements=jobs.MIDNIGHT, windows=True, certain=("worker_kill",),
     ),
     "protocol": Profile(
         {"worker_kill": 0.6, "worker_stop": 0.4, "broker_kill": 0.1, "group_coordinator": 0.2},

@@ -52,7 +52,6 @@ os.environ["KSTREAM_TEST_LOGS"] = str(LOGS)
 
 import brokers  # noqa: E402
 import faults  # noqa: E402
-import jobs  # noqa: E402
 import last_release  # noqa: E402
 import ledger  # noqa: E402
 import packets  # noqa: E402
@@ -92,13 +91,17 @@ class Chaos(Run):
         self.ending, self.nodes = threading.Event(), threading.Lock()
         tests = [self, *(self.beside(n) for n in range(1, profile.applications))]
         if profile.statements:
-            for test, statement in zip(tests, jobs.STATEMENTS, strict=True):
+            for test, statement in zip(tests, profile.statements, strict=True):
                 test.query = statement.format(source=self.source)
         self.tenants = [self.tenant(test) for test in tests]
+        # What is written beside it repeats records, which have to be read for that.
+        windows = ("--compression", "none", "--out-of-order", "2%", "--out-of-order-by", "60s")
         self.producer = self.start_produce(
             "--rate", str(options.rate), "--seed", str(options.seed % 2**32),
-            "--sellers", str(profile.sellers()),
+            "--sellers", str(profile.sellers()), *(windows if profile.windows else ()),
         )  # fmt: skip
+        for tenant in self.tenants:
+            tenant.scene.producer = self.producer
         for tenant in self.tenants:
             tenant.scene.fleet.wait_for_owners(60)
             tenant.reader.wait_for_total(1, 60)
@@ -122,10 +125,11 @@ class Chaos(Run):
         first = options.releases[0] if options.releases else process.BINARY
         topics = profiles.COMPACTED if profile.compacted else ()
         test.create_topics(*(w for t in topics for w in ("--topic-config", t)), binary=first)
-        if profile.many_keys and test is self:
+        if profile.many_keys and test is self and not profile.windows:
             self.produce(profiles.MANY_BACKLOG, "--sellers", str(profile.sellers()),
                          "--seed", str((options.seed + 1) % 2**32))  # fmt: skip
-        reader = Reader(test.results, having="HAVING" in test.query)
+        takes_back = "HAVING" in test.query or "FROM session" in test.query
+        reader = Reader(test.results, having=takes_back)
         self.readers.append(reader)
         self.addCleanup(reader.stop)
         session = options.session
@@ -242,7 +246,8 @@ def line_of(run: Run, verdict: str, state: dict[str, object], loads: list[float]
             "compacted": run.profile.compacted,
             "static": run.profile.static,
             "applications": run.profile.applications,
-            "statements": run.profile.statements,
+            "statements": bool(run.profile.statements),
+            "windows": run.profile.windows,
         },
         "faults": run.counts,
         "late_commit_errors": sorted(
@@ -252,6 +257,8 @@ def line_of(run: Run, verdict: str, state: dict[str, object], loads: list[float]
         "records": run.figures["source_records"],
         "bad_records": run.figures["bad_records"],
         "result_records": run.figures["result_records"],
+        **{name: run.figures[name] for name in ("late", "duplicate", "advances")
+           if run.profile.windows},
         "exits": dict(sum((fleet.exits for fleet in run.fleets), Counter())),
         "recovery_s": recoveries,
         "load_average": round(sum(loads) / max(1, len(loads)), 1),

@@ -163,9 +163,18 @@ def read_committed(topic: str, partition: int) -> list[Wanted]:
     return wait_for(ended, 90, f"the transactions of {topic}-{partition} have ended")[0]
 
 
-def _fetched(topic: str, partition: int) -> Iterator[Batch]:
+def read_newest(topic: str, partition: int, count: int) -> list[Wanted]:
+    """The last records of a partition, about so many: it begins where a batch does."""
     extent = cluster.extents(topic)[partition]
-    position = extent.start
+    found: list[tuple[int, Wanted]] = []
+    for each in _fetched(topic, partition, max(extent.start, extent.end - count)):
+        _records(each.records, each.base, each.count, found)
+    return [record for _, record in found]
+
+
+def _fetched(topic: str, partition: int, since: int = 0) -> Iterator[Batch]:
+    extent = cluster.extents(topic)[partition]
+    position = max(extent.start, since)
     while position < extent.end:
         body = struct.pack(">iiiib", -1, 500, 1, 8 << 20, 0) + struct.pack(">i", 1) + string(topic)
         body += struct.pack(">iiqi", 1, partition, position, 8 << 20)

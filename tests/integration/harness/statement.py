@@ -33,7 +33,8 @@ class Judgement:
     rows: list[Row]  # published
     ours: list[str]
     theirs: list[str]
-    verdicts: dict[str, int]  # PostgreSQL's: aggregated, filtered, late, bad -> records
+    verdicts: dict[str, int]  # PostgreSQL's: aggregated, filtered, duplicate, late, bad -> records
+    advances: int  # of partitions in which nothing came
 
 
 def judge(test: IntegrationTest, job: list[str], seconds: float = 60) -> Judgement:
@@ -59,7 +60,9 @@ def _judged(test: IntegrationTest, job: list[str], rows: list[Row], seconds: flo
     test.start("explain", *job, "--export", str(export)).expect(0, seconds)
     script = test.start("explain", *job, "--as", "postgres").expect(0).stdout
     verdicts, theirs = _run(script, export)
-    return Judgement(rows, _comparable(rows), _comparable(theirs), verdicts)
+    with export.open("rb") as lines:
+        advances = sum(line.split(b"\t", 4)[3] == b"advance" for line in lines)
+    return Judgement(rows, _comparable(rows), _comparable(theirs), verdicts, advances)
 
 
 def _run(script: str, export: Path) -> tuple[dict[str, int], list[Row]]:
