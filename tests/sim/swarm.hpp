@@ -23,7 +23,7 @@ inline constexpr std::array<std::int64_t, 3> kGraces{0, 2'000, 15'000};
 // After how long without records a source partition is idle; none: never.
 inline constexpr std::array<std::int64_t, 2> kIdles{2'000, 6'000};
 // For how long an id is remembered, of those that look for duplicates.
-inline constexpr std::array<std::int64_t, 3> kWithins{0, 10'000, 60'000};
+inline constexpr std::array<std::int64_t, 3> kWithins{1'000, 10'000, 60'000};
 
 // The same of windows that are days of a zone: around 4 November 2018, when one sets its clocks
 // forward at midnight and the other back to it. Up to that day inclusive days begin so many hours

@@ -185,7 +185,7 @@ void delete_some(ModelWorld& world) {
 
 testing::RecordingLog run_history(std::uint64_t seed, std::map<std::string, std::size_t>& seen) {
     ModelWorld world{seed};
-    const auto within_s = static_cast<std::int64_t>(world.random.below(4) * 40);
+    const auto within_s = static_cast<std::int64_t>(world.random.below(4) * 40 + 1);
     const Job job = unique_job(within_s);
     Expected expected;
     expected.within = within_s * 1000;
