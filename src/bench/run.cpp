@@ -105,8 +105,10 @@ Result<void> measure_on_cluster(Bench& bench, BenchReport& report) {
         }
         append(report, std::move(*result));
     }
-    if (bench.config.scenario == BenchScenario::statement) {
-        auto results = measure_statement(bench);
+    const BenchScenario scenario = bench.config.scenario;
+    if (scenario == BenchScenario::statement || scenario == BenchScenario::windows) {
+        auto results = scenario == BenchScenario::statement ? measure_statement(bench)
+                                                            : measure_windows(bench);
         if (!results) {
             return std::unexpected(std::move(results.error()));
         }

@@ -32,6 +32,7 @@ struct Dataset {
 
 // Two results for each statement that is measured, consume and that, whose rounds took turns.
 [[nodiscard]] Result<std::vector<ScenarioResult>> measure_statement(Bench& bench);
+[[nodiscard]] Result<std::vector<ScenarioResult>> measure_windows(Bench& bench);
 
 // Leaves the distribution in bench.latency_us.
 [[nodiscard]] Result<ScenarioResult> measure_latency(Bench& bench);

@@ -1,13 +1,17 @@
-// statement: `kstream aggregate --until end` of a job that only a statement can express, as a
-// process of its own, on a topic that holds all records already. As the scenario aggregate, and
-// unlike it timed up to the moment when the process says that everything is in the totals: which
-// total is the last one is not for bench to know.
+// statement and windows: `kstream aggregate --until end` of a job that only a statement can
+// express, as a process of its own, on a topic that holds all records already. As the scenario
+// aggregate, and unlike it timed up to the moment when the process says that everything is in the
+// totals: which total is the last one is not for bench to know.
 //
+// statement, or the one that is given (--query), on records of the form nested, which have all
+// members of the others:
 //   where    WHERE on two fields, five aggregates for each seller, on records as all scenarios have
 //   nested   a field within an object, and amounts that are texts, on records of the form nested
 //
-// Or the statement that is given (--query), on records of the form nested, which have all members
-// of the others.
+// windows, on records as all scenarios have, in order, a thousand in each second of event time:
+//   tumble   of a minute, for each seller
+//   hop      of ten minutes, one of which begins every minute, for each seller
+//   session  that half an hour without records ends, for each of 100,000 users
 //
 // Checked: after each round the row of every key, exactly; of a statement that is given, that each
 // record was in a total, filtered or set aside.
@@ -31,6 +35,8 @@ namespace {
 constexpr double kMebibyte = 1 << 20;
 constexpr Duration kLook = std::chrono::milliseconds(50);
 constexpr Duration kPatience = std::chrono::minutes(2);
+constexpr std::string_view kEveryRow = "the row of every key";
+constexpr std::uint32_t kUsers = 100'000;
 constexpr std::string_view kLastLine = "stopped; everything that was read is committed";
 
 // What is measured: a text with {} for the source topic, and what has to come out.
@@ -38,7 +44,7 @@ struct Statement {
     std::string name;
     std::string consumed;  // name of the ceiling's result
     std::string checked;
-    TransactionForm form = TransactionForm::flat;
+    GeneratorOptions records;
     std::string text;
     std::optional<StatementRows> rows;  // none: not known
 };
@@ -58,11 +64,13 @@ GeneratorOptions records_of(const Bench& bench, TransactionForm form) {
 }
 
 std::vector<Statement> statements(const Bench& bench) {
+    const GeneratorOptions flat = records_of(bench, TransactionForm::flat);
+    const GeneratorOptions nested = records_of(bench, TransactionForm::nested);
     if (bench.config.query.job) {
         return {{.name = "statement",
                  .consumed = "consume",
                  .checked = "that every record is accounted for",
-                 .form = TransactionForm::nested,
+                 .records = nested,
                  .text = {},
                  .rows = std::nullopt}};
     }
@@ -70,16 +78,47 @@ std::vector<Statement> statements(const Bench& bench) {
     return {
         {.name = "where",
          .consumed = "consume",
-         .checked = "the row of every key",
-         .form = TransactionForm::flat,
+         .checked = std::string{kEveryRow},
+         .records = flat,
          .text = std::string{kWhere},
-         .rows = where_rows(records_of(bench, TransactionForm::flat), count)},
+         .rows = where_rows(flat, count)},
         {.name = "nested",
          .consumed = "consume-nested",
-         .checked = "the row of every key",
-         .form = TransactionForm::nested,
+         .checked = std::string{kEveryRow},
+         .records = nested,
          .text = std::string{kNested},
-         .rows = nested_rows(records_of(bench, TransactionForm::nested), count)},
+         .rows = nested_rows(nested, count)},
+    };
+}
+
+// Count and sum of each group in each window; none of these records is late.
+Statement windowed(std::string name, std::string_view column, std::string_view function,
+                   std::string_view windows, GeneratorOptions records, StatementRows rows) {
+    return {
+        .name = name,
+        .consumed = "consume-" + name,
+        .checked = std::string{kEveryRow},
+        .records = records,
+        .text = fmt::format("SELECT {0}, window_start AS de, count(*) AS n, sum(valor) AS total "
+                            "FROM {1}(\"{{}}\", to_timestamp(hora_transacao), {2}, "
+                            "grace => INTERVAL '10 seconds') GROUP BY {0}, window_start",
+                            column, function, windows),
+        .rows = std::move(rows)};
+}
+
+std::vector<Statement> windows(const Bench& bench) {
+    constexpr std::int64_t kMinute = 60;
+    const std::uint64_t count = bench.config.records;
+    const GeneratorOptions flat = records_of(bench, TransactionForm::flat);
+    GeneratorOptions of_users = flat;
+    of_users.users = kUsers;
+    return {
+        windowed("tumble", "id_vendedor", "tumble", "INTERVAL '1 minute'", flat,
+                 window_rows(flat, count, kMinute, kMinute)),
+        windowed("hop", "id_vendedor", "hop", "INTERVAL '1 minute', INTERVAL '10 minutes'", flat,
+                 window_rows(flat, count, 10 * kMinute, kMinute)),
+        windowed("session", "id_usuario", "session", "INTERVAL '30 minutes'", of_users,
+                 session_rows(of_users, count, 30 * kMinute)),
     };
 }
 
@@ -207,7 +246,7 @@ double last_rate(const ScenarioResult& result) {
 
 Result<void> measure_one(Bench& bench, const Statement& statement,
                          std::vector<ScenarioResult>& results) {
-    const auto data = make_dataset(bench, records_of(bench, statement.form));
+    const auto data = make_dataset(bench, statement.records);
     if (!data) {
         return std::unexpected(data.error());
     }
@@ -240,16 +279,25 @@ Result<void> measure_one(Bench& bench, const Statement& statement,
     return {};
 }
 
-}  // namespace
-
-Result<std::vector<ScenarioResult>> measure_statement(Bench& bench) {
+Result<std::vector<ScenarioResult>> measure_all(Bench& bench,
+                                                const std::vector<Statement>& statements) {
     std::vector<ScenarioResult> results;
-    for (const Statement& statement : statements(bench)) {
+    for (const Statement& statement : statements) {
         if (auto done = measure_one(bench, statement, results); !done) {
             return std::unexpected(std::move(done.error()));
         }
     }
     return results;
+}
+
+}  // namespace
+
+Result<std::vector<ScenarioResult>> measure_statement(Bench& bench) {
+    return measure_all(bench, statements(bench));
+}
+
+Result<std::vector<ScenarioResult>> measure_windows(Bench& bench) {
+    return measure_all(bench, windows(bench));
 }
 
 }  // namespace kstream::bench

@@ -183,7 +183,8 @@ enum class BenchScenario : std::uint8_t {
     latency,
     keys,
     restore,
-    statement
+    statement,
+    windows
 };
 
 struct BenchConfig {

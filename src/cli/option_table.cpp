@@ -40,8 +40,9 @@ constexpr std::array<string_view, 3> kOnBadRecord{"dead-letter", "skip", "fail"}
 constexpr std::array<string_view, 2> kExplainForms{"text", "postgres"};
 constexpr std::array<string_view, 2> kResultsOnReset{"keep", "tombstone"};
 constexpr std::array<string_view, 1> kUntil{"end"};
-constexpr std::array<string_view, 9> kScenarios{
-    "all", "decode", "produce", "consume", "aggregate", "latency", "keys", "restore", "statement"};
+constexpr std::array<string_view, 10> kScenarios{"all",       "decode",  "produce", "consume",
+                                                 "aggregate", "latency", "keys",    "restore",
+                                                 "statement", "windows"};
 
 // ---- forms of their own -------------------------------------------------------------------------
 
@@ -747,7 +748,8 @@ void add_bench_options(std::vector<OptionSpec>& table) {
                          "total; keys: aggregate and latency with many keys; restore: reading "
                          "state back; statement, which all leaves out: aggregate of two jobs that "
                          "only a statement says, or of the one that is given, on records of the "
-                         "form nested.",
+                         "form nested; windows, which all leaves out too: the same of windows that "
+                         "tumble and hop, and of sessions.",
                      .rules = {.choices = kScenarios},
                      .bindings = {at<&BenchConfig::scenario>()}});
     table.push_back({.name = "records",

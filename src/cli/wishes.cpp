@@ -12,7 +12,8 @@ using std::string_view;
 
 constexpr string_view kInStatements =
     "the statement of --query says this: --query 'SELECT ... FROM ... WHERE ...'";
-constexpr string_view kNoWindows = "there are no windows yet: totals are over all records";
+constexpr string_view kInFrom =
+    "windows are said in a statement: FROM tumble, hop or session (docs/WINDOWS.md)";
 constexpr string_view kInClient =
     "properties of the client library belong in the section [client] of a --config file";
 
@@ -86,10 +87,10 @@ constexpr std::array kOptionWishes = std::to_array<OptionWish>({
     {"min", "", kInStatements},
     {"filter", "", kInStatements},
     {"where", "", kInStatements},
-    {"hop", "", kNoWindows},
-    {"tumbling", "", kNoWindows},
-    {"window", "", kNoWindows},
-    {"windows", "", kNoWindows},
+    {"hop", "", kInFrom},
+    {"tumbling", "", kInFrom},
+    {"window", "", kInFrom},
+    {"windows", "", kInFrom},
     {"select", "query"},
     {"sql", "query"},
     {"statement", "query"},

@@ -391,6 +391,22 @@ Value Evaluator::binary(const Node& node, std::uint32_t at, const Value& a, cons
     return {};
 }
 
+// Of a number of seconds. Whole ones, and thousandths, are what a topic has: of each record.
+Value Evaluator::timestamp_of(const Number& seconds, std::uint32_t at) {
+    Int128 whole = 0;
+    bool fits = false;
+    if (seconds.form == Number::Form::small && seconds.scale <= 3) [[likely]] {
+        fits = to_units(seconds, 3, whole) == DecimalError::none;
+    } else {
+        const MaybeNumber ms = multiply(seconds, Number{1'000, 0}, arena_);
+        const MaybeNumber cut = ms ? round(*ms, 0, Rounding::floor, arena_) : std::nullopt;
+        fits = cut && to_units(*cut, 0, whole) == DecimalError::none;
+    }
+    return fits && whole >= kMinTime && whole <= kMaxTime
+               ? Value::of_time(Tag::timestamp, static_cast<std::int64_t>(whole))
+               : Value::of_error(BadReason::time_range, at);
+}
+
 Value Evaluator::unary(const Node& node, std::uint32_t at, const Value& a) {
     const auto rounded = [&](std::int64_t digits, Rounding how) {
         return number_or_range(round(a.number, static_cast<int>(digits), how, arena_), at);
@@ -449,15 +465,8 @@ Value Evaluator::unary(const Node& node, std::uint32_t at, const Value& a) {
             }
             return {};
         }
-        case Op::to_timestamp: {
-            const MaybeNumber ms = multiply(a.number, Number{1'000, 0}, arena_);
-            const MaybeNumber cut = ms ? round(*ms, 0, Rounding::floor, arena_) : std::nullopt;
-            Int128 whole = 0;
-            return cut && to_units(*cut, 0, whole) == DecimalError::none && whole >= kMinTime &&
-                           whole <= kMaxTime
-                       ? Value::of_time(Tag::timestamp, static_cast<std::int64_t>(whole))
-                       : Value::of_error(BadReason::time_range, at);
-        }
+        case Op::to_timestamp:
+            return timestamp_of(a.number, at);
         case Op::at_zone:
             return Value::of_time(Tag::local, program_.zones_[node.index].local(a.milliseconds));
         case Op::date_trunc: {

@@ -19,8 +19,6 @@ constexpr std::size_t kLimbs = kFractionLimbs + kMaxWhole / kLimbDigits;
 static_assert(kMaxWhole % kLimbDigits == 0 && kMaxFraction % kLimbDigits == 0);
 // 10^38 < 2^127: powers that a small number can be brought to another scale with.
 constexpr int kMaxSmallScale = 38;
-// A token of so many digits has neither 64 bits to fear nor a branch to take.
-constexpr std::size_t kFastDigits = 18;
 // Beyond every bound, and far from the limits of 64 bits whatever a token's length adds to it.
 constexpr std::int64_t kExponentCap = 1'000'000'000'000'000;
 
@@ -514,27 +512,8 @@ MaybeNumber read_long(std::string_view rest, Arena& arena) {
 }  // namespace
 
 MaybeNumber read_number(std::string_view token, Arena& arena) {
-    const char* at = token.data();
-    const char* const end = at + token.size();
-    const bool negative = at != end && *at == '-';
-    at += negative ? 1 : 0;
-    if (static_cast<std::size_t>(end - at) <= kFastDigits) [[likely]] {
-        std::uint64_t units = 0;
-        const char* point = nullptr;
-        for (; at != end; ++at) {
-            if (is_digit(*at)) [[likely]] {
-                units = units * 10 + static_cast<std::uint64_t>(*at - '0');
-            } else if (*at == '.') {
-                point = at;
-            } else {
-                break;
-            }
-        }
-        if (at == end) [[likely]] {
-            const auto value = static_cast<std::int64_t>(units);
-            return Number{negative ? -value : value,
-                          point == nullptr ? 0 : static_cast<int>(end - point) - 1};
-        }
+    if (const MaybeNumber number = read_short_number(token)) [[likely]] {
+        return number;
     }
     return read_long(token, arena);
 }
@@ -672,7 +651,11 @@ Digits digits(Number a) {
 DecimalError to_units(Number a, int scale, Int128& out) {
     KSTREAM_CHECK(a.form != Number::Form::ratio, "a quotient is rounded before it is kept");
     if (a.form == Number::Form::small) [[likely]] {
-        if (a.scale <= scale) [[likely]] {
+        if (a.scale == scale) {
+            out = a.units;
+            return DecimalError::none;
+        }
+        if (a.scale < scale) [[likely]] {
             return __builtin_mul_overflow(a.units, power_of_ten(scale - a.scale), &out)
                        ? DecimalError::range
                        : DecimalError::none;

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 namespace kstream::expr {
 
@@ -214,6 +215,35 @@ Result<std::uint32_t> Program::zone(const Expression& name, const ZoneFiles& zon
     zones_.push_back(*std::move(parsed));
     zone_names_.push_back(wanted);
     return static_cast<std::uint32_t>(zones_.size() - 1);
+}
+
+std::optional<Program::TimeField> Program::time_field_of(std::uint32_t node) const {
+    const Node& time = nodes_[node];
+    if (time.op != Op::to_timestamp) {
+        return std::nullopt;
+    }
+    std::uint32_t seconds = arguments_[time.first];
+    int scale = 3;
+    if (const Node& product = nodes_[seconds]; product.op == Op::multiply) {
+        seconds = arguments_[product.first];
+        std::uint32_t factor = arguments_[product.first + 1];
+        if (nodes_[seconds].op == Op::literal) {
+            std::swap(seconds, factor);
+        }
+        if (nodes_[factor].op != Op::literal) {
+            return std::nullopt;
+        }
+        const Value& by = literals_[nodes_[factor].index];
+        if (by.tag != Tag::numeric || by.number.form != Number::Form::small ||
+            by.number.units != 1) {
+            return std::nullopt;
+        }
+        scale -= by.number.scale;
+    }
+    const std::optional<std::uint32_t> place = place_of(seconds);
+    return place && scale >= 0 && nodes_[seconds].type == ValueType::numeric
+               ? std::optional{TimeField{*place, scale}}
+               : std::nullopt;
 }
 
 }  // namespace kstream::expr

@@ -25,6 +25,17 @@ RecordVerdict bad(const Value& value) {
 
 constexpr RecordVerdict kFiltered{.ok = false, .filtered = true};
 
+// The number at a place, in units of 10^-scale; false where it takes more to say what there is.
+bool read_units(const expr::Leaves& leaves, std::uint32_t place, int scale, Int128& units) {
+    const FieldValue& value = leaves.values[place];
+    if (value.kind != FieldKind::number) {
+        return false;
+    }
+    const expr::MaybeNumber number = expr::read_short_number(value.raw);
+    return number && number->scale <= scale &&
+           expr::to_units(*number, scale, units) == DecimalError::none;
+}
+
 }  // namespace
 
 Result<StatementPlan> StatementPlan::compile(const job::Statement& statement,
@@ -40,10 +51,24 @@ Result<StatementPlan> StatementPlan::compile(const job::Statement& statement,
         }
         return node.value_or(0);
     };
+    // Where the node is a field of that type, or of any.
+    const auto field_at = [&](std::uint32_t node, job::ValueType type) {
+        if (error) {
+            return std::optional<std::uint32_t>{};
+        }
+        const job::ValueType of = plan.program->nodes()[node].type;
+        return of == type || of == job::ValueType::scalar ? plan.program->place_of(node)
+                                                          : std::nullopt;
+    };
     if (statement.event_time) {
         const job::EventTime& event = *statement.event_time;
-        plan.timing =
-            Timing{.time = add(event.time), .max_ahead = event.max_ahead, .unique_by = {}};
+        plan.timing = Timing{.time = add(event.time),
+                             .number_at = {},
+                             .max_ahead = event.max_ahead,
+                             .unique_by = {}};
+        if (!error) {
+            plan.timing->number_at = plan.program->time_field_of(plan.timing->time);
+        }
         if (event.unique_by) {
             plan.timing->unique_by = add(*event.unique_by);
         }
@@ -52,15 +77,17 @@ Result<StatementPlan> StatementPlan::compile(const job::Statement& statement,
         plan.where = add(*statement.where);
     }
     for (const job::GroupColumn& column : statement.group_by) {
-        plan.keys.push_back(add(column.value));
+        const std::uint32_t node = add(column.value);
+        plan.keys.push_back({node, field_at(node, job::ValueType::text)});
     }
     for (const job::Input& input : job::plan_of(statement).inputs) {
-        Input planned{.filter = {}, .value = {}, .strict = input.strict};
+        Input planned{.filter = {}, .value = {}, .strict = input.strict, .number_at = {}};
         if (input.filter) {
             planned.filter = add(*input.filter);
         }
         if (input.value) {
             planned.value = add(*input.value);
+            planned.number_at = field_at(*planned.value, job::ValueType::numeric);
         }
         plan.inputs.push_back(planned);
     }
@@ -97,7 +124,7 @@ RecordVerdict StatementJudge::judge(const expr::Leaves& leaves, GroupKey& group,
     evaluator_.begin(leaves);
     if constexpr (kEventTime) {
         event_time_.reset();
-        if (const auto problem = time(leaves.record->timestamp_ms)) {
+        if (const auto problem = time(leaves)) {
             return *problem;
         }
     }
@@ -108,12 +135,12 @@ RecordVerdict StatementJudge::judge(const expr::Leaves& leaves, GroupKey& group,
         }
     }
     for (std::size_t i = 0; i < plan_.keys.size(); ++i) {
-        if (const auto problem = key(i, group.values[i])) {
+        if (const auto problem = key(leaves, i, group.values[i])) {
             return *problem;
         }
     }
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-        if (const auto problem = input(plan_.inputs[i], inputs[i])) {
+        if (const auto problem = input(leaves, plan_.inputs[i], inputs[i])) {
             return *problem;
         }
     }
@@ -130,8 +157,14 @@ template RecordVerdict StatementJudge::judge<false>(const expr::Leaves&, GroupKe
 template RecordVerdict StatementJudge::judge<true>(const expr::Leaves&, GroupKey&,
                                                    std::span<StatementInput>);
 
-std::optional<RecordVerdict> StatementJudge::time(std::int64_t kafka_timestamp_ms) {
+std::optional<RecordVerdict> StatementJudge::time(const expr::Leaves& leaves) {
     const StatementPlan::Timing& timing = *plan_.timing;
+    Int128 ms = 0;
+    if (timing.number_at &&
+        read_units(leaves, timing.number_at->place, timing.number_at->scale, ms) &&
+        ms >= expr::kMinTime && ms <= expr::kMaxTime) [[likely]] {
+        return accept_time(static_cast<std::int64_t>(ms), leaves.record->timestamp_ms);
+    }
     const Value& value = evaluator_.value(timing.time);
     switch (value.tag) {
         case Tag::missing:
@@ -142,12 +175,18 @@ std::optional<RecordVerdict> StatementJudge::time(std::int64_t kafka_timestamp_m
         default:
             KSTREAM_CHECK(value.tag == Tag::timestamp, "the time of a record is one");
     }
-    // A record without a timestamp could be of any time.
+    return accept_time(value.milliseconds, leaves.record->timestamp_ms);
+}
+
+// A record without a timestamp could be of any time.
+std::optional<RecordVerdict> StatementJudge::accept_time(std::int64_t ms,
+                                                         std::int64_t kafka_timestamp_ms) {
+    const StatementPlan::Timing& timing = *plan_.timing;
     if (timing.max_ahead &&
-        (kafka_timestamp_ms < 0 || value.milliseconds - kafka_timestamp_ms > *timing.max_ahead)) {
+        (kafka_timestamp_ms < 0 || ms - kafka_timestamp_ms > *timing.max_ahead)) {
         return bad(BadReason::time_future, timing.time);
     }
-    event_time_ = value.milliseconds;
+    event_time_ = ms;
     return std::nullopt;
 }
 
@@ -186,8 +225,16 @@ UInt128 StatementJudge::id_of(const Value& value) {
     return stable_hash(unique_text_);
 }
 
-std::optional<RecordVerdict> StatementJudge::key(std::size_t number, GroupValue& out) {
-    const std::uint32_t node = plan_.keys[number];
+std::optional<RecordVerdict> StatementJudge::key(const expr::Leaves& leaves, std::size_t number,
+                                                 GroupValue& out) {
+    const auto [node, text_at] = plan_.keys[number];
+    if (text_at) {
+        const FieldValue& found = leaves.values[*text_at];
+        if (found.kind == FieldKind::string && found.raw.size() <= kMaxGroupValueBytes) [[likely]] {
+            out = {GroupValueType::string, found.raw};
+            return std::nullopt;
+        }
+    }
     const Value& value = evaluator_.value(node);
     std::string& text = key_texts_[number];
     switch (value.tag) {
@@ -229,7 +276,8 @@ std::optional<RecordVerdict> StatementJudge::key(std::size_t number, GroupValue&
     return std::nullopt;
 }
 
-std::optional<RecordVerdict> StatementJudge::input(const StatementPlan::Input& input,
+std::optional<RecordVerdict> StatementJudge::input(const expr::Leaves& leaves,
+                                                   const StatementPlan::Input& input,
                                                    StatementInput& out) {
     out = {};
     if (input.filter) {
@@ -248,6 +296,11 @@ std::optional<RecordVerdict> StatementJudge::input(const StatementPlan::Input& i
             return bad(is_null);
         }
         out.kind = is_null.truth ? StatementInput::Kind::skip : StatementInput::Kind::present;
+        return std::nullopt;
+    }
+    if (input.number_at && read_units(leaves, *input.number_at, plan_.scale, out.units))
+        [[likely]] {
+        out.kind = StatementInput::Kind::number;
         return std::nullopt;
     }
     const Value& value = evaluator_.value(*input.value);

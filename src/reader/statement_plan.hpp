@@ -26,12 +26,18 @@ struct StatementPlan {
         std::optional<std::uint32_t> filter;
         std::optional<std::uint32_t> value;
         bool strict = false;
+        std::optional<std::uint32_t> number_at;  // `value` is that field
+    };
+    struct Key {
+        std::uint32_t value = 0;
+        std::optional<std::uint32_t> text_at;  // `value` is that field
     };
 
     // Of a statement with event time.
     struct Timing {
         std::uint32_t time = 0;
-        std::optional<std::int64_t> max_ahead;  // none: no bound
+        std::optional<expr::Program::TimeField> number_at;  // `time` is of that field
+        std::optional<std::int64_t> max_ahead;              // none: no bound
         std::optional<std::uint32_t> unique_by;
     };
 
@@ -45,11 +51,13 @@ struct StatementPlan {
     std::unique_ptr<expr::Program> program;  // stays where it is
     std::optional<Timing> timing;
     std::optional<std::uint32_t> where;
-    std::vector<std::uint32_t> keys;
+    std::vector<Key> keys;
     std::vector<Input> inputs;
     int scale = 0;
 };
 
+// What is a field and nothing else, and has nothing unusual about it, is read of the record at
+// once; of all else the evaluator says what it comes to.
 class StatementJudge {
 public:
     // The plan outlives it and stays where it is.
@@ -67,11 +75,15 @@ public:
     [[nodiscard]] UInt128 unique_id() const { return unique_id_; }
 
 private:
-    [[nodiscard]] std::optional<RecordVerdict> time(std::int64_t kafka_timestamp_ms);
+    [[nodiscard]] std::optional<RecordVerdict> time(const expr::Leaves& leaves);
+    [[nodiscard]] std::optional<RecordVerdict> accept_time(std::int64_t ms,
+                                                           std::int64_t kafka_timestamp_ms);
     [[nodiscard]] std::optional<RecordVerdict> unique_value();
     [[nodiscard]] UInt128 id_of(const expr::Value& value);
-    [[nodiscard]] std::optional<RecordVerdict> key(std::size_t number, GroupValue& out);
-    [[nodiscard]] std::optional<RecordVerdict> input(const StatementPlan::Input& input,
+    [[nodiscard]] std::optional<RecordVerdict> key(const expr::Leaves& leaves, std::size_t number,
+                                                   GroupValue& out);
+    [[nodiscard]] std::optional<RecordVerdict> input(const expr::Leaves& leaves,
+                                                     const StatementPlan::Input& input,
                                                      StatementInput& out);
 
     const StatementPlan& plan_;

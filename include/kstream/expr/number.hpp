@@ -14,6 +14,7 @@
 #include "kstream/model/int128.hpp"
 
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -46,6 +47,37 @@ struct Number {
 
 // None: out of bounds. Those that read a ratio take it as the exact quotient that it is.
 using MaybeNumber = std::optional<Number>;
+
+// A token as nearly all are: of up to 18 digits, without an exponent. None of another one. `token`
+// matches RFC 8259, section 6.
+[[nodiscard]] inline MaybeNumber read_short_number(std::string_view token) {
+    constexpr std::size_t kMostDigits = 18;  // 64 bits have nothing to fear of so many
+    const char* at = token.data();
+    const char* const end = at + token.size();
+    const bool negative = at != end && *at == '-';
+    at += negative ? 1 : 0;
+    if (static_cast<std::size_t>(end - at) > kMostDigits) {
+        return std::nullopt;
+    }
+    std::int64_t units = 0;
+    const auto read_digits = [&units, &at, end] {
+        for (; at != end; ++at) {
+            const auto digit = static_cast<std::uint8_t>(*at - '0');
+            if (digit > 9) {
+                return;
+            }
+            units = units * 10 + digit;
+        }
+    };
+    read_digits();
+    int scale = 0;
+    if (at != end && *at == '.') {
+        const char* const point = at++;
+        read_digits();
+        scale = static_cast<int>(at - point) - 1;
+    }
+    return at == end ? std::optional{Number{negative ? -units : units, scale}} : std::nullopt;
+}
 
 // `token` matches RFC 8259, section 6. Constant memory, linear time, also for 1e999999999.
 [[nodiscard]] MaybeNumber read_number(std::string_view token, Arena& arena);

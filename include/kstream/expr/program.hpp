@@ -21,6 +21,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -55,6 +56,21 @@ public:
 
     [[nodiscard]] std::span<const Node> nodes() const { return nodes_; }
     [[nodiscard]] std::span<const job::Field> fields() const { return fields_; }
+    // Where in Leaves::values the field stands that the node is, and nothing else; none of another
+    // node, and of what Kafka has of a record.
+    [[nodiscard]] std::optional<std::uint32_t> place_of(std::uint32_t node) const {
+        const Node& one = nodes_[node];
+        return one.op == job::Op::field && fields_[one.index].origin == job::FieldOrigin::value
+                   ? std::optional{places_[one.index]}
+                   : std::nullopt;
+    }
+    // Of a node that is a number of seconds in a field, or such a number times a power of ten, as a
+    // time: where that stands, and how many of its fraction's digits are of milliseconds.
+    struct TimeField {
+        std::uint32_t place = 0;
+        int scale = 0;
+    };
+    [[nodiscard]] std::optional<TimeField> time_field_of(std::uint32_t node) const;
 
 private:
     friend class Evaluator;
@@ -132,6 +148,7 @@ private:
     [[nodiscard]] const Value& nullif(const Node& node, std::uint32_t at);
     [[nodiscard]] const Value& extreme(const Node& node, std::uint32_t at);
     [[nodiscard]] const Value& comparison(const Node& node, std::uint32_t at);
+    [[nodiscard]] Value timestamp_of(const Number& seconds, std::uint32_t at);
     [[nodiscard]] Value unary(const Node& node, std::uint32_t at, const Value& a);
     [[nodiscard]] Value binary(const Node& node, std::uint32_t at, const Value& a, const Value& b);
     [[nodiscard]] Value to_numeric(const Node& node, std::uint32_t at, const Value& a);

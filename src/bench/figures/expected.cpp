@@ -1,6 +1,7 @@
 #include "bench/figures/expected.hpp"
 
 #include "kstream/codec/transaction_encoder.hpp"
+#include "kstream/core/time_text.hpp"
 
 #include <fmt/format.h>
 
@@ -60,6 +61,16 @@ std::string amount(std::uint64_t cents) {
     return digits.substr(0, digits[last] == '.' ? last : last + 1);
 }
 
+// The row of a group in the window that begins then.
+void add_row(StatementRows& rows, std::string_view column, std::string_view name,
+             std::int64_t start_s, const StatementTotal& total) {
+    std::string start;
+    append_timestamp(start, start_s * 1000);
+    rows[fmt::format(R"(["{}","{}"])", name, start)] =
+        fmt::format(R"({{"{}":"{}","de":"{}","n":{},"total":{}}})", column, name, start,
+                    total.count, amount(total.cents));
+}
+
 }  // namespace
 
 StatementRows where_rows(const GeneratorOptions& options, std::uint64_t count) {
@@ -95,6 +106,57 @@ StatementRows nested_rows(const GeneratorOptions& options, std::uint64_t count) 
     for (const auto& [state, total] : totals) {
         rows[std::string{state}] = fmt::format(R"({{"uf":"{}","n":{},"total":{}}})", state,
                                                total.count, amount(total.cents));
+    }
+    return rows;
+}
+
+StatementRows window_rows(const GeneratorOptions& options, std::uint64_t count, std::int64_t size,
+                          std::int64_t slide) {
+    const TransactionGenerator generator(options);
+    std::map<std::pair<std::uint32_t, std::int64_t>, StatementTotal> totals;
+    for (std::uint64_t i = 0; i < count; ++i) {
+        const Transaction record = generator.record(i);
+        for (std::int64_t start = record.time_s - record.time_s % slide;
+             start > record.time_s - size; start -= slide) {
+            totals[{record.seller, start}].add(record.value_cents);
+        }
+    }
+    StatementRows rows;
+    for (const auto& [window, total] : totals) {
+        add_row(rows, "id_vendedor", fmt::format("vendedor_{}", window.first), window.second,
+                total);
+    }
+    return rows;
+}
+
+// Times only go on, so a user's last session is the only one that may go on.
+StatementRows session_rows(const GeneratorOptions& options, std::uint64_t count, std::int64_t gap) {
+    struct Session {
+        std::int64_t start = 0;
+        std::int64_t last = 0;
+        StatementTotal total;
+    };
+    const TransactionGenerator generator(options);
+    std::vector<Session> newest(options.users + 1);
+    StatementRows rows;
+    const auto end = [&](std::size_t user) {
+        if (newest[user].total.count > 0) {
+            add_row(rows, "id_usuario", fmt::format("user_{}", user), newest[user].start,
+                    newest[user].total);
+        }
+    };
+    for (std::uint64_t i = 0; i < count; ++i) {
+        const Transaction record = generator.record(i);
+        Session& session = newest[record.user];
+        if (session.total.count == 0 || record.time_s - session.last > gap) {
+            end(record.user);
+            session = {.start = record.time_s, .last = record.time_s, .total = {}};
+        }
+        session.last = record.time_s;
+        session.total.add(record.value_cents);
+    }
+    for (std::size_t user = 0; user < newest.size(); ++user) {
+        end(user);
     }
     return rows;
 }

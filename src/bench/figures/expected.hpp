@@ -37,10 +37,15 @@ struct Expected {
 // Values of the results by key, as `aggregate` writes them.
 using StatementRows = std::map<std::string, std::string>;
 
-// Of the two statements that are measured (bench/statement_scenario.cpp), over records
-// 0 .. count - 1.
+// Of the statements that are measured (bench/statement_scenario.cpp), over records 0 .. count - 1.
 [[nodiscard]] StatementRows where_rows(const GeneratorOptions& options, std::uint64_t count);
 [[nodiscard]] StatementRows nested_rows(const GeneratorOptions& options, std::uint64_t count);
+// Of each seller in windows of `size` seconds, one of which begins every `slide` seconds; and of
+// each user in sessions that end when nothing has come for longer than `gap` seconds.
+[[nodiscard]] StatementRows window_rows(const GeneratorOptions& options, std::uint64_t count,
+                                        std::int64_t size, std::int64_t slide);
+[[nodiscard]] StatementRows session_rows(const GeneratorOptions& options, std::uint64_t count,
+                                         std::int64_t gap);
 
 // The first difference in words, empty when there is none.
 [[nodiscard]] std::string difference(const StatementRows& expected, const StatementRows& found);

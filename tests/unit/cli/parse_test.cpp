@@ -256,7 +256,8 @@ TEST_CASE("Unknown names are errors with the nearest one that exists") {
     CHECK(problems_from({"aggregate", "--group-id", "g"}) ==
           Lines{"--group-id: unknown option, did you mean --application-id?"});
     CHECK(problems_from({"aggregate", "--window", "1h"}) ==
-          Lines{"--window: unknown option: there are no windows yet: totals are over all records"});
+          Lines{"--window: unknown option: windows are said in a statement: "
+                "FROM tumble, hop or session (docs/WINDOWS.md)"});
     CHECK(problems_from({"aggregate", "--where", "x > 1"})[0].contains("the statement of --query"));
     CHECK(problems_from({"aggregate", "--avg", "x"})[0].contains("the statement of --query"));
     CHECK(

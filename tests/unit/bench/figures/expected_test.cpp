@@ -107,6 +107,35 @@ TEST_CASE("expected rows of the statements that are measured are those that come
     CHECK(difference(nested_rows(options, 500), nested).empty());
 }
 
+TEST_CASE("expected rows of windows are those that come out") {
+    // Ten records in a second of event time: 500 seconds.
+    const GeneratorOptions options{
+        .seed = 5, .start_time_s = 1'700'000'000, .event_rate = 10, .users = 300, .sellers = 4};
+    const auto in_windows = [&](const std::string& column, const std::string& from) {
+        return rows_of("SELECT " + column +
+                           ", window_start AS de, count(*) AS n, sum(valor) AS total "
+                           "FROM " +
+                           from +
+                           ", grace => INTERVAL '10 seconds', max_ahead => 'never') "
+                           "GROUP BY " +
+                           column + ", window_start",
+                       options, 5'000);
+    };
+    const std::string time = "to_timestamp(hora_transacao), ";
+    const StatementRows tumble =
+        in_windows("id_vendedor", "tumble(t, " + time + "INTERVAL '1 minute'");
+    CHECK(tumble.size() == 4 * 9);
+    CHECK(difference(window_rows(options, 5'000, 60, 60), tumble).empty());
+    const StatementRows hop =
+        in_windows("id_vendedor", "hop(t, " + time + "INTERVAL '1 minute', INTERVAL '3 minutes'");
+    CHECK(hop.size() == 4 * 11);
+    CHECK(difference(window_rows(options, 5'000, 180, 60), hop).empty());
+    const StatementRows session =
+        in_windows("id_usuario", "session(t, " + time + "INTERVAL '1 minute'");
+    CHECK(session.size() > 300);
+    CHECK(difference(session_rows(options, 5'000, 60), session).empty());
+}
+
 TEST_CASE("any difference of rows is found and named") {
     const StatementRows rows{{"a", "1"}, {"b", "2"}};
     CHECK(difference(rows, rows).empty());
