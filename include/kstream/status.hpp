@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,18 +30,17 @@ inline constexpr std::size_t kLoopPhaseCount = 5;
 inline constexpr std::array<std::string_view, kLoopPhaseCount> kLoopPhaseNames{
     "poll", "fold", "seal", "restore", "other"};
 
-// Histogram of durations in steps of 1, 2, 5: bucket i counts those above bound i - 1 and up to
+// Histogram over ascending bounds in seconds: bucket i counts what is above bound i - 1 and up to
 // bound i.
-inline constexpr std::array<double, 14> kLatencyBucketSeconds{
-    0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30};
-struct LatencyCounts {
-    std::array<std::uint64_t, kLatencyBucketSeconds.size() + 1> buckets{};  // last: above all
+template <const auto& kBounds>
+struct BucketCounts {
+    std::array<std::uint64_t, kBounds.size() + 1> buckets{};  // last: above all
     double sum_seconds = 0;
     std::uint64_t count = 0;
 
     void record(double seconds) {
         std::size_t i = 0;
-        while (i < kLatencyBucketSeconds.size() && seconds > kLatencyBucketSeconds[i]) {
+        while (i < kBounds.size() && seconds > kBounds[i]) {
             ++i;
         }
         ++buckets[i];
@@ -48,6 +48,15 @@ struct LatencyCounts {
         sum_seconds += seconds;
     }
 };
+
+// Durations, in steps of 1, 2, 5.
+inline constexpr std::array<double, 14> kLatencyBucketSeconds{
+    0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30};
+using LatencyCounts = BucketCounts<kLatencyBucketSeconds>;
+
+// By how much records are late: 1 s, 10 s, 1 min, 10 min, 1 h, 1 d.
+inline constexpr std::array<double, 6> kLatenessBucketSeconds{1, 10, 60, 600, 3600, 86400};
+using LatenessCounts = BucketCounts<kLatenessBucketSeconds>;
 
 struct PartitionStatus {
     PartitionId partition;
@@ -59,6 +68,12 @@ struct PartitionStatus {
                               // up, -1 while unknown
     bool restoring = false;
     std::int64_t watermark_ms = kNoTime;  // of a job with event time
+    std::optional<bool> idle{};           // the same, map: nothing comes, and no window waits
+    // Totals, of a job with windows: the source partition that holds them back, the first without a
+    // watermark or else with the least one, and how far that is behind the newest one. -1 while
+    // unknown.
+    std::int64_t held_back_by = -1;
+    double watermark_lag_seconds = -1;
 };
 
 // The committed total of one key, for pictures: doubles. The exact value is in the results topic.
@@ -87,12 +102,17 @@ struct FoldStatus {
     std::uint64_t keys_written_again = 0;
     std::uint64_t keys_closed = 0;    // totals: with their windows
     std::uint64_t idle_advances = 0;  // map: of event time, where nothing came
+    // Map, of a job with windows: by how much more grace late records would have been in time.
+    std::optional<LatenessCounts> late_by_seconds;
 };
 
 // What the fold holds now.
 struct StateStatus {
     std::uint64_t keys = 0;  // totals: keys held; map: keys in the open step
     std::uint64_t bytes = 0;
+    // Totals, of a job with windows: those that are open, each group's by itself; of hopping ones
+    // their panes. -1 of others.
+    std::int64_t open_windows = -1;
     std::uint64_t sets_over = 0;          // totals: sets with more values than --max-distinct
     std::vector<std::string> aggregates;  // totals: output names, for `totals`
     std::vector<TotalStatus> totals;      // totals: a bounded choice that changes little

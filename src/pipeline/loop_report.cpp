@@ -89,6 +89,7 @@ void LoopReport::look_at(const Positions& positions, const RecordSource& source,
         }
         const bool behind = end.last_stable > t.next.value;
         status.watermark_ms = fold.watermark(status.partition);
+        fold.describe_time(status);
         if (!status.restoring) {
             status.position = t.next.value;
             status.committed = t.committed.value;

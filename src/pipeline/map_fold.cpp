@@ -67,6 +67,7 @@ MapFold::MapFold(const Job& job, MapFoldConfig config, Log& log, MapFoldPorts po
       no_slots_(job.kinds.size()) {
     if (windows_) {
         grace_ = job.event_time()->grace;
+        counters_.late_by_seconds.emplace();
     }
     if (job.has_unique()) {
         unique_ids_.emplace(job);
@@ -509,8 +510,10 @@ Result<std::vector<HeaderView>> MapFold::headers_of(const RecordView& record) co
 
 // Of the window in pane_.
 Result<void> MapFold::late_record(const RecordView& record, std::int64_t watermark, Filling& into) {
+    const std::int64_t late_by = grace_needed(watermark, pane_.end) - grace_;
     ++into.counts.late;
     ++counters_.late;
+    counters_.late_by_seconds->record(static_cast<double>(late_by) / 1000.0);
     const Result<std::vector<HeaderView>> headers = headers_of(record);
     if (!headers) {
         return std::unexpected(headers.error());
@@ -526,7 +529,7 @@ Result<void> MapFold::late_record(const RecordView& record, std::int64_t waterma
                             .watermark = watermark,
                             .window_start = bounded ? std::optional{pane_.start} : std::nullopt,
                             .window_end = bounded ? std::optional{pane_.end} : std::nullopt,
-                            .late_by = grace_needed(watermark, pane_.end) - grace_},
+                            .late_by = late_by},
                            config_.max_late_bytes);
     }
     return {};
@@ -896,6 +899,12 @@ std::vector<PartitionId> MapFold::more_to_write() const {
 std::int64_t MapFold::watermark(PartitionId partition) const {
     const auto index = static_cast<std::size_t>(partition.value);
     return index < clocks_.size() ? clocks_[index].committed.watermark : kNoTime;
+}
+
+void MapFold::describe_time(PartitionStatus& status) const {
+    if (job_.event_time() != nullptr) {
+        status.idle = activity(status.partition).committed.idle;
+    }
 }
 
 std::optional<SourceMark> MapFold::sealed_mark(PartitionId partition) const {

@@ -267,6 +267,25 @@ std::int64_t TotalsFold::watermark(PartitionId partition) const {
     return state == states_.end() ? kNoTime : state->second->clock();
 }
 
+void TotalsFold::describe_time(PartitionStatus& status) const {
+    const auto state = states_.find(status.partition);
+    if (state == states_.end() || !job_.has_windows()) {
+        return;
+    }
+    const std::vector<SourceWatermark> sources = state->second->committed_watermarks();
+    // None is less than any time.
+    const auto [least, newest] =
+        std::ranges::minmax_element(sources, {}, &SourceWatermark::watermark);
+    if (least == sources.end()) {
+        return;
+    }
+    status.held_back_by = least->partition.value;
+    if (least->watermark != kNoTime) {
+        status.watermark_lag_seconds =
+            static_cast<double>(newest->watermark - least->watermark) / 1000.0;
+    }
+}
+
 Result<void> TotalsFold::seal_open(Step&) {
     KSTREAM_CHECK(false, "totals partitions have no open step");
     return {};
@@ -350,6 +369,9 @@ StateStatus TotalsFold::state() const {
         state.bytes += entry.second->memory_bytes();
         state.sets_over += entry.second->sets_over();
     }
+    if (job_.has_windows()) {
+        state.open_windows = static_cast<std::int64_t>(state.keys);
+    }
     state.aggregates = results_->graph_names();
     state.totals = shown_totals();
     return state;
@@ -358,7 +380,13 @@ StateStatus TotalsFold::state() const {
 StateAnswer TotalsFold::answer(const StateQuestion& question) const {
     StateAnswer answer;
     for (const auto& [partition, state] : states_) {
-        answer.partitions.push_back({partition, state->committed_keys()});
+        StatePartition& one = answer.partitions.emplace_back();
+        one.partition = partition;
+        one.keys = state->committed_live_keys();
+        if (job_.has_windows()) {
+            one.clock = state->committed_clock();
+            one.sources = state->committed_watermarks();
+        }
     }
     if (question.kind == StateQuestion::Kind::find) {
         find_entry(question, answer);

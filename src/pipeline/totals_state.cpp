@@ -950,6 +950,24 @@ std::uint32_t TotalsState::committed_keys() const {
     return in_flight_.open ? in_flight_.keys_before : filling_.keys_before;
 }
 
+std::vector<SourceWatermark> TotalsState::committed_watermarks() const {
+    std::vector<SourceWatermark> all(job_.identity.initial_source_partitions);
+    for (std::size_t p = 0; p < all.size(); ++p) {
+        all[p].partition = PartitionId{static_cast<std::int32_t>(p)};
+    }
+    const auto& sources = in_flight_.open ? in_flight_.sources_before : filling_.sources_before;
+    for (const SourceProgress& source : sources) {
+        const auto at =
+            std::ranges::lower_bound(all, source.partition, {}, &SourceWatermark::partition);
+        if (at != all.end() && at->partition == source.partition) {
+            at->watermark = source.watermark;
+        } else {
+            all.insert(at, SourceWatermark{source.partition, source.watermark});
+        }
+    }
+    return all;
+}
+
 std::uint32_t TotalsState::find_committed(std::string_view state_key) const {
     const std::uint32_t index = keys_.find(state_key);
     return index < committed_keys() && !is_gone(index) ? index : KeyTable::kNone;

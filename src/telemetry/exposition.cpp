@@ -30,16 +30,15 @@ prometheus::MetricType type_of(MetricType type) {
     return prometheus::MetricType::Untyped;
 }
 
-ClientMetric::Histogram histogram_of(const LatencyCounts& counts) {
+ClientMetric::Histogram histogram_of(const HistogramView& counts) {
     ClientMetric::Histogram histogram;
     histogram.sample_count = counts.count;
     histogram.sample_sum = counts.sum_seconds;
     std::uint64_t cumulative = 0;
     for (std::size_t i = 0; i < counts.buckets.size(); ++i) {
         cumulative += counts.buckets[i];
-        const double bound = i < kLatencyBucketSeconds.size()
-                                 ? kLatencyBucketSeconds[i]
-                                 : std::numeric_limits<double>::infinity();
+        const double bound =
+            i < counts.bounds.size() ? counts.bounds[i] : std::numeric_limits<double>::infinity();
         histogram.bucket.push_back({.cumulative_count = cumulative, .upper_bound = bound});
     }
     return histogram;

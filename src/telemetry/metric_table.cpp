@@ -118,6 +118,18 @@ void watermark(const PartitionStatus& partition, Samples& samples) {
     }
 }
 
+void late_by(const Loop& loop, Samples& samples) {
+    if (loop.status.fold.late_by_seconds) {
+        samples.add(*loop.status.fold.late_by_seconds);
+    }
+}
+
+void idle(const PartitionStatus& partition, Samples& samples) {
+    if (partition.idle) {
+        samples.add(*partition.idle);
+    }
+}
+
 const auto kLoopMetrics = std::to_array<MetricOf<Loop>>({
     {{"kstream_records_read_total", counter, kLoopLabels,
       "Records read from the input topic of the loop", "records_read"},
@@ -133,6 +145,11 @@ const auto kLoopMetrics = std::to_array<MetricOf<Loop>>({
     {{"kstream_late_records_total", counter, kLoopLabels,
       "Records that came too late for their windows", "late"},
      fold<&FoldStatus::late>},
+    {{"kstream_late_by_seconds", histogram, kLoopLabels,
+      "Of a job with windows: how far the watermark was past the end of a late record's window, "
+      "grace and all",
+      "late_by_seconds"},
+     late_by},
     {{"kstream_duplicate_records_total", counter, kLoopLabels,
       "Records whose value of unique_by had come before", "duplicates"},
      fold<&FoldStatus::duplicates>},
@@ -165,6 +182,11 @@ const auto kLoopMetrics = std::to_array<MetricOf<Loop>>({
      state<&StateStatus::keys>},
     {{"kstream_state_bytes", gauge, kLoopLabels, "Memory of these keys", "state_bytes"},
      state<&StateStatus::bytes>},
+    {{"kstream_open_windows", gauge, kLoopLabels,
+      "Of a job with windows: those that are open, each group's by itself; of hopping "
+      "windows their panes",
+      "open_windows"},
+     state<&StateStatus::open_windows>},
     {{"kstream_closed_keys_total", counter, kLoopLabels,
       "Keys of windows that were closed, each with its final result", "keys_closed"},
      fold<&FoldStatus::keys_closed>},
@@ -248,6 +270,21 @@ const auto kPartitionMetrics = std::to_array<MetricOf<PartitionStatus>>({
       "that have ended by then, grace and all, are closed",
       "watermark_time"},
      watermark},
+    {{"kstream_watermark_lag_seconds", gauge, kPartitionLabels,
+      "totals, of a job with windows: from the least watermark of all source partitions to the "
+      "newest one; so much longer windows wait",
+      "watermark_lag_seconds"},
+     at<&PartitionStatus::watermark_lag_seconds>},
+    {{"kstream_watermark_held_by_partition", gauge, kPartitionLabels,
+      "totals, of a job with windows: the number of the source partition that holds them back, the "
+      "first without a watermark or else with the least one",
+      "held_back_by"},
+     at<&PartitionStatus::held_back_by>},
+    {{"kstream_partition_idle", gauge, kPartitionLabels,
+      "map, of a job with event time: 1 while nothing comes to the source partition, so that no "
+      "window waits for it",
+      "idle"},
+     idle},
     {{"kstream_restoring", gauge, kPartitionLabels, "1 while the state is being restored",
       "restoring"},
      at<&PartitionStatus::restoring>},

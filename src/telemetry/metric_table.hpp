@@ -11,6 +11,7 @@
 #include "telemetry/snapshot_store.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -43,12 +44,29 @@ using Labels = std::vector<std::pair<std::string_view, std::string>>;
 struct WallSeconds {
     double value = 0;
 };
+
+// The counts of a histogram, whatever its bounds are.
+struct HistogramView {
+    template <const auto& kBounds>
+    // NOLINTNEXTLINE(google-explicit-constructor): as of a span, it is how they are handed on.
+    HistogramView(const BucketCounts<kBounds>& counts)
+        : bounds(kBounds),
+          buckets(counts.buckets),
+          sum_seconds(counts.sum_seconds),
+          count(counts.count) {}
+
+    std::span<const double> bounds;
+    std::span<const std::uint64_t> buckets;  // of the counts, which have to outlive this
+    double sum_seconds;
+    std::uint64_t count;
+};
+
 using SampleValue = std::variant<bool, std::int64_t, std::uint64_t, double, WallSeconds>;
 
 struct Sample {
     Labels labels;
     SampleValue value;
-    const LatencyCounts* histogram = nullptr;  // of histograms, instead of `value`
+    std::optional<HistogramView> histogram;  // of histograms, instead of `value`
 };
 
 // The samples of one metric, all from one snapshot: `base` is what they have in common.
@@ -58,14 +76,17 @@ public:
 
     template <typename T>
     void add(const T& value, const Labels& labels = {}) {
-        samples_.push_back({base_, value, nullptr});
+        samples_.push_back({base_, value, std::nullopt});
         samples_.back().labels.insert(samples_.back().labels.end(), labels.begin(), labels.end());
     }
     template <typename T>
     void add(std::string_view label, std::string_view label_value, const T& value) {
         add(value, {{label, std::string(label_value)}});
     }
-    void add(const LatencyCounts& histogram) { samples_.push_back({base_, {}, &histogram}); }
+    template <const auto& kBounds>
+    void add(const BucketCounts<kBounds>& histogram) {
+        samples_.push_back({base_, {}, HistogramView(histogram)});
+    }
 
     [[nodiscard]] const std::vector<Sample>& list() const { return samples_; }
 

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <functional>
 #include <iterator>
+#include <map>
 #include <string_view>
 
 namespace kstream::telemetry {
@@ -200,6 +201,79 @@ Merged merge(std::vector<StateAnswer>& answers, std::size_t max_entries) {
     return merged;
 }
 
+// ---- windows in /state --------------------------------------------------------------------------
+
+// What the loops of this process have counted of windows since it started, and which of the source
+// partitions that it reads are idle.
+struct WindowCounts {
+    std::uint64_t closed = 0;
+    std::uint64_t late = 0;
+    std::uint64_t future = 0;
+    std::map<PartitionId, bool> idle;
+};
+
+WindowCounts window_counts(const SnapshotStore& snapshots) {
+    WindowCounts counts;
+    for (const auto& snapshot : snapshots.read().loops) {
+        const LoopStatus& loop = *snapshot.status;
+        counts.closed += loop.fold.keys_closed;
+        counts.late += loop.fold.late;
+        counts.future += loop.fold.bad_records[static_cast<std::size_t>(BadReason::time_future)];
+        for (const PartitionStatus& partition : loop.member.partitions) {
+            if (partition.idle) {
+                counts.idle[partition.partition] = *partition.idle;
+            }
+        }
+    }
+    return counts;
+}
+
+// As far as all of these state partitions have each source partition.
+std::map<PartitionId, std::int64_t> source_watermarks(
+    const std::vector<StatePartition>& partitions) {
+    std::map<PartitionId, std::int64_t> watermarks;
+    for (const StatePartition& partition : partitions) {
+        for (const SourceWatermark& source : partition.sources) {
+            const auto [at, is_new] = watermarks.try_emplace(source.partition, source.watermark);
+            at->second = std::min(at->second, source.watermark);
+        }
+    }
+    return watermarks;
+}
+
+std::optional<double> unix_seconds(std::int64_t time_ms) {
+    return time_ms == kNoTime ? std::nullopt : std::optional(static_cast<double>(time_ms) / 1000.0);
+}
+
+// null of a job without windows, and while no state partition is here.
+void write_windows(JsonWriter& json, const StateSources& sources,
+                   const std::vector<StatePartition>& partitions, std::uint64_t keys) {
+    json.key("windows");
+    const std::map<PartitionId, std::int64_t> watermarks = source_watermarks(partitions);
+    if (watermarks.empty()) {
+        json.null();
+        return;
+    }
+    const WindowCounts counts = window_counts(sources.snapshots);
+    // No time is less than any.
+    const auto earliest = std::ranges::min_element(partitions, {}, &StatePartition::clock);
+    const auto least = std::ranges::min_element(
+        watermarks, {}, &std::map<PartitionId, std::int64_t>::value_type::second);
+    json.begin_object().field("open", keys).field("closed", counts.closed);
+    json.field("late", counts.late).field("future", counts.future);
+    json.field("clock", unix_seconds(earliest->clock));
+    json.field("held_back_by", least->first.value);
+    json.array("sources", watermarks, [&](const auto& source) {
+        const auto& [partition, watermark] = source;
+        json.begin_object().field("partition", partition.value);
+        json.field("watermark", unix_seconds(watermark));
+        const auto idle = counts.idle.find(partition);
+        json.field("idle", idle == counts.idle.end() ? std::nullopt : std::optional(idle->second));
+        json.end_object();
+    });
+    json.end_object();
+}
+
 std::optional<HttpResponse> list_response(const StateSources& sources,
                                           std::vector<StateAnswer>& answers, std::size_t limit,
                                           bool last) {
@@ -223,6 +297,7 @@ std::optional<HttpResponse> list_response(const StateSources& sources,
     json.end_array();
     json.field("keys", keys);
     write_numbers(json, "restoring", restoring_partitions(sources.snapshots));
+    write_windows(json, sources, merged.partitions, keys);
     json.array("group_by", sources.facts.group_by);
     json.array("aggregates", sources.facts.aggregates);
     json.key("graph");

@@ -79,7 +79,7 @@ private:
     std::vector<Tree> members_;
 };
 
-std::string json_of(const LatencyCounts& before, const LatencyCounts& after) {
+std::string json_of(const HistogramView& before, const HistogramView& after) {
     JsonWriter json;
     json.begin_object();
     json.field("p50", quantile_between(before, after, 0.5));
@@ -129,9 +129,8 @@ void place(Tree& top, std::string_view path, const Samples& now, const Samples& 
     }
     for (std::size_t i = 0; i < now.list().size(); ++i) {
         const Sample& sample = now.list()[i];
-        at(&sample)->set(sample.histogram != nullptr
-                             ? json_of(*then.list()[i].histogram, *sample.histogram)
-                             : json_of(sample.value));
+        at(&sample)->set(sample.histogram ? json_of(*then.list()[i].histogram, *sample.histogram)
+                                          : json_of(sample.value));
     }
 }
 
@@ -276,7 +275,7 @@ void write_facts(JsonWriter& json, const StatusFacts& facts) {
 
 }  // namespace
 
-std::optional<double> quantile_between(const LatencyCounts& before, const LatencyCounts& after,
+std::optional<double> quantile_between(const HistogramView& before, const HistogramView& after,
                                        double share) {
     const std::uint64_t count = after.count - before.count;
     if (count == 0) {
@@ -284,16 +283,16 @@ std::optional<double> quantile_between(const LatencyCounts& before, const Latenc
     }
     const double rank = share * static_cast<double>(count);
     double below = 0;
-    for (std::size_t i = 0; i < kLatencyBucketSeconds.size(); ++i) {
+    for (std::size_t i = 0; i < after.bounds.size(); ++i) {
         const auto here = static_cast<double>(after.buckets[i] - before.buckets[i]);
         if (here > 0 && below + here >= rank) {
-            const double from = i == 0 ? 0 : kLatencyBucketSeconds[i - 1];
+            const double from = i == 0 ? 0 : after.bounds[i - 1];
             const double inside = std::clamp((rank - below) / here, 0.0, 1.0);
-            return from + (kLatencyBucketSeconds[i] - from) * inside;
+            return from + (after.bounds[i] - from) * inside;
         }
         below += here;
     }
-    return kLatencyBucketSeconds.back();
+    return after.bounds.back();
 }
 
 std::string status_json(const Snapshots& snapshots, const StatusFacts& facts,

@@ -28,8 +28,8 @@ struct StatusFacts {
 
 // The value that a share of the events between two counts did not exceed, to the precision of the
 // buckets: linear within one, and the largest bound for what lies beyond it. None without events.
-[[nodiscard]] std::optional<double> quantile_between(const LatencyCounts& before,
-                                                     const LatencyCounts& after, double share);
+[[nodiscard]] std::optional<double> quantile_between(const HistogramView& before,
+                                                     const HistogramView& after, double share);
 
 inline constexpr const char* kJsonType = "application/json; charset=utf-8";
 

@@ -34,4 +34,11 @@ struct SourceMark {
     friend bool operator==(const SourceMark&, const SourceMark&) = default;
 };
 
+// What somebody knows of the time of a source partition. kNoTime: nothing yet.
+struct SourceWatermark {
+    PartitionId partition;
+    std::int64_t watermark = kNoTime;
+    friend bool operator==(const SourceWatermark&, const SourceWatermark&) = default;
+};
+
 }  // namespace kstream

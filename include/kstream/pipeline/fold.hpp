@@ -74,6 +74,9 @@ public:
         return kNoTime;
     }
 
+    // The same: what else there is to say of the partition that the status is of.
+    virtual void describe_time(PartitionStatus& /*status*/) const {}
+
     // The step in flight is committed: its changes are now what is undone to. `now_wall_ms` for
     // latency figures.
     virtual void committed(std::int64_t now_wall_ms) = 0;

@@ -67,6 +67,7 @@ public:
     void say(PartitionId partition, const SourceMark& mark) override;
     [[nodiscard]] std::optional<SourceMark> sealed_mark(PartitionId partition) const override;
     [[nodiscard]] std::int64_t watermark(PartitionId partition) const override;
+    void describe_time(PartitionStatus& status) const override;
     void drop(std::span<const PartitionId> partitions) override;
     [[nodiscard]] const FoldStatus& status() const override { return counters_; }
     [[nodiscard]] StateStatus state() const override;

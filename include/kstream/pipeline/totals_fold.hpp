@@ -57,6 +57,7 @@ public:
     Result<void> seal(Step& step) override;
     Result<void> seal_open(Step& step) override;
     [[nodiscard]] std::int64_t watermark(PartitionId partition) const override;
+    void describe_time(PartitionStatus& status) const override;
     void committed(std::int64_t now_wall_ms) override;
     void undo_filling() override;
     void undo_in_flight() override;

@@ -9,6 +9,7 @@
 #include "kstream/core/session_index.hpp"
 #include "kstream/error.hpp"
 #include "kstream/expr/window.hpp"
+#include "kstream/model/event_time.hpp"
 #include "kstream/model/group_key.hpp"
 #include "kstream/model/output_batch.hpp"
 #include "kstream/pipeline/job.hpp"
@@ -117,6 +118,15 @@ public:
     // Committed keys have the indexes below this, in the order in which they came; a key keeps its
     // index for as long as the state lives, in a job with windows until many of them have gone.
     [[nodiscard]] std::uint32_t committed_keys() const;
+    // How many of them are not gone.
+    [[nodiscard]] std::uint32_t committed_live_keys() const { return committed_keys() - gone_; }
+    // Of a job with windows: clock() as it is committed, and by partition what is committed of each
+    // source partition's watermark; kNoTime also of one that the application began with and that
+    // was not opened yet.
+    [[nodiscard]] std::int64_t committed_clock() const {
+        return in_flight_.open ? in_flight_.clock_before : filling_.clock_before;
+    }
+    [[nodiscard]] std::vector<SourceWatermark> committed_watermarks() const;
     // Whether the key's window was closed, and committed so: nothing is there.
     [[nodiscard]] bool is_gone(std::uint32_t index) const { return (marks_[index] & kGone) != 0; }
     // Whether a committed key is one to be shown. Of a job with hopping windows, whose keys are

@@ -5,6 +5,7 @@
 // All methods are called from the loop's thread.
 #pragma once
 
+#include "kstream/model/event_time.hpp"
 #include "kstream/model/ids.hpp"
 
 #include <cstdint>
@@ -37,7 +38,11 @@ struct StateEntry {
 
 struct StatePartition {
     PartitionId partition;
-    std::uint64_t keys = 0;  // committed ones
+    std::uint64_t keys = 0;  // committed ones; of a job with windows, of those that are open
+    // Of a job with windows, as committed: up to when they are closed, and what the partition has
+    // of each source partition, ascending.
+    std::int64_t clock = kNoTime;
+    std::vector<SourceWatermark> sources{};
 };
 
 struct StateAnswer {

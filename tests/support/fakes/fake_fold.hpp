@@ -83,6 +83,9 @@ public:
             dropped.push_back(partition);
         }
     }
+    void describe_time(PartitionStatus& status) const override {
+        status.held_back_by = held_back_by;
+    }
     [[nodiscard]] const FoldStatus& status() const override { return status_; }
     [[nodiscard]] StateStatus state() const override {
         StateStatus state;
@@ -106,6 +109,7 @@ public:
     std::vector<PartitionId> more;
     bool every_step_moves = true;  // false: as the totals fold
     std::optional<Error> failure;
+    std::int64_t held_back_by = -1;
     std::size_t seals = 0;
     std::size_t open_seals = 0;
     std::vector<std::string> undone;  // in order

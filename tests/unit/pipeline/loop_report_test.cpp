@@ -96,6 +96,16 @@ TEST_CASE("only what has joined, restored and read all is caught up") {
     CHECK_FALSE(caught_up());
 }
 
+TEST_CASE("what the fold says of the time of a partition is published") {
+    World w;
+    w.positions.assign(std::vector{PartitionId{1}});
+    w.fold.held_back_by = 5;
+    w.report.hurry();
+    w.publish();
+    REQUIRE(w.status.last.member.partitions.size() == 1);
+    CHECK(w.status.last.member.partitions[0].held_back_by == 5);
+}
+
 TEST_CASE("lines say whose they are, and of which partitions") {
     World w;
     w.report.say(LogLevel::info, "partitions assigned",

@@ -7,6 +7,7 @@
 #include "support/fakes/seeded.hpp"
 #include "support/fakes/statement_job.hpp"
 
+#include <catch2/catch_approx.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
@@ -124,6 +125,47 @@ TEST_CASE("a record is late when its window and the grace ended by the time befo
     CHECK(b.late[0].back() ==
           std::pair<std::string, std::optional<std::string>>{"kstream.late.by.ms", "1"});
     CHECK(b.late[1].at(3).second == "4");
+}
+
+TEST_CASE("how late records are is counted by the grace that they lack, of no others") {
+    constexpr std::int64_t kDay = 24 * 60 * kMinute;
+    Bench b{windowed("5 seconds")};
+    b.add(kMinute + 4'999);
+    b.add(0);
+    CHECK(b.fold.status().late_by_seconds->count == 0);
+    // The window of 0 is over at this time, and the grace lacks a millisecond more than passes.
+    for (const std::int64_t past :
+         {std::int64_t{0}, std::int64_t{999}, std::int64_t{1'000}, kDay}) {
+        b.add(kMinute + 5'000 + past);
+        b.add(0);
+    }
+    const LatenessCounts& late_by = *b.fold.status().late_by_seconds;
+    CHECK(late_by.count == 4);
+    CHECK(late_by.buckets == std::array<std::uint64_t, 7>{2, 1, 0, 0, 0, 0, 1});
+    CHECK(late_by.sum_seconds == Catch::Approx(0.001 + 1 + 1.001 + 86'400.001));
+}
+
+TEST_CASE("the status of a source partition says whether it is idle, in jobs with event time") {
+    Bench b{windowed("5 seconds")};
+    PartitionStatus status;
+    status.partition = kZero;
+    b.fold.resume(kZero, {.watermark = kMinute, .idle = true});
+    b.fold.describe_time(status);
+    CHECK(status.idle == true);
+    b.add(2 * kMinute);
+    (void)b.seal();
+    b.fold.describe_time(status);
+    CHECK(status.idle == true);  // for the others, until it is committed
+    b.fold.committed(0);
+    b.fold.describe_time(status);
+    CHECK(status.idle == false);
+
+    Bench without{"SELECT k, count(*) AS n FROM t GROUP BY k"};
+    PartitionStatus other;
+    other.partition = kZero;
+    without.fold.describe_time(other);
+    CHECK_FALSE(other.idle.has_value());
+    CHECK_FALSE(without.fold.status().late_by_seconds.has_value());
 }
 
 TEST_CASE("a record's own time does not make it late, however far ahead it is") {

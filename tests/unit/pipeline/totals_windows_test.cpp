@@ -5,7 +5,9 @@
 #include "kstream/core/end_calendar.hpp"
 #include "kstream/core/side_aggregates.hpp"
 #include "kstream/core/text_store.hpp"
+#include "kstream/pipeline/totals_fold.hpp"
 #include "kstream/pipeline/totals_state.hpp"
+#include "support/fakes/recording_log.hpp"
 #include "support/fakes/statement_job.hpp"
 #include "support/fakes/statement_world.hpp"
 #include "support/fakes/writes.hpp"
@@ -16,6 +18,7 @@
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -168,6 +171,96 @@ TEST_CASE("a window closes when its end and the grace have passed, and not a mil
     REQUIRE_FALSE(late);
     CHECK(late.error().exit_code == ExitCode::integrity);
     CHECK(late.error().message.contains(result_key("a", "1970-01-01T00:00:00Z")));
+}
+
+TEST_CASE("who looks sees the time that is committed, and counts no window that has closed") {
+    using Known = std::vector<SourceWatermark>;
+    Bench b;
+    CHECK(b.state.committed_watermarks() == Known{{PartitionId{0}, kNoTime}});
+    REQUIRE(b.add("a", 0, 5));
+    REQUIRE(b.add("b", 9, 7));
+    b.advance(10);
+    CHECK(b.state.committed_watermarks() == Known{{PartitionId{0}, kNoTime}});
+    CHECK(b.state.committed_clock() == kNoTime);
+    CHECK(b.state.committed_live_keys() == 0);
+    (void)b.commit();
+    CHECK(b.state.committed_watermarks() == Known{{PartitionId{0}, 10}});
+    CHECK(b.state.committed_clock() == 10);
+    CHECK(b.state.committed_live_keys() == 2);
+    b.advance(2 * kMinute);
+    (void)b.seal();
+    CHECK(b.state.committed_watermarks() == Known{{PartitionId{0}, 10}});
+    CHECK(b.state.committed_clock() == 10);
+    CHECK(b.state.committed_live_keys() == 2);
+    b.state.committed();
+    CHECK(b.state.committed_watermarks() == Known{{PartitionId{0}, 2 * kMinute}});
+    CHECK(b.state.committed_clock() == 2 * kMinute);
+    CHECK(b.state.committed_live_keys() == 1);
+}
+
+TEST_CASE("the status of a state partition names the source partition that holds windows back") {
+    const Job job = testing::make_statement_job(
+        "SELECT k, window_start, sum(v) AS s FROM tumble(t, to_timestamp(ms * 0.001), INTERVAL '1 "
+        "minute', grace => INTERVAL '5 seconds') GROUP BY k, window_start",
+        1, 3);
+    testing::RecordingLog log;
+    TotalsFold fold{job, {}, log};
+    fold.install(std::make_unique<TotalsState>(job, PartitionId{0}));
+    const auto status = [&fold] {
+        PartitionStatus of;
+        of.partition = PartitionId{0};
+        fold.describe_time(of);
+        return of;
+    };
+    CHECK(fold.state().open_windows == 0);
+    CHECK(status().held_back_by == 0);
+    CHECK(status().watermark_lag_seconds == -1);
+    const auto with = [&fold, &job](const std::vector<SourceWatermark>& sources) {
+        auto state = std::make_unique<TotalsState>(job, PartitionId{0});
+        BatchHeader header;
+        for (const SourceWatermark& source : sources) {
+            SourceRange& range = header.ranges.emplace_back();
+            range.partition = source.partition;
+            range.to = Offset{1};
+            range.watermark = source.watermark;
+            range.slots.resize(job.kinds.size());
+        }
+        for (const BatchKind kind : {BatchKind::open, BatchKind::step}) {
+            header.kind = kind;
+            state->apply_ranges(header);
+        }
+        OutputBatch out;
+        state->seal(Offset{1}, out);
+        state->committed();
+        fold.install(std::move(state));
+    };
+    // One that was never opened has no time, as one without a record that has one.
+    with({{PartitionId{0}, 50'000}, {PartitionId{2}, 20'000}});
+    CHECK(status().held_back_by == 1);
+    CHECK(status().watermark_lag_seconds == -1);
+    with({{PartitionId{0}, 50'000}, {PartitionId{1}, 80'000}, {PartitionId{2}, 20'000}});
+    CHECK(status().held_back_by == 2);
+    CHECK(status().watermark_lag_seconds == 60);
+    // One that was added counts as the others do.
+    with({{PartitionId{0}, 50'000},
+          {PartitionId{1}, 80'000},
+          {PartitionId{2}, 20'000},
+          {PartitionId{4}, 10'000}});
+    CHECK(status().held_back_by == 4);
+    CHECK(status().watermark_lag_seconds == 70);
+    const StateAnswer answer = fold.answer({});
+    REQUIRE(answer.partitions.size() == 1);
+    CHECK(answer.partitions[0].sources.size() == 4);
+
+    const Job plain = testing::make_statement_job("SELECT k, sum(v) AS s FROM t GROUP BY k");
+    TotalsFold without{plain, {}, log};
+    without.install(std::make_unique<TotalsState>(plain, PartitionId{0}));
+    PartitionStatus of;
+    of.partition = PartitionId{0};
+    without.describe_time(of);
+    CHECK(of.held_back_by == -1);
+    CHECK(without.state().open_windows == -1);
+    CHECK(without.answer({}).partitions.at(0).sources.empty());
 }
 
 TEST_CASE("who comes and goes in one step is in no changelog") {

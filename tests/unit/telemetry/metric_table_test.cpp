@@ -49,6 +49,17 @@ LoopStatus busy_loop() {
     return status;
 }
 
+// What a job with windows has besides.
+void add_windows(LoopStatus& status) {
+    status.fold.late_by_seconds.emplace();
+    status.state.open_windows = 4;
+    PartitionStatus& first = status.member.partitions[0];
+    first.watermark_ms = 1'764'374'400'123;
+    first.idle = true;
+    first.held_back_by = 3;
+    first.watermark_lag_seconds = 90.5;
+}
+
 std::string exposed(const SnapshotStore& store) {
     return exposition(store.read(), {"1.2.3", "abc", "2.14.2"}, ProcessStatus{});
 }
@@ -94,6 +105,15 @@ TEST_CASE("Metric names are an interface: none of these goes, and all are what t
                                               "kstream_lag_seconds",
                                               "kstream_open_transaction_records",
                                               "kstream_restoring",
+                                              "kstream_late_records_total",
+                                              "kstream_late_by_seconds",
+                                              "kstream_open_windows",
+                                              "kstream_closed_keys_total",
+                                              "kstream_idle_advances_total",
+                                              "kstream_watermark_timestamp_seconds",
+                                              "kstream_watermark_lag_seconds",
+                                              "kstream_watermark_held_by_partition",
+                                              "kstream_partition_idle",
                                               "kstream_unassigned_lag_records",
                                               "kstream_produce_made_records_total",
                                               "kstream_produce_records_total",
@@ -137,7 +157,7 @@ TEST_CASE("Samples have the labels that the table promises") {
     status.stage = Stage::map;
     status.member.partitions[0].lag_seconds = 1;
     status.member.partitions[0].open_transaction_records = 2;
-    status.member.partitions[0].watermark_ms = 1'764'374'400'123;
+    add_windows(status);
     const auto check = [](const auto& metrics, const auto& seen, const Labels& base) {
         for (const auto& metric : metrics) {
             INFO(metric.spec.name);
@@ -150,7 +170,7 @@ TEST_CASE("Samples have the labels that the table promises") {
                     labels += (labels.empty() ? "" : ",") + std::string(name);
                 }
                 CHECK(labels == metric.spec.labels);
-                CHECK((sample.histogram != nullptr) == (metric.spec.type == MetricType::histogram));
+                CHECK(sample.histogram.has_value() == (metric.spec.type == MetricType::histogram));
             }
         }
     };
@@ -275,6 +295,39 @@ TEST_CASE("Histograms are cumulative and end in +Inf") {
     CHECK(has_line(text, R"(kstream_commit_duration_seconds_count{stage="totals",worker="1"} 3)"));
 }
 
+TEST_CASE("Windows have metrics, in jobs with windows alone") {
+    ManualClock clock;
+    SnapshotStore store(clock);
+    LoopStatus status = busy_loop();
+    store.publish(status);
+    for (const char* name : {"kstream_late_by_seconds", "kstream_open_windows",
+                             "kstream_watermark_timestamp_seconds", "kstream_watermark_lag_seconds",
+                             "kstream_watermark_held_by_partition", "kstream_partition_idle"}) {
+        INFO(name);
+        CHECK_FALSE(exposed(store).contains(name));
+    }
+    add_windows(status);
+    for (const double late : {0.001, 1.0, 1.001, 59.0, 86'400.0, 86'401.0}) {
+        status.fold.late_by_seconds->record(late);
+    }
+    store.publish(status);
+    const std::string text = exposed(store);
+    const std::string loop = R"({stage="totals",worker="1")";
+    CHECK(has_line(text, "kstream_open_windows" + loop + "} 4"));
+    const std::string partition = loop + R"(,partition="0"} )";
+    CHECK(has_line(text, "kstream_watermark_lag_seconds" + partition + "90.5"));
+    CHECK(has_line(text, "kstream_watermark_held_by_partition" + partition + "3"));
+    CHECK(has_line(text, "kstream_partition_idle" + partition + "1"));
+    CHECK_FALSE(text.contains("kstream_partition_idle" + loop + R"(,partition="5"})"));
+    const std::string bucket = "kstream_late_by_seconds_bucket" + loop + ",le=";
+    CHECK(has_line(text, bucket + R"("1"} 2)"));
+    CHECK(has_line(text, bucket + R"("10"} 3)"));
+    CHECK(has_line(text, bucket + R"("60"} 4)"));
+    CHECK(has_line(text, bucket + R"("3600"} 4)"));
+    CHECK(has_line(text, bucket + R"("86400"} 5)"));
+    CHECK(has_line(text, bucket + R"("+Inf"} 6)"));
+}
+
 TEST_CASE("Producer and clients have their metrics") {
     ManualClock clock;
     SnapshotStore store(clock);
@@ -306,7 +359,7 @@ TEST_CASE("promtool has nothing to say about the metrics, all of them") {
     SnapshotStore store(clock);
     LoopStatus status = busy_loop();
     status.member.partitions[0].open_transaction_records = 1;
-    status.member.partitions[0].watermark_ms = 1'764'374'400'123;
+    add_windows(status);
     store.publish(status);
     status.stage = Stage::map;
     store.publish(status);

@@ -112,7 +112,7 @@ TEST_CASE("The lists of all loops are one list, by partition and index") {
     CHECK(response.body ==
           R"({"partial":true,"state_partitions":4,"partitions":[{"partition":0,"keys":2},)"
           R"({"partition":1,"keys":1},{"partition":2,"keys":1}],"keys":4,"restoring":[],)"
-          R"("group_by":[],"aggregates":["n"],"graph":"n","entries":[)"
+          R"("windows":null,"group_by":[],"aggregates":["n"],"graph":"n","entries":[)"
           R"({"key":"a","partition":0,"total":{"id":"a","n":0}},)"
           R"({"key":"b","partition":0,"total":{"id":"b","n":1}},)"
           R"({"key":"c","partition":1,"total":{"id":"c","n":0}},)"
@@ -202,6 +202,45 @@ TEST_CASE("A process with all state partitions is not partial") {
     CHECK(b.list("", [](std::size_t desk, const StateQuestion&) {
                return desk == 0 ? has({kZero, kTwo}) : has({kOne});
            }).body.starts_with(R"({"partial":false,)"));
+}
+
+TEST_CASE("Of windows a list says which source partition they wait for, and what it has counted") {
+    Bench b;
+    LoopStatus map;
+    map.fold.late = 5;
+    map.fold.bad_records[static_cast<std::size_t>(BadReason::time_future)] = 2;
+    map.member.partitions = {{.partition = PartitionId{1}, .idle = true},
+                             {.partition = PartitionId{2}, .idle = false}};
+    b.snapshots.publish(map);
+    LoopStatus totals;
+    totals.stage = Stage::totals;
+    totals.fold.keys_closed = 7;
+    // Of the topic of deltas: no source partition.
+    totals.member.partitions = {{.partition = PartitionId{0}}};
+    b.snapshots.publish(totals);
+    StatePartition zero = kZero;
+    StatePartition one = kOne;
+    zero.clock = 4'500;
+    zero.sources = {{PartitionId{0}, 9'000}, {PartitionId{1}, 5'000}, {PartitionId{2}, 6'000}};
+    one.clock = 4'000;
+    one.sources = {{PartitionId{0}, 9'000}, {PartitionId{1}, 5'250}, {PartitionId{2}, 4'000}};
+    const auto windows = [&b, &zero, &one] {
+        const std::string body = b.list("", [&](std::size_t desk, const StateQuestion&) {
+                                      return desk == 0 ? has({zero}) : has({one});
+                                  }).body;
+        const std::size_t begin = body.find(R"("windows":)");
+        return body.substr(begin, body.find(R"(,"group_by")") - begin);
+    };
+    CHECK(windows() == R"("windows":{"open":3,"closed":7,"late":5,"future":2,"clock":4,)"
+                       R"("held_back_by":2,"sources":[)"
+                       R"({"partition":0,"watermark":9,"idle":null},)"
+                       R"({"partition":1,"watermark":5,"idle":true},)"
+                       R"({"partition":2,"watermark":4,"idle":false}]})");
+    // Without a time it holds back more than with the least one, and no window can close.
+    one.sources[0].watermark = kNoTime;
+    one.clock = kNoTime;
+    CHECK(windows().contains(R"("clock":null,"held_back_by":0,)"));
+    CHECK(windows().contains(R"({"partition":0,"watermark":null,"idle":null},)"));
 }
 
 TEST_CASE("A key of this process is found, with its name decoded") {

@@ -96,7 +96,7 @@ TEST_CASE("Partitions say what is known and null for what is not") {
     CHECK(shown(store).contains(
         R"({"partition":3,"position":9,"committed":7,"log_end":10,"lag_records":3,)"
         R"("lag_seconds":null,"open_transaction_records":null,"watermark_time":null,)"
-        R"("restoring":false})"));
+        R"("watermark_lag_seconds":null,"held_back_by":null,"idle":null,"restoring":false})"));
 }
 
 TEST_CASE("Counters, results and reasons stand under their names") {
@@ -156,7 +156,32 @@ TEST_CASE("Quantiles are of what came between, linear within a bucket") {
     CHECK(quantile_between(before, after, 1.0).value() == Approx(0.1));
     LatencyCounts slow;
     slow.record(1000);
-    CHECK(quantile_between({}, slow, 0.5).value() == Approx(30));
+    CHECK(quantile_between(LatencyCounts{}, slow, 0.5).value() == Approx(30));
+    LatenessCounts late;
+    late.record(30);
+    late.record(40 * 86'400);
+    CHECK(quantile_between(LatenessCounts{}, late, 0.25).value() == Approx(35));
+    CHECK(quantile_between(LatenessCounts{}, late, 1.0).value() == Approx(86'400));
+}
+
+TEST_CASE("How late records of the last minute were is known of a job with windows") {
+    ManualClock clock;
+    SnapshotStore store(clock);
+    LoopStatus status = map_loop();
+    store.publish(status);
+    CHECK(shown(store).contains(R"("late_by_seconds":null,)"));
+    CHECK(shown(store).contains(R"("open_windows":null,)"));
+
+    SnapshotStore with_windows(clock);
+    status.fold.late_by_seconds.emplace();
+    status.member.partitions[0].idle = false;
+    with_windows.publish(status);
+    CHECK(shown(with_windows).contains(R"("late_by_seconds":{"p50":null,)"));
+    clock.advance(seconds(2));
+    status.fold.late_by_seconds->record(0.5);
+    with_windows.publish(status);
+    CHECK(shown(with_windows).contains(R"("late_by_seconds":{"p50":0.5,)"));
+    CHECK(shown(with_windows).contains(R"("idle":false,"restoring")"));
 }
 
 TEST_CASE("What was long ago is kept for a minute and not longer") {
