@@ -34,10 +34,19 @@ import promql
 MAY_BE_EMPTY = {
     ("kafka", "Errors by code", None): "shows only the codes that occur",
     ("kraft", "Election latency", None): "NaN on nodes that have been in no election of late",
+    **{
+        ("kstream", title, None): "the job of deploy/ has no windows"
+        for title in (
+            "Open windows", "Event time behind the newest, by source partition",
+            "Windows wait for the slowest partition", "Watermarks behind the clock", "How late",
+            "Idle source partitions", "Who holds windows back",
+        )
+    },
 }
 # Selectors of rules and annotations, as regular expressions on their text: reason
 MAY_BE_MISSING = {
     r"^ALERTS\{": "exists while an alert is pending or fires",
+    r"^kstream_(watermark_|partition_idle|open_windows)": "the job of deploy/ has no windows",
 }
 
 RANGE_SECONDS = 60

@@ -400,11 +400,14 @@ OUTCOMES = Row("Transactions and bad records", [
             Query(sum_rate("kstream_records_aggregated_total", 'stage="map"'),
                   "aggregated"),
             Query(sum_rate("kstream_filtered_records_total"), "filtered"),
+            Query(sum_rate("kstream_late_records_total"), "late"),
+            Query(sum_rate("kstream_duplicate_records_total"), "duplicates"),
             Query(sum_rate("kstream_bad_records_total"), "bad"),
             Query(sum_rate("kstream_tombstones_total", 'stage="map"'), "null values"),
         ],
         shows="What became of the records read.",
-        normal="Aggregated, and filtered where the statement has a WHERE; the rest is 0.",
+        normal="Aggregated, and filtered where the statement has a WHERE; the rest is 0, or next "
+        "to it: late in jobs with windows, duplicates where unique_by looks for them.",
         otherwise="All filtered: is a field of WHERE misspelled? The log of the process warns of "
         "it. Bad: see beside. Null values have no amount to add and are passed over.",
         stack="normal",
@@ -451,6 +454,115 @@ OUTCOMES = Row("Transactions and bad records", [
         normal="0 for a topic of events.",
         otherwise="Somebody writes tombstones: the source topic is thought to be compacted.",
         levels=thresholds(GREY), width=4, decimals=0,
+    ),
+], collapsed=True)  # fmt: skip
+
+WINDOWS = Row("Windows", [
+    stat(
+        "Open windows", "short",
+        [Query("sum by (job) (kstream_open_windows{$scope})", "{{job}}")],
+        shows="Windows that are open, each group's by itself; of hopping windows their panes. Only "
+        "jobs with windows have any.",
+        normal="The groups, times the windows that grace keeps open.",
+        otherwise="Grows: windows do not close, see 'Windows wait for the slowest partition'.",
+        width=6, graph=True,
+    ),
+    stat(
+        "Closed windows", "short", [Query(sum_increase("kstream_closed_keys_total", by="job"),
+                                          "{{job}}")],
+        shows="Windows of groups that were closed in the time shown, each with its final result.",
+        normal="All groups at the end of each window.",
+        otherwise="0 for longer than a window: event time stands still.",
+        width=6, decimals=0,
+    ),
+    stat(
+        "Late share", "percentunit",
+        [Query("sum by (job) (rate(kstream_late_records_total{$scope}[$__rate_interval])) "
+               "/ on (job) "
+               'sum by (job) (rate(kstream_records_read_total{$scope, stage="map"}'
+               "[$__rate_interval]))", "{{job}}")],
+        shows="Share of the records read that come after their windows have ended, grace and all.",
+        normal="0, or what the grace was chosen for.",
+        otherwise="Above 1 %: 'kstream lateness' says which grace would take them; 'How late' "
+        "shows by how much they miss.",
+        levels=thresholds(GREEN, (0.01, YELLOW)), width=6, graph=True,
+    ),
+    stat(
+        "From the future", "short",
+        [Query(sum_increase("kstream_bad_records_total", 'reason="time_future"', by="job"),
+               "{{job}}")],
+        shows="Records of the time shown whose time is more than max_ahead beyond their timestamp "
+        "in Kafka. They are bad records and move no watermark.",
+        normal="0.",
+        otherwise="A producer's clock is wrong.",
+        levels=ANY_IS_WORTH_A_LOOK, width=6, decimals=0,
+    ),
+    lines(
+        "Event time behind the newest, by source partition", "s",
+        [Query('max by (job) (kstream_watermark_timestamp_seconds{$scope, stage="map"}) '
+               "- on (job) group_right () "
+               "max by (job, partition) "
+               '(kstream_watermark_timestamp_seconds{$scope, stage="map"})',
+               "{{job}} {{partition}}")],
+        shows="How far the watermark of each source partition is behind that of the furthest one.",
+        normal="All alike, within the disorder of the records.",
+        otherwise="One apart: windows wait for it. All but one: that one's clock runs ahead.",
+        width=12,
+    ),
+    lines(
+        "Windows wait for the slowest partition", "s",
+        [Query("max by (job) (kstream_watermark_lag_seconds{$scope})", "{{job}}")],
+        shows="From the least watermark of all source partitions to the newest one: so much longer "
+        "than by the newest records windows stay open.",
+        normal="Within the disorder of the records; where idle partitions are moved on, up to a "
+        "window.",
+        otherwise="'Who holds windows back' names the partition. None at all with open windows: a "
+        "source partition has no record with a time.",
+        width=12,
+    ),
+    lines(
+        "Watermarks behind the clock", "s",
+        [Query("time() - min by (job, stage) (kstream_watermark_timestamp_seconds{$scope})",
+               "{{job}} {{stage}}")],
+        shows="Age of the least watermark, of the source partitions (map) and of windows (totals: "
+        "those that ended by then, grace and all, are closed).",
+        normal="The delay of the records; totals a commit later.",
+        otherwise="Grows as time goes: it stands still. Totals apart from map: the totals stage is "
+        "behind.",
+        low=None,
+    ),
+    heatmap(
+        "How late", "s",
+        "sum by (le) (increase(kstream_late_by_seconds_bucket{$scope}[$__rate_interval]))",
+        shows="By how much more grace late records would have been in time.",
+        normal="Empty.",
+        otherwise="Low bands: a little more grace takes them. High ones: a producer's clock is "
+        "behind, or old records are written again.",
+    ),
+    lines(
+        "Idle source partitions", "short",
+        [
+            Query('sum by (job) (kstream_partition_idle{$scope, stage="map"})', "{{job}} idle"),
+            Query(sum_rate("kstream_idle_advances_total", by="job"),
+                  "{{job}} advances/s (right axis)"),
+        ],
+        shows="Partitions in which nothing comes, so that no window waits for them, and how often "
+        "they are moved on in event time.",
+        normal="0, unless the statement has `idle` and some partitions are empty at times.",
+        otherwise="All: nothing is produced, and time stands still unless the job is told "
+        "`quiet => 'wall'`.",
+        right={"/advances/": "cps"},
+    ),
+    table(
+        "Who holds windows back", "none",
+        {"source partition": "max by (job, instance, partition) "
+         "(kstream_watermark_held_by_partition{$scope})"},
+        shows="For each state partition the source partition with the least watermark, or the "
+        "first without one.",
+        normal="They take turns.",
+        otherwise="Always the same one: see its records, its producer, and its owner under "
+        "'Partitions'.",
+        key=("job", "instance", "partition"), width=24,
     ),
 ], collapsed=True)  # fmt: skip
 
@@ -668,6 +780,6 @@ DASHBOARD = Dashboard(
             "{{job}} {{instance}} has started", ORANGE,
         ),
     ],
-    rows=[ALL_WELL, WHERE_IS_THE_TIME, TOTALS, PARTITIONS, PRODUCE, OUTCOMES, MEMBERSHIP, WRITTEN,
-          PROCESSES, BROKERS],
+    rows=[ALL_WELL, WHERE_IS_THE_TIME, TOTALS, PARTITIONS, PRODUCE, OUTCOMES, WINDOWS, MEMBERSHIP,
+          WRITTEN, PROCESSES, BROKERS],
 )  # fmt: skip
