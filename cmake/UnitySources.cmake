@@ -1,3 +1,19 @@
+# Compiled one by one they take twice as long; whoever edits them takes preset dev.
+set(KSTREAM_FILES_AT_ONCE 0 CACHE STRING
+  "Files of a library or test program that are compiled as one where the rest is not; 0: each alone")
+mark_as_advanced(KSTREAM_FILES_AT_ONCE)
+
+# kstream_compile_together(TARGET FILES...): where CMAKE_UNITY_BUILD or KSTREAM_FILES_AT_ONCE says so.
+function(kstream_compile_together target)
+  if(CMAKE_UNITY_BUILD)
+    kstream_unity_groups(${target} ${ARGN})
+  elseif(KSTREAM_FILES_AT_ONCE)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON)
+    set(CMAKE_UNITY_BUILD_BATCH_SIZE ${KSTREAM_FILES_AT_ONCE})
+    kstream_unity_groups(${target} ${ARGN})
+  endif()
+endfunction()
+
 # kstream_unity_groups(TARGET FILES...): a unity build (preset quick) compiles several files as one,
 # and so their anonymous namespaces become one. Each file goes into the first group that has room
 # and where no such name of either meets a declaration of the other.
