@@ -26,6 +26,9 @@
     BUG(closed_total_stays, loop, "E3", "what is closed stays in the changelog")                   \
     BUG(closing_not_undone, loop, "E3", "what an aborted step has closed is not closed again")     \
     BUG(retired_forgotten, loop, "E3", "the sums of closed windows are forgotten")                 \
+    BUG(closed_elements_stay, loop, "E3", "elements of closed windows stay in the changelog")      \
+    BUG(to_sweep_forgotten, loop, "E3", "meta does not say how many elements are left to sweep")   \
+    BUG(numbers_not_moved, loop, "E3", "keys move together, and their numbers stay behind")        \
     BUG(pane_dies_early, loop, "E3", "a pane is gone with the first of the windows over it")       \
     BUG(cursor_forgotten, loop, "E3", "a restored state does not know which windows are closed")   \
     BUG(pane_late_in_part, loop, "E2", "a record is late by its own time and not by its pane's")   \

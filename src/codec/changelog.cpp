@@ -260,6 +260,9 @@ void append_meta_value(std::string& out, const StoredForm& form, const Meta& met
         write_time(writer, meta.clock);
         writer.varint(meta.to_close);
         std::ignore = write_slots(writer, form.kinds, meta.retired);
+        if (has_elements(form.kinds)) {
+            writer.varint(meta.to_sweep);
+        }
         writer.varint(meta.advances);
         write_hash(writer, meta.advances_hash);
     }
@@ -327,6 +330,9 @@ Result<Meta> decode_meta_value(std::string_view value, const StoredForm& form) {
         meta.clock = read_time(reader);
         meta.to_close = reader.varint();
         retired_ok = read_slots(reader, format, form.kinds, meta.retired) && meta.clock >= kNoTime;
+        if (numbered) {
+            meta.to_sweep = reader.varint();
+        }
         meta.advances = reader.varint();
         meta.advances_hash = read_hash(reader);
     }

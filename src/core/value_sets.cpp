@@ -34,6 +34,13 @@ std::uint64_t ValueSets::Multiset::add(Int128 value, std::uint64_t more, Changes
     return before;
 }
 
+void ValueSets::forget_if_empty(ElementOwner owner) {
+    const auto found = sets_.find(owner.packed);
+    if (found != sets_.end() && found->second.distinct() == 0) {
+        sets_.erase(found);
+    }
+}
+
 void ValueSets::undo(const Changes& changes) {
     for (const Change& change : changes | std::views::reverse) {
         set_count(change.owner, change.value, change.before);

@@ -266,7 +266,7 @@ bool EndWatch::reached(const std::optional<Meta>& meta) const {
             return false;
         }
     }
-    return meta && meta->to_close == 0 &&
+    return meta && meta->to_close == 0 && meta->to_sweep == 0 &&
            (!ending_ || std::ranges::all_of(meta->sources, has_source_ended));
 }
 

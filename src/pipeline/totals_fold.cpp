@@ -237,7 +237,8 @@ bool TotalsFold::full() const {
 // One partition after the other: each that takes part in a step writes a meta record.
 std::vector<PartitionId> TotalsFold::more_to_write() const {
     const auto more = std::ranges::find_if(states_, [](const auto& entry) {
-        return entry.second->has_again() || entry.second->has_to_close();
+        return entry.second->has_again() || entry.second->has_to_close() ||
+               entry.second->has_to_sweep();
     });
     return more == states_.end() ? std::vector<PartitionId>{} : std::vector{more->first};
 }
@@ -325,7 +326,7 @@ void TotalsFold::note_went_over(TotalsState& state) {
     }
     log_.write(LogLevel::warn, "more different values than --max-distinct: NULL from now on",
                {{"expression", expression},
-                {"key", result_key_of(state.state_key(first.key), job_.key_shape())},
+                {"key", result_key_of(first.state_key, job_.key_shape())},
                 {"max_distinct", static_cast<std::int64_t>(job_.spec.max_distinct)},
                 {"partition", std::int64_t{state.partition().value}},
                 {"sets", static_cast<std::int64_t>(sets.size())}});

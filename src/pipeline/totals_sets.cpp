@@ -1,6 +1,5 @@
 #include "kstream/pipeline/totals_sets.hpp"
 
-#include "kstream/core/side_aggregates.hpp"
 #include "kstream/pipeline/step_charge.hpp"
 #include "kstream/planted_bug.hpp"
 #include "pipeline/broken_totals.hpp"
@@ -12,10 +11,19 @@
 
 namespace kstream {
 
+namespace {
+
+// Of windows a step sweeps so much at least, and of elements a piece of their table more: steps are
+// made for nothing else, and each still is a short one.
+constexpr std::size_t kSweptOfWindows = 16'384;
+
+}  // namespace
+
 TotalsSets::TotalsSets(const Job& job, PartitionId partition)
     : job_(job),
       partition_(partition),
       any_(has_elements(job.kinds)),
+      windows_(job.has_windows()),
       sets_(sets_of(job.kinds)),
       multisets_(multisets_of(job.kinds)),
       elements_(job.hash_seed) {}
@@ -63,13 +71,16 @@ void TotalsSets::restore_tombstone(std::string_view key) {
     if (std::ranges::find(multisets_, owner->accumulator()) != multisets_.end()) {
         if (const Result<OwnedValue> one = decode_value_key(key); one) {
             values_.set_count(one->owner, one->value, 0);
+            values_.forget_if_empty(one->owner);
         }
     } else if (const Result<OwnedElement> element = decode_element_key(key); element) {
         elements_.erase(*element);
     }
 }
 
-Result<UInt128> TotalsSets::finish_restore(std::uint64_t last_number, std::span<const Slot> slots) {
+Result<UInt128> TotalsSets::finish_restore(std::uint64_t last_number,
+                                           std::optional<std::uint64_t> to_sweep,
+                                           std::span<const Slot> slots) {
     constexpr std::size_t kAtOnce = 4096;
     std::unordered_map<std::uint64_t, std::uint64_t> counts;  // by ElementOwner::packed
     std::string changelog_key;
@@ -108,11 +119,8 @@ Result<UInt128> TotalsSets::finish_restore(std::uint64_t last_number, std::span<
             const Slot& slot = slots[key * job_.kinds.size() + set];
             if (is_over(slot)) {
                 ++sets_over_;
-                if (is_there > 0 && job_.kinds[set] == kMultiset) {
-                    swept_values_.insert(found->first);
-                    counts.erase(found);
-                } else if (is_there > 0) {
-                    swept_.emplace(found->first, is_there);
+                if (is_there > 0) {
+                    sweep_restored({of_key, set}, is_there);
                     counts.erase(found);
                 }
                 continue;
@@ -130,13 +138,45 @@ Result<UInt128> TotalsSets::finish_restore(std::uint64_t last_number, std::span<
             }
         }
     }
-    if (!counts.empty()) {
+    if (!to_sweep && !counts.empty()) {
         return broken_totals(partition_,
                              fmt::format("elements of the number {}, which no total has",
                                          counts.begin()->first >> 8));
     }
+    if (Result<void> all_are_known = sweep_the_rest(counts, last_number); !all_are_known) {
+        return std::unexpected(std::move(all_are_known.error()));
+    }
+    if (to_sweep && to_sweep_ != *to_sweep) {
+        return broken_totals(
+            partition_, fmt::format("meta counts {} elements that are to be swept, the changelog "
+                                    "has {}",
+                                    *to_sweep, to_sweep_));
+    }
     last_number_ = last_number;
     return hash;
+}
+
+// Of keys whose windows were closed: their totals have gone first.
+Result<void> TotalsSets::sweep_the_rest(
+    const std::unordered_map<std::uint64_t, std::uint64_t>& counts, std::uint64_t last_number) {
+    for (const auto& [packed, is_there] : counts) {
+        ElementOwner owner;
+        owner.packed = packed;
+        if (owner.number() > last_number) {
+            return broken_totals(partition_, fmt::format("elements of the number {}, which nobody "
+                                                         "gave",
+                                                         owner.number()));
+        }
+        sweep_restored(owner, is_there);
+    }
+    return {};
+}
+
+// `is_there` is what its slot would say.
+void TotalsSets::sweep_restored(ElementOwner owner, std::uint64_t is_there) {
+    const std::uint64_t elements = elements_under(owner, Slot{Int128{is_there}, true});
+    sweep_from_now_on(owner, elements);
+    to_sweep_ += elements;
 }
 
 // ---- changing ----------------------------------------------------------------------------------
@@ -224,16 +264,66 @@ void TotalsSets::go_over(const Row& row, std::uint8_t set, Layer& layer) {
     const ElementOwner owner{numbers_[row.key], set};
     layer.went_over.push_back({row.key, set, owner.packed});
     if (slot.present()) {
-        if (job_.kinds[set] == kMultiset) {
-            swept_values_.insert(owner.packed);
-        } else {
-            swept_[owner.packed] = slot.value().low;
-        }
+        const std::uint64_t elements = elements_under(owner, slot);
+        sweep_from_now_on(owner, elements);
+        to_sweep_ += elements;
+        // With windows the sums are there whatever they are of.
         const Int192 left = row.merged[set].value() + -slot.value();
-        row.merged[set] = left == Int192{} ? Slot{} : Slot{left, true};
+        row.merged[set] = left == Int192{} && !windows_ ? Slot{} : Slot{left, true};
     }
     slot = kOverSlot;
     ++sets_over_;
+}
+
+void TotalsSets::close(std::uint32_t key, std::span<const Slot> slots, Layer& layer) {
+    for (const std::vector<std::uint8_t>* const all : {&sets_, &multisets_}) {
+        for (const std::uint8_t set : *all) {
+            const Slot& slot = slots[set];
+            if (is_over(slot)) {
+                --sets_over_;  // and what it has left is swept already
+            } else if (slot.present() && !planted(PlantedBug::closed_elements_stay)) {
+                const ElementOwner owner{numbers_[key], set};
+                layer.closed.push_back({owner, elements_under(owner, slot)});
+                to_sweep_ += layer.closed.back().elements;
+            }
+        }
+    }
+}
+
+// How many records of the changelog a set with that slot is: of a multiset one for each different
+// value.
+std::uint64_t TotalsSets::elements_under(ElementOwner owner, const Slot& slot) const {
+    if (!is_multiset(owner)) {
+        return slot.value().low;
+    }
+    const RankedValues* const values = values_.find(owner);
+    return values == nullptr ? 0 : values->distinct();
+}
+
+// Of a set or multiset to which nothing is added any more.
+void TotalsSets::sweep_from_now_on(ElementOwner owner, std::uint64_t elements) {
+    if (is_multiset(owner)) {
+        swept_values_.insert(owner.packed);
+    } else {
+        swept_[owner.packed] = elements;
+    }
+}
+
+void TotalsSets::keep(const std::vector<bool>& stays, std::span<const std::uint32_t> place,
+                      Layer& filling) {
+    if (!any_) {
+        return;
+    }
+    for (std::size_t key = 0; key < stays.size(); ++key) {
+        if (stays[key] && !planted(PlantedBug::numbers_not_moved)) {
+            numbers_[place[key]] = numbers_[key];
+        }
+    }
+    numbers_.resize(place.back());
+    numbers_.shrink_to_fit();
+    for (WentOver& set : filling.went_over) {
+        set.key = place[set.key];
+    }
 }
 
 // ---- layers ------------------------------------------------------------------------------------
@@ -243,7 +333,9 @@ void TotalsSets::begin(Layer& layer) const {
     layer.elements.clear();
     layer.values.clear();
     layer.went_over.clear();
+    layer.closed.clear();
     layer.sets_over_before = sets_over_;
+    layer.to_sweep_before = to_sweep_;
     layer.last_number_before = last_number_;
     layer.sweep_from_before = sweep_from_;
 }
@@ -267,13 +359,23 @@ UInt128 TotalsSets::seal_elements(std::uint64_t transaction, Layer& layer, Outpu
     return hash + sweep_elements(layer, out);
 }
 
-// A part of the table: the elements in it whose sets are over.
+// What is to go may lie far apart in the table: there is a bound to how much of it is looked at,
+// too.
 UInt128 TotalsSets::sweep_elements(Layer& layer, OutputBatch& out) {
+    constexpr std::size_t kPiecesOfWindows = 32;
+    const std::uint64_t before = to_sweep_;
+    UInt128 hash = 0;
+    for (std::size_t pieces = windows_ ? kPiecesOfWindows : 1;
+         pieces > 0 && !swept_.empty() && before - to_sweep_ < kSweptOfWindows; --pieces) {
+        hash += sweep_piece(layer, out);
+    }
+    return hash;
+}
+
+// A part of the table: the elements in it that are to go.
+UInt128 TotalsSets::sweep_piece(Layer& layer, OutputBatch& out) {
     constexpr std::size_t kCells = 8192;
     UInt128 hash = 0;
-    if (swept_.empty()) {
-        return hash;
-    }
     for (const OwnedElement& element : elements_.sweep(sweep_from_, kCells)) {
         const auto set = swept_.find(element.owner.packed);
         if (set == swept_.end() || !elements_.erase(element, &layer.elements)) {
@@ -283,6 +385,7 @@ UInt128 TotalsSets::sweep_elements(Layer& layer, OutputBatch& out) {
         append_element_key(key_, element);
         hash -= element_hash(key_, 1);
         out.append(TopicRole::changelog, partition_, key_, std::nullopt);
+        --to_sweep_;
         if (--set->second == 0) {
             swept_.erase(set);
         }
@@ -316,24 +419,29 @@ UInt128 TotalsSets::seal_values(std::uint64_t transaction, Layer& layer, OutputB
     return hash;
 }
 
-// Some of the values whose multisets are over, the smallest first.
+// Some of the values that are to go, the smallest of a multiset first.
 void TotalsSets::sweep_values(Layer& layer) {
-    std::size_t left = 4096;
+    std::size_t left = windows_ ? kSweptOfWindows : 4096;
     while (left > 0 && !swept_values_.empty()) {
         ElementOwner owner;
         owner.packed = *swept_values_.begin();
         const RankedValues* const values = values_.find(owner);
         for (; left > 0 && values != nullptr && values->distinct() > 0; --left) {
             values_.set_count(owner, values->ranked(1), 0, &layer.values);
+            --to_sweep_;
         }
         if (values != nullptr && values->distinct() > 0) {
             return;
         }
+        values_.forget_if_empty(owner);
         swept_values_.erase(owner.packed);
     }
 }
 
 void TotalsSets::committed(Layer& layer) {
+    for (const ClosedSet& set : layer.closed) {
+        sweep_from_now_on(set.owner, set.elements);
+    }
     std::ranges::move(layer.went_over, std::back_inserter(went_over_));
 }
 
@@ -346,8 +454,8 @@ void TotalsSets::undo(Layer& layer, std::span<const std::uint32_t> touched, std:
     }
     numbers_.resize(keys);
     last_number_ = layer.last_number_before;
-    // A set gets nothing once it is over: what was added to such a one came before, in the step in
-    // which it went over.
+    // A set gets nothing once it is over, or its key's window is closed: what was added to such a
+    // one came before, in the step in which it went over, or in one that is committed.
     for (const ElementSet::Change& change : layer.elements) {
         if (!change.added) {
             ++swept_[change.what.owner.packed];
@@ -364,6 +472,7 @@ void TotalsSets::undo(Layer& layer, std::span<const std::uint32_t> touched, std:
         swept_values_.erase(set.owner);
     }
     sets_over_ = layer.sets_over_before;
+    to_sweep_ = layer.to_sweep_before;
     sweep_from_ = layer.sweep_from_before;
     if (!planted(PlantedBug::elements_not_undone)) {
         elements_.undo(layer.elements);

@@ -35,6 +35,15 @@ void merge_total(AggregateKind kind, Slot& into, const Slot& slot) {
     merge_slot(kind, into, slot);
 }
 
+// Out of such a sum again.
+void take_total_out(AggregateKind kind, Slot& from, const Slot& slot) {
+    if (!keeps_elements(kind)) {
+        retract_slot(kind, from, slot);
+    } else if (!is_over(slot)) {
+        from = Slot{from.value() + -slot.value(), true};
+    }
+}
+
 }  // namespace
 
 TotalsState::TotalsState(const Job& job, PartitionId partition, std::uint32_t max_keys)
@@ -50,12 +59,14 @@ TotalsState::TotalsState(const Job& job, PartitionId partition, std::uint32_t ma
       windows_(job.windows()),
       merged_(job.kinds.size()) {
     if (windows_) {
-        KSTREAM_CHECK(!sets_.any(), "sets of windows are refused with the statement");
+        KSTREAM_CHECK(!sets_.any() || (!job.hops() && !job.has_sessions()),
+                      "sets of windows that overlap, and of sessions, are refused with the "
+                      "statement");
         grace_ = job.event_time()->grace;
         first_start_ = windows_->pane(0).start;
         final_only_ = job.event_time()->emit == job::Emit::final_only;
         for (std::size_t i = 0; i < width(); ++i) {
-            const bool summed = retracts(job.kinds[i]);
+            const bool summed = retracts(job.kinds[i]) || keeps_elements(job.kinds[i]);
             retracted_.push_back(summed);
             merged_[i] = Slot{Int192{0}, summed};
         }
@@ -167,11 +178,11 @@ Result<void> TotalsState::restore(std::string_view key, std::string_view value) 
 }
 
 void TotalsState::restore_tombstone(std::string_view key) {
-    if (!windows_) {
+    const Result<ChangelogKeyKind> kind = changelog_key_kind(key);
+    if (!windows_ || (kind && *kind == ChangelogKeyKind::element)) {
         sets_.restore_tombstone(key);
         return;
     }
-    const Result<ChangelogKeyKind> kind = changelog_key_kind(key);
     if (!kind || *kind != ChangelogKeyKind::total) {
         return;
     }
@@ -192,6 +203,9 @@ Result<void> TotalsState::finish_restore() {
         return {};
     }
     const Meta& meta = *restored_meta_;
+    if (sets_.any() && gone_ > 0) {
+        compact();  // no number of theirs is one of a key
+    }
     leave_garbage();
     calendar_.clear();
     if (sessions_) {
@@ -203,22 +217,23 @@ Result<void> TotalsState::finish_restore() {
         }
         hash_ += state_entry_hash(keys_.key(key), job_.kinds, slots_of(key), texts(),
                                   published(key), sets_.number(key));
+        for (std::size_t i = 0; i < width(); ++i) {
+            if (!windows_ || (retracted_[i] && slots_of(key)[i].present())) {
+                merge_total(job_.kinds[i], merged_[i], slots_of(key)[i]);
+            }
+        }
         if (windows_) {
-            add_to_merged(slots_of(key));
             if (!panes_) {
                 calendar_.file(closes_at(key), key);
             }
             if (sessions_) {
                 index_session(key);
             }
-            continue;
-        }
-        for (std::size_t i = 0; i < width(); ++i) {
-            merge_total(job_.kinds[i], merged_[i], slots_of(key)[i]);
         }
     }
     if (sets_.any()) {
-        const Result<UInt128> elements = sets_.finish_restore(meta.last_number, slots_);
+        const Result<UInt128> elements = sets_.finish_restore(
+            meta.last_number, windows_ ? std::optional{meta.to_sweep} : std::nullopt, slots_);
         if (!elements) {
             return std::unexpected(elements.error());
         }
@@ -591,11 +606,14 @@ void TotalsState::retire(std::uint32_t key) {
     for (std::size_t i = 0; i < width(); ++i) {
         const Slot& slot = slots_of(key)[i];
         if (retracted_[i] && slot.present()) {
-            retract_slot(job_.kinds[i], merged_[i], slot);
+            take_total_out(job_.kinds[i], merged_[i], slot);
             if (!planted(PlantedBug::retired_forgotten)) {
-                merge_slot(job_.kinds[i], retired_[i], slot);
+                merge_total(job_.kinds[i], retired_[i], slot);
             }
         }
+    }
+    if (sets_.any()) {
+        sets_.close(key, slots_of(key), filling_.sets);
     }
 }
 
@@ -637,6 +655,7 @@ void TotalsState::compact() {
     if (sessions_) {
         sessions_->renumber(place);
     }
+    sets_.keep(stays, place, filling_.sets);
     filling_.keys_before = place[filling_.keys_before];
     filling_.again_before = place[filling_.again_before];
     again_next_ = place[again_next_];
@@ -702,6 +721,7 @@ Meta TotalsState::meta(Offset position) const {
         meta.clock = clock_;
         meta.to_close = to_close_;
         meta.retired = retired_;
+        meta.to_sweep = planted(PlantedBug::to_sweep_forgotten) ? 0 : sets_.to_sweep();
         meta.advances = advances_.count;
         meta.advances_hash = advances_.hash;
     }
@@ -876,6 +896,9 @@ void TotalsState::leave_garbage() {
 }
 
 std::size_t TotalsState::committed() {
+    for (TotalsSets::WentOver& set : in_flight_.sets.went_over) {
+        set.state_key = keys_.key(set.key);
+    }
     sets_.committed(in_flight_.sets);
     std::size_t closed = panes_ ? in_flight_.panes.closed.size() : 0;
     for (const std::uint32_t key : in_flight_.closing) {

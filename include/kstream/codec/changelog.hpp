@@ -116,7 +116,10 @@ struct Meta {
     // Keys whose windows have ended by the clock and still are here, of a job with hopping windows
     // groups that have such a window. Perhaps too many, but of the last meta 0 when there are none.
     std::uint64_t to_close = 0;
-    std::vector<Slot> retired;   // merged over all keys whose windows were closed
+    std::vector<Slot> retired;  // merged over all keys whose windows were closed
+    // Elements in the changelog that nothing needs any more, of a job with windows and sets: of
+    // keys whose windows were closed, and of sets that are over.
+    std::uint64_t to_sweep = 0;
     std::uint64_t advances = 0;  // that this partition keeps
     UInt128 advances_hash = 0;
     ClosingCursor cursor;  // of a job with hopping windows

@@ -25,7 +25,7 @@ public:
     };
     using Changes = std::vector<Change>;
 
-    // One multiset, looked up once for all that is added to it. Valid for as long as this is.
+    // One multiset, looked up once for all that is added to it. Valid until it is forgotten.
     class Multiset {
     public:
         // Says that the value is there so often more, and returns how often it was. `changes` gets
@@ -44,7 +44,7 @@ public:
     };
     [[nodiscard]] Multiset multiset(ElementOwner owner) { return {*this, owner}; }
 
-    // nullptr: nothing was ever in it. Valid for as long as this is.
+    // nullptr: nothing was ever in it, or it was forgotten since. Valid until it is.
     [[nodiscard]] const RankedValues* find(ElementOwner owner) const;
     // How often the value is there; 0: not at all.
     [[nodiscard]] std::uint64_t count(ElementOwner owner, Int128 value) const;
@@ -53,6 +53,8 @@ public:
     // what undo() needs.
     std::uint64_t set_count(ElementOwner owner, Int128 value, std::uint64_t count,
                             Changes* changes = nullptr);
+    // Of a multiset without values nothing is left in memory.
+    void forget_if_empty(ElementOwner owner);
     // Takes these changes back, the last one first.
     void undo(const Changes& changes);
     // What they come to, by multiset and by value, each value once. Undone, they are the same.

@@ -4,12 +4,16 @@
 // restore that no element is missing. The keys, their slots and the layers themselves are
 // TotalsState's, which hands in what is needed of them; nobody else calls this.
 //
+// Elements that nothing needs any more, for their set is over or the window of their key is closed,
+// are swept: they go step by step, some with each, so that no step has the tombstones of all.
+//
 // A job without sets and multisets has nothing here and pays a comparison where something could be.
 #pragma once
 
 #include "kstream/codec/element.hpp"
 #include "kstream/core/element_set.hpp"
 #include "kstream/core/make_room.hpp"
+#include "kstream/core/side_aggregates.hpp"
 #include "kstream/core/slot.hpp"
 #include "kstream/core/value_sets.hpp"
 #include "kstream/error.hpp"
@@ -37,6 +41,13 @@ public:
         std::uint32_t key = 0;  // its index
         std::uint8_t accumulator = 0;
         std::uint64_t owner = 0;  // ElementOwner::packed, of its elements
+        std::string state_key{};  // of one that is committed: indexes may be others by then
+    };
+
+    // One of a key whose window is closed.
+    struct ClosedSet {
+        ElementOwner owner;
+        std::uint64_t elements = 0;  // records of the changelog
     };
 
     // What a layer of TotalsState has to put back of these when it is taken back.
@@ -45,7 +56,9 @@ public:
         ElementSet::Changes elements;
         ValueSets::Changes values;
         std::vector<WentOver> went_over;
+        std::vector<ClosedSet> closed;
         std::uint64_t sets_over_before = 0;
+        std::uint64_t to_sweep_before = 0;
         std::uint64_t last_number_before = 0;
         std::size_t sweep_from_before = 0;
 
@@ -91,6 +104,9 @@ public:
     [[nodiscard]] KeyValues values_of(std::uint32_t key) const {
         return multisets_.empty() ? KeyValues{} : KeyValues{&values_, numbers_[key]};
     }
+    // Keys that stay move together (TotalsState::compact): `place` says for each where to, and for
+    // one more than all how many they are. `filling` is the layer that fills.
+    void keep(const std::vector<bool>& stays, std::span<const std::uint32_t> place, Layer& filling);
 
     // --- restoring ---
 
@@ -99,9 +115,12 @@ public:
     // The same without a value: what has been taken out of a set.
     void restore_tombstone(std::string_view key);
     // After the last record: each number belongs to one key, is no more than the last one, and
-    // under it are as many elements as its slots say. `slots` has those of all keys. What the
-    // elements are in the state hash.
+    // under it are as many elements as its slots say. `slots` has those of all keys. `to_sweep`
+    // says how many elements are of sets that are over or of a number that no key has: of a job
+    // with windows; without it there are none of the latter. What the elements are in the state
+    // hash.
     [[nodiscard]] Result<UInt128> finish_restore(std::uint64_t last_number,
+                                                 std::optional<std::uint64_t> to_sweep,
                                                  std::span<const Slot> slots);
 
     // --- changing ---
@@ -112,6 +131,9 @@ public:
                                   std::span<const std::span<const Element>> sets,
                                   std::span<const std::span<const CountedValue>> multisets,
                                   Layer& layer);
+    // The window of a key with these slots is closed: nothing is added to what it has, and once the
+    // layer is committed that is swept. Not before, for until then the key may be asked for.
+    void close(std::uint32_t key, std::span<const Slot> slots, Layer& layer);
 
     // --- layers ---
 
@@ -127,8 +149,8 @@ public:
                                                              std::size_t touched) const {
         return any_ ? std::optional{layer.numbers_before[touched]} : std::nullopt;
     }
-    // Writes a record for each element that has come or gone, and tombstones of some of those whose
-    // sets are over. Returns by how much the state hash changes.
+    // Writes a record for each element that has come or gone, and tombstones of some of those that
+    // are to be swept. Returns by how much the state hash changes.
     [[nodiscard]] UInt128 seal(std::uint64_t transaction, Layer& layer, OutputBatch& out);
     void committed(Layer& layer);
     // `touched` has the layer's keys; the first `keys` of all were there before it.
@@ -137,12 +159,16 @@ public:
     // --- for those who look ---
 
     [[nodiscard]] std::uint64_t last_number() const { return last_number_; }
+    // Elements that are in the changelog, as of the last seal, and that nothing needs any more; and
+    // those of sets that have gone over since.
+    [[nodiscard]] std::uint64_t to_sweep() const { return to_sweep_; }
     [[nodiscard]] std::uint64_t sets_over() const { return sets_over_; }
     // Which have come to it in committed steps since this was asked last.
     [[nodiscard]] std::vector<WentOver> take_went_over() { return std::exchange(went_over_, {}); }
     [[nodiscard]] std::size_t memory_bytes() const {
+        constexpr std::size_t kOfSwept = 48;  // a node, its place in the buckets
         return numbers_.capacity() * sizeof(std::uint64_t) + elements_.memory_bytes() +
-               values_.memory_bytes();
+               values_.memory_bytes() + (swept_.size() + swept_values_.size()) * kOfSwept;
     }
 
 private:
@@ -154,14 +180,24 @@ private:
                                          std::span<const std::span<const CountedValue>> multisets,
                                          Layer& layer);
     void go_over(const Row& row, std::uint8_t set, Layer& layer);
+    [[nodiscard]] bool is_multiset(ElementOwner owner) const {
+        return job_.kinds[owner.accumulator()] == kMultiset;
+    }
+    [[nodiscard]] std::uint64_t elements_under(ElementOwner owner, const Slot& slot) const;
+    void sweep_from_now_on(ElementOwner owner, std::uint64_t elements);
+    void sweep_restored(ElementOwner owner, std::uint64_t is_there);
+    [[nodiscard]] Result<void> sweep_the_rest(
+        const std::unordered_map<std::uint64_t, std::uint64_t>& counts, std::uint64_t last_number);
     [[nodiscard]] UInt128 seal_elements(std::uint64_t transaction, Layer& layer, OutputBatch& out);
     [[nodiscard]] UInt128 sweep_elements(Layer& layer, OutputBatch& out);
+    [[nodiscard]] UInt128 sweep_piece(Layer& layer, OutputBatch& out);
     [[nodiscard]] UInt128 seal_values(std::uint64_t transaction, Layer& layer, OutputBatch& out);
     void sweep_values(Layer& layer);
 
     const Job& job_;
     PartitionId partition_;
     bool any_ = false;
+    bool windows_ = false;                 // keys end
     std::vector<std::uint8_t> sets_;       // which accumulators they are
     std::vector<std::uint8_t> multisets_;  // the same of these
     // Per key; 0: it has none yet. A key gets its number with its first element, one more than the
@@ -169,11 +205,14 @@ private:
     std::vector<std::uint64_t> numbers_;
     std::uint64_t last_number_ = 0;
     ElementSet elements_;
-    // Sets that are over and have elements in the table all the same, and how many.
+    // Sets that are over, or whose key is gone, and have elements in the table all the same, and
+    // how many.
     std::unordered_map<std::uint64_t, std::uint64_t> swept_;  // by ElementOwner::packed
     std::size_t sweep_from_ = 0;
     ValueSets values_;
-    std::set<std::uint64_t> swept_values_;  // multisets that are over and have values all the same
+    std::set<std::uint64_t> swept_values_;  // the same of multisets
+    // Of both, and of those that an open layer closes.
+    std::uint64_t to_sweep_ = 0;
     std::uint64_t sets_over_ = 0;
     std::vector<WentOver> went_over_;
     std::string key_;  // these of the record that is being made

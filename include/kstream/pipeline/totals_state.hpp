@@ -51,7 +51,8 @@ public:
     void expect(std::span<const std::string_view> state_keys) const;
 
     // After the last record: whether what was restored is what meta says (P8): key count, merged
-    // slots and state hash. integrity, naming the partition, when not.
+    // slots, state hash and the elements that are to be swept. integrity, naming the partition,
+    // when not.
     [[nodiscard]] Result<void> finish_restore();
 
     [[nodiscard]] const std::optional<Meta>& restored_meta() const { return restored_meta_; }
@@ -97,6 +98,9 @@ public:
     void close(std::uint64_t& keys, std::size_t& bytes);
     // The next steps have some of them to close, or to say that none is left.
     [[nodiscard]] bool has_to_close() const { return to_close_ > 0; }
+    // The same of elements that closed windows have left: some go with every seal. False without
+    // windows, where those of sets that are over go with the steps that are made anyway.
+    [[nodiscard]] bool has_to_sweep() const { return windows_ && sets_.to_sweep() > 0; }
     // The least watermark of all source partitions; kNoTime while one has none, or one that the
     // application began with was not opened yet.
     [[nodiscard]] std::int64_t watermark() const;

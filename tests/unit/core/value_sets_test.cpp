@@ -26,6 +26,24 @@ TEST_CASE("values that are taken out are not held any more") {
     CHECK(sets.memory_bytes() < before);
 }
 
+TEST_CASE("a multiset that is forgotten is there again when its values are put back") {
+    constexpr ElementOwner kOwner{1, 0};
+    ValueSets sets;
+    const std::size_t nothing = sets.memory_bytes();
+    sets.set_count(kOwner, 5, 2);
+    sets.forget_if_empty(kOwner);
+    CHECK(sets.count(kOwner, 5) == 2);
+    ValueSets::Changes changes;
+    sets.set_count(kOwner, 5, 0, &changes);
+    REQUIRE(sets.find(kOwner) != nullptr);
+    sets.forget_if_empty(kOwner);
+    CHECK(sets.find(kOwner) == nullptr);
+    CHECK(sets.memory_bytes() == nothing);
+    sets.forget_if_empty(kOwner);
+    sets.undo(changes);
+    CHECK(sets.count(kOwner, 5) == 2);
+}
+
 TEST_CASE("changes are summed up, in order, and undone as before") {
     constexpr ElementOwner kOwner{1, 0};
     constexpr ElementOwner kOther{2, 0};

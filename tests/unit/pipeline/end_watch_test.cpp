@@ -102,8 +102,8 @@ TEST_CASE("P11: done when every state partition has applied all source partition
 TEST_CASE("with --close time is to end when all is applied, and all have to have heard of it") {
     Bench b;
     b.job = testing::make_statement_job(
-        "SELECT k, window_start, count(*) AS n FROM tumble(t, to_timestamp(ms * 0.001), INTERVAL "
-        "'1 minute', grace => INTERVAL '0 seconds') GROUP BY k, window_start",
+        "SELECT k, window_start, count(DISTINCT v) AS n FROM tumble(t, to_timestamp(ms * 0.001), "
+        "INTERVAL '1 minute', grace => INTERVAL '0 seconds') GROUP BY k, window_start",
         2, 2);
     EndWatch watch{b.job, b.queries, b.reader, true};
     const auto done = [&watch] {
@@ -117,12 +117,13 @@ TEST_CASE("with --close time is to end when all is applied, and all have to have
         return false;
     };
     const auto write = [&b](std::int32_t q, std::int64_t first, std::int64_t second,
-                            std::uint64_t to_close) {
+                            std::uint64_t to_close, std::uint64_t to_sweep = 0) {
         Meta meta;
         meta.identity = b.job.identity;
         meta.slots.resize(b.job.kinds.size());
         meta.retired.resize(b.job.kinds.size());
         meta.to_close = to_close;
+        meta.to_sweep = to_sweep;
         for (const std::int64_t watermark : {first, second}) {
             SourceProgress source;
             source.partition = PartitionId{static_cast<std::int32_t>(meta.sources.size())};
@@ -145,6 +146,8 @@ TEST_CASE("with --close time is to end when all is applied, and all have to have
     write(1, kEndOfTime, 8, 0);
     CHECK_FALSE(done());
     write(1, kEndOfTime, kEndOfTime, 1);
+    CHECK_FALSE(done());
+    write(1, kEndOfTime, kEndOfTime, 0, 1);
     CHECK_FALSE(done());
     write(1, kEndOfTime, kEndOfTime, 0);
     CHECK(done());

@@ -126,8 +126,9 @@ TEST_CASE("a sample without records has no results") {
 // one that is behind may still have records of those that are old.
 TEST_CASE("a sample of windows has no other results, wherever its steps end") {
     const std::string query =
-        "SELECT k, window_start AS w, count(*) AS n FROM tumble(t, to_timestamp(s), INTERVAL '1 "
-        "minute', grace => INTERVAL '10 seconds', max_ahead => 'never'";
+        "SELECT k, window_start AS w, count(*) AS n, count(DISTINCT s) AS d FROM tumble(t, "
+        "to_timestamp(s), INTERVAL '1 minute', grace => INTERVAL '10 seconds', max_ahead => "
+        "'never'";
     for (const bool one_step : {true, false}) {
         for (const bool final_only : {true, false}) {
             CAPTURE(one_step, final_only);
@@ -152,14 +153,14 @@ TEST_CASE("a sample of windows has no other results, wherever its steps end") {
             CHECK(b.sample.counts().aggregated == 5);
             std::map<std::string, std::string> rows{
                 {R"(["a","1970-01-01T00:00:00Z"])",
-                 R"({"k":"a","w":"1970-01-01T00:00:00Z","n":2})"}};
+                 R"({"k":"a","w":"1970-01-01T00:00:00Z","n":2,"d":2})"}};
             if (!final_only) {
                 rows[R"(["a","1970-01-01T00:01:00Z"])"] =
-                    R"({"k":"a","w":"1970-01-01T00:01:00Z","n":1})";
+                    R"({"k":"a","w":"1970-01-01T00:01:00Z","n":1,"d":1})";
                 rows[R"(["a","1970-01-01T00:02:00Z"])"] =
-                    R"({"k":"a","w":"1970-01-01T00:02:00Z","n":1})";
+                    R"({"k":"a","w":"1970-01-01T00:02:00Z","n":1,"d":1})";
                 rows[R"(["b","1970-01-01T00:01:00Z"])"] =
-                    R"({"k":"b","w":"1970-01-01T00:01:00Z","n":1})";
+                    R"({"k":"b","w":"1970-01-01T00:01:00Z","n":1,"d":1})";
             }
             CHECK(b.sample.results() == rows);
         }
