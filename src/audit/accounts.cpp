@@ -906,7 +906,9 @@ void Accounts::add_elements(Comparison& comparison) {
         if (keys_.residue != 0) {
             continue;
         }
+        std::uint64_t stored = 0;
         for (const auto& [packed, set] : elements_[q]) {
+            stored += set.size();
             OwnedElement one;
             one.owner.packed = packed;
             for (const Element& element : set) {
@@ -917,6 +919,7 @@ void Accounts::add_elements(Comparison& comparison) {
             }
         }
         for (const auto& [packed, values] : values_[q]) {
+            stored += values.size();
             ElementOwner owner;
             owner.packed = packed;
             for (const auto& [value, count] : values) {
@@ -925,7 +928,21 @@ void Accounts::add_elements(Comparison& comparison) {
                 comparison.by_state[q].hash += element_hash(changelog_key, count);
             }
         }
+        // add_to_sums() takes those away that a total has.
+        comparison.by_state[q].to_sweep = job_.has_windows() ? stored : 0;
     }
+}
+
+std::uint64_t Accounts::elements_of(const Account& account) const {
+    const auto counts = [&](std::uint8_t set) { return !is_over(account.total.slots[set]); };
+    std::uint64_t elements = 0;
+    for (const std::uint8_t set : sets_) {
+        elements += counts(set) ? stored_set(account, set).size() : 0;
+    }
+    for (const std::uint8_t set : multisets_) {
+        elements += counts(set) ? stored_multiset(account, set).size() : 0;
+    }
+    return elements;
 }
 
 StateSum Accounts::empty_sum() const {
@@ -933,6 +950,11 @@ StateSum Accounts::empty_sum() const {
     sum.slots.resize(job_.kinds.size());
     if (job_.has_windows()) {
         sum.slots = no_sums(job_.kinds);
+        for (const auto* const all : {&sets_, &multisets_}) {
+            for (const std::uint8_t set : *all) {
+                sum.slots[set] = Slot{Int192{}, true};
+            }
+        }
         sum.retired = believes_changelog_ ? std::nullopt : std::optional{sum.slots};
     }
     if (job_.hops() && !believes_changelog_) {
@@ -954,12 +976,13 @@ void Accounts::add_to_sums(std::string_view state_key, const Account& account,
     }
     if (account.total.empty()) {
         if (closed && account.source.there && sum.retired) {
-            add_sums(job_.kinds, *sum.retired, account.source.slots);
+            add_slots(*sum.retired, account.source.slots);
         }
         return;
     }
     ++sum.keys;
     sum.to_close += closed ? 1 : 0;
+    sum.to_sweep -= job_.has_windows() && has_numbers() ? elements_of(account) : 0;
     const StoredRow stored{job_.kinds, account.total};
     sum.hash +=
         state_entry_hash(state_key, job_.kinds, stored.slots, &stored.texts,
@@ -972,9 +995,9 @@ void Accounts::add_to_sums(std::string_view state_key, const Account& account,
 void Accounts::add_slots(std::span<Slot> sum, std::span<const Slot> row) const {
     if (job_.has_windows()) {
         add_sums(job_.kinds, sum, row);
-        return;
+    } else {
+        add_row(job_.kinds, sum, row);
     }
-    add_row(job_.kinds, sum, row);
     for (std::size_t i = 0; has_numbers() && i < job_.kinds.size(); ++i) {
         if (keeps_elements(job_.kinds[i]) && !is_over(row[i])) {
             sum[i].add(row[i]);
@@ -986,9 +1009,10 @@ void Accounts::add_sum(StateSum& into, const StateSum& of_others) const {
     into.keys += of_others.keys;
     into.hash += of_others.hash;
     into.to_close += of_others.to_close;
+    into.to_sweep += of_others.to_sweep;
     add_slots(into.slots, of_others.slots);
     if (into.retired && of_others.retired) {
-        add_sums(job_.kinds, *into.retired, *of_others.retired);
+        add_slots(*into.retired, *of_others.retired);
     } else {
         into.retired.reset();
     }

@@ -2,6 +2,7 @@
 // totals, meta, ledger and source say of each other.
 #include "audit/session_pass.hpp"
 #include "kstream/audit/ledger.hpp"
+#include "kstream/core/side_aggregates.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -148,16 +149,20 @@ Result<void> Session::compare_source(Pass& pass) {
 namespace {
 
 // Of a job with windows, behind what is open.
-std::string closed_text(const AuditedJob& job, std::uint64_t to_close,
+std::string closed_text(const AuditedJob& job, std::uint64_t to_close, std::uint64_t to_sweep,
                         const std::optional<std::vector<Slot>>& retired) {
-    return job.has_windows() ? fmt::format(", {} of them to be closed, {} closed before", to_close,
-                                           retired ? row_text(job, *retired) : "whatever")
-                             : "";
+    if (!job.has_windows()) {
+        return "";
+    }
+    return fmt::format(
+        ", {} of them to be closed, {} closed before{}", to_close,
+        retired ? row_text(job, *retired) : "whatever",
+        has_elements(job.kinds) ? fmt::format(", {} elements to be swept", to_sweep) : "");
 }
 
 std::string state_text(const AuditedJob& job, const StateSum& sum, const Meta& meta) {
     return fmt::format("{} keys with {}{}{}", sum.keys, row_text(job, sum.slots),
-                       closed_text(job, sum.to_close, sum.retired),
+                       closed_text(job, sum.to_close, sum.to_sweep, sum.retired),
                        sum.hash == meta.state_hash ? "" : ", another state hash") +
            (sum.cursor && *sum.cursor != meta.cursor ? ", another window closed last" : "");
 }
@@ -187,7 +192,7 @@ bool Session::check_states(const Pass& pass, const Comparison& found, bool is_fi
         report_.findings.add(
             FindingKind::broken_state, fmt::format("state partition {}", q),
             fmt::format("{} keys with {}{}, as meta says", meta.keys, row_text(job_, meta.slots),
-                        closed_text(job_, meta.to_close, meta.retired)),
+                        closed_text(job_, meta.to_close, meta.to_sweep, meta.retired)),
             state_text(job_, sum, meta));
     }
     return all_fit;
@@ -218,7 +223,7 @@ void Session::judge_added_states() {
         report_.findings.add(
             FindingKind::broken_state, fmt::format("state partition {}", q),
             fmt::format("{} keys with {}{}, as meta says", meta.keys, row_text(job_, meta.slots),
-                        closed_text(job_, meta.to_close, meta.retired)),
+                        closed_text(job_, meta.to_close, meta.to_sweep, meta.retired)),
             state_text(job_, states_[q], meta));
     }
 }

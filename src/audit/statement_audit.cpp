@@ -256,19 +256,6 @@ bool is_bad(const Value& value) {
     return value.kind == Kind::error || value.kind == Kind::missing;
 }
 
-// What of event time the audit has no rules of its own for; empty when it has them for all.
-std::string_view unknown_part(const job::Statement& statement) {
-    if (!statement.event_time) {
-        return {};
-    }
-    const job::EventTime& event = *statement.event_time;
-    const bool has_sets = std::ranges::any_of(statement.aggregates, [](const Aggregate& one) {
-        return one.function == AggregateFunction::count_distinct ||
-               one.function == AggregateFunction::percentile_disc;
-    });
-    return event.has_windows() && has_sets ? "count(DISTINCT) and percentile_disc of windows" : "";
-}
-
 }  // namespace
 
 GroupKey StatementAudit::Judgement::group() const {
@@ -291,10 +278,6 @@ Result<std::shared_ptr<const StatementAudit>> StatementAudit::make(
     // Not make_shared: its constructor is nobody else's.
     std::shared_ptr<StatementAudit> made{new StatementAudit(std::move(job))};
     const job::Statement& statement = made->job_->statement;
-    if (const std::string_view unknown = unknown_part(statement); !unknown.empty()) {
-        return fail(ExitCode::usage, fmt::format("the audit cannot prove {} yet", unknown),
-                    "it proves events(...), tumble(...), hop(...) and session(...)");
-    }
     if (Result<void> laid_out = made->lay_out(); !laid_out) {
         return std::unexpected(std::move(laid_out.error()));
     }

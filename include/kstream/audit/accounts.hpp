@@ -95,6 +95,9 @@ struct StateSum {
     // where it was not read.
     std::optional<std::vector<Slot>> retired{};
     std::uint64_t to_close = 0;  // keys that are still there, and whose windows are closed
+    // Of a job with windows and sets, elements that are under the number of no total, or of a set
+    // that is over. Of some of the keys it may be below 0: it is added modulo 2^64.
+    std::uint64_t to_sweep = 0;
     // Of a job with hopping windows: the last one that is closed; as `retired`.
     std::optional<ClosingCursor> cursor{};
 
@@ -103,7 +106,7 @@ struct StateSum {
     [[nodiscard]] bool fits(const Meta& meta) const {
         return keys == meta.keys && hash == meta.state_hash && slots == meta.slots &&
                (!retired || *retired == meta.retired) && (!cursor || *cursor == meta.cursor) &&
-               to_close <= meta.to_close;
+               to_sweep == meta.to_sweep && to_close <= meta.to_close;
     }
 };
 
@@ -218,6 +221,8 @@ private:
     void settle_newer_elements(std::size_t q, bool all);
     [[nodiscard]] bool has_numbers() const { return !sets_.empty() || !multisets_.empty(); }
     void add_elements(Comparison& comparison);
+    // That its total has need of.
+    [[nodiscard]] std::uint64_t elements_of(const Account& account) const;
     void judge_sets(std::string_view state_key, const Account& account,
                     std::vector<Finding>& found) const;
     // Whether the job takes results back, apart from those that its last result takes back.

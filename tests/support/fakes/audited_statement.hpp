@@ -64,6 +64,7 @@ struct Audited {
     std::string base;            // that would be saved
     std::size_t read = 0;        // records of the source
     std::uint64_t to_close = 0;  // keys
+    std::uint64_t to_sweep = 0;  // elements
 };
 
 inline void load_base(std::string_view base, const audit::AuditedJob& audited,
@@ -122,6 +123,7 @@ inline Audited audit_logs(const Job& job, const AuditedLogs& logs, std::string_v
         audit::LedgerReport report;
         ledger.close(meta, report);
         done.to_close += meta.to_close;
+        done.to_sweep += meta.to_sweep;
     }
     audit::Comparison found = accounts.compare(false);
     done.excused = found.excused;
