@@ -6,7 +6,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -63,52 +62,13 @@ void refuse_beside(const std::vector<Given>& given, const job::Statement& statem
     }
 }
 
-bool keeps_values(const job::Aggregate& aggregate) {
-    return aggregate.function == job::AggregateFunction::count_distinct ||
-           aggregate.function == job::AggregateFunction::percentile_disc;
-}
-
-// What of a statement with event time is not run yet. The one place that knows it: the engine has
-// never met such a statement.
-std::vector<std::string> not_run_yet(const job::Statement& statement) {
-    const job::EventTime& event = *statement.event_time;
-    std::vector<std::string> missing;
-    if (event.has_windows() && std::ranges::any_of(statement.aggregates, keeps_values)) {
-        missing.emplace_back("count(DISTINCT x) and percentile_disc over windows");
-    }
-    return missing;
-}
-
-void refuse_explain(const ExplainConfig& config, const job::Statement& statement,
-                    std::string_view name, Found& problems) {
-    if (config.sample && !not_run_yet(statement).empty()) {
+void refuse_republish(const AggregateConfig& config, const job::EventTime& event,
+                      std::string_view name, Found& problems) {
+    if (config.republish && event.emit == job::Emit::final_only) {
         problems.push_back(fmt::format(
-            "{}: count(DISTINCT x) and percentile_disc are not run with windows yet, so there is "
-            "no --sample of them; --as postgres computes them",
+            "--republish: {} emits final results alone, and of closed windows nothing is kept "
+            "that could be published again",
             name));
-    }
-}
-
-template <typename Config>
-void refuse_event_time(const Config& config, const job::Statement& statement, std::string_view name,
-                       Found& problems) {
-    if constexpr (std::is_same_v<Config, ExplainConfig>) {
-        refuse_explain(config, statement, name, problems);
-    } else if constexpr (!std::is_same_v<Config, LatenessConfig>) {
-        for (const std::string& what : not_run_yet(statement)) {
-            problems.push_back(fmt::format(
-                "{}: {} is not run yet: explain shows what the statement means, and lateness what "
-                "is late",
-                name, what));
-        }
-    }
-    if constexpr (std::is_same_v<Config, AggregateConfig>) {
-        if (config.republish && statement.event_time->emit == job::Emit::final_only) {
-            problems.push_back(fmt::format(
-                "--republish: {} emits final results alone, and of closed windows nothing is kept "
-                "that could be published again",
-                name));
-        }
     }
 }
 
@@ -141,8 +101,10 @@ void apply(Config& config, const std::vector<Given>& given, const job::ZoneFinge
         return;
     }
     refuse_beside(given, *parsed, name, problems);
-    if (parsed->event_time) {
-        refuse_event_time(config, *parsed, name, problems);
+    if constexpr (std::is_same_v<Config, AggregateConfig>) {
+        if (parsed->event_time) {
+            refuse_republish(config, *parsed->event_time, name, problems);
+        }
     }
     if constexpr (requires { config.results_topic; }) {
         if (!parsed->output_topic.empty()) {

@@ -163,9 +163,10 @@ class Statements(BinaryTest):
                      "Event time:\n  time of a record: to_timestamp(t)\n"):
             self.assertIn(part, done.stdout)
         done = self.check_run(["aggregate", "--query",
-                               "select count(*) n from events(s, to_timestamp(t), "
-                               "unique_by => id, within => interval '1 day')"], 2)
-        self.assertIn("unique_by is not run yet", done.stderr)
+                               "select count(distinct id) n from hop(s, to_timestamp(t), interval "
+                               "'1 minute', interval '1 hour', grace => interval '0 seconds') "
+                               "group by window_start"], 2)
+        self.assertIn("count(distinct id) is not supported with hop", done.stderr)
 
     def test_a_sample_asks_the_cluster(self):
         done = self.check_run(["explain", "--query", "select count(*) n from s", "--sample", "0"],

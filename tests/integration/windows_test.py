@@ -43,9 +43,20 @@ class Row:
 
 
 @dataclass
+class SetRow(Row):
+    values: list[int] = field(default_factory=list)
+
+    def add(self, value: int) -> None:
+        super().add(value)
+        self.values.append(value)
+
+
+@dataclass
 class Recount:
     """The rules once more: the clock of each partition, and one fate for each of its records. A
     window begins every `slide`, which divides their size."""
+
+    ROW = Row
 
     slide: int = WINDOW
     rows: dict[tuple[str, int], Row] = field(default_factory=dict)
@@ -90,26 +101,49 @@ class Recount:
             self.late.add(place)
         else:
             for begin in range(start, start - WINDOW, -self.slide):
-                self.rows.setdefault((record["k"], begin), Row()).add(record["v"])
+                self.rows.setdefault((record["k"], begin), self.ROW()).add(record["v"])
 
     def watermark(self) -> int:
         return min(self.clocks.values()) if len(self.clocks) == self.partitions else -1
+
+    def is_closed(self, start: int) -> bool:
+        return start + WINDOW + GRACE <= self.watermark()
 
     def results(self, closed: bool) -> dict[str, str]:
         """Key -> value of each closed window, or of each open one."""
         found = {}
         for (k, start), row in self.rows.items():
-            if (start + WINDOW + GRACE <= self.watermark()) == closed:
+            if self.is_closed(start) == closed:
                 found.update(self.result(k, start, start + WINDOW, row))
         return found
 
     @staticmethod
-    def result(k: str, start: int, end: int, row: Row) -> dict[str, str]:
+    def columns(row: Row) -> dict[str, int]:
+        return {"total": row.total, "n": row.n, "maior": row.most}
+
+    def result(self, k: str, start: int, end: int, row: Row) -> dict[str, str]:
         return {
             json.dumps([k, utc(start)], separators=(",", ":")): json.dumps(
-                {"k": k, "de": utc(start), "ate": utc(end), "total": row.total, "n": row.n,
-                 "maior": row.most}, separators=(",", ":"))
+                {"k": k, "de": utc(start), "ate": utc(end), **self.columns(row)},
+                separators=(",", ":"))
         }  # fmt: skip
+
+
+@dataclass
+class Sets(Recount):
+    """The same with how many values are different, and the one in the middle."""
+
+    ROW = SetRow
+
+    @staticmethod
+    def columns(row: Row) -> dict[str, int]:
+        middle = sorted(row.values)[(row.n - 1) // 2]
+        return {**Recount.columns(row), "valores": len(set(row.values)), "mediana": middle}
+
+    def kept(self) -> int:
+        """Elements in the changelog: of each open window those of its set and of its multiset."""
+        return sum(2 * len(set(row.values)) for (_, start), row in self.rows.items()
+                   if not self.is_closed(start))  # fmt: skip
 
 
 @dataclass
@@ -145,6 +179,7 @@ class Sessions(Recount):
 
 class WindowsCase(IntegrationTest):
     function, length = "tumble", "INTERVAL '15 minutes'"
+    sets = ""  # columns beside the others
 
     def recount(self) -> Recount:
         return Recount()
@@ -155,7 +190,7 @@ class WindowsCase(IntegrationTest):
     def query(self, emit: str, results: str, idle: str = "'never'") -> str:
         return (
             f'INSERT INTO "{results}" SELECT k, window_start AS de, window_end AS ate, '
-            f"sum(v) AS total, count(*) AS n, max(v) AS maior "
+            f"sum(v) AS total, count(*) AS n, max(v) AS maior{self.sets} "
             f'FROM {self.function}("{self.source}", to_timestamp(t * 0.001), {self.length}, '
             f"grace => INTERVAL '10 minutes', emit => '{emit}', idle => {idle}) "
             "WHERE v > 0 GROUP BY k, window_start"
@@ -240,6 +275,36 @@ class WindowsCase(IntegrationTest):
         final, others = self.published()
         self.assertEqual(sorted(shown.splitlines()), sorted([*final.values(), *others.values()]))
 
+    def run_with_killed_workers(self) -> Recount:
+        """One finished log: by one process, and by three that are killed again and again."""
+        rng = random.Random(5)
+        recount = self.recount()
+        self.create(self.job())
+        self.made(rng, 1_500, BEGIN, recount)
+        self.start("aggregate", *self.job(), "--until", "end", *PLAIN).expect(0, 90)
+        self.check_published(recount, "final")
+        once, _ = self.published()
+
+        first, first_results = self.application, self.results
+        self.application, self.results = f"{first}-b", f"{first_results}-b"
+        self.addCleanup(lambda: cluster.delete_topics([*self.topics()[1:]]))
+        self.create(self.job())
+        options = ["aggregate", *self.job(), *membership(2), "--commit-interval", "20ms", *PLAIN]
+        workers = [self.start(*options, name="worker") for _ in range(3)]
+        for turn in range(6):
+            workers[turn % 3].wait_for_log("partitions assigned")
+            time.sleep(rng.random())  # a fault at a random time, no wait for an effect
+            workers[turn % 3].kill()
+            workers[turn % 3] = self.start(*options, name="worker")
+        for worker in workers:
+            worker.terminate(20)
+        self.start("aggregate", *self.job(), "--until", "end", *PLAIN).expect(0, 120)
+        self.check_published(recount, "final")
+        again, _ = self.published()
+        self.assertEqual(again, once)
+        self.check_audit(recount, "final")
+        return recount
+
     def check_audit(self, recount: Recount, emit: str) -> None:
         report = json.loads(self.start("audit", *self.job(emit), "--json").expect(0, 120).stdout)
         self.assertEqual(report["proved"], "full")
@@ -279,33 +344,7 @@ class Windows(WindowsCase):
         self.assertIn("has ended with --close", refused.stderr)
 
     def test_no_way_of_running_it_makes_a_difference(self) -> None:
-        """One finished log: by one process, and by three that are killed again and again."""
-        rng = random.Random(5)
-        recount = self.recount()
-        self.create(self.job())
-        self.made(rng, 1_500, BEGIN, recount)
-        self.start("aggregate", *self.job(), "--until", "end", *PLAIN).expect(0, 90)
-        self.check_published(recount, "final")
-        once, _ = self.published()
-
-        first, first_results = self.application, self.results
-        self.application, self.results = f"{first}-b", f"{first_results}-b"
-        self.addCleanup(lambda: cluster.delete_topics([*self.topics()[1:]]))
-        self.create(self.job())
-        options = ["aggregate", *self.job(), *membership(2), "--commit-interval", "20ms", *PLAIN]
-        workers = [self.start(*options, name="worker") for _ in range(3)]
-        for turn in range(6):
-            workers[turn % 3].wait_for_log("partitions assigned")
-            time.sleep(rng.random())  # a fault at a random time, no wait for an effect
-            workers[turn % 3].kill()
-            workers[turn % 3] = self.start(*options, name="worker")
-        for worker in workers:
-            worker.terminate(20)
-        self.start("aggregate", *self.job(), "--until", "end", *PLAIN).expect(0, 120)
-        self.check_published(recount, "final")
-        again, _ = self.published()
-        self.assertEqual(again, once)
-        self.check_audit(recount, "final")
+        self.run_with_killed_workers()
 
     def test_times_in_another_unit_stop_a_new_job_once(self) -> None:
         """Milliseconds that are taken for seconds, and seconds for milliseconds."""
@@ -390,6 +429,32 @@ class Windows(WindowsCase):
         report = json.loads(self.start("audit", *job, "--json").expect(0, 120).stdout)
         self.assertEqual(report["proved"], "full")
         self.assertEqual(report["records"]["late"], len(again.late))
+
+
+class SetsOfWindows(WindowsCase):
+    """What a window keeps beside its total goes when it is closed, whoever closes it."""
+
+    sets = (", count(DISTINCT v) AS valores, "
+            "percentile_disc(0.5) WITHIN GROUP (ORDER BY v) AS mediana")  # fmt: skip
+
+    def recount(self) -> Recount:
+        return Sets()
+
+    def elements(self) -> int:
+        topic = f"{self.application}-totals-changelog"
+        kept: dict[bytes, bytes | None] = {}
+        for partition in cluster.extents(topic):
+            for record in read_committed(topic, partition):
+                kept[record.key] = record.value
+        return sum(key[0] == 2 and value is not None for key, value in kept.items())
+
+    def test_no_way_of_running_it_makes_a_difference(self) -> None:
+        recount = self.run_with_killed_workers()
+        self.assertGreater(recount.kept(), 0)
+        self.assertEqual(self.elements(), recount.kept())
+
+    def test_updates_in_pieces_against_plain_python(self) -> None:
+        self.run_a_day_in_pieces("updates")
 
 
 class HoppingWindows(WindowsCase):
