@@ -87,31 +87,37 @@ bool read_amount(std::string digits, bool of_statement, Int128& cents) {
     return true;
 }
 
+// What a result says of sets, its last columns, which are cut off.
+bool cut_sets(std::string& value, std::int64_t& values, std::optional<std::int64_t>& median) {
+    const std::string last = ",\"mediana\":";
+    const std::string first = ",\"valores\":";
+    const std::size_t at = value.rfind(first);
+    const std::size_t behind = value.rfind(last);
+    if (at == std::string::npos || behind == std::string::npos || !value.ends_with('}')) {
+        return false;
+    }
+    const std::string many = value.substr(at + first.size(), behind - at - first.size());
+    std::string middle = value.substr(behind + last.size());
+    middle.pop_back();
+    values = many == "null" ? -1 : std::atoll(many.c_str());
+    if (middle != "null") {
+        median = std::atoll(middle.c_str());
+    }
+    if ((many != "null" && many != std::to_string(values)) ||
+        (median && middle != std::to_string(*median))) {
+        return false;
+    }
+    value.replace(at, std::string::npos, "}");
+    return true;
+}
+
 // A reader of results takes it apart by what docs/RECORDS.md says of it.
 bool read_result(std::string value, const Job& job, std::string& seller, Int128& cents,
                  std::int64_t& count, std::int64_t& values, std::optional<std::int64_t>& median) {
     values = 0;
     median.reset();
-    if (has_sets(job)) {
-        const std::string last = ",\"mediana\":";
-        const std::string first = ",\"valores\":";
-        const std::size_t at = value.rfind(first);
-        const std::size_t behind = value.rfind(last);
-        if (at == std::string::npos || behind == std::string::npos || !value.ends_with('}')) {
-            return false;
-        }
-        const std::string many = value.substr(at + first.size(), behind - at - first.size());
-        std::string middle = value.substr(behind + last.size());
-        middle.pop_back();
-        values = many == "null" ? -1 : std::atoll(many.c_str());
-        if (middle != "null") {
-            median = std::atoll(middle.c_str());
-        }
-        if ((many != "null" && many != std::to_string(values)) ||
-            (median && middle != std::to_string(*median))) {
-            return false;
-        }
-        value.replace(at, std::string::npos, "}");
+    if (has_sets(job) && !cut_sets(value, values, median)) {
+        return false;
     }
     char name[64] = {};
     char amount[64] = {};
@@ -145,7 +151,10 @@ bool is_final(const PartitionLog::Entry& entry) {
 }  // namespace
 
 // The same of a job with windows.
-bool Oracle::read_windowed(const std::string& value, std::string& key, Total& total) const {
+bool Oracle::read_windowed(std::string value, std::string& key, Total& total) const {
+    if (has_sets(job_) && !cut_sets(value, total.values, total.median)) {
+        return false;
+    }
     char name[64] = {};
     char from[32] = {};
     char until[32] = {};
@@ -213,7 +222,7 @@ bool Oracle::applied() {
     for (std::int32_t q = 0; q < cluster_.partitions(TopicRole::changelog); ++q) {
         const std::optional<Meta> meta = last_meta(number(q));
         if (!meta || static_cast<std::int32_t>(meta->sources.size()) < sources ||
-            (meta->to_close > 0 && !swarm_.idle_ms)) {
+            (meta->to_close + meta->to_sweep > 0 && !swarm_.idle_ms)) {
             return false;
         }
         for (const SourceProgress& source : meta->sources) {
@@ -242,6 +251,9 @@ std::string Oracle::progress() {
         }
         if (meta && meta->to_close > 0) {
             text += fmt::format(" and {} to close", meta->to_close);
+        }
+        if (meta && meta->to_sweep > 0) {
+            text += fmt::format(" and {} to sweep", meta->to_sweep);
         }
     }
     return text;
@@ -308,7 +320,7 @@ Oracle::Advances Oracle::advances(PartitionId partition) {
 bool Oracle::settled() {
     for (std::int32_t q = 0; q < cluster_.partitions(TopicRole::changelog); ++q) {
         const std::optional<Meta> meta = last_meta(number(q));
-        if (meta->to_close > 0) {
+        if (meta->to_close + meta->to_sweep > 0) {
             return false;
         }
         for (const auto& [partition, committed] : cluster_.group(TopicRole::source).committed()) {
@@ -440,21 +452,21 @@ std::vector<Oracle::Place> Oracle::sessions_of(const std::vector<Input::Fact>& f
 
 Oracle::Totals Oracle::expected(bool before, bool panes) {
     Totals totals;
-    std::map<std::string, std::map<Int128, std::int64_t>> values;
+    std::map<std::string, std::map<Int128, std::int64_t>> values;  // by the key of the result
     const std::int64_t now = swarm_.windows ? clock() : -1;
     const std::vector<Input::Fact> facts = in_time(before);
     const std::vector<Place> sessions = swarm_.sessions ? sessions_of(facts) : std::vector<Place>{};
     for (std::size_t i = 0; i < facts.size(); ++i) {
         const Input::Fact& fact = facts[i];
-        if (has_sets(job_)) {
-            ++values[fact.seller][fact.cents / 100 % 10];
-        }
         for (const Place& place : swarm_.sessions ? std::vector{sessions[i]}
                                   : panes         ? std::vector{pane_of(fact)}
                                                   : places_of(fact)) {
             Total& total = totals[place.key];
             total.cents += fact.cents;
             ++total.count;
+            if (has_sets(job_)) {
+                ++values[place.key][fact.cents / 100 % 10];
+            }
             if (swarm_.windows) {
                 total.most = total.count == 1 ? fact.cents : std::max(total.most, fact.cents);
                 total.until = place.until;
@@ -462,11 +474,11 @@ Oracle::Totals Oracle::expected(bool before, bool panes) {
             }
         }
     }
-    for (auto& [seller, total] : totals) {
+    for (auto& [key, total] : totals) {
         if (!has_sets(job_)) {
             continue;
         }
-        const auto& counts = values[seller];
+        const auto& counts = values[key];
         total.values = counts.size() > kMaxDistinct ? -1 : static_cast<std::int64_t>(counts.size());
         std::int64_t left = (total.count + 1) / 2;
         for (auto one = counts.begin(); total.values >= 0 && left > 0; ++one) {
@@ -843,10 +855,23 @@ std::optional<std::string> Oracle::check_changelog(PartitionId state) {
                                  job_.has_having() ? std::optional{published} : std::nullopt,
                                  sets.empty() ? std::nullopt : std::optional{number_of_key});
         for (const std::uint8_t set : sets) {
-            const std::uint64_t there = elements[ElementOwner{number_of_key, set}.packed];
-            if (!is_over(slots[set]) && slots[set].value() != Int192{Int128{there}}) {
+            std::uint64_t& there = elements[ElementOwner{number_of_key, set}.packed];
+            if (is_over(slots[set])) {
+                continue;
+            }
+            if (slots[set].value() != Int192{Int128{there}}) {
                 return fmt::format("changelog partition {} has {} elements of the number {}",
                                    state.value, there, number_of_key);
+            }
+            there = 0;
+        }
+    }
+    // Of sets that are over, and of closed windows. Only those who have windows wait for that.
+    if (swarm_.windows) {
+        for (const auto& [owner, left] : elements) {
+            if (left != 0) {
+                return fmt::format("changelog partition {} has {} elements that nobody needs",
+                                   state.value, left);
             }
         }
     }
@@ -863,6 +888,10 @@ std::optional<std::string> Oracle::check_changelog(PartitionId state) {
 // are what the sources have had.
 std::optional<std::string> Oracle::check_windows() {
     Totals open = expected(false, true);
+    Int192 values;  // of all sets
+    for (const auto& [key, total] : open) {
+        values = values + Int192{Int128{std::max<std::int64_t>(total.values, 0)}};
+    }
     std::erase_if(open, [](const auto& entry) { return entry.second.is_final; });
     const std::int64_t now = clock();
     // Of the aggregates that can be taken out again: sum and count.
@@ -874,12 +903,15 @@ std::optional<std::string> Oracle::check_windows() {
             return fmt::format("the clock of state {} is {}, should be {}", q, meta->clock, now);
         }
         for (const auto& [key, value] : last_of_each(number(q))) {
-            if (changelog_key_kind(key) == ChangelogKeyKind::advance) {
+            if (changelog_key_kind(key) != ChangelogKeyKind::total) {
                 continue;
             }
             if (auto wrong = check_open(total_state_key(key), value, open)) {
                 return wrong;
             }
+        }
+        for (const std::uint8_t set : sets_of(job_.kinds)) {
+            values = values + -meta->slots[set].value() + -meta->retired[set].value();
         }
         for (std::size_t i = 0; i < all.size(); ++i) {
             all[i] = all[i] + meta->slots[i].value() + meta->retired[i].value();
@@ -895,6 +927,9 @@ std::optional<std::string> Oracle::check_windows() {
     }
     if (all != of_sources) {
         return "open and closed windows together are not what the sources have had";
+    }
+    if (values != Int192{}) {
+        return "open and closed windows together do not have the values of their sets";
     }
     return check_finals();
 }
@@ -951,8 +986,10 @@ std::optional<std::string> Oracle::check_open(std::string_view state_key, std::s
                                               Totals& open) {
     GroupKey group;
     std::vector<Slot> slots;
+    std::uint64_t number_of_key = 0;
     if (!decode_state_key(state_key, job_.key_shape(), group) ||
-        !decode_total_value(total, job_.kinds, slots)) {
+        !decode_total_value(total, job_.kinds, slots, nullptr, nullptr,
+                            has_sets(job_) ? &number_of_key : nullptr)) {
         return "a total of a window that is none";
     }
     const std::string key = windowed_key(group.values[0].text, *group.window_start);
@@ -970,6 +1007,10 @@ std::optional<std::string> Oracle::check_open(std::string_view state_key, std::s
     if (!is(0, sum) || !is(1, should.count) || !is(2, should.most * kUnitsOfCent) ||
         (swarm_.sessions && !is(3, should.until - swarm_.window_ms))) {
         return fmt::format("the total of the open window {} is another one", key);
+    }
+    // -1 is also how a slot says that its set is over.
+    if (has_sets(job_) && !is(sets_of(job_.kinds).front(), should.values)) {
+        return fmt::format("the set of the open window {} is another one", key);
     }
     open.erase(found);
     return std::nullopt;

@@ -119,8 +119,7 @@ private:
     // `panes`: of a job with windows by what these are made of.
     [[nodiscard]] Totals expected(bool before, bool panes = false);
     [[nodiscard]] bool totals_are_counted_again();
-    [[nodiscard]] bool read_windowed(const std::string& value, std::string& key,
-                                     Total& total) const;
+    [[nodiscard]] bool read_windowed(std::string value, std::string& key, Total& total) const;
     // `whole`: nothing of the results topic is gone.
     [[nodiscard]] std::optional<std::string> read_results(Totals& published, bool whole);
     [[nodiscard]] std::optional<std::string> check_results();

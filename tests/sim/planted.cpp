@@ -53,6 +53,9 @@ bool is_of_windows(PlantedBug bug) {
         case PlantedBug::closed_total_stays:
         case PlantedBug::closing_not_undone:
         case PlantedBug::retired_forgotten:
+        case PlantedBug::closed_elements_stay:
+        case PlantedBug::to_sweep_forgotten:
+        case PlantedBug::numbers_not_moved:
         case PlantedBug::late_records_lost:
         case PlantedBug::duplicate_over_late:
         case PlantedBug::rewind_keeps_ids:

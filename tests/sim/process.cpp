@@ -88,17 +88,18 @@ Job of_statement(Job job, const std::string& text) {
     return job;
 }
 
+constexpr const char* kSets =
+    ", count(DISTINCT trunc(valor) % 10) AS valores, "
+    "percentile_disc(0.5) WITHIN GROUP (ORDER BY trunc(valor) % 10) AS mediana";
+
 // The job of the flags with more in it.
 Job with_more(const Job& job, bool having, bool sets) {
-    return of_statement(
-        job, fmt::format("SELECT id_vendedor, sum(valor) AS valor_total_por_vendedor, "
-                         "count(*) AS numero_transacoes{} "
-                         "FROM financial_transactions GROUP BY id_vendedor{}",
-                         sets ? ", count(DISTINCT trunc(valor) % 10) AS valores, "
-                                "percentile_disc(0.5) WITHIN GROUP (ORDER BY trunc(valor) % 10) "
-                                "AS mediana"
-                              : "",
-                         having ? " HAVING count(*) % 4 < 2 AND sum(valor) > 0" : ""));
+    return of_statement(job,
+                        fmt::format("SELECT id_vendedor, sum(valor) AS valor_total_por_vendedor, "
+                                    "count(*) AS numero_transacoes{} "
+                                    "FROM financial_transactions GROUP BY id_vendedor{}",
+                                    sets ? kSets : "",
+                                    having ? " HAVING count(*) % 4 < 2 AND sum(valor) > 0" : ""));
 }
 
 // The same of the windows of this swarm. One of the aggregates can be taken out of a sum again, one
@@ -121,10 +122,11 @@ std::string windowed_statement(const Swarm& swarm) {
     return fmt::format(
         "SELECT id_vendedor, window_start AS de, window_end AS ate, "
         "sum(valor) AS valor_total_por_vendedor, count(*) AS numero_transacoes, "
-        "max(valor) AS maior "
+        "max(valor) AS maior{} "
         "FROM {}(financial_transactions, to_timestamp(quando * 0.001), "
         "{}, grace => INTERVAL '{} seconds', emit => '{}', "
         "{}, max_ahead => 'never'{}) GROUP BY id_vendedor, window_start",
+        swarm.sets ? kSets : "",
         swarm.sessions ? "session"
         : hops         ? "hop"
                        : "tumble",
