@@ -31,7 +31,7 @@ WINDOWS = (
     # Copies are left out, and partitions hold up nothing.
     """
 SELECT id_vendedor, window_start AS de, count(*) AS numero_transacoes, sum(valor) AS total,
-       max(valor) AS maior
+       max(valor) AS maior, count(DISTINCT id_usuario) AS clientes
 FROM tumble("{source}", to_timestamp(hora_transacao), INTERVAL '10 seconds',
             grace => INTERVAL '20 seconds', idle => INTERVAL '2 seconds',
             unique_by => id_transacao, within => INTERVAL '1 minute')

@@ -128,6 +128,7 @@ class Generator:
         self.unit = moments.unit
         self.zones = [*ZONES, *[f"'{moments.zone}'"] * len(ZONES)]
         self.windows = False  # of the statement that is made
+        self.sets = True  # it may have them
 
     def one(self, kind: str, *choices: Callable[[], list[str | Sql]]) -> Sql:
         return Sql(kind, self.r.choice(choices)())
@@ -136,6 +137,7 @@ class Generator:
         r = self.r
         function = r.choices(["", "tumble", "hop", "session", "events"], [12, 6, 3, 3, 1])[0]
         self.windows = function in ("tumble", "hop", "session")
+        self.sets = function not in ("hop", "session")
         groups: list[Sql] = []
         for _ in range(r.choice([0, 1, 1, 1, 2, 2, 3])):
             group = self.group()
@@ -433,10 +435,9 @@ class Generator:
             lambda: [f"percentile_disc({r.choice(['0', '0.5', '0.99', '1'])}) WITHIN GROUP "
                      "(ORDER BY ", self.sure_number(1), ")", *self.filter()],
         ]  # fmt: skip
-        # Windows do not keep them yet.
         return self.one(
             "result",
-            *([] if self.windows else sets),
+            *(sets if self.sets else []),
             lambda: ["count(*)", *self.filter()],
             lambda: ["count(", self.path("scalar"), ")", *self.filter()],
             lambda: ["count(", self.sure_number(1), ")", *self.filter()],
