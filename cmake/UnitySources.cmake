@@ -1,9 +1,9 @@
 # Compiled one by one they take twice as long; whoever edits them takes preset dev.
 set(KSTREAM_FILES_AT_ONCE 0 CACHE STRING
-  "Files of a library or test program that are compiled as one where the rest is not; 0: each alone")
+  "Files of a library or test program that are compiled as one; 0: each alone")
 mark_as_advanced(KSTREAM_FILES_AT_ONCE)
 
-# kstream_compile_together(TARGET FILES...): where CMAKE_UNITY_BUILD or KSTREAM_FILES_AT_ONCE says so.
+# kstream_compile_together(TARGET FILES...): as CMAKE_UNITY_BUILD or KSTREAM_FILES_AT_ONCE says.
 function(kstream_compile_together target)
   if(CMAKE_UNITY_BUILD)
     kstream_unity_groups(${target} ${ARGN})
@@ -11,6 +11,9 @@ function(kstream_compile_together target)
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON)
     set(CMAKE_UNITY_BUILD_BATCH_SIZE ${KSTREAM_FILES_AT_ONCE})
     kstream_unity_groups(${target} ${ARGN})
+    # It takes the anonymous namespace of an included file for one of a header.
+    target_compile_options(${target} PRIVATE
+      $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
   endif()
 endfunction()
 

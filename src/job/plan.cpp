@@ -10,6 +10,9 @@ namespace kstream::job {
 
 namespace {
 
+constexpr AggregateKind kCount = aggregate_named("count");
+constexpr AggregateKind kSum = aggregate_named("sum");
+
 class Planner {
 public:
     explicit Planner(Plan& plan) : plan_(plan) {}
@@ -18,8 +21,6 @@ public:
     Parts add(const Aggregate& aggregate) {
         const std::uint32_t input = input_of(aggregate);
         const bool text = aggregate.input && aggregate.input->type == ValueType::text;
-        constexpr AggregateKind kCount = aggregate_named("count");
-        constexpr AggregateKind kSum = aggregate_named("sum");
         Parts parts;
         switch (aggregate.function) {
             case AggregateFunction::count_all:
@@ -83,9 +84,9 @@ public:
         const std::uint32_t input = input_of(aggregate);
         const auto at = static_cast<std::uint32_t>(plan_.accumulators.size());
         if (aggregate.function == AggregateFunction::count_all) {
-            plan_.accumulators.push_back({aggregate_named("count"), Takes::every, input});
+            plan_.accumulators.push_back({kCount, Takes::every, input});
         } else {
-            plan_.accumulators.push_back({aggregate_named("sum"), Takes::value, input});
+            plan_.accumulators.push_back({kSum, Takes::value, input});
         }
         return {.value = at};
     }

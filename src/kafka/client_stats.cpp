@@ -40,11 +40,11 @@ double rtt_seconds(const object& broker, std::string_view name) {
 // Of the interval: each answer says how long the broker held it back.
 double throttle_seconds(const object& broker) {
     object window;
-    std::int64_t milliseconds = 0;
+    std::int64_t held_back_ms = 0;
     if (broker["throttle"].get(window) == simdjson::SUCCESS) {
-        read_number(window, "sum", milliseconds);
+        read_number(window, "sum", held_back_ms);
     }
-    return static_cast<double>(milliseconds) / 1e3;
+    return static_cast<double>(held_back_ms) / 1e3;
 }
 
 void read_brokers(const element& root, std::vector<BrokerStatus>& brokers) {

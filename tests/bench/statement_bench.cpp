@@ -1,7 +1,8 @@
 // What a statement costs beside a job of the flags: reading and judging records, all of the map
 // loop's fold, and what both loops do in steps. Statements of `kstream bench --scenario statement`,
 // three whose keys have sets: of 1,000 users for each seller, of names that are longer than an
-// element and never come twice, and of amounts that hardly ever do; and one of each kind of windows.
+// element and never come twice, and of amounts that hardly ever do; and one of each kind of
+// windows.
 //
 //   statement_bench                   ns for each record, in turns, best of the rounds
 //   statement_bench KIND JOB N        that work alone on N records, for callgrind (see

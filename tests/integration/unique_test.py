@@ -61,8 +61,11 @@ class Unique(IntegrationTest):
                 now = begin + i * 5 * SECOND
                 if rng.random() < 0.67:
                     ids.append(begin + 10 + i)
-                record = {"t": now - rng.randrange(60 * SECOND), "k": rng.choice([*"abc", "nobody"]),
-                          "id": rng.choice([ids[-1], *ids[-200:]])}  # fmt: skip
+                record = {
+                    "t": now - rng.randrange(60 * SECOND),
+                    "k": rng.choice([*"abc", "nobody"]),
+                    "id": rng.choice([ids[-1], *ids[-200:]]),
+                }
                 part.append(Wanted(json.dumps(record).encode(), timestamp=now))
                 recount.add(partition, record)
             write(self.source, partition, part)
