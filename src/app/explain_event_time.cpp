@@ -35,9 +35,9 @@ std::string_view name_of(WindowKind kind) {
     return {};
 }
 
-std::string utc(std::int64_t milliseconds) {
+std::string utc(std::int64_t ms) {
     std::string text;
-    append_timestamp(text, milliseconds);
+    append_timestamp(text, ms);
     return text;
 }
 

@@ -219,7 +219,7 @@ void check_state(const ModelWorld& world, const Job& job, const Expected& expect
     std::uint64_t all_sizes = 0;
     std::uint64_t all_times = 0;
     for (const auto& [group, row] : expected.rows) {
-        open -= expected.is_closed(group) ? 0 : 1;
+        open -= expected.is_closed(group) ? 0U : 1U;
         all_sizes += row.shops.size() > job.spec.max_distinct ? 0 : row.shops.size();
         all_times += row.different() > job.spec.max_distinct ? 0 : row.values.size();
     }
@@ -263,7 +263,7 @@ TEST_CASE("through any history of faults sets of windows are what the log alone 
         check_results(world, expected, job, final_only);
         closed += static_cast<std::size_t>(std::ranges::count_if(
             expected.rows, [&](const auto& one) { return expected.is_closed(one.first); }));
-        waited += has_waited(world, job) ? 1 : 0;
+        waited += has_waited(world, job) ? 1U : 0U;
         for (auto& [event, count] : seen) {
             count += world.recorded.count(event);
         }
