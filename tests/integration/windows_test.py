@@ -442,11 +442,11 @@ class SetsOfWindows(WindowsCase):
 
     def elements(self) -> int:
         topic = f"{self.application}-totals-changelog"
-        kept: dict[bytes, bytes | None] = {}
+        kept: dict[tuple[int, bytes], bytes | None] = {}  # each partition has numbers of its own
         for partition in cluster.extents(topic):
             for record in read_committed(topic, partition):
-                kept[record.key] = record.value
-        return sum(key[0] == 2 and value is not None for key, value in kept.items())
+                kept[partition, record.key] = record.value
+        return sum(key[0] == 2 and value is not None for (_, key), value in kept.items())
 
     def test_no_way_of_running_it_makes_a_difference(self) -> None:
         recount = self.run_with_killed_workers()
