@@ -198,6 +198,8 @@ Result<Produced> produce_records(Bench& bench, const BenchJob& job, const Genera
                                       fmt::format("{}", options.start_time_s),
                                       "--sellers",
                                       fmt::format("{}", options.sellers),
+                                      "--users",
+                                      fmt::format("{}", options.users),
                                       "--skew",
                                       std::string(skew_name(options.skew)),
                                       "--form",
