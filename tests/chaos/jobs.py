@@ -40,7 +40,7 @@ GROUP BY id_vendedor, window_start
     # One result of each window, of the panes of three.
     """
 SELECT id_vendedor, window_start AS de, window_end AS ate, count(*) AS numero_transacoes,
-       sum(valor) AS total, round(avg(valor), 2) AS media, min(id_transacao) AS primeira
+       sum(valor) AS total, round(avg(valor), 2) AS media, min(id_transacao::text) AS primeira
 FROM hop("{source}", to_timestamp(hora_transacao), INTERVAL '5 seconds', INTERVAL '15 seconds',
          grace => INTERVAL '5 seconds', emit => 'final', idle => INTERVAL '3 seconds',
          quiet => 'wall')
