@@ -54,9 +54,9 @@ class Scene:
     disk: Path | None  # a broker's data on a file system of its own
     releases: tuple[Path, ...] = ()  # binaries that take turns
     apart: bool = False  # packets of single nodes can be dropped
-    producer: Process | None = None
     ending: threading.Event = field(default_factory=threading.Event)
     nodes: threading.Lock = field(default_factory=threading.Lock)
+    producer: Process | None = None
 
     @contextlib.contextmanager
     def cluster(self) -> Iterator[None]:
