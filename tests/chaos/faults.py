@@ -497,7 +497,7 @@ def copies(scene: Scene, dice: random.Random) -> Evidence:
     with the same ids."""
     written = 0
     for partition in dice.sample(range(6), dice.randrange(1, 4)):
-        once = newest(scene, partition, dice.choice([1, 50, 1_000]))
+        once = newest(scene, partition, dice.choice([1, 50, 300]))
         again = [*once, *(moved(one, -dice.randrange(30, 600)) for one in once)]
         if again:
             records.write(scene.source, partition, again)
