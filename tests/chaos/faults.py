@@ -511,13 +511,14 @@ def clock_ahead(scene: Scene, dice: random.Random) -> Evidence:
     last = newest(scene, partition)
     if not last:
         return None
-    by = dice.choice([5, 30, 120])
+    by = dice.choice([5, 15, 40])
     return {"partition": partition, "by": by,
             "offset": records.write(scene.source, partition, [moved(last[0], by)])}  # fmt: skip
 
 
 def silent_partitions(scene: Scene, dice: random.Random) -> Evidence:
-    """The producer stands still for a while, and others write on to some of its partitions."""
+    """The producer stands still for a while, and others write on to some of its partitions, at the
+    pace of time."""
     assert scene.producer is not None
     last = {p: newest(scene, p) for p in dice.sample(range(6), dice.randrange(1, 4))}
     seconds = dice.uniform(3.0, 9.0)
@@ -530,7 +531,7 @@ def silent_partitions(scene: Scene, dice: random.Random) -> Evidence:
             for partition, found in last.items():
                 if found:
                     records.write(scene.source, partition, [moved(found[0], later)])
-            pause(0.5, scene.ending.is_set)
+            pause(1.0, scene.ending.is_set)
     finally:
         scene.producer.send(signal.SIGCONT)
     return {"but": sorted(last), "seconds": round(seconds, 1)} if any(last.values()) else None
