@@ -113,7 +113,7 @@ class Unique(IntegrationTest):
         path.write_text(f'{{"partitions":[{rows}],"version":1}}')
         cluster.tool("kafka-delete-records", "--offset-json-file", str(path))
         wait_for(lambda: cluster.extents(self.source)[1].start == 40, 30, "records are deleted")
-        # There is something to read, so nobody is at the end before the partition has been looked at.
+        # There is something to read, so nobody is at the end before the partition is looked at.
         self.made(random.Random(2), 10, BEGIN + 250 * SECOND, recount)
         stopped = self.start("aggregate", *self.job(), "--until", "end", *PLAIN)
         stopped.expect(70, 60)
