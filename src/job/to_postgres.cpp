@@ -658,12 +658,14 @@ private:
             more.push_back("         " + newest_before + " AS seen");
         }
         if (has_windows_) {
+            // Of several advances at one place the last one counts, which is the furthest.
             more.push_back("         greatest(\n           " + newest_before +
                            ",\n"
                            "           (SELECT a.event_time FROM advances a\n"
                            "            WHERE a.kafka_partition = dated.kafka_partition\n"
                            "              AND a.kafka_offset <= dated.kafka_offset\n"
-                           "            ORDER BY a.kafka_offset DESC LIMIT 1)) AS watermark");
+                           "            ORDER BY a.kafka_offset DESC, a.event_time DESC LIMIT 1)) "
+                           "AS watermark");
         }
         if (has_bounds()) {
             more.push_back(

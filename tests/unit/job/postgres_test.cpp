@@ -95,7 +95,7 @@ timed AS MATERIALIZED (
            (SELECT a.event_time FROM advances a
             WHERE a.kafka_partition = dated.kafka_partition
               AND a.kafka_offset <= dated.kafka_offset
-            ORDER BY a.kafka_offset DESC LIMIT 1)) AS watermark,
+            ORDER BY a.kafka_offset DESC, a.event_time DESC LIMIT 1)) AS watermark,
          CASE WHEN event_time IS NOT NULL
               THEN calendar_window('day', 'America/St_Johns', event_time)
          END AS time_window
@@ -229,7 +229,7 @@ timed AS MATERIALIZED (
            (SELECT a.event_time FROM advances a
             WHERE a.kafka_partition = dated.kafka_partition
               AND a.kafka_offset <= dated.kafka_offset
-            ORDER BY a.kafka_offset DESC LIMIT 1)) AS watermark,
+            ORDER BY a.kafka_offset DESC, a.event_time DESC LIMIT 1)) AS watermark,
          CASE WHEN event_time IS NOT NULL
               THEN fixed_window(900000, -600000, event_time)
          END AS time_window
