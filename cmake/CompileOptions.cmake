@@ -63,7 +63,11 @@ function(kstream_add_library name)
   list(TRANSFORM arg_FOLDERS REPLACE "(.+)" "${CMAKE_CURRENT_SOURCE_DIR}/\\1/*.cpp")
   file(GLOB sources CONFIGURE_DEPENDS ${arg_FOLDERS})
   add_library(${name} STATIC ${sources})
-  kstream_compile_together(${name} ${sources})
+  # Not what records pass through, where it is measured: there what the compiler takes into a
+  # function is not to depend on which files stand beside it.
+  if(arg_COLD OR CMAKE_UNITY_BUILD)
+    kstream_compile_together(${name} ${sources})
+  endif()
   if(CMAKE_UNITY_BUILD)
     kstream_precompile(${name})
     if(arg_COLD)

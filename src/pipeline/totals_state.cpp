@@ -217,18 +217,22 @@ Result<void> TotalsState::finish_restore() {
         }
         hash_ += state_entry_hash(keys_.key(key), job_.kinds, slots_of(key), texts(),
                                   published(key), sets_.number(key));
+        if (!windows_) {
+            for (std::size_t i = 0; i < width(); ++i) {
+                merge_total(job_.kinds[i], merged_[i], slots_of(key)[i]);
+            }
+            continue;
+        }
         for (std::size_t i = 0; i < width(); ++i) {
-            if (!windows_ || (retracted_[i] && slots_of(key)[i].present())) {
+            if (retracted_[i] && slots_of(key)[i].present()) {
                 merge_total(job_.kinds[i], merged_[i], slots_of(key)[i]);
             }
         }
-        if (windows_) {
-            if (!panes_) {
-                calendar_.file(closes_at(key), key);
-            }
-            if (sessions_) {
-                index_session(key);
-            }
+        if (!panes_) {
+            calendar_.file(closes_at(key), key);
+        }
+        if (sessions_) {
+            index_session(key);
         }
     }
     if (sets_.any()) {
