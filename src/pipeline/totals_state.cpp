@@ -12,16 +12,10 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 
 namespace kstream {
 
 namespace {
-
-// Of a job with event time.
-std::string at_time(std::int64_t watermark) {
-    return watermark == kNoTime ? "" : fmt::format(" with watermark {}", watermark);
-}
 
 // Into a sum over keys. The slot of a set or multiset has how many elements there are, and no row
 // of the registry.
@@ -56,6 +50,7 @@ TotalsState::TotalsState(const Job& job, PartitionId partition, std::uint32_t ma
       has_having_(job.has_having()),
       has_texts_(std::ranges::any_of(job.kinds, keeps_text)),
       sets_(job, partition),
+      sources_(job, partition),
       windows_(job.windows()),
       merged_(job.kinds.size()) {
     if (windows_) {
@@ -133,12 +128,7 @@ Result<void> TotalsState::restore(std::string_view key, std::string_view value) 
         return sets_.restore(key, value);
     }
     if (*kind == ChangelogKeyKind::advance) {
-        const Result<Advance> advance = decode_advance(key, value);
-        if (!advance) {
-            return std::unexpected(advance.error());
-        }
-        note_advance(*advance);
-        return {};
+        return sources_.restore(key, value);
     }
     scratch_.clear();
     bool is_published = false;
@@ -252,12 +242,9 @@ Result<void> TotalsState::finish_restore() {
     if (merged_ != meta.slots || hash_ != meta.state_hash) {
         return broken("the restored totals do not have the sum or the hash that meta states");
     }
-    if (advances_.count != meta.advances || advances_.hash != meta.advances_hash) {
-        return broken(fmt::format("meta counts {} advances of event time, the changelog has {}{}",
-                                  meta.advances, advances_.count,
-                                  advances_.count == meta.advances ? " others" : ""));
+    if (Result<void> sources = sources_.finish_restore(meta); !sources) {
+        return sources;
     }
-    sources_ = meta.sources;
     transaction_ = meta.transaction;
     if (windows_) {
         clock_ = meta.clock;
@@ -273,127 +260,6 @@ Result<void> TotalsState::finish_restore() {
 }
 
 // ---- changing ----------------------------------------------------------------------------------
-
-const SourceProgress* TotalsState::find_source(PartitionId partition) const {
-    const auto at = std::ranges::lower_bound(sources_, partition, {}, &SourceProgress::partition);
-    return at != sources_.end() && at->partition == partition ? &*at : nullptr;
-}
-
-Result<TotalsState::Chain> TotalsState::check_chain(const BatchHeader& header,
-                                                    std::string_view where) const {
-    bool all_next = true;
-    bool all_seen = true;
-    std::string problem;
-    for (const SourceRange& range : header.ranges) {
-        const SourceProgress* source = find_source(range.partition);
-        bool next = false;
-        bool seen = false;
-        if (header.kind == BatchKind::open) {
-            next = source == nullptr;
-            if (!next) {
-                problem += fmt::format(
-                    " source partition {} is opened at {} again, it is applied "
-                    "up to {};",
-                    range.partition.value, range.from.value, source->applied.value);
-            }
-        } else if (source == nullptr) {
-            problem += fmt::format(" source partition {} was never opened, the batch has [{}, {});",
-                                   range.partition.value, range.from.value, range.to.value);
-        } else {
-            next = (range.from == source->applied || planted(PlantedBug::from_not_checked)) &&
-                   range.watermark_before == source->watermark;
-            seen = range.to <= source->applied && range.watermark <= source->watermark;
-            if (!next && !seen) {
-                problem += fmt::format(
-                    " source partition {} is applied up to {}{}, the batch has [{}, {}){};",
-                    range.partition.value, source->applied.value, at_time(source->watermark),
-                    range.from.value, range.to.value, at_time(range.watermark_before));
-            }
-        }
-        all_next = all_next && next;
-        all_seen = all_seen && seen;
-    }
-    if (all_next) {
-        return Chain::next;
-    }
-    if (all_seen) {
-        return Chain::duplicate;
-    }
-    return broken(fmt::format("the chain of source ranges is broken at {}:{}", where,
-                              problem.empty() ? " some ranges are new, others are not" : problem));
-}
-
-void TotalsState::apply_ranges(const BatchHeader& header) {
-    for (const SourceRange& range : header.ranges) {
-        auto at =
-            std::ranges::lower_bound(sources_, range.partition, {}, &SourceProgress::partition);
-        if (header.kind == BatchKind::open) {
-            SourceProgress opened;
-            opened.partition = range.partition;
-            opened.base = opened.applied = range.from;
-            opened.horizon = range.horizon;
-            opened.slots.resize(width());
-            sources_.insert(at, std::move(opened));
-            continue;
-        }
-        if (windows_ && range.from == range.to && range.watermark > range.watermark_before) {
-            keep_advance(range);
-        }
-        at->applied = range.to;
-        at->counts += range.counts;
-        at->watermark = range.watermark;
-        at->horizon = range.horizon;
-        for (std::size_t i = 0; i < width(); ++i) {
-            merge_slot(job_.kinds[i], at->slots[i], range.slots[i]);
-        }
-    }
-}
-
-// A position that is known comes last of its source partition, in the log as here.
-void TotalsState::note_advance(const Advance& advance) {
-    const auto at =
-        std::ranges::lower_bound(advances_.newest, advance.partition, {}, &Advance::partition);
-    advances_.hash += advance_hash(advance);
-    if (at == advances_.newest.end() || at->partition != advance.partition) {
-        advances_.newest.insert(at, advance);
-        ++advances_.count;
-        return;
-    }
-    if (at->position == advance.position) {
-        advances_.hash -= advance_hash(*at);
-    } else {
-        ++advances_.count;
-    }
-    *at = advance;
-}
-
-// One in which nothing was read, and the watermark has moved.
-void TotalsState::keep_advance(const SourceRange& range) {
-    if (keeper_of_advances(range.partition, job_.identity.state_partitions) != partition_ ||
-        planted(PlantedBug::advance_not_logged)) {
-        return;
-    }
-    const Advance advance{range.partition, range.from, range.watermark};
-    note_advance(advance);
-    const auto same = std::ranges::find_if(filling_.advances, [&advance](const Advance& one) {
-        return one.partition == advance.partition && one.position == advance.position;
-    });
-    if (same != filling_.advances.end()) {
-        *same = advance;
-    } else {
-        filling_.advances.push_back(advance);
-    }
-}
-
-void TotalsState::seal_advances(OutputBatch& out) {
-    for (const Advance& advance : filling_.advances) {
-        key_.clear();
-        append_advance_key(key_, advance);
-        value_.clear();
-        append_advance_value(value_, transaction_, advance);
-        out.append(TopicRole::changelog, partition_, key_, value_);
-    }
-}
 
 // A key that was just put in. Keys come out of a log, so a wrong one is not a bug of this process.
 Result<void> TotalsState::check_new(std::string_view state_key) {
@@ -538,20 +404,6 @@ std::int64_t TotalsState::end_of(std::string_view state_key) {
     return last_window_.end;
 }
 
-std::int64_t TotalsState::watermark() const {
-    std::int64_t least = std::numeric_limits<std::int64_t>::max();
-    std::uint32_t first_ones = 0;
-    for (const SourceProgress& source : sources_) {
-        least = std::min(least, source.watermark);
-        first_ones += source.partition.value <
-                              static_cast<std::int32_t>(job_.identity.initial_source_partitions)
-                          ? 1U
-                          : 0U;
-    }
-    return first_ones == job_.identity.initial_source_partitions && !sources_.empty() ? least
-                                                                                      : kNoTime;
-}
-
 // What can be taken out again.
 void TotalsState::add_to_merged(std::span<const Slot> delta) {
     for (std::size_t i = 0; i < width(); ++i) {
@@ -694,7 +546,7 @@ void TotalsState::begin_layer(Layer& layer) const {
     layer.again_before = again_next_;
     layer.texts_before = texts_.size();
     layer.open = true;
-    layer.sources_before = sources_;
+    sources_.begin(layer.sources);
     layer.merged_before = merged_;
     layer.hash_before = hash_;
     layer.transaction_before = transaction_;
@@ -702,8 +554,6 @@ void TotalsState::begin_layer(Layer& layer) const {
     layer.clock_before = clock_;
     layer.to_close_before = to_close_;
     layer.retired_before = retired_;
-    layer.advances.clear();
-    layer.advances_before = advances_;
     if (panes_) {
         panes_->begin(layer.panes);
     }
@@ -716,7 +566,7 @@ Meta TotalsState::meta(Offset position) const {
     meta.run_id = job_.run_id;
     meta.transaction = transaction_;
     meta.repartition_position = position;
-    meta.sources = sources_;
+    sources_.put_into(meta);
     meta.keys = keys();
     meta.slots = merged_;
     meta.state_hash = hash_;
@@ -726,8 +576,6 @@ Meta TotalsState::meta(Offset position) const {
         meta.to_close = to_close_;
         meta.retired = retired_;
         meta.to_sweep = planted(PlantedBug::to_sweep_forgotten) ? 0 : sets_.to_sweep();
-        meta.advances = advances_.count;
-        meta.advances_hash = advances_.hash;
     }
     if (panes_) {
         meta.cursor = panes_->cursor();
@@ -839,7 +687,7 @@ void TotalsState::seal(Offset position, OutputBatch& out) {
         seal_windows(headers, out);
     }
     hash_ += sets_.seal(transaction_, filling_.sets, out);
-    seal_advances(out);
+    sources_.seal(transaction_, filling_.sources, out);
     // P9: meta comes last, so that whoever sees it has seen all of its transaction.
     value_.clear();
     append_meta_value(value_, job_.form(), meta(position));
@@ -949,14 +797,13 @@ void TotalsState::undo(Layer& layer) {
     sets_.undo(layer.sets, layer.touched, layer.keys_before);
     again_next_ = layer.again_before;
     texts_.truncate(layer.texts_before);
-    sources_ = layer.sources_before;
+    sources_.undo(layer.sources);
     merged_ = layer.merged_before;
     hash_ = layer.hash_before;
     transaction_ = layer.transaction_before;
     clock_ = layer.clock_before;
     to_close_ = layer.to_close_before;
     retired_ = layer.retired_before;
-    advances_ = layer.advances_before;
 }
 
 void TotalsState::undo_filling() {
@@ -975,24 +822,6 @@ void TotalsState::undo_in_flight() {
 
 std::uint32_t TotalsState::committed_keys() const {
     return in_flight_.open ? in_flight_.keys_before : filling_.keys_before;
-}
-
-std::vector<SourceWatermark> TotalsState::committed_watermarks() const {
-    std::vector<SourceWatermark> all(job_.identity.initial_source_partitions);
-    for (std::size_t p = 0; p < all.size(); ++p) {
-        all[p].partition = PartitionId{static_cast<std::int32_t>(p)};
-    }
-    const auto& sources = in_flight_.open ? in_flight_.sources_before : filling_.sources_before;
-    for (const SourceProgress& source : sources) {
-        const auto at =
-            std::ranges::lower_bound(all, source.partition, {}, &SourceWatermark::partition);
-        if (at != all.end() && at->partition == source.partition) {
-            at->watermark = source.watermark;
-        } else {
-            all.insert(at, SourceWatermark{source.partition, source.watermark});
-        }
-    }
-    return all;
 }
 
 std::uint32_t TotalsState::find_committed(std::string_view state_key) const {

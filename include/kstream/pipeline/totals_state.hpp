@@ -17,6 +17,7 @@
 #include "kstream/pipeline/step_charge.hpp"
 #include "kstream/pipeline/totals_panes.hpp"
 #include "kstream/pipeline/totals_sets.hpp"
+#include "kstream/pipeline/totals_sources.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -64,12 +65,14 @@ public:
     // --- changing ---
 
     // What a map step's ranges are to this state (P2).
-    enum class Chain : std::uint8_t { next, duplicate };
+    using Chain = TotalsSources::Chain;
     // integrity when they are neither; `where` is the batch's place, for the message.
     [[nodiscard]] Result<Chain> check_chain(const BatchHeader& header,
-                                            std::string_view where) const;
+                                            std::string_view where) const {
+        return sources_.check_chain(header, where);
+    }
     // Precondition: check_chain() said next. Once for each map step.
-    void apply_ranges(const BatchHeader& header);
+    void apply_ranges(const BatchHeader& header) { sources_.apply(header, filling_.sources); }
     // `of_delta` has its texts, `sets` the elements that it has for each set of the job,
     // `multisets` the values for each multiset.
     [[nodiscard]] Result<void> apply_delta(
@@ -103,7 +106,7 @@ public:
     [[nodiscard]] bool has_to_sweep() const { return windows_ && sets_.to_sweep() > 0; }
     // The least watermark of all source partitions; kNoTime while one has none, or one that the
     // application began with was not opened yet.
-    [[nodiscard]] std::int64_t watermark() const;
+    [[nodiscard]] std::int64_t watermark() const { return sources_.watermark(); }
     // Up to where windows are closed, as of the last seal; kNoTime: none can be yet.
     [[nodiscard]] std::int64_t clock() const { return clock_; }
 
@@ -130,7 +133,9 @@ public:
     [[nodiscard]] std::int64_t committed_clock() const {
         return in_flight_.open ? in_flight_.clock_before : filling_.clock_before;
     }
-    [[nodiscard]] std::vector<SourceWatermark> committed_watermarks() const;
+    [[nodiscard]] std::vector<SourceWatermark> committed_watermarks() const {
+        return sources_.watermarks_before(in_flight_.open ? in_flight_.sources : filling_.sources);
+    }
     // Whether the key's window was closed, and committed so: nothing is there.
     [[nodiscard]] bool is_gone(std::uint32_t index) const { return (marks_[index] & kGone) != 0; }
     // Whether a committed key is one to be shown. Of a job with hopping windows, whose keys are
@@ -186,14 +191,6 @@ public:
     }
 
 private:
-    // Those that this partition keeps. In memory is the newest of each source partition, which
-    // another one at the same position takes the place of.
-    struct Advances {
-        std::uint64_t count = 0;
-        UInt128 hash = 0;
-        std::vector<Advance> newest;  // by source partition
-    };
-
     // What a layer has to put back when it is taken back.
     struct Layer {
         std::vector<std::uint32_t> touched;          // keys changed in this layer, each once
@@ -208,11 +205,9 @@ private:
         std::int64_t clock_before = kNoTime;
         std::uint64_t to_close_before = 0;
         std::vector<Slot> retired_before;
-        std::vector<Advance> advances;  // that this layer writes, each position once
-        Advances advances_before;
         TotalsPanes::Layer panes;
         bool open = false;  // false: there is no such step
-        std::vector<SourceProgress> sources_before;
+        TotalsSources::Layer sources;
         std::vector<Slot> merged_before;
         UInt128 hash_before = 0;
         std::uint64_t transaction_before = 0;
@@ -233,9 +228,6 @@ private:
     void leave_garbage();
     [[nodiscard]] Result<void> check_open(std::string_view state_key, std::span<const Slot> delta);
     [[nodiscard]] bool may_be_window(std::int64_t start);
-    void note_advance(const Advance& advance);
-    void keep_advance(const SourceRange& range);
-    void seal_advances(OutputBatch& out);
     [[nodiscard]] std::int64_t end_of(std::string_view state_key);
     // Of a key that is here: at this time, and the grace, it closes.
     [[nodiscard]] std::int64_t closes_at(std::uint32_t key) {
@@ -267,7 +259,6 @@ private:
     void take_out_sessions(const Layer& layer);
     void put_back_sessions(const Layer& layer);
 
-    [[nodiscard]] const SourceProgress* find_source(PartitionId partition) const;
     [[nodiscard]] Result<void> check_new(std::string_view state_key);
     [[nodiscard]] KeyTable::Found touch(std::string_view state_key);
     void add_marks();
@@ -299,6 +290,7 @@ private:
     TextStore texts_;             // of slots_ and of what layers have saved of them
     std::size_t texts_kept_ = 0;  // size of texts_ when it was last without garbage
     TotalsSets sets_;
+    TotalsSources sources_;
     // Of each key: whether the filling layer has touched it, whether an open layer closes its
     // window, whether that is committed; of one that an open layer takes out, whether that is
     // because its session has become part of another one. Bytes, not bits, for they are written for
@@ -321,9 +313,8 @@ private:
     // behind there is counted too, and whoever restores that meta has none of it, but has to write
     // one that says 0.
     std::uint64_t to_close_ = 0;
-    std::vector<Slot> retired_;    // merged over all keys that were closed
-    std::vector<bool> retracted_;  // by aggregate: whether merged_ has it
-    Advances advances_;
+    std::vector<Slot> retired_;         // merged over all keys that were closed
+    std::vector<bool> retracted_;       // by aggregate: whether merged_ has it
     std::uint32_t gone_ = 0;            // keys that have kGone
     expr::TimeSpan last_window_;        // that end_of() was asked for
     std::optional<TotalsPanes> panes_;  // of hopping windows; their keys are not in the calendar
@@ -333,10 +324,9 @@ private:
     std::optional<SessionIndex> sessions_;
     std::vector<SessionIndex::Session> touched_sessions_;  // of the delta that is applied
 
-    std::vector<SourceProgress> sources_;  // by partition
-    std::vector<Slot> merged_;             // over all keys
-    UInt128 hash_ = 0;                     // of all entries as of the last seal
-    std::uint64_t transaction_ = 0;        // of the last seal
+    std::vector<Slot> merged_;       // over all keys
+    UInt128 hash_ = 0;               // of all entries as of the last seal
+    std::uint64_t transaction_ = 0;  // of the last seal
 
     // Keys to be written again: indexes up to again_next_ are in a step, those from there to
     // again_end_ are to come.
