@@ -703,50 +703,6 @@ void TotalsState::seal(Offset position, OutputBatch& out) {
     begin_layer(filling_);
 }
 
-// ---- texts -------------------------------------------------------------------------------------
-
-// Half of the texts at least have come since there was no garbage. Those who replace a text again
-// and again pay for the copy; it costs no more than their texts have.
-bool TotalsState::mostly_garbage() const {
-    constexpr std::size_t kWorthIt = std::size_t{1} << 20;
-    return texts_.size() > 2 * texts_kept_ + kWorthIt;
-}
-
-// Copies the texts that slots have, and what the layer in flight would put back. Nothing is
-// filling. What stood before that layer comes first: where it ends is what undoing the layer
-// truncates to.
-void TotalsState::leave_garbage() {
-    if (!has_texts_) {
-        return;
-    }
-    TextStore kept;
-    const auto copy_row = [&](std::span<Slot> row) {
-        for (std::size_t i = 0; i < width(); ++i) {
-            if (keeps_text(job_.kinds[i])) {
-                row[i] = kept.copy_of(texts_, row[i]);
-            }
-        }
-    };
-    std::vector<bool> changed(keys_.size());
-    for (const std::uint32_t key : in_flight_.touched) {
-        changed[key] = true;
-    }
-    for (std::uint32_t key = 0; key < keys_.size(); ++key) {
-        if (!changed[key] && !is_gone(key)) {
-            copy_row(slots_of(key));
-        }
-    }
-    for (std::size_t i = 0; i < in_flight_.touched.size(); ++i) {
-        copy_row(std::span{in_flight_.before}.subspan(i * width(), width()));
-    }
-    in_flight_.texts_before = kept.size();
-    for (const std::uint32_t key : in_flight_.touched) {
-        copy_row(slots_of(key));
-    }
-    texts_ = std::move(kept);
-    texts_kept_ = texts_.size();
-}
-
 std::size_t TotalsState::committed() {
     for (TotalsSets::WentOver& set : in_flight_.sets.went_over) {
         set.state_key = keys_.key(set.key);
@@ -816,6 +772,50 @@ void TotalsState::undo_in_flight() {
     undo(in_flight_);
     in_flight_ = Layer{};
     begin_layer(filling_);
+}
+
+// ---- texts -------------------------------------------------------------------------------------
+
+// Half of the texts at least have come since there was no garbage. Those who replace a text again
+// and again pay for the copy; it costs no more than their texts have.
+bool TotalsState::mostly_garbage() const {
+    constexpr std::size_t kWorthIt = std::size_t{1} << 20;
+    return texts_.size() > 2 * texts_kept_ + kWorthIt;
+}
+
+// Copies the texts that slots have, and what the layer in flight would put back. Nothing is
+// filling. What stood before that layer comes first: where it ends is what undoing the layer
+// truncates to.
+void TotalsState::leave_garbage() {
+    if (!has_texts_) {
+        return;
+    }
+    TextStore kept;
+    const auto copy_row = [&](std::span<Slot> row) {
+        for (std::size_t i = 0; i < width(); ++i) {
+            if (keeps_text(job_.kinds[i])) {
+                row[i] = kept.copy_of(texts_, row[i]);
+            }
+        }
+    };
+    std::vector<bool> changed(keys_.size());
+    for (const std::uint32_t key : in_flight_.touched) {
+        changed[key] = true;
+    }
+    for (std::uint32_t key = 0; key < keys_.size(); ++key) {
+        if (!changed[key] && !is_gone(key)) {
+            copy_row(slots_of(key));
+        }
+    }
+    for (std::size_t i = 0; i < in_flight_.touched.size(); ++i) {
+        copy_row(std::span{in_flight_.before}.subspan(i * width(), width()));
+    }
+    in_flight_.texts_before = kept.size();
+    for (const std::uint32_t key : in_flight_.touched) {
+        copy_row(slots_of(key));
+    }
+    texts_ = std::move(kept);
+    texts_kept_ = texts_.size();
 }
 
 // ---- looking -----------------------------------------------------------------------------------
