@@ -1,7 +1,6 @@
 #include "kstream/audit/accounts.hpp"
 
 #include "audit/window_keys.hpp"
-#include "kstream/codec/element.hpp"
 #include "kstream/codec/result_record.hpp"
 #include "kstream/codec/state_key.hpp"
 #include "kstream/core/murmur2.hpp"
@@ -32,11 +31,7 @@ bool KeyClass::has(std::string_view state_key) const {
 }
 
 Accounts::Accounts(const AuditedJob& job, std::uint64_t max_bytes, Findings& findings)
-    : job_(job),
-      max_bytes_(max_bytes),
-      findings_(findings),
-      sets_(sets_of(job.kinds)),
-      multisets_(multisets_of(job.kinds)) {
+    : job_(job), max_bytes_(max_bytes), findings_(findings), stored_(job) {
     if (job.has_sessions()) {
         sessions_.emplace(job.event_time()->window.size);
     }
@@ -53,9 +48,7 @@ void Accounts::begin(KeyClass keys) {
     metas_.assign(job_.state_partitions, std::nullopt);
     strangers_.assign(job_.state_partitions, {});
     newer_totals_.assign(job_.state_partitions, {});
-    elements_.assign(job_.state_partitions, {});
-    values_.assign(job_.state_partitions, {});
-    newer_elements_.assign(job_.state_partitions, {});
+    stored_.begin();
     believes_changelog_ = false;
     origins_.begin(job_.state_partitions);
     foreign_.clear();
@@ -274,7 +267,7 @@ void Accounts::take_total(const RecordView& record) {
     std::uint64_t number = 0;
     const Result<std::uint64_t> transaction =
         decode_total_value(record.value(), job_.kinds, slots, &texts,
-                           has_having() ? &published : nullptr, has_numbers() ? &number : nullptr);
+                           has_having() ? &published : nullptr, stored_.any() ? &number : nullptr);
     const std::string_view state_key = total_state_key(record.key());
     Account* const account = open_stored(state_key);
     if (account == nullptr || !transaction) {
@@ -344,96 +337,20 @@ void Accounts::take_tombstone(const RecordView& record) {
     account->newer_taken_out = true;
 }
 
-// Each is written once, in the transaction of the step that found it, and taken out where its set
-// has gone over. Most come before the total that says whose they are, for that is written again
-// with every change.
 void Accounts::take_element(const RecordView& record) {
-    const auto damaged = [&](std::string_view found) {
+    const Result<std::uint64_t> transaction = stored_.take(record);
+    if (!transaction) {
         findings_.add(FindingKind::damaged, at("changelog", record), "an element of a set",
-                      std::string{found});
-    };
-    const Result<ElementOwner> owner = decode_element_owner(record.key());
-    const Result<ElementCount> count = record.is_tombstone() ? Result<ElementCount>{ElementCount{}}
-                                                             : decode_element_value(record.value());
-    if (!owner || !count) {
-        damaged(owner ? count.error().message : owner.error().message);
+                      transaction.error().message);
         return;
     }
-    NewElement one{
-        .owner = *owner, .element = {}, .count = count->count, .transaction = count->transaction};
-    if (is_multiset(owner->accumulator())) {
-        const Result<OwnedValue> found = decode_value_key(record.key());
-        if (!found) {
-            damaged(found.error().message);
-            return;
-        }
-        one.value = found->value;
-    } else {
-        const Result<OwnedElement> found = decode_element_key(record.key());
-        if (!found) {
-            damaged(found.error().message);
-            return;
-        }
-        one.element = found->element;
-        if (std::ranges::find(sets_, owner->accumulator()) == sets_.end() || count->count > 1) {
-            damaged("an element that this job does not have");
-            return;
-        }
-    }
     const auto q = static_cast<std::size_t>(record.partition.value);
-    if (q >= newer_elements_.size()) {
-        return;  // counts are compared with the identity, which says so
-    }
-    if (!record.is_tombstone() && !origins_.may_follow(q, count->transaction)) {
+    if (q < metas_.size() && !record.is_tombstone() && !origins_.may_follow(q, *transaction)) {
         findings_.add(FindingKind::foreign, at("changelog", record),
                       fmt::format("an element of a set before the meta record of transaction {}",
-                                  count->transaction),
+                                  *transaction),
                       "after it");
     }
-    newer_elements_[q].push_back(one);
-}
-
-// All that stand before a meta record; else those of transactions up to the cut, which a new owner
-// would restore as well.
-void Accounts::settle_newer_elements(std::size_t q, bool all) {
-    const std::uint64_t cut = metas_[q] ? metas_[q]->transaction : 0;
-    std::erase_if(newer_elements_[q], [&](const NewElement& one) {
-        const bool taken_out = one.transaction == 0;
-        if (!all && (taken_out || one.transaction > cut)) {
-            return false;
-        }
-        if (is_multiset(one.owner.accumulator())) {
-            Multiset& values = values_[q][one.owner.packed];
-            if (taken_out) {
-                values.erase(one.value);
-            } else {
-                values[one.value] = one.count;
-            }
-            return true;
-        }
-        std::set<Element>& set = elements_[q][one.owner.packed];
-        if (taken_out) {
-            set.erase(one.element);
-        } else {
-            set.insert(one.element);
-        }
-        return true;
-    });
-}
-
-const std::set<Element>& Accounts::stored_set(const Account& account, std::uint8_t set) const {
-    static const std::set<Element> kNone;
-    const Sets& of_partition = elements_[account.state_partition];
-    const auto found = of_partition.find(ElementOwner{account.total_number, set}.packed);
-    return found == of_partition.end() ? kNone : found->second;
-}
-
-const Accounts::Multiset& Accounts::stored_multiset(const Account& account,
-                                                    std::uint8_t set) const {
-    static const Multiset kNone;
-    const Multisets& of_partition = values_[account.state_partition];
-    const auto found = of_partition.find(ElementOwner{account.total_number, set}.packed);
-    return found == of_partition.end() ? kNone : found->second;
 }
 
 void Accounts::take_meta(const RecordView& record) {
@@ -463,7 +380,7 @@ void Accounts::take_meta(const RecordView& record) {
     }
     newer_totals_[q].clear();
     metas_[q] = std::move(*meta);
-    settle_newer_elements(q, true);
+    stored_.settle_all(q);
 }
 
 void Accounts::believe_changelog() {
@@ -646,10 +563,11 @@ void Accounts::judge(std::string_view state_key, const Account& account,
     }
     // What the changelog says of a key it says of its multisets in records of their own.
     Row believed;
-    if (believes_changelog_ && !multisets_.empty()) {
+    if (believes_changelog_ && !stored_.multisets().empty()) {
         believed = account.source;
-        for (const std::uint8_t set : multisets_) {
-            believed.multisets[set] = stored_multiset(account, set);
+        for (const std::uint8_t set : stored_.multisets()) {
+            believed.multisets[set] =
+                stored_.multiset_of(account.state_partition, account.total_number, set);
         }
     }
     const std::optional<std::string> row =
@@ -680,7 +598,7 @@ void Accounts::judge_total(std::string_view state_key, const Account& account,
     } else if (counted && account.total != account.source) {
         found.push_back({FindingKind::wrong_total, what(), row_text(job_, account.source),
                          row_text(job_, account.total)});
-    } else if (counted && has_numbers()) {
+    } else if (counted && stored_.any()) {
         judge_sets(state_key, account, found);
     }
     if (is_pane(state_key) && account.total_published) {
@@ -856,12 +774,13 @@ std::string Accounts::excuse(const Finding& finding, std::string_view state_key,
 // owner of the state would go on with. Of a set that is over it may still have some.
 void Accounts::judge_sets(std::string_view state_key, const Account& account,
                           std::vector<Finding>& found) const {
-    for (const std::uint8_t set : sets_) {
+    for (const std::uint8_t set : stored_.sets()) {
         const Slot& slot = account.source[set];
         if (is_over(slot)) {
             continue;
         }
-        const std::set<Element>& there = stored_set(account, set);
+        const std::set<Element>& there =
+            stored_.set_of(account.state_partition, account.total_number, set);
         const bool same = believes_changelog_ ? there.size() == slot.value().low
                                               : there == account.source.sets[set];
         if (!same) {
@@ -875,12 +794,13 @@ void Accounts::judge_sets(std::string_view state_key, const Account& account,
                              account.total_number, missing.size())});
         }
     }
-    for (const std::uint8_t set : multisets_) {
+    for (const std::uint8_t set : stored_.multisets()) {
         const Slot& slot = account.source[set];
         if (is_over(slot)) {
             continue;
         }
-        const Multiset& there = stored_multiset(account, set);
+        const StoredSets::Multiset& there =
+            stored_.multiset_of(account.state_partition, account.total_number, set);
         std::uint64_t total = 0;
         for (const auto& [value, count] : there) {
             total += count;
@@ -900,49 +820,16 @@ void Accounts::judge_sets(std::string_view state_key, const Account& account,
 // Of all keys: they belong to one pass. Those of a number that no total has make the state another
 // one than meta's, too.
 void Accounts::add_elements(Comparison& comparison) {
-    std::string changelog_key;
-    for (std::size_t q = 0; q < elements_.size(); ++q) {
-        settle_newer_elements(q, false);
+    for (std::size_t q = 0; q < metas_.size(); ++q) {
+        stored_.settle_up_to(q, metas_[q] ? metas_[q]->transaction : 0);
         if (keys_.residue != 0) {
             continue;
         }
-        std::uint64_t stored = 0;
-        for (const auto& [packed, set] : elements_[q]) {
-            stored += set.size();
-            OwnedElement one;
-            one.owner.packed = packed;
-            for (const Element& element : set) {
-                one.element = element;
-                changelog_key.clear();
-                append_element_key(changelog_key, one);
-                comparison.by_state[q].hash += element_hash(changelog_key, 1);
-            }
-        }
-        for (const auto& [packed, values] : values_[q]) {
-            stored += values.size();
-            ElementOwner owner;
-            owner.packed = packed;
-            for (const auto& [value, count] : values) {
-                changelog_key.clear();
-                append_value_key(changelog_key, owner, value);
-                comparison.by_state[q].hash += element_hash(changelog_key, count);
-            }
-        }
+        const StoredSets::Sum stored = stored_.sum(q);
+        comparison.by_state[q].hash += stored.hash;
         // add_to_sums() takes those away that a total has.
-        comparison.by_state[q].to_sweep = job_.has_windows() ? stored : 0;
+        comparison.by_state[q].to_sweep = job_.has_windows() ? stored.elements : 0;
     }
-}
-
-std::uint64_t Accounts::elements_of(const Account& account) const {
-    const auto counts = [&](std::uint8_t set) { return !is_over(account.total.slots[set]); };
-    std::uint64_t elements = 0;
-    for (const std::uint8_t set : sets_) {
-        elements += counts(set) ? stored_set(account, set).size() : 0;
-    }
-    for (const std::uint8_t set : multisets_) {
-        elements += counts(set) ? stored_multiset(account, set).size() : 0;
-    }
-    return elements;
 }
 
 StateSum Accounts::empty_sum() const {
@@ -950,8 +837,8 @@ StateSum Accounts::empty_sum() const {
     sum.slots.resize(job_.kinds.size());
     if (job_.has_windows()) {
         sum.slots = no_sums(job_.kinds);
-        for (const auto* const all : {&sets_, &multisets_}) {
-            for (const std::uint8_t set : *all) {
+        for (const auto all : {stored_.sets(), stored_.multisets()}) {
+            for (const std::uint8_t set : all) {
                 sum.slots[set] = Slot{Int192{}, true};
             }
         }
@@ -982,12 +869,15 @@ void Accounts::add_to_sums(std::string_view state_key, const Account& account,
     }
     ++sum.keys;
     sum.to_close += closed ? 1 : 0;
-    sum.to_sweep -= job_.has_windows() && has_numbers() ? elements_of(account) : 0;
+    sum.to_sweep -=
+        job_.has_windows() && stored_.any()
+            ? stored_.needed_by(account.total.slots, account.state_partition, account.total_number)
+            : 0;
     const StoredRow stored{job_.kinds, account.total};
     sum.hash +=
         state_entry_hash(state_key, job_.kinds, stored.slots, &stored.texts,
                          has_having() ? std::optional{account.total_published} : std::nullopt,
-                         has_numbers() ? std::optional{account.total_number} : std::nullopt);
+                         stored_.any() ? std::optional{account.total_number} : std::nullopt);
     add_slots(sum.slots, account.total.slots);
 }
 
@@ -998,7 +888,7 @@ void Accounts::add_slots(std::span<Slot> sum, std::span<const Slot> row) const {
     } else {
         add_row(job_.kinds, sum, row);
     }
-    for (std::size_t i = 0; has_numbers() && i < job_.kinds.size(); ++i) {
+    for (std::size_t i = 0; stored_.any() && i < job_.kinds.size(); ++i) {
         if (keeps_elements(job_.kinds[i]) && !is_over(row[i])) {
             sum[i].add(row[i]);
         }

@@ -10,6 +10,7 @@
 #include "kstream/audit/finding.hpp"
 #include "kstream/audit/group_sessions.hpp"
 #include "kstream/audit/origin.hpp"
+#include "kstream/audit/stored_sets.hpp"
 #include "kstream/codec/changelog.hpp"
 #include "kstream/model/group_key.hpp"
 #include "kstream/model/ids.hpp"
@@ -20,7 +21,6 @@
 #include <functional>
 #include <map>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -218,11 +218,7 @@ private:
     void take_tombstone(const RecordView& record);
     void take_element(const RecordView& record);
     void take_meta(const RecordView& record);
-    void settle_newer_elements(std::size_t q, bool all);
-    [[nodiscard]] bool has_numbers() const { return !sets_.empty() || !multisets_.empty(); }
     void add_elements(Comparison& comparison);
-    // That its total has need of.
-    [[nodiscard]] std::uint64_t elements_of(const Account& account) const;
     void judge_sets(std::string_view state_key, const Account& account,
                     std::vector<Finding>& found) const;
     // Whether the job takes results back, apart from those that its last result takes back.
@@ -263,30 +259,7 @@ private:
     std::vector<std::optional<Meta>> metas_;
     std::vector<std::vector<std::string>> strangers_;
     std::vector<std::vector<Entry*>> newer_totals_;  // by state partition
-    // The sets that the changelog has at the cut, by state partition and ElementOwner::packed.
-    // Those of all keys, for whose a number is stands in its total alone: they come on top of what
-    // may be used.
-    using Sets = std::unordered_map<std::uint64_t, std::set<Element>>;
-    using Multiset = std::map<Int128, std::uint64_t>;
-    using Multisets = std::unordered_map<std::uint64_t, Multiset>;
-    struct NewElement {
-        ElementOwner owner;
-        Element element;                // of a set
-        Int128 value = 0;               // of a multiset
-        std::uint64_t count = 0;        // how often it is there; 0: it was taken out
-        std::uint64_t transaction = 0;  // 0: it was taken out
-    };
-    [[nodiscard]] const std::set<Element>& stored_set(const Account& account,
-                                                      std::uint8_t set) const;
-    [[nodiscard]] const Multiset& stored_multiset(const Account& account, std::uint8_t set) const;
-    [[nodiscard]] bool is_multiset(std::uint8_t accumulator) const {
-        return accumulator < job_.kinds.size() && job_.kinds[accumulator] == kMultiset;
-    }
-    std::vector<std::uint8_t> sets_;  // which accumulators they are
-    std::vector<std::uint8_t> multisets_;
-    std::vector<Sets> elements_;
-    std::vector<Multisets> values_;
-    std::vector<std::vector<NewElement>> newer_elements_;
+    StoredSets stored_;
     bool believes_changelog_ = false;
     Origins origins_;
     // What is foreign among the records of a key, said when nothing else is wrong with it.
