@@ -1,4 +1,8 @@
 // Whether what the job has written is what it should have: the fold of the source, once each.
+//
+// What should come out is in oracle_source.cpp, what was published in oracle_results.cpp, what only
+// jobs with event time have in oracle_windows.cpp; the rest, positions and the changelog, in
+// oracle.cpp.
 #pragma once
 
 #include "kstream/codec/changelog.hpp"
