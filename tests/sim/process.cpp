@@ -74,7 +74,7 @@ std::optional<std::uint64_t> zone_fingerprint(std::string_view name) {
     return zone ? std::optional{zone->fingerprint()} : std::nullopt;
 }
 
-// A job that a statement says. oracle.cpp has each of them in its own words.
+// A job that a statement says. The oracle has each of them in its own words.
 Job of_statement(Job job, const std::string& text) {
     auto parsed = job::parse(text, {.max_distinct = kMaxDistinct, .zones = zone_fingerprint});
     KSTREAM_CHECK(parsed.has_value(), "the statement is fixed");
