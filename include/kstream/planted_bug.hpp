@@ -35,6 +35,8 @@
     BUG(session_tombstone_missing, loop, "E6",                                                     \
         "the result of a session that became part of another one stays")                           \
     BUG(gap_exclusive, loop, "E6", "a record at the very end of the gap begins a session")         \
+    BUG(step_joins_sessions, loop, "E6",                                                           \
+        "records of one step that are up to two gaps apart are one session")                       \
     BUG(merge_not_undone, loop, "E6", "sessions that an aborted step has touched are not found")   \
     BUG(session_late_by_end, loop, "E2", "of sessions a record is late by the end of a session")   \
     BUG(late_at_less, loop, "E2", "a record is not late at the very end of its grace")             \

@@ -69,6 +69,9 @@ MapFold::MapFold(const Job& job, MapFoldConfig config, Log& log, MapFoldPorts po
         grace_ = job.event_time()->grace;
         counters_.late_by_seconds.emplace();
     }
+    if (shape_.sessions) {
+        step_sessions_.emplace(job.hash_seed, job.cells_in_cache, job.event_time()->window.size);
+    }
     if (job.has_unique()) {
         unique_ids_.emplace(job);
     }
@@ -178,8 +181,8 @@ Result<void> MapFold::fold_one(const RecordView& record, Filling& into) {
 // is too large for the caches.
 template <MapFold::Kind kKind>
 void MapFold::add_encoded(const RecordView& record, Filling& into) {
-    if (!keys_.outgrows_caches()) {
-        add_read<kKind>(key_of(key_buffer_), into);
+    if (!looks_up_together()) {
+        add_read<kKind>(row_of(key_buffer_), into);
         return;
     }
     let_wait<kKind>(record);
@@ -205,6 +208,9 @@ Result<void> MapFold::fold_windowed(const RecordView& record, std::int64_t water
     if (planted(PlantedBug::late_at_less) ? until < watermark : until <= watermark) {
         return late_record(record, watermark, into);
     }
+    if (shape_.sessions) {
+        return fold_session(record, *time, into);
+    }
     const GroupKey& group = reader_->group();
     if (group.values.size() == 1) {
         const GroupValue& only = group.values.front();
@@ -215,11 +221,25 @@ Result<void> MapFold::fold_windowed(const RecordView& record, std::int64_t water
             return {};
         }
     }
-    if (shape_.sessions) {
-        encode_session_key(group, pane_.start, key_buffer_);
-    } else {
-        encode_state_key(group, pane_.start, key_buffer_);
+    encode_state_key(group, pane_.start, key_buffer_);
+    add_encoded<Kind::event_time>(record, into);
+    return {};
+}
+
+Result<void> MapFold::fold_session(const RecordView& record, std::int64_t time, Filling& into) {
+    const GroupKey& group = reader_->group();
+    if (group.values.size() == 1) {
+        const GroupValue& only = group.values.front();
+        const std::uint32_t number = recent_.find(static_cast<std::uint8_t>(only.type), only.text);
+        if (number != KeyTable::kNone) {
+            const std::uint32_t row = step_sessions_->go_on(number, time);
+            if (row != KeyTable::kNone) [[likely]] {
+                add_read<Kind::event_time>(row, into);
+                return {};
+            }
+        }
     }
+    encode_session_key(group, time, key_buffer_);
     add_encoded<Kind::event_time>(record, into);
     return {};
 }
@@ -304,28 +324,22 @@ void MapFold::let_wait(const RecordView& record) {
 void MapFold::add_waiting() {
     const std::size_t width = job_.kinds.size();
     std::array<std::string_view, KeyTable::kTogether> keys;
-    std::array<std::uint32_t, KeyTable::kTogether> likely;
     const bool lost =
         planted(PlantedBug::waiting_records_lost) && waiting_.size() < KeyTable::kTogether;
     const std::size_t count = lost ? 0 : waiting_.size();
     for (std::size_t i = 0; i < count; ++i) {
         keys[i] = std::string_view{waiting_keys_}.substr(waiting_[i].key_at, waiting_[i].key_size);
     }
-    keys_.prefetch(std::span{keys}.first(count), std::span{likely}.first(count));
-    for (const std::uint32_t key : std::span{likely}.first(count)) {
-        if (key < keys_.size()) {
-            prefetch_row(slots_, width, key);
-        }
-    }
+    prefetch_waiting(std::span{keys}.first(count));
     for (std::size_t i = 0; i < count; ++i) {
         Filling& into = filling(waiting_[i].partition);
         if (job_.statement != nullptr) {
             const std::size_t inputs = job_.statement->plan.inputs.size();
-            add(key_of(keys[i]), std::span{waiting_statement_inputs_}.subspan(i * inputs, inputs),
+            add(row_of(keys[i]), std::span{waiting_statement_inputs_}.subspan(i * inputs, inputs),
                 into);
             continue;
         }
-        add(key_of(keys[i]), std::span<const Decimal>{waiting_inputs_}.subspan(i * width, width),
+        add(row_of(keys[i]), std::span<const Decimal>{waiting_inputs_}.subspan(i * width, width),
             into);
     }
     waiting_.clear();
@@ -333,6 +347,27 @@ void MapFold::add_waiting() {
     waiting_inputs_.clear();
     waiting_statement_inputs_.clear();
     waiting_texts_.reset();
+}
+
+bool MapFold::looks_up_together() const {
+    return step_sessions_ ? step_sessions_->outgrows_caches() : keys_.outgrows_caches();
+}
+
+void MapFold::prefetch_waiting(std::span<const std::string_view> keys) const {
+    std::array<std::uint32_t, KeyTable::kTogether> likely;
+    const std::span<std::uint32_t> rows = std::span{likely}.first(keys.size());
+    if (step_sessions_) {
+        std::array<std::string_view, KeyTable::kTogether> groups;
+        std::ranges::transform(keys, groups.begin(), group_part_of);
+        step_sessions_->prefetch(std::span{groups}.first(keys.size()), rows);
+    } else {
+        keys_.prefetch(keys, rows);
+    }
+    for (const std::uint32_t row : rows) {
+        if (row < keys_.size()) {
+            prefetch_row(slots_, job_.kinds.size(), row);
+        }
+    }
 }
 
 // What the reader has just read.
@@ -416,11 +451,37 @@ Slot MapFold::one_more(const Slot& slot) const {
     ++counters_.records_aggregated;
 }
 
+// Where a record with this key is added. A step has one row for each key, and of sessions one for
+// what they go on from.
+std::uint32_t MapFold::row_of(std::string_view state_key) {
+    return step_sessions_ ? session_row(state_key) : key_of(state_key);
+}
+
+std::uint32_t MapFold::session_row(std::string_view state_key) {
+    const std::int64_t time = window_start_of(state_key);
+    const std::string_view group_part = group_part_of(state_key);
+    const KeyTable::Found group = step_sessions_->find_or_insert(group_part);
+    if (group.inserted) {
+        step_bytes_ += StepSessions::charge_of(group_part);
+    }
+    std::uint32_t row = step_sessions_->go_on(group.index, time);
+    if (row == KeyTable::kNone) {
+        row = key_of(state_key);
+        step_sessions_->begin(group.index, row, time);
+    }
+    if (job_.spec.group_by.size() == 1) {
+        KSTREAM_CHECK(decode_state_key(state_key, shape_, group_), "it was encoded a moment ago");
+        const GroupValue& only = group_.values.front();
+        recent_.remember(static_cast<std::uint8_t>(only.type), only.text, group.index);
+    }
+    return row;
+}
+
 // The index of a key; a new one gets its slots.
 std::uint32_t MapFold::key_of(std::string_view state_key) {
     const KeyTable::Found found = keys_.find_or_insert(state_key);
     const std::size_t fields = job_.spec.group_by.size();
-    if (found.inserted || fields == 1) {  // who needs its values
+    if (found.inserted || (fields == 1 && !step_sessions_)) {  // who needs its values
         KSTREAM_CHECK(decode_state_key(state_key, shape_, group_), "it was encoded a moment ago");
     }
     if (found.inserted) {
@@ -436,7 +497,7 @@ std::uint32_t MapFold::key_of(std::string_view state_key) {
         key_to_.push_back(
             partition_for_key(result_key_, static_cast<int>(job_.identity.state_partitions)));
     }
-    if (fields == 1) {
+    if (fields == 1 && !step_sessions_) {
         const GroupValue& only = group_.values.front();
         const auto type = static_cast<std::uint8_t>(only.type);
         if (group_.window_start) {
@@ -824,6 +885,9 @@ void MapFold::clear_filling() {
     if (windows_) {
         recent_windows_.clear();
     }
+    if (step_sessions_) {
+        step_sessions_->clear();
+    }
     slots_.clear();
     texts_.clear();
     if (elements_.size() > 0) {
@@ -939,7 +1003,9 @@ StateStatus MapFold::state() const {
     state.bytes = keys_.memory_bytes() + slots_.capacity() * sizeof(Slot) + texts_.memory_bytes() +
                   elements_.memory_bytes() + sorted_.capacity() * sizeof(OwnedElement) +
                   values_.memory_bytes() + key_to_.capacity() * sizeof(PartitionId) +
-                  set_aside_.memory_bytes() + (unique_ids_ ? unique_ids_->memory_bytes() : 0);
+                  set_aside_.memory_bytes() +
+                  (step_sessions_ ? step_sessions_->memory_bytes() : 0) +
+                  (unique_ids_ ? unique_ids_->memory_bytes() : 0);
     return state;
 }
 

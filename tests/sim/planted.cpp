@@ -42,6 +42,7 @@ bool is_of_windows(PlantedBug bug) {
         case PlantedBug::watermark_forgotten:
         case PlantedBug::session_tombstone_missing:
         case PlantedBug::gap_exclusive:
+        case PlantedBug::step_joins_sessions:
         case PlantedBug::merge_not_undone:
         case PlantedBug::session_late_by_end:
         case PlantedBug::late_at_less:

@@ -13,6 +13,7 @@
 #include "kstream/pipeline/fold.hpp"
 #include "kstream/pipeline/job.hpp"
 #include "kstream/pipeline/step_charge.hpp"
+#include "kstream/pipeline/step_sessions.hpp"
 #include "kstream/pipeline/unique_ids.hpp"
 #include "kstream/ports/header_reader.hpp"
 #include "kstream/ports/log.hpp"
@@ -139,7 +140,12 @@ private:
     template <Kind kKind>
     void let_wait(const RecordView& record);
     void add_waiting();
+    Result<void> fold_session(const RecordView& record, std::int64_t time, Filling& into);
+    std::uint32_t row_of(std::string_view state_key);
+    std::uint32_t session_row(std::string_view state_key);
     std::uint32_t key_of(std::string_view state_key);
+    [[nodiscard]] bool looks_up_together() const;
+    void prefetch_waiting(std::span<const std::string_view> keys) const;
     template <Kind kKind>
     void add_read(std::uint32_t key, Filling& into);
     void add(std::uint32_t key, std::span<const Decimal> inputs, Filling& into);
@@ -183,15 +189,16 @@ private:
     std::int64_t grace_ = 0;
     expr::TimeSpan pane_;  // of the last record
     RecentWindowKeys recent_windows_;
-    std::optional<UniqueIds> unique_ids_;  // of a job with unique_by
-    std::vector<Slot> slots_;              // kinds.size() per key
-    bool has_texts_ = false;               // the job keeps any
-    TextStore texts_;                      // of slots_
-    std::vector<std::uint8_t> sets_;       // which accumulators are sets
-    std::vector<std::uint8_t> multisets_;  // which are multisets
-    ElementSet elements_;                  // their owners have the index of a key as its number
-    ValueCounts values_;                   // the same
-    std::vector<OwnedElement> sorted_;     // of a step that is sealed
+    std::optional<StepSessions> step_sessions_;  // of a job with sessions
+    std::optional<UniqueIds> unique_ids_;        // of a job with unique_by
+    std::vector<Slot> slots_;                    // kinds.size() per key
+    bool has_texts_ = false;                     // the job keeps any
+    TextStore texts_;                            // of slots_
+    std::vector<std::uint8_t> sets_;             // which accumulators are sets
+    std::vector<std::uint8_t> multisets_;        // which are multisets
+    ElementSet elements_;               // their owners have the index of a key as its number
+    ValueCounts values_;                // the same
+    std::vector<OwnedElement> sorted_;  // of a step that is sealed
     std::span<const ValueCounts::Cell> sorted_values_;
     std::vector<std::vector<Element>> lists_;             // of an entry, for each set
     std::vector<std::vector<CountedValue>> value_lists_;  // for each multiset

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -58,6 +59,7 @@ struct Bench {
         REQUIRE(first.topic == TopicRole::repartition);
         REQUIRE(decode_delta_batch(*step.outputs.value(first), job.form(), batch));
         windows.clear();
+        last_times.clear();
         late.clear();
         for (const OutputBatch::Record& record : step.outputs.records()) {
             if (record.topic == TopicRole::late) {
@@ -67,8 +69,12 @@ struct Bench {
         for (const DeltaView& delta : batch.deltas) {
             GroupKey group;
             REQUIRE(decode_state_key(delta.state_key, job.key_shape(), group));
-            windows[*group.window_start] =
-                static_cast<std::int64_t>(batch.slots[delta.first_slot].value().low_128());
+            const auto slots = std::span{batch.slots}.subspan(delta.first_slot);
+            windows[*group.window_start] = static_cast<std::int64_t>(slots[0].value().low_128());
+            if (job.has_sessions()) {
+                last_times[*group.window_start] =
+                    static_cast<std::int64_t>(slots[job.kinds.size() - 1].value().low_128());
+            }
         }
         return batch.header.ranges.at(0);
     }
@@ -79,6 +85,7 @@ struct Bench {
     MapFold fold{job, {}, recorded};
     Offset sealed;
     std::map<std::int64_t, std::int64_t> windows;
+    std::map<std::int64_t, std::int64_t> last_times;  // of sessions
     std::vector<OutputBatch::Headers> late;
 };
 
@@ -275,18 +282,109 @@ TEST_CASE("a record of hopping windows is late by its pane, for all of them or f
     CHECK(headers["kstream.window.end"] == "1970-01-01T00:00:20Z");
 }
 
-TEST_CASE("of sessions each millisecond is a key, and a record is late by its own") {
-    Bench b{
-        "SELECT k, window_start, count(*) AS n FROM session(t, to_timestamp(ms * 0.001), INTERVAL "
-        "'10 seconds', grace => INTERVAL '5 seconds', max_ahead => 'never') GROUP BY k, "
-        "window_start"};
+constexpr std::string_view kSessions =
+    "SELECT k, window_start, count(*) AS n FROM session(t, to_timestamp(ms * 0.001), INTERVAL "
+    "'10 seconds', grace => INTERVAL '5 seconds', max_ahead => 'never') GROUP BY k, "
+    "window_start";
+
+using Times = std::map<std::int64_t, std::int64_t>;
+
+TEST_CASE("records of a step that are at most the gap apart are one delta") {
+    Bench b{std::string{kSessions}};
+    b.add(10'000);
+    b.add(20'000);  // exactly the gap later
+    b.add(15'000);
+    b.add(30'001);  // more than that
+    b.add(30'001, "b");
+    b.add(30'000);  // after the first delta, which nobody asks for once another is begun
+    b.seal();
+    CHECK(b.windows == Times{{10'000, 3}, {30'000, 1}, {30'001, 1}});
+    CHECK(b.last_times == Times{{10'000, 20'000}, {30'000, 30'000}, {30'001, 30'001}});
+
+    b.add(31'000);  // of the next step: it has no rows yet
+    b.add(31'000);
+    b.seal();
+    CHECK(b.windows == Times{{31'000, 2}});
+}
+
+TEST_CASE("a delta of a session that has been begun again has all that went into its first") {
+    Bench b{std::string{kSessions}};
+    b.add(10'000);
+    b.add(9'000);
+    b.add(10'500);
+    b.add(21'000);
+    b.add(10'000);
+    b.seal();
+    CHECK(b.windows == Times{{9'000, 2}, {10'000, 2}, {21'000, 1}});
+    CHECK(b.last_times == Times{{9'000, 10'500}, {10'000, 10'000}, {21'000, 21'000}});
+}
+
+TEST_CASE("a step with more visitors than a cache holds has the same deltas") {
+    Job job = testing::make_statement_job(std::string{kSessions});
+    job.cells_in_cache = 16;
+    testing::MemoryLog log;
+    testing::RecordingLog recorded;
+    MapFold fold{job, {}, recorded};
+    constexpr int kVisitors = 1'000;
+    std::vector<RecordView> records;
+    for (int i = 0; i < 3 * kVisitors; ++i) {
+        const std::string k = std::to_string(i % kVisitors);
+        const Offset at =
+            log.append(TopicRole::source, 0, std::nullopt,
+                       R"({"k":")" + k + R"(","ms":)" + std::to_string(10'000 + i) + "}", 1000);
+        records.push_back(log.view(TopicRole::source, kZero, at));
+    }
+    REQUIRE(fold.fold(records));
+    CHECK(fold.state().keys == kVisitors);
+
+    Step step;
+    step.ranges.push_back({kZero, Offset{0}, log.end(TopicRole::source, kZero)});
+    REQUIRE(fold.seal(step));
+    std::map<std::string, std::pair<std::int64_t, std::int64_t>> deltas;
+    for (const OutputBatch::Record& record : step.outputs.records()) {
+        DeltaBatch batch;
+        REQUIRE(decode_delta_batch(*step.outputs.value(record), job.form(), batch));
+        for (const DeltaView& delta : batch.deltas) {
+            GroupKey group;
+            REQUIRE(decode_state_key(delta.state_key, job.key_shape(), group));
+            const auto slots = std::span{batch.slots}.subspan(delta.first_slot);
+            deltas[std::string{group.values[0].text}] = {
+                *group.window_start,
+                static_cast<std::int64_t>(slots[job.kinds.size() - 1].value().low_128())};
+            CHECK(slots[0].value() == Int192{3});
+        }
+    }
+    REQUIRE(deltas.size() == kVisitors);
+    for (int i = 0; i < kVisitors; ++i) {
+        CHECK(deltas[std::to_string(i)] ==
+              std::pair<std::int64_t, std::int64_t>{10'000 + i, 10'000 + 2 * kVisitors + i});
+    }
+}
+
+TEST_CASE("what a step knows of its visitors is charged") {
+    const Job job = testing::make_statement_job(std::string{kSessions});
+    testing::MemoryLog log;
+    testing::RecordingLog recorded;
+    MapFoldConfig config;
+    config.max_step_bytes = 1 << 20;
+    MapFold fold{job, config, recorded};
+    for (int i = 0; !fold.full(); ++i) {
+        const Offset at = log.append(TopicRole::source, 0, std::nullopt,
+                                     R"({"k":")" + std::to_string(i) + R"(","ms":10000})", 1000);
+        REQUIRE(fold.fold(std::vector{log.view(TopicRole::source, kZero, at)}));
+    }
+    CHECK(fold.state().bytes < config.max_step_bytes);
+}
+
+TEST_CASE("of sessions a record is late by its own millisecond") {
+    Bench b{std::string{kSessions}};
     b.add(10'000);
     b.add(5'000);
     b.add(4'999);
     b.add(10'000);
     const SourceRange range = b.seal();
     CHECK(range.counts.late == 1);
-    CHECK(b.windows == std::map<std::int64_t, std::int64_t>{{5'000, 1}, {10'000, 2}});
+    CHECK(b.windows == Times{{5'000, 2}, {10'000, 1}});
     // It has become part of no session, so the record names none.
     REQUIRE(b.late.size() == 1);
     CHECK(b.late[0].at(3).second == "2");
