@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
 # Everything that must pass, from a bare machine to the last test:
 #
-#   set-up, release build with every public header compiled alone, unit, simulation, mock-cluster,
-#   command line, repository and deployment tests, statements against PostgreSQL, instructions per
-#   record beside the last release's, integration on a real cluster, unit tests under the
-#   sanitizers.
+#   set-up, release build, unit, simulation, mock-cluster, command line, repository and deployment
+#   tests, statements against PostgreSQL, instructions per record beside the last release's,
+#   integration on a real cluster.
 #
 #   test.sh                        all of it
 #   test.sh --without-integration  what needs no cluster
-#   test.sh --full                 all of it, and what takes long: clang-tidy, a cluster with TLS
-#                                  and rights, groups of KIP-848, deploy/ in Docker, chaos of each
-#                                  profile on a cluster of its own, an upgrade from the last release
-#                                  and back among them, also under the sanitizers, threads, planted
-#                                  bugs, fuzzing
+#   test.sh --full                 all of it, and what takes long (docs/adr/0060): unit tests under
+#                                  the sanitizers, every public header compiled alone, tests of the
+#                                  tests of deploy/, clang-tidy, a cluster with TLS and rights,
+#                                  groups of KIP-848, deploy/ in Docker, chaos of each profile on a
+#                                  cluster of its own, an upgrade from the last release and back
+#                                  among them, also under the sanitizers, threads, planted bugs,
+#                                  fuzzing
 #
 # A stage that fails does not keep the later ones from running, a build that fails does. Ends with a
 # table, what was not run and why, one line of totals, and exit code 0 only when everything passed.
@@ -75,21 +76,6 @@ build() {
     record "build $preset" "$(seconds_since "$started")" 0 1
     summary || exit 1
   fi
-}
-
-# build_early PRESET TARGET... : begins, while nothing else wants the processors, what `build` is to
-# find made. A session of its own, which can be ended with all that it has started; the kernel may
-# divide time among sessions first (autogroup), and within one by `nice` only then.
-early_build=
-build_early() {
-  mkdir -p "$KSTREAM_LOGS"
-  export -f build_preset
-  setsid nice -n 19 bash -c '
-    ! [ -w /proc/self/autogroup ] || echo 19 >/proc/self/autogroup
-    build_preset "$@"' build_preset "$@" \
-    >"$KSTREAM_LOGS/test-build-$1-early.log" 2>&1 </dev/null &
-  early_build=$!
-  trap 'kill -- "-$early_build" 2>/dev/null || true' EXIT
 }
 
 build_preset() {
@@ -169,6 +155,17 @@ run_step() {
 
 # ---- what takes long: --full ---------------------------------------------------------------------
 
+full_headers() {
+  run_step headers "every public header, compiled alone" \
+    build_preset release all_verify_interface_header_sets
+}
+
+full_sanitizers() {
+  # The programs behind the label `unit`: with sanitizers on, every other one would cost minutes.
+  build asan kstream_unit_tests record_decoder_cases expression_cases fuzz_replay
+  run_ctest sanitizers asan -L '^unit$'
+}
+
 full_tidy() {
   run_step clang-tidy "clang-tidy, every file" build_preset tidy
 }
@@ -235,19 +232,14 @@ build release
 run_ctest checks release -L '^(unit|sim|mock|cli|tidy|deploy|oracle)$'
 build release instruction_bench
 run_script instructions "instructions, and bytes of a key" release tests/bench/instructions.py
-# The programs behind the label `unit`: with sanitizers on, every other one would cost minutes.
-sanitized=(kstream_unit_tests record_decoder_cases expression_cases fuzz_replay)
 if [ "$with_integration" = yes ]; then
-  # The brokers' tests wait more than they compute.
-  build_early asan "${sanitized[@]}"
   run_script integration "integration (real cluster)" release tests/integration/run.py
-  # Whether it has failed, and over what, the next build says.
-  wait "$early_build" || true
 fi
-build asan "${sanitized[@]}"
-run_ctest sanitizers asan -L '^unit$'
 
 if [ "$full" = yes ]; then
+  full_headers
+  full_sanitizers
+  run_ctest mutants release -L '^mutants$'
   full_tidy
   full_security
   full_group_protocol
