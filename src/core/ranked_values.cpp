@@ -4,6 +4,8 @@
 #include "kstream/core/make_room.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <optional>
 
 namespace kstream {
 
@@ -94,6 +96,57 @@ Int128 RankedValues::ranked(std::uint64_t rank) const {
         rank -= entry->count;
     }
     return entry->value();
+}
+
+std::uint64_t RankedValues::up_to(Int128 value) const {
+    if (runs_.empty()) {
+        return 0;
+    }
+    const auto last = runs_.begin() + static_cast<std::ptrdiff_t>(run_of(value));
+    std::uint64_t found = 0;
+    for (auto run = runs_.begin(); run != last; ++run) {
+        found += run->total;
+    }
+    for (const Entry& entry : last->entries) {
+        if (entry.value() > value) {
+            break;
+        }
+        found += entry.count;
+    }
+    return found;
+}
+
+// The smallest value at or below which there are so many: one of those that there are.
+Int128 ranked_in_all(std::span<const RankedValues* const> all, std::uint64_t rank) {
+    std::optional<Int128> least;
+    std::optional<Int128> most;
+    std::uint64_t total = 0;
+    for (const RankedValues* const one : all) {
+        total += one->total();
+        if (one->total() > 0) {
+            least = least ? std::min(*least, one->ranked(1)) : one->ranked(1);
+            const Int128 last = one->ranked(one->total());
+            most = most ? std::max(*most, last) : last;
+        }
+    }
+    KSTREAM_CHECK(rank >= 1 && rank <= total, "a rank is one of those that there are");
+    Int128 low = *least;
+    Int128 high = *most;
+    while (low < high) {
+        // Their distance may have one bit more than they have.
+        const UInt128 distance = static_cast<UInt128>(high) - static_cast<UInt128>(low);
+        const Int128 middle = low + static_cast<Int128>(distance / 2);
+        std::uint64_t found = 0;
+        for (const RankedValues* const one : all) {
+            found += one->up_to(middle);
+        }
+        if (found >= rank) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return low;
 }
 
 std::size_t RankedValues::memory_bytes() const {

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace kstream {
@@ -30,6 +31,8 @@ public:
     [[nodiscard]] Int128 ranked(std::uint64_t rank) const;
     [[nodiscard]] std::uint64_t total() const { return total_; }
     [[nodiscard]] std::size_t distinct() const { return distinct_; }
+    // How many there are of that value and of smaller ones.
+    [[nodiscard]] std::uint64_t up_to(Int128 value) const;
 
     // Calls use(Int128 value, std::uint64_t count) for each value, ascending.
     template <typename Use>
@@ -75,5 +78,11 @@ private:
     std::uint64_t total_ = 0;
     std::size_t distinct_ = 0;
 };
+
+// The value of that rank in all of them together, of which none is made: it is looked for between
+// the smallest and the largest value, so what it costs grows with how far these are apart, as its
+// logarithm, and not with how many values there are. Precondition: 1 <= rank <= the sum of their
+// totals.
+[[nodiscard]] Int128 ranked_in_all(std::span<const RankedValues* const> all, std::uint64_t rank);
 
 }  // namespace kstream

@@ -72,6 +72,38 @@ TEST_CASE("what has a rank is what stands there in order, whatever changed befor
     }
 }
 
+TEST_CASE("what has a rank in several is what would have it in one") {
+    Seeded random{72};
+    for (int round = 0; round < 60; ++round) {
+        std::vector<RankedValues> parts(1 + random.below(5));
+        RankedValues whole;
+        const std::uint64_t spread = round % 3 == 0 ? 4 : 3000;
+        const auto add = [&](Int128 value, std::uint64_t count) {
+            parts[random.below(parts.size())].add(value, count);
+            whole.add(value, count);
+        };
+        for (std::uint64_t i = 0; i <= random.below(900); ++i) {
+            add(static_cast<Int128>(random.below(spread)) - 25, 1 + random.below(3));
+        }
+        if (round % 4 == 0) {
+            add(kMin, 1);
+            add(kMax, 2);
+        }
+        std::vector<const RankedValues*> all;
+        for (const RankedValues& part : parts) {
+            all.push_back(&part);
+        }
+        for (std::uint64_t rank = 1; rank <= whole.total(); rank += 1 + random.below(7)) {
+            const Int128 value = whole.ranked(rank);
+            REQUIRE(ranked_in_all(all, rank) == value);
+            REQUIRE(whole.up_to(value) >= rank);
+            REQUIRE((value == kMin || whole.up_to(value - 1) < rank));
+        }
+        CHECK(ranked_in_all(all, whole.total()) == whole.ranked(whole.total()));
+    }
+    CHECK(RankedValues{}.up_to(kMax) == 0);
+}
+
 TEST_CASE("nothing is there, and nothing is left") {
     RankedValues values;
     CHECK(values.count(0) == 0);
