@@ -31,6 +31,8 @@
     BUG(numbers_not_moved, loop, "E3", "keys move together, and their numbers stay behind")        \
     BUG(pane_dies_early, loop, "E3", "a pane is gone with the first of the windows over it")       \
     BUG(cursor_forgotten, loop, "E3", "a restored state does not know which windows are closed")   \
+    BUG(value_of_each_pane, loop, "E3", "a value that panes of a window share counts for each")    \
+    BUG(window_sizes_not_undone, loop, "E3", "windows keep values of an aborted step as counted")  \
     BUG(pane_late_in_part, loop, "E2", "a record is late by its own time and not by its pane's")   \
     BUG(session_tombstone_missing, loop, "E6",                                                     \
         "the result of a session that became part of another one stays")                           \
@@ -38,6 +40,8 @@
     BUG(step_joins_sessions, loop, "E6",                                                           \
         "records of one step that are up to two gaps apart are one session")                       \
     BUG(merge_not_undone, loop, "E6", "sessions that an aborted step has touched are not found")   \
+    BUG(joined_values_twice, loop, "E6", "values of two sessions that become one count twice")     \
+    BUG(joined_values_stay, loop, "E6", "what sessions had before they became one stays, too")     \
     BUG(session_late_by_end, loop, "E2", "of sessions a record is late by the end of a session")   \
     BUG(late_at_less, loop, "E2", "a record is not late at the very end of its grace")             \
     BUG(duplicate_over_late, loop, "E7", "a late record is not asked whether it is a duplicate")   \

@@ -133,6 +133,7 @@ Row example_of(const cli::ExplainConfig& config, const expr::ZoneFiles& zones,
     }
     TextStore texts;
     ValueSets values;
+    constexpr std::uint64_t kNumber = 1;  // of the group
     std::vector<Slot> slots(job.kinds.size());
     for (std::size_t i = 0; i < slots.size(); ++i) {
         if (keeps_text(job.kinds[i])) {
@@ -142,7 +143,7 @@ Row example_of(const cli::ExplainConfig& config, const expr::ZoneFiles& zones,
             if (job.kinds[i] == kMultiset) {
                 const job::Input& input =
                     statement.plan.inputs[statement.plan.accumulators[i].input];
-                values.set_count({1, static_cast<std::uint8_t>(i)},
+                values.set_count({kNumber, static_cast<std::uint8_t>(i)},
                                  example_input(input, job.spec.scale).units, 1);
             }
         } else if (find_aggregate(job.kinds[i]) != nullptr) {
@@ -153,8 +154,9 @@ Row example_of(const cli::ExplainConfig& config, const expr::ZoneFiles& zones,
     }
     Row row;
     append_result_key(row.key, group);
-    KSTREAM_CHECK(ResultValues{job}.append(row.value, group, slots, texts, {&values, 1}),
-                  "without HAVING every group has a result");
+    KSTREAM_CHECK(
+        ResultValues{job}.append(row.value, group, slots, texts, {&values, {&kNumber, 1}}),
+        "without HAVING every group has a result");
     return row;
 }
 
@@ -232,6 +234,7 @@ std::string text_of(const cli::ExplainConfig& config, const topics::Names& names
     page.title("Example result, with every number 1 and every text a");
     page.line("key: {}", example.key);
     page.line("value: {}", example.value);
+    const bool sessions = event_time && event_time->event.has_sessions();
     page.title("State for each key");
     for (const job::Accumulator& accumulator : job.plan.accumulators) {
         page.line("{} of {}: {} bytes{}", aggregate_name(accumulator.kind),
@@ -239,7 +242,7 @@ std::string text_of(const cli::ExplainConfig& config, const topics::Names& names
                   keeps_text(accumulator.kind) ? " and the text"
                   : keeps_elements(accumulator.kind)
                       ? fmt::format(", plus {} for each distinct value, at most {} of them",
-                                    accumulator.kind == kMultiset ? "40" : "30 to 38",
+                                    accumulator.kind == kMultiset || sessions ? "40" : "30 to 38",
                                     statement.max_distinct)
                       : std::string{});
     }

@@ -805,6 +805,9 @@ void MapFold::add_entry(const Entry& entry) {
         return;
     }
     row_.assign(slots.begin(), slots.end());
+    if (job_.has_sessions()) {
+        row_.back() = slots_[(entry.key + 1) * width - 1];  // no session without its last time
+    }
     for (std::size_t i = 0; i < width; ++i) {
         if (keeps_elements(job_.kinds[i]) && !is_over(row_[i])) {
             row_[i] = Slot{};

@@ -10,6 +10,7 @@
 #include <charconv>
 #include <limits>
 #include <utility>
+#include <vector>
 
 namespace kstream {
 
@@ -48,12 +49,24 @@ public:
         return texts_.text(slots_[accumulator]);
     }
     [[nodiscard]] Int128 ranked(std::size_t accumulator, std::uint64_t rank) const override {
-        const RankedValues* const values =
-            values_.sets == nullptr
-                ? nullptr
-                : values_.sets->find({values_.number, static_cast<std::uint8_t>(accumulator)});
-        const bool empty = values == nullptr || values->total() == 0;
-        return empty ? Int128{0} : values->ranked(std::min(rank, values->total()));
+        const auto values_of = [&](std::uint64_t number) {
+            const RankedValues* const values =
+                values_.sets->find({number, static_cast<std::uint8_t>(accumulator)});
+            return values == nullptr || values->total() == 0 ? nullptr : values;
+        };
+        if (values_.numbers.size() == 1) {
+            const RankedValues* const values = values_of(values_.numbers.front());
+            return values == nullptr ? Int128{0} : values->ranked(std::min(rank, values->total()));
+        }
+        std::vector<const RankedValues*> all;
+        std::uint64_t total = 0;
+        for (const std::uint64_t number : values_.numbers) {
+            if (const RankedValues* const values = values_of(number)) {
+                all.push_back(values);
+                total += values->total();
+            }
+        }
+        return all.empty() ? Int128{0} : ranked_in_all(all, std::min(rank, total));
     }
 
 private:

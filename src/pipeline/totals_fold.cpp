@@ -402,14 +402,19 @@ StateEntry TotalsFold::entry(const TotalsState& state, std::uint32_t index,
     GroupKey group;
     KSTREAM_CHECK(decode_state_key(state.state_key(index), job_.key_shape(), group),
                   "state keys were checked when they came in");
-    return entry(state, index, group, slots);
+    return entry(state, index, group, slots, state.values_of(index));
+}
+
+StateEntry TotalsFold::entry(const TotalsState& state,
+                             const TotalsState::CommittedWindow& window) const {
+    return entry(state, window.index, window.group, window.slots, state.values_of(window));
 }
 
 StateEntry TotalsFold::entry(const TotalsState& state, std::uint32_t index, const GroupKey& group,
-                             std::span<const Slot> slots) const {
+                             std::span<const Slot> slots, KeyValues values) const {
     StateEntry entry{.partition = state.partition(), .index = index, .key = {}, .value = {}};
     append_result_key(entry.key, group);
-    if (!results_->append(entry.value, group, slots, state.all_texts(), state.values_of(index))) {
+    if (!results_->append(entry.value, group, slots, state.all_texts(), values)) {
         entry.value = "null";
     }
     return entry;
@@ -420,7 +425,7 @@ std::vector<StateEntry> TotalsFold::entries(const TotalsState& state,
     std::vector<StateEntry> entries;
     if (job_.hops()) {
         for (const TotalsState::CommittedWindow& one : state.newest_windows(indexes)) {
-            entries.push_back(entry(state, one.index, one.group, one.slots));
+            entries.push_back(entry(state, one));
         }
         return entries;
     }
@@ -446,7 +451,7 @@ void TotalsFold::find_entry(const StateQuestion& question, StateAnswer& answer) 
     const TotalsState& state = *found->second;
     if (job_.hops()) {
         if (const auto window = state.find_window(*state_key)) {
-            answer.entries.push_back(entry(state, window->index, window->group, window->slots));
+            answer.entries.push_back(entry(state, *window));
         }
         return;
     }

@@ -7,6 +7,7 @@
 #include "kstream/pipeline/totals_state.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace kstream {
@@ -72,23 +73,44 @@ void TotalsState::seal_window(const TotalsPanes::Place& window, std::uint32_t he
     for (const TotalsPanes::Pane& pane : panes) {
         merge_pane(window_, slots_of(pane.key));
     }
+    std::vector<std::uint64_t> numbers;
+    if (sets_.any()) {
+        sets_.put_sizes(panes_->group_part(window), window.start, window_);
+        numbers = numbers_of(panes);
+    }
     KSTREAM_CHECK(decode_state_key(keys_.key(panes.front().key), job_.key_shape(), group_),
                   "state keys were checked when they came in");
     group_.window_start = window.start;
     result_.clear();
-    if (results_->append(result_, group_, window_, texts_)) {
+    if (results_->append(result_, group_, window_, texts_, sets_.values_of(numbers))) {
         publish(result_, headers, out);
     }
 }
 
+// Of sets and multisets how many values all panes have: of a set that is more than the window has
+// (TotalsSets::put_sizes). Where a pane has too many, so has the window.
 void TotalsState::merge_pane(std::vector<Slot>& into, std::span<const Slot> pane) const {
     for (std::size_t i = 0; i < width(); ++i) {
-        if (keeps_text(job_.kinds[i])) {
-            texts_.merge(job_.kinds[i], into[i], pane[i]);
-        } else {
+        if (!lies_beside(job_.kinds[i])) {
             merge_slot(job_.kinds[i], into[i], pane[i]);
+        } else if (keeps_text(job_.kinds[i])) {
+            texts_.merge(job_.kinds[i], into[i], pane[i]);
+        } else if (is_over(into[i]) || is_over(pane[i])) {
+            into[i] = kOverSlot;
+        } else if (pane[i].present()) {
+            into[i] = Slot{into[i].value() + pane[i].value(), true};
         }
     }
+}
+
+std::vector<std::uint64_t> TotalsState::numbers_of(std::span<const TotalsPanes::Pane> panes) const {
+    std::vector<std::uint64_t> numbers;
+    for (const TotalsPanes::Pane& pane : panes) {
+        if (const std::optional<std::uint64_t> number = sets_.number(pane.key); number) {
+            numbers.push_back(*number);
+        }
+    }
+    return numbers;
 }
 
 // ---- looking -----------------------------------------------------------------------------------
@@ -109,7 +131,8 @@ std::vector<TotalsState::CommittedWindow> TotalsState::newest_windows(
         const auto window =
             panes_->newest_over(index, window_start_of(keys_.key(index)), committed_keys());
         KSTREAM_CHECK(window.has_value(), "it is listed");
-        found.push_back({.index = index, .window = *window, .group = {}, .slots = {}});
+        found.push_back(
+            {.index = index, .window = *window, .group = {}, .slots = {}, .numbers = {}});
     }
     return committed_ones(std::move(found));
 }
@@ -120,7 +143,8 @@ std::optional<TotalsState::CommittedWindow> TotalsState::find_window(
     std::vector<CommittedWindow> found;
     if (window) {
         const std::uint32_t index = panes_->panes_of(*window).front().key;
-        found.push_back({.index = index, .window = *window, .group = {}, .slots = {}});
+        found.push_back(
+            {.index = index, .window = *window, .group = {}, .slots = {}, .numbers = {}});
         found = committed_ones(std::move(found));
     }
     return found.empty() ? std::nullopt : std::optional{std::move(found.front())};
@@ -149,6 +173,11 @@ std::vector<TotalsState::CommittedWindow> TotalsState::committed_ones(
                 is_there = true;
                 merge_pane(one.slots, rows[static_cast<std::size_t>(at - keys.begin())]);
             }
+        }
+        if (sets_.any()) {
+            const std::array<const TotalsSets::Layer*, 2> open{&filling_.sets, &in_flight_.sets};
+            sets_.put_sizes(panes_->group_part(one.window), one.window.start, one.slots, open);
+            one.numbers = numbers_of(panes_->panes_of(one.window));
         }
         KSTREAM_CHECK(decode_state_key(keys_.key(one.index), job_.key_shape(), one.group),
                       "state keys were checked when they came in");

@@ -89,6 +89,10 @@ std::optional<TotalsPanes::Place> TotalsPanes::newest_over(std::uint32_t key, st
     return first != panes.end() && first->key == key ? std::optional{window} : std::nullopt;
 }
 
+std::int64_t TotalsPanes::first_open(std::uint32_t key, std::int64_t start) const {
+    return end_from(start + size_, open_from(groups_[group_of_[key]])) - size_;
+}
+
 void TotalsPanes::append_open(std::uint32_t key, std::int64_t start,
                               std::vector<Place>& out) const {
     const std::uint32_t group = group_of_[key];
@@ -112,12 +116,10 @@ std::span<const TotalsPanes::Pane> TotalsPanes::panes_of(const Place& window) co
 // Of the windows of the group that are not closed yet the one that ends first. Its panes are in the
 // order of time, and so are the windows over them.
 std::optional<std::int64_t> TotalsPanes::next_end(const Group& group) const {
-    const bool this_end = !cursor_.has_passed(cursor_.end, group.hash);
-    const std::int64_t from = cursor_.end + (this_end ? 0 : 1);
+    const std::int64_t from = open_from(group);
     for (const Pane& pane : group.panes) {
         if (last_end(pane.start) >= from) {
-            const std::int64_t end = first_end(pane.start);
-            return end >= from ? end : end + (from - end + slide_ - 1) / slide_ * slide_;
+            return end_from(first_end(pane.start), from);
         }
     }
     return std::nullopt;

@@ -87,6 +87,10 @@ void TotalsState::absorb(std::uint32_t key, std::uint32_t into) {
             merge_slot(job_.kinds[i], slots_of(into)[i], slots_of(key)[i]);
         }
     }
+    if (sets_.any()) {
+        filling_.bytes += sets_.join({.key = into, .slots = slots_of(into), .merged = merged_}, key,
+                                     slots_of(key), filling_.sets);
+    }
 }
 
 void TotalsState::index_session(std::uint32_t key) {

@@ -1,5 +1,6 @@
 #include "kstream/pipeline/totals_sets.hpp"
 
+#include "kstream/codec/state_key.hpp"
 #include "kstream/pipeline/step_charge.hpp"
 #include "kstream/planted_bug.hpp"
 #include "pipeline/broken_totals.hpp"
@@ -17,6 +18,15 @@ namespace {
 // made for nothing else, and each still is a short one.
 constexpr std::size_t kSweptOfWindows = 16'384;
 
+// An element as a value that has an order, and back.
+Int128 ordered(const Element& element) {
+    return static_cast<Int128>(UInt128{element.high} << 64 | element.low);
+}
+Element element_in(Int128 value) {
+    const auto bits = static_cast<UInt128>(value);
+    return {static_cast<std::uint64_t>(bits >> 64), static_cast<std::uint64_t>(bits)};
+}
+
 }  // namespace
 
 TotalsSets::TotalsSets(const Job& job, PartitionId partition)
@@ -24,9 +34,12 @@ TotalsSets::TotalsSets(const Job& job, PartitionId partition)
       partition_(partition),
       any_(has_elements(job.kinds)),
       windows_(job.has_windows()),
+      sessions_(job.has_sessions()),
       sets_(sets_of(job.kinds)),
       multisets_(multisets_of(job.kinds)),
-      elements_(job.hash_seed) {}
+      elements_(job.hash_seed),
+      sizes_(job.kinds.size(), job.hops() ? job.event_time()->window.slide : 0,
+             job.spec.max_distinct) {}
 
 // ---- restoring ---------------------------------------------------------------------------------
 
@@ -59,7 +72,11 @@ Result<void> TotalsSets::restore(std::string_view key, std::string_view value) {
     if (!element) {
         return std::unexpected(element.error());
     }
-    elements_.insert(*element);
+    if (sessions_) {
+        values_.set_count(element->owner, ordered(element->element), 1);
+    } else {
+        elements_.insert(*element);
+    }
     return {};
 }
 
@@ -74,7 +91,12 @@ void TotalsSets::restore_tombstone(std::string_view key) {
             values_.forget_if_empty(one->owner);
         }
     } else if (const Result<OwnedElement> element = decode_element_key(key); element) {
-        elements_.erase(*element);
+        if (sessions_) {
+            values_.set_count(element->owner, ordered(element->element), 0);
+            values_.forget_if_empty(element->owner);
+        } else {
+            elements_.erase(*element);
+        }
     }
 }
 
@@ -100,7 +122,7 @@ Result<UInt128> TotalsSets::finish_restore(std::uint64_t last_number,
         }
         values.each([&](Int128 value, std::uint64_t count) {
             changelog_key.clear();
-            append_value_key(changelog_key, owner, value);
+            append_key(changelog_key, owner, value);
             hash += element_hash(changelog_key, count);
         });
     });
@@ -206,7 +228,15 @@ std::size_t TotalsSets::add_elements(const Row& row, std::span<const Slot> delta
                 slot = Slot{};
             }
             const ElementOwner owner{number_for(row.key), sets_[i]};
-            if (elements_.insert({owner, element}, &layer.elements)) {
+            if (insert({owner, element}, layer)) {
+                if (row.panes != nullptr) {
+                    count_in_windows(
+                        row, sets_[i],
+                        [&](std::uint64_t number) {
+                            return elements_.contains({{number, sets_[i]}, element});
+                        },
+                        layer);
+                }
                 slot = Slot{slot.value() + Int192{1}, true};
                 merged = Slot{merged.value() + Int192{1}, true};
                 charged += KeyCharge::kElementBytes;
@@ -240,6 +270,14 @@ std::size_t TotalsSets::add_values(const Row& row, std::span<const Slot> delta,
             slot = Slot{slot.value() + more, true};
             merged = Slot{merged.value() + more, true};
             charged += KeyCharge::kElementBytes;
+            if (before == 0 && row.panes != nullptr) {
+                count_in_windows(
+                    row, set,
+                    [&](std::uint64_t number) {
+                        return values_.count({number, set}, one.value) != 0;
+                    },
+                    layer);
+            }
             if (before == 0 && values.distinct() > job_.spec.max_distinct) {
                 go_over(row, set, layer);
                 break;
@@ -247,6 +285,76 @@ std::size_t TotalsSets::add_values(const Row& row, std::span<const Slot> delta,
         }
     }
     return charged;
+}
+
+// Whether it is new.
+bool TotalsSets::insert(const OwnedElement& element, Layer& layer) {
+    if (!sessions_) {
+        return elements_.insert(element, &layer.elements);
+    }
+    const Int128 value = ordered(element.element);
+    if (values_.count(element.owner, value) != 0) {
+        return false;
+    }
+    values_.set_count(element.owner, value, 1, &layer.values);
+    return true;
+}
+
+// What has come to the row's pane and was not there: the windows that did not have it have it now.
+// has(number) says whether the pane with that number has it.
+template <typename Has>
+void TotalsSets::count_in_windows(const Row& row, std::uint8_t accumulator, Has has, Layer& layer) {
+    const auto pane_has = [&](const TotalsPanes::Pane& pane) {
+        return numbers_[pane.key] != 0 && has(numbers_[pane.key]) &&
+               !planted(PlantedBug::value_of_each_pane);
+    };
+    const expr::WindowStarts windows =
+        row.panes->new_to(row.key, window_start_of(row.state_key), pane_has);
+    if (sizes_.add(group_part_of(row.state_key), accumulator, windows, &layer.sizes)) {
+        layer.went_over.push_back({row.key, accumulator, 0});
+    }
+}
+
+// Each value is counted where a window has it first, by the panes that come before that alone; of
+// windows that are closed nothing is asked.
+void TotalsSets::count_windows(const TotalsPanes& panes, const KeyTable& keys) {
+    std::unordered_map<std::uint64_t, std::uint32_t> by_number;
+    for (std::uint32_t key = 0; key < keys.size(); ++key) {
+        if (numbers_[key] != 0) {
+            by_number.emplace(numbers_[key], key);
+        }
+    }
+    const auto count = [&](ElementOwner owner, auto has) {
+        const auto found = by_number.find(owner.number());
+        if (found == by_number.end()) {
+            return;  // to be swept
+        }
+        const std::string_view state_key = keys.key(found->second);
+        const std::int64_t start = window_start_of(state_key);
+        const auto before_has = [&](const TotalsPanes::Pane& pane) {
+            return pane.start < start && numbers_[pane.key] != 0 && has(numbers_[pane.key]);
+        };
+        expr::WindowStarts windows = panes.new_to(found->second, start, before_has);
+        windows.first = panes.first_open(found->second, windows.first);
+        (void)sizes_.add(group_part_of(state_key), owner.accumulator(), windows, nullptr);
+    };
+    constexpr std::size_t kAtOnce = 4096;
+    sizes_.clear();
+    std::size_t from = 0;
+    do {
+        for (const OwnedElement& one : elements_.sweep(from, kAtOnce)) {
+            count(one.owner, [&](std::uint64_t number) {
+                return elements_.contains({{number, one.owner.accumulator()}, one.element});
+            });
+        }
+    } while (from != 0);
+    values_.each([&](ElementOwner owner, const RankedValues& values) {
+        values.each([&](Int128 value, std::uint64_t) {
+            count(owner, [&](std::uint64_t number) {
+                return values_.count({number, owner.accumulator()}, value) != 0;
+            });
+        });
+    });
 }
 
 std::uint64_t TotalsSets::number_for(std::uint32_t key) {
@@ -275,6 +383,127 @@ void TotalsSets::go_over(const Row& row, std::uint8_t set, Layer& layer) {
     ++sets_over_;
 }
 
+// ---- sessions that become one ------------------------------------------------------------------
+
+// The key that goes gets the number as well: whoever asks for it before the step is committed sees
+// the values that it has become part of.
+std::size_t TotalsSets::join(const Row& row, std::uint32_t other, std::span<const Slot> slots,
+                             Layer& layer) {
+    const std::uint64_t mine = numbers_[row.key];
+    const std::uint64_t theirs = numbers_[other];
+    const bool more = elements_of(mine, row.slots) < elements_of(theirs, slots);
+    numbers_[row.key] = numbers_[other] = more ? theirs : mine;
+    std::size_t charged = 0;
+    for (const std::vector<std::uint8_t>* const all : {&sets_, &multisets_}) {
+        for (const std::uint8_t set : *all) {
+            Slot& slot = row.slots[set];
+            if (is_over(slot) && is_over(slots[set])) {
+                --sets_over_;  // one of two
+            } else if (is_over(slot)) {
+                leave(row, {theirs, set}, slots[set], layer);
+            } else if (is_over(slots[set])) {
+                leave(row, {mine, set}, slot, layer);
+                slot = kOverSlot;
+            } else {
+                charged += join_set(row, {more ? mine : theirs, set}, slots[set], layer);
+            }
+        }
+    }
+    return charged;
+}
+
+// Records of the changelog that are under the number.
+std::uint64_t TotalsSets::elements_of(std::uint64_t number, std::span<const Slot> slots) const {
+    std::uint64_t all = 0;
+    for (const std::vector<std::uint8_t>* const accumulators : {&sets_, &multisets_}) {
+        for (const std::uint8_t set : *accumulators) {
+            all += slots[set].present() && !is_over(slots[set])
+                       ? elements_under({number, set}, slots[set])
+                       : 0;
+        }
+    }
+    return all;
+}
+
+// What is under `from` goes under the number that the row has by now. `theirs` is the slot of the
+// session that became part of the row's, whichever of the two the values are of.
+std::size_t TotalsSets::join_set(const Row& row, ElementOwner from, const Slot& theirs,
+                                 Layer& layer) {
+    const std::uint8_t set = from.accumulator();
+    Slot& slot = row.slots[set];
+    if (theirs.present()) {
+        slot = Slot{slot.value() + theirs.value(), true};
+    }
+    std::vector<CountedValue> moved;
+    if (const RankedValues* const values = values_.find(from)) {
+        values->each(
+            [&moved](Int128 value, std::uint64_t count) { moved.push_back({value, count}); });
+    }
+    if (moved.empty()) {
+        return 0;
+    }
+    const ElementOwner to{numbers_[row.key], set};
+    std::uint64_t twice = 0;  // of a set, those that both have had
+    for (const CountedValue& one : moved) {
+        const std::uint64_t there = values_.count(to, one.value);
+        if (is_multiset(to)) {
+            values_.set_count(to, one.value, there + one.count, &layer.values);
+        } else if (there == 0) {
+            values_.set_count(to, one.value, 1, &layer.values);
+        } else if (!planted(PlantedBug::joined_values_twice)) {
+            ++twice;
+        }
+        if (!planted(PlantedBug::joined_values_stay)) {
+            values_.set_count(from, one.value, 0, &layer.values);
+        }
+    }
+    values_.forget_if_empty(from);
+    const Int192 less{Int128{twice}};
+    slot = Slot{slot.value() + -less, true};
+    row.merged[set] = Slot{row.merged[set].value() + -less, true};
+    if (elements_under(to, slot) > job_.spec.max_distinct) {
+        go_over(row, set, layer);
+    }
+    return 2 * moved.size() * KeyCharge::kElementBytes;
+}
+
+// A set that was not over, of a session that became one with another one whose set is: what it has
+// is swept.
+void TotalsSets::leave(const Row& row, ElementOwner owner, const Slot& slot, Layer& layer) {
+    if (!slot.present()) {
+        return;
+    }
+    const std::uint64_t elements = elements_under(owner, slot);
+    sweep_from_now_on(owner, elements);
+    to_sweep_ += elements;
+    layer.left.push_back(owner);
+    Slot& merged = row.merged[owner.accumulator()];
+    merged = Slot{merged.value() + -slot.value(), true};
+}
+
+// ---- windows -----------------------------------------------------------------------------------
+
+void TotalsSets::put_sizes(std::string_view group, std::int64_t start, std::span<Slot> slots,
+                           std::span<const Layer* const> without) const {
+    for (const std::vector<std::uint8_t>* const all : {&sets_, &multisets_}) {
+        for (const std::uint8_t set : *all) {
+            Slot& slot = slots[set];
+            if (!slot.present() || is_over(slot)) {
+                continue;
+            }
+            std::uint64_t size = sizes_.size(group, set, start);
+            for (const Layer* const layer : without) {
+                size -= WindowSizes::added(layer->sizes, group, set, start);
+            }
+            if (size > job_.spec.max_distinct) {
+                slot = kOverSlot;
+            } else if (job_.kinds[set] == kDistinct) {
+                slot = Slot{Int128{size}, true};
+            }
+        }
+    }
+}
+
 void TotalsSets::close(std::uint32_t key, std::span<const Slot> slots, Layer& layer) {
     for (const std::vector<std::uint8_t>* const all : {&sets_, &multisets_}) {
         for (const std::uint8_t set : *all) {
@@ -293,7 +522,7 @@ void TotalsSets::close(std::uint32_t key, std::span<const Slot> slots, Layer& la
 // How many records of the changelog a set with that slot is: of a multiset one for each different
 // value.
 std::uint64_t TotalsSets::elements_under(ElementOwner owner, const Slot& slot) const {
-    if (!is_multiset(owner)) {
+    if (!has_order(owner)) {
         return slot.value().low;
     }
     const RankedValues* const values = values_.find(owner);
@@ -302,7 +531,7 @@ std::uint64_t TotalsSets::elements_under(ElementOwner owner, const Slot& slot) c
 
 // Of a set or multiset to which nothing is added any more.
 void TotalsSets::sweep_from_now_on(ElementOwner owner, std::uint64_t elements) {
-    if (is_multiset(owner)) {
+    if (has_order(owner)) {
         swept_values_.insert(owner.packed);
     } else {
         swept_[owner.packed] = elements;
@@ -334,6 +563,9 @@ void TotalsSets::begin(Layer& layer) const {
     layer.values.clear();
     layer.went_over.clear();
     layer.closed.clear();
+    layer.left.clear();
+    layer.swept.clear();
+    layer.sizes.clear();
     layer.sets_over_before = sets_over_;
     layer.to_sweep_before = to_sweep_;
     layer.last_number_before = last_number_;
@@ -393,6 +625,15 @@ UInt128 TotalsSets::sweep_piece(Layer& layer, OutputBatch& out) {
     return hash;
 }
 
+// The changelog key of a value that has_order().
+void TotalsSets::append_key(std::string& out, ElementOwner owner, Int128 value) const {
+    if (is_multiset(owner)) {
+        append_value_key(out, owner, value);
+    } else {
+        append_element_key(out, {owner, element_in(value)});
+    }
+}
+
 // A record for each value of a multiset whose number has changed, whatever changed it how often.
 UInt128 TotalsSets::seal_values(std::uint64_t transaction, Layer& layer, OutputBatch& out) {
     sweep_values(layer);
@@ -403,7 +644,7 @@ UInt128 TotalsSets::seal_values(std::uint64_t transaction, Layer& layer, OutputB
             continue;
         }
         key_.clear();
-        append_value_key(key_, change.owner, change.value);
+        append_key(key_, change.owner, change.value);
         if (change.before != 0) {
             hash -= element_hash(key_, change.before);
         }
@@ -426,6 +667,7 @@ void TotalsSets::sweep_values(Layer& layer) {
         ElementOwner owner;
         owner.packed = *swept_values_.begin();
         const RankedValues* const values = values_.find(owner);
+        layer.swept.push_back(owner);
         for (; left > 0 && values != nullptr && values->distinct() > 0; --left) {
             values_.set_count(owner, values->ranked(1), 0, &layer.values);
             --to_sweep_;
@@ -461,15 +703,15 @@ void TotalsSets::undo(Layer& layer, std::span<const std::uint32_t> touched, std:
             ++swept_[change.what.owner.packed];
         }
     }
-    // Only a sweep takes all of a value away.
-    for (const ValueSets::Change& change : layer.values) {
-        if (values_.count(change.owner, change.value) == 0) {
-            swept_values_.insert(change.owner.packed);
-        }
+    for (const ElementOwner owner : layer.swept) {
+        swept_values_.insert(owner.packed);
     }
     for (const WentOver& set : layer.went_over) {
         swept_.erase(set.owner);
         swept_values_.erase(set.owner);
+    }
+    for (const ElementOwner owner : layer.left) {
+        swept_values_.erase(owner.packed);
     }
     sets_over_ = layer.sets_over_before;
     to_sweep_ = layer.to_sweep_before;
@@ -478,6 +720,7 @@ void TotalsSets::undo(Layer& layer, std::span<const std::uint32_t> touched, std:
         elements_.undo(layer.elements);
         values_.undo(layer.values);
     }
+    sizes_.undo(layer.sizes);
 }
 
 }  // namespace kstream

@@ -54,9 +54,6 @@ TotalsState::TotalsState(const Job& job, PartitionId partition, std::uint32_t ma
       windows_(job.windows()),
       merged_(job.kinds.size()) {
     if (windows_) {
-        KSTREAM_CHECK(!sets_.any() || (!job.hops() && !job.has_sessions()),
-                      "sets of windows that overlap, and of sessions, are refused with the "
-                      "statement");
         grace_ = job.event_time()->grace;
         first_start_ = windows_->pane(0).start;
         final_only_ = job.event_time()->emit == job::Emit::final_only;
@@ -254,6 +251,9 @@ Result<void> TotalsState::finish_restore() {
     if (panes_) {
         panes_->resume(planted(PlantedBug::cursor_forgotten) ? ClosingCursor{} : meta.cursor);
         index_panes();
+        if (sets_.any()) {
+            sets_.count_windows(*panes_, keys_);
+        }
     }
     begin_layer(filling_);
     return {};
@@ -368,8 +368,12 @@ Result<void> TotalsState::apply_delta(std::string_view state_key, std::span<cons
         }
     }
     if (sets_.any()) {
-        filling_.bytes += sets_.add({.key = key, .slots = slots_of(key), .merged = merged_}, delta,
-                                    sets, multisets, filling_.sets);
+        filling_.bytes += sets_.add({.key = key,
+                                     .slots = slots_of(key),
+                                     .merged = merged_,
+                                     .panes = panes_ ? &*panes_ : nullptr,
+                                     .state_key = state_key},
+                                    delta, sets, multisets, filling_.sets);
     }
     return {};
 }
@@ -709,6 +713,11 @@ std::size_t TotalsState::committed() {
     }
     sets_.committed(in_flight_.sets);
     std::size_t closed = panes_ ? in_flight_.panes.closed.size() : 0;
+    if (sets_.any()) {
+        for (const TotalsPanes::Place& window : in_flight_.panes.closed) {
+            sets_.forget_window(panes_->group_part(window), window.start);
+        }
+    }
     for (const std::uint32_t key : in_flight_.closing) {
         closed += !panes_ && (marks_[key] & kAbsorbed) == 0 ? 1U : 0U;
         marks_[key] = kGone;

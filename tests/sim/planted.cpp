@@ -57,6 +57,10 @@ bool is_of_windows(PlantedBug bug) {
         case PlantedBug::closed_elements_stay:
         case PlantedBug::to_sweep_forgotten:
         case PlantedBug::numbers_not_moved:
+        case PlantedBug::value_of_each_pane:
+        case PlantedBug::window_sizes_not_undone:
+        case PlantedBug::joined_values_twice:
+        case PlantedBug::joined_values_stay:
         case PlantedBug::late_records_lost:
         case PlantedBug::duplicate_over_late:
         case PlantedBug::rewind_keeps_ids:

@@ -9,6 +9,7 @@
 #include "kstream/model/group_key.hpp"
 #include "kstream/pipeline/job.hpp"
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -16,10 +17,11 @@
 
 namespace kstream {
 
-// The multisets of one key: of a job that has any.
+// The multisets of what is published: of a job that has any.
 struct KeyValues {
     const ValueSets* sets = nullptr;
-    std::uint64_t number = 0;  // of the key
+    // Of the key; of a window that is made of panes, theirs. Whoever makes it keeps them.
+    std::span<const std::uint64_t> numbers{};
 };
 
 class ResultValues {

@@ -90,7 +90,10 @@ private:
     [[nodiscard]] StateEntry entry(const TotalsState& state, std::uint32_t index,
                                    std::span<const Slot> slots) const;
     [[nodiscard]] StateEntry entry(const TotalsState& state, std::uint32_t index,
-                                   const GroupKey& group, std::span<const Slot> slots) const;
+                                   const GroupKey& group, std::span<const Slot> slots,
+                                   KeyValues values) const;
+    [[nodiscard]] StateEntry entry(const TotalsState& state,
+                                   const TotalsState::CommittedWindow& window) const;
     // Of those that are not gone; of a job with hopping windows the newest over each pane.
     [[nodiscard]] std::vector<StateEntry> entries(const TotalsState& state,
                                                   std::span<const std::uint32_t> indexes) const;

@@ -13,9 +13,11 @@
 #include "kstream/job/statement.hpp"
 #include "kstream/model/int128.hpp"
 
+#include <algorithm>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <limits>
 #include <optional>
 #include <span>
@@ -66,10 +68,45 @@ public:
     // those whose keys are below `keys`.
     [[nodiscard]] std::optional<Place> newest_over(std::uint32_t key, std::int64_t start,
                                                    std::uint32_t keys) const;
+    // The first window of the key's group that is not closed: of the one that begins there, and
+    // those that follow it.
+    [[nodiscard]] std::int64_t first_open(std::uint32_t key, std::int64_t start) const;
     // Appends those windows over a pane that are not closed.
     void append_open(std::uint32_t key, std::int64_t start, std::vector<Place>& out) const;
     // The panes of a window, in the order of time.
     [[nodiscard]] std::span<const Pane> panes_of(const Place& window) const;
+    // What all keys of its group have in common (group_part_of).
+    [[nodiscard]] std::string_view group_part(const Place& window) const {
+        return names_.key(window.group);
+    }
+    // The windows over the pane of that key, which begins there, to which something is new that
+    // comes to it: those of which no other pane has it. They follow each other; none where the last
+    // one is before the first. has(pane) is asked of the nearest panes first, on either side up to
+    // the one that has it.
+    template <typename Has>
+    [[nodiscard]] expr::WindowStarts new_to(std::uint32_t key, std::int64_t start, Has has) const {
+        expr::WindowStarts windows = windows_.over(windows_.pane(start));
+        const std::vector<Pane>& panes = groups_[group_of_[key]].panes;
+        const auto at = std::ranges::lower_bound(panes, start, {}, &Pane::start);
+        for (auto before = at;
+             before != panes.begin() && std::prev(before)->start >= windows.first;) {
+            if (has(*--before)) {
+                windows.first = windows_.over(windows_.pane(before->start)).last + slide_;
+                break;
+            }
+        }
+        if (windows.first > windows.last) {
+            return windows;
+        }
+        for (auto behind = at + 1; behind != panes.end() && behind->start < windows.last + size_;
+             ++behind) {
+            if (has(*behind)) {
+                windows.last = windows_.over(windows_.pane(behind->start)).first - slide_;
+                break;
+            }
+        }
+        return windows;
+    }
     [[nodiscard]] bool is_closed(const Place& window, const ClosingCursor& cursor) const {
         return cursor.has_passed(window.start + size_, groups_[window.group].hash);
     }
@@ -127,6 +164,14 @@ private:
     };
 
     [[nodiscard]] std::int64_t last_end(std::int64_t pane_start) const;
+    // From this end on windows of the group are not closed.
+    [[nodiscard]] std::int64_t open_from(const Group& group) const {
+        return cursor_.end + (cursor_.has_passed(cursor_.end, group.hash) ? 1 : 0);
+    }
+    // That end, or the first one from there on that is a number of slides later.
+    [[nodiscard]] std::int64_t end_from(std::int64_t end, std::int64_t from) const {
+        return end >= from ? end : end + (from - end + slide_ - 1) / slide_ * slide_;
+    }
     [[nodiscard]] std::optional<std::int64_t> next_end(const Group& group) const;
     void file(std::uint32_t group);
     void truncate(std::uint32_t keys);

@@ -7,11 +7,17 @@
 // Elements that nothing needs any more, for their set is over or the window of their key is closed,
 // are swept: they go step by step, some with each, so that no step has the tombstones of all.
 //
+// Of hopping windows the keys are panes, and what is under their numbers is theirs; how many values
+// a window has is counted beside that (WindowSizes). Of sessions, which become one another, what is
+// under one number has to be found without looking through all: there sets are kept in order, as
+// multisets are, each value once.
+//
 // A job without sets and multisets has nothing here and pays a comparison where something could be.
 #pragma once
 
 #include "kstream/codec/element.hpp"
 #include "kstream/core/element_set.hpp"
+#include "kstream/core/key_table.hpp"
 #include "kstream/core/make_room.hpp"
 #include "kstream/core/side_aggregates.hpp"
 #include "kstream/core/slot.hpp"
@@ -20,6 +26,8 @@
 #include "kstream/model/output_batch.hpp"
 #include "kstream/pipeline/job.hpp"
 #include "kstream/pipeline/result_values.hpp"
+#include "kstream/pipeline/totals_panes.hpp"
+#include "kstream/pipeline/window_sizes.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -40,7 +48,8 @@ public:
     struct WentOver {
         std::uint32_t key = 0;  // its index
         std::uint8_t accumulator = 0;
-        std::uint64_t owner = 0;  // ElementOwner::packed, of its elements
+        // ElementOwner::packed, of its elements; 0: not the key's own, but a window's over it.
+        std::uint64_t owner = 0;
         std::string state_key{};  // of one that is committed: indexes may be others by then
     };
 
@@ -57,6 +66,9 @@ public:
         ValueSets::Changes values;
         std::vector<WentOver> went_over;
         std::vector<ClosedSet> closed;
+        std::vector<ElementOwner> left;   // of sessions that became one with one that is over
+        std::vector<ElementOwner> swept;  // from which the layer's sweep has taken: in values_
+        WindowSizes::Layer sizes;
         std::uint64_t sets_over_before = 0;
         std::uint64_t to_sweep_before = 0;
         std::uint64_t last_number_before = 0;
@@ -64,7 +76,7 @@ public:
 
         [[nodiscard]] std::size_t memory_bytes() const {
             return values.capacity() * sizeof(ValueSets::Change) +
-                   elements.capacity() * sizeof(ElementSet::Change);
+                   elements.capacity() * sizeof(ElementSet::Change) + sizes.memory_bytes();
         }
     };
 
@@ -73,6 +85,9 @@ public:
         std::uint32_t key = 0;
         std::span<Slot> slots;
         std::span<Slot> merged;
+        // Of a job with hopping windows: all panes, and the key as it is, which is one.
+        const TotalsPanes* panes = nullptr;
+        std::string_view state_key{};
     };
 
     // Nothing in them yet. `job` must outlive this.
@@ -102,7 +117,11 @@ public:
     }
     // Its multisets, as they are in memory.
     [[nodiscard]] KeyValues values_of(std::uint32_t key) const {
-        return multisets_.empty() ? KeyValues{} : KeyValues{&values_, numbers_[key]};
+        return multisets_.empty() ? KeyValues{} : KeyValues{&values_, {&numbers_[key], 1}};
+    }
+    // The same of all keys with these numbers, which the caller keeps: of the panes of a window.
+    [[nodiscard]] KeyValues values_of(std::span<const std::uint64_t> numbers) const {
+        return multisets_.empty() ? KeyValues{} : KeyValues{&values_, numbers};
     }
     // Keys that stay move together (TotalsState::compact): `place` says for each where to, and for
     // one more than all how many they are. `filling` is the layer that fills.
@@ -122,6 +141,9 @@ public:
     [[nodiscard]] Result<UInt128> finish_restore(std::uint64_t last_number,
                                                  std::optional<std::uint64_t> to_sweep,
                                                  std::span<const Slot> slots);
+    // After that, of a job with hopping windows: counts what each window has. `keys` are those of
+    // the panes, none of them gone.
+    void count_windows(const TotalsPanes& panes, const KeyTable& keys);
 
     // --- changing ---
 
@@ -131,9 +153,24 @@ public:
                                   std::span<const std::span<const Element>> sets,
                                   std::span<const std::span<const CountedValue>> multisets,
                                   Layer& layer);
+    // The session of `other`, whose slots these are, becomes part of that of the row: what both
+    // have is under one number then, and of a set what both had stands once. Those of the two that
+    // have fewer values are written anew, under the number of those that have more. Returns what a
+    // step is charged with for it.
+    [[nodiscard]] std::size_t join(const Row& row, std::uint32_t other, std::span<const Slot> slots,
+                                   Layer& layer);
     // The window of a key with these slots is closed: nothing is added to what it has, and once the
     // layer is committed that is swept. Not before, for until then the key may be asked for.
     void close(std::uint32_t key, std::span<const Slot> slots, Layer& layer);
+
+    // --- windows that are made of panes ---
+
+    // Puts the sizes of the window into its slots, which are those of its panes, added up.
+    // `without`: open steps whose values do not count.
+    void put_sizes(std::string_view group, std::int64_t start, std::span<Slot> slots,
+                   std::span<const Layer* const> without = {}) const;
+    // A window is closed, and committed so.
+    void forget_window(std::string_view group, std::int64_t start) { sizes_.forget(group, start); }
 
     // --- layers ---
 
@@ -162,13 +199,14 @@ public:
     // Elements that are in the changelog, as of the last seal, and that nothing needs any more; and
     // those of sets that have gone over since.
     [[nodiscard]] std::uint64_t to_sweep() const { return to_sweep_; }
-    [[nodiscard]] std::uint64_t sets_over() const { return sets_over_; }
+    [[nodiscard]] std::uint64_t sets_over() const { return sets_over_ + sizes_.over(); }
     // Which have come to it in committed steps since this was asked last.
     [[nodiscard]] std::vector<WentOver> take_went_over() { return std::exchange(went_over_, {}); }
     [[nodiscard]] std::size_t memory_bytes() const {
         constexpr std::size_t kOfSwept = 48;  // a node, its place in the buckets
         return numbers_.capacity() * sizeof(std::uint64_t) + elements_.memory_bytes() +
-               values_.memory_bytes() + (swept_.size() + swept_values_.size()) * kOfSwept;
+               values_.memory_bytes() + sizes_.memory_bytes() +
+               (swept_.size() + swept_values_.size()) * kOfSwept;
     }
 
 private:
@@ -183,6 +221,19 @@ private:
     [[nodiscard]] bool is_multiset(ElementOwner owner) const {
         return job_.kinds[owner.accumulator()] == kMultiset;
     }
+    // Whether its values are in values_.
+    [[nodiscard]] bool has_order(ElementOwner owner) const {
+        return sessions_ || is_multiset(owner);
+    }
+    bool insert(const OwnedElement& element, Layer& layer);
+    void append_key(std::string& out, ElementOwner owner, Int128 value) const;
+    template <typename Has>
+    void count_in_windows(const Row& row, std::uint8_t accumulator, Has has, Layer& layer);
+    [[nodiscard]] std::uint64_t elements_of(std::uint64_t number,
+                                            std::span<const Slot> slots) const;
+    [[nodiscard]] std::size_t join_set(const Row& row, ElementOwner from, const Slot& theirs,
+                                       Layer& layer);
+    void leave(const Row& row, ElementOwner owner, const Slot& slot, Layer& layer);
     [[nodiscard]] std::uint64_t elements_under(ElementOwner owner, const Slot& slot) const;
     void sweep_from_now_on(ElementOwner owner, std::uint64_t elements);
     void sweep_restored(ElementOwner owner, std::uint64_t is_there);
@@ -198,6 +249,7 @@ private:
     PartitionId partition_;
     bool any_ = false;
     bool windows_ = false;                 // keys end
+    bool sessions_ = false;                // and become one another
     std::vector<std::uint8_t> sets_;       // which accumulators they are
     std::vector<std::uint8_t> multisets_;  // the same of these
     // Per key; 0: it has none yet. A key gets its number with its first element, one more than the
@@ -209,8 +261,9 @@ private:
     // how many.
     std::unordered_map<std::uint64_t, std::uint64_t> swept_;  // by ElementOwner::packed
     std::size_t sweep_from_ = 0;
-    ValueSets values_;
-    std::set<std::uint64_t> swept_values_;  // the same of multisets
+    ValueSets values_;                      // multisets, and all that has_order()
+    std::set<std::uint64_t> swept_values_;  // as swept_, of these
+    WindowSizes sizes_;                     // of hopping windows
     // Of both, and of those that an open layer closes.
     std::uint64_t to_sweep_ = 0;
     std::uint64_t sets_over_ = 0;

@@ -158,6 +158,7 @@ public:
         TotalsPanes::Place window;
         GroupKey group;
         std::vector<Slot> slots;
+        std::vector<std::uint64_t> numbers;  // of a job with multisets: of its panes
     };
     // What each of these panes stands for, which are all listed.
     [[nodiscard]] std::vector<CommittedWindow> newest_windows(
@@ -170,6 +171,10 @@ public:
     [[nodiscard]] const TextStore& all_texts() const { return texts_; }
     // The multisets of a key, as they are in memory.
     [[nodiscard]] KeyValues values_of(std::uint32_t index) const { return sets_.values_of(index); }
+    // The same of a window, which outlives what is returned.
+    [[nodiscard]] KeyValues values_of(const CommittedWindow& window) const {
+        return sets_.values_of(window.numbers);
+    }
 
     [[nodiscard]] PartitionId partition() const { return partition_; }
     [[nodiscard]] std::uint64_t keys() const {
@@ -240,6 +245,8 @@ private:
     void seal_windows(const Headers& headers, OutputBatch& out);
     void seal_window(const TotalsPanes::Place& window, std::uint32_t headers, OutputBatch& out);
     void merge_pane(std::vector<Slot>& into, std::span<const Slot> pane) const;
+    [[nodiscard]] std::vector<std::uint64_t> numbers_of(
+        std::span<const TotalsPanes::Pane> panes) const;
     [[nodiscard]] std::vector<CommittedWindow> committed_ones(
         std::vector<CommittedWindow> windows) const;
     [[nodiscard]] const ClosingCursor& committed_cursor() const {

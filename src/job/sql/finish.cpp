@@ -171,17 +171,6 @@ void Binder::check_event_time() {
         note(having_->place, "HAVING needs emit => 'final' with hop",
              "write hop(..., emit => 'final', idle => INTERVAL '1 minute')");
     }
-    if (kind != WindowKind::hop && kind != WindowKind::session) {
-        return;
-    }
-    for (const DraftAggregate& aggregate : aggregates_) {
-        if (aggregate.function == AggregateFunction::count_distinct ||
-            aggregate.function == AggregateFunction::percentile_disc) {
-            note(aggregate.place,
-                 source(aggregate.place) + " is not supported with " + made.function,
-                 "it would have to be merged whenever a window changes: use tumble");
-        }
-    }
 }
 
 void Binder::check_column_names() {

@@ -459,7 +459,7 @@ TEST_CASE("what a closed window has kept goes in later steps, some with each", "
     REQUIRE(index != KeyTable::kNone);
     const KeyValues values = b.state->values_of(index);
     const Places at{b.job};
-    CHECK(values.sets->find({values.number, at.multiset})->total() == 2 * kValues);
+    CHECK(values.sets->find({values.numbers.front(), at.multiset})->total() == 2 * kValues);
     CHECK(b.committed() == 0);
     CHECK(b.state->keys() == 1);
     std::uint64_t left = kElements + kValues;
