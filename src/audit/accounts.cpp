@@ -330,6 +330,21 @@ void Accounts::believe_changelog() {
     }
 }
 
+// What the changelog says of a key it says of its sets and multisets in records of their own.
+Row Accounts::with_stored_sets(const Account& account) const {
+    const std::size_t q = account.state_partition;
+    Row row = account.total;
+    for (const std::uint8_t set : stored_.sets()) {
+        row.sets[set] =
+            is_over(row[set]) ? std::set<Element>{} : stored_.set_of(q, account.total_number, set);
+    }
+    for (const std::uint8_t set : stored_.multisets()) {
+        row.multisets[set] = is_over(row[set]) ? StoredSets::Multiset{}
+                                               : stored_.multiset_of(q, account.total_number, set);
+    }
+    return row;
+}
+
 void Accounts::settle_newer_total(Account& account) {
     if (account.has_newer_total()) {
         account.newer_taken_out = false;

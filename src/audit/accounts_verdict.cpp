@@ -43,14 +43,10 @@ void Accounts::judge(std::string_view state_key, const Account& account,
         }
         return;
     }
-    // What the changelog says of a key it says of its multisets in records of their own.
+    // Those of a window, which has no total, are in its row already.
     Row believed;
-    if (believes_changelog_ && !stored_.multisets().empty()) {
-        believed = account.source;
-        for (const std::uint8_t set : stored_.multisets()) {
-            believed.multisets[set] =
-                stored_.multiset_of(account.state_partition, account.total_number, set);
-        }
+    if (believes_changelog_ && !stored_.multisets().empty() && has_total) {
+        believed = with_stored_sets(account);
     }
     const std::optional<std::string> row =
         result_text(job_, state_key, believed.there ? believed : account.source);

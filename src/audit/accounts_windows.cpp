@@ -6,6 +6,7 @@
 #include "kstream/codec/state_key.hpp"
 #include "kstream/core/stable_hash.hpp"
 
+#include <deque>
 #include <string>
 #include <utility>
 #include <vector>
@@ -86,15 +87,18 @@ void Accounts::count_session(GroupKey group, std::string_view partition_key, con
 // another pass nothing is known.
 void Accounts::believe_panes() {
     std::vector<std::pair<std::string, const Row*>> changes;
+    std::deque<Row> with_sets;  // of panes
     for (const auto& [state_key, account] : accounts_) {
         if (is_window_key(state_key) || account.total.empty()) {
             continue;
         }
+        const Row& pane =
+            stored_.any() ? with_sets.emplace_back(with_stored_sets(account)) : account.total;
         std::string window = state_key;
         make_window_key(window);
         for (const WindowSpan& span : job_.statement->windows_over(window_start_of(state_key))) {
             set_start(window, span.start);
-            changes.emplace_back(window, &account.total);
+            changes.emplace_back(window, &pane);
         }
     }
     for (const auto& [window, row] : changes) {

@@ -112,7 +112,7 @@ void add_row(std::span<const AggregateKind> kinds, Row& row, const Row& other,
             continue;
         }
         set.insert(other.sets[i].begin(), other.sets[i].end());
-        if (set.size() > max_distinct) {
+        if (set.size() > max_distinct || is_over(other.slots[i])) {
             set.clear();
             row.slots[i] = kOverSlot;
         } else if (!set.empty()) {
@@ -128,7 +128,7 @@ void add_row(std::span<const AggregateKind> kinds, Row& row, const Row& other,
             values[value] += count;
             row.slots[i] = Slot{row.slots[i].value() + Int192{Int128{count}}, true};
         }
-        if (values.size() > max_distinct) {
+        if (values.size() > max_distinct || is_over(other.slots[i])) {
             values.clear();
             row.slots[i] = kOverSlot;
         }

@@ -244,6 +244,8 @@ private:
     void add_slots(std::span<Slot> sum, std::span<const Slot> row) const;
     void judge_newer(std::string_view state_key, const Account& account,
                      std::vector<Finding>& found) const;
+    // Of a key that has a total.
+    [[nodiscard]] Row with_stored_sets(const Account& account) const;
     void settle_newer_total(Account& account);
     // Why a difference proves nothing; empty when it does.
     [[nodiscard]] std::string excuse(const Finding& finding, std::string_view state_key,
