@@ -154,7 +154,7 @@ std::optional<std::string> Oracle::check_open(std::string_view state_key, std::s
     const auto sum = static_cast<Int128>(static_cast<UInt128>(should.cents) *
                                          static_cast<UInt128>(kUnitsOfCent));
     if (!is(0, sum) || !is(1, should.count) || !is(2, should.most * kUnitsOfCent) ||
-        (swarm_.sessions && !is(3, should.until - swarm_.window_ms))) {
+        (swarm_.sessions && !is(slots.size() - 1, should.until - swarm_.window_ms))) {
         return fmt::format("the total of the open window {} is another one", key);
     }
     // -1 is also how a slot says that its set is over.

@@ -126,7 +126,7 @@ Swarm Swarm::of(std::uint64_t seed) {
         if (dice.chance(50)) {
             swarm.within_ms = kWithins[dice.below(kWithins.size())] * swarm.pace;
         }
-        swarm.sets = !swarm.sessions && swarm.slide_ms == swarm.window_ms && dice.chance(60);
+        swarm.sets = dice.chance(60);
     }
     return swarm;
 }

@@ -61,8 +61,7 @@ struct Swarm {
     bool large_amounts = false;  // of one key, whose total leaves 128 bits
     bool republishes = false;    // each process publishes again what it takes over
     std::uint64_t max_step_keys = 1000;
-    // The job is a statement with windows of event time, which all of its records have. Not having,
-    // and sets only where one window comes after the other.
+    // The job is a statement with windows of event time, which all of its records have. Not having.
     bool windows = false;
     bool sessions = false;       // the windows are sessions
     std::int64_t window_ms = 0;  // of days: what most of them have; of sessions the gap
