@@ -40,7 +40,8 @@ GROUP BY id_vendedor, window_start
     # One result of each window, of the panes of three.
     """
 SELECT id_vendedor, window_start AS de, window_end AS ate, count(*) AS numero_transacoes,
-       sum(valor) AS total, round(avg(valor), 2) AS media, min(id_transacao::text) AS primeira
+       sum(valor) AS total, round(avg(valor), 2) AS media, min(id_transacao::text) AS primeira,
+       count(DISTINCT id_usuario) AS clientes
 FROM hop("{source}", to_timestamp(hora_transacao), INTERVAL '5 seconds', INTERVAL '15 seconds',
          grace => INTERVAL '5 seconds', emit => 'final', idle => INTERVAL '3 seconds',
          quiet => 'wall')
@@ -50,7 +51,7 @@ GROUP BY id_vendedor, window_start
     # Of each user, who has no more than about a record in a second.
     """
 SELECT id_usuario, window_start AS de, window_end AS ate, count(*) AS numero_transacoes,
-       sum(valor) AS total
+       sum(valor) AS total, percentile_disc(0.5) WITHIN GROUP (ORDER BY valor) AS mediana
 FROM session("{source}", to_timestamp(hora_transacao), INTERVAL '1 second',
              grace => INTERVAL '5 seconds', idle => INTERVAL '2 seconds')
 GROUP BY id_usuario, window_start

@@ -170,11 +170,19 @@ class Sessions(Recount):
             for session in sessions:
                 start, end = session[0][0], session[-1][0] + self.GAP
                 if (end + 1 + GRACE <= self.watermark()) == closed:
-                    row = Row()
+                    row = self.ROW()
                     for _, value in session:
                         row.add(value)
                     found.update(self.result(k, start, end, row))
         return found
+
+
+@dataclass
+class SetsOfSessions(Sessions):
+    """The same with what Sets has."""
+
+    ROW = SetRow
+    columns = staticmethod(Sets.columns)
 
 
 class WindowsCase(IntegrationTest):
@@ -475,6 +483,18 @@ class HoppingWindows(WindowsCase):
         self.run_a_day_in_pieces("final")
 
 
+class SetsOfHoppingWindows(HoppingWindows):
+    """Values that panes of a window share count there once."""
+
+    sets = SetsOfWindows.sets
+
+    def recount(self) -> Recount:
+        return Sets(SLIDE)
+
+    def test_no_way_of_running_it_makes_a_difference(self) -> None:
+        self.run_with_killed_workers()
+
+
 class SessionWindows(Windows):
     """All of the first ones once more of sessions, which become one another."""
 
@@ -485,3 +505,20 @@ class SessionWindows(Windows):
 
     def take_back(self, key: str, others: dict[str, str]) -> None:
         others.pop(key)  # it was there
+
+
+class SetsOfSessionWindows(WindowsCase):
+    """And with them their values."""
+
+    function, length = SessionWindows.function, SessionWindows.length
+    sets = SetsOfWindows.sets
+    take_back = SessionWindows.take_back
+
+    def recount(self) -> Recount:
+        return SetsOfSessions()
+
+    def test_no_way_of_running_it_makes_a_difference(self) -> None:
+        self.run_with_killed_workers()
+
+    def test_updates_in_pieces_against_plain_python(self) -> None:
+        self.run_a_day_in_pieces("updates")

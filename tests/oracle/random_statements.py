@@ -128,7 +128,6 @@ class Generator:
         self.unit = moments.unit
         self.zones = [*ZONES, *[f"'{moments.zone}'"] * len(ZONES)]
         self.windows = False  # of the statement that is made
-        self.sets = True  # it may have them
 
     def one(self, kind: str, *choices: Callable[[], list[str | Sql]]) -> Sql:
         return Sql(kind, self.r.choice(choices)())
@@ -137,7 +136,6 @@ class Generator:
         r = self.r
         function = r.choices(["", "tumble", "hop", "session", "events"], [12, 6, 3, 3, 1])[0]
         self.windows = function in ("tumble", "hop", "session")
-        self.sets = function not in ("hop", "session")
         groups: list[Sql] = []
         for _ in range(r.choice([0, 1, 1, 1, 2, 2, 3])):
             group = self.group()
@@ -429,15 +427,12 @@ class Generator:
         def spread(name: str) -> list[str | Sql]:
             return [f"round({name}(", self.numeric(1), ")", *self.filter(), f", {digits})"]
 
-        sets: list[Callable[[], list[str | Sql]]] = [
+        return self.one(
+            "result",
             lambda: ["count(DISTINCT ", self.path("scalar"), ")", *self.filter()],
             lambda: ["count(DISTINCT ", self.sure_text(1), ")", *self.filter()],
             lambda: [f"percentile_disc({r.choice(['0', '0.5', '0.99', '1'])}) WITHIN GROUP "
                      "(ORDER BY ", self.sure_number(1), ")", *self.filter()],
-        ]  # fmt: skip
-        return self.one(
-            "result",
-            *(sets if self.sets else []),
             lambda: ["count(*)", *self.filter()],
             lambda: ["count(", self.path("scalar"), ")", *self.filter()],
             lambda: ["count(", self.sure_number(1), ")", *self.filter()],
