@@ -107,10 +107,11 @@ void add_row(std::span<const AggregateKind> kinds, Row& row, const Row& other,
         }
     }
     for (std::size_t i = 0; i < row.sets.size(); ++i) {
-        std::set<Element>& set = row.sets[i];
-        if (is_over(row.slots[i])) {
+        // Of another aggregate -1 is a number like any.
+        if (kinds[i] != kDistinct || is_over(row.slots[i])) {
             continue;
         }
+        std::set<Element>& set = row.sets[i];
         set.insert(other.sets[i].begin(), other.sets[i].end());
         if (set.size() > max_distinct || is_over(other.slots[i])) {
             set.clear();
@@ -120,7 +121,7 @@ void add_row(std::span<const AggregateKind> kinds, Row& row, const Row& other,
         }
     }
     for (std::size_t i = 0; i < row.multisets.size(); ++i) {
-        if (is_over(row.slots[i])) {
+        if (kinds[i] != kMultiset || is_over(row.slots[i])) {
             continue;
         }
         std::map<Int128, std::uint64_t>& values = row.multisets[i];

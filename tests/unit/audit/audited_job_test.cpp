@@ -1,7 +1,9 @@
 // The audit's own sums against the loops' own: two codes, and every aggregate that there is.
 #include "kstream/audit/audited_job.hpp"
 
+#include "kstream/audit/row.hpp"
 #include "kstream/core/aggregates.hpp"
+#include "kstream/core/side_aggregates.hpp"
 #include "support/fakes/seeded.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -34,6 +36,24 @@ TEST_CASE("the audit knows every aggregate, and counts as the loops do") {
             REQUIRE(total[0] == expected_total);
         }
     }
+}
+
+// A sum was once taken for a set that is over, and what such a multiset had before it stayed.
+TEST_CASE("a row that takes in one that is over is over in its sets, and in no sum of -1") {
+    const std::vector<AggregateKind> kinds{aggregate_named("sum"), kDistinct, kMultiset};
+    Row row{kinds};
+    row.slots = {Slot{5, true}, Slot{1, true}, Slot{1, true}};
+    row.sets[1] = {Element{1, 2}};
+    row.multisets[2] = {{Int128{7}, 1}};
+    Row other{kinds};
+    other.slots = {Slot{-1, true}, kOverSlot, kOverSlot};
+    add_row(kinds, row, other, 10);
+    CHECK(row.slots == std::vector{Slot{4, true}, kOverSlot, kOverSlot});
+    CHECK(row.sets[1].empty());
+    CHECK(row.multisets[2].empty());
+    // The other way round, it stays so.
+    add_row(kinds, other, row, 10);
+    CHECK(other.slots == std::vector{Slot{3, true}, kOverSlot, kOverSlot});
 }
 
 }  // namespace
