@@ -108,11 +108,20 @@ class Statements(BinaryTest):
             told = json.loads(self.check_run(["explain", "--json", str(path)], 0).stdout)
             reads[path.stem] = (told["topics"]["source"],
                                 {one["field"]: one["type"] for one in told["reads"]})
+        bids = {"event_type": "numeric", "bid.auction": "scalar", "bid.price": "numeric"}
+        times = {"event_type": "numeric", **{f'{kind}."dateTime"': "text"
+                                             for kind in ("bid", "auction", "person")}}
         self.assertEqual(reads, {
-            "nexmark_auction_statistics": ("nexmark", {
-                "event_type": "numeric", "bid.auction": "scalar", "bid.price": "numeric"}),
-            "nexmark_bids": ("nexmark", {
-                "event_type": "numeric", "bid.auction": "scalar", "bid.price": "numeric"}),
+            "nexmark_auction_statistics": ("nexmark", bids),
+            "nexmark_bids": ("nexmark", bids),
+            "nexmark_q5": ("nexmark", times | {"bid.auction": "scalar"}),
+            "nexmark_q7": ("nexmark", times | {"bid.price": "scalar"}),
+            "nexmark_q11": ("nexmark", times | {"bid.bidder": "scalar"}),
+            "nexmark_q12": ("nexmark", times | {"bid.bidder": "scalar"}),
+            "nexmark_q15": ("nexmark", times | bids | {"bid.bidder": "scalar"}),
+            "nexmark_q16": ("nexmark", times | bids | {
+                "bid.bidder": "scalar", "bid.channel": "scalar"}),
+            "nexmark_q17": ("nexmark", times | bids),
             "shuffle": ("shuffle", {
                 "selector": "numeric", "id": "scalar", "value": "numeric", "ts": "numeric"}),
         })
