@@ -14,7 +14,7 @@ bool WindowSizes::add(std::string_view group, std::uint8_t accumulator,
     }
     auto of_group = groups_.find(group);
     if (of_group == groups_.end()) {
-        of_group = groups_.emplace(std::string{group}, Windows{}).first;
+        of_group = groups_.try_emplace(std::string{group}).first;
     }
     bool goes_over = false;
     auto at = of_group->second.lower_bound(windows.first);
@@ -30,12 +30,12 @@ bool WindowSizes::add(std::string_view group, std::uint8_t accumulator,
         }
     }
     if (layer != nullptr) {
-        // Most that come one after the other are of one delta.
-        if (layer->groups_.empty() || layer->groups_.back() != group) {
-            layer->groups_.emplace_back(group);
+        auto changes = layer->changes_.find(group);
+        if (changes == layer->changes_.end()) {
+            changes = layer->changes_.try_emplace(std::string{group}).first;
         }
-        layer->changes_.push_back(
-            {static_cast<std::uint32_t>(layer->groups_.size() - 1), accumulator, windows});
+        changes->second.push_back({accumulator, windows});
+        ++layer->count_;
     }
     return goes_over;
 }
@@ -52,10 +52,14 @@ std::uint64_t WindowSizes::size(std::string_view group, std::uint8_t accumulator
 
 std::uint64_t WindowSizes::added(const Layer& layer, std::string_view group,
                                  std::uint8_t accumulator, std::int64_t start) {
+    const auto changes = layer.changes_.find(group);
+    if (changes == layer.changes_.end()) {
+        return 0;
+    }
     return static_cast<std::uint64_t>(
-        std::ranges::count_if(layer.changes_, [&](const Layer::Change& change) {
+        std::ranges::count_if(changes->second, [&](const Layer::Change& change) {
             return change.accumulator == accumulator && change.windows.first <= start &&
-                   start <= change.windows.last && layer.groups_[change.group] == group;
+                   start <= change.windows.last;
         }));
 }
 
@@ -84,20 +88,25 @@ void WindowSizes::undo(const Layer& layer) {
     if (planted(PlantedBug::window_sizes_not_undone)) {
         return;
     }
-    for (const Layer::Change& change : layer.changes_) {
-        for (std::int64_t start = change.windows.first; start <= change.windows.last;
-             start += slide_) {
-            const auto group = groups_.find(layer.groups_[change.group]);
-            KSTREAM_CHECK(group != groups_.end(), "a step that is taken back has closed nothing");
-            const auto window = group->second.find(start);
-            KSTREAM_CHECK(window != group->second.end(),
-                          "a step that is taken back has closed nothing");
-            if (window->second[change.accumulator]-- == max_distinct_ + 1) {
-                --over_;
-            }
-            if (std::ranges::all_of(window->second, [](std::uint64_t size) { return size == 0; })) {
-                forget(group, window);
-            }
+    for (const auto& [group, changes] : layer.changes_) {
+        for (const Layer::Change& change : changes) {
+            take_out(group, change);
+        }
+    }
+}
+
+void WindowSizes::take_out(std::string_view group, const Layer::Change& change) {
+    for (std::int64_t start = change.windows.first; start <= change.windows.last; start += slide_) {
+        const auto of_group = groups_.find(group);
+        KSTREAM_CHECK(of_group != groups_.end(), "a step that is taken back has closed nothing");
+        const auto window = of_group->second.find(start);
+        KSTREAM_CHECK(window != of_group->second.end(),
+                      "a step that is taken back has closed nothing");
+        if (window->second[change.accumulator]-- == max_distinct_ + 1) {
+            --over_;
+        }
+        if (std::ranges::all_of(window->second, [](std::uint64_t size) { return size == 0; })) {
+            forget(of_group, window);
         }
     }
 }
@@ -109,9 +118,8 @@ void WindowSizes::clear() {
 }
 
 std::size_t WindowSizes::memory_bytes() const {
-    constexpr std::size_t kOfGroup = 160;  // a node, its name, its place in the buckets
     constexpr std::size_t kOfWindow = 96;  // a node, and what two allocations add
-    return groups_.size() * kOfGroup +
+    return groups_.size() * kGroupBytes +
            windows_ * (kOfWindow + accumulators_ * sizeof(std::uint64_t));
 }
 

@@ -16,34 +16,36 @@
 #include <map>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 namespace kstream {
 
 class WindowSizes {
+    // Of a group: a node, its name, and what hangs on it.
+    static constexpr std::size_t kGroupBytes = 160;
+
 public:
     // What a step has to take out again when it is taken back.
     class Layer {
     public:
         void clear() {
-            groups_.clear();
             changes_.clear();
+            count_ = 0;
         }
+        // An upper bound, as that of all sizes.
         [[nodiscard]] std::size_t memory_bytes() const {
-            return changes_.capacity() * sizeof(Change) + groups_.capacity() * sizeof(std::string);
+            return changes_.size() * kGroupBytes + 2 * count_ * sizeof(Change);
         }
 
     private:
         friend class WindowSizes;
         // Of a value that was new to these windows.
         struct Change {
-            std::uint32_t group = 0;  // among groups_
             std::uint8_t accumulator = 0;
             expr::WindowStarts windows;
         };
-        std::vector<std::string> groups_;
-        std::vector<Change> changes_;
+        std::map<std::string, std::vector<Change>, std::less<>> changes_;  // by group
+        std::size_t count_ = 0;                                            // of all groups
     };
 
     // `accumulators`: those of the job, of which sets and multisets are counted. A window with more
@@ -75,16 +77,12 @@ public:
     [[nodiscard]] std::size_t memory_bytes() const;
 
 private:
-    struct Hash {
-        using is_transparent = void;
-        std::size_t operator()(std::string_view text) const {
-            return std::hash<std::string_view>{}(text);
-        }
-    };
     // Per window, by where it begins, the sizes by accumulator: one of them at least is not 0.
     using Windows = std::map<std::int64_t, std::vector<std::uint64_t>>;
-    using Groups = std::unordered_map<std::string, Windows, Hash, std::equal_to<>>;
+    // Ordered: no choice of groups makes it slow.
+    using Groups = std::map<std::string, Windows, std::less<>>;
 
+    void take_out(std::string_view group, const Layer::Change& change);
     void forget(Groups::iterator group, Windows::iterator window);
 
     std::size_t accumulators_;
