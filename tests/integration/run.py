@@ -4,7 +4,7 @@
     run.py                    all tests
     run.py --only PATTERN     those whose name contains the pattern (a regular expression)
     run.py --list             names only
-    run.py --jobs N           how many of the tests that allow it run at once (default 3)
+    run.py --jobs N           how many of the tests that allow it run at once (default 2)
     run.py --secure           those of the listeners with TLS, passwords and rights, and no others
 
 Every *_test.py of this folder is a unittest module. Modules that set PARALLEL run first, several of
@@ -168,7 +168,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--only", metavar="PATTERN", default="")
     parser.add_argument("--list", action="store_true")
-    parser.add_argument("--jobs", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--secure", action="store_true")
     options = parser.parse_args()
 
