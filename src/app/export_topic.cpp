@@ -9,6 +9,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,6 +47,9 @@ public:
         if (statement_.event_time && statement_.event_time->has_windows()) {
             if (Result<void> read = read_advances(**file); !read) {
                 return read;
+            }
+            if (Result<void> named = name_empty_partitions(*all, **file); !named) {
+                return named;
             }
         }
         if (Result<void> written = (*file)->commit(); !written) {
@@ -83,6 +88,7 @@ private:
             headers_[i] = reader.header(record, rows_.header_names()[i].c_str());
         }
         ++records_;
+        told_of_.insert(record.partition);
         bad_ += rows_.append(out_, record, headers_) ? 0U : 1U;
     }
 
@@ -117,11 +123,23 @@ private:
                     }
                     rows_.append_advance(out_, advance->partition, advance->position,
                                          advance->watermark);
+                    told_of_.insert(advance->partition);
                     ++advances_;
                 }
                 return write_out(file, kWriteBytes);
             });
         return read ? write_out(file, 0) : read;
+    }
+
+    // Those in which nothing has ever come, and which nothing has moved on: without a time, they
+    // hold up all windows. Of one whose records retention has deleted nobody knows.
+    Result<void> name_empty_partitions(const TopicStretch& all, ByteSink& file) {
+        for (const auto& [partition, from] : all.from) {
+            if (from == Offset{0} && !told_of_.contains(partition)) {
+                rows_.append_advance(out_, partition, from, std::nullopt);
+            }
+        }
+        return write_out(file, 0);
     }
 
     // Once more than `above` bytes have gathered.
@@ -142,6 +160,7 @@ private:
     RecordExport rows_;
     std::vector<RecordExport::Header> headers_;
     std::string out_;
+    std::set<PartitionId> told_of_;  // that a row is of
     std::uint64_t records_ = 0;
     std::uint64_t bad_ = 0;
     std::uint64_t tombstones_ = 0;

@@ -613,8 +613,9 @@ std::string to_postgres(const Statement& statement, std::string_view export_file
     if (script.is_final()) {
         sql +=
             "\n-- ==== How far all partitions have come: later windows are not closed yet ====\n"
-            "-- Nothing is closed while a partition has no time. This script knows only those\n"
-            "-- that the export has records of: while the topic has another one, nothing is.\n";
+            "-- Nothing is closed while a partition has no time. One that nothing ever came in "
+            "has\n"
+            "-- a row among the advances, without a time.\n";
         sql += script.reached();
     }
     sql += "\n-- ==== Groups, a: aggregates ====\n";

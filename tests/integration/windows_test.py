@@ -408,6 +408,21 @@ class Windows(WindowsCase):
         self.check_published(again, "final")
         self.check_audit(again, "final")
 
+    def test_a_partition_in_which_nothing_ever_came_holds_up_all(self) -> None:
+        """For PostgreSQL as well, to which no record says that it is there."""
+        rng = random.Random(13)
+        recount = self.recount()
+        self.create(self.job())
+        self.made(rng, 100, BEGIN, recount, range(PARTITIONS - 1))
+        self.start("aggregate", *self.job(), "--until", "end", *PLAIN).expect(0, 90)
+        found = statement.judge(self, self.job())
+        self.assertEqual((found.ours, found.theirs), ([], []))
+        self.made(rng, 100, BEGIN, recount, range(PARTITIONS - 1, PARTITIONS))
+        self.start("aggregate", *self.job(), "--until", "end", *PLAIN).expect(0, 90)
+        found = statement.judge(self, self.job())
+        self.assertGreater(len(found.theirs), 0)
+        self.assertEqual(found.ours, found.theirs)
+
     def test_a_partition_without_records_holds_up_nothing(self) -> None:
         rng = random.Random(9)
         recount = self.recount()

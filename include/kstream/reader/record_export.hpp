@@ -36,9 +36,10 @@ public:
     bool append(std::string& out, const RecordView& record, std::span<const Header> headers);
 
     // Of a job with windows: a source partition that was moved on in event time without a record,
-    // to that watermark. A row as well, in which `bad_record` says so.
+    // to that watermark, or, with none, one that has no time. A row as well, in which `bad_record`
+    // says so.
     void append_advance(std::string& out, PartitionId partition, Offset position,
-                        std::int64_t watermark) const;
+                        std::optional<std::int64_t> watermark) const;
 
 private:
     const job::Statement& statement_;

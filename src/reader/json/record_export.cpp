@@ -143,9 +143,9 @@ bool RecordExport::append(std::string& out, const RecordView& record,
 }
 
 void RecordExport::append_advance(std::string& out, PartitionId partition, Offset position,
-                                  std::int64_t watermark) const {
-    out += std::to_string(partition.value) + '\t' + std::to_string(position.value) + '\t' +
-           std::to_string(watermark);
+                                  std::optional<std::int64_t> watermark) const {
+    out += std::to_string(partition.value) + '\t' + std::to_string(position.value);
+    out += watermark ? '\t' + std::to_string(*watermark) : std::string{kNull};
     append_value(out, "advance");
     for (std::size_t column = kPlaceColumns; column < job::export_columns(statement_).size();
          ++column) {

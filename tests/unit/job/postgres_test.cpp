@@ -133,8 +133,8 @@ SELECT CASE WHEN bad_record IS NOT NULL THEN 'bad'
 FROM computed;
 
 -- ==== How far all partitions have come: later windows are not closed yet ====
--- Nothing is closed while a partition has no time. This script knows only those
--- that the export has records of: while the topic has another one, nothing is.
+-- Nothing is closed while a partition has no time. One that nothing ever came in has
+-- a row among the advances, without a time.
 CREATE TABLE reached AS
 SELECT CASE WHEN count(*) = count(newest) THEN min(newest) END AS watermark
 FROM (SELECT max(event_time) AS newest
