@@ -603,7 +603,8 @@ void add_aggregate_options(std::vector<OptionSpec>& table) {
                      .group = running,
                      .help = "max time that a record waits for its commit to begin",
                      .details = "Ten times as long, up to a second, while reading a backlog, since "
-                                "each transaction costs the brokers CPU.",
+                                "each transaction costs the brokers CPU; up to five seconds with "
+                                "many keys.",
                      .rules = {.min = 1, .max = kMinute, .form = duration},
                      .bindings = {at<&AggregateConfig::commit_interval>()}});
     table.push_back({.name = "instance-id",

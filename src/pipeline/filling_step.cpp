@@ -13,8 +13,10 @@ constexpr std::int64_t kBacklogPart = 4;
 
 }  // namespace
 
-bool FillingStep::due(Instant now, const Positions& positions, const RecordSource& source) {
-    if (now - since_ >= interval_.wait(false)) {
+bool FillingStep::due(Instant now, const Positions& positions, const RecordSource& source,
+                      std::uint64_t keys) {
+    keys_ = keys;
+    if (now - since_ >= interval_.wait()) {
         const auto event = behind(positions, source) ? FillEvent::behind : FillEvent::caught_up;
         enter_phase(phase_, event, kFillTransitions);
     }

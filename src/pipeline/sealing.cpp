@@ -36,7 +36,7 @@ Result<void> Sealing::submit_if_due(Leaving leaving) {
     const Instant now = parts_.clock.now();
     const bool leaves = leaving.all || leaving.some;
     if (!leaves && !parts_.fold.full() && !parts_.filling.empty() &&
-        !parts_.filling.due(now, parts_.positions, parts_.source)) {
+        !parts_.filling.due(now, parts_.positions, parts_.source, parts_.fold.filling_keys())) {
         return {};
     }
     Step step;

@@ -225,13 +225,19 @@ bool TotalsFold::full() const {
     if (!can_seal()) {
         return false;
     }
-    std::uint64_t keys = 0;
     std::size_t bytes = 0;
     for (const auto& entry : states_) {
-        keys += entry.second->filling_keys();
         bytes += entry.second->filling_bytes();
     }
-    return keys > config_.max_step_keys || bytes > config_.max_step_bytes;
+    return filling_keys() > config_.max_step_keys || bytes > config_.max_step_bytes;
+}
+
+std::uint64_t TotalsFold::filling_keys() const {
+    std::uint64_t keys = 0;
+    for (const auto& entry : states_) {
+        keys += entry.second->filling_keys();
+    }
+    return keys;
 }
 
 // One partition after the other: each that takes part in a step writes a meta record.

@@ -4,11 +4,14 @@
 //
 // Far behind the end of the log a short wait buys nothing: what comes next has waited there for
 // longer already. Then steps are made ten times as long, because each transaction costs the brokers
-// as much CPU as reading some hundred thousand records (ADR 0012).
+// as much CPU as reading some hundred thousand records, and longer still with many keys, because
+// each of them costs kstream a delta, a total and a result, and what comes in while the step fills
+// joins keys that it has already (ADR 0012).
 #pragma once
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 
 namespace kstream {
 
@@ -17,18 +20,26 @@ public:
     using Duration = std::chrono::nanoseconds;
     static constexpr Duration kMinWait = std::chrono::milliseconds{2};
     static constexpr int kBehindFactor = 10;
-    // Beyond it longer steps save little, and a fault would cost more reading again.
+    // Beyond it longer steps of few keys save little, and a fault would cost more reading again;
+    // beyond the second one, however many keys there are.
     static constexpr Duration kMaxBehind = std::chrono::seconds{1};
+    static constexpr Duration kMaxBehindWithKeys = std::chrono::seconds{5};
+    // Some five times of what a key costs from the map loop to the result.
+    static constexpr Duration kForKey = std::chrono::microseconds{50};
 
     explicit CommitInterval(Duration max_wait) : max_wait_(max_wait) {}
 
-    // How long the first record of a step waits before the step is sealed. `behind`: what waits in
-    // the logs is a backlog.
-    [[nodiscard]] Duration wait(bool behind) const {
-        if (behind) {
-            return std::max(max_wait_, std::min(max_wait_ * kBehindFactor, kMaxBehind));
-        }
+    // How long the first record of a step waits before the step is sealed.
+    [[nodiscard]] Duration wait() const {
         return std::min(max_wait_, std::max(kMinWait, smoothed_));
+    }
+    // The same where what waits in the logs is a backlog. `keys`: that the step has so far. They
+    // count from the second step on: a process that is killed every few seconds has to get on.
+    [[nodiscard]] Duration wait_behind(std::uint64_t keys) const {
+        constexpr std::uint64_t kMostKeys = kMaxBehindWithKeys / kForKey;
+        const bool first = smoothed_ == Duration::zero();
+        const Duration for_keys = kForKey * (first ? 0 : std::min(keys, kMostKeys));
+        return std::max({max_wait_, std::min(max_wait_ * kBehindFactor, kMaxBehind), for_keys});
     }
 
     // A commit took this long. Weighted 1/4, so that one slow commit does not set the pace.

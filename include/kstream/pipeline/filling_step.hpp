@@ -51,11 +51,13 @@ public:
     void commit_took(Duration took) { interval_.commit_took(took); }
 
     [[nodiscard]] bool empty() const { return phase_ == FillPhase::empty; }
-    // Whether its time is over. Precondition: not empty.
-    [[nodiscard]] bool due(Instant now, const Positions& positions, const RecordSource& source);
+    // Whether its time is over. `keys`: that it has so far. Precondition: not empty.
+    [[nodiscard]] bool due(Instant now, const Positions& positions, const RecordSource& source,
+                           std::uint64_t keys);
     // Zero or less: it is due.
     [[nodiscard]] Duration left(Instant now) const {
-        return interval_.wait(phase_ == FillPhase::overdue) - (now - since_);
+        return (phase_ == FillPhase::overdue ? interval_.wait_behind(keys_) : interval_.wait()) -
+               (now - since_);
     }
 
 private:
@@ -63,7 +65,8 @@ private:
 
     CommitInterval interval_;
     FillPhase phase_ = FillPhase::empty;
-    Instant since_;  // first record
+    Instant since_;           // first record
+    std::uint64_t keys_ = 0;  // when it was looked at last
 };
 
 }  // namespace kstream

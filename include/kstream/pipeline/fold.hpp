@@ -39,6 +39,9 @@ public:
     // this step either: batches of the log have no bound in records.
     [[nodiscard]] virtual bool overfull() const = 0;
 
+    // Keys of the filling step: what each of them costs is the same, however often it came.
+    [[nodiscard]] virtual std::uint64_t filling_keys() const = 0;
+
     // Partitions of which something is to be written though nothing has been read (ADR 0047, ADR
     // 0057), ascending.
     [[nodiscard]] virtual std::vector<PartitionId> more_to_write() const { return {}; }

@@ -58,6 +58,7 @@ public:
     [[nodiscard]] bool can_seal() const override { return true; }
     [[nodiscard]] bool full() const override { return ends_ || fills(1); }
     [[nodiscard]] bool overfull() const override { return fills(2); }
+    [[nodiscard]] std::uint64_t filling_keys() const override { return keys_.size(); }
     Result<void> seal(Step& step) override;
     Result<void> seal_open(Step& step) override;
     void committed(std::int64_t now_wall_ms) override;

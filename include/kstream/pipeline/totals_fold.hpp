@@ -50,6 +50,7 @@ public:
     [[nodiscard]] bool full() const override;
     // What comes in is bounded by what a map step may hold.
     [[nodiscard]] bool overfull() const override { return false; }
+    [[nodiscard]] std::uint64_t filling_keys() const override;
     [[nodiscard]] std::vector<PartitionId> more_to_write() const override;
     // Whatever this process was told: another one may publish again (ADR 0047). Of a job with event
     // time what is committed says so.

@@ -33,6 +33,7 @@ public:
     [[nodiscard]] bool can_seal() const override { return !half_read; }
     [[nodiscard]] bool full() const override { return count(filling_) >= most_records; }
     [[nodiscard]] bool overfull() const override { return count(filling_) >= 2 * most_records; }
+    [[nodiscard]] std::uint64_t filling_keys() const override { return count(filling_); }
 
     [[nodiscard]] std::vector<PartitionId> more_to_write() const override { return more; }
     [[nodiscard]] bool offsets_tell() const override { return every_step_moves; }
