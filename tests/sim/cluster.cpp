@@ -144,6 +144,9 @@ OffsetAnswer Cluster::offset_of(const Query& query, std::size_t i) {
             break;
         case Query::Kind::log_end:
             answer.offset = log.end(query.isolation);
+            if (query.topic == TopicRole::source) {
+                ends_shown_.emplace(answer.partition, *answer.offset, query.isolation);
+            }
             break;
         case Query::Kind::for_time:
             answer.offset = log.first_at(query.timestamp_ms);

@@ -23,7 +23,9 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -70,6 +72,11 @@ public:
     // Everything that ClusterQueries asks. `input`: of the group that asks.
     [[nodiscard]] Code answer(const Query& query, TopicRole input, QueryAnswer& answer);
 
+    // Whether that was ever the answer to a question for the end of a source partition.
+    [[nodiscard]] bool has_shown_end(PartitionId partition, Offset end, Isolation isolation) const {
+        return ends_shown_.contains({partition, end, isolation});
+    }
+
     // ---- faults
 
     void leaders_away_until(Instant until) { first_->leaders_away_until_ = until; }
@@ -113,6 +120,7 @@ private:
     std::array<std::vector<PartitionLog>, kTopicRoleCount> topics_;
     std::array<TopicId, kTopicRoleCount> ids_{};
     std::map<std::pair<TopicRole, PartitionId>, PartitionLog> before_;
+    std::set<std::tuple<PartitionId, Offset, Isolation>> ends_shown_;
     Group map_group_;
     Group totals_group_;
     Cluster* first_;

@@ -91,6 +91,8 @@ public:
     // Forgets what is committed, as happens to a group without members.
     [[nodiscard]] bool expire_offsets();
     [[nodiscard]] bool has_forgotten() const { return has_forgotten_; }
+    [[nodiscard]] std::int32_t generation() const { return generation_; }
+    [[nodiscard]] bool rebalancing() const { return rebalancing_; }
     // Somebody, or a check of the coordinator, removes a member.
     void drop_member(std::size_t number);
     [[nodiscard]] const std::string& name() const { return name_; }

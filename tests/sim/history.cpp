@@ -25,6 +25,7 @@ namespace kstream::sim {
 
 namespace {
 
+using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
@@ -40,6 +41,13 @@ constexpr std::uint64_t kMaxActions = 2'000'000;  // some hundred times what a h
 // time is for a log that had grown past a position of before when its reader was started again.
 constexpr std::array<Duration, 3> kAfterTheCut{seconds{3}, seconds{12}, seconds{60}};
 constexpr Duration kCutSettles = seconds{15};
+
+// From the moment at which a partition is idle, and another one has passed the end of a window with
+// its grace, to the commit that begins to close it (docs/adr/0057, rule 6); and what is asked, said
+// and committed in between, which here may take longer than on a network.
+constexpr Duration kMaxAfterIdle = seconds{2};
+constexpr int kJourneys = 20;
+constexpr int kCommits = 2;
 
 class History {
 public:
@@ -101,6 +109,10 @@ private:
     void go_calm();
     void look();
     void look_for_the_end();
+    void begin_silence();
+    void look_at_the_silence();
+    [[nodiscard]] bool all_flow();
+    [[nodiscard]] std::int64_t rebalances();
     void begin_calm();
     void take_ended(std::size_t place);
     void judge(const Process& ended, std::size_t place);
@@ -131,6 +143,17 @@ private:
     bool all_down_ = false;
     std::optional<TopicRole> made_again_;  // it is another log: everybody has to stop
     std::optional<PartitionId> cut_;       // of some topic; who misses what was there has to stop
+    // After all is drained: records come to one source partition only, and their time is past all
+    // windows of before. The others must not hold these open.
+    struct Silence {
+        PartitionId active;
+        std::int64_t time = 0;  // of its first record
+        std::int64_t written = 0;
+        Instant since;  // the others have been silent, and nobody's partitions have changed
+        std::int64_t rebalances = 0;
+        bool over = false;
+    };
+    std::optional<Silence> silence_;
     bool done_ = false;
     std::optional<std::string> failure_;
 };
@@ -653,6 +676,8 @@ void History::look() {
         look_for_refusals();
     } else if (cut_) {
         look_behind_the_cut();
+    } else if (silence_ && !silence_->over) {
+        look_at_the_silence();
     } else if (tally_.calm) {
         look_for_the_end();
     } else if (input_.done() && schedule_.now() - begun_ > swarm_.produce_for) {
@@ -667,7 +692,7 @@ void History::look_for_the_end() {
         const Result<bool>& reached = application->end_watcher->reached();
         if (!reached) {
             failure_ = "the watch for the end failed: " + reached.error().message;
-        } else if (*reached && !application->oracle.applied()) {
+        } else if (*reached && !silence_ && !application->oracle.applied()) {
             failure_ = "the watch for the end does not see what is missing:" + progress();
         }
         all_reached = all_reached && reached && *reached;
@@ -676,7 +701,76 @@ void History::look_for_the_end() {
         failure_ = one_of_each_instance() ? "not drained:" + progress()
                                           : "two processes of one instance id go on";
     }
-    done_ = failure_ || (all_reached && all_drained() && one_of_each_instance());
+    const bool rests = all_reached && all_drained() && one_of_each_instance();
+    if (rests && !failure_ && swarm_.idle_ms && !silence_ && !all_refuse()) {
+        begin_silence();
+    } else {
+        done_ = failure_ || rests;
+    }
+}
+
+void History::begin_silence() {
+    std::int64_t newest = -1;
+    for (const auto& application : applications_) {
+        newest = std::max(newest, application->oracle.newest_time());
+    }
+    silence_ = Silence{.active = PartitionId{static_cast<std::int32_t>(dice_.below(
+                           static_cast<std::size_t>(cluster_.partitions(TopicRole::source))))},
+                       .time = newest + 2 * swarm_.window_ms + swarm_.grace_ms,
+                       .since = schedule_.now(),
+                       .rebalances = rebalances()};
+    calm_since_ = schedule_.now();
+    tally_.note("silence", "", silence_->active.value, silence_->time);
+    look_at_the_silence();
+}
+
+// Whoever gets a partition knows nothing of how long it has been silent.
+void History::look_at_the_silence() {
+    Silence& silence = *silence_;
+    if (!all_flow() || rebalances() != silence.rebalances) {
+        silence.since = schedule_.now();
+        silence.rebalances = rebalances();
+    }
+    input_.write_at(silence.active, silence.time + silence.written++);
+    silence.over = std::ranges::all_of(applications_, [&silence](const auto& application) {
+        return application->oracle.closes_up_to(silence.time);
+    });
+    const Duration bound = milliseconds{*swarm_.idle_ms} + kMaxAfterIdle +
+                           microseconds{swarm_.usual_delay_us} * kJourneys +
+                           swarm_.commit_interval * kCommits;
+    if (!silence.over && schedule_.now() - silence.since > bound) {
+        failure_ =
+            "windows that are over stay open though all that have less time are idle:" + progress();
+    } else if (!silence.over && schedule_.now() - calm_since_ > kMaxToDrain) {
+        failure_ = "partitions do not come to rest:" + progress();
+    }
+    done_ = failure_.has_value();
+}
+
+// Of all topics, in all applications.
+bool History::all_flow() {
+    std::size_t flowing = 0;
+    for (const Place& place : places_) {
+        flowing += place.process != nullptr ? place.process->flowing() : 0;
+    }
+    std::size_t wanted = 0;
+    for (const auto& application : applications_) {
+        const Cluster& cluster = application->world.cluster;
+        wanted += static_cast<std::size_t>(cluster.partitions(TopicRole::source) +
+                                           cluster.partitions(TopicRole::repartition));
+    }
+    return flowing == wanted;
+}
+
+// Changes whenever partitions may have changed hands.
+std::int64_t History::rebalances() {
+    std::int64_t sum = 0;
+    for (const auto& application : applications_) {
+        Cluster& cluster = application->world.cluster;
+        sum += cluster.group(TopicRole::source).generation() +
+               cluster.group(TopicRole::repartition).generation();
+    }
+    return sum;
 }
 
 }  // namespace

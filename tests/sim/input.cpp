@@ -198,6 +198,22 @@ void Input::write_to_each() {
     }
 }
 
+void Input::write_at(PartitionId to, std::int64_t time) {
+    Fact fact;
+    fact.seller = "v0";
+    fact.cents = 1;
+    fact.time = time;
+    std::string fields = fmt::format(R"(,"quando":{})", time);
+    if (swarm_.within_ms) {
+        last_ids_[to] = fact.id = fmt::format("q{}", ++one_by_one_);
+        fields += fmt::format(R"(,"pedido":"{}")", fact.id);
+    }
+    PartitionLog& log = cluster_.log(TopicRole::source, to);
+    const Offset at = log.end();
+    log.append("k", text_of(fact, fields), clock_.wall_ms());
+    facts_of(to).emplace_back(at, std::move(fact));
+}
+
 void Input::write_in_transaction(PartitionId to, std::size_t records) {
     PartitionLog& log = cluster_.log(TopicRole::source, to);
     OutputBatch batch;

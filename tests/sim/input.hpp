@@ -31,6 +31,8 @@ public:
     void leave(PartitionId partition) { left_ = partition; }
     // One more to each of the others.
     void write_to_each();
+    // A valid one of that time, nobody's copy.
+    void write_at(PartitionId to, std::int64_t time);
 
     enum class Class : std::uint8_t { valid, bad, tombstone };
     struct Fact {
@@ -71,6 +73,7 @@ private:
     std::vector<Facts> facts_;  // by partition
     std::optional<PartitionId> left_;
     std::uint64_t written_ = 0;
+    std::uint64_t one_by_one_ = 0;  // with ids of their own
     std::uint64_t open_ = 0;
     std::uint64_t producers_ = 1'000'000;
 

@@ -98,7 +98,7 @@ std::optional<std::string> Oracle::complaint() {
         return wrong;
     }
     if (swarm_.windows) {
-        for (auto wrong : {check_set_aside(TopicRole::late), check_marks()}) {
+        for (auto wrong : {check_set_aside(TopicRole::late), check_marks(), check_advances()}) {
             if (wrong) {
                 return wrong;
             }

@@ -43,6 +43,12 @@ public:
     // The same where a log was cut: all that was counted has been there once.
     [[nodiscard]] std::optional<std::string> counted_too_much();
 
+    // The newest time that any source partition has come to.
+    [[nodiscard]] std::int64_t newest_time();
+    // Whether all windows that are over at that time, with their grace, are closed or being closed,
+    // a page of keys after the other.
+    [[nodiscard]] bool closes_up_to(std::int64_t time);
+
     // How many totals of windows should be closed for good.
     [[nodiscard]] std::uint64_t closed_windows();
 
@@ -144,6 +150,7 @@ private:
     [[nodiscard]] std::optional<std::string> check_set_aside(TopicRole topic);
     [[nodiscard]] std::optional<std::string> check_offsets();
     [[nodiscard]] std::optional<std::string> check_marks();
+    [[nodiscard]] std::optional<std::string> check_advances();
     [[nodiscard]] std::uint64_t steps_of(PartitionId partition);
 
     Cluster& cluster_;

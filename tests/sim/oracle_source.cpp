@@ -167,6 +167,15 @@ std::int64_t Oracle::clock() {
     return std::ranges::min(newest);
 }
 
+std::int64_t Oracle::newest_time() {
+    std::int64_t newest = -1;
+    for (std::int32_t p = 0; p < cluster_.partitions(TopicRole::source); ++p) {
+        const Offset end = cluster_.log(TopicRole::source, number(p)).end();
+        newest = std::max(newest, watermark(number(p), end, true));
+    }
+    return newest;
+}
+
 // ---- totals ------------------------------------------------------------------------------------
 
 std::vector<Input::Fact> Oracle::in_time(bool before) {

@@ -27,6 +27,20 @@ constexpr Int128 kUnitsOfCent = 10'000'000;
 
 }  // namespace
 
+bool Oracle::closes_up_to(std::int64_t time) {
+    std::int64_t last = -1;  // of what is to be closed
+    for (const auto& [key, total] : expected(false)) {
+        last = closes_at(total) <= time ? std::max(last, closes_at(total)) : last;
+    }
+    for (std::int32_t q = 0; q < cluster_.partitions(TopicRole::changelog); ++q) {
+        const std::optional<Meta> meta = last_meta(number(q));
+        if (!meta || meta->clock < last) {
+            return false;
+        }
+    }
+    return true;
+}
+
 // What is committed of the source is applied everywhere, with its time; and where windows are
 // closed, a partition that was added has joined.
 bool Oracle::settled() {
@@ -206,6 +220,29 @@ std::optional<std::string> Oracle::check_finals() {
             if (!read_windowed(entry.value, key, total) || found == watermarks.end() ||
                 closes_at(total) > found->second) {
                 return fmt::format("a final result before its time: {}", entry.value);
+            }
+        }
+    }
+    return std::nullopt;
+}
+
+// Nobody calls a partition idle whose log has more: one that did has seen both of its ends there.
+// Only the first advance of a partition that was added is another one: it joins with it.
+std::optional<std::string> Oracle::check_advances() {
+    for (std::int32_t p = 0; p < cluster_.partitions(TopicRole::source); ++p) {
+        Advances all = advances(number(p));
+        if (p >= swarm_.source_partitions && !all.empty()) {
+            all.erase(all.begin());
+        }
+        for (const auto& [position, time] : all) {
+            for (const Isolation isolation :
+                 {Isolation::read_uncommitted, Isolation::read_committed}) {
+                if (!cluster_.has_shown_end(number(p), position, isolation)) {
+                    return fmt::format(
+                        "source partition {} is moved on to {} at {}, which was not "
+                        "its end",
+                        p, time, position.value);
+                }
             }
         }
     }

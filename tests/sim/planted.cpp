@@ -61,6 +61,12 @@ bool is_of_windows(PlantedBug bug) {
         case PlantedBug::window_sizes_not_undone:
         case PlantedBug::joined_values_twice:
         case PlantedBug::joined_values_stay:
+        case PlantedBug::advance_among_records:
+        case PlantedBug::advance_not_logged:
+        case PlantedBug::advance_not_in_metadata:
+        case PlantedBug::idle_not_said:
+        case PlantedBug::idle_before_caught_up:
+        case PlantedBug::timer_over_a_pause:
         case PlantedBug::late_records_lost:
         case PlantedBug::duplicate_over_late:
         case PlantedBug::rewind_keeps_ids:

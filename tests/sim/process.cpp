@@ -344,6 +344,14 @@ bool Process::ended() const {
     return std::ranges::all_of(loops_, [](const auto& loop) { return loop->ended(); });
 }
 
+std::size_t Process::flowing() const {
+    std::size_t sum = 0;
+    for (const auto& loop : loops_) {
+        sum += loop->flowing();
+    }
+    return sum;
+}
+
 void Process::failed(Error error) {
     if (!error_) {
         error_ = std::move(error);

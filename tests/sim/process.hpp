@@ -63,6 +63,8 @@ public:
     void wake() override;
     void request_stop() { loop_->request_stop(); }
     [[nodiscard]] bool ended() const { return ended_; }
+    // Partitions whose records flow.
+    [[nodiscard]] std::size_t flowing() const { return loop_->committed_positions().size(); }
 
 private:
     void step();
@@ -123,11 +125,13 @@ public:
     void request_stop();
     // SIGSTOP, and SIGCONT when the time has come.
     void pause(Duration span) { world_.schedule.stop(owner_, world_.schedule.now() + span); }
-    void go_on() { world_.schedule.stop(owner_, Instant{0}); }
+    void go_on() { world_.schedule.go_on(owner_); }
 
     // All loops have ended: with what the first one that failed said, if any.
     [[nodiscard]] bool ended() const;
     [[nodiscard]] const std::optional<Error>& error() const { return error_; }
+    // Partitions of both inputs that this process has, and whose records flow.
+    [[nodiscard]] std::size_t flowing() const;
     [[nodiscard]] Owner owner() const { return owner_; }
     void failed(Error error);
 

@@ -3,6 +3,7 @@
 #include "kstream/check.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace kstream::sim {
 
@@ -36,6 +37,22 @@ bool Schedule::run_next() {
         }
     }
     return false;
+}
+
+void Schedule::go_on(Owner owner) {
+    if (!stopped(owner)) {
+        return;
+    }
+    const Instant put_off = std::exchange(owners_[owner].stopped_until, Instant{});
+    for (Entry& entry : queue_) {
+        const auto number =
+            static_cast<std::uint32_t>(entry.order_and_slot & ((1U << kSlotBits) - 1));
+        if (entry.at == put_off && slot(number).owner == owner) {
+            entry.at = now_;
+        }
+    }
+    // Whatever is in order is a heap.
+    std::sort(queue_.begin(), queue_.end());
 }
 
 void Schedule::add_slots() {

@@ -66,6 +66,8 @@ public:
     }
     void kill(Owner owner) { owners_[owner].alive = false; }
     void stop(Owner owner, Instant until) { owners_[owner].stopped_until = until; }
+    // At once, with what was put off until the end of the stop.
+    void go_on(Owner owner);
     [[nodiscard]] bool alive(Owner owner) const { return owners_[owner].alive; }
     [[nodiscard]] bool stopped(Owner owner) const { return owners_[owner].stopped_until > now_; }
 
