@@ -64,7 +64,8 @@ MapFold::MapFold(const Job& job, MapFoldConfig config, Log& log, MapFoldPorts po
       values_(job.hash_seed),
       lists_(sets_.size()),
       value_lists_(multisets_.size()),
-      no_slots_(job.kinds.size()) {
+      no_slots_(job.kinds.size()),
+      clocks_(job) {
     if (windows_) {
         grace_ = job.event_time()->grace;
         counters_.late_by_seconds.emplace();
@@ -83,14 +84,6 @@ MapFold::Filling& MapFold::filling(PartitionId partition) {
         filling_.push_back(Filling{{}, -1, std::vector<Slot>(job_.kinds.size())});
     }
     return filling_[index];
-}
-
-MapFold::Clock& MapFold::clock(PartitionId partition) {
-    const auto index = static_cast<std::size_t>(partition.value);
-    if (clocks_.size() <= index) {
-        clocks_.resize(index + 1);
-    }
-    return clocks_[index];
 }
 
 Result<void> MapFold::fold(RecordBatch records) {
@@ -142,7 +135,7 @@ Result<void> MapFold::fold_one(const RecordView& record, Filling& into) {
     const RecordVerdict verdict = reader_->read(record);
     [[maybe_unused]] std::int64_t watermark = kNoTime;
     if constexpr (kKind == Kind::event_time) {
-        watermark = move_clock(record.partition);
+        watermark = clocks_.move(record.partition, reader_->event_time());
         look_at_unit(record, verdict);
         if (unique_ids_ && is_duplicate(record, verdict, watermark)) {
             ++into.counts.duplicates;
@@ -244,19 +237,6 @@ Result<void> MapFold::fold_session(const RecordView& record, std::int64_t time, 
     return {};
 }
 
-// By the record that was read last: its time counts whatever else is wrong with it, and before
-// WHERE is asked, so that a watermark is of the log and not of the job. The watermark before it.
-std::int64_t MapFold::move_clock(PartitionId partition) {
-    Clock& of = clock(partition);
-    const std::int64_t before = of.next.watermark;
-    if (const std::optional<std::int64_t> time = reader_->event_time()) {
-        of.next.watermark = std::max(before, *time);
-        of.next.idle = false;
-        ++of.timed;
-    }
-    return before;
-}
-
 // What the record that was read last says of the unit that its times are in.
 void MapFold::look_at_unit(const RecordView& record, const RecordVerdict& verdict) {
     if (const std::optional<std::int64_t> time = reader_->event_time()) {
@@ -276,16 +256,6 @@ bool MapFold::is_duplicate(const RecordView& record, const RecordVerdict& verdic
         return false;
     }
     return unique_ids_->is_duplicate(record, *reader_, verdict);
-}
-
-// What is to be committed with the positions that are sealed. Advances are not asked: by them no id
-// is forgotten.
-void MapFold::mark_horizons(const Step& step) {
-    if (unique_ids_) {
-        for (const StepRange& range : step.ranges) {
-            clock(range.partition).next.horizon = unique_ids_->horizon(range.partition, range.to);
-        }
-    }
 }
 
 Result<void> MapFold::read_headers(const RecordView& record) {
@@ -654,46 +624,20 @@ BatchHeader MapFold::header(BatchKind kind, const Step& step) const {
                 header.oldest_timestamp_ms = filled.oldest_ms;
             }
         }
-        if (kind == BatchKind::step && index < clocks_.size()) {
-            source.watermark_before = clocks_[index].sealed.watermark;
-            source.watermark = clocks_[index].next.watermark;
-        }
-        if (unique_ids_) {
-            source.horizon = clocks_[index].next.horizon.value();
-        }
+        clocks_.put_into(source, kind);
         KSTREAM_CHECK(source.counts.balanced(), "every record read is accounted for");
         header.ranges.push_back(std::move(source));
     }
     return header;
 }
 
-void MapFold::say_in(const Step& step) {
-    for (const StepRange& range : step.ranges) {
-        const auto index = static_cast<std::size_t>(range.partition.value);
-        if (ends_ && index < clocks_.size()) {
-            clocks_[index].to_say = {.watermark = kEndOfTime, .idle = true};
-        }
-        if (index >= clocks_.size() || !clocks_[index].to_say) {
-            continue;
-        }
-        Clock& of = clocks_[index];
-        of.said = std::exchange(of.to_say, std::nullopt);
-        const SourceMark& said = *of.said;
-        if (range.from != range.to && !planted(PlantedBug::advance_among_records)) {
-            of.said.reset();
-            continue;
-        }
-        counters_.idle_advances += said.watermark > of.next.watermark ? 1U : 0U;
-        of.next.watermark = std::max(of.next.watermark, said.watermark);
-        of.next.idle = said.idle;
-    }
-}
-
 // P2: at least one batch record to every partition, so that each sees one unbroken chain of ranges.
 Result<void> MapFold::seal(Step& step) {
     ++step_;
-    say_in(step);
-    mark_horizons(step);
+    counters_.idle_advances += clocks_.say_in(step.ranges);
+    if (unique_ids_) {
+        clocks_.mark_horizons(step.ranges, *unique_ids_);
+    }
     const BatchHeader head = header(BatchKind::step, step);
     flight_oldest_ms_ = head.oldest_timestamp_ms;
     const auto over = [this](ElementOwner owner) {
@@ -720,27 +664,18 @@ Result<void> MapFold::seal(Step& step) {
     if (!planted(PlantedBug::dead_letters_lost)) {
         step.outputs.append_all(set_aside_);
     }
-    seal_clocks();
+    clocks_.seal();
+    if (unique_ids_) {
+        unique_ids_->seal();
+    }
     clear_filling();
     return {};
 }
 
-void MapFold::seal_clocks() {
-    for (Clock& one : clocks_) {
-        one.sealed = one.next;
-    }
-    if (unique_ids_) {
-        unique_ids_->seal();
-    }
-}
-
 Result<void> MapFold::seal_open(Step& step) {
     ++step_;
-    for (const StepRange& range : step.ranges) {
-        if (unique_ids_) {
-            Clock& opened = clock(range.partition);
-            opened.next.horizon = opened.sealed.horizon = Horizon{.offset = range.to};
-        }
+    if (unique_ids_) {
+        clocks_.open_horizons(step.ranges);
     }
     const BatchHeader head = header(BatchKind::open, step);
     flight_oldest_ms_ = -1;
@@ -862,10 +797,7 @@ void MapFold::write_batches(BatchHeader head, PartitionId to, std::span<const st
 }
 
 void MapFold::committed(std::int64_t now_wall_ms) {
-    for (Clock& one : clocks_) {
-        one.committed = one.sealed;
-        one.said.reset();
-    }
+    clocks_.committed();
     if (unique_ids_) {
         unique_ids_->committed();
     }
@@ -910,11 +842,7 @@ void MapFold::clear_filling() {
 
 void MapFold::undo_filling() {
     clear_filling();
-    for (Clock& one : clocks_) {
-        if (!planted(PlantedBug::watermark_not_taken_back)) {
-            one.next = one.sealed;
-        }
-    }
+    clocks_.undo_filling();
     if (unique_ids_) {
         unique_ids_->undo_filling();
     }
@@ -922,78 +850,17 @@ void MapFold::undo_filling() {
 
 // But for its marks and ids a sealed step is nothing but its records.
 void MapFold::undo_in_flight() {
-    for (Clock& one : clocks_) {
-        if (!planted(PlantedBug::watermark_not_taken_back)) {
-            one.next = one.sealed = one.committed;
-        }
-        if (one.said && !one.to_say) {
-            one.to_say = one.said;
-        }
-        one.said.reset();
-    }
+    clocks_.undo_in_flight();
     if (unique_ids_) {
         unique_ids_->undo_in_flight();
     }
-}
-
-void MapFold::resume(PartitionId partition, const SourceMark& mark) {
-    if (job_.event_time() != nullptr) {
-        const SourceMark known = planted(PlantedBug::watermark_forgotten) ? SourceMark{} : mark;
-        clock(partition) = {known, known, known, 0, {}, {}};
-    }
-}
-
-MapFold::Activity MapFold::activity(PartitionId partition) const {
-    const auto index = static_cast<std::size_t>(partition.value);
-    return index < clocks_.size() ? Activity{clocks_[index].committed, clocks_[index].timed}
-                                  : Activity{};
-}
-
-void MapFold::say(PartitionId partition, const SourceMark& mark) {
-    clock(partition).to_say = mark;
-}
-
-std::vector<PartitionId> MapFold::more_to_write() const {
-    std::vector<PartitionId> partitions;
-    for (std::size_t i = 0; i < clocks_.size(); ++i) {
-        if (clocks_[i].to_say || (ends_ && clocks_[i].next.watermark < kEndOfTime)) {
-            partitions.push_back(PartitionId{static_cast<std::int32_t>(i)});
-        }
-    }
-    return partitions;
-}
-
-std::int64_t MapFold::watermark(PartitionId partition) const {
-    const auto index = static_cast<std::size_t>(partition.value);
-    return index < clocks_.size() ? clocks_[index].committed.watermark : kNoTime;
-}
-
-void MapFold::describe_time(PartitionStatus& status) const {
-    if (job_.event_time() != nullptr) {
-        status.idle = activity(status.partition).committed.idle;
-    }
-}
-
-std::optional<SourceMark> MapFold::sealed_mark(PartitionId partition) const {
-    const auto index = static_cast<std::size_t>(partition.value);
-    if (job_.event_time() == nullptr) {
-        return std::nullopt;
-    }
-    if (index >= clocks_.size()) {
-        return SourceMark{};
-    }
-    SourceMark mark = clocks_[index].sealed;
-    if (mark.idle && planted(PlantedBug::advance_not_in_metadata)) {
-        mark.watermark = clocks_[index].committed.watermark;
-    }
-    return mark;
 }
 
 void MapFold::drop(std::span<const PartitionId> partitions) {
     for (const PartitionId partition : partitions) {
         KSTREAM_CHECK(filling(partition).counts.read == 0 || planted(PlantedBug::release_at_revoke),
                       "no step holds a dropped partition");
-        resume(partition, {});
+        clocks_.resume(partition, {});
         if (unique_ids_) {
             unique_ids_->drop(partition);
         }

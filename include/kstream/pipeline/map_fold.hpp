@@ -12,6 +12,7 @@
 #include "kstream/expr/window.hpp"
 #include "kstream/pipeline/fold.hpp"
 #include "kstream/pipeline/job.hpp"
+#include "kstream/pipeline/source_clocks.hpp"
 #include "kstream/pipeline/step_charge.hpp"
 #include "kstream/pipeline/step_sessions.hpp"
 #include "kstream/pipeline/unique_ids.hpp"
@@ -56,37 +57,43 @@ public:
 
     Result<void> fold(RecordBatch records) override;
     [[nodiscard]] bool can_seal() const override { return true; }
-    [[nodiscard]] bool full() const override { return ends_ || fills(1); }
+    [[nodiscard]] bool full() const override { return clocks_.ends() || fills(1); }
     [[nodiscard]] bool overfull() const override { return fills(2); }
     [[nodiscard]] std::uint64_t filling_keys() const override { return keys_.size(); }
     Result<void> seal(Step& step) override;
     Result<void> seal_open(Step& step) override;
     void committed(std::int64_t now_wall_ms) override;
-    [[nodiscard]] std::vector<PartitionId> more_to_write() const override;
+    [[nodiscard]] std::vector<PartitionId> more_to_write() const override {
+        return clocks_.more_to_write();
+    }
     void undo_filling() override;
     void undo_in_flight() override;
-    void resume(PartitionId partition, const SourceMark& mark) override;
-    void say(PartitionId partition, const SourceMark& mark) override;
-    [[nodiscard]] std::optional<SourceMark> sealed_mark(PartitionId partition) const override;
-    [[nodiscard]] std::int64_t watermark(PartitionId partition) const override;
-    void describe_time(PartitionStatus& status) const override;
+    void resume(PartitionId partition, const SourceMark& mark) override {
+        clocks_.resume(partition, mark);
+    }
+    void say(PartitionId partition, const SourceMark& mark) override {
+        clocks_.say(partition, mark);
+    }
+    [[nodiscard]] std::optional<SourceMark> sealed_mark(PartitionId partition) const override {
+        return clocks_.sealed_mark(partition);
+    }
+    [[nodiscard]] std::int64_t watermark(PartitionId partition) const override {
+        return clocks_.watermark(partition);
+    }
+    void describe_time(PartitionStatus& status) const override { clocks_.describe_time(status); }
     void drop(std::span<const PartitionId> partitions) override;
     [[nodiscard]] const FoldStatus& status() const override { return counters_; }
     [[nodiscard]] StateStatus state() const override;
     // Of a job with unique_by, else null: where a takeover puts what it has read back.
     [[nodiscard]] UniqueIds* unique_ids() { return unique_ids_ ? &*unique_ids_ : nullptr; }
 
-    // Of a job with event time, for those who watch whether a source partition is idle: what is
-    // committed of it, and how many records with a time have been read since it entered service;
-    // one that was read again counts again.
-    struct Activity {
-        SourceMark committed;
-        std::uint64_t timed = 0;
-    };
-    [[nodiscard]] Activity activity(PartitionId partition) const;
+    // Of a job with event time, for those who watch whether a source partition is idle.
+    [[nodiscard]] SourceClocks::Activity activity(PartitionId partition) const {
+        return clocks_.activity(partition);
+    }
     // From now on nothing more is read, and each partition that is in service, or comes into it, is
     // moved to the end of time: all its windows close. Of a job with windows.
-    void end_time() { ends_ = true; }
+    void end_time() { clocks_.end_time(); }
 
 private:
     // What the filling step holds of one source partition.
@@ -94,16 +101,6 @@ private:
         RecordCounts counts;
         std::int64_t oldest_ms = -1;
         std::vector<Slot> slots;
-    };
-
-    // Of a job with event time: the marks of a source partition at its three positions.
-    struct Clock {
-        SourceMark committed;
-        SourceMark sealed;
-        SourceMark next;
-        std::uint64_t timed = 0;
-        std::optional<SourceMark> to_say;
-        std::optional<SourceMark> said;  // in the step in flight
     };
 
     // What a job asks for each record: those of the flags and statements without event time pay for
@@ -120,19 +117,14 @@ private:
 
     [[nodiscard]] bool fills(std::size_t times) const;
     Filling& filling(PartitionId partition);
-    Clock& clock(PartitionId partition);
     template <Kind kKind>
     Result<void> fold_all(RecordBatch records);
     template <Kind kKind>
     Result<void> fold_one(const RecordView& record, Filling& into);
     Result<void> read_headers(const RecordView& record);
-    [[nodiscard]] std::int64_t move_clock(PartitionId partition);
-    void say_in(const Step& step);
     void look_at_unit(const RecordView& record, const RecordVerdict& verdict);
     [[nodiscard]] bool is_duplicate(const RecordView& record, const RecordVerdict& verdict,
                                     std::int64_t watermark);
-    void mark_horizons(const Step& step);
-    void seal_clocks();
     Result<void> late_record(const RecordView& record, std::int64_t watermark, Filling& into);
     [[nodiscard]] Result<std::vector<HeaderView>> headers_of(const RecordView& record) const;
     Result<void> fold_windowed(const RecordView& record, std::int64_t watermark, Filling& into);
@@ -205,11 +197,10 @@ private:
     std::vector<std::vector<CountedValue>> value_lists_;  // for each multiset
     std::string element_text_;
     std::vector<Slot> no_slots_;
-    std::vector<Slot> row_;            // of an entry
-    std::vector<PartitionId> key_to_;  // repartition partition of each key
-    std::vector<Filling> filling_;     // by source partition
-    bool ends_ = false;
-    std::vector<Clock> clocks_;                             // the same, of a job with event time
+    std::vector<Slot> row_;                                 // of an entry
+    std::vector<PartitionId> key_to_;                       // repartition partition of each key
+    std::vector<Filling> filling_;                          // by source partition
+    SourceClocks clocks_;                                   // of a job with event time
     OutputBatch set_aside_;                                 // dead letters and late records
     std::vector<Waiting> waiting_;                          // at most KeyTable::kTogether
     std::string waiting_keys_;                              // their state keys, one after the other
