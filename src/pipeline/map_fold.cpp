@@ -1,12 +1,9 @@
 #include "kstream/pipeline/map_fold.hpp"
 
 #include "kstream/check.hpp"
-#include "kstream/codec/dead_letter.hpp"
 #include "kstream/codec/element.hpp"
-#include "kstream/codec/late_record.hpp"
 #include "kstream/codec/result_record.hpp"
 #include "kstream/codec/state_key.hpp"
-#include "kstream/core/lateness.hpp"
 #include "kstream/core/murmur2.hpp"
 #include "kstream/pipeline/bad_record.hpp"
 #include "kstream/pipeline/time_unit.hpp"
@@ -49,7 +46,6 @@ GroupValue value_of(const StatementInput& input, int scale, std::string& text) {
 MapFold::MapFold(const Job& job, MapFoldConfig config, Log& log, MapFoldPorts ports)
     : job_(job),
       config_(config),
-      log_(log),
       ports_(ports),
       reader_(reader_of(job)),
       writer_(job.form()),
@@ -65,7 +61,8 @@ MapFold::MapFold(const Job& job, MapFoldConfig config, Log& log, MapFoldPorts po
       lists_(sets_.size()),
       value_lists_(multisets_.size()),
       no_slots_(job.kinds.size()),
-      clocks_(job) {
+      clocks_(job),
+      set_aside_(job, config, *reader_, log, ports) {
     if (windows_) {
         grace_ = job.event_time()->grace;
         counters_.late_by_seconds.emplace();
@@ -90,7 +87,7 @@ Result<void> MapFold::fold(RecordBatch records) {
     Result<void> done = job_.event_time() != nullptr ? fold_all<Kind::event_time>(records)
                         : job_.statement != nullptr  ? fold_all<Kind::statement>(records)
                                                      : fold_all<Kind::flags>(records);
-    Result<void> reported = tell_tally();
+    Result<void> reported = set_aside_.tell_tally(counters_, times_);
     return done ? reported : done;
 }
 
@@ -149,7 +146,7 @@ Result<void> MapFold::fold_one(const RecordView& record, Filling& into) {
             ++counters_.filtered;
             return {};
         }
-        return bad_record(record, verdict, into);
+        return set_aside_.bad_record(record, verdict, into.counts, counters_);
     }
     if constexpr (kKind == Kind::event_time) {
         if (windows_) {
@@ -199,7 +196,7 @@ Result<void> MapFold::fold_windowed(const RecordView& record, std::int64_t water
         until += job_.event_time()->window.size;
     }
     if (planted(PlantedBug::late_at_less) ? until < watermark : until <= watermark) {
-        return late_record(record, watermark, into);
+        return set_aside_.late_record(record, watermark, pane_, into.counts, counters_);
     }
     if (shape_.sessions) {
         return fold_session(record, *time, into);
@@ -259,7 +256,7 @@ bool MapFold::is_duplicate(const RecordView& record, const RecordVerdict& verdic
 }
 
 Result<void> MapFold::read_headers(const RecordView& record) {
-    Result<std::vector<HeaderView>> read = headers_of(record);
+    Result<std::vector<HeaderView>> read = ports_.headers_of(record);
     if (!read) {
         return std::unexpected(std::move(read.error()));
     }
@@ -479,127 +476,9 @@ std::uint32_t MapFold::key_of(std::string_view state_key) {
     return found.index;
 }
 
-Result<void> MapFold::bad_record(const RecordView& record, const RecordVerdict& verdict,
-                                 Filling& into) {
-    const BadReason reason = verdict.reason;
-    const std::string_view field = bad_subject(job_, *reader_, verdict);
-    const bool first = counters_.bad_records[static_cast<std::size_t>(reason)]++ == 0;
-    if (reason == BadReason::scale) {
-        scale_needed_ = std::max(scale_needed_, reader_->scale_needed().value_or(0));
-    }
-    if (config_.on_bad_record == BadRecordPolicy::fail) {
-        const std::string hint = bad_hint(job_, *reader_, record, verdict);
-        return fail(
-            ExitCode::bad_record,
-            fmt::format("bad record ({}{}{}): topic {} partition {} offset {}",
-                        bad_reason_name(reason), field.empty() ? "" : " of field ", field,
-                        job_.spec.source_topic, record.partition.value, record.record_offset.value),
-            fmt::format("{}{}start with --on-bad-record dead-letter to set such records "
-                        "aside",
-                        hint, hint.empty() ? "" : "; "));
-    }
-    if (first && ports_.tally != nullptr) {
-        ports_.tally->first_bad({.reason = reason,
-                                 .field = field,
-                                 .partition = record.partition,
-                                 .record_offset = record.record_offset,
-                                 .hint = bad_hint(job_, *reader_, record, verdict)});
-    }
-    log_.write(LogLevel::debug, "bad record",
-               {{"reason", bad_reason_name(reason)},
-                {"field", field},
-                {"partition", std::int64_t{record.partition.value}},
-                {"offset", record.record_offset.value}});
-    if (config_.on_bad_record == BadRecordPolicy::skip) {
-        ++into.counts.skipped;
-        ++counters_.skipped;
-        return {};
-    }
-    ++into.counts.dead_lettered;
-    return dead_letter(record, verdict);
-}
-
-Result<void> MapFold::dead_letter(const RecordView& record, const RecordVerdict& verdict) {
-    const Result<std::vector<HeaderView>> headers = headers_of(record);
-    if (!headers) {
-        return std::unexpected(headers.error());
-    }
-    append_dead_letter(set_aside_,
-                       PartitionId{record.partition.value % config_.dead_letter_partitions},
-                       {.record = record,
-                        .headers = *headers,
-                        .source_topic = job_.spec.source_topic,
-                        .reason = verdict.reason,
-                        .field = bad_subject(job_, *reader_, verdict)},
-                       config_.max_dead_letter_bytes);
-    return {};
-}
-
-Result<std::vector<HeaderView>> MapFold::headers_of(const RecordView& record) const {
-    return ports_.headers == nullptr ? std::vector<HeaderView>{} : ports_.headers->headers(record);
-}
-
-// Of the window in pane_.
-Result<void> MapFold::late_record(const RecordView& record, std::int64_t watermark, Filling& into) {
-    const std::int64_t late_by = grace_needed(watermark, pane_.end) - grace_;
-    ++into.counts.late;
-    ++counters_.late;
-    counters_.late_by_seconds->record(static_cast<double>(late_by) / 1000.0);
-    const Result<std::vector<HeaderView>> headers = headers_of(record);
-    if (!headers) {
-        return std::unexpected(headers.error());
-    }
-    const bool bounded = !shape_.sessions;  // a pane of theirs is the time itself
-    if (!planted(PlantedBug::late_records_lost)) {
-        append_late_record(set_aside_,
-                           PartitionId{record.partition.value % config_.late_partitions},
-                           {.record = record,
-                            .headers = *headers,
-                            .source_topic = job_.spec.source_topic,
-                            .event_time = reader_->event_time().value_or(kNoTime),
-                            .watermark = watermark,
-                            .window_start = bounded ? std::optional{pane_.start} : std::nullopt,
-                            .window_end = bounded ? std::optional{pane_.end} : std::nullopt,
-                            .late_by = late_by},
-                           config_.max_late_bytes);
-    }
-    return {};
-}
-
-// What has come since the last time. Not per record: other loops tell the same tally.
-Result<void> MapFold::tell_tally() {
-    if (ports_.tally == nullptr) {
-        return {};
-    }
-    RecordTally more;
-    more.read = counters_.records_read - reported_.read;
-    more.aggregated = counters_.records_aggregated - reported_.aggregated;
-    more.tombstones = counters_.tombstones - reported_.tombstones;
-    more.filtered = counters_.filtered - reported_.filtered;
-    more.late = counters_.late - reported_.late;
-    more.duplicates = counters_.duplicates - reported_.duplicates;
-    for (std::size_t i = 0; i < kBadReasonCount; ++i) {
-        more.bad[i] = counters_.bad_records[i] - reported_.bad[i];
-    }
-    more.scale_needed = scale_needed_;
-    WhereSearch search = reader_->take_where_search();
-    more.searched = search.records;
-    more.where_found = std::move(search.found);
-    more.times = std::exchange(times_, {});
-    reported_ = {.read = counters_.records_read,
-                 .aggregated = counters_.records_aggregated,
-                 .filtered = counters_.filtered,
-                 .late = counters_.late,
-                 .duplicates = counters_.duplicates,
-                 .tombstones = counters_.tombstones,
-                 .bad = counters_.bad_records};
-    return ports_.tally->add(more);
-}
-
 bool MapFold::fills(std::size_t times) const {
     // By what is in use: capacity outlives a step.
-    return step_bytes_ > times * config_.max_step_bytes ||
-           set_aside_.memory_bytes() > times * config_.max_letters_bytes;
+    return step_bytes_ > times * config_.max_step_bytes || set_aside_.fills(times);
 }
 
 BatchHeader MapFold::header(BatchKind kind, const Step& step) const {
@@ -662,7 +541,7 @@ Result<void> MapFold::seal(Step& step) {
                       step.outputs);
     }
     if (!planted(PlantedBug::dead_letters_lost)) {
-        step.outputs.append_all(set_aside_);
+        set_aside_.append_to(step.outputs);
     }
     clocks_.seal();
     if (unique_ids_) {

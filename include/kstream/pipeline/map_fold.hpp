@@ -12,11 +12,12 @@
 #include "kstream/expr/window.hpp"
 #include "kstream/pipeline/fold.hpp"
 #include "kstream/pipeline/job.hpp"
+#include "kstream/pipeline/map_fold_config.hpp"
+#include "kstream/pipeline/set_aside.hpp"
 #include "kstream/pipeline/source_clocks.hpp"
 #include "kstream/pipeline/step_charge.hpp"
 #include "kstream/pipeline/step_sessions.hpp"
 #include "kstream/pipeline/unique_ids.hpp"
-#include "kstream/ports/header_reader.hpp"
 #include "kstream/ports/log.hpp"
 #include "kstream/ports/record_tally.hpp"
 #include "kstream/reader/record_reader.hpp"
@@ -29,27 +30,6 @@
 #include <vector>
 
 namespace kstream {
-
-enum class BadRecordPolicy : std::uint8_t { dead_letter, skip, fail };
-
-struct MapFoldConfig {
-    BadRecordPolicy on_bad_record = BadRecordPolicy::dead_letter;
-    std::int32_t dead_letter_partitions = 1;
-    // Of key, value and headers; more loses its headers or becomes a stub (P10).
-    std::size_t max_dead_letter_bytes = 1 << 20;
-    // The same of late records, of a job with windows.
-    std::int32_t late_partitions = 1;
-    std::size_t max_late_bytes = 1 << 20;
-    std::size_t max_batch_bytes = 512 << 10;     // of one repartition record, header aside
-    std::size_t max_step_bytes = kMaxStepBytes;  // of a step, as KeyCharge counts them
-    std::size_t max_letters_bytes = 32 << 20;    // of a step's dead letters and late ones in memory
-};
-
-// Each may be missing: no record has headers; nobody listens.
-struct MapFoldPorts {
-    const HeaderReader* headers = nullptr;
-    RecordTallySink* tally = nullptr;
-};
 
 class MapFold final : public Fold {
 public:
@@ -125,8 +105,6 @@ private:
     void look_at_unit(const RecordView& record, const RecordVerdict& verdict);
     [[nodiscard]] bool is_duplicate(const RecordView& record, const RecordVerdict& verdict,
                                     std::int64_t watermark);
-    Result<void> late_record(const RecordView& record, std::int64_t watermark, Filling& into);
-    [[nodiscard]] Result<std::vector<HeaderView>> headers_of(const RecordView& record) const;
     Result<void> fold_windowed(const RecordView& record, std::int64_t watermark, Filling& into);
     template <Kind kKind>
     void add_encoded(const RecordView& record, Filling& into);
@@ -145,9 +123,6 @@ private:
     void add(std::uint32_t key, std::span<const StatementInput> inputs, Filling& into);
     void add_beside(std::uint32_t key, std::size_t accumulator, const StatementInput& input);
     [[nodiscard]] Slot one_more(const Slot& slot) const;
-    Result<void> bad_record(const RecordView& record, const RecordVerdict& verdict, Filling& into);
-    Result<void> dead_letter(const RecordView& record, const RecordVerdict& verdict);
-    [[nodiscard]] Result<void> tell_tally();
     void clear_filling();
     [[nodiscard]] std::size_t max_delta_bytes(std::uint32_t key) const;
     [[nodiscard]] BatchHeader header(BatchKind kind, const Step& step) const;
@@ -168,7 +143,6 @@ private:
 
     const Job& job_;
     MapFoldConfig config_;
-    Log& log_;
     MapFoldPorts ports_;
     std::unique_ptr<RecordReader> reader_;
     DeltaBatchWriter writer_;
@@ -197,11 +171,11 @@ private:
     std::vector<std::vector<CountedValue>> value_lists_;  // for each multiset
     std::string element_text_;
     std::vector<Slot> no_slots_;
-    std::vector<Slot> row_;                                 // of an entry
-    std::vector<PartitionId> key_to_;                       // repartition partition of each key
-    std::vector<Filling> filling_;                          // by source partition
-    SourceClocks clocks_;                                   // of a job with event time
-    OutputBatch set_aside_;                                 // dead letters and late records
+    std::vector<Slot> row_;            // of an entry
+    std::vector<PartitionId> key_to_;  // repartition partition of each key
+    std::vector<Filling> filling_;     // by source partition
+    SourceClocks clocks_;              // of a job with event time
+    SetAside set_aside_;
     std::vector<Waiting> waiting_;                          // at most KeyTable::kTogether
     std::string waiting_keys_;                              // their state keys, one after the other
     std::vector<Decimal> waiting_inputs_;                   // their inputs, kinds.size() each
@@ -215,9 +189,7 @@ private:
     std::uint64_t step_ = 0;
     std::int64_t flight_oldest_ms_ = -1;
     FoldStatus counters_;
-    RecordTally reported_;  // what of it the tally knows
-    int scale_needed_ = 0;
-    TimeTally times_;  // what of it the tally does not know
+    TimeTally times_;  // what of these the tally does not know
 };
 
 }  // namespace kstream
