@@ -1,21 +1,17 @@
-// Jobs with event time, audited: what the loops make of windows is proved, through any history of
-// faults and at any moment of it, and what is forged of it is found.
+// Jobs with event time, audited: what the loops make of tumbling windows is proved, and what is
+// forged of it is found. Others have hopping windows, sessions, and any history of faults.
 #include "kstream/audit/statement_audit.hpp"
 #include "kstream/codec/changelog.hpp"
 #include "kstream/codec/delta_batch.hpp"
-#include "kstream/codec/element.hpp"
-#include "kstream/codec/result_record.hpp"
 #include "kstream/codec/state_key.hpp"
-#include "kstream/core/murmur2.hpp"
 #include "kstream/core/side_aggregates.hpp"
 #include "support/fakes/audited_statement.hpp"
-#include "support/fakes/model_history.hpp"
+#include "support/fakes/audited_windows.hpp"
 
 #include <catch2/catch_test_macros.hpp>
-#include <catch2/generators/catch_generators.hpp>
 
 #include <algorithm>
-#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -29,34 +25,24 @@ namespace kstream::audit {
 namespace {
 
 using testing::Audited;
-using testing::AuditedLogs;
-using World = testing::AuditedStatement;
-using Written = testing::WrittenRecord;  // to be forged
-using Kinds = std::vector<FindingKind>;
-
-// A window begins here, and 20 s later the records' Kafka timestamps are.
-constexpr std::int64_t kStart = 1'699'999'980;
-
-// `windows` is the function, `lengths` what it has behind the time, `more` what is selected beside
-// the other columns.
-std::string windowed(std::string_view emit, std::string_view having = "",
-                     std::string_view windows = "tumble",
-                     std::string_view lengths = "INTERVAL '1 minute'", std::string_view more = "") {
-    return "SELECT k, window_start AS b, window_end AS e, count(*) AS n, sum(v) AS s, max(v) AS m" +
-           std::string{more} + " FROM " + std::string{windows} +
-           "(t, to_timestamp(nullif(ts, 0)), " + std::string{lengths} +
-           ", grace => INTERVAL '5 seconds', idle => 'never', emit => '" + std::string{emit} +
-           "') WHERE v >= 0 GROUP BY k, window_start" + std::string{having};
-}
-std::string hopping(std::string_view emit, std::string_view having = "",
-                    std::string_view lengths = "INTERVAL '1 minute', INTERVAL '3 minutes'") {
-    return windowed(emit, having, "hop", lengths);
-}
-
-void sell(World& world, const std::string& key, std::int64_t second, int value) {
-    world.add(R"({"k":")" + key + R"(","ts":)" + std::to_string(kStart + second) + R"(,"v":)" +
-              std::to_string(value) + "}");
-}
+using testing::audited_windows::forge_meta;
+using testing::audited_windows::found;
+using testing::audited_windows::hopped;
+using testing::audited_windows::is_element;
+using testing::audited_windows::is_of;
+using testing::audited_windows::Kinds;
+using testing::audited_windows::kStart;
+using testing::audited_windows::last_element;
+using testing::audited_windows::last_meta;
+using testing::audited_windows::last_of;
+using testing::audited_windows::move;
+using testing::audited_windows::proved;
+using testing::audited_windows::sell;
+using testing::audited_windows::windowed;
+using testing::audited_windows::with_early_tombstone;
+using testing::audited_windows::without_tombstone;
+using testing::audited_windows::World;
+using testing::audited_windows::Written;
 
 // The first minute of six keys, which is closed; the second one of two, which is open.
 World sold(std::string_view emit) {
@@ -83,76 +69,6 @@ World sold(std::string_view emit) {
     sell(world, "g", 90, 4);
     world.commit();
     return world;
-}
-
-// Of hopping windows the first three of three keys are closed, the panes of the first minute have
-// gone, and those of the others are there.
-World hopped(std::string_view emit, std::string_view more = "") {
-    World world{windowed(emit, "", "hop", "INTERVAL '1 minute', INTERVAL '3 minutes'", more)};
-    for (const int second : {10, 70}) {
-        for (const char* const key : {"a", "b", "c"}) {
-            sell(world, key, second, second);
-        }
-        world.commit();
-    }
-    sell(world, "g", 190, 4);
-    world.commit();
-    return world;
-}
-
-Audited proved(const World& world) {
-    Audited audited = world.audit();
-    INFO(audited.text);
-    CHECK(audited.kinds.empty());
-    CHECK(audited.excused == 0);
-    return audited;
-}
-
-Kinds found(const World& world) {
-    const Audited audited = world.audit();
-    UNSCOPED_INFO(audited.text);
-    CHECK(audited.excused == 0);
-    return audited.kinds;
-}
-
-bool is_of(const Written& written, std::string_view key) {
-    return written.key.contains(R"([")" + std::string{key} + R"(",)") ||      // a result
-           written.key.starts_with(std::string{"\1s\1"} + std::string{key});  // a total
-}
-
-// The last one of a key in a topic.
-Written& last_of(std::vector<Written>& all, std::string_view key) {
-    const auto last = std::find_if(all.rbegin(), all.rend(),
-                                   [key](const Written& one) { return is_of(one, key); });
-    REQUIRE(last != all.rend());
-    return *last;
-}
-
-Meta last_meta(const World& world) {
-    Result<Meta> meta = decode_meta_value(*world.changelog.back().value, world.job.form());
-    REQUIRE(meta.has_value());
-    return *meta;
-}
-
-void forge_meta(World& world, const std::function<void(Meta&)>& change) {
-    Meta meta = last_meta(world);
-    change(meta);
-    std::string value;
-    append_meta_value(value, world.job.form(), meta);
-    world.changelog.back().value = value;
-}
-
-// The changelog has a total of `b` that is gone.
-void without_tombstone(World& world) {
-    std::erase_if(world.changelog,
-                  [](const Written& one) { return is_of(one, "b") && !one.value; });
-}
-
-// And none of `g`, which is there: in the last transaction, before its meta record.
-void with_early_tombstone(World& world) {
-    Written gone = last_of(world.changelog, "g");
-    gone.value.reset();
-    world.changelog.insert(world.changelog.end() - 1, gone);
 }
 
 // The batch that so many come after.
@@ -183,18 +99,6 @@ std::string with_start(const World& world, const std::string& total_key, std::in
     std::string made;
     append_total_key(made, key);
     return made;
-}
-
-void move(World& world, Written& result, std::string_view from, std::string_view to) {
-    result.key.replace(result.key.find(from), from.size(), to);
-    const auto state_key = state_key_of(result.key, world.job.key_shape());
-    REQUIRE(state_key.has_value());
-    GroupKey group;
-    REQUIRE(decode_state_key(*state_key, world.job.key_shape(), group));
-    std::string place;
-    append_partition_key(place, group);
-    result.partition =
-        partition_for_key(place, static_cast<int>(world.job.identity.results_partitions));
 }
 
 }  // namespace
@@ -534,133 +438,6 @@ TEST_CASE("halves of the windows are counted as well, closed ones too", "[audit]
     check_halves(hopped("updates"));
 }
 
-TEST_CASE("hopping windows are proved after each step, however few are closed in one",
-          "[audit][window]") {
-    const std::string_view lengths =
-        GENERATE(as<std::string_view>{}, "INTERVAL '1 minute', INTERVAL '3 minutes'",
-                 "INTERVAL '40 seconds', INTERVAL '1 minute', origin => TIMESTAMPTZ "
-                 "'2001-01-01T00:00:07Z'");
-    const std::string_view emit = GENERATE(as<std::string_view>{}, "updates", "final");
-    const std::uint64_t most = GENERATE(as<std::uint64_t>{}, 1, 3, 50'000);
-    CAPTURE(lengths, emit, most);
-    World world{hopping(emit, "", lengths), {}, 0, {.max_closed_keys = most}};
-    bool waits = false;
-    int value = 0;
-    for (int second = 0; second < 400; second += 25) {
-        for (const char* const key : {"a", "b", "c"}) {
-            sell(world, key, second, ++value);
-        }
-        sell(world, "a", std::max(second - 80, 0), 1);  // late, or not
-        sell(world, std::string(1, static_cast<char>('d' + second / 25)), second, 1);
-        world.commit();
-        proved(world);
-        waits = waits || last_meta(world).to_close > 0;
-    }
-    while (last_meta(world).to_close > 0) {
-        world.commit();
-        proved(world);
-    }
-    CHECK(waits == (most < 50'000));
-    CHECK(last_meta(world).sources.at(0).counts.late > 3);
-    CHECK(std::ranges::count_if(world.results,
-                                [](const Written& one) { return one.is_final.has_value(); }) > 20);
-    const Audited base = proved(world);
-    sell(world, "a", 500, 1);
-    world.commit();
-    CHECK(world.audit(base.base).kinds.empty());
-}
-
-TEST_CASE("what is forged of hopping windows is found", "[audit][window]") {
-    for (const std::string_view emit : {"updates", "final"}) {
-        CAPTURE(emit);
-        proved(hopped(emit));
-        const auto forged = [emit](const std::function<void(World&)>& forge) {
-            World world = hopped(emit);
-            forge(world);
-            return found(world);
-        };
-        // One of the last results of a key.
-        CHECK(forged([](World& world) {
-                  std::erase_if(world.results, [](const Written& one) {
-                      return is_of(one, "b") && one.is_final && one.key.contains("22:12");
-                  });
-              }) == Kinds{FindingKind::window_missing});
-        CHECK(forged([](World& world) {
-                  std::string& value = *last_of(world.results, "b").value;
-                  value.replace(value.find(R"("n":2)"), 5, R"("n":3)");
-              }) == Kinds{FindingKind::wrong_result});
-        // A pane that stays behind its last window, and one that has gone before it.
-        CHECK(forged(without_tombstone) ==
-              Kinds{FindingKind::extra_total, FindingKind::broken_state});
-        CHECK(forged(with_early_tombstone) ==
-              Kinds{FindingKind::missing_total, FindingKind::broken_state});
-        // How far windows are closed, in meta.
-        CHECK(forged([](World& world) {
-                  forge_meta(world, [](Meta& meta) { meta.cursor = {}; });
-              }) == Kinds{FindingKind::broken_state});
-        CHECK(forged([](World& world) {
-                  forge_meta(world, [](Meta& meta) { ++meta.cursor.hash; });
-              }) == Kinds{FindingKind::broken_state});
-        // A window that begins with a pane and not where one of the job's does; a total of a key
-        // that stands for a window in the audit alone.
-        CHECK(forged([](World& world) {
-                  Written other = last_of(world.results, "b");
-                  move(world, other, "22:13:00", "22:13:30");
-                  world.results.push_back(other);
-              }) == Kinds{FindingKind::extra_result});
-        CHECK(forged([](World& world) {
-                  Written other = last_of(world.changelog, "g");
-                  other.key[other.key.size() - 9] = '\x7f';
-                  world.changelog.insert(world.changelog.end() - 1, other);
-              }) == Kinds{FindingKind::damaged});
-    }
-}
-
-TEST_CASE("HAVING says which hopping windows are published", "[audit][window]") {
-    World world{hopping("final", " HAVING sum(v) > 5")};
-    sell(world, "a", 10, 5);
-    sell(world, "a", 70, 5);
-    world.commit();
-    sell(world, "x", 1'000, 1);
-    world.commit();
-    proved(world);
-    CHECK(world.results.size() == 2);
-    Written other = last_of(world.results, "a");
-    move(world, other, "22:13", "22:11");
-    world.results.push_back(other);
-    CHECK(found(world) == Kinds{FindingKind::extra_result});
-}
-
-TEST_CASE("without the source hopping windows are what their panes are", "[audit][window]") {
-    constexpr std::string_view kSets =
-        ", count(DISTINCT v) AS d, percentile_disc(0.5) WITHIN GROUP (ORDER BY v) AS p";
-    for (const std::string_view emit : {"updates", "final"}) {
-        for (const std::string_view column : {"", R"("n":)", R"("d":)", R"("p":)"}) {
-            const bool wrong = !column.empty();
-            CAPTURE(emit, column);
-            World world = hopped(emit, column == R"("n":)" ? "" : kSets);
-            if (wrong) {
-                // Of updates that of an open window, else a last one, of which nobody knows.
-                std::string& value = *last_of(world.results, emit == "updates" ? "g" : "b").value;
-                value.replace(value.find(column) + column.size(), 1, "7");
-            }
-            Findings findings;
-            const AuditedJob audited =
-                AuditedJob::of(world.job.spec, world.job.identity, testing::audit_of(world.job));
-            Accounts accounts{audited, std::uint64_t{1} << 30, findings};
-            for (const Written& one : world.changelog) {
-                accounts.take_changelog(world.view(one, 0));
-            }
-            for (const Written& one : world.results) {
-                accounts.take_result(world.view(one, 0), testing::headers_of(one));
-            }
-            accounts.believe_changelog();
-            CHECK(accounts.compare(true).by_state[0].fits(last_meta(world)));
-            CHECK(findings.count() == (wrong && emit == "updates" ? 1 : 0));
-        }
-    }
-}
-
 TEST_CASE("without the source a window's last result is taken at its word", "[audit][window]") {
     for (const std::string_view emit : {"updates", "final"}) {
         CAPTURE(emit);
@@ -823,19 +600,6 @@ World sets_sold(std::string_view emit) {
     return world;
 }
 
-bool is_element(const Written& written) {
-    return written.key.front() == kElementKeyByte;
-}
-
-// The last of those that are so; `changelog` has one.
-std::vector<Written>::iterator last_element(World& world, bool gone) {
-    const auto last =
-        std::find_if(world.changelog.rbegin(), world.changelog.rend(),
-                     [gone](const Written& one) { return is_element(one) && gone != !!one.value; });
-    REQUIRE(last != world.changelog.rend());
-    return std::prev(last.base());
-}
-
 }  // namespace
 
 TEST_CASE("what closed windows have kept is proved before it has gone, and afterwards",
@@ -874,277 +638,6 @@ TEST_CASE("what closed windows have kept is proved before it has gone, and after
         world.changelog.erase(last_element(world, true));
         CHECK(found(world) == Kinds{FindingKind::broken_state});
     }
-}
-
-TEST_CASE(
-    "what hopping windows have of their panes' sets is proved, and what is forged of it found",
-    "[audit][window]") {
-    constexpr std::string_view kSets =
-        ", count(DISTINCT v) AS d, percentile_disc(0.5) WITHIN GROUP (ORDER BY v) AS p";
-    for (const std::string_view emit : {"updates", "final"}) {
-        CAPTURE(emit);
-        const auto sold_once_more = [&] {
-            World world = hopped(emit, kSets);
-            sell(world, "g", 195, 4);  // both panes have it
-            sell(world, "g", 245, 4);
-            sell(world, "g", 250, 9);
-            world.commit();
-            world.commit();  // and what closed panes have kept has gone
-            return world;
-        };
-        World world = sold_once_more();
-        proved(world);
-        CHECK(last_meta(world).to_sweep == 0);
-        CHECK(last_of(world.results, emit == "updates" ? "g" : "b").value->contains(R"("d":)"));
-        std::string& value = *last_of(world.results, emit == "updates" ? "g" : "b").value;
-        value.replace(value.find(R"("d":)") + 4, 1, "8");
-        CHECK(found(world) == Kinds{FindingKind::wrong_result});
-        // An element of a pane that is open.
-        World other = sold_once_more();
-        other.changelog.erase(last_element(other, false));
-        CHECK(found(other) == Kinds{FindingKind::wrong_total, FindingKind::broken_state});
-    }
-}
-
-// ---- sessions
-
-namespace {
-
-// Of three keys, at a gap of 10 seconds: two of a, which a record of the second step makes one; one
-// of b, which begins earlier then; and one of c. The clock closes that of b.
-World in_sessions(std::string_view emit, std::string_view more = "") {
-    World world{
-        "SELECT k, window_start AS b, window_end AS e, count(*) AS n, sum(v) AS s, max(v) AS m" +
-        std::string{more} +
-        " FROM session(t, to_timestamp(nullif(ts, 0)), INTERVAL '10 seconds', grace => INTERVAL "
-        "'80 seconds', idle => 'never', emit => '" +
-        std::string{emit} + "') WHERE v >= 0 GROUP BY k, window_start"};
-    sell(world, "b", 50, 4);
-    sell(world, "c", 90, 8);
-    sell(world, "a", 100, 1);
-    sell(world, "a", 120, 2);
-    world.commit();
-    sell(world, "a", 110, 16);
-    sell(world, "b", 45, 32);
-    sell(world, "b", 55, 64);
-    world.commit();
-    sell(world, "c", 150, 128);
-    sell(world, "c", 69, 256);  // late, though a session of its own would still be open
-    world.commit();
-    return world;
-}
-
-}  // namespace
-
-TEST_CASE("what the loops make of sessions is proved", "[audit][window]") {
-    for (const auto& [emit, more] : std::vector<std::pair<std::string_view, std::string_view>>{
-             {"updates", ""},
-             {"final", ""},
-             {"updates", ", count(DISTINCT v) AS d"},
-             {"final", ", percentile_disc(0.5) WITHIN GROUP (ORDER BY v) AS p"}}) {
-        CAPTURE(emit, more);
-        const World world = in_sessions(emit, more);
-        proved(world);
-        const Meta meta = last_meta(world);
-        CHECK(meta.keys == 3);
-        CHECK(meta.sources.at(0).counts.late == 1);
-        CHECK(std::ranges::count_if(world.results, [](const Written& one) {
-                  return !one.value.has_value();
-              }) == (emit == "updates" ? 2 : 0));
-    }
-}
-
-TEST_CASE("what is forged of sessions is found", "[audit][window]") {
-    const auto forged = [](std::string_view emit, const std::function<void(World&)>& forge) {
-        World world = in_sessions(emit);
-        forge(world);
-        return found(world);
-    };
-    const auto without_tombstones_of = [](std::vector<Written>& all, std::string_view key) {
-        return std::erase_if(all,
-                             [key](const Written& one) { return is_of(one, key) && !one.value; });
-    };
-    // A result, or a total, of what has become part of another session.
-    CHECK(forged("updates", [&](World& world) {
-              CHECK(without_tombstones_of(world.results, "a") == 1);
-          }) == Kinds{FindingKind::extra_result});
-    for (const std::string_view emit : {"updates", "final"}) {
-        CAPTURE(emit);
-        CHECK(forged(emit, [&](World& world) {
-                  CHECK(without_tombstones_of(world.changelog, "a") == 1);
-              }) == Kinds{FindingKind::extra_total, FindingKind::broken_state});
-        // A key that is none, and shorter than any.
-        CHECK(forged(emit, [](World& world) {
-                  Written odd = last_of(world.changelog, "c");
-                  odd.key = "\1z";
-                  world.changelog.insert(world.changelog.end() - 1, odd);
-              }) == Kinds{FindingKind::damaged});
-        // A session that ends elsewhere.
-        CHECK(forged(emit, [](World& world) {
-                  std::string& value = *last_of(world.results, "b").value;
-                  const std::size_t at = value.find(R"(:05Z","n":)") + 2;
-                  value[at] = '6';
-              }) == Kinds{FindingKind::wrong_result});
-    }
-}
-
-// ---- any history of faults
-namespace {
-
-using testing::kSourcePartitions;
-using testing::kStatePartitions;
-using testing::Member;
-using testing::MemoryLog;
-using testing::ModelWorld;
-
-void add_record(ModelWorld& world, std::int64_t& now) {
-    const auto p = static_cast<std::int32_t>(world.random.below(kSourcePartitions));
-    now += static_cast<std::int64_t>(world.random.below(3'000));
-    const auto back = world.random.below(world.random.chance(20) ? 180'000 : 3'000);
-    std::optional<std::string> value =
-        R"({"k":")" + world.random.text(1, 4) + R"(","v":)" +
-        (world.random.chance(5) ? R"("much")" : std::to_string(world.random.below(1000))) +
-        R"(,"ms":)" +
-        (world.random.chance(5) ? R"("x")"
-                                : std::to_string(now - static_cast<std::int64_t>(back))) +
-        (world.random.chance(5) ? R"(,"m":"none"})" : "}");
-    if (world.random.chance(4)) {
-        value.reset();
-    }
-    world.log.append(TopicRole::source, p, "tx", value, world.clock.wall_ms());
-}
-
-template <typename Take>
-void each_visible(const ModelWorld& world, TopicRole topic, Take take) {
-    const std::int32_t partitions = topic == TopicRole::source    ? kSourcePartitions
-                                    : topic == TopicRole::results ? 3
-                                                                  : kStatePartitions;
-    for (std::int32_t p = 0; p < partitions; ++p) {
-        for (Offset at; at < world.log.end(topic, PartitionId{p}); at = at.next()) {
-            if (world.log.entry(topic, PartitionId{p}, at).visible) {
-                take(world.log.view(topic, PartitionId{p}, at));
-            }
-        }
-    }
-}
-
-AuditedLogs logs_of(const ModelWorld& world) {
-    AuditedLogs logs;
-    const auto into = [](std::vector<RecordView>& records) {
-        return [&records](const RecordView& record) { records.push_back(record); };
-    };
-    each_visible(world, TopicRole::source, into(logs.source));
-    each_visible(world, TopicRole::repartition, into(logs.repartition));
-    each_visible(world, TopicRole::changelog, into(logs.changelog));
-    each_visible(world, TopicRole::results, [&](const RecordView& record) {
-        AuditedLogs::OfResults result{record, {}};
-        for (const auto& [name, value] :
-             world.log.entry(TopicRole::results, record.partition, record.record_offset).headers) {
-            (name == kTransactionHeader ? result.headers.transaction
-             : name == kRunIdHeader     ? result.headers.run_id
-                                        : result.headers.is_final) = value;
-        }
-        logs.results.push_back(result);
-    });
-    return logs;
-}
-
-struct Seen {
-    std::size_t audits = 0;
-    std::size_t waiting = 0;  // audits while something was to be closed
-    std::size_t swept = 0;    // the same of what was to be swept
-    std::size_t finals = 0;
-};
-
-void audit_now(const ModelWorld& world, const Job& job, Seen& seen) {
-    const AuditedLogs logs = logs_of(world);
-    std::vector<bool> has_meta(kStatePartitions);
-    for (const RecordView& record : logs.changelog) {
-        if (record.key() == meta_key()) {
-            has_meta[static_cast<std::size_t>(record.partition.value)] = true;
-        }
-    }
-    if (std::ranges::find(has_meta, false) != has_meta.end()) {
-        return;
-    }
-    const Audited audited = testing::audit_logs(job, logs);
-    INFO(audited.text);
-    REQUIRE(audited.kinds.empty());
-    REQUIRE(audited.excused == 0);
-    ++seen.audits;
-    seen.waiting += audited.to_close > 0 ? 1 : 0;
-    seen.swept += audited.to_sweep > 0 ? 1 : 0;
-    seen.finals += static_cast<std::size_t>(std::ranges::count_if(
-        logs.results, [](const auto& result) { return result.headers.is_final.has_value(); }));
-}
-
-// What is to be swept is gone soon after: with sets an audit looks more often.
-void run_history(std::uint64_t seed, const Job& job, ModelWorld& world, Seen& seen) {
-    std::int64_t now = 1'700'000'000'000;
-    const int every = has_elements(job.kinds) ? 5 : 40;
-    testing::run_model_history(
-        world, job, [&] { add_record(world, now); },
-        [&](int tick) {
-            if (tick % every == static_cast<int>(seed) % every) {
-                audit_now(world, job, seen);
-            }
-        });
-    audit_now(world, job, seen);
-}
-
-// The function, and what stands behind the time.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kWindows{
-    {{"session", "INTERVAL '4 seconds', grace => INTERVAL '1 minute'"},
-     {"tumble", "INTERVAL '1 minute', grace => INTERVAL '5 seconds'"},
-     {"hop", "INTERVAL '30 seconds', INTERVAL '1 minute', grace => INTERVAL '5 seconds'"}}};
-
-Job history_job(bool final_only, std::size_t windows, bool sets) {
-    Job job = testing::make_statement_job(
-        "SELECT k, window_end AS e, sum(v) AS s, count(*) AS n, max(v) AS m" +
-            std::string{sets ? ", count(DISTINCT v) AS d, percentile_disc(0.5) WITHIN GROUP (ORDER "
-                               "BY v) AS p"
-                             : ""} +
-            " FROM " + std::string{kWindows[windows].first} + "(t, to_timestamp(ms * 0.001), " +
-            std::string{kWindows[windows].second} +
-            ", max_ahead => 'never', idle => 'never', emit => '" +
-            (final_only ? "final" : "updates") +
-            "') WHERE m IS DISTINCT FROM 'none' GROUP BY k, window_start",
-        kStatePartitions, kSourcePartitions);
-    job.spec.max_distinct = 2;  // of some windows it is over
-    return job;
-}
-
-}  // namespace
-
-TEST_CASE("at any moment of any history of faults windows are proved", "[audit][window]") {
-    Seen seen;
-    for (std::uint64_t seed = 1; seed <= 60; ++seed) {
-        CAPTURE(seed);
-        ModelWorld world{seed};
-        const Job job = history_job(seed % 2 == 0, seed % kWindows.size(), seed % 4 < 2);
-        run_history(seed, job, world, seen);
-        if (seed > 1) {
-            continue;
-        }
-        // Deltas are where their groups are, whatever the window: in the other partition's log all
-        // of them are out of place.
-        Findings findings;
-        const AuditedJob audited = AuditedJob::of(job.spec, job.identity, testing::audit_of(job));
-        Ledger ledger{audited, 1, Offset{0}, findings};
-        each_visible(world, TopicRole::repartition, [&](const RecordView& record) {
-            if (record.partition.value == 0) {
-                ledger.take(record);
-            }
-        });
-        CHECK(findings.count() > 0);
-        for (const Finding& finding : findings.kept()) {
-            CHECK(finding.kind == FindingKind::misplaced);
-        }
-    }
-    CHECK(seen.audits > 500);
-    CHECK(seen.waiting > 20);
-    CHECK(seen.swept > 3);
-    CHECK(seen.finals > 1000);
 }
 
 }  // namespace kstream::audit
