@@ -216,7 +216,7 @@ full_planted_bugs() {
   run_script planted "planted bugs (unit tests)" planted tests/planted/run.py --at-least 77
   # Each of the loops' bugs; those of the adapters are not in the simulator's reach.
   run_program planted-sim "planted bugs (simulator)" planted \
-    "$KSTREAM_BUILD/planted/bin/kstream-sim" --planted all --seeds 1000 --at-least 53
+    "$KSTREAM_BUILD/planted/bin/kstream-sim" --planted all --seeds 4000 --at-least 79
   run_script planted-cluster "planted bugs (real cluster)" planted tests/chaos/planted.py
 }
 
