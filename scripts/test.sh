@@ -192,9 +192,9 @@ full_group_protocol() {
 full_chaos() {
   local profile
   run_script chaos "chaos (real cluster)" release tests/chaos/run.py --minutes 5
-  # `upgrade` builds the last release first.
+  # Those named upgrade build the last release first.
   for profile in truncation partitions compaction static applications statements windows \
-    midnight protocol upgrade; do
+    midnight protocol upgrade upgrade_statements; do
     run_script "chaos-$profile" "chaos, profile $profile" release \
       tests/chaos/run.py --minutes 3 --profile "$profile"
   done

@@ -111,6 +111,11 @@ PROFILES = {
         {"worker_replaced": 1.0, "worker_kill": 0.3, "broker_kill": 0.05}, gap=(2.0, 5.0),
         quiet=0.0, upgrade=True, certain=("worker_replaced",),
     ),
+    "upgrade_statements": Profile(
+        {"worker_replaced": 1.0, "worker_kill": 0.3, "broker_kill": 0.05}, gap=(2.0, 5.0),
+        quiet=0.0, upgrade=True, rate=STATEMENT_RATE, applications=len(jobs.STATEMENTS),
+        statements=jobs.STATEMENTS, certain=("worker_replaced",),
+    ),
     # In rounds, each with an application of its own: see truncation.py.
     "truncation": Profile(
         {"source_cut": 1.0, "repartition_cut": 1.0, "changelog_cut": 1.0}, workers=2, rate=2_000,
