@@ -17,9 +17,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// Between two looks at the cluster. An advance costs a transaction. Two looks come after the time of
-// idleness, one that says so and one that moves on, perhaps of two loops: both, with their commits,
-// within two seconds.
+// Between two looks at the cluster. An advance costs a transaction. Two looks come after the time
+// of idleness, one that says so and one that moves on, perhaps of two loops: both, with their
+// commits, within two seconds.
 constexpr Duration kInterval = milliseconds{500};
 constexpr Duration kAfterFailure = seconds{10};
 // Between two looks at what this loop has read.
