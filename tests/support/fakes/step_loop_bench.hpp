@@ -25,6 +25,11 @@ namespace kstream::testing {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Offsets = std::vector<std::int64_t>;
+using PositionList = std::vector<PartitionPosition>;
+
+inline PartitionPosition at(std::int32_t partition, std::int64_t position) {
+    return {PartitionId{partition}, Offset{position}};
+}
 
 inline StepLoopConfig loop_config() {
     StepLoopConfig config;
