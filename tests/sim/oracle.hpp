@@ -151,6 +151,7 @@ private:
     [[nodiscard]] std::optional<std::string> check_offsets();
     [[nodiscard]] std::optional<std::string> check_marks();
     [[nodiscard]] std::optional<std::string> check_advances();
+    [[nodiscard]] bool was_end(PartitionId partition, Offset position, Isolation isolation);
     [[nodiscard]] std::uint64_t steps_of(PartitionId partition);
 
     Cluster& cluster_;
