@@ -95,13 +95,13 @@ const Value& Evaluator::evaluate(const Node& node, std::uint32_t at) {
         case Op::null:
             return keep(at, Value::of_null());
         case Op::group:
-            return leaves_.groups[node.index];
+            return leaves_->groups[node.index];
         case Op::aggregate:
-            return leaves_.aggregates[node.index];
+            return leaves_->aggregates[node.index];
         case Op::window_start:
-            return leaves_.window[0];
+            return leaves_->window[0];
         case Op::window_end:
-            return leaves_.window[1];
+            return leaves_->window[1];
         case Op::logical_and:
             return junction(node, at, false);
         case Op::logical_or:
@@ -148,7 +148,7 @@ Value Evaluator::load(const job::Field& field, std::uint32_t index, std::uint32_
     if (field.origin != job::FieldOrigin::value) {
         return load_kafka(field, at);
     }
-    const FieldValue& value = leaves_.values[program_.places_[index]];
+    const FieldValue& value = leaves_->values[program_.places_[index]];
     const ValueType type = field.type;
     const bool any = type == ValueType::scalar;
     switch (value.kind) {
@@ -189,8 +189,8 @@ Value Evaluator::load(const job::Field& field, std::uint32_t index, std::uint32_
 }
 
 Value Evaluator::load_kafka(const job::Field& field, std::uint32_t at) const {
-    KSTREAM_CHECK(leaves_.record != nullptr, "who evaluates Kafka's own fields has the record");
-    const RecordView& record = *leaves_.record;
+    KSTREAM_CHECK(leaves_->record != nullptr, "who evaluates Kafka's own fields has the record");
+    const RecordView& record = *leaves_->record;
     switch (field.origin) {
         case job::FieldOrigin::key:
             return record.has_key() ? outside_text(record.key(), at) : Value::of_missing(at);
@@ -209,8 +209,8 @@ Value Evaluator::load_kafka(const job::Field& field, std::uint32_t at) const {
         case job::FieldOrigin::value:
             break;
     }
-    for (std::size_t i = leaves_.headers.size(); i-- > 0;) {
-        const HeaderView& header = leaves_.headers[i];
+    for (std::size_t i = leaves_->headers.size(); i-- > 0;) {
+        const HeaderView& header = leaves_->headers[i];
         if (header.name == field.header) {
             return header.value ? outside_text(*header.value, at) : Value::of_missing(at);
         }
@@ -285,7 +285,7 @@ Value Evaluator::null_test(std::uint32_t at) {
         const job::Field& field = program_.fields_[node.index];
         // Whatever number stands there: it need not be one that can be reckoned with.
         if (field.origin == job::FieldOrigin::value && field.type == ValueType::scalar &&
-            leaves_.values[program_.places_[node.index]].kind == FieldKind::number) {
+            leaves_->values[program_.places_[node.index]].kind == FieldKind::number) {
             return Value::of_truth(false);
         }
     }

@@ -512,8 +512,8 @@ MaybeNumber read_long(std::string_view rest, Arena& arena) {
 }  // namespace
 
 MaybeNumber read_number(std::string_view token, Arena& arena) {
-    if (const MaybeNumber number = read_short_number(token)) [[likely]] {
-        return number;
+    if (const std::optional<ShortNumber> number = read_short_number(token)) [[likely]] {
+        return Number{number->units, number->scale};
     }
     return read_long(token, arena);
 }

@@ -51,7 +51,8 @@ std::optional<std::span<const Value>> Projection::row(const GroupKey& group,
                                                       std::span<const Slot> slots,
                                                       const SideValues* side) {
     // Its arena begins anew, so what the leaves are made of comes after it.
-    evaluator_->begin({.groups = groups_, .aggregates = aggregates_, .window = window_});
+    leaves_ = {.groups = groups_, .aggregates = aggregates_, .window = window_};
+    evaluator_->begin(leaves_);
     for (std::size_t i = 0; i < groups_.size(); ++i) {
         groups_[i] = group_value(group.values[i], statement_.group_by[i].value.type);
     }

@@ -95,7 +95,8 @@ Result<void> append_records(const LogBatch& batch, std::vector<RecordView>& view
         record.skip(1);  // attributes: none are defined
         const std::int64_t timestamp_delta = record.zigzag();
         const std::int64_t offset_delta = record.zigzag();
-        RecordView view;
+        // Where it stays: one that is copied has the copy wait for its parts.
+        RecordView& view = views.emplace_back();
         view.partition = batch.partition;
         view.key_data = record.sized(view.key_size);
         view.value_data = record.sized(view.value_size);
@@ -113,9 +114,9 @@ Result<void> append_records(const LogBatch& batch, std::vector<RecordView>& view
                                             static_cast<std::uint64_t>(timestamp_delta));
         ++count;
         if (view.record_offset < batch.first) {
+            views.pop_back();
             continue;
         }
-        views.push_back(view);
         if (headers != nullptr) {
             headers->push_back(record.rest());
         }

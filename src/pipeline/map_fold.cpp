@@ -96,12 +96,15 @@ Result<void> MapFold::fold_all(RecordBatch records) {
     KSTREAM_CHECK(waiting_.empty(), "a record waits no longer than its batch is there");
     Filling* current = nullptr;
     PartitionId of;
+    // One for all: with -ftrivial-auto-var-init each record would clear one of its own.
+    Result<void> done;
     for (const RecordView& record : records) {
         if (current == nullptr || record.partition != of) {
             of = record.partition;
             current = &filling(of);
         }
-        if (Result<void> done = fold_one<kKind>(record, *current); !done) {
+        done = fold_one<kKind>(record, *current);
+        if (!done) {
             return done;
         }
     }

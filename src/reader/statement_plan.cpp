@@ -25,15 +25,11 @@ RecordVerdict bad(const Value& value) {
 
 constexpr RecordVerdict kFiltered{.ok = false, .filtered = true};
 
-// The number at a place, in units of 10^-scale; false where it takes more to say what there is.
-bool read_units(const expr::Leaves& leaves, std::uint32_t place, int scale, Int128& units) {
+// The number at a place, in units of 10^-scale; none where it takes more to say what there is.
+std::optional<Int128> read_units(const expr::Leaves& leaves, std::uint32_t place, int scale) {
     const FieldValue& value = leaves.values[place];
-    if (value.kind != FieldKind::number) {
-        return false;
-    }
-    const expr::MaybeNumber number = expr::read_short_number(value.raw);
-    return number && number->scale <= scale &&
-           expr::to_units(*number, scale, units) == DecimalError::none;
+    return value.kind == FieldKind::number ? expr::read_short_units(value.raw, scale)
+                                           : std::nullopt;
 }
 
 }  // namespace
@@ -81,13 +77,16 @@ Result<StatementPlan> StatementPlan::compile(const job::Statement& statement,
         plan.keys.push_back({node, field_at(node, job::ValueType::text)});
     }
     for (const job::Input& input : job::plan_of(statement).inputs) {
-        Input planned{.filter = {}, .value = {}, .strict = input.strict, .number_at = {}};
+        Input planned{
+            .filter = {}, .value = {}, .strict = input.strict, .number_at = {}, .is_time = false};
         if (input.filter) {
             planned.filter = add(*input.filter);
         }
         if (input.value) {
             planned.value = add(*input.value);
             planned.number_at = field_at(*planned.value, job::ValueType::numeric);
+            planned.is_time =
+                statement.event_time && job::same(*input.value, statement.event_time->time);
         }
         plan.inputs.push_back(planned);
     }
@@ -159,11 +158,12 @@ template RecordVerdict StatementJudge::judge<true>(const expr::Leaves&, GroupKey
 
 std::optional<RecordVerdict> StatementJudge::time(const expr::Leaves& leaves) {
     const StatementPlan::Timing& timing = *plan_.timing;
-    Int128 ms = 0;
-    if (timing.number_at &&
-        read_units(leaves, timing.number_at->place, timing.number_at->scale, ms) &&
-        ms >= expr::kMinTime && ms <= expr::kMaxTime) [[likely]] {
-        return accept_time(static_cast<std::int64_t>(ms), leaves.record->timestamp_ms);
+    if (timing.number_at) {
+        const std::optional<Int128> ms =
+            read_units(leaves, timing.number_at->place, timing.number_at->scale);
+        if (ms && *ms >= expr::kMinTime && *ms <= expr::kMaxTime) [[likely]] {
+            return accept_time(static_cast<std::int64_t>(*ms), leaves.record->timestamp_ms);
+        }
     }
     const Value& value = evaluator_.value(timing.time);
     switch (value.tag) {
@@ -298,10 +298,17 @@ std::optional<RecordVerdict> StatementJudge::input(const expr::Leaves& leaves,
         out.kind = is_null.truth ? StatementInput::Kind::skip : StatementInput::Kind::present;
         return std::nullopt;
     }
-    if (input.number_at && read_units(leaves, *input.number_at, plan_.scale, out.units))
-        [[likely]] {
-        out.kind = StatementInput::Kind::number;
+    if (input.is_time) {
+        out.kind = StatementInput::Kind::timestamp;
+        out.units = *event_time_;
         return std::nullopt;
+    }
+    if (input.number_at) {
+        if (const auto units = read_units(leaves, *input.number_at, plan_.scale)) [[likely]] {
+            out.kind = StatementInput::Kind::number;
+            out.units = *units;
+            return std::nullopt;
+        }
     }
     const Value& value = evaluator_.value(*input.value);
     switch (value.tag) {

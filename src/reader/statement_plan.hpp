@@ -27,6 +27,7 @@ struct StatementPlan {
         std::optional<std::uint32_t> value;
         bool strict = false;
         std::optional<std::uint32_t> number_at;  // `value` is that field
+        bool is_time = false;                    // `value` is the record's time: known by then
     };
     struct Key {
         std::uint32_t value = 0;

@@ -47,9 +47,10 @@ public:
         if (!not_found_.empty()) [[unlikely]] {
             search();
         }
-        const RecordVerdict verdict = judge_.judge<kEventTime>(
-            {.values = fields_.values(), .record = &record, .headers = headers_}, group_,
-            statement_inputs_);
+        leaves_.values = fields_.values();
+        leaves_.record = &record;
+        leaves_.headers = headers_;
+        const RecordVerdict verdict = judge_.judge<kEventTime>(leaves_, group_, statement_inputs_);
         if constexpr (kEventTime) {
             event_time_ = judge_.event_time();
             unique_id_ = judge_.unique_id();
@@ -86,6 +87,7 @@ private:
     StatementPlan plan_;
     Fields fields_;
     StatementJudge judge_;
+    expr::Leaves leaves_;                   // of the last record
     std::vector<std::uint32_t> not_found_;  // of WHERE's fields, while they are searched
     // Of the statement's fields among the values of a record: what Kafka has is none of them.
     std::vector<std::uint32_t> places_;

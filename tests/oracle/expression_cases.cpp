@@ -289,9 +289,10 @@ std::string by_loops(const std::vector<job::Field>& fields, const job::Expressio
     }
     // Twice: nothing may be left over of the first time.
     expr::Evaluator evaluator{program};
-    evaluator.begin({.values = values});
+    const expr::Leaves leaves{.values = values};
+    evaluator.begin(leaves);
     const std::string first = show(evaluator.value(*root), evaluator.arena());
-    evaluator.begin({.values = values});
+    evaluator.begin(leaves);
     if (show(evaluator.value(*root), evaluator.arena()) != first) {
         refuse("another value the second time: " + first);
     }

@@ -108,9 +108,10 @@ class Evaluator {
 public:
     explicit Evaluator(const Program& program);
 
-    // Of another record, or another group: what was made of the one before is gone.
+    // Of another record, or another group: what was made of the one before is gone. The leaves stay
+    // where they are until the next time.
     void begin(const Leaves& leaves) {
-        leaves_ = leaves;
+        leaves_ = &leaves;
         ++number_;
         arena_.reset();
     }
@@ -160,7 +161,7 @@ private:
     const Node* nodes_;
     const std::uint32_t* arguments_;
     const Value* literals_;
-    Leaves leaves_;
+    const Leaves* leaves_ = nullptr;
     std::uint64_t number_ = 0;
     std::unique_ptr<Loaded[]> loaded_;  // one for each field
     std::unique_ptr<Value[]> results_;  // one for each node

@@ -56,6 +56,7 @@ private:
     std::vector<Value> aggregates_;
     std::optional<Windows> windows_;
     std::array<Value, 2> window_;  // start and end
+    Leaves leaves_;                // these three
     std::vector<Value> row_;
 };
 

@@ -148,7 +148,8 @@ TEST_CASE("one evaluator serves after aggregation, too", "[reader][statement]") 
             aggregates[i] = expr::Value::of(expr::Number{counts ? count : sum, 0});
         }
         const std::vector<expr::Value> groups{expr::Value::of_text(key)};
-        evaluator.begin({.groups = groups, .aggregates = aggregates});
+        const expr::Leaves leaves{.groups = groups, .aggregates = aggregates};
+        evaluator.begin(leaves);
         const std::string text{expr::to_text(evaluator.value(*mean).number, evaluator.arena())};
         return text + (evaluator.value(*passes).is_true() ? " passes" : "");
     };
