@@ -63,7 +63,9 @@ bool decode_state_key(std::string_view key, const KeyShape& shape, GroupKey& gro
         if (type != 's' && type != 'n' && type != 'b') {
             return false;
         }
-        group.values.push_back({static_cast<GroupValueType>(type), reader.text()});
+        GroupValue& value = group.values.emplace_back();
+        value.type = static_cast<GroupValueType>(type);
+        value.text = reader.text();
     }
     if (reader.u8() != (shape.sessions ? kSession : shape.windows ? kWindow : kNoWindow)) {
         return false;

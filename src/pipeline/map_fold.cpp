@@ -175,7 +175,7 @@ Result<void> MapFold::fold_one(const RecordView& record, Filling& into) {
 template <MapFold::Kind kKind>
 void MapFold::add_encoded(const RecordView& record, Filling& into) {
     if (!looks_up_together()) {
-        add_read<kKind>(row_of(key_buffer_), into);
+        add_read<kKind>(row_of(key_buffer_, KeyTable::kNone), into);
         return;
     }
     let_wait<kKind>(record);
@@ -271,8 +271,10 @@ Result<void> MapFold::read_headers(const RecordView& record) {
 // The decoded record, whose state key is in key_buffer_.
 template <MapFold::Kind kKind>
 void MapFold::let_wait(const RecordView& record) {
-    waiting_.push_back({record.partition, static_cast<std::uint32_t>(waiting_keys_.size()),
-                        static_cast<std::uint32_t>(key_buffer_.size())});
+    Waiting& waiting = waiting_.emplace_back();
+    waiting.partition = record.partition;
+    waiting.key_at = static_cast<std::uint32_t>(waiting_keys_.size());
+    waiting.key_size = static_cast<std::uint32_t>(key_buffer_.size());
     waiting_keys_ += key_buffer_;
     if constexpr (kKind != Kind::flags) {
         const std::span<const StatementInput> inputs = reader_->statement_inputs();
@@ -300,17 +302,18 @@ void MapFold::add_waiting() {
     for (std::size_t i = 0; i < count; ++i) {
         keys[i] = std::string_view{waiting_keys_}.substr(waiting_[i].key_at, waiting_[i].key_size);
     }
-    prefetch_waiting(std::span{keys}.first(count));
+    std::array<std::uint32_t, KeyTable::kTogether> likely;
+    prefetch_waiting(std::span{keys}.first(count), std::span{likely}.first(count));
     for (std::size_t i = 0; i < count; ++i) {
         Filling& into = filling(waiting_[i].partition);
         if (job_.statement != nullptr) {
             const std::size_t inputs = job_.statement->plan.inputs.size();
-            add(row_of(keys[i]), std::span{waiting_statement_inputs_}.subspan(i * inputs, inputs),
-                into);
+            add(row_of(keys[i], likely[i]),
+                std::span{waiting_statement_inputs_}.subspan(i * inputs, inputs), into);
             continue;
         }
-        add(row_of(keys[i]), std::span<const Decimal>{waiting_inputs_}.subspan(i * width, width),
-            into);
+        add(row_of(keys[i], likely[i]),
+            std::span<const Decimal>{waiting_inputs_}.subspan(i * width, width), into);
     }
     waiting_.clear();
     waiting_keys_.clear();
@@ -323,15 +326,19 @@ bool MapFold::looks_up_together() const {
     return step_sessions_ ? step_sessions_->outgrows_caches() : keys_.outgrows_caches();
 }
 
-void MapFold::prefetch_waiting(std::span<const std::string_view> keys) const {
-    std::array<std::uint32_t, KeyTable::kTogether> likely;
-    const std::span<std::uint32_t> rows = std::span{likely}.first(keys.size());
+// `likely` gets what is known of each key by its hash; of sessions, of its group.
+void MapFold::prefetch_waiting(std::span<const std::string_view> keys,
+                               std::span<std::uint32_t> likely) const {
+    std::array<std::uint32_t, KeyTable::kTogether> of_groups;
+    std::span<const std::uint32_t> rows = likely;
     if (step_sessions_) {
         std::array<std::string_view, KeyTable::kTogether> groups;
         std::ranges::transform(keys, groups.begin(), group_part_of);
-        step_sessions_->prefetch(std::span{groups}.first(keys.size()), rows);
+        const std::span<std::uint32_t> found = std::span{of_groups}.first(keys.size());
+        step_sessions_->prefetch(std::span{groups}.first(keys.size()), likely, found);
+        rows = found;
     } else {
-        keys_.prefetch(keys, rows);
+        keys_.prefetch(keys, likely);
     }
     for (const std::uint32_t row : rows) {
         if (row < keys_.size()) {
@@ -423,20 +430,21 @@ Slot MapFold::one_more(const Slot& slot) const {
 
 // Where a record with this key is added. A step has one row for each key, and of sessions one for
 // what they go on from.
-std::uint32_t MapFold::row_of(std::string_view state_key) {
-    return step_sessions_ ? session_row(state_key) : key_of(state_key);
+// `likely` is what prefetch_waiting() said of it, or KeyTable::kNone.
+std::uint32_t MapFold::row_of(std::string_view state_key, std::uint32_t likely) {
+    return step_sessions_ ? session_row(state_key, likely) : key_of(state_key, likely);
 }
 
-std::uint32_t MapFold::session_row(std::string_view state_key) {
+std::uint32_t MapFold::session_row(std::string_view state_key, std::uint32_t likely_group) {
     const std::int64_t time = window_start_of(state_key);
     const std::string_view group_part = group_part_of(state_key);
-    const KeyTable::Found group = step_sessions_->find_or_insert(group_part);
+    const KeyTable::Found group = step_sessions_->find_or_insert(group_part, likely_group);
     if (group.inserted) {
         step_bytes_ += StepSessions::charge_of(group_part);
     }
     std::uint32_t row = step_sessions_->go_on(group.index, time);
     if (row == KeyTable::kNone) {
-        row = key_of(state_key);
+        row = key_of(state_key, KeyTable::kNone);
         step_sessions_->begin(group.index, row, time);
     }
     if (job_.spec.group_by.size() == 1) {
@@ -448,8 +456,8 @@ std::uint32_t MapFold::session_row(std::string_view state_key) {
 }
 
 // The index of a key; a new one gets its slots.
-std::uint32_t MapFold::key_of(std::string_view state_key) {
-    const KeyTable::Found found = keys_.find_or_insert(state_key);
+std::uint32_t MapFold::key_of(std::string_view state_key, std::uint32_t likely) {
+    const KeyTable::Found found = keys_.find_or_insert(state_key, likely);
     const std::size_t fields = job_.spec.group_by.size();
     if (found.inserted || (fields == 1 && !step_sessions_)) {  // who needs its values
         KSTREAM_CHECK(decode_state_key(state_key, shape_, group_), "it was encoded a moment ago");

@@ -6,8 +6,8 @@
 
 namespace kstream {
 
-KeyTable::Found StepSessions::find_or_insert(std::string_view group) {
-    const KeyTable::Found found = groups_.find_or_insert(group);
+KeyTable::Found StepSessions::find_or_insert(std::string_view group, std::uint32_t likely) {
+    const KeyTable::Found found = groups_.find_or_insert(group, likely);
     if (found.inserted) {
         spans_.emplace_back();
     }
@@ -30,16 +30,16 @@ void StepSessions::begin(std::uint32_t group, std::uint32_t row, std::int64_t ti
 }
 
 void StepSessions::prefetch(std::span<const std::string_view> groups,
-                            std::span<std::uint32_t> likely) const {
+                            std::span<std::uint32_t> likely, std::span<std::uint32_t> rows) const {
     groups_.prefetch(groups, likely);
     for (const std::uint32_t group : likely) {
         if (group < spans_.size()) {
             __builtin_prefetch(&spans_[group], 1);
         }
     }
-    for (std::uint32_t& one : likely) {
-        one = one < spans_.size() ? spans_[one].row : KeyTable::kNone;
-    }
+    std::ranges::transform(likely, rows.begin(), [this](std::uint32_t group) {
+        return group < spans_.size() ? spans_[group].row : KeyTable::kNone;
+    });
 }
 
 void StepSessions::clear() {

@@ -23,13 +23,13 @@ RecordVerdict bad(const Value& value) {
     return bad(value.tag == Tag::error ? value.reason : BadReason::missing_field, value.node);
 }
 
+constexpr RecordVerdict kOk;
 constexpr RecordVerdict kFiltered{.ok = false, .filtered = true};
 
-// The number at a place, in units of 10^-scale; none where it takes more to say what there is.
-std::optional<Int128> read_units(const expr::Leaves& leaves, std::uint32_t place, int scale) {
+// The number at a place, in units of 10^-scale; false where it takes more to say what there is.
+bool read_units(const expr::Leaves& leaves, std::uint32_t place, int scale, Int128& units) {
     const FieldValue& value = leaves.values[place];
-    return value.kind == FieldKind::number ? expr::read_short_units(value.raw, scale)
-                                           : std::nullopt;
+    return value.kind == FieldKind::number && expr::read_short_units(value.raw, scale, units);
 }
 
 }  // namespace
@@ -123,8 +123,8 @@ RecordVerdict StatementJudge::judge(const expr::Leaves& leaves, GroupKey& group,
     evaluator_.begin(leaves);
     if constexpr (kEventTime) {
         event_time_.reset();
-        if (const auto problem = time(leaves)) {
-            return *problem;
+        if (const RecordVerdict verdict = time(leaves); !verdict.ok) {
+            return verdict;
         }
     }
     if (plan_.where) {
@@ -134,21 +134,21 @@ RecordVerdict StatementJudge::judge(const expr::Leaves& leaves, GroupKey& group,
         }
     }
     for (std::size_t i = 0; i < plan_.keys.size(); ++i) {
-        if (const auto problem = key(leaves, i, group.values[i])) {
-            return *problem;
+        if (const RecordVerdict verdict = key(leaves, i, group.values[i]); !verdict.ok) {
+            return verdict;
         }
     }
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-        if (const auto problem = input(leaves, plan_.inputs[i], inputs[i])) {
-            return *problem;
+        if (const RecordVerdict verdict = input(leaves, plan_.inputs[i], inputs[i]); !verdict.ok) {
+            return verdict;
         }
     }
     if constexpr (kEventTime) {
-        if (const auto problem = unique_value()) {
-            return *problem;
+        if (plan_.timing->unique_by) {
+            return unique_value(*plan_.timing->unique_by);
         }
     }
-    return {};
+    return kOk;
 }
 
 template RecordVerdict StatementJudge::judge<false>(const expr::Leaves&, GroupKey&,
@@ -156,14 +156,13 @@ template RecordVerdict StatementJudge::judge<false>(const expr::Leaves&, GroupKe
 template RecordVerdict StatementJudge::judge<true>(const expr::Leaves&, GroupKey&,
                                                    std::span<StatementInput>);
 
-std::optional<RecordVerdict> StatementJudge::time(const expr::Leaves& leaves) {
+RecordVerdict StatementJudge::time(const expr::Leaves& leaves) {
     const StatementPlan::Timing& timing = *plan_.timing;
-    if (timing.number_at) {
-        const std::optional<Int128> ms =
-            read_units(leaves, timing.number_at->place, timing.number_at->scale);
-        if (ms && *ms >= expr::kMinTime && *ms <= expr::kMaxTime) [[likely]] {
-            return accept_time(static_cast<std::int64_t>(*ms), leaves.record->timestamp_ms);
-        }
+    Int128 ms = 0;
+    if (timing.number_at &&
+        read_units(leaves, timing.number_at->place, timing.number_at->scale, ms) &&
+        ms >= expr::kMinTime && ms <= expr::kMaxTime) [[likely]] {
+        return accept_time(static_cast<std::int64_t>(ms), leaves.record->timestamp_ms);
     }
     const Value& value = evaluator_.value(timing.time);
     switch (value.tag) {
@@ -179,30 +178,26 @@ std::optional<RecordVerdict> StatementJudge::time(const expr::Leaves& leaves) {
 }
 
 // A record without a timestamp could be of any time.
-std::optional<RecordVerdict> StatementJudge::accept_time(std::int64_t ms,
-                                                         std::int64_t kafka_timestamp_ms) {
+RecordVerdict StatementJudge::accept_time(std::int64_t ms, std::int64_t kafka_timestamp_ms) {
     const StatementPlan::Timing& timing = *plan_.timing;
     if (timing.max_ahead &&
         (kafka_timestamp_ms < 0 || ms - kafka_timestamp_ms > *timing.max_ahead)) {
         return bad(BadReason::time_future, timing.time);
     }
     event_time_ = ms;
-    return std::nullopt;
+    return kOk;
 }
 
-std::optional<RecordVerdict> StatementJudge::unique_value() {
-    if (!plan_.timing->unique_by) {
-        return std::nullopt;
-    }
-    const Value& value = evaluator_.value(*plan_.timing->unique_by);
+RecordVerdict StatementJudge::unique_value(std::uint32_t unique_by) {
+    const Value& value = evaluator_.value(unique_by);
     if (value.tag == Tag::missing || value.tag == Tag::error) {
         return bad(value);
     }
     if (value.tag == Tag::null) {
-        return bad(BadReason::unique_null, *plan_.timing->unique_by);
+        return bad(BadReason::unique_null, unique_by);
     }
     unique_id_ = id_of(value);
-    return std::nullopt;
+    return kOk;
 }
 
 // Of its type and its shortest text: 1 and 1.0 are one number, "1" is another value.
@@ -225,14 +220,13 @@ UInt128 StatementJudge::id_of(const Value& value) {
     return stable_hash(unique_text_);
 }
 
-std::optional<RecordVerdict> StatementJudge::key(const expr::Leaves& leaves, std::size_t number,
-                                                 GroupValue& out) {
+RecordVerdict StatementJudge::key(const expr::Leaves& leaves, std::size_t number, GroupValue& out) {
     const auto [node, text_at] = plan_.keys[number];
     if (text_at) {
         const FieldValue& found = leaves.values[*text_at];
         if (found.kind == FieldKind::string && found.raw.size() <= kMaxGroupValueBytes) [[likely]] {
             out = {GroupValueType::string, found.raw};
-            return std::nullopt;
+            return kOk;
         }
     }
     const Value& value = evaluator_.value(node);
@@ -248,10 +242,10 @@ std::optional<RecordVerdict> StatementJudge::key(const expr::Leaves& leaves, std
                 return bad(BadReason::group_size, node);
             }
             out = {GroupValueType::string, value.text};
-            return std::nullopt;
+            return kOk;
         case Tag::boolean:
             out = {GroupValueType::boolean, value.truth ? "true" : "false"};
-            return std::nullopt;
+            return kOk;
         case Tag::numeric: {
             Decimal units;
             const DecimalError error = expr::to_units(value.number, plan_.scale, units.units);
@@ -262,33 +256,32 @@ std::optional<RecordVerdict> StatementJudge::key(const expr::Leaves& leaves, std
             text.clear();
             append_decimal(text, units, plan_.scale, 0);
             out = {GroupValueType::number, text};
-            return std::nullopt;
+            return kOk;
         }
         case Tag::timestamp:
             text.clear();
             append_timestamp(text, value.milliseconds);
             out = {GroupValueType::string, text};
-            return std::nullopt;
+            return kOk;
         case Tag::local:
             break;
     }
     KSTREAM_CHECK(false, "a local time is no key");
-    return std::nullopt;
+    return kOk;
 }
 
-std::optional<RecordVerdict> StatementJudge::input(const expr::Leaves& leaves,
-                                                   const StatementPlan::Input& input,
-                                                   StatementInput& out) {
+RecordVerdict StatementJudge::input(const expr::Leaves& leaves, const StatementPlan::Input& input,
+                                    StatementInput& out) {
     out = {};
     if (input.filter) {
         const Value& passes = evaluator_.value(*input.filter);
         if (!passes.is_true()) {
-            return passes.tag == Tag::error ? std::optional{bad(passes)} : std::nullopt;
+            return passes.tag == Tag::error ? bad(passes) : kOk;
         }
     }
     if (!input.value) {
         out.kind = StatementInput::Kind::present;
-        return std::nullopt;
+        return kOk;
     }
     if (!input.strict) {
         const Value is_null = evaluator_.null_test(*input.value);
@@ -296,19 +289,17 @@ std::optional<RecordVerdict> StatementJudge::input(const expr::Leaves& leaves,
             return bad(is_null);
         }
         out.kind = is_null.truth ? StatementInput::Kind::skip : StatementInput::Kind::present;
-        return std::nullopt;
+        return kOk;
     }
     if (input.is_time) {
         out.kind = StatementInput::Kind::timestamp;
         out.units = *event_time_;
-        return std::nullopt;
+        return kOk;
     }
-    if (input.number_at) {
-        if (const auto units = read_units(leaves, *input.number_at, plan_.scale)) [[likely]] {
-            out.kind = StatementInput::Kind::number;
-            out.units = *units;
-            return std::nullopt;
-        }
+    if (input.number_at && read_units(leaves, *input.number_at, plan_.scale, out.units))
+        [[likely]] {
+        out.kind = StatementInput::Kind::number;
+        return kOk;
     }
     const Value& value = evaluator_.value(*input.value);
     switch (value.tag) {
@@ -316,7 +307,7 @@ std::optional<RecordVerdict> StatementJudge::input(const expr::Leaves& leaves,
         case Tag::error:
             return bad(value);
         case Tag::null:
-            return std::nullopt;
+            return kOk;
         case Tag::numeric: {
             out.kind = StatementInput::Kind::number;
             const DecimalError error = expr::to_units(value.number, plan_.scale, out.units);
@@ -324,7 +315,7 @@ std::optional<RecordVerdict> StatementJudge::input(const expr::Leaves& leaves,
                 return bad(error == DecimalError::scale ? BadReason::scale : BadReason::range,
                            *input.value);
             }
-            return std::nullopt;
+            return kOk;
         }
         case Tag::text:
             if (value.text.size() > kMaxTextBytes) {
@@ -332,20 +323,20 @@ std::optional<RecordVerdict> StatementJudge::input(const expr::Leaves& leaves,
             }
             out.kind = StatementInput::Kind::text;
             out.text = value.text;
-            return std::nullopt;
+            return kOk;
         case Tag::boolean:
             out.kind = StatementInput::Kind::boolean;
             out.units = value.truth ? 1 : 0;
-            return std::nullopt;
+            return kOk;
         case Tag::timestamp:
             out.kind = StatementInput::Kind::timestamp;
             out.units = value.milliseconds;
-            return std::nullopt;
+            return kOk;
         case Tag::local:
             break;
     }
     KSTREAM_CHECK(false, "a local time is no input");
-    return std::nullopt;
+    return kOk;
 }
 
 }  // namespace kstream

@@ -76,16 +76,15 @@ public:
     [[nodiscard]] UInt128 unique_id() const { return unique_id_; }
 
 private:
-    [[nodiscard]] std::optional<RecordVerdict> time(const expr::Leaves& leaves);
-    [[nodiscard]] std::optional<RecordVerdict> accept_time(std::int64_t ms,
-                                                           std::int64_t kafka_timestamp_ms);
-    [[nodiscard]] std::optional<RecordVerdict> unique_value();
+    // Each is ok where nothing speaks against the record.
+    [[nodiscard]] RecordVerdict time(const expr::Leaves& leaves);
+    [[nodiscard]] RecordVerdict accept_time(std::int64_t ms, std::int64_t kafka_timestamp_ms);
+    [[nodiscard]] RecordVerdict unique_value(std::uint32_t unique_by);
     [[nodiscard]] UInt128 id_of(const expr::Value& value);
-    [[nodiscard]] std::optional<RecordVerdict> key(const expr::Leaves& leaves, std::size_t number,
-                                                   GroupValue& out);
-    [[nodiscard]] std::optional<RecordVerdict> input(const expr::Leaves& leaves,
-                                                     const StatementPlan::Input& input,
-                                                     StatementInput& out);
+    [[nodiscard]] RecordVerdict key(const expr::Leaves& leaves, std::size_t number,
+                                    GroupValue& out);
+    [[nodiscard]] RecordVerdict input(const expr::Leaves& leaves, const StatementPlan::Input& input,
+                                      StatementInput& out);
 
     const StatementPlan& plan_;
     expr::Evaluator evaluator_;

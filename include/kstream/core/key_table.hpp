@@ -29,6 +29,11 @@ public:
         bool inserted;
     };
     Found find_or_insert(std::string_view wanted);
+    // The same, mostly without its hash: `likely` is what prefetch() said of `wanted`, or kNone.
+    Found find_or_insert(std::string_view wanted, std::uint32_t likely) {
+        return likely < size() && key(likely) == wanted ? Found{likely, false}
+                                                        : find_or_insert(wanted);
+    }
 
     // The index, or kNone.
     static constexpr std::uint32_t kNone = 0xffffffffU;

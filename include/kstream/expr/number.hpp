@@ -84,10 +84,10 @@ struct ShortNumber {
     return at == end ? std::optional{ShortNumber{negative ? -units : units, scale}} : std::nullopt;
 }
 
-// Of such a token with no more than `scale` digits after the point: the value times 10^scale. None
-// of another one. For each record of most jobs, so no Number is made on the way: one that is put
-// together and then passed on has the next load wait for its parts.
-[[nodiscard]] inline std::optional<Int128> read_short_units(std::string_view token, int scale) {
+// Of such a token with no more than `scale` digits after the point: the value times 10^scale. False
+// of another one. For each record of most jobs, so nothing of 128 bits is put together on the way
+// and then passed on: the next load would wait for its parts.
+[[nodiscard]] inline bool read_short_units(std::string_view token, int scale, Int128& out) {
     constexpr auto kPowers = [] {
         std::array<std::int64_t, 19> powers{1};
         for (std::size_t i = 1; i < powers.size(); ++i) {
@@ -98,9 +98,10 @@ struct ShortNumber {
     const std::optional<ShortNumber> number = read_short_number(token);
     if (!number || number->scale > scale ||
         static_cast<std::size_t>(scale - number->scale) >= kPowers.size()) {
-        return std::nullopt;
+        return false;
     }
-    return Int128{number->units} * kPowers[static_cast<std::size_t>(scale - number->scale)];
+    out = Int128{number->units} * kPowers[static_cast<std::size_t>(scale - number->scale)];
+    return true;
 }
 
 // `token` matches RFC 8259, section 6. Constant memory, linear time, also for 1e999999999.

@@ -112,11 +112,12 @@ private:
     void let_wait(const RecordView& record);
     void add_waiting();
     Result<void> fold_session(const RecordView& record, std::int64_t time, Filling& into);
-    std::uint32_t row_of(std::string_view state_key);
-    std::uint32_t session_row(std::string_view state_key);
-    std::uint32_t key_of(std::string_view state_key);
+    std::uint32_t row_of(std::string_view state_key, std::uint32_t likely);
+    std::uint32_t session_row(std::string_view state_key, std::uint32_t likely_group);
+    std::uint32_t key_of(std::string_view state_key, std::uint32_t likely);
     [[nodiscard]] bool looks_up_together() const;
-    void prefetch_waiting(std::span<const std::string_view> keys) const;
+    void prefetch_waiting(std::span<const std::string_view> keys,
+                          std::span<std::uint32_t> likely) const;
     template <Kind kKind>
     void add_read(std::uint32_t key, Filling& into);
     void add(std::uint32_t key, std::span<const Decimal> inputs, Filling& into);

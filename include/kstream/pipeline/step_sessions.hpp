@@ -25,16 +25,18 @@ public:
     StepSessions(std::uint64_t seed, std::size_t cells_in_cache, std::int64_t gap)
         : gap_(gap), groups_(seed, cells_in_cache) {}
 
-    // The number of a group; a new one has no row yet.
-    KeyTable::Found find_or_insert(std::string_view group);
+    // The number of a group; a new one has no row yet. `likely` is what prefetch() said of it, or
+    // KeyTable::kNone.
+    KeyTable::Found find_or_insert(std::string_view group, std::uint32_t likely);
 
     // The row of this group that a record of `time` goes on from, and is part of from now on; or
     // KeyTable::kNone: then begin() one for it.
     [[nodiscard]] std::uint32_t go_on(std::uint32_t group, std::int64_t time);
     void begin(std::uint32_t group, std::uint32_t row, std::int64_t time);
 
-    // As KeyTable::prefetch of the groups; `likely` gets the row of each.
-    void prefetch(std::span<const std::string_view> groups, std::span<std::uint32_t> likely) const;
+    // As KeyTable::prefetch of the groups; `rows` gets the row of each.
+    void prefetch(std::span<const std::string_view> groups, std::span<std::uint32_t> likely,
+                  std::span<std::uint32_t> rows) const;
     [[nodiscard]] bool outgrows_caches() const { return groups_.outgrows_caches(); }
 
     void clear();

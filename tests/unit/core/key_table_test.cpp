@@ -182,6 +182,27 @@ TEST_CASE("taking back keys out of the middle of long probe chains leaves the ot
     }
 }
 
+TEST_CASE("what is said to be likely changes nothing of what is found") {
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+        Seeded random{seed};
+        KeyTable table{seed};
+        Model model;
+        for (int operation = 0; operation < 500; ++operation) {
+            const std::string key = random.text(2);
+            // The right one, another one, one that there is not, or none.
+            const std::uint32_t likely =
+                random.chance(40)   ? model.find(key)
+                : random.chance(80) ? static_cast<std::uint32_t>(random.below(table.size() + 2))
+                                    : KeyTable::kNone;
+            const KeyTable::Found found = table.find_or_insert(key, likely);
+            const KeyTable::Found expected = model.find_or_insert(key);
+            REQUIRE(found.index == expected.index);
+            REQUIRE(found.inserted == expected.inserted);
+        }
+        check_equal(table, model);
+    }
+}
+
 TEST_CASE("the empty key is a key like any other") {
     KeyTable table{1};
     CHECK(table.find("") == KeyTable::kNone);

@@ -46,6 +46,34 @@ private:
 
 }  // namespace
 
+TEST_CASE("the short way to units comes to what the long way does", "[expr][number]") {
+    Numbers n;
+    for (const std::string_view token :
+         {"0", "-0", "-0.00", "7", "-7", "0.5", "-0.5", "1767614400.123", "12.50", "-12.50",
+          "999999999999999999", "-999999999999999999", "9999999999999999999", "0.12345678901234567",
+          "0.1234567890123456789", "1e3", "1.5E-2", "12345678901234567890123456789012345678"}) {
+        for (int scale = 0; scale <= kMaxRounded; ++scale) {
+            CAPTURE(token, scale);
+            Int128 units = 0;
+            if (!read_short_units(token, scale, units)) {
+                continue;  // which is what the long way is for
+            }
+            Int128 expected = 0;
+            REQUIRE(to_units(n.of(token), scale, expected) == DecimalError::none);
+            REQUIRE((units == expected));
+        }
+    }
+    Int128 units = 0;
+    CHECK((read_short_units("-12.50", 2, units) && units == -1250));
+    CHECK((read_short_units("-999999999999999999", 18, units) &&
+           units == Int128{-999999999999999999} * 1000000000000000000));
+    // The digits after the point are more, or the power of ten is.
+    CHECK_FALSE(read_short_units("12.50", 1, units));
+    CHECK_FALSE(read_short_units("1", 19, units));
+    CHECK_FALSE(read_short_units("1e3", 9, units));
+    CHECK_FALSE(read_short_units("9999999999999999999", 0, units));
+}
+
 TEST_CASE("numbers are read exactly, up to their bounds", "[expr][number]") {
     Numbers n;
     CHECK(n.read("0") == "0");
