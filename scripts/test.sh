@@ -213,7 +213,7 @@ full_thread_sanitizer() {
 
 full_planted_bugs() {
   build planted kstream kstream_unit_tests kstream-sim
-  run_script planted "planted bugs (unit tests)" planted tests/planted/run.py --at-least 77
+  run_script planted "planted bugs (unit tests)" planted tests/planted/run.py --at-least 78
   # Each of the loops' bugs; those of the adapters are not in the simulator's reach.
   run_program planted-sim "planted bugs (simulator)" planted \
     "$KSTREAM_BUILD/planted/bin/kstream-sim" --planted all --seeds 4000 --at-least 79

@@ -47,6 +47,7 @@
     BUG(duplicate_over_late, loop, "E7", "a late record is not asked whether it is a duplicate")   \
     BUG(rewind_keeps_ids, loop, "E7", "ids of records of an aborted step stay remembered")         \
     BUG(horizon_too_late, loop, "E7", "a new owner is told that no id matters any more")           \
+    BUG(floor_dropped, loop, "E4", "of advances before the source begins none is kept")            \
     BUG(from_not_checked, loop, "P2", "a batch is applied wherever its ranges begin")              \
     BUG(duplicate_batch_applied, loop, "P2", "the deltas of a batch that came again are applied")  \
     BUG(batch_only_where_deltas, loop, "P2", "a state partition without deltas gets no batch")     \

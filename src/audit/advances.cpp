@@ -7,7 +7,14 @@
 
 namespace kstream::audit {
 
+// One that was dropped still holds for those who have read it: its keeper needs it no more.
 Result<void> Advances::take(const RecordView& record) {
+    if (record.is_tombstone()) {
+        if (const std::optional<Advance> dropped = decode_advance_key(record.key())) {
+            kept_[record.partition][dropped->partition].erase(dropped->position);
+        }
+        return {};
+    }
     const Result<Advance> advance = decode_advance(record.key(), record.value());
     if (!advance) {
         return std::unexpected(advance.error());

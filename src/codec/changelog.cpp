@@ -202,21 +202,30 @@ Result<Advance> decode_advance(std::string_view key, std::string_view value) {
     if (!strip_crc(value, body)) {
         return bad_record("the checksum of an advance does not match");
     }
-    Advance advance;
-    ByteReader of_key{key.substr(1)};
-    const std::uint64_t partition = of_key.varint();
-    advance.partition = PartitionId{static_cast<std::int32_t>(partition)};
-    advance.position = Offset{static_cast<std::int64_t>(of_key.varint())};
+    std::optional<Advance> advance = decode_advance_key(key);
     ByteReader of_value{body};
     const bool known = of_value.u8() == kAdvanceFormat;
     std::ignore = of_value.varint();  // the transaction
-    advance.watermark = read_time(of_value);
-    if (!known || !of_key.at_end() || !of_value.at_end() ||
-        partition > std::numeric_limits<std::int32_t>::max() || advance.position.value < 0 ||
-        advance.watermark < 0) {
+    const std::int64_t watermark = read_time(of_value);
+    if (!advance || !known || !of_value.at_end() || watermark < 0) {
         return bad_record("an advance does not parse");
     }
-    return advance;
+    advance->watermark = watermark;
+    return *advance;
+}
+
+std::optional<Advance> decode_advance_key(std::string_view key) {
+    if (changelog_key_kind(key) != ChangelogKeyKind::advance) {
+        return std::nullopt;
+    }
+    ByteReader reader{key.substr(1)};
+    const std::uint64_t partition = reader.varint();
+    const Offset position{static_cast<std::int64_t>(reader.varint())};
+    if (!reader.at_end() || partition > std::numeric_limits<std::int32_t>::max() ||
+        position.value < 0) {
+        return std::nullopt;
+    }
+    return Advance{PartitionId{static_cast<std::int32_t>(partition)}, position, kNoTime};
 }
 
 UInt128 advance_hash(const Advance& advance) {

@@ -9,11 +9,15 @@
 #include <algorithm>
 #include <cstddef>
 #include <limits>
+#include <optional>
 #include <utility>
 
 namespace kstream {
 
 namespace {
+
+// Tombstones in one step.
+constexpr std::size_t kMaxDropped = 1000;
 
 // Of a job with event time.
 std::string at_time(std::int64_t watermark) {
@@ -32,11 +36,22 @@ Result<void> TotalsSources::restore(std::string_view key, std::string_view value
     if (!advance) {
         return std::unexpected(advance.error());
     }
-    note_advance(*advance);
+    restored_[advance->partition][advance->position] = advance->watermark;
     return {};
 }
 
-Result<void> TotalsSources::finish_restore(const Meta& meta) {
+void TotalsSources::restore_tombstone(std::string_view key) {
+    if (const std::optional<Advance> dropped = decode_advance_key(key)) {
+        restored_[dropped->partition].erase(dropped->position);
+    }
+}
+
+Result<void> TotalsSources::finish_restore(const Meta& meta, const LogStarts& starts) {
+    for (const auto& [partition, advances] : restored_) {
+        for (const auto& [position, watermark] : advances) {
+            note_advance({partition, position, watermark});
+        }
+    }
     if (advances_.count != meta.advances || advances_.hash != meta.advances_hash) {
         return broken_totals(
             partition_, fmt::format("meta counts {} advances of event time, the changelog has {}{}",
@@ -44,7 +59,27 @@ Result<void> TotalsSources::finish_restore(const Meta& meta) {
                                     advances_.count == meta.advances ? " others" : ""));
     }
     sources_ = meta.sources;
+    choose_to_drop(starts);
+    restored_.clear();
     return {};
+}
+
+void TotalsSources::choose_to_drop(const LogStarts& starts) {
+    for (const auto& [partition, advances] : restored_) {
+        const auto start = starts.find(partition);
+        if (start == starts.end()) {
+            continue;
+        }
+        // Each is beyond those before it: the last one says it all.
+        auto floor = advances.upper_bound(start->second);
+        if (floor != advances.begin() && !planted(PlantedBug::floor_dropped)) {
+            --floor;
+        }
+        for (auto one = advances.begin(); one != floor; ++one) {
+            to_drop_.push_back({partition, one->first, one->second});
+        }
+    }
+    left_to_drop_ = to_drop_.size();
 }
 
 // ---- changing ----------------------------------------------------------------------------------
@@ -168,6 +203,7 @@ void TotalsSources::begin(Layer& layer) const {
     layer.before = sources_;
     layer.advances_before = advances_;
     layer.advances.clear();
+    layer.to_drop_before = left_to_drop_;
 }
 
 void TotalsSources::seal(std::uint64_t transaction, const Layer& layer, OutputBatch& out) {
@@ -178,11 +214,26 @@ void TotalsSources::seal(std::uint64_t transaction, const Layer& layer, OutputBa
         append_advance_value(value_, transaction, advance);
         out.append(TopicRole::changelog, partition_, key_, value_);
     }
+    for (std::size_t left = std::min(left_to_drop_, kMaxDropped); left > 0; --left) {
+        const Advance& dropped = to_drop_[--left_to_drop_];
+        advances_.hash -= advance_hash(dropped);
+        --advances_.count;
+        key_.clear();
+        append_advance_key(key_, dropped);
+        out.append(TopicRole::changelog, partition_, key_, std::nullopt);
+    }
+}
+
+void TotalsSources::committed() {
+    if (left_to_drop_ == 0) {
+        to_drop_ = std::vector<Advance>{};
+    }
 }
 
 void TotalsSources::undo(const Layer& layer) {
     sources_ = layer.before;
     advances_ = layer.advances_before;
+    left_to_drop_ = layer.to_drop_before;
 }
 
 // ---- looking -----------------------------------------------------------------------------------

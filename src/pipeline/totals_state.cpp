@@ -170,6 +170,10 @@ void TotalsState::restore_tombstone(std::string_view key) {
         sets_.restore_tombstone(key);
         return;
     }
+    if (kind && *kind == ChangelogKeyKind::advance) {
+        sources_.restore_tombstone(key);
+        return;
+    }
     if (!kind || *kind != ChangelogKeyKind::total) {
         return;
     }
@@ -182,7 +186,7 @@ void TotalsState::restore_tombstone(std::string_view key) {
     }
 }
 
-Result<void> TotalsState::finish_restore() {
+Result<void> TotalsState::finish_restore(const TotalsSources::LogStarts& source_starts) {
     if (!restored_meta_) {
         if (keys() != 0) {
             return broken("the changelog has totals but no meta record");
@@ -239,7 +243,7 @@ Result<void> TotalsState::finish_restore() {
     if (merged_ != meta.slots || hash_ != meta.state_hash) {
         return broken("the restored totals do not have the sum or the hash that meta states");
     }
-    if (Result<void> sources = sources_.finish_restore(meta); !sources) {
+    if (Result<void> sources = sources_.finish_restore(meta, source_starts); !sources) {
         return sources;
     }
     transaction_ = meta.transaction;
@@ -726,6 +730,7 @@ std::size_t TotalsState::committed() {
         }
     }
     gone_ += static_cast<std::uint32_t>(in_flight_.closing.size());
+    sources_.committed();
     in_flight_ = Layer{};
     compact_if_worth_it();
     return closed;
@@ -870,8 +875,9 @@ std::size_t TotalsState::memory_bytes() const {
     return (panes_ ? panes_->memory_bytes() : 0) + (sessions_ ? sessions_->memory_bytes() : 0) +
            keys_.memory_bytes() + calendar_.memory_bytes() + slots_.capacity() * sizeof(Slot) +
            marks_.capacity() + published_.capacity() + texts_.memory_bytes() +
-           sets_.memory_bytes() + filling_.sets.memory_bytes() + in_flight_.sets.memory_bytes() +
-           filling_.published_before.capacity() + in_flight_.published_before.capacity() +
+           sources_.memory_bytes() + sets_.memory_bytes() + filling_.sets.memory_bytes() +
+           in_flight_.sets.memory_bytes() + filling_.published_before.capacity() +
+           in_flight_.published_before.capacity() +
            (filling_.before.capacity() + in_flight_.before.capacity()) * sizeof(Slot) +
            (filling_.touched.capacity() + in_flight_.touched.capacity()) * sizeof(std::uint32_t);
 }

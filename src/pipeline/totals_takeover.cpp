@@ -50,6 +50,10 @@ Result<bool> TotalsTakeover::run_stage(int stage, std::vector<ReadyPartition>& r
         case Stage::changelog_identity:
             return check_state_topic(TopicRole::changelog, "the changelog topic",
                                      job_.identity.changelog_id);
+        case Stage::source_count:
+            return !job_.has_windows() ? true : take_source_count();
+        case Stage::source_start:
+            return !job_.has_windows() ? true : take_source_starts();
         case Stage::committed:
             return end_first ? take_changelog_end() : take_committed();
         case Stage::changelog_start:
@@ -77,6 +81,44 @@ Result<bool> TotalsTakeover::run_stage(int stage, std::vector<ReadyPartition>& r
 Result<bool> TotalsTakeover::check_state_topic(TopicRole topic, std::string_view called,
                                                const TopicId& expected) {
     return check_topic(topic, called, expected, job_.identity.state_partitions);
+}
+
+Result<bool> TotalsTakeover::take_source_count() {
+    Query query;
+    query.kind = Query::Kind::describe;
+    query.topic = TopicRole::source;
+    QueryAnswer answer;
+    Result<bool> there = ask(std::move(query), answer);
+    if (there && *there) {
+        source_partitions_ = answer.partition_count;
+    }
+    return there;
+}
+
+// Of the partitions whose advances are kept in one of this round. What another topic of that name
+// has to do with it, the map loop says (P4): the totals of this one go nowhere from here on.
+Result<bool> TotalsTakeover::take_source_starts() {
+    Query query;
+    query.kind = Query::Kind::log_start;
+    query.topic = TopicRole::source;
+    for (std::int32_t p = 0; p < source_partitions_; ++p) {
+        const PartitionId partition{p};
+        if (active_.contains(keeper_of_advances(partition, job_.identity.state_partitions))) {
+            query.partitions.push_back(partition);
+        }
+    }
+    source_starts_.clear();
+    if (query.partitions.empty()) {
+        return true;
+    }
+    QueryAnswer answer;
+    Result<bool> there = ask(std::move(query), answer);
+    if (there && *there) {
+        for (const OffsetAnswer& offset : answer.offsets) {
+            source_starts_[offset.partition] = offset.of_log();
+        }
+    }
+    return there;
 }
 
 // The end of the log, not the last stable offset: see the top of the header.
@@ -218,7 +260,7 @@ Result<bool> TotalsTakeover::doubt_all(const Error& error) {
 Result<void> TotalsTakeover::finish(PartitionId partition, const Asked& asked,
                                     std::vector<ReadyPartition>& ready) {
     std::unique_ptr<TotalsState>& state = states_.at(partition);
-    if (auto whole = state->finish_restore(); !whole) {
+    if (auto whole = state->finish_restore(source_starts_); !whole) {
         return whole;
     }
     const std::optional<Meta>& meta = state->restored_meta();

@@ -64,6 +64,7 @@ bool is_of_windows(PlantedBug bug) {
         case PlantedBug::advance_among_records:
         case PlantedBug::advance_not_logged:
         case PlantedBug::advance_not_in_metadata:
+        case PlantedBug::floor_dropped:
         case PlantedBug::idle_not_said:
         case PlantedBug::idle_before_caught_up:
         case PlantedBug::timer_over_a_pause:

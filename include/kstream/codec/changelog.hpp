@@ -69,6 +69,9 @@ void append_advance_key(std::string& out, const Advance& advance);
 void append_advance_value(std::string& out, std::uint64_t transaction, const Advance& advance);
 // integrity when it is damaged.
 [[nodiscard]] Result<Advance> decode_advance(std::string_view key, std::string_view value);
+// What the key alone says, as a tombstone has it: an advance without a watermark. None where it
+// does not parse.
+[[nodiscard]] std::optional<Advance> decode_advance_key(std::string_view key);
 // What it adds to the hash of a state partition's advances, which is their sum modulo 2^128.
 [[nodiscard]] UInt128 advance_hash(const Advance& advance);
 

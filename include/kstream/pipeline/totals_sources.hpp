@@ -15,7 +15,9 @@
 #include "kstream/model/output_batch.hpp"
 #include "kstream/pipeline/job.hpp"
 
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,7 +42,11 @@ public:
         std::vector<SourceProgress> before;
         Advances advances_before;
         std::vector<Advance> advances;  // that this layer writes, each position once
+        std::size_t to_drop_before = 0;
     };
+
+    // Where the log of each source partition begins; of one that is not here nobody asked.
+    using LogStarts = std::map<PartitionId, Offset>;
 
     // None is opened yet. `job` must outlive this.
     TotalsSources(const Job& job, PartitionId partition);
@@ -50,9 +56,12 @@ public:
     // A changelog record of an advance; it takes the place of an earlier one at its position.
     // integrity when it is damaged.
     [[nodiscard]] Result<void> restore(std::string_view key, std::string_view value);
-    // After the last record: goes on where `meta` says that each source partition is. integrity,
-    // naming the partition, when the advances are not those that meta counts.
-    [[nodiscard]] Result<void> finish_restore(const Meta& meta);
+    // The same of an advance that was dropped.
+    void restore_tombstone(std::string_view key);
+    // After the last record: goes on where `meta` says that each source partition is, and drops
+    // with the next steps what nobody needs any more (see seal()). integrity, naming the partition,
+    // when the advances are not those that meta counts.
+    [[nodiscard]] Result<void> finish_restore(const Meta& meta, const LogStarts& starts);
 
     // --- changing ---
 
@@ -66,8 +75,15 @@ public:
     // --- layers ---
 
     void begin(Layer& layer) const;
-    // Writes the advances of the layer to the changelog.
+    // Writes the advances of the layer to the changelog, and tombstones of some that are to be
+    // dropped: of those that were made at or before the start of the source partition's log when
+    // this was restored, all but the last one, the floor. Whoever reads the source from its start
+    // has the watermark of each record without them, and without them a partition in which a record
+    // comes now and then would have a longer restore each year (docs/adr/0057, rule 7 of event
+    // time).
     void seal(std::uint64_t transaction, const Layer& layer, OutputBatch& out);
+    // The layer that was sealed last. Precondition: nothing was sealed since.
+    void committed();
     void undo(const Layer& layer);
 
     // --- for those who look ---
@@ -80,17 +96,23 @@ public:
     [[nodiscard]] std::vector<SourceWatermark> watermarks_before(const Layer& layer) const;
     // What meta says of these.
     void put_into(Meta& meta) const;
+    [[nodiscard]] std::size_t memory_bytes() const { return to_drop_.capacity() * sizeof(Advance); }
 
 private:
     [[nodiscard]] const SourceProgress* find(PartitionId partition) const;
     void note_advance(const Advance& advance);
     void keep_advance(const SourceRange& range, Layer& layer);
+    void choose_to_drop(const LogStarts& starts);
 
     const Job& job_;
     PartitionId partition_;
     bool windows_ = false;
     std::vector<SourceProgress> sources_;  // by partition
     Advances advances_;
+    // All of them, while they are restored: a tombstone names one by its position.
+    std::map<PartitionId, std::map<Offset, std::int64_t>> restored_;
+    std::vector<Advance> to_drop_;  // the first left_to_drop_ of them
+    std::size_t left_to_drop_ = 0;
     std::string key_;  // these of the record that is being made
     std::string value_;
 };

@@ -43,8 +43,8 @@ public:
     // what compaction does, so compacted or not makes no difference).
     [[nodiscard]] Result<void> restore(std::string_view key, std::string_view value);
 
-    // The same of a record without a value: what has been taken out of a set, or a key whose window
-    // was closed.
+    // The same of a record without a value: what has been taken out of a set, a key whose window
+    // was closed, or an advance that was dropped.
     void restore_tombstone(std::string_view key);
 
     // Says what is about to be restored or applied: KeyTable::kTogether state keys at most. Only
@@ -53,8 +53,8 @@ public:
 
     // After the last record: whether what was restored is what meta says (P8): key count, merged
     // slots, state hash and the elements that are to be swept. integrity, naming the partition,
-    // when not.
-    [[nodiscard]] Result<void> finish_restore();
+    // when not. `source_starts`: what advances are not needed any more by (TotalsSources::seal).
+    [[nodiscard]] Result<void> finish_restore(const TotalsSources::LogStarts& source_starts = {});
 
     [[nodiscard]] const std::optional<Meta>& restored_meta() const { return restored_meta_; }
 

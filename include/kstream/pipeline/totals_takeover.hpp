@@ -9,6 +9,9 @@
 // offset: a committed transaction's marker can reach __consumer_offsets before it reaches the
 // changelog, and a reader that stops at the last stable offset would miss its totals.
 //
+// Of a job with windows it is asked before that where the source begins: advances that nobody needs
+// any more are dropped by whoever takes over who keeps them.
+//
 // A process that was paused can come back to a partition that another one has long taken over: what
 // it asked before the pause and what it reads after it are of two moments, while the logs were
 // written, purged and compacted. So what does not fit is asked for anew, and is believed when
@@ -39,6 +42,8 @@ private:
         gather,
         repartition_identity,
         changelog_identity,
+        source_count,
+        source_start,
         committed,
         changelog_start,
         changelog_end,
@@ -59,6 +64,8 @@ private:
 
     Result<bool> check_state_topic(TopicRole topic, std::string_view called,
                                    const TopicId& expected);
+    Result<bool> take_source_count();
+    Result<bool> take_source_starts();
     Result<bool> take_changelog_end();
     Result<bool> open_readers();
     Result<bool> restore(std::vector<ReadyPartition>& ready);
@@ -69,6 +76,8 @@ private:
                         std::vector<ReadyPartition>& ready);
 
     TotalsFold& fold_;
+    std::int32_t source_partitions_ = 0;      // these two of a job with windows, of this round
+    TotalsSources::LogStarts source_starts_;  //
     std::map<PartitionId, std::unique_ptr<TotalsState>> states_;  // being restored
     std::map<PartitionId, Doubt> doubts_;
 };

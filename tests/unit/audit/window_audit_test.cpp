@@ -571,6 +571,20 @@ TEST_CASE("where a partition was moved on without records, the audit knows it", 
     again = value;
     const Kinds others = found(other);
     CHECK(std::ranges::count(others, FindingKind::broken_state) > 0);
+    // One that was dropped, as its keeper says; and one of which it does not.
+    World dropped = moved();
+    Written tombstone = *std::ranges::find_if(dropped.changelog, is_advance);
+    const auto newest = std::ranges::find(dropped.changelog.rbegin(), dropped.changelog.rend(),
+                                          tombstone.key, &Written::key);
+    const Advance gone = decode_advance(newest->key, *newest->value).value();
+    tombstone.value.reset();
+    dropped.changelog.insert(dropped.changelog.end() - 1, tombstone);
+    CHECK(found(dropped) == Kinds{FindingKind::broken_state});
+    forge_meta(dropped, [&gone](Meta& meta) {
+        --meta.advances;
+        meta.advances_hash -= advance_hash(gone);
+    });
+    proved(dropped);
     // Meta says more of them.
     World more = moved();
     forge_meta(more, [](Meta& meta) { ++meta.advances; });

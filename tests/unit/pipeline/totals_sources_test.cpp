@@ -8,7 +8,9 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -73,13 +75,22 @@ struct SourcesBench {
         all.put_into(meta);
         return meta;
     }
-    // A new owner, after so many of the first records.
+    // The first records of the changelog into a new owner.
+    [[nodiscard]] Result<void> restore(TotalsSources& into, std::size_t records, const Meta& last,
+                                       const TotalsSources::LogStarts& starts) const {
+        for (std::size_t i = 0; i < records; ++i) {
+            if (const auto& [key, value] = changelog[i]; value) {
+                REQUIRE(into.restore(key, *value));
+            } else {
+                into.restore_tombstone(key);
+            }
+        }
+        return into.finish_restore(last, starts);
+    }
+    // The same, and whether that one knows what this one does.
     [[nodiscard]] Result<void> restore(std::size_t records) const {
         TotalsSources other{job, kKeeper};
-        for (std::size_t i = 0; i < records; ++i) {
-            REQUIRE(other.restore(changelog[i].first, changelog[i].second.value()));
-        }
-        Result<void> done = other.finish_restore(meta());
+        Result<void> done = restore(other, records, meta(), {});
         if (done) {
             Meta restored;
             other.put_into(restored);
@@ -191,6 +202,113 @@ TEST_CASE("an advance that is missing in the changelog is found, and so is an ol
     const Result<void> damaged = b.all.restore(b.changelog[0].first, "x");
     REQUIRE_FALSE(damaged);
     CHECK(damaged.error().exit_code == ExitCode::integrity);
+}
+
+namespace {
+
+// Advances of source partition 1 at 2, 5, 6 and 10 and of 3 at 1, all of them in the changelog.
+struct FloorsBench : SourcesBench {
+    FloorsBench() {
+        open(1);
+        open(3);
+        for (const auto& [records, time] :
+             std::vector<std::pair<int, int>>{{2, 10}, {3, 30}, {1, 50}, {4, 70}}) {
+            go_on(1, records, time);
+            go_on(1, 0, time + 10);
+        }
+        go_on(3, 1, 5);
+        go_on(3, 0, 7);
+        seal(1);
+        REQUIRE(changelog.size() == 5);
+    }
+    // A new owner goes on where this one is.
+    void take_over(const TotalsSources::LogStarts& starts) {
+        const Meta last = meta();
+        std::destroy_at(&all);
+        std::construct_at(&all, job, kKeeper);
+        REQUIRE(restore(all, changelog.size(), last, starts));
+        CHECK(meta() == last);
+        layer = {};
+        all.begin(layer);
+    }
+    // What the next step drops, in its order.
+    std::vector<Advance> dropped() {
+        const std::size_t before = changelog.size();
+        seal(2);
+        std::vector<Advance> dropped;
+        for (std::size_t i = before; i < changelog.size(); ++i) {
+            REQUIRE_FALSE(changelog[i].second);
+            dropped.push_back(decode_advance_key(changelog[i].first).value());
+        }
+        return dropped;
+    }
+};
+
+Advance place(std::int32_t partition, std::int64_t position) {
+    return {PartitionId{partition}, Offset{position}, kNoTime};
+}
+
+}  // namespace
+
+TEST_CASE("a new owner drops the advances before the source begins, but for the last one") {
+    FloorsBench b;
+    b.take_over({{PartitionId{1}, Offset{6}}, {PartitionId{3}, Offset{0}}});
+    CHECK(b.dropped() == std::vector{place(1, 5), place(1, 2)});
+    CHECK(b.meta().advances == 3);
+    CHECK(b.meta().advances_hash == advance_hash({PartitionId{1}, Offset{6}, 60}) +
+                                        advance_hash({PartitionId{1}, Offset{10}, 80}) +
+                                        advance_hash({PartitionId{3}, Offset{1}, 7}));
+    b.all.committed();
+    CHECK(b.dropped().empty());
+    // Whoever comes next finds neither more nor less, with what was dropped in the log and without.
+    CHECK(b.restore(b.changelog.size()));
+    b.changelog.erase(b.changelog.begin(), b.changelog.begin() + 2);
+    b.changelog.resize(3);
+    CHECK(b.restore(b.changelog.size()));
+    CHECK_FALSE(b.restore(2));
+}
+
+TEST_CASE("advances are kept where the source begins before them, or nobody knows where") {
+    FloorsBench b;
+    b.take_over({{PartitionId{1}, Offset{4}}});
+    CHECK(b.dropped().empty());
+    b.take_over({});
+    CHECK(b.dropped().empty());
+    // All of them are before the start: the last one says where the partition is.
+    b.take_over({{PartitionId{1}, Offset{500}}, {PartitionId{3}, Offset{500}}});
+    CHECK(b.dropped() == std::vector{place(1, 6), place(1, 5), place(1, 2)});
+}
+
+TEST_CASE("what a step that is taken back has dropped is dropped again") {
+    FloorsBench b;
+    b.take_over({{PartitionId{1}, Offset{6}}});
+    const Meta before = b.meta();
+    const TotalsSources::Layer sealed = b.layer;
+    const std::vector<Advance> first = b.dropped();
+    REQUIRE(first.size() == 2);
+    b.all.undo(sealed);
+    b.all.begin(b.layer);
+    CHECK(b.meta() == before);
+    CHECK(b.dropped() == first);
+}
+
+TEST_CASE("many advances are dropped by several steps") {
+    FloorsBench b;
+    for (int i = 1; i <= 1500; ++i) {
+        b.go_on(1, 1, 100 * i);
+        b.go_on(1, 0, 100 * i + 10);
+    }
+    b.seal(2);
+    b.take_over({{PartitionId{1}, Offset{100'000}}});
+    CHECK(b.dropped().size() == 1000);
+    b.all.committed();
+    CHECK(b.all.memory_bytes() > 0);
+    CHECK(b.dropped().size() == 503);
+    CHECK(b.meta().advances == 2);
+    b.all.committed();
+    CHECK(b.all.memory_bytes() == 0);
+    CHECK(b.dropped().empty());
+    CHECK(b.restore(b.changelog.size()));
 }
 
 }  // namespace kstream

@@ -8,6 +8,7 @@
 #include "support/fakes/fake_sink.hpp"
 #include "support/fakes/memory_log.hpp"
 #include "support/fakes/recording_log.hpp"
+#include "support/fakes/statement_job.hpp"
 #include "support/fakes/test_job.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -15,6 +16,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace kstream {
@@ -41,6 +43,8 @@ bool asks_repartition_end(const Query& query) {
 }
 
 struct Bench {
+    explicit Bench(Job of = testing::make_job()) : job(std::move(of)) {}
+
     // A transaction of an earlier owner: one more total, and meta at this repartition position.
     // With its repartition records, as far as they do not exist yet.
     void write(std::int32_t partition, const std::string& seller, std::int64_t position,
@@ -85,7 +89,7 @@ struct Bench {
     }
     [[nodiscard]] std::uint64_t keys() const { return fold.state().keys; }
 
-    Job job = testing::make_job();
+    Job job;
     Job writer = job;  // who wrote what is stored
     testing::MemoryLog log;
     testing::GroupOffsets group;
@@ -112,6 +116,23 @@ TEST_CASE("P8: questions come in the one order that is right, one after the othe
     for (std::size_t i = 2; i < b.queries.asked.size(); ++i) {
         CHECK(b.queries.asked[i].partitions == partitions({0, 1}));
     }
+    CHECK(b.takeover.idle());
+}
+
+TEST_CASE("of a job with windows it is asked where the source begins, for the advances kept here") {
+    Bench b{testing::make_statement_job(
+        "SELECT k, window_start, count(*) AS n FROM tumble(t, to_timestamp(ms * 0.001), INTERVAL "
+        "'1 minute', grace => INTERVAL '5 seconds', max_ahead => 'never') GROUP BY k, window_start",
+        2, 5)};
+    b.takeover.begin(partitions({1}));
+    REQUIRE(b.advance());
+    CHECK(b.queries.names() ==
+          std::vector<std::string>{"describe repartition", "describe changelog", "describe source",
+                                   "source start", "committed", "changelog start",
+                                   "changelog end uncommitted", "repartition start",
+                                   "repartition end uncommitted"});
+    REQUIRE(b.queries.asked.size() > 3);
+    CHECK(b.queries.asked[3].partitions == partitions({1, 3}));
     CHECK(b.takeover.idle());
 }
 
