@@ -457,6 +457,56 @@ class Windows(WindowsCase):
         self.assertEqual(found.ours, found.theirs)
 
 
+    def kept_advances(self, of: int) -> set[int]:
+        """Positions of a source partition's that the changelog has and no tombstone has dropped.
+        Of less than 128 of both, which are one byte each."""
+        topic = f"{self.application}-totals-changelog"
+        kept: dict[int, bool] = {}
+        for partition in cluster.extents(topic):
+            for record in read_committed(topic, partition):
+                if record.key[:2] == bytes([3, of]):
+                    kept[record.key[2]] = record.value is not None
+        return {position for position, there in kept.items() if there}
+
+    def test_advances_from_before_the_source_begins_are_dropped(self) -> None:
+        """By the next owner, but for the last one, which says where the partition is in time."""
+        rng = random.Random(21)
+        recount = self.recount()
+        job = self.job(idle="INTERVAL '1 second'")
+        self.create(job)
+        silent = PARTITIONS - 1
+        begin = BEGIN
+        for turn in range(1, 4):
+            worker = self.start("aggregate", *job, *PLAIN)
+
+            def moved_on(count: int = turn) -> bool:
+                nonlocal begin
+                begin += HOUR
+                self.made(rng, 10, begin, recount, range(silent))
+                return len(self.kept_advances(silent)) >= count
+
+            wait_for(moved_on, 60, "a partition is moved on at another position")
+            worker.terminate(20)
+            self.made(rng, 5, begin, recount, range(silent, PARTITIONS))
+            self.start("aggregate", *job, "--until", "end", *PLAIN).expect(0, 90)
+        self.assertEqual(self.kept_advances(silent), {0, 5, 10})
+
+        path = self.directory / "delete-records.json"
+        rows = f'{{"topic":"{self.source}","partition":{silent},"offset":-1}}'
+        path.write_text(f'{{"partitions":[{rows}],"version":1}}')
+        cluster.tool("kafka-delete-records", "--offset-json-file", str(path))
+        wait_for(lambda: cluster.extents(self.source)[silent].start == 15, 30, "records are gone")
+        begin += HOUR
+        self.made(rng, 10, begin, recount, range(PARTITIONS))
+        self.start("aggregate", *job, "--until", "end", *PLAIN).expect(0, 90)
+        self.assertEqual(self.kept_advances(silent), {10})
+        # Whoever comes next finds what meta counts, and the audit what is late without them.
+        self.start("aggregate", *job, "--until", "end", *PLAIN).expect(0, 90)
+        audit = self.start("audit", *job, "--json")
+        audit.wait(120)
+        self.assertEqual(json.loads(audit.stdout)["findings"], [])
+
+
 class SetsOfWindows(WindowsCase):
     """What a window keeps beside its total goes when it is closed, whoever closes it."""
 
