@@ -139,14 +139,15 @@ inline const Value& Evaluator::field(std::uint32_t index, std::uint32_t at) {
     Loaded& loaded = loaded_[index];
     if (loaded.in != number_) {
         loaded.in = number_;
-        loaded.value = load(program_.fields_[index], index, at);
+        load(program_.fields_[index], index, at, loaded.value);
     }
     return loaded.value;
 }
 
-Value Evaluator::load(const job::Field& field, std::uint32_t index, std::uint32_t at) {
+void Evaluator::load(const job::Field& field, std::uint32_t index, std::uint32_t at, Value& into) {
     if (field.origin != job::FieldOrigin::value) {
-        return load_kafka(field, at);
+        into = load_kafka(field, at);
+        return;
     }
     const FieldValue& value = leaves_->values[program_.places_[index]];
     const ValueType type = field.type;
@@ -154,34 +155,44 @@ Value Evaluator::load(const job::Field& field, std::uint32_t index, std::uint32_
     switch (value.kind) {
         case FieldKind::string:
             if (any || type == ValueType::text) {
-                return Value::of_text(value.raw);
+                into.set_text(value.raw);
+                return;
             }
             break;
         case FieldKind::number:
             if (any || type == ValueType::numeric) {
-                return number_or_range(read_number(value.raw, arena_), at);
+                if (const std::optional<ShortNumber> number = read_short_number(value.raw)) {
+                    into.set_number(*number);
+                } else {
+                    into = number_or_range(read_number(value.raw, arena_), at);
+                }
+                return;
             }
             break;
         case FieldKind::boolean:
             if (any || type == ValueType::boolean) {
-                return Value::of_truth(value.raw == "true");
+                into.set_truth(value.raw == "true");
+                return;
             }
             break;
         case FieldKind::absent:
         case FieldKind::null:
-            return Value::of_missing(at);
+            into = Value::of_missing(at);
+            return;
         case FieldKind::repeated:
-            return Value::of_error(BadReason::duplicate_field, at);
+            into = Value::of_error(BadReason::duplicate_field, at);
+            return;
         case FieldKind::nul_text:
             if (any || type == ValueType::text) {
-                return Value::of_error(BadReason::text_nul, at);
+                into = Value::of_error(BadReason::text_nul, at);
+                return;
             }
             break;
         case FieldKind::object:
         case FieldKind::array:
             break;
     }
-    return Value::of_error(type == ValueType::numeric   ? BadReason::number_type
+    into = Value::of_error(type == ValueType::numeric   ? BadReason::number_type
                            : type == ValueType::text    ? BadReason::text_type
                            : type == ValueType::boolean ? BadReason::boolean_type
                                                         : BadReason::scalar_type,
@@ -233,7 +244,7 @@ const Value& Evaluator::junction(const Node& node, std::uint32_t at, bool decide
         }
         worst = worst == nullptr ? &one : worse(worst, &one);
     }
-    return worst != nullptr ? *worst : keep(at, Value::of_truth(!decides));
+    return worst != nullptr ? *worst : keep_truth(at, !decides);
 }
 
 const Value& Evaluator::comparison(const Node& node, std::uint32_t at) {
@@ -242,20 +253,20 @@ const Value& Evaluator::comparison(const Node& node, std::uint32_t at) {
     if (a.is_value() && b.is_value()) [[likely]] {
         switch (node.op) {
             case Op::equal:
-                return keep(at, Value::of_truth(equal(a, b)));
+                return keep_truth(at, equal(a, b));
             case Op::not_equal:
             case Op::distinct_from:
-                return keep(at, Value::of_truth(!equal(a, b)));
+                return keep_truth(at, !equal(a, b));
             default:
-                return keep(at, Value::of_truth(holds(node.op, compare(a, b))));
+                return keep_truth(at, holds(node.op, compare(a, b)));
         }
     }
     const Value& worst = *worse(&a, &b);
     if (worst.tag == Tag::error) {
         return worst;
     }
-    return keep(at, node.op == Op::distinct_from ? Value::of_truth(a.is_value() != b.is_value())
-                                                 : Value::of_null());
+    return node.op == Op::distinct_from ? keep_truth(at, a.is_value() != b.is_value())
+                                        : keep(at, Value::of_null());
 }
 
 // x = a OR x = b OR ...
@@ -272,11 +283,13 @@ const Value& Evaluator::in_list(const Node& node, std::uint32_t at) {
             error = error == nullptr && one.tag == Tag::error ? &one : error;
             unknown = true;
         } else if (wanted.is_value() && equal(wanted, one)) {
-            return keep(at, Value::of_truth(true));
+            return keep_truth(at, true);
         }
     }
-    return error != nullptr ? *error
-                            : keep(at, unknown ? Value::of_null() : Value::of_truth(false));
+    if (error != nullptr) {
+        return *error;
+    }
+    return unknown ? keep(at, Value::of_null()) : keep_truth(at, false);
 }
 
 Value Evaluator::null_test(std::uint32_t at) {
@@ -358,7 +371,7 @@ const Value& Evaluator::compute(const Node& node, std::uint32_t at) {
         switch (node.op) {
             case Op::is_true:
             case Op::is_false:
-                return a.tag == Tag::error ? a : keep(at, Value::of_truth(false));
+                return a.tag == Tag::error ? a : keep_truth(at, false);
             case Op::like:
                 return a.tag == Tag::error ? a : keep(at, Value::of_null());
             default:

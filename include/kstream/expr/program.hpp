@@ -139,7 +139,7 @@ private:
         return arguments_[node.first + number];
     }
     [[nodiscard]] const Value& field(std::uint32_t index, std::uint32_t at);
-    [[nodiscard]] Value load(const job::Field& field, std::uint32_t index, std::uint32_t at);
+    void load(const job::Field& field, std::uint32_t index, std::uint32_t at, Value& into);
     [[nodiscard]] Value load_kafka(const job::Field& field, std::uint32_t at) const;
     [[nodiscard]] const Value& compute(const Node& node, std::uint32_t at);
     [[nodiscard]] const Value& junction(const Node& node, std::uint32_t at, bool decides);
@@ -155,6 +155,10 @@ private:
     [[nodiscard]] Value to_numeric(const Node& node, std::uint32_t at, const Value& a);
 
     const Value& keep(std::uint32_t at, const Value& value) { return results_[at] = value; }
+    const Value& keep_truth(std::uint32_t at, bool truth) {
+        results_[at].set_truth(truth);
+        return results_[at];
+    }
 
     const Program& program_;
     // Of the program, which has checked its own numbers.

@@ -6,6 +6,7 @@
 #include "kstream/model/bad_reason.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
 namespace kstream::expr {
@@ -39,6 +40,21 @@ struct Value {
 
     [[nodiscard]] constexpr bool is_value() const { return tag > Tag::error; }
     [[nodiscard]] constexpr bool is_true() const { return tag == Tag::boolean && truth; }
+
+    // What nearly every record comes to is written where it stays: of a value that is put together
+    // first, the copy waits for the parts.
+    constexpr void set_number(const ShortNumber& short_number) {
+        tag = Tag::numeric;
+        std::construct_at(&number, short_number.units, short_number.scale);
+    }
+    constexpr void set_text(std::string_view is) {
+        tag = Tag::text;
+        std::construct_at(&text, is);
+    }
+    constexpr void set_truth(bool is) {
+        tag = Tag::boolean;
+        truth = is;
+    }
 
     static constexpr Value of(Number number) {
         Value value;
