@@ -15,10 +15,10 @@ are those of Nexmark and ShuffleBench over the topics that `kstream produce --sh
 runs the statements of docs/shapes, Flink those of flink/sql, and Kafka Streams a topology for each.
 Each system reads the same topic with the settings that suit it best (its program says which and
 why) and publishes to a results topic of its own: once a second, as kstream does while it reads a
-backlog, but that its steps of many keys take up to five by themselves. Measured is from the start of the process to the moment at which a read_committed
-reader can see the last row that the job has to come to, with the CPU time and the memory of that
-process up to then; the broker's are not in it. A rate counts all records of the topic, whether or
-not WHERE takes them.
+backlog, but that its steps of many keys take up to five by themselves. Measured is from the start
+of the process to the moment at which a read_committed reader can see the last row that the job has
+to come to, with the CPU time and the memory of that process up to then; the broker's are not in it.
+A rate counts all records of the topic, whether or not WHERE takes them.
 
 The rows of all of them, kstream's too, are compared value by value with those that this program
 has made before the first round. Records and results are read as Kafka's console consumer prints
