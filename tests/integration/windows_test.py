@@ -456,7 +456,6 @@ class Windows(WindowsCase):
         self.assertEqual(found.verdicts["late"], len(again.late))
         self.assertEqual(found.ours, found.theirs)
 
-
     def kept_advances(self, of: int) -> set[int]:
         """Positions of a source partition's that the changelog has and no tombstone has dropped.
         Of less than 128 of both, which are one byte each."""
