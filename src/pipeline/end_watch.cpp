@@ -109,11 +109,8 @@ Result<bool> EndWatch::ask(Query query, QueryAnswer& answer) {
 }
 
 Result<bool> EndWatch::count_partitions() {
-    Query query;
-    query.kind = Query::Kind::describe;
-    query.topic = TopicRole::source;
     QueryAnswer answer;
-    Result<bool> there = ask(std::move(query), answer);
+    Result<bool> there = ask(Query::describe(TopicRole::source), answer);
     source_partitions_ = answer.partition_count;
     return there;
 }

@@ -145,7 +145,7 @@ Query IdleWatch::query() const {
             }
             break;
         case Stage::describe:
-            query.kind = Query::Kind::describe;
+            query = Query::describe(TopicRole::source);
             break;
         case Stage::marks:
             query.kind = Query::Kind::committed;

@@ -427,11 +427,12 @@ Result<bool> MapTakeover::settle_chained(std::vector<ReadyPartition>& ready) {
             continue;
         }
         const ChainEnd end = chained->second;
-        const ReadyPartition found{
-            .partition = partition,
-            .position = end.position,
-            .mark = {.watermark = end.watermark,
-                     .horizon = horizons_ ? std::optional{end.horizon} : std::nullopt}};
+        const SourceMark mark{.watermark = end.watermark,
+                              .horizon = horizons_ ? std::optional{end.horizon} : std::nullopt};
+        const ReadyPartition found{.partition = partition,
+                                   .position = end.position,
+                                   .mark = mark,
+                                   .say = job_.has_windows() ? std::optional{mark} : std::nullopt};
         const Result<bool> there = believe(found, asked);
         if (!there) {
             return there;
@@ -536,6 +537,7 @@ Result<bool> MapTakeover::join(std::vector<ReadyPartition>& ready) {
         // As long as no window has closed there is nothing that it could be late for.
         if (*clock != kNoTime) {
             joins.join_at = *clock;
+            joins.say = SourceMark{.watermark = *clock};
         }
         log_.write(LogLevel::info, "partition joins",
                    {{"partition", std::int64_t{partition.value}}, {"watermark", *clock}});

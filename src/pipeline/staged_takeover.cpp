@@ -99,11 +99,8 @@ Result<bool> StagedTakeover::ask(Query query, QueryAnswer& answer) {
 Result<bool> StagedTakeover::check_topic(TopicRole topic, std::string_view called,
                                          const TopicId& expected,
                                          std::optional<std::uint32_t> partitions) {
-    Query query;
-    query.kind = Query::Kind::describe;
-    query.topic = topic;
     QueryAnswer answer;
-    Result<bool> there = ask(std::move(query), answer);
+    Result<bool> there = ask(Query::describe(topic), answer);
     if (!there || !*there) {
         return there;
     }

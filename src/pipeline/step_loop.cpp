@@ -285,8 +285,8 @@ Result<void> StepLoop::advance_takeover() {
     for (ReadyPartition& ready : ready_) {
         ready.open = ready.open && !planted(PlantedBug::open_step_left_out);
         fold_.resume(ready.partition, ready.mark);
-        if (ready.join_at) {
-            fold_.say(ready.partition, {.watermark = *ready.join_at});
+        if (ready.say) {
+            fold_.say(ready.partition, *ready.say);
         }
         if (positions_.take_over(ready)) {
             start.push_back({ready.partition, ready.position});

@@ -84,11 +84,8 @@ Result<bool> TotalsTakeover::check_state_topic(TopicRole topic, std::string_view
 }
 
 Result<bool> TotalsTakeover::take_source_count() {
-    Query query;
-    query.kind = Query::Kind::describe;
-    query.topic = TopicRole::source;
     QueryAnswer answer;
-    Result<bool> there = ask(std::move(query), answer);
+    Result<bool> there = ask(Query::describe(TopicRole::source), answer);
     if (there && *there) {
         source_partitions_ = answer.partition_count;
     }

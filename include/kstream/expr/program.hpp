@@ -115,6 +115,7 @@ public:
         ++number_;
         arena_.reset();
     }
+    void begin(Leaves&&) = delete;
     // Valid until begin(), or until the node is evaluated again.
     [[nodiscard]] const Value& value(std::uint32_t node) {
         const Node& known = nodes_[node];

@@ -28,6 +28,10 @@ struct ReadyPartition {
     // moved its watermark to `join_at`.
     bool joins = false;
     std::optional<std::int64_t> join_at{};
+    // Of a job with windows, a source partition: the next step commits this mark, whether or not a
+    // record comes. Also of one whose offset has expired: the owners of others wait for the marks
+    // of all (E4), and that of a silent one never came.
+    std::optional<SourceMark> say{};
 };
 
 class Takeover {

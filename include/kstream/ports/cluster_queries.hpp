@@ -38,6 +38,13 @@ struct Query {
     std::int64_t timestamp_ms = 0;
     std::vector<Offset> before;     // purge: one for each of `partitions`
     std::vector<TopicId> expected;  // topics: by role
+
+    [[nodiscard]] static Query describe(TopicRole topic) {
+        Query query;
+        query.kind = Kind::describe;
+        query.topic = topic;
+        return query;
+    }
 };
 
 // What the cluster knows of a topic.

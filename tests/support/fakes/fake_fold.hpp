@@ -36,6 +36,10 @@ public:
     [[nodiscard]] std::uint64_t filling_keys() const override { return count(filling_); }
 
     [[nodiscard]] std::vector<PartitionId> more_to_write() const override { return more; }
+    void say(PartitionId partition, const SourceMark& mark) override {
+        more.push_back(partition);
+        said[partition] = mark;
+    }
     [[nodiscard]] bool offsets_tell() const override { return every_step_moves; }
     Result<void> seal(Step& step) override {
         for (int i = 0; i < written_per_step; ++i) {
@@ -108,6 +112,7 @@ public:
     int written_per_step = 0;  // result records, "k" and "v" each
     bool half_read = false;
     std::vector<PartitionId> more;
+    std::map<PartitionId, SourceMark> said;
     bool every_step_moves = true;  // false: as the totals fold
     std::optional<Error> failure;
     std::int64_t held_back_by = -1;
@@ -170,11 +175,14 @@ public:
 
     // Partition `partition`, which is under way, is ready when it is next looked for.
     void make_ready(std::int32_t partition, std::int64_t position, bool open = false) {
-        REQUIRE(std::ranges::find(under_way, PartitionId{partition}) != under_way.end());
-        std::erase_if(ready_, [partition](const ReadyPartition& ready) {
-            return ready.partition == PartitionId{partition};
+        make_ready({PartitionId{partition}, Offset{position}, open});
+    }
+    void make_ready(const ReadyPartition& found) {
+        REQUIRE(std::ranges::find(under_way, found.partition) != under_way.end());
+        std::erase_if(ready_, [&found](const ReadyPartition& ready) {
+            return ready.partition == found.partition;
         });
-        ready_.push_back({PartitionId{partition}, Offset{position}, open});
+        ready_.push_back(found);
     }
 
     std::vector<PartitionId> under_way;

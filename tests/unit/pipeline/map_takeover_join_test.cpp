@@ -1,4 +1,5 @@
-// Source partitions that join a job with windows: when they do, and at which time.
+// Source partitions of a job with windows that have a mark to say: those that join it, when they do
+// and at which time, and those whose offsets have expired.
 #include "kstream/codec/changelog.hpp"
 #include "kstream/pipeline/map_takeover.hpp"
 #include "kstream/pipeline/unique_ids.hpp"
@@ -39,6 +40,9 @@ struct JoinBench : Bench {
     }
     // Meta of a state partition that knows the first so many source partitions.
     void write_meta_of(std::int32_t state, std::int32_t sources, std::int64_t closed_to) {
+        write(state, meta_of(sources, closed_to));
+    }
+    [[nodiscard]] Meta meta_of(std::int32_t sources, std::int64_t closed_to) const {
         Meta meta;
         meta.identity = job.identity;
         meta.spec_text = job.spec_text;
@@ -51,6 +55,9 @@ struct JoinBench : Bench {
             source.slots.resize(job.kinds.size());
             meta.sources.push_back(source);
         }
+        return meta;
+    }
+    void write(std::int32_t state, const Meta& meta) {
         std::string value;
         append_meta_value(value, job.form(), meta);
         log.append(kChangelog, state, meta_key(), value);
@@ -200,6 +207,35 @@ TEST_CASE("a partition that has ended keeps what is to be read back") {
     CHECK(b.ready.at(0).mark == ended);
     CHECK(b.reader.opened ==
           std::vector<testing::FakeReader::Opened>{{kSource, PartitionId{1}, Offset{1}}});
+}
+
+// ---- offsets lost
+
+// Until each partition had a record again, windows stayed open: of silent ones nothing was ever
+// committed, and E4 waits for all (simulation, seed 70025280).
+TEST_CASE("P3: of a partition whose offset has expired the mark is said again") {
+    JoinBench b;
+    Meta meta = b.meta_of(2, 90'000);
+    meta.sources[1].applied = Offset{4};
+    meta.sources[1].watermark = 95'000;
+    b.write(0, meta);
+    b.takeover.begin(partitions({1}));
+    REQUIRE(b.advance());
+    CHECK(b.found() == "1:4");
+    CHECK(b.ready.at(0).mark.watermark == 95'000);
+    REQUIRE(b.ready.at(0).say);
+    CHECK(b.ready.at(0).say->watermark == 95'000);
+    CHECK_FALSE(b.ready.at(0).say->idle);
+}
+
+TEST_CASE("P3: of a partition with an offset, or one that is opened, there is nothing to say") {
+    JoinBench b;
+    b.opened(0, {.watermark = 95'000}, Offset{4});
+    b.takeover.begin(partitions({0, 1}));
+    REQUIRE(b.advance());
+    REQUIRE(b.found() == "0:4, 1:0 open");
+    CHECK_FALSE(b.ready.at(0).say);
+    CHECK_FALSE(b.ready.at(1).say);
 }
 
 }  // namespace kstream

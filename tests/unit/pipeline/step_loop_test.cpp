@@ -423,6 +423,21 @@ TEST_CASE("P3: all partitions that wait are opened in one step, the others flow 
     CHECK(b.ranges() == "0:[0,2)");
 }
 
+TEST_CASE("P3: what a takeover has to say of a partition is committed though nothing comes") {
+    StepLoopBench b;
+    b.source.assign({0, 1});
+    b.run(2);
+    b.takeover.make_ready(0, 7);
+    b.takeover.make_ready(
+        {.partition = PartitionId{1}, .position = Offset{5}, .say = SourceMark{.watermark = 60}});
+    b.run_until_submitted();
+    CHECK(b.ranges() == "1:[5,5)");
+    REQUIRE(b.fold.said.size() == 1);
+    CHECK(b.fold.said.at(PartitionId{1}).watermark == 60);
+    // Nobody waits for it.
+    CHECK(b.source.starts == PositionList{at(0, 7), at(1, 5)});
+}
+
 TEST_CASE("P3: an open step that was aborted is made again") {
     StepLoopBench b;
     b.own({0}, 4, true);
