@@ -37,6 +37,17 @@ constexpr auto kPowers64 = [] {
     return powers;
 }();
 
+// "00" to "99".
+constexpr auto kPairText = [] {
+    std::array<char, 200> text{};
+    for (std::size_t i = 0; i < text.size() / 2; ++i) {
+        text[2 * i] = static_cast<char>('0' + i / 10);
+        text[2 * i + 1] = static_cast<char>('0' + i % 10);
+    }
+    return text;
+}();
+constexpr std::string_view kPairs{kPairText.data(), kPairText.size()};
+
 constexpr bool is_digit(char c) {
     return static_cast<unsigned char>(c - '0') <= 9;
 }
@@ -237,36 +248,40 @@ void append_decimal(std::string& out, const Int192& units, int scale, int min_fr
     const bool negative = units.negative();
     Int192 rest = negative ? -units : units;
 
-    // Digits from the last one on; at least one in front of the point.
-    std::array<char, kMaxWideDigits> digits{};  // digits[i] stands for 10^i
-    int count = 0;
-    while (rest != Int192{} || count <= scale) {
-        // 19 digits at a time: a 128-bit division costs some twenty times a 64-bit one.
-        std::uint64_t part = divide(rest, kPowers64[kMaxPower64]);
-        const bool more = rest != Int192{};
-        for (int i = 0; i < kMaxPower64 && (part != 0 || more || count <= scale); ++i) {
-            digits[static_cast<std::size_t>(count++)] = static_cast<char>('0' + part % 10);
-            part /= 10;
+    // Written from the last digit on; at least one stands in front of the point.
+    std::array<char, kMaxWideDigits> digits;
+    std::size_t first = digits.size();
+    const auto write = [&](std::uint64_t part, int least) {
+        for (; part >= 100; least -= 2, part /= 100) {
+            first -= 2;
+            kPairs.copy(digits.data() + first, 2, 2 * (part % 100));
         }
+        for (; part != 0 || least > 0; --least, part /= 10) {
+            digits[--first] = static_cast<char>('0' + part % 10);
+        }
+    };
+    // 19 digits at a time: a 128-bit division costs some twenty times a 64-bit one. What is above
+    // 64 bits has more than these.
+    while (rest.middle != 0 || rest.high != 0) {
+        write(divide(rest, kPowers64[kMaxPower64]), kMaxPower64);
     }
-    int last = 0;  // position of the last digit that is printed, <= scale
-    while (last < scale && scale - last > min_fraction &&
-           digits[static_cast<std::size_t>(last)] == '0') {
-        ++last;
+    write(rest.low, scale + 1 - static_cast<int>(digits.size() - first));
+    const std::string_view all{digits.data() + first, digits.size() - first};
+    const std::size_t point = all.size() - static_cast<std::size_t>(scale);
+    const std::string_view whole = all.substr(0, point);
+    std::string_view fraction = all.substr(point);
+    while (fraction.size() > static_cast<std::size_t>(min_fraction) && fraction.ends_with('0')) {
+        fraction.remove_suffix(1);
     }
 
     if (negative) {
         out += '-';
     }
-    for (int i = count - 1; i >= scale; --i) {
-        out += digits[static_cast<std::size_t>(i)];
-    }
-    if (last < scale || min_fraction > 0) {
+    out += whole;
+    if (!fraction.empty() || min_fraction > 0) {
         out += '.';
     }
-    for (int i = scale - 1; i >= last; --i) {
-        out += digits[static_cast<std::size_t>(i)];
-    }
+    out += fraction;
     out.append(static_cast<std::size_t>(std::max(0, min_fraction - scale)), '0');
 }
 

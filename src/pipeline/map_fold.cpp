@@ -374,6 +374,7 @@ void MapFold::add(std::uint32_t key, std::span<const StatementInput> inputs, Fil
         add_input(accumulator.kind, slots_[key * width + i], Decimal{input.units});
         add_input(accumulator.kind, into.slots[i], Decimal{input.units});
     }
+    insert_elements();
     ++into.counts.aggregated;
     ++counters_.records_aggregated;
 }
@@ -400,11 +401,32 @@ void MapFold::add_beside(std::uint32_t key, std::size_t accumulator, const State
         }
         return;
     }
-    const Element element = element_of(value_of(input, job_.spec.scale, element_text_));
-    if (elements_.insert({owner, element})) {
-        step_bytes_ += KeyCharge::kElementBytes;
-        slot = one_more(slot);
+    record_elements_.push_back({owner, element_of_input(input)});
+    elements_.prefetch(record_elements_.back());
+}
+
+// Aggregates with and without a FILTER take the same value, one after the other.
+const Element& MapFold::element_of_input(const StatementInput& input) {
+    const bool same = input.kind != StatementInput::Kind::text &&
+                      input.kind == element_input_.kind && input.units == element_input_.units;
+    if (!same) {
+        element_ = element_of(value_of(input, job_.spec.scale, element_text_));
+        element_input_.kind = input.kind;
+        element_input_.units = input.units;
     }
+    return element_;
+}
+
+// All of a record together: by then each has its place in the caches, or is on its way there.
+void MapFold::insert_elements() {
+    for (const OwnedElement& one : record_elements_) {
+        if (elements_.insert(one)) {
+            step_bytes_ += KeyCharge::kElementBytes;
+            Slot& slot = slots_[one.owner.number() * job_.kinds.size() + one.owner.accumulator()];
+            slot = one_more(slot);
+        }
+    }
+    record_elements_.clear();
 }
 
 Slot MapFold::one_more(const Slot& slot) const {

@@ -6,6 +6,8 @@
 #include "kstream/job/plan.hpp"
 #include "kstream/model/decimal.hpp"
 
+#include <algorithm>
+#include <cstddef>
 #include <utility>
 
 namespace kstream {
@@ -30,6 +32,15 @@ constexpr RecordVerdict kFiltered{.ok = false, .filtered = true};
 bool read_units(const expr::Leaves& leaves, std::uint32_t place, int scale, Int128& units) {
     const FieldValue& value = leaves.values[place];
     return value.kind == FieldKind::number && expr::read_short_units(value.raw, scale, units);
+}
+
+// Whether the number's text is the one that it has in a key, as ids have it: its digits and nothing
+// else, few enough to be in range.
+bool is_whole_number(std::string_view raw, int scale) {
+    constexpr std::size_t kSafeDigits = 38;  // 10^38 < 2^127
+    return raw.size() + static_cast<std::size_t>(scale) <= kSafeDigits &&
+           (raw.front() != '0' || raw.size() == 1) &&
+           std::ranges::all_of(raw, [](char c) { return c >= '0' && c <= '9'; });
 }
 
 }  // namespace
@@ -74,13 +85,23 @@ Result<StatementPlan> StatementPlan::compile(const job::Statement& statement,
     }
     for (const job::GroupColumn& column : statement.group_by) {
         const std::uint32_t node = add(column.value);
-        plan.keys.push_back({node, field_at(node, job::ValueType::text)});
+        plan.keys.push_back({.value = node,
+                             .text_at = field_at(node, job::ValueType::text),
+                             .number_at = field_at(node, job::ValueType::numeric)});
     }
-    for (const job::Input& input : job::plan_of(statement).inputs) {
-        Input planned{
-            .filter = {}, .value = {}, .strict = input.strict, .number_at = {}, .is_time = false};
+    const std::vector<job::Input> inputs = job::plan_of(statement).inputs;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+        const job::Input& input = inputs[i];
+        Input planned;
+        planned.strict = input.strict;
         if (input.filter) {
-            planned.filter = add(*input.filter);
+            const auto same = std::ranges::find_if(inputs, [&input](const job::Input& other) {
+                return other.filter && job::same(*other.filter, *input.filter);
+            });
+            planned.filter_of = static_cast<std::uint32_t>(same - inputs.begin());
+            if (*planned.filter_of == i) {
+                planned.filter = add(*input.filter);
+            }
         }
         if (input.value) {
             planned.value = add(*input.value);
@@ -113,7 +134,10 @@ std::optional<job::Place> StatementPlan::place(const RecordVerdict& verdict) con
 }
 
 StatementJudge::StatementJudge(const StatementPlan& plan)
-    : plan_(plan), evaluator_(*plan.program), key_texts_(plan.keys.size()) {}
+    : plan_(plan),
+      evaluator_(*plan.program),
+      key_texts_(plan.keys.size()),
+      passes_(plan.inputs.size()) {}
 
 // Of the time first, so that a record which WHERE leaves out, or which has a bad key, moves the
 // clock of its partition all the same.
@@ -139,7 +163,7 @@ RecordVerdict StatementJudge::judge(const expr::Leaves& leaves, GroupKey& group,
         }
     }
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-        if (const RecordVerdict verdict = input(leaves, plan_.inputs[i], inputs[i]); !verdict.ok) {
+        if (const RecordVerdict verdict = input(leaves, i, inputs[i]); !verdict.ok) {
             return verdict;
         }
     }
@@ -221,11 +245,18 @@ UInt128 StatementJudge::id_of(const Value& value) {
 }
 
 RecordVerdict StatementJudge::key(const expr::Leaves& leaves, std::size_t number, GroupValue& out) {
-    const auto [node, text_at] = plan_.keys[number];
+    const auto [node, text_at, number_at] = plan_.keys[number];
     if (text_at) {
         const FieldValue& found = leaves.values[*text_at];
         if (found.kind == FieldKind::string && found.raw.size() <= kMaxGroupValueBytes) [[likely]] {
             out = {GroupValueType::string, found.raw};
+            return kOk;
+        }
+    }
+    if (number_at) {
+        const FieldValue& found = leaves.values[*number_at];
+        if (found.kind == FieldKind::number && is_whole_number(found.raw, plan_.scale)) {
+            out = {GroupValueType::number, found.raw};
             return kOk;
         }
     }
@@ -270,14 +301,21 @@ RecordVerdict StatementJudge::key(const expr::Leaves& leaves, std::size_t number
     return kOk;
 }
 
-RecordVerdict StatementJudge::input(const expr::Leaves& leaves, const StatementPlan::Input& input,
+// A filter is asked once for each record, by the first of its inputs: a report by classes has the
+// same few of them again and again.
+RecordVerdict StatementJudge::input(const expr::Leaves& leaves, std::size_t number,
                                     StatementInput& out) {
+    const StatementPlan::Input& input = plan_.inputs[number];
     out = {};
     if (input.filter) {
         const Value& passes = evaluator_.value(*input.filter);
-        if (!passes.is_true()) {
-            return passes.tag == Tag::error ? bad(passes) : kOk;
+        if (passes.tag == Tag::error) {
+            return bad(passes);
         }
+        passes_[number] = passes.is_true() ? 1 : 0;
+    }
+    if (input.filter_of && passes_[*input.filter_of] == 0) {
+        return kOk;
     }
     if (!input.value) {
         out.kind = StatementInput::Kind::present;

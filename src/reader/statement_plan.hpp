@@ -24,6 +24,7 @@ struct StatementPlan {
     // One of job::Plan::inputs.
     struct Input {
         std::optional<std::uint32_t> filter;
+        std::optional<std::uint32_t> filter_of;  // the first input with the same filter
         std::optional<std::uint32_t> value;
         bool strict = false;
         std::optional<std::uint32_t> number_at;  // `value` is that field
@@ -31,7 +32,8 @@ struct StatementPlan {
     };
     struct Key {
         std::uint32_t value = 0;
-        std::optional<std::uint32_t> text_at;  // `value` is that field
+        std::optional<std::uint32_t> text_at;    // `value` is that field, which may be a text
+        std::optional<std::uint32_t> number_at;  // the same of a number
     };
 
     // Of a statement with event time.
@@ -83,12 +85,13 @@ private:
     [[nodiscard]] UInt128 id_of(const expr::Value& value);
     [[nodiscard]] RecordVerdict key(const expr::Leaves& leaves, std::size_t number,
                                     GroupValue& out);
-    [[nodiscard]] RecordVerdict input(const expr::Leaves& leaves, const StatementPlan::Input& input,
+    [[nodiscard]] RecordVerdict input(const expr::Leaves& leaves, std::size_t number,
                                       StatementInput& out);
 
     const StatementPlan& plan_;
     expr::Evaluator evaluator_;
     std::vector<std::string> key_texts_;  // of values that have another form in a key
+    std::vector<std::uint8_t> passes_;    // of the last record: what each input's filter said
     std::optional<std::int64_t> event_time_;
     UInt128 unique_id_ = 0;
     expr::Arena unique_arena_;  // these of its value

@@ -27,6 +27,9 @@ public:
     // Some five times of what a key costs from the map loop to the result.
     static constexpr Duration kForKey = std::chrono::microseconds{50};
 
+    // After so many, kMaxBehindWithKeys is reached.
+    static constexpr int kRisingCommits = 3;
+
     explicit CommitInterval(Duration max_wait) : max_wait_(max_wait) {}
 
     // How long the first record of a step waits before the step is sealed.
@@ -34,16 +37,20 @@ public:
         return std::min(max_wait_, std::max(kMinWait, smoothed_));
     }
     // The same where what waits in the logs is a backlog. `keys`: that the step has so far. They
-    // count from the second step on: a process that is killed every few seconds has to get on.
+    // count from the second step on, for at most two seconds, then four: a process that is killed
+    // every few seconds has to get on, and the next stage has nothing to do until it has a step.
     [[nodiscard]] Duration wait_behind(std::uint64_t keys) const {
         constexpr std::uint64_t kMostKeys = kMaxBehindWithKeys / kForKey;
-        const bool first = smoothed_ == Duration::zero();
-        const Duration for_keys = kForKey * (first ? 0 : std::min(keys, kMostKeys));
-        return std::max({max_wait_, std::min(max_wait_ * kBehindFactor, kMaxBehind), for_keys});
+        const Duration most = std::min(kMaxBehind * (1 << commits_), kMaxBehindWithKeys);
+        const Duration for_keys =
+            kForKey * static_cast<std::int64_t>(commits_ == 0 ? 0 : std::min(keys, kMostKeys));
+        return std::max(
+            {max_wait_, std::min(max_wait_ * kBehindFactor, kMaxBehind), std::min(for_keys, most)});
     }
 
     // A commit took this long. Weighted 1/4, so that one slow commit does not set the pace.
     void commit_took(Duration duration) {
+        commits_ = std::min(commits_ + 1, kRisingCommits);
         smoothed_ =
             smoothed_ == Duration::zero() ? duration : smoothed_ + (duration - smoothed_) / 4;
     }
@@ -51,6 +58,7 @@ public:
 private:
     Duration max_wait_;
     Duration smoothed_ = Duration::zero();
+    int commits_ = 0;  // at most kRisingCommits
 };
 
 }  // namespace kstream

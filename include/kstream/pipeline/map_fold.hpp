@@ -123,6 +123,8 @@ private:
     void add(std::uint32_t key, std::span<const Decimal> inputs, Filling& into);
     void add(std::uint32_t key, std::span<const StatementInput> inputs, Filling& into);
     void add_beside(std::uint32_t key, std::size_t accumulator, const StatementInput& input);
+    [[nodiscard]] const Element& element_of_input(const StatementInput& input);
+    void insert_elements();
     [[nodiscard]] Slot one_more(const Slot& slot) const;
     void clear_filling();
     [[nodiscard]] std::size_t max_delta_bytes(std::uint32_t key) const;
@@ -171,6 +173,9 @@ private:
     std::vector<std::vector<Element>> lists_;             // of an entry, for each set
     std::vector<std::vector<CountedValue>> value_lists_;  // for each multiset
     std::string element_text_;
+    StatementInput element_input_;               // the last one of a set
+    Element element_;                            // which that is
+    std::vector<OwnedElement> record_elements_;  // of the record that is added
     std::vector<Slot> no_slots_;
     std::vector<Slot> row_;            // of an entry
     std::vector<PartitionId> key_to_;  // repartition partition of each key

@@ -65,8 +65,11 @@ TEST_CASE("behind, a step fills for ten commit intervals, up to a second") {
 
 TEST_CASE("behind, a step of many keys fills for longer, up to five seconds") {
     CommitInterval interval{milliseconds{100}};
-    CHECK(interval.wait_behind(100'000) == milliseconds{1000});  // the first step
-    interval.commit_took(milliseconds{1});
+    // One after the other, after the start.
+    for (const int longest : {1000, 2000, 4000, 5000}) {
+        CHECK(interval.wait_behind(100'000) == milliseconds{longest});
+        interval.commit_took(milliseconds{1});
+    }
     CHECK(interval.wait_behind(20'000) == milliseconds{1000});
     CHECK(interval.wait_behind(60'000) == milliseconds{3000});
     CHECK(interval.wait_behind(100'000) == milliseconds{5000});

@@ -154,6 +154,53 @@ TEST_CASE("WHERE comes first, then keys, then aggregates in order", "[reader][st
     CHECK(judged(*reader, R"({"w":1)") == "json");
 }
 
+// Whole numbers are taken as they stand, others by way of their value: both have one text.
+TEST_CASE("one number has one text in a key", "[reader][statement]") {
+    for (const ValueType type : {ValueType::scalar, ValueType::numeric}) {
+        Builder b;
+        b.group(b.field("k", type));
+        b.statement.scale = 20;
+        const auto reader = b.reader();
+        CHECK(judged(*reader, R"({"k":17})") == "n:17 ");
+        CHECK(judged(*reader, R"({"k":17.0})") == "n:17 ");
+        CHECK(judged(*reader, R"({"k":1.7e1})") == "n:17 ");
+        CHECK(judged(*reader, R"({"k":0})") == "n:0 ");
+        CHECK(judged(*reader, R"({"k":-0})") == "n:0 ");
+        CHECK(judged(*reader, R"({"k":-17})") == "n:-17 ");
+        // 10^38 units of 10^-20 and more: as far as 127 bits go.
+        CHECK(judged(*reader, R"({"k":999999999999999999})") == "n:999999999999999999 ");
+        CHECK(judged(*reader, R"({"k":1701411834604692317})") == "n:1701411834604692317 ");
+        CHECK(judged(*reader, R"({"k":1701411834604692318})") == "range k");
+        CHECK(judged(*reader, R"({"k":99999999999999999999})") == "range k");
+    }
+    Builder b;
+    b.group(b.field("k", ValueType::numeric));
+    CHECK(judged(*b.reader(), R"({"k":"17"})") == "number_type k");
+}
+
+TEST_CASE("a filter is the same for all that have it", "[reader][statement]") {
+    Builder b;
+    const auto over = [&b](std::string_view least) {
+        return call(Op::greater, ValueType::boolean,
+                    {b.field("v", ValueType::numeric), number(least)});
+    };
+    b.aggregate(AggregateFunction::count_all).filter = over("0");
+    b.aggregate(AggregateFunction::count_all);
+    b.aggregate(AggregateFunction::sum, b.field("v", ValueType::numeric)).filter = over("0");
+    b.aggregate(AggregateFunction::count_all).filter = over("5");
+    b.aggregate(AggregateFunction::sum, b.field("w", ValueType::numeric)).filter = over("0");
+    b.aggregate(AggregateFunction::sum, b.field("w", ValueType::numeric)).filter = over("5");
+    b.statement.scale = 0;
+    const auto reader = b.reader();
+    CHECK(judged(*reader, R"({"v":3,"w":1})") == "| present | present | 3 | skip | 1 | skip ");
+    CHECK(judged(*reader, R"({"v":9,"w":2})") == "| present | present | 9 | present | 2 | 2 ");
+    CHECK(judged(*reader, R"({"v":0})") == "| skip | present | skip | skip | skip | skip ");
+    CHECK(judged(*reader, R"({"v":"x","w":1})") == "number_type v");
+    CHECK(judged(*reader, R"({"v":3,"w":"x"})") == "number_type w");
+    CHECK(judged(*reader, R"({"v":0,"w":"x"})") == "| skip | present | skip | skip | skip | skip ");
+    CHECK(judged(*reader, R"({"v":null})") == "| skip | present | skip | skip | skip | skip ");
+}
+
 TEST_CASE("what is missing is bad where NULL is skipped", "[reader][statement]") {
     Builder b;
     const Expression v = b.field("v", ValueType::numeric);
