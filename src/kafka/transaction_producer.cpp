@@ -51,44 +51,47 @@ void TransactionSession::Producer::run() {
 }
 
 void TransactionSession::Producer::serve() {
-    for (;;) {
-        Step step;
-        {
-            std::unique_lock lock{mutex_};
-            state_ = State::ready;
-            while (!step_ && !given_up_) {
-                // Statistics and errors are served while idle.
-                wake_.wait_for(lock, kSlice);
-                lock.unlock();
-                rd_kafka_poll(client_.get(), 0);
-                lock.lock();
-            }
-            if (given_up_) {
-                return;
-            }
-            step = std::move(*step_);
-            step_.reset();
+    {
+        const std::lock_guard lock{mutex_};
+        state_ = State::ready;
+    }
+    while (wait_for_work()) {
+        std::optional<StepResult> result = write_step();
+        if (!result) {
+            return;
         }
-        StepResult result = write(step);
-        result.number = step.number;
-        result.gap_in_log = gap_in_log_;
+        result->gap_in_log = gap_in_log_;
         written_->raise(ends_);
         const bool unanswered = watch_.unanswered() > 0 && !planted(PlantedBug::producer_kept);
-        const bool unusable = result.outcome == TransactionResult::uncertain ||
-                              result.outcome == TransactionResult::fenced || unanswered;
+        const bool unusable = result->outcome == TransactionResult::uncertain ||
+                              result->outcome == TransactionResult::fenced || unanswered;
         const std::lock_guard lock{mutex_};
         if (unanswered) {
             client_config_.log->write(
                 LogLevel::warn, "a transaction request was not answered: the producer is replaced",
                 {{"transactional_id", config_.transactional_id}});
         }
-        result_ = std::move(result);
-        state_ = State::starting;
+        result_ = *std::move(result);
         if (unusable || given_up_) {
+            state_ = State::starting;
             given_up_ = true;
             return;
         }
+        state_ = State::ready;
     }
+}
+
+// Until there is a step, or the first part of one. False: the producer was given up.
+bool TransactionSession::Producer::wait_for_work() {
+    std::unique_lock lock{mutex_};
+    while (!step_ && parts_.empty() && !given_up_) {
+        // Statistics and errors are served while idle.
+        wake_.wait_for(lock, kSlice);
+        lock.unlock();
+        rd_kafka_poll(client_.get(), 0);
+        lock.lock();
+    }
+    return !given_up_;
 }
 
 bool TransactionSession::Producer::make_client() {
@@ -180,17 +183,59 @@ void TransactionSession::Producer::fail_with(Error error) {
 // begin, produce, send_offsets, commit (P7: a transaction is open only in here). The whole has to
 // end well within transaction.timeout.ms, or the broker aborts it and fences this producer.
 //
+// Parts come while the step is sealed, and after the last of them the step. When one could not be
+// written the others are only taken. None: given up before the step came, and nobody waits for it.
+//
 // A producer that was given up stops between these calls: what it has not begun it must not begin.
-StepResult TransactionSession::Producer::write(const Step& step) {
+std::optional<StepResult> TransactionSession::Producer::write_step() {
     const TimePoint deadline = Clock::now() + config_.transaction_timeout * 8 / 10;
+    std::optional<StepResult> broken = begin();
+    while (std::optional<StepPart> part = next_part()) {
+        if (broken) {
+            continue;
+        }
+        if (std::optional<Error> error = produce(part->outputs, part->log_ends)) {
+            broken = failed(std::move(*error), deadline);
+        }
+    }
+    std::unique_lock lock{mutex_};
+    if (!step_) {
+        return std::nullopt;
+    }
+    const Step step = std::move(*step_);
+    step_.reset();
+    if (given_up_) {
+        return given_up_result(step.number);
+    }
+    lock.unlock();
+    StepResult result = broken ? *std::move(broken) : write(step, deadline);
+    result.number = step.number;
+    return result;
+}
+
+// None: the step is there, or the producer was given up.
+std::optional<StepPart> TransactionSession::Producer::next_part() {
+    std::unique_lock lock{mutex_};
+    wake_.wait(lock, [this] { return !parts_.empty() || step_ || given_up_; });
+    if (parts_.empty() || given_up_) {
+        return std::nullopt;
+    }
+    StepPart part = std::move(parts_.front());
+    parts_.pop_front();
+    return part;
+}
+
+std::optional<StepResult> TransactionSession::Producer::begin() {
     delivery_error_.reset();
     gap_in_log_ = false;
-    for (const LogEnd& log : step.log_ends) {
-        raise_end(log);
-    }
     if (const ErrorPtr error{rd_kafka_begin_transaction(client_.get())}) {
-        return {0, TransactionResult::uncertain, map_error(*error, "beginning a transaction")};
+        return StepResult{0, TransactionResult::uncertain,
+                          map_error(*error, "beginning a transaction")};
     }
+    return std::nullopt;
+}
+
+StepResult TransactionSession::Producer::write(const Step& step, TimePoint deadline) {
     const auto* membership = dynamic_cast<const GroupMembership*>(step.membership.get());
     KSTREAM_CHECK(membership != nullptr, "P5: no offsets without the group's generation");
     TopicProof proof{*client_, config_.input_topic, membership->brokers(), kProofPatience};
@@ -198,7 +243,7 @@ StepResult TransactionSession::Producer::write(const Step& step) {
         send_offsets(step, deadline).outcome == TransactionResult::committed) {
         cut_in_two(deadline);
     }
-    if (std::optional<Error> error = produce(step)) {
+    if (std::optional<Error> error = produce(step.outputs, step.log_ends)) {
         return failed(std::move(*error), deadline);
     }
     if (planted(PlantedBug::outputs_before_offsets)) {
@@ -227,9 +272,13 @@ StepResult TransactionSession::Producer::write(const Step& step) {
     return commit(deadline);
 }
 
-std::optional<Error> TransactionSession::Producer::produce(const Step& step) {
-    for (const OutputBatch::Record& record : step.outputs.records()) {
-        if (std::optional<Error> error = produce_one(step.outputs, record)) {
+std::optional<Error> TransactionSession::Producer::produce(const OutputBatch& outputs,
+                                                           const std::vector<LogEnd>& log_ends) {
+    for (const LogEnd& log : log_ends) {
+        raise_end(log);
+    }
+    for (const OutputBatch::Record& record : outputs.records()) {
+        if (std::optional<Error> error = produce_one(outputs, record)) {
             return error;
         }
     }

@@ -14,6 +14,7 @@
 #include <array>
 #include <chrono>
 #include <condition_variable>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -82,6 +83,12 @@ public:
         const std::lock_guard lock{mutex_};
         return error_;
     }
+    void write_ahead(StepPart part) {
+        const std::lock_guard lock{mutex_};
+        KSTREAM_CHECK(state_ == State::ready, "a part is given to a ready producer");
+        parts_.push_back(std::move(part));
+        wake_.notify_all();
+    }
     void submit(Step step) {
         const std::lock_guard lock{mutex_};
         KSTREAM_CHECK(state_ == State::ready, "a step is submitted to a ready producer");
@@ -137,8 +144,14 @@ private:
     [[nodiscard]] bool init_transactions();
     void fail_with(Error error);
 
-    [[nodiscard]] StepResult write(const Step& step);
-    [[nodiscard]] std::optional<Error> produce(const Step& step);
+    [[nodiscard]] std::optional<StepResult> write_step();
+    [[nodiscard]] bool wait_for_work();
+    [[nodiscard]] std::optional<StepPart> next_part();
+    [[nodiscard]] std::optional<StepResult> begin();
+    [[nodiscard]] StepResult write(const Step& step,
+                                   std::chrono::steady_clock::time_point deadline);
+    [[nodiscard]] std::optional<Error> produce(const OutputBatch& outputs,
+                                               const std::vector<LogEnd>& log_ends);
     [[nodiscard]] std::optional<Error> produce_one(const OutputBatch& outputs,
                                                    const OutputBatch::Record& record);
     void note_written(const rd_kafka_message_t& message);
@@ -182,6 +195,7 @@ private:
     std::condition_variable wake_;
     State state_ = State::starting;
     Error error_;
+    std::deque<StepPart> parts_;  // of the step that comes
     std::optional<Step> step_;
     std::optional<StepResult> result_;
     bool given_up_ = false;

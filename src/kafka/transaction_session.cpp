@@ -51,9 +51,14 @@ Error TransactionSession::error() const {
     return producer_->error();
 }
 
+void TransactionSession::write_ahead(StepPart part) {
+    begun_ = begun_.value_or(Clock::now());
+    producer_->write_ahead(std::move(part));
+}
+
 void TransactionSession::submit(Step step) {
     in_flight_ = step.number;
-    submitted_ = Clock::now();
+    begun_ = begun_.value_or(Clock::now());
     producer_->submit(std::move(step));
 }
 
@@ -67,6 +72,7 @@ std::optional<StepResult> TransactionSession::poll() {
     std::optional<StepResult> result = producer_->take_result();
     if (result) {
         in_flight_.reset();
+        begun_.reset();
         if (producer_->is_given_up()) {
             give_up_producer();
             start_producer();
@@ -75,7 +81,7 @@ std::optional<StepResult> TransactionSession::poll() {
     }
     // The watchdog (librdkafka #5456). The producer's own deadline comes first when calls keep
     // time.
-    if (Clock::now() - submitted_ > config_.transaction_timeout * 95 / 100) {
+    if (Clock::now() - *begun_ > config_.transaction_timeout * 95 / 100) {
         rebuild();
         return std::exchange(unreported_, std::nullopt);
     }
@@ -87,6 +93,7 @@ void TransactionSession::rebuild() {
         unreported_ = given_up_result(*in_flight_);
         in_flight_.reset();
     }
+    begun_.reset();
     give_up_producer();
     start_producer();
 }

@@ -47,6 +47,7 @@ public:
 
     [[nodiscard]] State state() const override;
     [[nodiscard]] Error error() const override;
+    void write_ahead(StepPart part) override;
     void submit(Step step) override;
     [[nodiscard]] std::optional<StepResult> poll() override;
     void rebuild() override;
@@ -70,7 +71,7 @@ private:
 
     // The step in flight, as the watchdog sees it.
     std::optional<std::uint64_t> in_flight_;
-    std::chrono::steady_clock::time_point submitted_;
+    std::optional<std::chrono::steady_clock::time_point> begun_;  // with its first part
     std::optional<StepResult> unreported_;
 };
 

@@ -60,6 +60,7 @@ Result<void> Sealing::submit(Step step, bool opens) {
     if (step.membership == nullptr) {
         return {};
     }
+    step.writer = &parts_.sink;
     parts_.report.enter(LoopPhase::seal);
     if (Result<void> sealed = opens ? parts_.fold.seal_open(step) : parts_.fold.seal(step);
         !sealed) {

@@ -255,15 +255,25 @@ Result<void> TotalsFold::seal(Step& step) {
     std::uint64_t closed_keys = config_.max_closed_keys;
     std::size_t closed_bytes = config_.max_closed_bytes;
     for (const StepRange& range : step.ranges) {
+        const Offset end = states_.at(range.partition)->changelog_end();
+        step.log_ends.push_back({TopicRole::changelog, range.partition, end});
+    }
+    // To make the records of many keys takes as long as to hand them to the client.
+    if (step.writer != nullptr) {
+        step.outputs.hand_over(config_.part_bytes, [&step](OutputBatch part) {
+            step.writer->write_ahead({std::move(part), step.log_ends});
+        });
+    }
+    for (const StepRange& range : step.ranges) {
         TotalsState& state = *states_.at(range.partition);
         if (std::ranges::binary_search(more, range.partition)) {
             state.fill_again(config_.max_again_keys, config_.max_again_bytes);
         }
         state.close(closed_keys, closed_bytes);
         state.seal(range.to, step.outputs);
-        step.log_ends.push_back({TopicRole::changelog, range.partition, state.changelog_end()});
         in_flight_.push_back(range.partition);
     }
+    step.outputs.keep_rest();
     flight_oldest_ms_ = filling_oldest_ms_;
     filling_oldest_ms_ = -1;
     return {};

@@ -113,6 +113,19 @@ public:
         return std::move(*result);
     }
 
+    // A part of the step that is committed next.
+    void write_ahead(int records) {
+        rd_kafka_mock_start_request_tracking(cluster_.get());
+        StepPart part;
+        for (int i = 0; i < records; ++i) {
+            part.outputs.append(TopicRole::results, PartitionId{0}, "k", "part");
+        }
+        session_->write_ahead(std::move(part));
+    }
+    void wait_until_asked_to_write() {
+        wait_for([this] { return requests(kProduceApi) > 0; });
+    }
+
     void fail_next(std::int16_t api, rd_kafka_resp_err_t code) {
         rd_kafka_mock_push_request_errors(cluster_.get(), api, 1, code);
     }
@@ -176,6 +189,45 @@ TEST_CASE("a step that is larger than the producer's queue waits for room, and i
     INFO(result.error.message);
     CHECK(result.outcome == TransactionResult::committed);
     CHECK(b.requests(kProduceApi) >= 2000 / 100);
+}
+
+TEST_CASE("parts of a step are written while the rest of it is made") {
+    Bench b;
+    b.begin(b.id_of(kInput));
+    b.write_ahead(3);
+    b.wait_until_asked_to_write();
+    CHECK(b.requests(kEndTxnApi) == 0);
+    b.write_ahead(2);
+    b.wait_until_asked_to_write();
+    CHECK(b.requests(kAddOffsetsApi) == 0);
+    const StepResult result = b.commit({1});
+    INFO(result.error.message);
+    CHECK(result.outcome == TransactionResult::committed);
+    CHECK(result.number == 1);
+    CHECK(b.requests(kEndTxnApi) == 1);
+    CHECK(b.commit({1}).outcome == TransactionResult::committed);
+}
+
+TEST_CASE("a step is aborted when a part of it was refused") {
+    Bench b;
+    b.begin(b.id_of(kInput));
+    b.fail_next(kProduceApi, RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP);
+    b.write_ahead(1);
+    b.wait_until_asked_to_write();
+    b.write_ahead(1);
+    const StepResult refused = b.commit({1});
+    CHECK(refused.outcome == TransactionResult::aborted);
+    CHECK(refused.number == 1);
+    CHECK(refused.error.kafka_code == RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP);
+}
+
+TEST_CASE("who ends amid the parts of a step leaves nothing that the next one waits for") {
+    Bench b;
+    b.begin(b.id_of(kInput));
+    b.write_ahead(1);
+    b.wait_until_asked_to_write();
+    b.begin(b.id_of(kInput));
+    CHECK(b.commit({1}).outcome == TransactionResult::committed);
 }
 
 TEST_CASE("a step of another topic with the same name is aborted, and read again") {

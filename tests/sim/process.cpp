@@ -33,6 +33,8 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr Duration kPatience = seconds{60};
+// Some records: nearly every step is handed over in parts.
+constexpr std::size_t kPartBytes = 200;
 constexpr Duration kTopicLook = milliseconds{200};
 
 TopicRole input_of(Stage stage) {
@@ -214,7 +216,8 @@ WorkerLoop::WorkerLoop(Surroundings& world, Process& process, Owner owner, Stage
                                          TotalsFoldConfig{.max_step_keys = swarm.max_step_keys,
                                                           .write_again = swarm.republishes,
                                                           .max_again_keys = 1 + swarm.keys / 4,
-                                                          .max_closed_keys = swarm.max_closed_keys},
+                                                          .max_closed_keys = swarm.max_closed_keys,
+                                                          .part_bytes = kPartBytes},
                                          world.log);
         takeover_ = std::make_unique<TotalsTakeover>(job_, *fold, takeover_queries_, reader_,
                                                      world.clock, world.log, kPatience);

@@ -50,8 +50,15 @@ TransactionSink::State SimSink::state() const {
     return ready_ ? State::ready : State::starting;
 }
 
+// The loop makes all of a step in no simulated time, so nothing can happen in between.
+void SimSink::write_ahead(StepPart part) {
+    KSTREAM_CHECK(state() == State::ready, "a part is given to a ready producer");
+    parts_.take(part);
+}
+
 void SimSink::submit(Step step) {
     KSTREAM_CHECK(state() == State::ready, "a step is submitted to a ready producer");
+    parts_.join(step);
     auto flight = std::make_shared<Flight>();
     flight->id = id_;
     flight->input = input_;

@@ -5,6 +5,7 @@
 #include "kstream/ports/transaction_sink.hpp"
 #include "sim/cluster.hpp"
 #include "sim/sim_source.hpp"
+#include "support/fakes/step_parts.hpp"
 
 #include <array>
 #include <cstdint>
@@ -24,6 +25,7 @@ public:
 
     [[nodiscard]] State state() const override;
     [[nodiscard]] Error error() const override { return error_; }
+    void write_ahead(StepPart part) override;
     void submit(Step step) override;
     [[nodiscard]] std::optional<StepResult> poll() override;
     void rebuild() override;
@@ -102,6 +104,7 @@ private:
     std::optional<Error> cut_off_;           // a log goes on below that
     bool unanswered_ = false;                // a request of this producer was never answered
 
+    testing::StepParts parts_;  // of the step that comes
     std::shared_ptr<const Flight> flight_;
     std::vector<Call> calls_;
     std::uint64_t requests_ = 0;

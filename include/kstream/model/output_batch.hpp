@@ -1,4 +1,5 @@
-// The records that a step writes, in order. All bytes lie in one buffer.
+// The records that a step writes, in order. All bytes lie in one buffer. Of a large step they go on
+// in parts, while the rest is made.
 #pragma once
 
 #include "kstream/model/ids.hpp"
@@ -6,6 +7,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -58,6 +61,22 @@ public:
         Volume& volume = volumes_[static_cast<std::size_t>(topic)];
         ++volume.records;
         volume.bytes += std::uint64_t{record.key_size} + record.value_size;
+        if (bytes_.size() >= part_bytes_) [[unlikely]] {
+            hand_over_part();
+        }
+    }
+
+    // From now on what there is goes to `take` whenever it has come to so many bytes, as a batch
+    // with all sets of headers; with it go key() and value() of these records. volumes() goes on to
+    // count them.
+    void hand_over(std::size_t part_bytes, std::function<void(OutputBatch)> take) {
+        part_bytes_ = part_bytes;
+        take_part_ = std::move(take);
+    }
+    // No longer: the rest stays.
+    void keep_rest() {
+        part_bytes_ = kNoPart;
+        take_part_ = nullptr;
     }
 
     void append_all(const OutputBatch& other) {
@@ -118,6 +137,21 @@ private:
         return bytes;
     }
 
+    void hand_over_part() {
+        OutputBatch part;
+        part.records_ = std::exchange(records_, {});
+        part.bytes_ = std::exchange(bytes_, {});
+        part.header_sets_ = header_sets_;
+        part.headers_bytes_ = headers_bytes_;
+        records_.reserve(part.records_.size());
+        bytes_.reserve(part.bytes_.size());
+        take_part_(std::move(part));
+    }
+
+    static constexpr std::size_t kNoPart = std::numeric_limits<std::size_t>::max();
+
+    std::size_t part_bytes_ = kNoPart;
+    std::function<void(OutputBatch)> take_part_;
     std::vector<Record> records_;
     std::vector<Headers> header_sets_;
     std::size_t headers_bytes_ = 0;

@@ -50,7 +50,8 @@ public:
     // anything of the partition (P1). Never where somebody's more_to_write() may have something.
     [[nodiscard]] virtual bool offsets_tell() const { return true; }
 
-    // The filling step becomes the one in flight: writes its records into `step.outputs`.
+    // The filling step becomes the one in flight: writes its records into `step.outputs`, or ahead
+    // to its writer.
     // step.ranges is set: all partitions whose position has moved, and more_to_write(), ascending.
     // Precondition: none in flight, can_seal().
     [[nodiscard]] virtual Result<void> seal(Step& step) = 0;

@@ -31,6 +31,8 @@ struct TotalsFoldConfig {
     // when a million do.
     std::uint64_t max_closed_keys = 50'000;
     std::size_t max_closed_bytes = std::size_t{48} << 20;
+    // Of what a step writes, so much goes to the sink at once: it takes milliseconds to make.
+    std::size_t part_bytes = std::size_t{1} << 20;
 };
 
 class TotalsFold final : public Fold {

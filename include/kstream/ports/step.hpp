@@ -1,5 +1,5 @@
 // A step: everything that one Kafka transaction writes and commits. It is sealed whole, submitted
-// whole, and then committed or dropped whole.
+// whole, and then committed or dropped whole. Of a large one parts are written while it is sealed.
 #pragma once
 
 #include "kstream/model/ids.hpp"
@@ -39,9 +39,24 @@ struct LogEnd {
     Offset end;
 };
 
-struct Step {
-    std::uint64_t number = 0;
+// Some of what a step writes, and the ends of logs that it has by then.
+struct StepPart {
     OutputBatch outputs;
+    std::vector<LogEnd> log_ends;
+};
+
+class StepWriter {
+public:
+    virtual ~StepWriter() = default;
+
+    // Writes a part of the next step, before what comes after it.
+    virtual void write_ahead(StepPart part) = 0;
+};
+
+struct Step {
+    StepWriter* writer = nullptr;  // takes parts while it is sealed; null: nobody does
+    std::uint64_t number = 0;
+    OutputBatch outputs;                       // without those parts
     std::vector<StepRange> ranges;             // `to` is what is committed
     std::vector<std::string> offset_metadata;  // of each range's committed offset (P4)
     std::unique_ptr<Membership> membership;

@@ -1,5 +1,5 @@
-// The output side of a loop: one transactional producer. A step goes in whole; some time later its
-// outcome comes out. At most one step is in flight (P7).
+// The output side of a loop: one transactional producer. A step goes in, a large one in parts while
+// it is sealed; some time later its outcome comes out. At most one step is in flight (P7).
 //
 // All methods are called from the loop's thread and return at once; what blocks runs on a thread of
 // the adapter.
@@ -30,7 +30,7 @@ struct StepResult {
     bool gap_in_log = false;
 };
 
-class TransactionSink {
+class TransactionSink : public StepWriter {
 public:
     enum class State : std::uint8_t {
         starting,   // a producer is being made: InitProducerId, which also ends its own orphans
@@ -39,10 +39,13 @@ public:
         failed,     // error() says why; final
     };
 
-    virtual ~TransactionSink() = default;
-
     [[nodiscard]] virtual State state() const = 0;
     [[nodiscard]] virtual Error error() const = 0;
+
+    // The transaction of the next step begins with its first part. Nothing but further parts may
+    // come between that and submit(), and state() stays `ready` until then: what goes wrong is the
+    // step's outcome. Precondition: ready.
+    void write_ahead(StepPart part) override = 0;
 
     // Writes the step in one transaction with its offsets, and commits it only if the input topic's
     // name, asked for after the last record of the step was read, still stands for the topic that

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kstream/ports/transaction_sink.hpp"
+#include "support/fakes/step_parts.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -54,8 +55,13 @@ public:
     [[nodiscard]] State state() const override { return state_; }
     [[nodiscard]] Error error() const override { return error_; }
 
+    void write_ahead(StepPart part) override {
+        REQUIRE(state_ == State::ready);
+        parts_.take(part);
+    }
     void submit(Step step) override {
         REQUIRE(state_ == State::ready);
+        parts_.join(step);
         REQUIRE_FALSE(step.ranges.empty());
         REQUIRE(step.membership != nullptr);
         state_ = State::in_flight;
@@ -87,6 +93,7 @@ public:
 private:
     State state_ = State::ready;
     Error error_;
+    StepParts parts_;
     std::optional<StepResult> result_;
 };
 

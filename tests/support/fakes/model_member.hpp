@@ -67,7 +67,8 @@ struct Member {
             auto totals = std::make_unique<TotalsFold>(
                 job,
                 TotalsFoldConfig{.write_again = write_again,
-                                 .max_closed_keys = 1 + world.random.below(4)},
+                                 .max_closed_keys = 1 + world.random.below(4),
+                                 .part_bytes = 100},
                 world.recorded);
             takeover = std::make_unique<TotalsTakeover>(job, *totals, takeover_queries, reader,
                                                         world.clock, world.recorded, patience);

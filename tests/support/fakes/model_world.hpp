@@ -11,6 +11,7 @@
 #include "support/fakes/memory_log.hpp"
 #include "support/fakes/recording_log.hpp"
 #include "support/fakes/seeded.hpp"
+#include "support/fakes/step_parts.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -61,8 +62,13 @@ public:
     [[nodiscard]] State state() const override { return state_; }
     [[nodiscard]] Error error() const override { return {}; }
 
+    void write_ahead(StepPart part) override {
+        REQUIRE(state_ == State::ready);
+        parts_.take(part);
+    }
     void submit(Step step) override {
         REQUIRE(state_ == State::ready);
+        parts_.join(step);
         step_ = std::move(step);
         state_ = State::in_flight;
     }
@@ -158,6 +164,7 @@ private:
     const FakeSource& source_;
     GroupOffsets& group_;
     State state_ = State::starting;
+    StepParts parts_;
     std::optional<Step> step_;  // in flight, or left by a producer that was given up
     std::optional<StepResult> result_;
 };

@@ -3,8 +3,13 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 namespace kstream {
 
@@ -82,6 +87,35 @@ TEST_CASE("a batch knows how much goes to each topic") {
     CHECK(of(two, TopicRole::changelog) == OutputBatch::Volume{});
     two.clear();
     CHECK(two.volumes() == OutputBatch::Volumes{});
+}
+
+TEST_CASE("a large batch goes on in parts, in order, and with the headers of all") {
+    OutputBatch batch;
+    std::vector<OutputBatch> parts;
+    const std::uint32_t headers = batch.add_headers({{"h", "1"}});
+    batch.append(TopicRole::results, PartitionId{0}, "key0", "value", headers);
+    batch.hand_over(20, [&parts](OutputBatch part) { parts.push_back(std::move(part)); });
+    for (const std::string_view key : {"key1", "key2", "key3", "key4"}) {
+        batch.append(TopicRole::results, PartitionId{0}, key, "value", headers);
+    }
+    batch.keep_rest();
+    for (const std::string_view key : {"key5", "key6", "key7"}) {
+        batch.append(TopicRole::results, PartitionId{0}, key, "value", headers);
+    }
+    CHECK(batch.volumes()[static_cast<std::size_t>(TopicRole::results)] ==
+          OutputBatch::Volume{8, 8 * 9});
+    REQUIRE(parts.size() == 1);
+    OutputBatch whole;
+    whole.append_all(parts[0]);
+    CHECK(whole.records().size() == 3);
+    whole.append_all(batch);
+    REQUIRE(whole.records().size() == 8);
+    for (std::size_t i = 0; i < 8; ++i) {
+        const OutputBatch::Record& record = whole.records()[i];
+        CHECK(whole.key(record) == "key" + std::to_string(i));
+        CHECK(whole.value(record) == "value");
+        CHECK(whole.header_sets().at(record.headers)[0].first == "h");
+    }
 }
 
 }  // namespace kstream

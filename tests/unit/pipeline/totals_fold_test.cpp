@@ -175,6 +175,60 @@ std::size_t results_in(const OutputBatch& out) {
         std::ranges::count(out.records(), TopicRole::results, &OutputBatch::Record::topic));
 }
 
+// As (topic, key, value), one after the other.
+std::vector<std::string> records_of(const OutputBatch& out) {
+    std::vector<std::string> all;
+    for (const OutputBatch::Record& record : out.records()) {
+        all.push_back(std::to_string(static_cast<int>(record.topic)) + ' ' +
+                      std::string{out.key(record).value_or("")} + ' ' +
+                      std::string{out.value(record).value_or("none")});
+    }
+    return all;
+}
+
+TEST_CASE("a step that is handed over in parts writes what it would in one piece") {
+    struct Parts final : StepWriter {
+        void write_ahead(StepPart part) override {
+            all.append_all(part.outputs);
+            log_ends.push_back(part.log_ends.size());
+        }
+        OutputBatch all;
+        std::vector<std::size_t> log_ends;
+    };
+    std::vector<std::vector<std::string>> written;
+    std::vector<OutputBatch::Volumes> volumes;
+    Parts parts;
+    for (StepWriter* const writer :
+         {static_cast<StepWriter*>(nullptr), static_cast<StepWriter*>(&parts)}) {
+        TotalsFoldConfig config;
+        config.part_bytes = 1;
+        Bench b{config};
+        for (const std::int32_t p : {0, 1}) {
+            b.open({{0, 0}}, p);
+            REQUIRE(b.add(
+                batch_value(step_header({source_range(0, 0, 3)}, 1),
+                            {{seller_key("a"), amounts(5, 1)}, {seller_key("b"), amounts(7, 2)}}),
+                p));
+        }
+        Step step;
+        step.writer = writer;
+        for (const std::int32_t p : {0, 1}) {
+            step.ranges.push_back({PartitionId{p}, Offset{0}, Offset{2}});
+        }
+        REQUIRE(b.fold.seal(step));
+        CHECK(step.log_ends.size() == 2);
+        volumes.push_back(step.outputs.volumes());
+        parts.all.append_all(step.outputs);
+        written.push_back(records_of(parts.all));
+        parts.all.clear();
+    }
+    CHECK(written[0].size() == 10);  // two totals, two results and meta of each partition
+    CHECK(written[0] == written[1]);
+    CHECK(volumes[0] == volumes[1]);
+    // All were known from the first part on.
+    CHECK(parts.log_ends == std::vector<std::size_t>(10, 2));
+}
+
 TEST_CASE("all totals that are taken over are written again, a bounded number in each step") {
     TotalsFoldConfig config;
     config.write_again = true;
